@@ -1,0 +1,215 @@
+// The Python module _native. It converts arguments, allocates results, releases the GIL and splits the
+// work over threads; nothing is computed here. Shapes are as _native.pyi says: the Python layer has
+// checked them.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <cstring>
+#include <new>
+
+#include "dispatch.hpp"
+#include "neuron.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+std::atomic<const sc::Kernels*> kernels{nullptr};
+std::atomic<size_t> n_threads{1};
+
+// Words or neuron steps below which a second thread costs more than it saves (some 20 us).
+constexpr size_t kWordGrain = 8192;
+constexpr size_t kStepGrain = 65536;
+
+template <class T, int N>
+using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N>
+using InOut = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N>
+using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
+
+// An uninitialised array on a 64-byte boundary: a vector load never straddles two cache lines.
+template <class T, int N>
+Out<T, N> allocate(const size_t (&shape)[N]) {
+  constexpr std::align_val_t line{64};
+  size_t size = sizeof(T);
+  for (const size_t n : shape) size *= n;
+  void* data = ::operator new(size == 0 ? 1 : size, line);
+  const nb::capsule owner(data, [](void* p) noexcept { ::operator delete(p, line); });
+  return Out<T, N>(data, N, shape, owner);
+}
+
+using Coefficients = std::array<double, 7>;
+
+sc::LifCoefficients unpack(const Coefficients& c) {
+  return {c[0], c[1], c[2], c[3], c[4], c[5], uint64_t(c[6])};
+}
+
+Out<uint32_t, 2> philox(uint64_t key, In<uint32_t, 2> counters) {
+  const size_t n = counters.shape(0);
+  auto out = allocate<uint32_t, 2>({n, 4});
+  kernels.load()->philox(key, counters.data(), out.data(), n);
+  return out;
+}
+
+Out<double, 2> normal(uint64_t key, size_t n_neurons, uint64_t first_step, uint64_t steps) {
+  auto out = allocate<double, 2>({n_neurons, size_t(steps)});
+  double* data = out.data();
+  {
+    const nb::gil_scoped_release nogil;
+    kernels.load()->normal(key, first_step, steps, data, n_neurons);
+  }
+  return out;
+}
+
+Out<uint64_t, 2> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 1> thresholds,
+                        uint64_t first_word, uint64_t length) {
+  const size_t n = streams.shape(0), words = sc::words_for(length);
+  auto out = allocate<uint64_t, 2>({n, words});
+  const sc::Encode e{key, streams.data(), thresholds.data(), first_word, length, out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    sc::parallel(n * words, kWordGrain, n_threads,
+                 [&](size_t first, size_t last) { k->encode(e, first, last); });
+  }
+  return out;
+}
+
+Out<uint32_t, 2> channel_counts(In<uint64_t, 2> x, In<uint64_t, 3> weights, uint64_t length) {
+  const size_t n = weights.shape(0), channels = weights.shape(1);
+  auto out = allocate<uint32_t, 2>({n, size_t(length)});
+  if (channels == 0) std::memset(out.data(), 0, n * length * sizeof(uint32_t));
+  const sc::ChannelCounts c{x.data(), weights.data(), channels, length, out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    const size_t words = channels * sc::words_for(length);
+    sc::parallel(n, kWordGrain / std::max<size_t>(words, 1), n_threads,
+                 [&](size_t first, size_t last) { k->channel_counts(c, first, last); });
+  }
+  return out;
+}
+
+Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 2> currents,
+                     uint64_t position, uint64_t first_step, uint64_t steps, InOut<double, 1> v,
+                     InOut<uint64_t, 1> refractory) {
+  const size_t n = v.shape(0);
+  auto out = allocate<uint64_t, 2>({n, sc::words_for(steps)});
+  const size_t row_stride = currents.shape(0) == 1 ? 0 : currents.shape(1);
+  const sc::LifPopulation p{unpack(coefficients), key,        currents.data(),
+                            row_stride,           currents.shape(1), position,
+                            first_step,           steps,      v.data(),
+                            refractory.data(),    out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    sc::parallel(n, kStepGrain / std::max<uint64_t>(steps, 1), n_threads,
+                 [&](size_t first, size_t last) { k->lif(p, first, last); });
+  }
+  return out;
+}
+
+Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, uint64_t noise_key,
+                       In<uint64_t, 3> x, In<int64_t, 2> weights, double gain, uint64_t first_word,
+                       uint64_t length, InOut<double, 2> v, InOut<uint64_t, 2> refractory) {
+  const size_t n_batch = x.shape(0), n_in = weights.shape(1), n_out = weights.shape(0);
+  auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
+  const sc::DenseLayer d{unpack(coefficients), weight_key,       noise_key,
+                         x.data(),             weights.data(),   gain,
+                         n_batch,              n_in,             n_out,
+                         first_word,           length,           v.data(),
+                         refractory.data(),    out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    // An item is a tile of neurons with a part of the batch; each part makes its weight bits anew.
+    const size_t tiles = (n_out + sc::kTile - 1) / sc::kTile;
+    const size_t threads = n_threads;
+    const size_t parts = std::min(n_batch, (threads + tiles - 1) / std::max<size_t>(tiles, 1));
+    const size_t words = n_in * n_out * n_batch * sc::words_for(length);
+    const size_t items = tiles * parts;
+    sc::parallel(items, words < 2 * kWordGrain ? items : 1, threads, [&](size_t first, size_t last) {
+      std::vector<uint64_t> scratch(sc::dense_scratch(d));
+      for (size_t item = first; item < last; item++) {
+        const size_t j = item / parts * sc::kTile, part = item % parts;
+        k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
+                 n_batch * (part + 1) / parts, scratch.data());
+      }
+    });
+  }
+  return out;
+}
+
+// The value of a number that is no float, or the error that says what is wrong with it.
+double checked_current(nb::handle current) {
+  return nb::cast<double>(
+      nb::module_::import_("sc_neurocore._checks").attr("finite")("input_current", current));
+}
+
+int step(sc::Neuron& neuron, nb::handle input_current) {
+  if (PyFloat_CheckExact(input_current.ptr())) {
+    const double current = PyFloat_AS_DOUBLE(input_current.ptr());
+    if (std::isfinite(current)) return neuron.step(current);
+  }
+  return neuron.step(checked_current(input_current));
+}
+
+Out<uint8_t, 1> run(sc::Neuron& neuron, In<double, 1> currents) {
+  const size_t n = currents.shape(0);
+  auto out = allocate<uint8_t, 1>({n});
+  for (size_t t = 0; t < n; t++) out.data()[t] = uint8_t(neuron.step(currents.data()[t]));
+  return out;
+}
+
+std::vector<std::string> isas() {
+  std::vector<std::string> names;
+  for (const sc::Kernels* k : sc::available_kernels()) names.emplace_back(k->name);
+  return names;
+}
+
+void set_isa(const std::string& name) {
+  for (const sc::Kernels* k : sc::available_kernels())
+    if (name == k->name) kernels = k;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  kernels = sc::available_kernels().back();
+
+  m.def("isas", isas);
+  m.def("isa", [] { return std::string(kernels.load()->name); });
+  m.def("set_isa", set_isa, "name"_a);
+  m.def("threads", [] { return n_threads.load(); });
+  m.def("set_threads", [](size_t n) { n_threads = n; }, "n"_a);
+
+  m.def("philox", philox, "key"_a, "counters"_a);
+  m.def("normal", normal, "key"_a, "n_neurons"_a, "first_step"_a, "steps"_a);
+  m.def("encode", encode, "key"_a, "streams"_a, "thresholds"_a, "first_word"_a, "length"_a);
+  m.def("channel_counts", channel_counts, "x"_a, "weights"_a, "length"_a);
+  m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
+        "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
+  m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
+        "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
+
+  nb::class_<sc::Neuron>(m, "Neuron")
+      .def(
+          "__init__",
+          [](sc::Neuron* self, const Coefficients& coefficients, uint64_t key) {
+            new (self) sc::Neuron(unpack(coefficients), key);
+          },
+          "coefficients"_a, "key"_a)
+      .def("step", step, "input_current"_a)
+      .def("run", run, "currents"_a)
+      .def("reset", &sc::Neuron::reset)
+      .def("restore", &sc::Neuron::restore, "v"_a, "refractory"_a, "t"_a)
+      .def_prop_ro("v", &sc::Neuron::v)
+      .def_prop_ro("refractory", &sc::Neuron::refractory)
+      .def_prop_ro("t", &sc::Neuron::t);
+}

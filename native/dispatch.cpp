@@ -1,0 +1,33 @@
+#include "dispatch.hpp"
+
+namespace sc {
+
+namespace portable {
+extern const Kernels kKernels;
+}
+#ifdef SC_X86
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
+#endif
+
+const std::vector<const Kernels*>& available_kernels() {
+  static const std::vector<const Kernels*> levels = [] {
+    std::vector<const Kernels*> found{&portable::kKernels};
+#ifdef SC_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2")) found.push_back(&avx2::kKernels);
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vpopcntdq"))
+      found.push_back(&avx512::kKernels);
+#endif
+    return found;
+  }();
+  return levels;
+}
+
+}  // namespace sc

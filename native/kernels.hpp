@@ -1,0 +1,87 @@
+// What the kernels take. A kernel works on a range of its items, so that any split over threads
+// gives the same bits; it does no I/O, keeps no state and throws nothing.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace sc {
+
+inline size_t words_for(uint64_t length) { return size_t((length + 63) / 64); }
+inline uint64_t last_word_mask(uint64_t length) {
+  return length % 64 == 0 ? ~uint64_t{0} : (uint64_t{1} << length % 64) - 1;
+}
+
+// out[s][w] = word first_word + w of stream streams[s] at thresholds[s]; bits past length are 0.
+struct Encode {
+  uint64_t key;
+  const uint64_t* streams;
+  const uint64_t* thresholds;
+  uint64_t first_word;
+  uint64_t length;
+  uint64_t* out;
+};
+
+// out[n][t] = ones at time t over the channels of x[i][w] & weights[n][i][w].
+struct ChannelCounts {
+  const uint64_t* x;
+  const uint64_t* weights;
+  size_t n_channels;
+  uint64_t length;
+  uint32_t* out;
+};
+
+// The LIF update as the kernels compute it, in this order of operations:
+//   v <- ((v - (v - v_rest) * leak) + gain * I) + noise * z
+struct LifCoefficients {
+  double leak, v_rest, gain, noise, v_threshold, v_reset;
+  uint64_t refractory_period;
+};
+
+// Independent neurons under given currents. Neuron n sees currents[n * row_stride + (position + k) %
+// period] at step k and the noise of (n, first_step + k). v and refractory are updated in place.
+struct LifPopulation {
+  LifCoefficients lif;
+  uint64_t key;
+  const double* currents;
+  size_t row_stride;
+  uint64_t period, position;
+  uint64_t first_step, steps;
+  double* v;
+  uint64_t* refractory;
+  uint64_t* spikes;  // [n][words_for(steps)]
+};
+
+// A dense layer of sign-magnitude weights under a batch of packed inputs, for one block of time.
+struct DenseLayer {
+  LifCoefficients lif;
+  uint64_t weight_key, noise_key;
+  const uint64_t* x;      // [n_batch][n_in][words]
+  const int64_t* weights; // [n_out][n_in], sign times round(magnitude * 2**32)
+  double gain;
+  size_t n_batch, n_in, n_out;
+  uint64_t first_word, length; // of the block
+  double* v;                   // [n_batch][n_out]
+  uint64_t* refractory;        // [n_batch][n_out]
+  uint64_t* spikes;            // [n_batch][n_out][words]
+};
+
+// Neurons in a tile of the dense kernel: a multiple of the lanes of every level.
+inline constexpr size_t kTile = 32;
+
+// Words of scratch memory that one call of the dense kernel needs.
+inline size_t dense_scratch(const DenseLayer& d) {
+  return ((d.n_in + 1) * (words_for(d.length) + 1)) * kTile + 2 * (d.n_in + kTile);
+}
+
+struct Kernels {
+  const char* name;
+  void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
+  void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
+  void (*encode)(const Encode&, size_t first, size_t last);                // flat words
+  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last); // neurons
+  void (*lif)(const LifPopulation&, size_t first, size_t last);            // neurons
+  void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
+                size_t last_batch, uint64_t* scratch); // at most kTile neurons
+};
+
+}  // namespace sc

@@ -1,0 +1,80 @@
+// One 64-bit lane in plain C++: the form that every machine has, and the meaning of the others.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace sc::SC_LEVEL {
+
+inline constexpr int kLanes = 1;
+
+struct U {
+  uint64_t v;
+};
+struct F {
+  double v;
+};
+struct M {
+  bool v;
+};
+
+inline U load(const uint64_t* p) { return {*p}; }
+inline void store(uint64_t* p, U a) { *p = a.v; }
+inline U set1(uint64_t a) { return {a}; }
+inline U iota() { return {0}; }
+
+inline U operator&(U a, U b) { return {a.v & b.v}; }
+inline U operator|(U a, U b) { return {a.v | b.v}; }
+inline U operator^(U a, U b) { return {a.v ^ b.v}; }
+inline U operator+(U a, U b) { return {a.v + b.v}; }
+inline U operator-(U a, U b) { return {a.v - b.v}; }
+inline U operator<<(U a, int n) { return {a.v << n}; }
+inline U operator>>(U a, int n) { return {a.v >> n}; }
+
+inline U mul32(U a, U b) { return {uint64_t{uint32_t(a.v)} * uint32_t(b.v)}; }
+inline U join32(U lo, U hi) { return {uint64_t{uint32_t(lo.v)} | hi.v << 32}; }
+inline U xor3(U a, U b, U c) { return {a.v ^ b.v ^ c.v}; }
+inline U majority(U a, U b, U c) { return {(a.v & b.v) | (c.v & (a.v | b.v))}; }
+inline U and_xor(U a, U b, U c) { return {(a.v & b.v) ^ c.v}; }
+inline U less_step(U lt, U eq, U r, U p) { return {lt.v | (eq.v & ~r.v & p.v)}; }
+inline U equal_step(U eq, U r, U p) { return {eq.v & ~(r.v ^ p.v)}; }
+inline U sign_mask(U a) { return {uint64_t(int64_t(a.v) >> 63)}; }
+inline bool any_both(U a, U b) { return a.v != 0 && b.v != 0; }
+
+inline F loadf(const double* p) { return {*p}; }
+inline void storef(double* p, F a) { *p = a.v; }
+inline F set1f(double a) { return {a}; }
+inline F gather(const double* p, size_t) { return {*p}; }
+inline F operator+(F a, F b) { return {a.v + b.v}; }
+inline F operator-(F a, F b) { return {a.v - b.v}; }
+inline F operator*(F a, F b) { return {a.v * b.v}; }
+inline F to_double(U a) { return {double(int64_t(a.v))}; }
+
+inline M nonzero(U a) { return {a.v != 0}; }
+inline M at_least(F a, F b) { return {a.v >= b.v}; }
+inline M and_not(M a, M b) { return {!a.v && b.v}; }
+inline F select(M m, F yes, F no) { return m.v ? yes : no; }
+inline U select(M m, U yes, U no) { return m.v ? yes : no; }
+inline F add_where_bit(F sum, U word, int bit, F addend) {
+  return {(word.v >> bit & 1) != 0 ? sum.v + addend.v : sum.v};
+}
+
+// The standard normal value of the uniform 32-bit number in the low half of each lane.
+inline F normal(const float (&table)[6][32], U r) {
+  const uint32_t u = uint32_t(r.v);
+  const float tail = float((u & 0x7fffffffu) + 1u);
+  uint32_t bits;
+  std::memcpy(&bits, &tail, 4);
+  const uint32_t octave = bits >> 23 & 31, mantissa = (bits & 0x7fffffu) | 0x3f800000u;
+  float t;
+  std::memcpy(&t, &mantissa, 4);
+  t = t - 1.5f;
+  float z = table[5][octave];
+  for (int k = 4; k >= 0; k--) z = z * t + table[k][octave];
+  std::memcpy(&bits, &z, 4);
+  bits ^= u & 0x80000000u;
+  std::memcpy(&z, &bits, 4);
+  return {double(z)};
+}
+
+}  // namespace sc::SC_LEVEL

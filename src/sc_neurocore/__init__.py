@@ -1,0 +1,66 @@
+"""Spiking neural networks on stochastic computing.
+
+A value is the density of ones of a bitstream, a product is an AND gate, a sum is a count, and a leaky
+integrate-and-fire neuron turns the counts into a bitstream again.
+"""
+
+from sc_neurocore._runtime import configure as _configure
+from sc_neurocore.analysis import (
+    firing_rate_hz,
+    interspike_intervals,
+    isi_histogram,
+    isi_ms,
+    isi_steps,
+    rheobase,
+    spike_times,
+    stationary_std,
+)
+from sc_neurocore.bitstream import (
+    Bitstream,
+    BitstreamEncoder,
+    Interval,
+    bitstream_to_probability,
+    encode,
+)
+from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
+from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.random import Role, stream_key
+from sc_neurocore.recorder import BitstreamSpikeRecorder
+from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
+
+_configure()
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LIF",
+    "Bitstream",
+    "BitstreamCurrentSource",
+    "BitstreamEncoder",
+    "BitstreamSpikeRecorder",
+    "BitstreamSynapse",
+    "Dense",
+    "Interval",
+    "LIFState",
+    "Network",
+    "Role",
+    "SCDenseLayer",
+    "SilentLayerWarning",
+    "Simulation",
+    "StochasticLIFNeuron",
+    "bitstream_to_probability",
+    "current_trace",
+    "encode",
+    "firing_rate_hz",
+    "interspike_intervals",
+    "isi_histogram",
+    "isi_ms",
+    "isi_steps",
+    "rheobase",
+    "simulate",
+    "simulate_float",
+    "spike_times",
+    "stationary_std",
+    "stream_key",
+]

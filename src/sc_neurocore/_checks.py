@@ -1,0 +1,158 @@
+"""Argument checks. The only module that words validation errors: `name must <contract>, got <value>`."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
+    """Raise the ValueError for a value that breaks its contract."""
+    raise ValueError(f"{name} must {contract}, got {value}" + (f"; {remedy}" if remedy else ""))
+
+
+def _wrong_type(name: str, contract: str, value: object) -> NoReturn:
+    raise TypeError(f"{name} must {contract}, got {value!r}")
+
+
+def finite(name: str, value: Any) -> float:
+    """Return a real, finite number as a float."""
+    if isinstance(value, bool | np.bool_ | str | bytes | complex) or np.ndim(value) != 0:
+        _wrong_type(name, "be a real number", value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        _wrong_type(name, "be a real number", value)
+    if not math.isfinite(number):
+        fail(name, "be finite", number)
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above zero."""
+    number = finite(name, value)
+    if number <= 0:
+        fail(name, "be greater than 0", number)
+    return number
+
+
+def non_negative(name: str, value: Any) -> float:
+    """Return a finite number of zero or more."""
+    number = finite(name, value)
+    if number < 0:
+        fail(name, "be 0 or more", number)
+    return number
+
+
+def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Return an integer in [low, high]; a bool is not one."""
+    if isinstance(value, bool | np.bool_):
+        _wrong_type(name, "be an integer", value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        _wrong_type(name, "be an integer", value)
+    if number < low or (high is not None and number > high):
+        upper = "" if high is None else f" and at most {high}"
+        fail(name, f"be at least {low}{upper}", number)
+    return number
+
+
+def ordered(low_name: str, low: Any, high_name: str, high: Any) -> tuple[float, float]:
+    """Return the two ends of an interval that is not empty."""
+    low, high = finite(low_name, low), finite(high_name, high)
+    if low >= high:
+        fail(low_name, f"be less than {high_name}", f"{low_name}={low}, {high_name}={high}")
+    return low, high
+
+
+def within(
+    name: str, values: NDArray[np.float64], low: float, high: float, remedy: str = ""
+) -> None:
+    """Raise unless every value lies in [low, high]."""
+    outside = (values < low) | (values > high)
+    if outside.any():
+        fail(name, f"lie in [{low}, {high}]", _first(values, outside), remedy)
+
+
+def array(name: str, values: ArrayLike, ndims: Sequence[int]) -> NDArray[np.float64]:
+    """Return finite numbers as a new float64 array with one of the numbers of axes in ndims."""
+    try:
+        raw = np.asarray(values)
+    except ValueError:
+        fail(name, "be rectangular, its rows of equal length", values)
+    if raw.dtype.kind not in "iufb":
+        _wrong_type(name, "hold real numbers", values)
+    if raw.ndim not in ndims:
+        axes = " or ".join(str(n) for n in ndims)
+        fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
+    result = np.array(raw, np.float64)
+    bad = ~np.isfinite(result)
+    if bad.any():
+        fail(name, "be finite", _first(result, bad))
+    return result
+
+
+def spike(name: str, value: Any) -> int:
+    """Return 0 or 1 from an integer or a bool."""
+    if not isinstance(value, int | np.integer | np.bool_):
+        _wrong_type(name, "be 0 or 1", value)
+    if value not in (0, 1):
+        fail(name, "be 0 or 1", value)
+    return int(value)
+
+
+def bits(name: str, values: ArrayLike, length: int | None = None) -> NDArray[np.uint8]:
+    """Return one axis of zeros and ones as uint8, of the given length if there is one."""
+    result = bit_array(name, values)
+    if result.ndim != 1:
+        fail(name, "have one axis, time", f"shape {result.shape}")
+    if length is not None and len(result) != length:
+        fail(name, f"hold {length} bits, as the stream it meets", len(result))
+    return result
+
+
+def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
+    """Return zeros and ones of any shape as uint8."""
+    raw = np.asarray(values)
+    if raw.dtype.kind not in "iufb":
+        _wrong_type(name, "hold the bits 0 and 1", values)
+    wrong = (raw != 0) & (raw != 1)
+    if wrong.any():
+        fail(name, "hold only the bits 0 and 1", _first(raw, wrong))
+    return raw.astype(np.uint8)
+
+
+def choice(name: str, value: object, options: Sequence[str]) -> str:
+    """Return the value if it is one of the options."""
+    if not isinstance(value, str) or value not in options:
+        fail(name, "be one of " + ", ".join(repr(o) for o in options), repr(value))
+    return value
+
+
+def known_keys(name: str, keys: Iterable[object], known: Sequence[str]) -> None:
+    """Raise for the first key that is not known, with the nearest known one."""
+    for key in keys:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else ""
+            fail(name, "have keys among " + ", ".join(known), repr(key), remedy)
+
+
+def instance(name: str, value: Any, kind: type) -> None:
+    """Raise unless the value is of that class."""
+    if not isinstance(value, kind):
+        _wrong_type(name, f"be a {kind.__name__}", value)
+
+
+def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> str:
+    if values.ndim == 0:
+        return str(values[()])
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return f"{values[index]} at index {index[0] if len(index) == 1 else index}"

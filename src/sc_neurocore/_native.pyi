@@ -1,0 +1,102 @@
+"""The native core: free functions on C-contiguous buffers, and the neuron that is stepped by hand.
+
+Arguments are trusted: shapes, types and ranges are checked by the public functions. Packed bits are
+uint64 words along the last axis, bit t in word t // 64 at position t % 64, zeros past the end.
+"""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+def isas() -> list[str]:
+    """Instruction sets that this machine has, the best last."""
+
+def isa() -> str:
+    """The instruction set in use."""
+
+def set_isa(name: str) -> None:
+    """Use another instruction set from here on."""
+
+def threads() -> int:
+    """The largest number of threads that a call may use."""
+
+def set_threads(n: int) -> None:
+    """Change that number."""
+
+def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Philox4x32-10 of counters (n, 4), shape (n, 4)."""
+
+def normal(key: int, n_neurons: int, first_step: int, steps: int) -> NDArray[np.float64]:
+    """The normal samples of neurons 0 .. n_neurons - 1, shape (n_neurons, steps)."""
+
+def encode(
+    key: int,
+    streams: NDArray[np.uint64],
+    thresholds: NDArray[np.uint64],
+    first_word: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Words of Bernoulli streams (n,) at thresholds (n,) of 2**-32 each, shape (n, words)."""
+
+def channel_counts(
+    x: NDArray[np.uint64], weights: NDArray[np.uint64], length: int
+) -> NDArray[np.uint32]:
+    """Ones a time step among x (n_in, words) & weights (n, n_in, words), shape (n, length)."""
+
+def lif(
+    coefficients: tuple[float, ...],
+    key: int,
+    currents: NDArray[np.float64],
+    position: int,
+    first_step: int,
+    steps: int,
+    v: NDArray[np.float64],
+    refractory: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """Packed spikes of n neurons, shape (n, words); v and refractory, shape (n,), are updated.
+
+    currents has shape (n, period) or (1, period) and is read from column `position` on, cyclically.
+    coefficients are those of LIF.coefficients.
+    """
+
+def dense(
+    coefficients: tuple[float, ...],
+    weight_key: int,
+    noise_key: int,
+    x: NDArray[np.uint64],
+    weights: NDArray[np.int64],
+    gain: float,
+    first_word: int,
+    length: int,
+    v: NDArray[np.float64],
+    refractory: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """Packed spikes (batch, n_out, words) of a layer under x (batch, n_in, words) for one block.
+
+    weights (n_out, n_in) are signed multiples of 2**-32; v and refractory (batch, n_out) are updated.
+    """
+
+@final
+class Neuron:
+    """A LIF neuron and its state."""
+
+    def __init__(self, coefficients: tuple[float, ...], key: int) -> None: ...
+    def step(self, input_current: float) -> int:
+        """Advance one step and return 1 for a spike, else 0."""
+
+    def run(self, currents: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Advance len(currents) steps and return the spikes."""
+
+    def reset(self) -> None:
+        """Return to the state after construction."""
+
+    def restore(self, v: float, refractory: int, t: int) -> None:
+        """Continue from that state."""
+
+    @property
+    def v(self) -> float: ...
+    @property
+    def refractory(self) -> int: ...
+    @property
+    def t(self) -> int: ...

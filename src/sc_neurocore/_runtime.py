@@ -1,0 +1,30 @@
+"""The two settings of the native core, taken from the environment when the package is imported.
+
+SC_NEUROCORE_ISA      portable, avx2 or avx512: the instruction set, by default the best there is
+SC_NEUROCORE_THREADS  the largest number of threads a call may use, by default all cores
+
+Neither changes a single bit of any result.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sc_neurocore import _checks, _native
+
+
+def configure() -> None:
+    """Apply the environment variables."""
+    isa = os.environ.get("SC_NEUROCORE_ISA")
+    if isa is not None:
+        _native.set_isa(_checks.choice("SC_NEUROCORE_ISA", isa, _native.isas()))
+    threads = os.environ.get("SC_NEUROCORE_THREADS")
+    if threads is not None and not threads.isdecimal():
+        _checks.fail("SC_NEUROCORE_THREADS", "be a whole number", repr(threads))
+    _native.set_threads(_checks.integer("SC_NEUROCORE_THREADS", int(threads or _cores()), 1))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,127 @@
+"""Pure functions on spike trains, and what theory says of a LIF neuron under constant current."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.neuron import LIF
+
+
+def spike_times(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
+    """Return the times of the spikes in ms, step t being at t * dt_ms."""
+    dt_ms = _checks.positive("dt_ms", dt_ms)
+    return np.flatnonzero(_checks.bits("spikes", spikes)) * dt_ms
+
+
+def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
+    """Return the intervals between successive spikes in ms.
+
+    Examples
+    --------
+    >>> from sc_neurocore import interspike_intervals
+    >>> interspike_intervals([0, 1, 0, 0, 1, 0, 1])
+    array([3., 2.])
+    """
+    dt_ms = _checks.positive("dt_ms", dt_ms)
+    return np.diff(np.flatnonzero(_checks.bits("spikes", spikes))) * dt_ms
+
+
+def isi_histogram(
+    spikes: ArrayLike, bins: int = 10, dt_ms: float = 1.0
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the histogram of the interspike intervals: counts (bins,), edges (bins + 1,) in ms.
+
+    With fewer than two spikes all counts are 0 over the duration of the train. Equal intervals lie in
+    the middle bin, which begins at the interval itself; all bins together span one time step.
+    """
+    n_bins = _checks.integer("bins", bins, 1)
+    intervals = interspike_intervals(spikes, dt_ms)
+    if len(intervals) == 0:
+        duration = max(np.size(spikes), 1) * dt_ms
+        return np.zeros(n_bins, np.int64), np.linspace(0.0, duration, n_bins + 1)
+    if intervals.min() == intervals.max():
+        counts = np.zeros(n_bins, np.int64)
+        counts[n_bins // 2] = len(intervals)
+        return counts, intervals[0] + (np.arange(n_bins + 1) - n_bins // 2) * (dt_ms / n_bins)
+    counts, edges = np.histogram(intervals, n_bins)
+    return counts.astype(np.int64), edges
+
+
+def firing_rate_hz(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
+    """Return spikes per second along the last axis; 0 for an empty train."""
+    dt_ms = _checks.positive("dt_ms", dt_ms)
+    train = _checks.bit_array("spikes", spikes)
+    steps = train.shape[-1] if train.ndim else 0
+    return np.asarray(train.sum(axis=-1) * (1000.0 / (max(steps, 1) * dt_ms)))
+
+
+def rheobase(neuron: LIF) -> float:
+    """Return the current at which v comes to rest exactly at threshold; below it nothing fires.
+
+    I = (v_threshold - v_rest) / (resistance * tau_mem), without noise.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, rheobase
+    >>> rheobase(LIF(tau_mem=20.0))
+    0.05
+    """
+    return (neuron.v_threshold - neuron.v_rest) / (neuron.resistance * neuron.tau_mem)
+
+
+def isi_steps(neuron: LIF, current: float) -> float:
+    """Return the steps between spikes under a constant current, without noise; inf if it never fires.
+
+    Forward Euler with a = 1 - dt / tau_mem and v_inf = v_rest + resistance * current * tau_mem takes
+    ceil(ln((v_inf - v_threshold) / (v_inf - v_reset)) / ln(a)) steps from v_reset to threshold,
+    exactly; the refractory period comes on top.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, isi_steps
+    >>> isi_steps(LIF(tau_mem=20.0), 0.08)
+    20.0
+    """
+    v_inf = _v_inf(neuron, current)
+    if v_inf <= neuron.v_threshold:
+        return math.inf
+    decay = 1.0 - neuron.dt / neuron.tau_mem
+    rise = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
+    steps = 1 if decay == 0.0 else max(1, math.ceil(math.log(rise) / math.log(decay)))
+    return float(steps + neuron.refractory_period)
+
+
+def isi_ms(neuron: LIF, current: float) -> float:
+    """Return the interval between spikes in continuous time, in ms; inf if it never fires.
+
+    tau_mem * ln((v_inf - v_reset) / (v_inf - v_threshold)), plus the refractory period.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, isi_ms
+    >>> round(isi_ms(LIF(tau_mem=20.0), 0.08), 2)
+    19.62
+    """
+    v_inf = _v_inf(neuron, current)
+    if v_inf <= neuron.v_threshold:
+        return math.inf
+    rise = neuron.tau_mem * math.log((v_inf - neuron.v_reset) / (v_inf - neuron.v_threshold))
+    return rise + neuron.refractory_period * neuron.dt
+
+
+def stationary_std(neuron: LIF) -> float:
+    """Return the standard deviation of v that noise alone sustains, were there no threshold.
+
+    noise_std / sqrt(1 - a**2) with a = 1 - dt / tau_mem.
+    """
+    decay = 1.0 - neuron.dt / neuron.tau_mem
+    return neuron.noise_std / math.sqrt(1.0 - decay**2)
+
+
+def _v_inf(neuron: LIF, current: float) -> float:
+    current = _checks.finite("current", current)
+    return neuron.v_rest + neuron.resistance * current * neuron.tau_mem

@@ -1,0 +1,304 @@
+"""Packed bitstreams, the linear code between values and probabilities, and their friendly face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore.random import Role, checked_seed, stream_key
+
+Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bitstream:
+    """A batch of bitstreams, packed 64 time steps to a word.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (*batch, ceil(length / 64))
+        Bit t of a stream is bit t % 64 of word t // 64. Bits past the length are 0.
+    length : int
+        Time steps, at least 1.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bitstream
+    >>> x = Bitstream.from_bits([0, 1, 1, 0, 1, 1, 1, 0])
+    >>> w = Bitstream.from_bits([1, 1, 0, 0, 1, 0, 1, 0])
+    >>> x & w
+    Bitstream(length=8, p=0.375)
+    >>> (x & w).bits()
+    array([0, 1, 0, 0, 1, 0, 1, 0], dtype=uint8)
+    """
+
+    words: NDArray[np.uint64]
+    length: int
+
+    __array_ufunc__ = None  # so that an array & a Bitstream is an error, not an array of objects
+    __hash__ = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        length = _checks.integer("length", self.length, 1)
+        words = np.asarray(self.words)
+        if words.dtype != np.uint64 or words.ndim == 0:
+            _checks.fail("words", "be an array of uint64", f"{words.dtype}, shape {words.shape}")
+        if words.shape[-1] != _n_words(length):
+            _checks.fail(
+                "words",
+                f"have a last axis of {_n_words(length)} for length {length}",
+                words.shape[-1],
+            )
+        if (words[..., -1] & ~_last_mask(length)).any():
+            _checks.fail("words", f"be 0 in the bits past length {length}", "ones there")
+        words = words.view()
+        words.flags.writeable = False
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "length", length)
+
+    @classmethod
+    def from_bits(cls, bits: ArrayLike) -> Bitstream:
+        """Return the packed form of zeros and ones of shape (*batch, length)."""
+        unpacked = _checks.bit_array("bits", bits)
+        if unpacked.ndim == 0 or unpacked.shape[-1] == 0:
+            _checks.fail("bits", "have at least one bit along its last axis", unpacked.shape)
+        length = unpacked.shape[-1]
+        octets = np.packbits(unpacked, axis=-1, bitorder="little")
+        words = np.zeros((*unpacked.shape[:-1], _n_words(length)), "<u8")
+        words.view(np.uint8)[..., : octets.shape[-1]] = octets
+        return cls(words.astype(np.uint64, copy=False), length)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch; () for a single stream."""
+        return self.words.shape[:-1]
+
+    def bits(self) -> NDArray[np.uint8]:
+        """Return the unpacked bits, uint8 of shape (*batch, length)."""
+        octets = np.ascontiguousarray(self.words, "<u8").view(np.uint8)
+        return np.unpackbits(octets, axis=-1, count=self.length, bitorder="little")
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of ones in each stream, shape (*batch,)."""
+        return np.asarray(np.bitwise_count(self.words).sum(axis=-1, dtype=np.int64))
+
+    def probability(self) -> NDArray[np.float64]:
+        """Return the share of ones in each stream, shape (*batch,)."""
+        return np.asarray(self.counts() / self.length)
+
+    def reshape(self, *shape: int) -> Bitstream:
+        """Return the same streams with another batch shape."""
+        return Bitstream(self.words.reshape(*shape, self.words.shape[-1]), self.length)
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Bitstream:
+        key = index if isinstance(index, tuple) else (index,)
+        if not any(k is Ellipsis for k in key):
+            key = (*key, Ellipsis)
+        return Bitstream(self.words[(*key, slice(None))], self.length)
+
+    def __and__(self, other: Bitstream) -> Bitstream:
+        return self._gate(other, np.bitwise_and)
+
+    def __or__(self, other: Bitstream) -> Bitstream:
+        return self._gate(other, np.bitwise_or)
+
+    def __xor__(self, other: Bitstream) -> Bitstream:
+        return self._gate(other, np.bitwise_xor)
+
+    def __invert__(self) -> Bitstream:
+        words = ~self.words
+        words[..., -1] &= _last_mask(self.length)
+        return Bitstream(words, self.length)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both hold the same bits in the same shape."""
+        if not isinstance(other, Bitstream):
+            return NotImplemented
+        return self.length == other.length and np.array_equal(self.words, other.words)
+
+    def __repr__(self) -> str:
+        p = np.array2string(
+            self.probability(), formatter={"float": "{:.3g}".format}, threshold=8, edgeitems=2
+        )
+        shape = f"shape={self.shape}, " if self.shape else ""
+        return f"Bitstream({shape}length={self.length}, p={' '.join(p.split())})"
+
+    def _gate(self, other: Bitstream, gate: Callable[..., NDArray[np.uint64]]) -> Bitstream:
+        if not isinstance(other, Bitstream):
+            return NotImplemented
+        if self.length != other.length:
+            _checks.fail("the streams", "have equal length", f"{self.length} and {other.length}")
+        return Bitstream(gate(self.words, other.words), self.length)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The linear code of values in [low, high] as probabilities in [0, 1].
+
+    Values outside saturate, as a comparator does.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Interval
+    >>> code = Interval(-1.0, 1.0)
+    >>> float(code.to_probability(0.5)), float(code.from_probability(0.75))
+    (0.75, 0.5)
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _checks.ordered("low", self.low, "high", self.high)
+
+    def to_probability(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Return the probabilities of the values, of the same shape, cut to [0, 1]."""
+        values = np.asarray(x, np.float64)
+        return np.asarray(np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0))
+
+    def from_probability(self, p: ArrayLike) -> NDArray[np.float64]:
+        """Return the values of the probabilities."""
+        return np.asarray(self.low + np.asarray(p, np.float64) * (self.high - self.low))
+
+
+def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = None) -> Bitstream:
+    """Return Bernoulli bitstreams of the given probabilities.
+
+    A bit is 1 iff a uniform 32-bit number is below round(p * 2**32), so p = 0 gives no ones, p = 1
+    only ones, and the bias is at most 2**-33. The density of a stream has the standard error
+    sqrt(p * (1 - p) / length). Probabilities outside [0, 1] saturate.
+
+    Parameters
+    ----------
+    p : array_like of float
+        Probabilities, of any shape.
+    length : int
+        Time steps, at least 1.
+    key : int
+        A key of `stream_key`.
+    streams : array_like of int, optional
+        Number of the stream for each probability, broadcast against p. By default they count from 0
+        in C order, so that all streams are independent. Elements with the same number share their
+        uniform numbers: their bits have the largest correlation there is (SCC = +1).
+
+    Returns
+    -------
+    Bitstream
+        Of batch shape p.shape.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> x = encode([0.5, 0.8], 65536, stream_key(1, Role.INPUT))
+    >>> w = encode([0.6, 0.5], 65536, stream_key(1, Role.WEIGHT))
+    >>> x & w
+    Bitstream(shape=(2,), length=65536, p=[0.299 0.4])
+    """
+    probabilities = _checks.array("p", p, range(33))
+    length = _checks.integer("length", length, 1)
+    key = _checks.integer("key", key, 0, 2**64 - 1)
+    if streams is None:
+        numbers = np.arange(probabilities.size, dtype=np.uint64)
+    else:
+        numbers = np.asarray(streams)
+        if numbers.dtype.kind not in "iu" or (numbers < 0).any():
+            _checks.fail("streams", "hold integers of 0 or more", streams)
+        probabilities, numbers = np.broadcast_arrays(probabilities, numbers)
+        numbers = np.ascontiguousarray(numbers, np.uint64).ravel()
+    words = _native.encode(key, numbers, thresholds(probabilities).ravel(), 0, length)
+    return Bitstream(words.reshape(*probabilities.shape, -1), length)
+
+
+def thresholds(p: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return round(p * 2**32), what the comparator compares with, after cutting p to [0, 1]."""
+    return np.rint(np.clip(p, 0.0, 1.0) * 2.0**32).astype(np.uint64)
+
+
+class BitstreamEncoder:
+    """Encodes values of [x_min, x_max] as bits.
+
+    Each call of `encode` uses the next stream of the seed, so that two streams of one encoder are
+    independent and may be multiplied. Two encoders with the same seed give the same bits.
+
+    Parameters
+    ----------
+    x_min, x_max : float
+        The interval of the values; values outside saturate.
+    length : int
+        Bits in a stream.
+    seed : int, optional
+        In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+
+    Examples
+    --------
+    >>> from sc_neurocore import BitstreamEncoder
+    >>> encoder = BitstreamEncoder(x_min=-1.0, x_max=1.0, length=4096, seed=7)
+    >>> bits = encoder.encode(0.25)
+    >>> bits.shape, bits.dtype, round(encoder.decode(bits), 2)
+    ((4096,), dtype('uint8'), 0.26)
+    """
+
+    def __init__(
+        self,
+        x_min: float = 0.0,
+        x_max: float = 1.0,
+        length: int = 1024,
+        seed: int | None = None,
+    ) -> None:
+        self.interval = Interval(*_checks.ordered("x_min", x_min, "x_max", x_max))
+        self.length = _checks.integer("length", length, 1)
+        self.seed = checked_seed("seed", seed)
+        self._key = stream_key(self.seed, Role.INPUT)
+        self._encoded = 0
+
+    def encode(self, x: float) -> NDArray[np.uint8]:
+        """Return bits with P(1) = (x - x_min) / (x_max - x_min), uint8 of shape (length,)."""
+        p = self.interval.to_probability(_checks.finite("x", x))
+        stream = encode(p, self.length, self._key, streams=self._encoded)
+        self._encoded += 1
+        return stream.bits()
+
+    def decode(self, bits: ArrayLike) -> float:
+        """Return the value that the share of ones stands for."""
+        return float(self.interval.from_probability(bitstream_to_probability(bits)))
+
+    def __repr__(self) -> str:
+        low, high = self.interval.low, self.interval.high
+        return (
+            f"BitstreamEncoder(x_min={low}, x_max={high}, length={self.length}, seed={self.seed})"
+        )
+
+
+def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
+    """Return the share of ones of one stream, given as zeros and ones or packed.
+
+    Examples
+    --------
+    >>> from sc_neurocore import bitstream_to_probability
+    >>> bitstream_to_probability([0, 1, 1, 1])
+    0.75
+    """
+    if isinstance(bits, Bitstream):
+        if bits.shape:
+            _checks.fail(
+                "bits", "be one stream (see probability() for more)", f"shape {bits.shape}"
+            )
+        return float(bits.probability())
+    unpacked = _checks.bits("bits", bits)
+    if len(unpacked) == 0:
+        _checks.fail("bits", "hold at least one bit", 0)
+    return float(np.count_nonzero(unpacked) / len(unpacked))
+
+
+def _n_words(length: int) -> int:
+    return -(-length // 64)
+
+
+def _last_mask(length: int) -> np.uint64:
+    return np.uint64(2**64 - 1 >> -length % 64)

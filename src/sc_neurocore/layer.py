@@ -1,0 +1,183 @@
+"""A dense layer of LIF neurons under a stochastic current."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.analysis import firing_rate_hz, rheobase
+from sc_neurocore.bitstream import Bitstream, Interval
+from sc_neurocore.neuron import LIF
+from sc_neurocore.random import Role, checked_seed, stream_key
+from sc_neurocore.synapse import encoded_trace
+
+
+class SilentLayerWarning(UserWarning):
+    """No neuron of a layer fired, because its current stays below the rheobase or near it."""
+
+
+class SCDenseLayer:
+    """N LIF neurons driven by inputs times weights as bitstreams.
+
+    Weights of shape (n_inputs,) give one current that all neurons share; of shape (n_neurons, n_inputs)
+    each neuron has a current of its own. The current is that of `BitstreamCurrentSource`; each neuron
+    has its own noise. `run` continues where it stopped; `reset` rewinds everything, the noise too.
+
+    Parameters
+    ----------
+    n_neurons : int
+    x_inputs : array_like, shape (n_inputs,)
+        Values; those outside [x_min, x_max] saturate.
+    weight_values : array_like, shape (n_inputs,) or (n_neurons, n_inputs)
+        In [w_min, w_max].
+    x_min, x_max, w_min, w_max : float
+    length : int
+        Bits in a stream; the current repeats after as many steps.
+    y_min, y_max : float
+        The range of the current.
+    dt_ms : float
+        Duration of a time step in ms: of the rates, and dt of the neurons.
+    neuron_params : mapping, optional
+        Parameters of `LIF` by name.
+    base_seed : int, optional
+        In [0, 2**128). By default drawn from the system's entropy; `base_seed` tells it.
+    accumulate : {"mean", "sum", "or"}
+        The adder, see `current_trace`.
+
+    Examples
+    --------
+    >>> from sc_neurocore import SCDenseLayer
+    >>> layer = SCDenseLayer(
+    ...     n_neurons=4, x_inputs=[0.3, 0.7], weight_values=[0.5, 0.6], x_min=0.0, x_max=1.0,
+    ...     w_min=0.0, w_max=1.0, length=2048, y_max=0.3, base_seed=42,
+    ... )
+    >>> layer.run(T=500)
+    >>> layer.get_spike_trains().shape
+    (4, 500)
+    >>> layer.summary()["avg_firing_rate_hz"]
+    50.0
+    """
+
+    def __init__(
+        self,
+        n_neurons: int,
+        x_inputs: ArrayLike,
+        weight_values: ArrayLike,
+        x_min: float,
+        x_max: float,
+        w_min: float,
+        w_max: float,
+        length: int = 1024,
+        y_min: float = 0.0,
+        y_max: float = 0.1,
+        dt_ms: float = 1.0,
+        neuron_params: Mapping[str, Any] | None = None,
+        base_seed: int | None = None,
+        *,
+        accumulate: str = "mean",
+    ) -> None:
+        self.n_neurons = _checks.integer("n_neurons", n_neurons, 1)
+        self.length = _checks.integer("length", length, 1)
+        self.dt_ms = _checks.positive("dt_ms", dt_ms)
+        self.base_seed = checked_seed("base_seed", base_seed)
+        self.lif = _lif(neuron_params or {}, self.dt_ms)
+        weights = _checks.array("weight_values", weight_values, [1, 2])
+        if weights.ndim == 2 and len(weights) != self.n_neurons:
+            _checks.fail(
+                "weight_values", f"have a row for each of the {n_neurons} neurons", len(weights)
+            )
+        self._y_min, self._y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
+        self._trace = np.atleast_2d(
+            encoded_trace(
+                x_inputs=_checks.array("x_inputs", x_inputs, [1]),
+                x_interval=Interval(*_checks.ordered("x_min", x_min, "x_max", x_max)),
+                weight_values=weights,
+                w_interval=Interval(*_checks.ordered("w_min", w_min, "w_max", w_max)),
+                length=self.length,
+                y_min=self._y_min,
+                y_max=self._y_max,
+                seed=self.base_seed,
+                accumulate=accumulate,
+            )
+        )
+        self._noise_key = stream_key(self.base_seed, Role.NOISE)
+        self.reset()
+
+    def run(self, T: int) -> None:
+        """Advance T time steps, at least 0, and record the spikes.
+
+        Warns
+        -----
+        SilentLayerWarning
+            If no neuron fired, with the mean current, the rheobase and the y_max that would reach it.
+        """
+        steps = _checks.integer("T", T, 0)
+        if steps == 0:
+            return
+        position = self._state.t % self.length
+        spikes, self._state = self.lif.run_periodic(
+            self._trace, position, steps, self._state, self._noise_key
+        )
+        self._spikes.append(spikes)
+        if not spikes.words.any():
+            warnings.warn(self._silence(), SilentLayerWarning, stacklevel=2)
+
+    def get_spike_trains(self) -> NDArray[np.uint8]:
+        """Return all spikes since the start, uint8 of shape (n_neurons, steps)."""
+        trains = [spikes.bits() for spikes in self._spikes]
+        return np.concatenate(trains, axis=1) if trains else np.zeros((self.n_neurons, 0), np.uint8)
+
+    def current_trace(self) -> NDArray[np.float64]:
+        """Return the current over one whole stream, shape (1 or n_neurons, length)."""
+        return self._trace.copy()
+
+    def summary(self) -> dict[str, Any]:
+        """Return the rates since the start.
+
+        ``{"n_neurons": N, "stats": [{"neuron": 0, "total_spikes": ..., "firing_rate_hz": ...}, ...],
+        "avg_firing_rate_hz": ...}``
+        """
+        trains = self.get_spike_trains()
+        totals, rates = trains.sum(axis=1), firing_rate_hz(trains, self.dt_ms)
+        stats = [
+            {"neuron": i, "total_spikes": int(n), "firing_rate_hz": float(rate)}
+            for i, (n, rate) in enumerate(zip(totals, rates, strict=True))
+        ]
+        return {
+            "n_neurons": self.n_neurons,
+            "stats": stats,
+            "avg_firing_rate_hz": float(rates.mean()),
+        }
+
+    def reset(self) -> None:
+        """Return to the state after construction: potentials, streams, noise and records."""
+        self._state = self.lif.initial_state(self.n_neurons)
+        self._spikes: list[Bitstream] = []
+
+    def _silence(self) -> str:
+        mean = float(self._trace.mean(axis=1).max())
+        needed = rheobase(self.lif)
+        said = (
+            f"no neuron fired: the mean current {mean:.4g} is compared with a rheobase of "
+            f"{needed:.4g} (the least constant current that fires)"
+        )
+        if mean > needed:
+            return f"{said}; run longer, or raise y_max"
+        share = (mean - self._y_min) / (self._y_max - self._y_min)
+        if share <= 0:
+            return f"{said}; all products are 0, so no y_max would reach it"
+        y_max = self._y_min + (needed - self._y_min) / share
+        return f"{said}; y_max above {y_max:.4g} reaches it (now {self._y_max:.4g})"
+
+
+def _lif(params: Mapping[str, Any], dt_ms: float) -> LIF:
+    _checks.known_keys("neuron_params", params, [field.name for field in fields(LIF)])
+    if params.get("dt", dt_ms) != dt_ms:
+        _checks.fail("neuron_params['dt']", f"equal dt_ms, {dt_ms}", params["dt"])
+    return LIF(**{"dt": dt_ms, **params})

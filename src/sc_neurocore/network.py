@@ -1,0 +1,374 @@
+"""Networks as data, and their simulation on bitstreams."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore.bitstream import Bitstream, encode
+from sc_neurocore.neuron import LIF
+from sc_neurocore.random import Role, checked_seed, stream_key
+
+FORMAT = "sc-neurocore network"
+FORMAT_VERSION = 1
+
+# Words of weight bits of one neuron per block of time; several neurons' share the second-level cache.
+_BLOCK_WORDS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """A layer of LIF neurons with one weight for each pair of output and input.
+
+    A weight is sign and magnitude: its bitstream has the density |w|, and the current at a time step is
+    gain * (ones among the products of positive weights - ones among those of negative weights).
+
+    Parameters
+    ----------
+    weights : array_like, shape (n_out, n_in)
+        In [-1, 1].
+    gain : float
+        Current of a single one.
+    neuron : LIF
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, Dense
+    >>> Dense([[0.5, -0.25, 1.0]], gain=0.2, neuron=LIF(tau_mem=10.0))
+    Dense(3 -> 1, gain=0.2, neuron=LIF(tau_mem=10.0))
+    """
+
+    weights: NDArray[np.float64]
+    gain: float = 1.0
+    neuron: LIF = LIF()
+
+    def __post_init__(self) -> None:
+        weights = _checks.array("weights", self.weights, [2])
+        if weights.size == 0:
+            _checks.fail("weights", "hold at least one value", f"shape {weights.shape}")
+        _checks.within("weights", weights, -1.0, 1.0, "put a scale into gain")
+        _checks.instance("neuron", self.neuron, LIF)
+        weights.flags.writeable = False
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "gain", _checks.positive("gain", self.gain))
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons."""
+        return int(self.weights.shape[0])
+
+    def __repr__(self) -> str:
+        changed = [f"{k}={v}" for k, v in asdict(self.neuron).items() if v != getattr(LIF, k)]
+        neuron = f"LIF({', '.join(changed)})"
+        return f"Dense({self.n_in} -> {self.n_out}, gain={self.gain}, neuron={neuron})"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Dense layers, each fed with the spikes of the one before at the same time step.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+
+    Examples
+    --------
+    >>> from sc_neurocore import Dense, Network, simulate
+    >>> network = Network([Dense([[0.9, -0.2], [0.1, 0.8]], gain=0.5)])
+    >>> simulate(network, [[1.0, 0.0], [0.0, 1.0]], length=200, seed=1).counts
+    array([[61,  2],
+           [ 0, 57]])
+    """
+
+    layers: Sequence[Dense]
+
+    def __post_init__(self) -> None:
+        layers = tuple(self.layers)
+        if not layers:
+            _checks.fail("layers", "hold at least one layer", "none")
+        for i, layer in enumerate(layers):
+            _checks.instance(f"layers[{i}]", layer, Dense)
+            if i > 0 and layer.n_in != layers[i - 1].n_out:
+                raise ValueError(
+                    f"layer {i} takes {layer.n_in} inputs, but layer {i - 1} has "
+                    f"{layers[i - 1].n_out} neurons"
+                )
+        object.__setattr__(self, "layers", layers)
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return self.layers[0].n_in
+
+    @property
+    def n_out(self) -> int:
+        """Number of output neurons."""
+        return self.layers[-1].n_out
+
+    @property
+    def shape(self) -> str:
+        """The sizes of all layers, as "64-100-10"."""
+        return "-".join(str(n) for n in (self.n_in, *(layer.n_out for layer in self.layers)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to one .npz file: whole or not at all."""
+        target = Path(path)
+        header = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "layers": [{"gain": la.gain, "neuron": asdict(la.neuron)} for la in self.layers],
+        }
+        arrays: dict[str, Any] = {
+            f"weights_{i}": layer.weights for i, layer in enumerate(self.layers)
+        }
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a network that `save` wrote. Nothing in the file is executed.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another kind or of a newer version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                if header["format"] != FORMAT:
+                    raise ValueError(f"its format is {header['format']!r}")
+                if header["version"] > FORMAT_VERSION:
+                    raise ValueError(
+                        f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
+                    )
+                return cls(
+                    tuple(
+                        Dense(file[f"weights_{i}"], layer["gain"], LIF(**layer["neuron"]))
+                        for i, layer in enumerate(header["layers"])
+                    )
+                )
+        except (
+            ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError,
+            zipfile.BadZipFile, zlib.error,
+        ) as error:  # fmt: skip
+            raise ValueError(
+                f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"Network({self.shape}: {', '.join(map(repr, self.layers))})"
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """What a network did under a batch of inputs.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (*batch, n_out)
+        Spikes of each output neuron.
+    length : int
+        Time steps.
+    seed : int
+        What repeats the run.
+    spikes : tuple of Bitstream
+        The packed spikes of every layer, of batch shape (*batch, n_neurons); empty unless recorded.
+    """
+
+    counts: NDArray[np.int64]
+    length: int
+    seed: int
+    spikes: tuple[Bitstream, ...] = ()
+
+    def classes(self) -> NDArray[np.int64]:
+        """Return the output with the most spikes, the first of equals, shape (*batch,)."""
+        return np.asarray(self.counts.argmax(axis=-1))
+
+    def __repr__(self) -> str:
+        return f"Simulation(counts of shape {self.counts.shape}, length={self.length})"
+
+
+def simulate(
+    network: Network,
+    x: ArrayLike | Bitstream,
+    length: int | None = None,
+    *,
+    seed: int | None = None,
+    record: bool = False,
+) -> Simulation:
+    """Return the spikes of a network whose inputs and weights are bitstreams.
+
+    Random numbers belong to the wires of the network, as in hardware, not to the inputs: every row of a
+    batch meets the same uniform numbers, so its result does not depend on the other rows. Use several
+    seeds to average over them.
+
+    Parameters
+    ----------
+    network : Network
+    x : array_like or Bitstream
+        Densities in [0, 1] of shape (n_in,) or (batch, n_in), encoded as Bernoulli streams; or packed
+        streams of that batch shape.
+    length : int, optional
+        Time steps. A Bitstream brings its own.
+    seed : int, optional
+        In [0, 2**128). By default drawn from the system's entropy; the result tells it.
+    record : bool
+        Keep the packed spikes of every layer.
+
+    Returns
+    -------
+    Simulation
+    """
+    _checks.instance("network", network, Network)
+    seed = checked_seed("seed", seed)
+    if isinstance(x, Bitstream):
+        if length is not None and length != x.length:
+            _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
+        bits = x
+    else:
+        densities = _checked_densities(network, x)
+        numbers = np.arange(network.n_in)
+        length = _checks.integer("length", length, 1)
+        bits = encode(densities, length, stream_key(seed, Role.INPUT), streams=numbers)
+    if len(bits.shape) not in (1, 2) or bits.shape[-1] != network.n_in or 0 in bits.shape:
+        _checks.fail("x", _input_contract(network), f"batch shape {bits.shape}")
+
+    batch = bits.shape[:-1]
+    words = bits.words.reshape(-1, network.n_in, bits.words.shape[-1])
+    trains = _run_layers(network, words, bits.length, seed, record)
+    counts = np.bitwise_count(trains[-1]).sum(axis=-1, dtype=np.int64)
+    spikes = tuple(Bitstream(t, bits.length).reshape(*batch, t.shape[1]) for t in trains)
+    return Simulation(
+        counts.reshape(*batch, network.n_out), bits.length, seed, spikes if record else ()
+    )
+
+
+def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
+    """Return the spikes of the same network without bitstreams: the reference for their error.
+
+    Inputs and weights are real numbers, constant in time; neurons, time steps and spikes are those of
+    `simulate`, without noise. What differs between the two is the sampling error alone.
+
+    Parameters
+    ----------
+    network : Network
+    x : array_like, shape (n_in,) or (batch, n_in)
+        In [0, 1].
+    length : int
+        Time steps.
+    """
+    _checks.instance("network", network, Network)
+    densities = _checked_densities(network, x)
+    length = _checks.integer("length", length, 1)
+    batch = densities.shape[:-1]
+    rows = densities.reshape(-1, network.n_in)
+    counts = np.concatenate(
+        [_float_counts(network, part, length) for part in _chunks(rows, length)]
+    )
+    return Simulation(counts.reshape(*batch, network.n_out), length, seed=0)
+
+
+@dataclass
+class _LayerState:
+    """A layer's weights as the native core takes them, its keys, and the state of its neurons."""
+
+    coefficients: tuple[float, ...]
+    weight_key: int
+    noise_key: int
+    weights: NDArray[np.int64]
+    gain: float
+    v: NDArray[np.float64]
+    refractory: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, layer: Dense, number: int, batch: int, seed: int) -> _LayerState:
+        return cls(
+            layer.neuron.coefficients,
+            stream_key(seed, Role.WEIGHT, number),
+            stream_key(seed, Role.NOISE, number),
+            np.rint(layer.weights * 2.0**32).astype(np.int64),
+            layer.gain,
+            np.full((batch, layer.n_out), layer.neuron.v_rest),
+            np.zeros((batch, layer.n_out), np.uint64),
+        )
+
+    def run(self, x: NDArray[np.uint64], first_word: int, length: int) -> NDArray[np.uint64]:
+        return _native.dense(
+            self.coefficients, self.weight_key, self.noise_key, x, self.weights, self.gain,
+            first_word, length, self.v, self.refractory,
+        )  # fmt: skip
+
+
+def _run_layers(
+    network: Network, x: NDArray[np.uint64], length: int, seed: int, record: bool
+) -> list[NDArray[np.uint64]]:
+    """Return the packed spikes of every layer, or of the last; block by block of time."""
+    batch, _, n_words = x.shape
+    states = [_LayerState.of(la, i, batch, seed) for i, la in enumerate(network.layers)]
+    kept = network.layers if record else network.layers[-1:]
+    trains = [np.empty((batch, layer.n_out, n_words), np.uint64) for layer in kept]
+    widest = max(layer.n_in for layer in network.layers)
+    step = min(max(_BLOCK_WORDS // widest, 1), 8)
+    for first in range(0, n_words, step):
+        block = slice(first, min(first + step, n_words))
+        steps = min(64 * block.stop, length) - 64 * first
+        spikes = np.ascontiguousarray(x[:, :, block])
+        for i, state in enumerate(states):
+            spikes = state.run(spikes, first, steps)
+            if record:
+                trains[i][:, :, block] = spikes
+        trains[-1][:, :, block] = spikes
+    return trains
+
+
+def _float_counts(network: Network, rows: NDArray[np.float64], length: int) -> NDArray[np.int64]:
+    """Return the output counts of a part of a batch; spikes as float64 (batch, time, neurons)."""
+    signal = rows[:, np.newaxis, :]  # constant in time until the first neurons fire
+    for layer in network.layers:
+        neuron = LIF(**{**asdict(layer.neuron), "noise_std": 0.0})
+        currents = layer.gain * np.swapaxes(signal @ layer.weights.T, 1, 2)
+        n = len(rows) * layer.n_out
+        traces = np.ascontiguousarray(currents.reshape(n, -1))
+        spikes, _ = neuron.run_periodic(traces, 0, length, neuron.initial_state(n), key=0)
+        train = spikes.bits().reshape(len(rows), layer.n_out, length)
+        signal = np.swapaxes(train, 1, 2).astype(np.float64)
+    return np.asarray(train.sum(axis=-1, dtype=np.int64))
+
+
+def _chunks(rows: NDArray[np.float64], length: int) -> list[NDArray[np.float64]]:
+    """Split a batch so that the float reference holds some 10 million values at a time."""
+    size = max(1, 10_000_000 // (length * max(rows.shape[1], 128)))
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
+
+
+def _checked_densities(network: Network, x: ArrayLike) -> NDArray[np.float64]:
+    densities = _checks.array("x", x, [1, 2])
+    if densities.shape[-1] != network.n_in or 0 in densities.shape:
+        _checks.fail("x", _input_contract(network), densities.shape)
+    _checks.within("x", densities, 0.0, 1.0, "scale the inputs to densities")
+    return densities
+
+
+def _input_contract(network: Network) -> str:
+    return f"have shape ({network.n_in},) or (batch, {network.n_in})"

@@ -1,0 +1,230 @@
+"""The leaky integrate-and-fire neuron: frozen parameters, state passed in, and its friendly face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.random import Role, checked_seed, stream_key
+
+
+@dataclass(frozen=True)
+class LIF:
+    """Parameters of a discrete-time leaky integrate-and-fire neuron.
+
+    At each step
+
+        v <- v - (v - v_rest) * dt / tau_mem + resistance * I * dt + N(0, noise_std**2)
+
+    and where v >= v_threshold the neuron fires and v <- v_reset. For the next refractory_period steps
+    v stays at v_reset and nothing fires. All arithmetic is float64, in this order.
+
+    Parameters
+    ----------
+    v_rest, v_reset, v_threshold : float
+        Voltages; v_reset lies below v_threshold.
+    tau_mem, dt : float
+        Membrane time constant and time step in ms, dt <= tau_mem.
+    noise_std : float
+        Standard deviation of the noise added at each step.
+    resistance : float
+    refractory_period : int
+        In steps.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF
+    >>> spikes, state = LIF(tau_mem=20.0).run([0.08] * 100)
+    >>> spikes
+    Bitstream(shape=(1,), length=100, p=[0.05])
+    """
+
+    v_rest: float = 0.0
+    v_reset: float = 0.0
+    v_threshold: float = 1.0
+    tau_mem: float = 20.0
+    dt: float = 1.0
+    noise_std: float = 0.0
+    resistance: float = 1.0
+    refractory_period: int = 0
+
+    def __post_init__(self) -> None:
+        checked = {
+            "v_rest": _checks.finite("v_rest", self.v_rest),
+            "tau_mem": _checks.positive("tau_mem", self.tau_mem),
+            "dt": _checks.positive("dt", self.dt),
+            "noise_std": _checks.non_negative("noise_std", self.noise_std),
+            "resistance": _checks.positive("resistance", self.resistance),
+            "refractory_period": _checks.integer(
+                "refractory_period", self.refractory_period, 0, 2**32
+            ),
+        }
+        checked["v_reset"], checked["v_threshold"] = _checks.ordered(
+            "v_reset", self.v_reset, "v_threshold", self.v_threshold
+        )
+        if checked["dt"] > checked["tau_mem"]:
+            _checks.fail(
+                "dt", "be at most tau_mem, or the leak overshoots", f"{self.dt} > {self.tau_mem}"
+            )
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def coefficients(self) -> tuple[float, ...]:
+        """What the native update needs: leak, v_rest, gain, noise_std, v_threshold, v_reset, period."""
+        return (
+            self.dt / self.tau_mem,
+            self.v_rest,
+            self.resistance * self.dt,
+            self.noise_std,
+            self.v_threshold,
+            self.v_reset,
+            float(self.refractory_period),
+        )
+
+    def initial_state(self, n_neurons: int = 1) -> LIFState:
+        """Return the state at rest of a population."""
+        n = _checks.integer("n_neurons", n_neurons, 1)
+        return LIFState(np.full(n, self.v_rest), np.zeros(n, np.uint64), 0)
+
+    def run(
+        self, currents: ArrayLike, state: LIFState | None = None, *, key: int = 0
+    ) -> tuple[Bitstream, LIFState]:
+        """Return the spikes of a population under given currents, and its state afterwards.
+
+        Parameters
+        ----------
+        currents : array_like, shape (T,) or (n_neurons, T)
+            One axis: all neurons of the state see the same current.
+        state : LIFState, optional
+            By default at rest, a neuron for each row of currents.
+        key : int
+            A key of `stream_key` with `Role.NOISE`. The noise of a neuron depends on the key, the
+            neuron's row and the step alone.
+
+        Returns
+        -------
+        spikes : Bitstream
+            Of batch shape (n_neurons,) and length T.
+        state : LIFState
+        """
+        rows = np.atleast_2d(_checks.array("currents", currents, [1, 2]))
+        if state is None:
+            state = self.initial_state(len(rows))
+        if len(rows) not in (1, len(state.v)):
+            _checks.fail("currents", f"have one row or {len(state.v)}, as the state", len(rows))
+        if rows.shape[1] == 0:
+            _checks.fail("currents", "have at least one time step", f"shape {rows.shape}")
+        return self.run_periodic(rows, 0, rows.shape[1], state, key)
+
+    def run_periodic(
+        self,
+        currents: NDArray[np.float64],
+        position: int,
+        steps: int,
+        state: LIFState,
+        key: int,
+    ) -> tuple[Bitstream, LIFState]:
+        """Run on currents that repeat, of shape (1 or n_neurons, period), from a column on."""
+        v, refractory = state.v.copy(), state.refractory.copy()
+        words = _native.lif(
+            self.coefficients, key, currents, position, state.t, steps, v, refractory
+        )
+        return Bitstream(words, steps), LIFState(v, refractory, state.t + steps)
+
+
+@dataclass(frozen=True)
+class LIFState:
+    """State of a population: potentials and remaining refractory steps, shape (n,), and the time step."""
+
+    v: NDArray[np.float64]
+    refractory: NDArray[np.uint64]
+    t: int
+
+
+class StochasticLIFNeuron:
+    """A LIF neuron that is stepped by hand.
+
+    The equation and the parameters are those of `LIF`. Stepping, running and processing a bitstream
+    give the same spikes bit for bit.
+
+    Parameters
+    ----------
+    v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period
+        See `LIF`.
+    seed : int, optional
+        Of the noise, in [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+
+    Attributes
+    ----------
+    step : callable
+        ``step(input_current) -> int`` advances one time step and returns 1 for a spike, else 0. It is
+        the native method itself: a Python method around it would cost more than the step.
+
+    Examples
+    --------
+    >>> from sc_neurocore import StochasticLIFNeuron
+    >>> neuron = StochasticLIFNeuron(tau_mem=20.0, seed=42)
+    >>> sum(neuron.step(0.08) for _ in range(200))
+    10
+    """
+
+    step: Callable[[float], int]
+
+    def __init__(
+        self,
+        v_rest: float = 0.0,
+        v_reset: float = 0.0,
+        v_threshold: float = 1.0,
+        tau_mem: float = 20.0,
+        dt: float = 1.0,
+        noise_std: float = 0.0,
+        resistance: float = 1.0,
+        refractory_period: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        self.lif = LIF(
+            v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period
+        )
+        self.seed = checked_seed("seed", seed)
+        self._neuron = _native.Neuron(self.lif.coefficients, stream_key(self.seed, Role.NOISE))
+        self.step = self._neuron.step
+
+    @property
+    def v(self) -> float:
+        """The membrane potential."""
+        return self._neuron.v
+
+    def run(self, currents: ArrayLike) -> NDArray[np.uint8]:
+        """Advance one step for each current and return the spikes, uint8 of shape (T,)."""
+        return self._neuron.run(_checks.array("currents", currents, [1]))
+
+    def process_bitstream(self, bits: ArrayLike, input_scale: float = 1.0) -> NDArray[np.uint8]:
+        """Run on the current input_scale * bit of each bit; uint8 of shape (T,)."""
+        scale = _checks.finite("input_scale", input_scale)
+        return self._neuron.run(_checks.bits("bits", bits) * scale)
+
+    def reset_state(self) -> None:
+        """Return to rest and to the first sample of the noise."""
+        self._neuron.reset()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return {"v": potential, "refractory": steps left in which nothing fires}."""
+        return {"v": self._neuron.v, "refractory": self._neuron.refractory}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self._neuron.v, self._neuron.refractory, self._neuron.t)
+        return type(self), (*astuple(self.lif), self.seed), state
+
+    def __setstate__(self, state: tuple[float, int, int]) -> None:
+        self._neuron.restore(*state)
+
+    def __repr__(self) -> str:
+        parameters = repr(self.lif).removeprefix("LIF(").removesuffix(")")
+        return f"StochasticLIFNeuron({parameters}, seed={self.seed})"

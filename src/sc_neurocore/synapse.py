@@ -1,0 +1,246 @@
+"""From bits to currents: products of inputs and weights, added up at each time step."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore.bitstream import Bitstream, Interval, encode
+from sc_neurocore.random import Role, checked_seed, stream_key
+
+ACCUMULATE = ("mean", "sum", "or")
+
+
+def current_trace(
+    x: Bitstream,
+    weights: Bitstream,
+    *,
+    y_min: float = 0.0,
+    y_max: float = 1.0,
+    accumulate: str = "mean",
+) -> NDArray[np.float64]:
+    """Return the current of each time step, y_min + (y_max - y_min) * s(t).
+
+    s(t) is a function of the products x_i(t) & w_i(t) of the n inputs: "mean" takes (ones) / n, the
+    scaled addition of stochastic computing, which stays within [y_min, y_max]; "sum" the ones
+    without the division; "or" the OR of the products, 1 - prod(1 - p_i) in the mean.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Of batch shape (n_inputs,).
+    weights : Bitstream
+        Of batch shape (n_inputs,) or (n_neurons, n_inputs) and the length of x.
+    y_min, y_max : float
+        Currents of s = 0 and s = 1.
+    accumulate : {"mean", "sum", "or"}
+
+    Returns
+    -------
+    ndarray of float64
+        Of shape (length,) or (n_neurons, length).
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bitstream, current_trace
+    >>> x = Bitstream.from_bits([[1, 1, 0, 1], [1, 0, 0, 1]])
+    >>> w = Bitstream.from_bits([[1, 1, 1, 0], [1, 1, 0, 0]])
+    >>> current_trace(x, w, y_max=2.0)
+    array([2., 1., 0., 0.])
+    """
+    _checks.choice("accumulate", accumulate, ACCUMULATE)
+    y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
+    if x.length != weights.length:
+        _checks.fail("weights", f"have the length of x, {x.length}", weights.length)
+    if len(x.shape) != 1 or x.shape[0] == 0:
+        _checks.fail("x", "have batch shape (n_inputs,), not empty", x.shape)
+    n = x.shape[0]
+    if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
+        _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
+    if accumulate == "or":
+        any_product = np.bitwise_or.reduce(x.words & weights.words, axis=-2)
+        ones = Bitstream(any_product, x.length).bits()
+    else:
+        rows = np.ascontiguousarray(weights.words.reshape(-1, n, weights.words.shape[-1]))
+        counts = _native.channel_counts(np.ascontiguousarray(x.words), rows, x.length)
+        ones = counts.reshape(*weights.shape[:-1], x.length)
+    gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
+    return np.asarray(y_min + ones * gain)
+
+
+class BitstreamSynapse:
+    """A weight in [w_min, w_max] as a bitstream; applying it is one AND gate.
+
+    The weight's bits are drawn once. Their streams are independent of an encoder's even with the same
+    seed. Two synapses with the same seed have the same uniform numbers, so give synapses in a chain
+    seeds of their own.
+
+    Parameters
+    ----------
+    w_min, w_max : float
+        The interval of the weight.
+    length : int
+        Bits in a stream.
+    w : float
+        The weight, in [w_min, w_max].
+    seed : int, optional
+        In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+
+    Attributes
+    ----------
+    weight_bits : ndarray of uint8, shape (length,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_neurocore import BitstreamSynapse
+    >>> synapse = BitstreamSynapse(w_min=0.0, w_max=1.0, length=4096, w=0.25, seed=99)
+    >>> round(synapse.effective_weight_probability(), 2)
+    0.26
+    >>> bool(np.array_equal(synapse.apply(np.ones(4096)), synapse.weight_bits))
+    True
+    """
+
+    def __init__(
+        self,
+        w_min: float,
+        w_max: float,
+        length: int = 1024,
+        w: float = 0.5,
+        seed: int | None = None,
+    ) -> None:
+        self.interval = Interval(*_checks.ordered("w_min", w_min, "w_max", w_max))
+        self.length = _checks.integer("length", length, 1)
+        self.w = _checks.finite("w", w)
+        _checks.within("w", np.asarray(self.w), self.interval.low, self.interval.high)
+        self.seed = checked_seed("seed", seed)
+        p = self.interval.to_probability(self.w)
+        self.weight_bits = encode(p, self.length, stream_key(self.seed, Role.WEIGHT)).bits()
+        self.weight_bits.flags.writeable = False
+
+    def apply(self, pre_bits: ArrayLike) -> NDArray[np.uint8]:
+        """Return pre_bits AND the weight's bits, uint8 of shape (length,)."""
+        return _checks.bits("pre_bits", pre_bits, self.length) & self.weight_bits
+
+    def effective_weight_probability(self) -> float:
+        """Return the share of ones in the weight's bits."""
+        return float(self.weight_bits.mean())
+
+    def __repr__(self) -> str:
+        low, high = self.interval.low, self.interval.high
+        return (
+            f"BitstreamSynapse(w_min={low}, w_max={high}, length={self.length}, w={self.w}, "
+            f"seed={self.seed})"
+        )
+
+
+class BitstreamCurrentSource:
+    """Inputs times weights as bitstreams, added up to a current at each time step.
+
+    At step t the current is that of `current_trace`, at position t % length of the streams: a stream
+    repeats after `length` bits. Inputs, weights and their streams are fixed at construction.
+
+    Parameters
+    ----------
+    x_inputs : array_like, shape (n_inputs,)
+        Values; those outside [x_min, x_max] saturate.
+    x_min, x_max : float
+    weight_values : array_like, shape (n_inputs,)
+        In [w_min, w_max].
+    w_min, w_max : float
+    length : int
+        Bits in a stream.
+    y_min, y_max : float
+        The range of the current.
+    seed : int, optional
+        In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+    accumulate : {"mean", "sum", "or"}
+        The adder, see `current_trace`.
+
+    Examples
+    --------
+    >>> from sc_neurocore import BitstreamCurrentSource
+    >>> source = BitstreamCurrentSource(
+    ...     [0.5, 0.8], 0.0, 1.0, [0.6, 0.5], 0.0, 1.0, length=65536, y_max=0.1, seed=42
+    ... )
+    >>> expected = 0.1 * (0.5 * 0.6 + 0.8 * 0.5) / 2
+    >>> print(f"{source.full_current_estimate():.4f}, expected {expected:.4f}")
+    0.0351, expected 0.0350
+    """
+
+    def __init__(
+        self,
+        x_inputs: ArrayLike,
+        x_min: float,
+        x_max: float,
+        weight_values: ArrayLike,
+        w_min: float,
+        w_max: float,
+        length: int = 1024,
+        y_min: float = 0.0,
+        y_max: float = 0.1,
+        seed: int | None = None,
+        *,
+        accumulate: str = "mean",
+    ) -> None:
+        self.seed = checked_seed("seed", seed)
+        self.length = _checks.integer("length", length, 1)
+        self._trace = encoded_trace(
+            x_inputs=_checks.array("x_inputs", x_inputs, [1]),
+            x_interval=Interval(*_checks.ordered("x_min", x_min, "x_max", x_max)),
+            weight_values=_checks.array("weight_values", weight_values, [1]),
+            w_interval=Interval(*_checks.ordered("w_min", w_min, "w_max", w_max)),
+            length=self.length,
+            y_min=y_min,
+            y_max=y_max,
+            seed=self.seed,
+            accumulate=accumulate,
+        )
+        self._currents = self._trace.tolist()
+        self._position = 0
+
+    def step(self) -> float:
+        """Return the current of this time step and advance."""
+        current: float = self._currents[self._position]
+        self._position = (self._position + 1) % self.length
+        return current
+
+    def current_trace(self) -> NDArray[np.float64]:
+        """Return the current over one whole stream, shape (length,), wherever `step` stands."""
+        return self._trace.copy()
+
+    def full_current_estimate(self) -> float:
+        """Return the mean current over one whole stream."""
+        return float(self._trace.mean())
+
+    def reset(self) -> None:
+        """Return to the first time step."""
+        self._position = 0
+
+
+def encoded_trace(
+    *,
+    x_inputs: NDArray[np.float64],
+    x_interval: Interval,
+    weight_values: NDArray[np.float64],
+    w_interval: Interval,
+    length: int,
+    y_min: float,
+    y_max: float,
+    seed: int,
+    accumulate: str,
+) -> NDArray[np.float64]:
+    """Encode inputs and weights of shape (n_inputs,) or (n_neurons, n_inputs) and trace the current."""
+    if x_inputs.size == 0:
+        _checks.fail("x_inputs", "hold at least one value", "none")
+    if weight_values.shape[-1] != x_inputs.size:
+        _checks.fail(
+            "weight_values",
+            f"hold one weight for each of the {x_inputs.size} x_inputs",
+            weight_values.shape[-1],
+        )
+    _checks.within("weight_values", weight_values, w_interval.low, w_interval.high)
+    x = encode(x_interval.to_probability(x_inputs), length, stream_key(seed, Role.INPUT))
+    w = encode(w_interval.to_probability(weight_values), length, stream_key(seed, Role.WEIGHT))
+    return current_trace(x, w, y_min=y_min, y_max=y_max, accumulate=accumulate)
