@@ -25,9 +25,7 @@ def table() -> np.ndarray:
 
 def main() -> None:
     """Print the header."""
-    print(
-        "// Written by normal_table.py. Row k holds the coefficients of t**k, a column an octave."
-    )
+    print("// Written by normal_table.py. Row k holds the coefficients of t**k, a column an octave.")
     print("#pragma once\n\nnamespace sc {\n\n// clang-format off")
     print(f"alignas(64) inline constexpr float kNormalTable[{DEGREE + 1}][32] = {{")
     for row in table():

@@ -1,4 +1,4 @@
-"""Argument checks. The only module that words validation errors: `name must <contract>, got <value>`."""
+"""Argument checks: the only module that words errors, as `name must <contract>, got <value>`."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def ordered(low_name: str, low: Any, high_name: str, high: Any) -> tuple[float, 
     return low, high
 
 
-def within(
-    name: str, values: NDArray[np.float64], low: float, high: float, remedy: str = ""
-) -> None:
+def within(name: str, values: NDArray[np.float64], low: float, high: float, remedy: str = "") -> None:
     """Raise unless every value lies in [low, high]."""
     outside = (values < low) | (values > high)
     if outside.any():

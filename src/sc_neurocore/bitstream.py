@@ -270,9 +270,7 @@ class BitstreamEncoder:
 
     def __repr__(self) -> str:
         low, high = self.interval.low, self.interval.high
-        return (
-            f"BitstreamEncoder(x_min={low}, x_max={high}, length={self.length}, seed={self.seed})"
-        )
+        return f"BitstreamEncoder(x_min={low}, x_max={high}, length={self.length}, seed={self.seed})"
 
 
 def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
@@ -286,9 +284,7 @@ def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
     """
     if isinstance(bits, Bitstream):
         if bits.shape:
-            _checks.fail(
-                "bits", "be one stream (see probability() for more)", f"shape {bits.shape}"
-            )
+            _checks.fail("bits", "be one stream (see probability() for more)", f"shape {bits.shape}")
         return float(bits.probability())
     unpacked = _checks.bits("bits", bits)
     if len(unpacked) == 0:

@@ -133,9 +133,7 @@ class Network:
             "version": FORMAT_VERSION,
             "layers": [{"gain": la.gain, "neuron": asdict(la.neuron)} for la in self.layers],
         }
-        arrays: dict[str, Any] = {
-            f"weights_{i}": layer.weights for i, layer in enumerate(self.layers)
-        }
+        arrays: dict[str, Any] = {f"weights_{i}": layer.weights for i, layer in enumerate(self.layers)}
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
         try:
             with part.open("wb") as file:
@@ -283,9 +281,7 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     length = _checks.integer("length", length, 1)
     batch = densities.shape[:-1]
     rows = densities.reshape(-1, network.n_in)
-    counts = np.concatenate(
-        [_float_counts(network, part, length) for part in _chunks(rows, length)]
-    )
+    counts = np.concatenate([_float_counts(network, part, length) for part in _chunks(rows, length)])
     return Simulation(counts.reshape(*batch, network.n_out), length, seed=0)
 
 

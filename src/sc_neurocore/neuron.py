@@ -61,9 +61,7 @@ class LIF:
             "dt": _checks.positive("dt", self.dt),
             "noise_std": _checks.non_negative("noise_std", self.noise_std),
             "resistance": _checks.positive("resistance", self.resistance),
-            "refractory_period": _checks.integer(
-                "refractory_period", self.refractory_period, 0, 2**32
-            ),
+            "refractory_period": _checks.integer("refractory_period", self.refractory_period, 0, 2**32),
         }
         checked["v_reset"], checked["v_threshold"] = _checks.ordered(
             "v_reset", self.v_reset, "v_threshold", self.v_threshold
@@ -133,15 +131,13 @@ class LIF:
     ) -> tuple[Bitstream, LIFState]:
         """Run on currents that repeat, of shape (1 or n_neurons, period), from a column on."""
         v, refractory = state.v.copy(), state.refractory.copy()
-        words = _native.lif(
-            self.coefficients, key, currents, position, state.t, steps, v, refractory
-        )
+        words = _native.lif(self.coefficients, key, currents, position, state.t, steps, v, refractory)
         return Bitstream(words, steps), LIFState(v, refractory, state.t + steps)
 
 
 @dataclass(frozen=True)
 class LIFState:
-    """State of a population: potentials and remaining refractory steps, shape (n,), and the time step."""
+    """State of a population: potentials and refractory steps left, shape (n,), and the time step."""
 
     v: NDArray[np.float64]
     refractory: NDArray[np.uint64]
