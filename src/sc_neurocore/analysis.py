@@ -14,7 +14,7 @@ from sc_neurocore.neuron import LIF
 def spike_times(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
     """Return the times of the spikes in ms, step t being at t * dt_ms."""
     dt_ms = _checks.positive("dt_ms", dt_ms)
-    return np.flatnonzero(_checks.bits("spikes", spikes)) * dt_ms
+    return np.asarray(np.flatnonzero(_checks.bits("spikes", spikes)) * dt_ms)
 
 
 def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.fl
     array([3., 2.])
     """
     dt_ms = _checks.positive("dt_ms", dt_ms)
-    return np.diff(np.flatnonzero(_checks.bits("spikes", spikes))) * dt_ms
+    return np.asarray(np.diff(np.flatnonzero(_checks.bits("spikes", spikes))) * dt_ms)
 
 
 def isi_histogram(

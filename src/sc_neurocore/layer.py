@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.analysis import firing_rate_hz, rheobase
 from sc_neurocore.bitstream import Bitstream, Interval
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neuron import LIF, LIFState
 from sc_neurocore.random import Role, checked_seed, stream_key
 from sc_neurocore.synapse import encoded_trace
 
@@ -63,6 +63,9 @@ class SCDenseLayer:
     >>> layer.summary()["avg_firing_rate_hz"]
     50.0
     """
+
+    _state: LIFState
+    _spikes: list[Bitstream]
 
     def __init__(
         self,
@@ -158,7 +161,7 @@ class SCDenseLayer:
     def reset(self) -> None:
         """Return to the state after construction: potentials, streams, noise and records."""
         self._state = self.lif.initial_state(self.n_neurons)
-        self._spikes: list[Bitstream] = []
+        self._spikes = []
 
     def _silence(self) -> str:
         mean = float(self._trace.mean(axis=1).max())

@@ -204,7 +204,7 @@ class StochasticLIFNeuron:
     def process_bitstream(self, bits: ArrayLike, input_scale: float = 1.0) -> NDArray[np.uint8]:
         """Run on the current input_scale * bit of each bit; uint8 of shape (T,)."""
         scale = _checks.finite("input_scale", input_scale)
-        return self._neuron.run(_checks.bits("bits", bits) * scale)
+        return self._neuron.run(_checks.bits("bits", bits) * np.float64(scale))
 
     def reset_state(self) -> None:
         """Return to rest and to the first sample of the noise."""

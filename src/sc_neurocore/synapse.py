@@ -58,6 +58,7 @@ def current_trace(
     n = x.shape[0]
     if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
         _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
+    ones: NDArray[np.unsignedinteger]
     if accumulate == "or":
         any_product = np.bitwise_or.reduce(x.words & weights.words, axis=-2)
         ones = Bitstream(any_product, x.length).bits()

@@ -1,0 +1,275 @@
+"""The native kernels give the bits of their NumPy twins, at every instruction set and thread count."""
+
+import ast
+import functools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import twins
+
+import sc_neurocore
+from sc_neurocore import _native
+
+KEY = 0x123456789ABCDEF0
+EDGES = [0, 1, 2**31, 2**32 - 1, 2**32, 0x12345678, 0xDEADBEEF, 0x40000000]
+
+
+def test_philox_gives_the_published_known_answers(isa):
+    counters = np.array(
+        [[0] * 4, [0xFFFFFFFF] * 4, [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344]], np.uint32
+    )
+    keys = [0, 2**64 - 1, 0xA4093822 | 0x299F31D0 << 32]
+    answers = [
+        [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8],
+        [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD],
+        [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+    ]
+    for counter, key, answer in zip(counters, keys, answers, strict=True):
+        repeated = np.repeat(counter[None], 11, axis=0)
+        assert (_native.philox(key, repeated) == np.array(answer, np.uint32)).all()
+        assert [int(x[()]) for x in twins.philox(key, *counter)] == answer
+
+
+def test_encoding_equals_its_twin_at_every_length(isa, threads):
+    thresholds = np.array([*EDGES, 0x4CCCCCCD], np.uint64)
+    streams = np.array([0, 1, 2, 2**32, 2**63 + 5, 7, 8, 9, 0xBADCAFE11112222], np.uint64)
+    twin = twins.unpack(twins.encode(KEY, streams, thresholds, 0, 300), 300)
+    for length in range(1, 301):
+        words = _native.encode(KEY, streams, thresholds, 0, length)
+        assert np.array_equal(words, twins.pack(twin[:, :length])), length
+
+
+def test_encoding_has_random_access_to_words(isa):
+    streams, thresholds = np.arange(3, dtype=np.uint64), np.array(EDGES[3:6], np.uint64)
+    whole = _native.encode(KEY, streams, thresholds, 0, 64 * 40)
+    for first in (1, 7, 8, 31):
+        part = _native.encode(KEY, streams, thresholds, first, 64 * 9)
+        assert np.array_equal(part, whole[:, first : first + 9])
+
+
+def test_many_streams_split_over_threads_keep_their_bits(isa, threads):
+    n = 20_001
+    streams = np.arange(n, dtype=np.uint64)
+    thresholds = (streams * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
+    words = _native.encode(KEY, streams, thresholds, 0, 65)
+    pick = np.array([0, 1, 6, 7, 8, 9_999, 10_000, 10_001, n - 1])
+    assert np.array_equal(words[pick], twins.encode(KEY, streams[pick], thresholds[pick], 0, 65))
+
+
+def test_channel_counts_equal_their_twin_at_every_length(isa, threads):
+    rng = np.random.default_rng(1)
+    for length in range(1, 301):
+        n_channels = length % 37 + 1
+        x = twins.pack(rng.integers(0, 2, (n_channels, length), np.uint8))
+        weights = twins.pack(rng.integers(0, 2, (3, n_channels, length), np.uint8))
+        counts = _native.channel_counts(x, weights, length)
+        assert np.array_equal(counts, twins.channel_counts(x, weights, length)), length
+
+
+@pytest.mark.parametrize("n_channels", [1, 7, 8, 9, 255, 256, 1000, 70_000])
+def test_channel_counts_reach_the_number_of_channels(isa, n_channels):
+    ones = np.full((n_channels, 1), 2**64 - 1, np.uint64)
+    assert (_native.channel_counts(ones, ones[None], 64) == n_channels).all()
+
+
+def test_normal_samples_equal_their_twin(isa):
+    for first_step in range(5):
+        for steps in (1, 2, 3, 4, 5, 63):
+            samples = _native.normal(KEY, 19, first_step, steps)
+            assert np.array_equal(samples, twins.normal(KEY, 19, first_step, steps))
+
+
+def test_normal_table_is_the_inverse_distribution_function_to_4_1e_6():
+    from scipy.special import ndtri
+
+    rng = np.random.default_rng(2)
+    octaves = np.concatenate([[0, 1, 2**31 - 1], 2 ** np.arange(31), 2 ** np.arange(1, 31) - 1])
+    tail = np.concatenate([octaves, rng.integers(0, 2**31, 1_000_000)]).astype(np.uint64)
+    exact = -ndtri((tail + np.uint64(1)) / 2.0**32)
+    assert np.abs(twins.to_normal(tail) - exact).max() <= 4.1e-6
+    assert np.array_equal(twins.to_normal(tail | np.uint64(2**31)), -twins.to_normal(tail))
+
+
+def test_normal_samples_have_the_moments_and_tails_of_the_normal_distribution():
+    from scipy import stats
+
+    z = _native.normal(stream := 77, 4096, 0, 4096).ravel()
+    n = z.size
+    for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs((z**power).mean() - moment) <= 5 * np.sqrt(variance / n), (stream, power)
+    for sigma in (1, 2, 3, 4, 5):
+        p = 2 * stats.norm.sf(sigma)
+        assert abs((np.abs(z) > sigma).mean() - p) <= 5 * np.sqrt(p * (1 - p) / n), sigma
+    assert stats.kstest(z[:1_000_000], "norm").pvalue > 1e-6
+
+
+LIFS = [
+    (0.05, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0),
+    (0.05, 0.0, 1.0, 0.1, 1.0, 0.0, 0.0),
+    (0.1, -0.2, 1.5, 0.3, 0.7, -0.4, 3.0),
+    (1.0, 0.1, 2.0, 0.0, 0.2, 0.0, 1.0),
+]
+
+
+@functools.cache
+def lif_case(coefficients, steps):
+    """Return the arguments of a population, its state, and what the twin makes of them."""
+    rng = np.random.default_rng(steps)
+    n, period = steps % 35 + 1, steps % 70 + 1
+    currents = rng.uniform(0, 0.3, ((1, n)[steps % 2], period))
+    arguments = (coefficients, KEY, currents, steps % period, steps * 7, steps)
+    v, refractory = rng.uniform(-0.2, 0.6, n), rng.integers(0, 3, n).astype(np.uint64)
+    state = v.copy(), refractory.copy()
+    return arguments, state, twins.lif(*arguments, v, refractory), v, refractory
+
+
+@pytest.mark.parametrize("coefficients", LIFS)
+def test_lif_equals_its_twin_at_every_length(isa, threads, coefficients):
+    for steps in range(1, 301):
+        arguments, state, spikes, v_twin, refractory_twin = lif_case(coefficients, steps)
+        v, refractory = state[0].copy(), state[1].copy()
+        words = _native.lif(*arguments, v, refractory)
+        assert np.array_equal(words, twins.pack(spikes)), steps
+        assert np.array_equal(v, v_twin)
+        assert np.array_equal(refractory, refractory_twin)
+
+
+def test_a_large_population_split_over_threads_keeps_its_spikes(isa, threads):
+    n, steps = 1001, 200
+    v, refractory = np.zeros(n), np.zeros(n, np.uint64)
+    words = _native.lif(LIFS[1], KEY, np.full((1, 1), 0.06), 0, 0, steps, v, refractory)
+    v_twin, refractory_twin = np.zeros(n), np.zeros(n, np.uint64)
+    spikes = twins.lif(LIFS[1], KEY, np.full((1, 1), 0.06), 0, 0, steps, v_twin, refractory_twin)
+    assert np.array_equal(words, twins.pack(spikes))
+    assert spikes.any()
+    assert np.array_equal(v, v_twin)
+
+
+@functools.cache
+def dense_case(coefficients, length):
+    """Return the arguments of a layer and what its twin makes of them; the state comes last."""
+    rng = np.random.default_rng(length)
+    batch, n_in, n_out = length % 3 + 1, length % 29 + 1, length % 41 + 1
+    x = twins.pack(rng.random((batch, n_in, length)) < rng.choice([0, 0.3, 1], (batch, n_in, 1)))
+    weights = np.rint(rng.uniform(-1, 1, (n_out, n_in)) * 2**32).astype(np.int64)
+    weights.flat[rng.integers(0, weights.size, 3)] = [0, 2**32, -(2**32)]
+    arguments = (coefficients, KEY, 5, x, weights, 0.4, length % 4, length)
+    v, refractory = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
+    return arguments, twins.dense(*arguments, v, refractory), v, refractory
+
+
+@pytest.mark.parametrize("coefficients", LIFS[:3])
+def test_dense_equals_its_twin_at_every_length(isa, threads, coefficients):
+    fired = 0
+    for length in range(1, 301):
+        arguments, spikes, v_twin, refractory_twin = dense_case(coefficients, length)
+        v, refractory = np.zeros_like(v_twin), np.zeros_like(refractory_twin)
+        words = _native.dense(*arguments, v, refractory)
+        assert np.array_equal(words, twins.pack(spikes)), length
+        assert np.array_equal(v, v_twin)
+        assert np.array_equal(refractory, refractory_twin)
+        fired += int(spikes.sum())
+    assert fired > 1000
+
+
+def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads):
+    rng = np.random.default_rng(5)
+    batch, n_in, n_out, length = 5, 300, 70, 70
+    x = twins.pack(rng.random((batch, n_in, length)) < 0.3)
+    weights = np.rint(rng.uniform(-1, 1, (n_out, n_in)) * 2**32).astype(np.int64)
+    state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
+    twin_state = state[0].copy(), state[1].copy()
+    words = _native.dense(LIFS[0], KEY, 5, x, weights, 0.05, 0, length, *state)
+    spikes = twins.dense(LIFS[0], KEY, 5, x, weights, 0.05, 0, length, *twin_state)
+    assert spikes.any()
+    assert np.array_equal(words, twins.pack(spikes))
+
+
+def test_the_stepped_neuron_equals_the_twin_of_the_population():
+    for coefficients in LIFS:
+        currents = np.random.default_rng(6).uniform(0, 0.3, (1, 301))
+        v, refractory = np.full(1, coefficients[1]), np.zeros(1, np.uint64)
+        spikes = twins.lif(coefficients, KEY, currents, 0, 0, 301, v, refractory)
+        neuron = _native.Neuron(coefficients, KEY)
+        assert [neuron.step(float(i)) for i in currents[0]] == spikes[0].tolist()
+        assert neuron.v == v[0]
+
+
+def test_results_lie_on_cache_lines():
+    for length in (1, 64, 1000):
+        words = _native.encode(1, np.zeros(3, np.uint64), np.zeros(3, np.uint64), 0, length)
+        assert words.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SC_NEUROCORE_ISA", "neon", "SC_NEUROCORE_ISA must be one of 'portable'"),
+        ("SC_NEUROCORE_THREADS", "many", "SC_NEUROCORE_THREADS must be a whole number, got 'many'"),
+        ("SC_NEUROCORE_THREADS", "0", "SC_NEUROCORE_THREADS must be at least 1, got 0"),
+    ],
+)
+def test_a_wrong_environment_variable_is_named(name, value, message):
+    run = _python("import sc_neurocore", {name: value})
+    assert message in run.stderr
+    assert run.returncode != 0
+
+
+def test_the_environment_forces_instruction_set_and_threads():
+    code = "from sc_neurocore import _native; print(_native.isa(), _native.threads())"
+    run = _python(code, {"SC_NEUROCORE_ISA": "portable", "SC_NEUROCORE_THREADS": "3"})
+    assert run.stdout.split() == ["portable", "3"], run.stderr
+
+
+def test_the_stub_describes_the_binary():
+    stub = ast.parse((Path(sc_neurocore.__file__).parent / "_native.pyi").read_text())
+    functions = {f.name: f for f in stub.body if isinstance(f, ast.FunctionDef)}
+    (neuron,) = (c for c in stub.body if isinstance(c, ast.ClassDef))
+    public = {n for n in vars(_native) if not n.startswith("_")}
+    assert public == {*functions, neuron.name}
+    for name, function in functions.items():
+        _compare_signature(function, getattr(_native, name).__nb_signature__)
+    methods = {f.name: f for f in neuron.body if isinstance(f, ast.FunctionDef)}
+    bound = {n for n in vars(_native.Neuron) if not n.startswith("_") or n == "__init__"}
+    assert bound == set(methods)
+    for name, method in methods.items():
+        attribute = vars(_native.Neuron)[name]
+        if isinstance(attribute, property):
+            assert ast.unparse(method.decorator_list[0]) == "property"
+            attribute = attribute.fget
+        _compare_signature(method, attribute.__nb_signature__)
+
+
+def _compare_signature(stub, overloads):
+    ((signature, *_),) = overloads
+    binary = ast.parse(re.sub(r"def \(self\)", "def f(self)", _simplify(signature)) + ": ...").body[0]
+    assert [a.arg for a in stub.args.args] == [a.arg for a in binary.args.args], stub.name
+    types = [
+        (a.annotation, b.annotation) for a, b in zip(stub.args.args, binary.args.args, strict=True)
+    ]
+    for ours, theirs in [*types, (stub.returns, binary.returns)]:
+        if ours is None or ast.unparse(theirs) == "object":  # self, or converted by hand
+            continue
+        assert _simplify(ast.unparse(ours)) == ast.unparse(theirs), stub.name
+
+
+def _simplify(signature):
+    signature = re.sub(r"(?:numpy\.)?ndarray\[dtype=(\w+),[^]]*\]", r"array[\1]", signature)
+    signature = re.sub(r"NDArray\[np\.(\w+)\]", r"array[\1]", signature)
+    signature = signature.replace("collections.abc.Sequence[float]", "Floats")
+    return signature.replace("tuple[float, ...]", "Floats")
+
+
+def _python(code, environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

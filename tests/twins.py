@@ -1,0 +1,118 @@
+"""NumPy twins of the native kernels: slow, plain, and the oracle for their bits."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+NOISE_DOMAIN = 0x4E000000
+LOW = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+
+
+def philox(key, c0, c1, c2, c3):
+    """Philox4x32-10 of counters given as four broadcastable arrays; four uint64 arrays below 2**32."""
+    c0, c1, c2, c3 = (a.astype(np.uint64) for a in np.broadcast_arrays(c0, c1, c2, c3))
+    k0, k1 = key & 0xFFFFFFFF, key >> 32
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0, c1 = p1 >> HALF ^ c1 ^ np.uint64(k0), p1 & LOW
+        c2, c3 = p0 >> HALF ^ c3 ^ np.uint64(k1), p0 & LOW
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return c0, c1, c2, c3
+
+
+def uniform_numbers(key, streams, first_word, n_words):
+    """Return uniform 32-bit numbers, shape (streams, 64 * n_words), assembled from their slices."""
+    numbers = np.zeros((len(streams), 64 * n_words), np.uint64)
+    words = np.arange(first_word, first_word + n_words)
+    low, high = streams[:, None] & LOW, streams[:, None] >> HALF
+    for m in range(16):
+        x = philox(key, words, m, low, high)
+        for k, (x_low, x_high) in ((2 * m, x[:2]), (2 * m + 1, x[2:])):
+            octets = np.ascontiguousarray(x_low | x_high << HALF, "<u8").view(np.uint8)
+            digits = np.unpackbits(octets, axis=-1, bitorder="little")
+            numbers |= digits.astype(np.uint64) << np.uint64(31 - k)
+    return numbers
+
+
+def encode(key, streams, thresholds, first_word, length):
+    numbers = uniform_numbers(key, streams.astype(np.uint64), first_word, -(-length // 64))
+    return pack(numbers[:, :length] < thresholds[:, None])
+
+
+def pack(bits):
+    length = bits.shape[-1]
+    padding = [(0, 0)] * (bits.ndim - 1) + [(0, -length % 64)]
+    octets = np.packbits(np.pad(bits, padding), axis=-1, bitorder="little")
+    return octets.view("<u8").astype(np.uint64)
+
+
+def unpack(words, length):
+    octets = np.ascontiguousarray(words).astype("<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=-1, bitorder="little")[..., :length]
+
+
+def channel_counts(x, weights, length):
+    return unpack(x & weights, length).sum(axis=1, dtype=np.uint32)
+
+
+def normal_table():
+    header = Path(__file__).parents[1] / "native" / "normal_table.hpp"
+    values = re.findall(r"(-?\d\.\d+e[+-]\d+)f", header.read_text())
+    return np.array(values, np.float32).reshape(6, 32)
+
+
+def to_normal(u):
+    """Return the normal sample of each uniform 32-bit number, in the native order of operations."""
+    u = u.astype(np.uint32)
+    table = normal_table()
+    bits = ((u & np.uint32(0x7FFFFFFF)) + np.uint32(1)).astype(np.float32).view(np.uint32)
+    octave = bits >> np.uint32(23) & np.uint32(31)
+    t = (bits & np.uint32(0x7FFFFF) | np.uint32(0x3F800000)).view(np.float32) - np.float32(1.5)
+    z = table[5][octave]
+    for k in range(4, -1, -1):
+        z = z * t + table[k][octave]
+    signed = z.view(np.uint32) ^ (u & np.uint32(0x80000000))
+    return signed.view(np.float32).astype(np.float64)
+
+
+def normal(key, n_neurons, first_step, steps):
+    t = np.arange(first_step, first_step + steps)
+    x = np.array(philox(key, t // 4, NOISE_DOMAIN, np.arange(n_neurons)[:, None], 0))
+    return to_normal(np.take_along_axis(x, (t % 4)[None, None, :], axis=0)[0])
+
+
+def lif(coefficients, key, currents, position, first_step, steps, v, refractory):
+    """Return the spikes (n, steps), unpacked; v and refractory are updated."""
+    leak, v_rest, gain, noise, v_threshold, v_reset, period = coefficients
+    n = len(v)
+    z = normal(key, n, first_step, steps)
+    spikes = np.zeros((n, steps), np.uint8)
+    for k in range(steps):
+        current = currents[:, (position + k) % currents.shape[1]]
+        x = (v - (v - v_rest) * leak) + gain * current
+        if noise != 0:
+            x = x + noise * z[:, k]
+        resting = refractory > 0
+        fires = ~resting & (x >= v_threshold)
+        v[:] = np.where(resting | fires, v_reset, x)
+        refractory[:] = np.where(resting, refractory - resting, np.where(fires, np.uint64(period), 0))
+        spikes[:, k] = fires
+    return spikes
+
+
+def dense(coefficients, weight_key, noise_key, x, weights, gain, first_word, length, v, refractory):
+    """Return the spikes (batch, n_out, length), unpacked; v and refractory are updated."""
+    n_out, n_in = weights.shape
+    magnitudes = np.abs(weights).ravel().astype(np.uint64)
+    bits = encode(weight_key, np.arange(n_out * n_in), magnitudes, first_word, length)
+    signed = unpack(bits, length).reshape(n_out, n_in, length) * np.sign(weights)[:, :, None]
+    inputs = unpack(x, length).astype(np.int64)
+    out = []
+    for b in range(len(x)):
+        counts = (inputs[b][None] * signed).sum(axis=1)
+        out.append(
+            lif(coefficients, noise_key, gain * counts, 0, 64 * first_word, length, v[b], refractory[b])
+        )
+    return np.array(out)
