@@ -22,6 +22,8 @@ from sc_neurocore.bitstream import (
     bitstream_to_probability,
     encode,
 )
+from sc_neurocore.digits import Digits, load_digits
+from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
@@ -34,14 +36,16 @@ _configure()
 __version__ = "0.1.0"
 
 __all__ = [
-    "LIF",
+    "Accuracy",
     "Bitstream",
     "BitstreamCurrentSource",
     "BitstreamEncoder",
     "BitstreamSpikeRecorder",
     "BitstreamSynapse",
     "Dense",
+    "Digits",
     "Interval",
+    "LIF",
     "LIFState",
     "Network",
     "Role",
@@ -52,11 +56,13 @@ __all__ = [
     "bitstream_to_probability",
     "current_trace",
     "encode",
+    "evaluate",
     "firing_rate_hz",
     "interspike_intervals",
     "isi_histogram",
     "isi_ms",
     "isi_steps",
+    "load_digits",
     "rheobase",
     "simulate",
     "simulate_float",

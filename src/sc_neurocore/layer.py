@@ -166,17 +166,20 @@ class SCDenseLayer:
     def _silence(self) -> str:
         mean = float(self._trace.mean(axis=1).max())
         needed = rheobase(self.lif)
-        said = (
-            f"no neuron fired: the mean current {mean:.4g} is compared with a rheobase of "
-            f"{needed:.4g} (the least constant current that fires)"
-        )
         if mean > needed:
-            return f"{said}; run longer, or raise y_max"
+            return (
+                f"no neuron fired: the mean current {mean:.4g} exceeds the rheobase {needed:.4g} too "
+                "little or too briefly; run longer, or raise y_max"
+            )
+        said = (
+            f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase {needed:.4g}, "
+            "the least constant current that fires"
+        )
         share = (mean - self._y_min) / (self._y_max - self._y_min)
         if share <= 0:
-            return f"{said}; all products are 0, so no y_max would reach it"
+            return f"{said}; all products are 0, so no y_max reaches it"
         y_max = self._y_min + (needed - self._y_min) / share
-        return f"{said}; y_max above {y_max:.4g} reaches it (now {self._y_max:.4g})"
+        return f"{said}; a y_max above {y_max:.4g} reaches it (now {self._y_max:.4g})"
 
 
 def _lif(params: Mapping[str, Any], dt_ms: float) -> LIF:

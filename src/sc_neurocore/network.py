@@ -8,13 +8,13 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
+from sc_neurocore._files import replacing
 from sc_neurocore.bitstream import Bitstream, encode
 from sc_neurocore.neuron import LIF
 from sc_neurocore.random import Role, checked_seed, stream_key
@@ -127,20 +127,14 @@ class Network:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to one .npz file: whole or not at all."""
-        target = Path(path)
         header = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "layers": [{"gain": la.gain, "neuron": asdict(la.neuron)} for la in self.layers],
         }
         arrays: dict[str, Any] = {f"weights_{i}": layer.weights for i, layer in enumerate(self.layers)}
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
@@ -152,6 +146,8 @@ class Network:
             If the file is damaged, of another kind or of a newer version.
         """
         try:
+            if not zipfile.is_zipfile(path) and os.path.exists(path):
+                raise ValueError("it is no .npz file, or one that was cut")
             with np.load(path, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))
                 if header["format"] != FORMAT:

@@ -1,0 +1,7 @@
+"""python -m sc_neurocore."""
+
+import sys
+
+from sc_neurocore.cli import main
+
+sys.exit(main())

@@ -1,0 +1,197 @@
+"""The command sc-neurocore."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import platform
+import re
+import sys
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import sc_neurocore
+from sc_neurocore import _checks, _native
+from sc_neurocore._files import replacing
+from sc_neurocore.digits import Digits, load_digits
+from sc_neurocore.evaluation import Accuracy, evaluate
+from sc_neurocore.network import Network, simulate
+
+DEMO_LENGTHS = (8, 16, 32, 64, 128)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, TypeError, OSError) as error:
+        print(f"sc-neurocore: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("sc-neurocore: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sc-neurocore", description="Spiking neural networks on stochastic computing."
+    )
+    parser.add_argument("--version", action="version", version=sc_neurocore.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run the tutorial and classify digits")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for pictures [demo]")
+    demo.set_defaults(run=_demo)
+
+    evaluation = commands.add_parser("evaluate", help="accuracy of a network by stream length")
+    evaluation.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
+    evaluation.add_argument(
+        "--data",
+        type=Path,
+        help="an .npz of images (n, n_in) in [0, 1] and labels (n,) [the shipped digits]",
+    )
+    evaluation.add_argument(
+        "--lengths", type=_lengths, default=list(DEMO_LENGTHS), help="[8,16,32,64,128]"
+    )
+    evaluation.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 on [5]")
+    evaluation.add_argument("--csv", type=Path, help="write the table there too")
+    evaluation.set_defaults(run=_evaluate)
+
+    info = commands.add_parser("info", help="version, instruction set, threads")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _lengths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"lengths must be whole numbers with commas between, got {text!r}"
+        ) from None
+
+
+def _info(_: argparse.Namespace) -> None:
+    for name, value in (
+        ("sc-neurocore", sc_neurocore.__version__),
+        ("Python", platform.python_version()),
+        ("NumPy", np.__version__),
+        ("instruction set", f"{_native.isa()} (here: {', '.join(_native.isas())})"),
+        ("threads", _native.threads()),
+    ):
+        print(f"{name:16s} {value}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    seeds = range(_checks.integer("--seeds", options.seeds, 1))
+    shipped = load_digits()
+    network = shipped.network if options.network == "digits" else Network.load(options.network)
+    images, labels = _load_data(options.data) if options.data else (shipped.images, shipped.labels)
+    print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds")
+    rows = evaluate(network, images, labels, options.lengths, seeds=seeds, progress=sys.stderr.isatty())
+    _print_table(rows)
+    if options.csv:
+        _write_csv(options.csv, rows)
+
+
+def _load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return file["images"], file["labels"]
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"--data must be an .npz of images and labels, got {path} ({error})"
+        ) from error
+
+
+def _print_table(rows: Sequence[Accuracy]) -> None:
+    print("length   bitstreams         float")
+    for row in rows:
+        spread = "" if np.isnan(row.std) else f" +- {100 * row.std:.2f}"
+        print(f"{row.length:6d}   {f'{100 * row.mean:.2f}{spread} %':17s}  {100 * row.of_float:.2f} %")
+
+
+def _write_csv(path: Path, rows: Sequence[Accuracy]) -> None:
+    with replacing(path) as part, part.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["length", "seed", "accuracy", "float_accuracy"])
+        for row in rows:
+            for seed, value in enumerate(row.by_seed):
+                writer.writerow([row.length, seed, value, row.of_float])
+    print(f"wrote {path}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    namespace: dict[str, Any] = {}
+    for title, code in tutorial_sections():
+        print(f"\n{title}\n{'-' * len(title)}")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(compile(code, title, "exec"), namespace)
+        for warning in caught:
+            print(f"{warning.category.__name__}: {warning.message}")
+
+    digits = load_digits()
+    title = f"Handwritten digits: {len(digits.images)} test images, {digits.network.shape}, 5 seeds"
+    print(f"\n{title}\n{'-' * len(title)}")
+    rows = evaluate(
+        digits.network, digits.images, digits.labels, DEMO_LENGTHS, progress=sys.stderr.isatty()
+    )
+    _print_table(rows)
+    _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, rows)
+
+
+def tutorial_sections() -> Iterator[tuple[str, str]]:
+    """Yield title and code of each section of the tutorial that ships with the package."""
+    text = (files("sc_neurocore") / "data" / "tutorial.md").read_text(encoding="utf-8")
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        blocks = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+        yield section.splitlines()[0], "\n".join(blocks)
+
+
+def _draw(folder: Path, trains: NDArray[np.uint8], digits: Digits, rows: Sequence[Accuracy]) -> None:
+    try:
+        from matplotlib.figure import Figure
+
+        from sc_neurocore import plot
+    except ImportError:
+        print("\nno pictures: they need Matplotlib (pip install 'sc-neurocore[plot]')")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+
+    raster = Figure((7, 2.6), layout="constrained")
+    plot.raster(axes := raster.subplots(), trains)
+    axes.set_title("A dense layer of 4 neurons under one stochastic current")
+
+    length = 32
+    result = simulate(digits.network, digits.images, length, seed=0)
+    classes = result.classes()
+    wrong = np.flatnonzero(classes != digits.labels)
+    shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
+    pictures = Figure((8, 5), layout="constrained")
+    plot.classified(pictures, digits.images[shown], digits.labels[shown], classes[shown])
+    pictures.suptitle(
+        f"Classified with streams of {length} bits: all {len(wrong)} mistakes of "
+        f"{len(classes)} images first"
+    )
+
+    curve = Figure((6, 4), layout="constrained")
+    plot.accuracy(axes := curve.subplots(), rows)
+    axes.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
+
+    print()
+    for name, figure in (("raster", raster), ("digits", pictures), ("accuracy", curve)):
+        path = folder / f"{name}.png"
+        with replacing(path) as part:
+            figure.savefig(part, dpi=120)
+        print(f"wrote {os.fspath(path)}")

@@ -1,0 +1,155 @@
+"""Closed forms against the simulation that they spare."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sc_neurocore import (
+    LIF,
+    firing_rate_hz,
+    interspike_intervals,
+    isi_histogram,
+    isi_ms,
+    isi_steps,
+    rheobase,
+    spike_times,
+    stationary_std,
+)
+
+law = settings(deadline=None, derandomize=True, max_examples=100)
+neurons = st.builds(
+    LIF,
+    v_rest=st.floats(-0.5, 0.5),
+    v_reset=st.floats(-1.0, 0.5),
+    v_threshold=st.floats(0.6, 2.0),
+    tau_mem=st.floats(1.0, 30.0),
+    dt=st.floats(0.05, 1.0),
+    resistance=st.floats(0.1, 5.0),
+    refractory_period=st.integers(0, 5),
+)
+
+
+def intervals_of(lif, current, steps):
+    spikes, _ = lif.run(np.full(steps, current))
+    return interspike_intervals(spikes[0].bits())
+
+
+def test_the_textbook_neuron_has_its_textbook_numbers():
+    lif = LIF(tau_mem=20.0)
+    assert rheobase(lif) == 0.05
+    assert isi_steps(lif, 0.08) == 20.0
+    assert isi_ms(lif, 0.08) == pytest.approx(20 * math.log(1.6 / 0.6), rel=1e-15)
+    assert round(isi_ms(lif, 0.08), 1) == 19.6
+    spikes, _ = lif.run([0.08] * 5000)
+    assert float(firing_rate_hz(spikes.bits())[0]) == 50.0
+    assert set(intervals_of(lif, 0.08, 5000)) == {20.0}
+
+
+@law
+@given(neurons)
+def test_nothing_fires_below_the_rheobase(lif):
+    below, above = (rheobase(lif) * f for f in ((0.99, 1.01) if rheobase(lif) > 0 else (1.01, 0.99)))
+    steps = math.ceil(12 * lif.tau_mem / lif.dt)
+    assert isi_steps(lif, below) == isi_ms(lif, below) == math.inf
+    assert not lif.run([below] * steps)[0].counts().any()
+    assert math.isfinite(isi_steps(lif, above))
+    assert lif.run([above] * steps)[0].counts().all()
+
+
+@law
+@given(neurons, st.floats(-5.0, 5.0))
+def test_intervals_are_finite_exactly_above_the_rheobase(lif, current):
+    assume(abs(current - rheobase(lif)) > 1e-9)
+    assert math.isfinite(isi_steps(lif, current)) == (current > rheobase(lif))
+    assert math.isfinite(isi_ms(lif, current)) == (current > rheobase(lif))
+
+
+def test_at_the_rheobase_itself_the_threshold_is_never_reached():
+    assert isi_steps(LIF(tau_mem=20.0), 0.05) == math.inf
+    assert isi_ms(LIF(tau_mem=20.0), 0.05) == math.inf
+
+
+@law
+@given(neurons, st.floats(1.05, 20.0))
+def test_the_euler_interval_is_the_simulated_one(lif, strength):
+    current = rheobase(replace(lif, v_rest=min(lif.v_rest, 0.0))) * strength
+    v, steps = lif.v_reset, 0
+    gain, leak = lif.resistance * lif.dt * current, lif.dt / lif.tau_mem
+    while v < lif.v_threshold:
+        v, steps = v - (v - lif.v_rest) * leak + gain, steps + 1
+        assume(abs(v - lif.v_threshold) > 1e-9)
+    assert isi_steps(lif, current) == steps + lif.refractory_period
+
+
+@law
+@given(neurons, st.floats(1.05, 20.0))
+def test_the_euler_interval_converges_to_the_continuous_one(lif, strength):
+    # ln(1 - r) lies between -r / (1 - r) and -r, and rounding up adds less than a step.
+    current = rheobase(replace(lif, v_rest=min(lif.v_rest, 0.0))) * strength
+    for dt in (lif.dt, lif.dt / 10, lif.dt / 1000):
+        fine = replace(lif, dt=dt, refractory_period=0)
+        excess = isi_steps(fine, current) * dt - isi_ms(fine, current)
+        rounding = 1e-9 * isi_ms(fine, current)
+        assert -isi_ms(fine, current) * dt / lif.tau_mem - rounding <= excess < dt + rounding
+
+
+@law
+@given(neurons, st.floats(1.05, 20.0), st.integers(0, 50))
+def test_the_refractory_period_comes_on_top(lif, strength, period):
+    current = rheobase(replace(lif, v_rest=min(lif.v_rest, 0.0))) * strength
+    ready, resting = (replace(lif, refractory_period=n) for n in (0, period))
+    assert isi_steps(resting, current) == isi_steps(ready, current) + period
+    assert isi_ms(resting, current) == pytest.approx(isi_ms(ready, current) + period * lif.dt)
+
+
+def test_without_memory_every_step_fires():
+    lif = LIF(tau_mem=1.0, dt=1.0)
+    assert isi_steps(lif, 1.5) == 1.0
+    assert set(intervals_of(lif, 1.5, 50)) == {1.0}
+
+
+@law
+@given(neurons, st.floats(0.0, 3.0))
+def test_the_stationary_deviation_is_the_fixed_point_of_its_recursion(lif, noise_std):
+    lif = replace(lif, noise_std=noise_std)
+    variance = stationary_std(lif) ** 2
+    decay = 1 - lif.dt / lif.tau_mem
+    assert variance == pytest.approx(decay**2 * variance + noise_std**2)
+
+
+@pytest.mark.parametrize("dt", [1e-9, 1e-12, 1e-15, 1e-18])
+def test_closed_forms_stay_exact_as_the_time_step_vanishes(dt):
+    lif = LIF(dt=dt, noise_std=0.1)
+    assert stationary_std(lif) == pytest.approx(0.1 * math.sqrt(20.0 / (2 * dt)), rel=1e-9)
+    assert isi_steps(lif, 0.08) * dt == pytest.approx(isi_ms(lif, 0.08), rel=1e-9)
+
+
+@law
+@given(st.lists(st.lists(st.integers(0, 1), min_size=30, max_size=30), min_size=1, max_size=4))
+def test_rates_are_taken_along_the_last_axis(trains):
+    rates = firing_rate_hz(trains, 0.5)
+    assert rates.shape == (len(trains),)
+    assert rates.tolist() == [float(firing_rate_hz(train, 0.5)) for train in trains]
+    assert rates == pytest.approx([sum(train) / 0.015 for train in trains])
+
+
+def test_an_empty_train_has_no_spikes_no_intervals_and_no_rate():
+    assert firing_rate_hz([]) == 0.0
+    assert firing_rate_hz(np.zeros((3, 0))).tolist() == [0.0, 0.0, 0.0]
+    assert spike_times([]).tolist() == interspike_intervals([]).tolist() == []
+    assert isi_histogram([], 3)[0].tolist() == [0, 0, 0]
+
+
+@law
+@given(st.lists(st.integers(0, 1), max_size=100), st.floats(0.01, 10.0))
+def test_intervals_are_differences_of_times(train, dt_ms):
+    times = spike_times(train, dt_ms)
+    assert times.tolist() == [t * dt_ms for t, spike in enumerate(train) if spike]
+    assert interspike_intervals(train, dt_ms) == pytest.approx(np.diff(times))
+    counts, edges = isi_histogram(train, 6, dt_ms)
+    assert (counts.dtype, edges.dtype) == (np.int64, np.float64)
+    assert counts.sum() == max(sum(train) - 1, 0)
