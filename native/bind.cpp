@@ -1,6 +1,6 @@
-// The Python module _native. It converts arguments, allocates results, releases the GIL and splits the
-// work over threads; nothing is computed here. Shapes are as _native.pyi says: the Python layer has
-// checked them.
+// The Python module _native. It converts arguments, allocates results, releases the GIL and splits
+// the work over threads; nothing is computed here. Shapes are as _native.pyi says: the Python layer
+// has checked them.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -102,10 +102,9 @@ Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 
   const size_t n = v.shape(0);
   auto out = allocate<uint64_t, 2>({n, sc::words_for(steps)});
   const size_t row_stride = currents.shape(0) == 1 ? 0 : currents.shape(1);
-  const sc::LifPopulation p{unpack(coefficients), key,        currents.data(),
-                            row_stride,           currents.shape(1), position,
-                            first_step,           steps,      v.data(),
-                            refractory.data(),    out.data()};
+  const sc::LifPopulation p{
+      unpack(coefficients), key,   currents.data(), row_stride,        currents.shape(1), position,
+      first_step,           steps, v.data(),        refractory.data(), out.data()};
   {
     const nb::gil_scoped_release nogil;
     const sc::Kernels* k = kernels;
@@ -120,11 +119,20 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
                        uint64_t length, InOut<double, 2> v, InOut<uint64_t, 2> refractory) {
   const size_t n_batch = x.shape(0), n_in = weights.shape(1), n_out = weights.shape(0);
   auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
-  const sc::DenseLayer d{unpack(coefficients), weight_key,       noise_key,
-                         x.data(),             weights.data(),   gain,
-                         n_batch,              n_in,             n_out,
-                         first_word,           length,           v.data(),
-                         refractory.data(),    out.data()};
+  const sc::DenseLayer d{unpack(coefficients),
+                         weight_key,
+                         noise_key,
+                         x.data(),
+                         weights.data(),
+                         gain,
+                         n_batch,
+                         n_in,
+                         n_out,
+                         first_word,
+                         length,
+                         v.data(),
+                         refractory.data(),
+                         out.data()};
   {
     const nb::gil_scoped_release nogil;
     const sc::Kernels* k = kernels;
@@ -134,14 +142,15 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
     const size_t parts = std::min(n_batch, (threads + tiles - 1) / std::max<size_t>(tiles, 1));
     const size_t words = n_in * n_out * n_batch * sc::words_for(length);
     const size_t items = tiles * parts;
-    sc::parallel(items, words < 2 * kWordGrain ? items : 1, threads, [&](size_t first, size_t last) {
-      std::vector<uint64_t> scratch(sc::dense_scratch(d));
-      for (size_t item = first; item < last; item++) {
-        const size_t j = item / parts * sc::kTile, part = item % parts;
-        k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
-                 n_batch * (part + 1) / parts, scratch.data());
-      }
-    });
+    sc::parallel(items, words < 2 * kWordGrain ? items : 1, threads,
+                 [&](size_t first, size_t last) {
+                   std::vector<uint64_t> scratch(sc::dense_scratch(d));
+                   for (size_t item = first; item < last; item++) {
+                     const size_t j = item / parts * sc::kTile, part = item % parts;
+                     k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
+                              n_batch * (part + 1) / parts, scratch.data());
+                   }
+                 });
   }
   return out;
 }
@@ -181,6 +190,7 @@ void set_isa(const std::string& name) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // an interpreter that stops with objects alive is no leak
   kernels = sc::available_kernels().back();
 
   m.def("isas", isas);
@@ -205,7 +215,7 @@ NB_MODULE(_native, m) {
             new (self) sc::Neuron(unpack(coefficients), key);
           },
           "coefficients"_a, "key"_a)
-      .def("step", step, "input_current"_a)
+      .def("step", step, "input_current"_a.none())
       .def("run", run, "currents"_a)
       .def("reset", &sc::Neuron::reset)
       .def("restore", &sc::Neuron::restore, "v"_a, "refractory"_a, "t"_a)

@@ -1,5 +1,5 @@
-// A dense layer, from packed spikes to packed spikes. Lanes are output neurons. The weight bits of a
-// tile of neurons are made once a block of time and serve the whole batch.
+// A dense layer, from packed spikes to packed spikes. Lanes are output neurons. The weight bits of
+// a tile of neurons are made once a block of time and serve the whole batch.
 //
 // With product x & w, sign mask s (all ones for a negative weight) and n_neg negative weights among
 // the inputs added up, positive - negative products = sum of ((x & w) ^ s) - n_neg: one counter
@@ -19,8 +19,12 @@ struct Active {
 class Tile {
  public:
   Tile(const DenseLayer& d, size_t first_out, size_t count, uint64_t* scratch)
-      : d_(d), first_(first_out), count_(count), words_(words_for(d.length)),
-        width_((count + kLanes - 1) / kLanes * kLanes), signs_(scratch),
+      : d_(d),
+        first_(first_out),
+        count_(count),
+        words_(words_for(d.length)),
+        width_((count + kLanes - 1) / kLanes * kLanes),
+        signs_(scratch),
         bits_(signs_ + (d.n_in + 1) * width_),
         active_(reinterpret_cast<Active*>(bits_ + (d.n_in + 1) * words_ * width_)) {
     make_weights();

@@ -37,8 +37,8 @@ struct LifCoefficients {
   uint64_t refractory_period;
 };
 
-// Independent neurons under given currents. Neuron n sees currents[n * row_stride + (position + k) %
-// period] at step k and the noise of (n, first_step + k). v and refractory are updated in place.
+// Independent neurons under given currents. Neuron n sees currents[n * row_stride + (position + k)
+// % period] at step k and the noise of (n, first_step + k). v and refractory are updated in place.
 struct LifPopulation {
   LifCoefficients lif;
   uint64_t key;
@@ -55,14 +55,14 @@ struct LifPopulation {
 struct DenseLayer {
   LifCoefficients lif;
   uint64_t weight_key, noise_key;
-  const uint64_t* x;      // [n_batch][n_in][words]
-  const int64_t* weights; // [n_out][n_in], sign times round(magnitude * 2**32)
+  const uint64_t* x;       // [n_batch][n_in][words]
+  const int64_t* weights;  // [n_out][n_in], sign times round(magnitude * 2**32)
   double gain;
   size_t n_batch, n_in, n_out;
-  uint64_t first_word, length; // of the block
-  double* v;                   // [n_batch][n_out]
-  uint64_t* refractory;        // [n_batch][n_out]
-  uint64_t* spikes;            // [n_batch][n_out][words]
+  uint64_t first_word, length;  // of the block
+  double* v;                    // [n_batch][n_out]
+  uint64_t* refractory;         // [n_batch][n_out]
+  uint64_t* spikes;             // [n_batch][n_out][words]
 };
 
 // Neurons in a tile of the dense kernel: a multiple of the lanes of every level.
@@ -77,11 +77,11 @@ struct Kernels {
   const char* name;
   void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
   void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
-  void (*encode)(const Encode&, size_t first, size_t last);                // flat words
-  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last); // neurons
-  void (*lif)(const LifPopulation&, size_t first, size_t last);            // neurons
+  void (*encode)(const Encode&, size_t first, size_t last);                 // flat words
+  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);  // neurons
+  void (*lif)(const LifPopulation&, size_t first, size_t last);             // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
-                size_t last_batch, uint64_t* scratch); // at most kTile neurons
+                size_t last_batch, uint64_t* scratch);  // at most kTile neurons
 };
 
 }  // namespace sc

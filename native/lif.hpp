@@ -8,9 +8,14 @@ namespace sc::SC_LEVEL {
 class Lif {
  public:
   explicit Lif(const LifCoefficients& c)
-      : leak_(set1f(c.leak)), v_rest_(set1f(c.v_rest)), gain_(set1f(c.gain)),
-        noise_(set1f(c.noise)), v_threshold_(set1f(c.v_threshold)), v_reset_(set1f(c.v_reset)),
-        period_(set1(c.refractory_period)), has_noise_(c.noise != 0) {}
+      : leak_(set1f(c.leak)),
+        v_rest_(set1f(c.v_rest)),
+        gain_(set1f(c.gain)),
+        noise_(set1f(c.noise)),
+        v_threshold_(set1f(c.v_threshold)),
+        v_reset_(set1f(c.v_reset)),
+        period_(set1(c.refractory_period)),
+        has_noise_(c.noise != 0) {}
 
   bool has_noise() const { return has_noise_; }
 

@@ -2,7 +2,8 @@
 // and what is made of it: Bernoulli words and normal samples. A lane is one counter.
 //
 //   bits    counter (word, slice pair, stream low, stream high); bit t of a stream is bit t % 64 of
-//           word t / 64. Slice k holds binary digit k, most significant first, of 64 uniform numbers.
+//           word t / 64. Slice k holds binary digit k, most significant first, of 64 uniform
+//           numbers.
 //   noise   counter (t / 4, kNoiseDomain, neuron, 0); sample t uses output t % 4.
 #pragma once
 #include "normal_table.hpp"
@@ -26,8 +27,8 @@ struct PhiloxKey {
   }
 };
 
-// N independent chains side by side hide the latency of the multiplications. Only the low 32 bits of
-// each lane mean anything.
+// N independent chains side by side hide the latency of the multiplications. Only the low 32 bits
+// of each lane mean anything.
 template <int N>
 inline void philox(const PhiloxKey& key, U (&c0)[N], U (&c1)[N], U (&c2)[N], U (&c3)[N]) {
   const U m0 = set1(0xD2511F53u), m1 = set1(0xCD9E8D57u);

@@ -1,6 +1,20 @@
+"""Fixtures, and the choice of the native module under test."""
+
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
+if folder := os.environ.get("SC_NEUROCORE_SANITIZED"):
+    # The editable install of the environment would win over any path.
+    sys.meta_path[:] = [f for f in sys.meta_path if "ScikitBuild" not in type(f).__name__]
+    sys.path.insert(0, folder)
+
 from sc_neurocore import _native
+
+if folder:
+    assert Path(_native.__file__).is_relative_to(folder), _native.__file__
 
 
 @pytest.fixture(params=_native.isas())

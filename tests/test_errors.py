@@ -1,4 +1,4 @@
-"""Every error message, in one table: `name must <contract>, got <value>`, with its remedy if there is one."""
+"""Every error message in one table: `name must <contract>, got <value>; <remedy>`."""
 
 import math
 from functools import partial
@@ -252,7 +252,8 @@ ERRORS = [
      "v_reset must be less than v_threshold, got v_reset=1.0, v_threshold=1.0"),
     (lambda: LIF(v_reset=2, v_threshold=1), ValueError,
      "v_reset must be less than v_threshold, got v_reset=2.0, v_threshold=1.0"),
-    (lambda: LIF(dt=30.0), ValueError, "dt must be at most tau_mem, or the leak overshoots, got 30.0 > 20.0"),
+    (lambda: LIF(dt=30.0), ValueError,
+     "dt must be at most tau_mem, or the leak overshoots, got 30.0 > 20.0"),
     (lambda: LIF(refractory_period=-1), ValueError,
      "refractory_period must be at least 0 and at most 4294967296, got -1"),
     (lambda: LIF(refractory_period=2**32 + 1), ValueError,
@@ -279,7 +280,8 @@ ERRORS = [
     # intervals
     (lambda: Interval(1, 0), ValueError, "low must be less than high, got low=1.0, high=0.0"),
     (lambda: encoder(x_min=1.0), ValueError, "x_min must be less than x_max, got x_min=1.0, x_max=1.0"),
-    (lambda: synapse(w_max=-1.0), ValueError, "w_min must be less than w_max, got w_min=0.0, w_max=-1.0"),
+    (lambda: synapse(w_max=-1.0), ValueError,
+     "w_min must be less than w_max, got w_min=0.0, w_max=-1.0"),
     *(
         (partial(make, **{f"{x}_min": 2.0, f"{x}_max": 1.0}), ValueError,
          f"{x}_min must be less than {x}_max, got {x}_min=2.0, {x}_max=1.0")
@@ -291,17 +293,22 @@ ERRORS = [
     (lambda: encoder().decode([]), ValueError, "bits must hold at least one bit, got none"),
     (lambda: bitstream_to_probability(PAIR), ValueError,
      "bits must be one stream (see probability() for more), got shape (2,)"),
-    (lambda: synapse().apply([1] * 7), ValueError, "pre_bits must hold 8 bits, as the stream it meets, got 7"),
-    (lambda: synapse().apply([]), ValueError, "pre_bits must hold 8 bits, as the stream it meets, got 0"),
+    (lambda: synapse().apply([1] * 7), ValueError,
+     "pre_bits must hold 8 bits, as the stream it meets, got 7"),
+    (lambda: synapse().apply([]), ValueError,
+     "pre_bits must hold 8 bits, as the stream it meets, got 0"),
     (lambda: Bitstream.from_bits([]), ValueError,
      "bits must have at least one bit along its last axis, got shape (0,)"),
     (lambda: Bitstream.from_bits(1), ValueError,
      "bits must have at least one bit along its last axis, got shape ()"),
     (lambda: Bitstream.from_bits([[0, 1], [0, 2]]), ValueError,
      "bits must hold only the bits 0 and 1, got 2 at index (1, 1)"),
-    (lambda: Bitstream(np.array([1]), 3), ValueError, "words must be an array of uint64, got int64, shape (1,)"),
-    (lambda: Bitstream([1.0], 3), ValueError, "words must be an array of uint64, got float64, shape (1,)"),
-    (lambda: Bitstream(np.uint64(1), 3), ValueError, "words must be an array of uint64, got uint64, shape ()"),
+    (lambda: Bitstream(np.array([1]), 3), ValueError,
+     "words must be an array of uint64, got int64, shape (1,)"),
+    (lambda: Bitstream([1.0], 3), ValueError,
+     "words must be an array of uint64, got float64, shape (1,)"),
+    (lambda: Bitstream(np.uint64(1), 3), ValueError,
+     "words must be an array of uint64, got uint64, shape ()"),
     (lambda: Bitstream(np.zeros((2, 1), np.uint64), 65), ValueError,
      "words must have a last axis of 2 for length 65, got 1"),
     (lambda: Bitstream(np.zeros(2, np.uint64), 64), ValueError,
@@ -319,8 +326,10 @@ ERRORS = [
     (lambda: BitstreamSpikeRecorder().record(None), TypeError, "spike must be 0 or 1, got None"),
     # encoding
     (lambda: streams(p=NAN), ValueError, "p must be finite, got nan"),
-    (lambda: streams(streams=[0, -1]), ValueError, "streams must hold integers of 0 or more, got -1 at index 1"),
-    (lambda: streams(streams=[0.0, 1.0]), TypeError, "streams must hold integers of 0 or more, got [0.0, 1.0]"),
+    (lambda: streams(streams=[0, -1]), ValueError,
+     "streams must hold integers of 0 or more, got -1 at index 1"),
+    (lambda: streams(streams=[0.0, 1.0]), TypeError,
+     "streams must hold integers of 0 or more, got [0.0, 1.0]"),
     (lambda: streams(streams="ab"), TypeError, "streams must hold integers of 0 or more, got 'ab'"),
     (lambda: streams(streams=[True, False]), TypeError,
      "streams must hold integers of 0 or more, got [True, False]"),
@@ -330,7 +339,8 @@ ERRORS = [
     (lambda: stream_key(1, 7), TypeError, "role must be a Role, got 7"),
     (lambda: stream_key(1, "input"), TypeError, "role must be a Role, got 'input'"),
     (lambda: stream_key(1, Role.INPUT, -1), ValueError, "path must lie in [0, 2**32), got -1"),
-    (lambda: stream_key(1, Role.INPUT, 2**32), ValueError, "path must lie in [0, 2**32), got 4294967296"),
+    (lambda: stream_key(1, Role.INPUT, 2**32), ValueError,
+     "path must lie in [0, 2**32), got 4294967296"),
     (lambda: stream_key(1, Role.INPUT, 1.5), TypeError, "path must be an integer, got 1.5"),
     # weights and inputs
     (lambda: synapse(w=1.5), ValueError, "w must lie in [0.0, 1.0], got 1.5"),
@@ -350,14 +360,16 @@ ERRORS = [
             (partial(make, x_inputs=[], weight_values=[]), ValueError,
              "x_inputs must hold at least one value, got none"),
             (partial(make, x_inputs=0.5), ValueError, "x_inputs must have 1 axis, got shape ()"),
-            (partial(make, x_inputs=[[0.5, 0.5]]), ValueError, "x_inputs must have 1 axis, got shape (1, 2)"),
+            (partial(make, x_inputs=[[0.5, 0.5]]), ValueError,
+             "x_inputs must have 1 axis, got shape (1, 2)"),
             (partial(make, accumulate="avg"), ValueError,
              "accumulate must be one of 'mean', 'sum', 'or', got 'avg'"),
             (partial(make, accumulate=None), ValueError,
              "accumulate must be one of 'mean', 'sum', 'or', got None"),
         ]
     ),
-    (lambda: source(weight_values=[[0.5, 0.5]]), ValueError, "weight_values must have 1 axis, got shape (1, 2)"),
+    (lambda: source(weight_values=[[0.5, 0.5]]), ValueError,
+     "weight_values must have 1 axis, got shape (1, 2)"),
     (lambda: layer(weight_values=[[0.5, 0.5]]), ValueError,
      "weight_values must have a row for each of the 3 neurons, got 1"),
     (lambda: layer(weight_values=[[0.5] * 3] * 3), ValueError,
@@ -379,11 +391,14 @@ ERRORS = [
      "weights must have batch shape (2,) or (n_neurons, 2), got (3,)"),
     (lambda: trace(x=PAIR[0]), ValueError, "x must have batch shape (n_inputs,), not empty, got ()"),
     (lambda: trace(x=PAIR[:0]), ValueError, "x must have batch shape (n_inputs,), not empty, got (0,)"),
-    (lambda: trace(accumulate="avg"), ValueError, "accumulate must be one of 'mean', 'sum', 'or', got 'avg'"),
+    (lambda: trace(accumulate="avg"), ValueError,
+     "accumulate must be one of 'mean', 'sum', 'or', got 'avg'"),
     # neuron_params
     (lambda: layer_of(tua_mem=1.0), ValueError, f"{UNKNOWN_KEY}'tua_mem'; did you mean 'tau_mem'?"),
-    (lambda: layer_of(threshold=1.0), ValueError, f"{UNKNOWN_KEY}'threshold'; did you mean 'v_threshold'?"),
-    (lambda: layer_of(refractory=1), ValueError, f"{UNKNOWN_KEY}'refractory'; did you mean 'refractory_period'?"),
+    (lambda: layer_of(threshold=1.0), ValueError,
+     f"{UNKNOWN_KEY}'threshold'; did you mean 'v_threshold'?"),
+    (lambda: layer_of(refractory=1), ValueError,
+     f"{UNKNOWN_KEY}'refractory'; did you mean 'refractory_period'?"),
     (lambda: layer_of(seed=1), ValueError, f"{UNKNOWN_KEY}'seed'"),
     (lambda: layer(neuron_params={1: 1}), ValueError, f"{UNKNOWN_KEY}1"),
     (lambda: layer_of(dt=2.0), ValueError, "neuron_params['dt'] must equal dt_ms, 1.0, got 2.0"),
@@ -394,8 +409,10 @@ ERRORS = [
     (lambda: layer(dt_ms=30.0), ValueError,
      "dt must be at most tau_mem, or the leak overshoots, got 30.0 > 20.0"),
     (lambda: layer(neuron_params=LIF()), TypeError, f"neuron_params must be a Mapping, got {LIF()}"),
-    (lambda: layer(neuron_params=["tau_mem"]), TypeError, "neuron_params must be a Mapping, got ['tau_mem']"),
-    (lambda: layer(neuron_params="tau_mem"), TypeError, "neuron_params must be a Mapping, got 'tau_mem'"),
+    (lambda: layer(neuron_params=["tau_mem"]), TypeError,
+     "neuron_params must be a Mapping, got ['tau_mem']"),
+    (lambda: layer(neuron_params="tau_mem"), TypeError,
+     "neuron_params must be a Mapping, got 'tau_mem'"),
     (lambda: layer(neuron_params=0), TypeError, "neuron_params must be a Mapping, got 0"),
     # networks
     (lambda: dense(weights=[0.5]), ValueError, "weights must have 2 axes, got shape (1,)"),
@@ -403,7 +420,8 @@ ERRORS = [
     (lambda: dense(weights=RAGGED), ValueError,
      "weights must be rectangular, its rows of equal length, got [[0], [0, 1]]"),
     (lambda: dense(weights=[["a"]]), TypeError, "weights must hold real numbers, got [['a']]"),
-    (lambda: dense(weights=[[0.5, NAN]]), ValueError, "weights must be finite, got nan at index (0, 1)"),
+    (lambda: dense(weights=[[0.5, NAN]]), ValueError,
+     "weights must be finite, got nan at index (0, 1)"),
     (lambda: dense(weights=[[0.5, -1.5]]), ValueError,
      "weights must lie in [-1.0, 1.0], got -1.5 at index (0, 1); put a scale into gain"),
     (lambda: dense(neuron=NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
@@ -411,7 +429,8 @@ ERRORS = [
     (lambda: Network([]), ValueError, "layers must hold at least one layer, got none"),
     (lambda: Network([dense(), 1]), TypeError, "layers[1] must be a Dense, got 1"),
     (lambda: Network(dense()), TypeError, f"layers must be a sequence of Dense, got {dense()}"),
-    (lambda: Network([dense(), dense()]), ValueError, "layer 1 takes 2 inputs, but layer 0 has 1 neurons"),
+    (lambda: Network([dense(), dense()]), ValueError,
+     "layer 1 takes 2 inputs, but layer 0 has 1 neurons"),
     *(
         row
         for call in (run, run_float)
@@ -422,11 +441,13 @@ ERRORS = [
             (partial(call, x=[[0.5, 0.5], [-0.1, 0.5]]), ValueError,
              "x must lie in [0.0, 1.0], got -0.1 at index (1, 0); scale the inputs to densities"),
             (partial(call, x=[0.5] * 3), ValueError, "x must have shape (2,) or (batch, 2), got (3,)"),
-            (partial(call, x=[[0.5] * 3]), ValueError, "x must have shape (2,) or (batch, 2), got (1, 3)"),
+            (partial(call, x=[[0.5] * 3]), ValueError,
+             "x must have shape (2,) or (batch, 2), got (1, 3)"),
             (partial(call, x=np.zeros((0, 2))), ValueError,
              "x must have shape (2,) or (batch, 2), got (0, 2)"),
             (partial(call, x=0.5), ValueError, "x must have 1 or 2 axes, got shape ()"),
-            (partial(call, x=[[[0.5, 0.5]]]), ValueError, "x must have 1 or 2 axes, got shape (1, 1, 2)"),
+            (partial(call, x=[[[0.5, 0.5]]]), ValueError,
+             "x must have 1 or 2 axes, got shape (1, 1, 2)"),
         ]
     ),
     *of_one_kind([(run, ["length"])], [*NOT_INTEGER, (0, ValueError, "be at least 1, got 0")]),
@@ -434,13 +455,14 @@ ERRORS = [
     (lambda: run(x=PAIR, length=4), ValueError, "length must be left out or equal that of x, 3, got 4"),
     (lambda: run(x=PAIR[:1], length=None), ValueError,
      "x must have shape (2,) or (batch, 2), got batch shape (1,)"),
-    (lambda: run(x=PAIR[0], length=None), ValueError, "x must have shape (2,) or (batch, 2), got batch shape ()"),
+    (lambda: run(x=PAIR[0], length=None), ValueError,
+     "x must have shape (2,) or (batch, 2), got batch shape ()"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS, ids=[message for *_, message in ERRORS])
 def test_an_error_names_the_argument_its_contract_and_the_value(call, error, message):
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011
+    with pytest.raises((ValueError, TypeError)) as caught:
         call()
     assert (type(caught.value), str(caught.value)) == (error, message)
 

@@ -211,8 +211,8 @@ def test_a_silent_layer_says_so_once_a_run_with_the_numbers():
     remedy = 0.05 * 0.1 / mean
     said = silence(quiet, 500)
     assert said == (
-        f"no neuron fired: the mean current {mean:.4g} is compared with a rheobase of 0.05 (the least "
-        f"constant current that fires); y_max above {remedy:.4g} reaches it (now 0.1)"
+        f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase 0.05, the least "
+        f"constant current that fires; a y_max above {remedy:.4g} reaches it (now 0.1)"
     )
     assert silence(quiet, 500) == said
     assert not quiet.get_spike_trains().any()
@@ -254,9 +254,9 @@ def test_without_any_product_no_remedy_is_promised():
     for changes in ({"x_inputs": [0.0] * 8}, {"weight_values": [0.0] * 8}):
         said = silence(layer(**changes, y_min=0.001, neuron_params={"tau_mem": 5.0}), 300)
         assert said.startswith(
-            "no neuron fired: the mean current 0.001 is compared with a rheobase of 0.2 "
+            "no neuron fired: the mean current 0.001 does not exceed the rheobase 0.2, "
         )
-        assert said.endswith("; all products are 0, so no y_max would reach it")
+        assert said.endswith("; all products are 0, so no y_max reaches it")
 
 
 def test_a_current_above_the_rheobase_asks_for_time():

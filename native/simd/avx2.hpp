@@ -72,9 +72,7 @@ inline M nonzero(U a) {
   const __m256i zero = _mm256_cmpeq_epi64(a.v, _mm256_setzero_si256());
   return {_mm256_xor_si256(zero, _mm256_set1_epi64x(-1))};
 }
-inline M at_least(F a, F b) {
-  return {_mm256_castpd_si256(_mm256_cmp_pd(a.v, b.v, _CMP_GE_OQ))};
-}
+inline M at_least(F a, F b) { return {_mm256_castpd_si256(_mm256_cmp_pd(a.v, b.v, _CMP_GE_OQ))}; }
 inline M and_not(M a, M b) { return {_mm256_andnot_si256(a.v, b.v)}; }
 inline F select(M m, F yes, F no) {
   return {_mm256_blendv_pd(no.v, yes.v, _mm256_castsi256_pd(m.v))};
@@ -88,18 +86,17 @@ inline F add_where_bit(F sum, U word, int bit, F addend) {
 
 // The standard normal value of the uniform 32-bit number in the low half of each lane.
 inline F normal(const float (&table)[6][32], U r) {
-  const __m128 even =
-      _mm256_castps256_ps128(_mm256_castsi256_ps(_mm256_permutevar8x32_epi32(
-          r.v, _mm256_set_epi32(7, 5, 3, 1, 6, 4, 2, 0))));
+  const __m128 even = _mm256_castps256_ps128(_mm256_castsi256_ps(
+      _mm256_permutevar8x32_epi32(r.v, _mm256_set_epi32(7, 5, 3, 1, 6, 4, 2, 0))));
   const __m128i u = _mm_castps_si128(even);
   const __m128i tail =
       _mm_add_epi32(_mm_and_si128(u, _mm_set1_epi32(0x7fffffff)), _mm_set1_epi32(1));
   // The conversion is signed, which only 2**31 notices: its sign is removed.
-  const __m128i bits = _mm_and_si128(_mm_castps_si128(_mm_cvtepi32_ps(tail)),
-                                     _mm_set1_epi32(0x7fffffff));
+  const __m128i bits =
+      _mm_and_si128(_mm_castps_si128(_mm_cvtepi32_ps(tail)), _mm_set1_epi32(0x7fffffff));
   const __m128i octave = _mm_and_si128(_mm_srli_epi32(bits, 23), _mm_set1_epi32(31));
-  const __m128i mantissa = _mm_or_si128(_mm_and_si128(bits, _mm_set1_epi32(0x7fffff)),
-                                        _mm_set1_epi32(0x3f800000));
+  const __m128i mantissa =
+      _mm_or_si128(_mm_and_si128(bits, _mm_set1_epi32(0x7fffff)), _mm_set1_epi32(0x3f800000));
   const __m128 t = _mm_sub_ps(_mm_castsi128_ps(mantissa), _mm_set1_ps(1.5f));
   __m128 z = _mm_i32gather_ps(table[5], octave, 4);
   for (int k = 4; k >= 0; k--)

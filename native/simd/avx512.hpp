@@ -43,9 +43,7 @@ inline U and_xor(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.
 inline U less_step(U lt, U eq, U r, U p) {
   return {_mm512_ternarylogic_epi64(lt.v, eq.v, _mm512_andnot_si512(r.v, p.v), 0xF8)};
 }
-inline U equal_step(U eq, U r, U p) {
-  return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)};
-}
+inline U equal_step(U eq, U r, U p) { return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)}; }
 inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline bool any_both(U a, U b) {
   return _mm512_mask_test_epi64_mask(_mm512_test_epi64_mask(a.v, a.v), b.v, b.v) != 0;
@@ -80,18 +78,18 @@ inline F normal(const float (&table)[6][32], U r) {
       _mm256_add_epi32(_mm256_and_si256(u, _mm256_set1_epi32(0x7fffffff)), _mm256_set1_epi32(1));
   const __m256i bits = _mm256_castps_si256(_mm256_cvtepu32_ps(tail));
   const __m512i octave = _mm512_castsi256_si512(_mm256_srli_epi32(bits, 23));
-  const __m256i mantissa = _mm256_ternarylogic_epi32(
-      bits, _mm256_set1_epi32(0x7fffff), _mm256_set1_epi32(0x3f800000), 0xEA);
+  const __m256i mantissa = _mm256_ternarylogic_epi32(bits, _mm256_set1_epi32(0x7fffff),
+                                                     _mm256_set1_epi32(0x3f800000), 0xEA);
   const __m256 t = _mm256_sub_ps(_mm256_castsi256_ps(mantissa), _mm256_set1_ps(1.5f));
   // The permutation looks at the low five bits of each index: the octave among the 32 columns.
   const auto column = [&](int k) {
-    return _mm512_castps512_ps256(_mm512_permutex2var_ps(
-        _mm512_loadu_ps(table[k]), octave, _mm512_loadu_ps(table[k] + 16)));
+    return _mm512_castps512_ps256(
+        _mm512_permutex2var_ps(_mm512_loadu_ps(table[k]), octave, _mm512_loadu_ps(table[k] + 16)));
   };
   __m256 z = column(5);
   for (int k = 4; k >= 0; k--) z = _mm256_add_ps(_mm256_mul_ps(z, t), column(k));
-  const __m256i signed_z = _mm256_ternarylogic_epi32(
-      _mm256_castps_si256(z), u, _mm256_set1_epi32(int(0x80000000u)), 0x78);
+  const __m256i signed_z = _mm256_ternarylogic_epi32(_mm256_castps_si256(z), u,
+                                                     _mm256_set1_epi32(int(0x80000000u)), 0x78);
   return {_mm512_cvtps_pd(_mm256_castsi256_ps(signed_z))};
 }
 

@@ -23,11 +23,15 @@ def _wrong_type(name: str, contract: str, value: object) -> NoReturn:
 
 def finite(name: str, value: Any) -> float:
     """Return a real, finite number as a float."""
-    if isinstance(value, bool | np.bool_ | str | bytes | complex) or np.ndim(value) != 0:
+    if isinstance(value, bool | np.bool_ | str | bytes | complex | list | tuple):
         _wrong_type(name, "be a real number", value)
     try:
-        number = float(value)
+        number = float(value) if np.ndim(value) == 0 else None
+    except OverflowError:
+        number = math.inf
     except (TypeError, ValueError):
+        number = None
+    if number is None:
         _wrong_type(name, "be a real number", value)
     if not math.isfinite(number):
         fail(name, "be finite", number)
@@ -50,7 +54,7 @@ def non_negative(name: str, value: Any) -> float:
     return number
 
 
-def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+def integer(name: str, value: Any, low: float, high: int | None = None) -> int:
     """Return an integer in [low, high]; a bool is not one."""
     if isinstance(value, bool | np.bool_):
         _wrong_type(name, "be an integer", value)
@@ -61,6 +65,14 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     if number < low or (high is not None and number > high):
         upper = "" if high is None else f" and at most {high}"
         fail(name, f"be at least {low}{upper}", number)
+    return number
+
+
+def power_range(name: str, value: Any, exponent: int) -> int:
+    """Return an integer in [0, 2**exponent)."""
+    number = integer(name, value, -math.inf)
+    if not 0 <= number < 2**exponent:
+        fail(name, f"lie in [0, 2**{exponent})", number)
     return number
 
 
@@ -81,12 +93,7 @@ def within(name: str, values: NDArray[np.float64], low: float, high: float, reme
 
 def array(name: str, values: ArrayLike, ndims: Sequence[int]) -> NDArray[np.float64]:
     """Return finite numbers as a new float64 array with one of the numbers of axes in ndims."""
-    try:
-        raw = np.asarray(values)
-    except ValueError:
-        fail(name, "be rectangular, its rows of equal length", values)
-    if raw.dtype.kind not in "iufb":
-        _wrong_type(name, "hold real numbers", values)
+    raw = _numbers(name, "hold real numbers", values)
     if raw.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)
         fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
@@ -118,13 +125,22 @@ def bits(name: str, values: ArrayLike, length: int | None = None) -> NDArray[np.
 
 def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
     """Return zeros and ones of any shape as uint8."""
-    raw = np.asarray(values)
-    if raw.dtype.kind not in "iufb":
-        _wrong_type(name, "hold the bits 0 and 1", values)
+    raw = _numbers(name, "hold the bits 0 and 1", values)
     wrong = (raw != 0) & (raw != 1)
     if wrong.any():
         fail(name, "hold only the bits 0 and 1", _first(raw, wrong))
     return raw.astype(np.uint8)
+
+
+def counting(name: str, values: ArrayLike) -> NDArray[np.uint64]:
+    """Return integers of 0 or more, of any shape."""
+    contract = "hold integers of 0 or more"
+    raw = _numbers(name, contract, values)
+    if raw.dtype.kind not in "iu":
+        _wrong_type(name, contract, values)
+    if (raw < 0).any():
+        fail(name, contract, _first(raw, raw < 0))
+    return raw.astype(np.uint64)
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:
@@ -147,6 +163,16 @@ def instance(name: str, value: Any, kind: type) -> None:
     """Raise unless the value is of that class."""
     if not isinstance(value, kind):
         _wrong_type(name, f"be a {kind.__name__}", value)
+
+
+def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        raw = np.asarray(values)
+    except ValueError:
+        fail(name, "be rectangular, its rows of equal length", values)
+    if raw.dtype.kind not in "iufb":
+        _wrong_type(name, contract, values)
+    return raw
 
 
 def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> str:

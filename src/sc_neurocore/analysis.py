@@ -55,8 +55,9 @@ def firing_rate_hz(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]
     """Return spikes per second along the last axis; 0 for an empty train."""
     dt_ms = _checks.positive("dt_ms", dt_ms)
     train = _checks.bit_array("spikes", spikes)
-    steps = train.shape[-1] if train.ndim else 0
-    return np.asarray(train.sum(axis=-1) * (1000.0 / (max(steps, 1) * dt_ms)))
+    if train.ndim == 0:
+        _checks.fail("spikes", "have at least one axis, time", "shape ()")
+    return np.asarray(train.sum(axis=-1) * (1000.0 / (max(train.shape[-1], 1) * dt_ms)))
 
 
 def rheobase(neuron: LIF) -> float:
@@ -70,6 +71,7 @@ def rheobase(neuron: LIF) -> float:
     >>> rheobase(LIF(tau_mem=20.0))
     0.05
     """
+    _checks.instance("neuron", neuron, LIF)
     return (neuron.v_threshold - neuron.v_rest) / (neuron.resistance * neuron.tau_mem)
 
 
@@ -89,9 +91,9 @@ def isi_steps(neuron: LIF, current: float) -> float:
     v_inf = _v_inf(neuron, current)
     if v_inf <= neuron.v_threshold:
         return math.inf
-    decay = 1.0 - neuron.dt / neuron.tau_mem
+    leak = neuron.dt / neuron.tau_mem
     rise = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
-    steps = 1 if decay == 0.0 else max(1, math.ceil(math.log(rise) / math.log(decay)))
+    steps = 1 if leak == 1.0 else max(1, math.ceil(math.log(rise) / math.log1p(-leak)))
     return float(steps + neuron.refractory_period)
 
 
@@ -118,10 +120,12 @@ def stationary_std(neuron: LIF) -> float:
 
     noise_std / sqrt(1 - a**2) with a = 1 - dt / tau_mem.
     """
-    decay = 1.0 - neuron.dt / neuron.tau_mem
-    return neuron.noise_std / math.sqrt(1.0 - decay**2)
+    _checks.instance("neuron", neuron, LIF)
+    leak = neuron.dt / neuron.tau_mem
+    return neuron.noise_std / math.sqrt(leak * (2.0 - leak))
 
 
 def _v_inf(neuron: LIF, current: float) -> float:
+    _checks.instance("neuron", neuron, LIF)
     current = _checks.finite("current", current)
     return neuron.v_rest + neuron.resistance * current * neuron.tau_mem

@@ -67,7 +67,7 @@ class Bitstream:
         """Return the packed form of zeros and ones of shape (*batch, length)."""
         unpacked = _checks.bit_array("bits", bits)
         if unpacked.ndim == 0 or unpacked.shape[-1] == 0:
-            _checks.fail("bits", "have at least one bit along its last axis", unpacked.shape)
+            _checks.fail("bits", "have at least one bit along its last axis", f"shape {unpacked.shape}")
         length = unpacked.shape[-1]
         octets = np.packbits(unpacked, axis=-1, bitorder="little")
         words = np.zeros((*unpacked.shape[:-1], _n_words(length)), "<u8")
@@ -134,7 +134,12 @@ class Bitstream:
             return NotImplemented
         if self.length != other.length:
             _checks.fail("the streams", "have equal length", f"{self.length} and {other.length}")
-        return Bitstream(gate(self.words, other.words), self.length)
+        try:
+            return Bitstream(gate(self.words, other.words), self.length)
+        except ValueError:
+            _checks.fail(
+                "the streams", "have batch shapes that broadcast", f"{self.shape} and {other.shape}"
+            )
 
 
 @dataclass(frozen=True)
@@ -159,12 +164,12 @@ class Interval:
 
     def to_probability(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return the probabilities of the values, of the same shape, cut to [0, 1]."""
-        values = np.asarray(x, np.float64)
+        values = _checks.array("x", x, range(33))
         return np.asarray(np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0))
 
     def from_probability(self, p: ArrayLike) -> NDArray[np.float64]:
         """Return the values of the probabilities."""
-        return np.asarray(self.low + np.asarray(p, np.float64) * (self.high - self.low))
+        return np.asarray(self.low + _checks.array("p", p, range(33)) * (self.high - self.low))
 
 
 def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = None) -> Bitstream:
@@ -202,17 +207,19 @@ def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = N
     """
     probabilities = _checks.array("p", p, range(33))
     length = _checks.integer("length", length, 1)
-    key = _checks.integer("key", key, 0, 2**64 - 1)
+    key = _checks.power_range("key", key, 64)
     if streams is None:
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
-        numbers = np.asarray(streams)
-        if numbers.dtype.kind not in "iu" or (numbers < 0).any():
-            _checks.fail("streams", "hold integers of 0 or more", streams)
-        probabilities, numbers = np.broadcast_arrays(probabilities, numbers)
-        numbers = np.ascontiguousarray(numbers, np.uint64).ravel()
+        numbers = _checks.counting("streams", streams)
+        try:
+            probabilities, numbers = np.broadcast_arrays(probabilities, numbers)
+        except ValueError:
+            contract = f"have a shape that broadcasts with that of p, {probabilities.shape}"
+            _checks.fail("streams", contract, numbers.shape)
+        numbers = np.ascontiguousarray(numbers).ravel()
     words = _native.encode(key, numbers, thresholds(probabilities).ravel(), 0, length)
-    return Bitstream(words.reshape(*probabilities.shape, -1), length)
+    return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
 
 
 def thresholds(p: NDArray[np.float64]) -> NDArray[np.uint64]:
@@ -288,7 +295,7 @@ def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
         return float(bits.probability())
     unpacked = _checks.bits("bits", bits)
     if len(unpacked) == 0:
-        _checks.fail("bits", "hold at least one bit", 0)
+        _checks.fail("bits", "hold at least one bit", "none")
     return float(np.count_nonzero(unpacked) / len(unpacked))
 
 

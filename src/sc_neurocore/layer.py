@@ -89,7 +89,9 @@ class SCDenseLayer:
         self.length = _checks.integer("length", length, 1)
         self.dt_ms = _checks.positive("dt_ms", dt_ms)
         self.base_seed = checked_seed("base_seed", base_seed)
-        self.lif = _lif(neuron_params or {}, self.dt_ms)
+        params = {} if neuron_params is None else neuron_params
+        _checks.instance("neuron_params", params, Mapping)
+        self.lif = _lif(params, self.dt_ms)
         weights = _checks.array("weight_values", weight_values, [1, 2])
         if weights.ndim == 2 and len(weights) != self.n_neurons:
             _checks.fail(
@@ -175,9 +177,9 @@ class SCDenseLayer:
             f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase {needed:.4g}, "
             "the least constant current that fires"
         )
-        share = (mean - self._y_min) / (self._y_max - self._y_min)
-        if share <= 0:
+        if not (self._trace > self._y_min).any():
             return f"{said}; all products are 0, so no y_max reaches it"
+        share = (mean - self._y_min) / (self._y_max - self._y_min)
         y_max = self._y_min + (needed - self._y_min) / share
         return f"{said}; a y_max above {y_max:.4g} reaches it (now {self._y_max:.4g})"
 

@@ -98,6 +98,8 @@ class Network:
     layers: Sequence[Dense]
 
     def __post_init__(self) -> None:
+        if isinstance(self.layers, Dense):
+            raise TypeError(f"layers must be a sequence of Dense, got {self.layers}")
         layers = tuple(self.layers)
         if not layers:
             _checks.fail("layers", "hold at least one layer", "none")
@@ -243,6 +245,8 @@ def simulate(
     else:
         densities = _checked_densities(network, x)
         numbers = np.arange(network.n_in)
+        if length is None:
+            raise TypeError("length must be given unless x is a Bitstream, got None")
         length = _checks.integer("length", length, 1)
         bits = encode(densities, length, stream_key(seed, Role.INPUT), streams=numbers)
     if len(bits.shape) not in (1, 2) or bits.shape[-1] != network.n_in or 0 in bits.shape:

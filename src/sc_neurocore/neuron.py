@@ -112,13 +112,17 @@ class LIF:
             Of batch shape (n_neurons,) and length T.
         state : LIFState
         """
-        rows = np.atleast_2d(_checks.array("currents", currents, [1, 2]))
+        given = _checks.array("currents", currents, [1, 2])
+        if given.size == 0:
+            _checks.fail("currents", "have at least one time step", f"shape {given.shape}")
+        key = _checks.power_range("key", key, 64)
+        rows = np.atleast_2d(given)
         if state is None:
             state = self.initial_state(len(rows))
-        if len(rows) not in (1, len(state.v)):
-            _checks.fail("currents", f"have one row or {len(state.v)}, as the state", len(rows))
-        if rows.shape[1] == 0:
-            _checks.fail("currents", "have at least one time step", f"shape {rows.shape}")
+        _checks.instance("state", state, LIFState)
+        if len(rows) not in (1, n := len(state.v)):
+            contract = f"have one row, or one for each of the {n} neurons of the state"
+            _checks.fail("currents", contract, len(rows))
         return self.run_periodic(rows, 0, rows.shape[1], state, key)
 
     def run_periodic(

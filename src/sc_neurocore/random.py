@@ -41,8 +41,9 @@ def stream_key(seed: int, role: Role, *path: int) -> int:
     >>> hex(stream_key(42, Role.WEIGHT, 0))
     '0xe66843fe45fbc4b8'
     """
-    words = (Role(role), *(_checks.integer("path", p, 0, 2**32 - 1) for p in path))
-    sequence = np.random.SeedSequence(checked_seed("seed", seed), spawn_key=words)
+    _checks.instance("role", role, Role)
+    words = (role, *(_checks.power_range("path", p, 32) for p in path))
+    sequence = np.random.SeedSequence(_checks.power_range("seed", seed, 128), spawn_key=words)
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
@@ -50,4 +51,4 @@ def checked_seed(name: str, seed: int | None) -> int:
     """Return the seed, or one drawn from the operating system's entropy for None."""
     if seed is None:
         return secrets.randbits(128)
-    return _checks.integer(name, seed, 0, 2**128 - 1)
+    return _checks.power_range(name, seed, 128)

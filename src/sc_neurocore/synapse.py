@@ -50,6 +50,8 @@ def current_trace(
     array([2., 1., 0., 0.])
     """
     _checks.choice("accumulate", accumulate, ACCUMULATE)
+    _checks.instance("x", x, Bitstream)
+    _checks.instance("weights", weights, Bitstream)
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
     if x.length != weights.length:
         _checks.fail("weights", f"have the length of x, {x.length}", weights.length)
@@ -67,7 +69,9 @@ def current_trace(
         counts = _native.channel_counts(np.ascontiguousarray(x.words), rows, x.length)
         ones = counts.reshape(*weights.shape[:-1], x.length)
     gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
-    return np.asarray(y_min + ones * gain)
+    currents = y_min + ones * gain
+    # Rounding alone could lift a full count over y_max.
+    return np.asarray(currents if accumulate == "sum" else np.minimum(currents, y_max))
 
 
 class BitstreamSynapse:

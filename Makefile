@@ -1,0 +1,78 @@
+# One way to do each thing; every target sets up what it needs in .venv and is quick when nothing changed.
+#   make demo    the tutorial and the digits, pictures in demo/     make test    all tests
+#   make bench   the benchmarks                                      make docs    HTML in build/docs
+#   make lint    format, style, types                                make clean   remove all that was made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := CMakeLists.txt pyproject.toml $(wildcard native/*.?pp native/simd/*.hpp)
+SANITIZED := build/sanitized
+
+.PHONY: demo test lint bench docs format clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo
+	$(BIN)/sc-neurocore demo --out demo
+
+test: $(VENV)/.dev $(SANITIZED)/.built
+	$(BIN)/pytest
+	tests/sanitized.sh $(SANITIZED) $(BIN)/python
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror native/*.?pp native/simd/*.hpp
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i native/*.?pp native/simd/*.hpp
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench.py
+
+docs: $(VENV)/.docs
+	$(BIN)/sc-neurocore demo --out docs/pictures
+	$(BIN)/sphinx-build -qW --keep-going docs build/docs
+	@echo "open build/docs/index.html"
+
+clean:
+	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	  || { echo "needed: Python 3.10 or newer (make PYTHON=/path/to/python3)"; exit 1; }
+	@command -v $${CXX:-c++} >/dev/null \
+	  || { echo "needed: a C++20 compiler, such as g++ 11 or clang++ 14 (or set CXX)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "needed: Python's venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# What building takes; installed once, so that the native module is then rebuilt in place.
+$(VENV)/.build: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check "scikit-build-core>=0.11" "nanobind>=2.7" cmake ninja
+	@touch $@
+
+$(VENV)/.native: $(VENV)/.build $(NATIVE)
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.native
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e .[plot,progress]
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.native requirements-dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev requirements-docs.txt
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+# The native module with AddressSanitizer and UBSan, in a folder of its own.
+$(SANITIZED)/.built: $(VENV)/.build $(NATIVE)
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --upgrade \
+	  --target $(SANITIZED) -C cmake.define.SC_SANITIZE=ON -C build-dir=build/sanitized-objects .
+	@touch $@

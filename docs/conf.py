@@ -1,0 +1,20 @@
+"""Sphinx configuration."""
+
+project = "sc-neurocore"
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 2
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+default_role = "literal"
+html_theme = "furo"
+html_title = "sc-neurocore"
+exclude_patterns = ["pictures"]

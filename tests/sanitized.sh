@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Run the tests of the native module on its build with AddressSanitizer and UBSan.
+#   tests/sanitized.sh FOLDER PYTHON     FOLDER holds the package, built with SC_SANITIZE=ON
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=$(realpath "$1")
+python=$2
+compiler=${CXX:-c++}
+# Python is not linked with the sanitizers: their library goes first, and libstdc++ beside it, so that
+# exceptions thrown across modules are seen.
+export LD_PRELOAD="$($compiler -print-file-name=libasan.so) $($compiler -print-file-name=libstdc++.so)"
+export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export SC_NEUROCORE_SANITIZED=$folder
+exec "$python" -m pytest -q -p no:cacheprovider tests/test_native.py tests/test_network.py

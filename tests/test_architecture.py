@@ -1,0 +1,67 @@
+"""What ARCHITECTURE.md promises of the shape of the code."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "sc_neurocore"
+
+
+def imported(path):
+    """Modules of the package that a module imports anywhere in its text."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "sc_neurocore":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from re.findall(r"^sc_neurocore\.(\w+)", node.module)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from re.findall(r"^sc_neurocore\.(\w+)", alias.name)
+
+
+def test_imports_go_one_way_through_the_stages():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    order = re.findall(r"^\| `(\w+)\.pyi?` \|", text, flags=re.MULTILINE)
+    modules = {p.stem for p in PACKAGE.glob("*.py*")} - {"__init__", "__main__"}
+    assert set(order) == modules
+    for i, module in enumerate(order):
+        path = PACKAGE / f"{module}.py"
+        if path.exists():
+            later = set(imported(path)) & set(order[i:])
+            assert not later, f"{module} imports {later}, which comes after it"
+
+
+def test_importing_the_package_imports_numpy_and_nothing_else():
+    code = (
+        "import sys; import numpy; before = set(sys.modules); import sc_neurocore;"
+        "print(*{m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    third_party = {m for m in run.stdout.split() if not m.startswith(("_sc_neurocore", "numpy"))}
+    assert third_party <= {"sc_neurocore"}
+
+
+def test_python_never_loops_over_time():
+    # The kernels do: a loop in the package's Python runs over layers, blocks, streams' names or rows.
+    for path in PACKAGE.glob("*.py"):
+        assert not re.search(r"for \w+ in range\((T|steps|length|self\.length)\)", path.read_text()), (
+            path
+        )
+
+
+def test_versions_agree():
+    import sc_neurocore
+
+    text = (ROOT / "pyproject.toml").read_text()
+    assert f'version = "{sc_neurocore.__version__}"' in text
+    assert f"## {sc_neurocore.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_all_names_exist_and_have_a_docstring():
+    import sc_neurocore
+
+    for name in sc_neurocore.__all__:
+        assert getattr(sc_neurocore, name).__doc__, name

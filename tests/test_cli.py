@@ -1,0 +1,104 @@
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sc_neurocore import Dense, Network, evaluate, load_digits, simulate
+from sc_neurocore.cli import main
+
+
+def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path / "pictures")]) == 0
+    said = capsys.readouterr().out
+    for text in ("Firing rate: 50.0 Hz", "ISI peak: 20.0 ms", "SilentLayerWarning", "64-100-10"):
+        assert text in said
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert [p.name for p in pictures] == ["accuracy.png", "digits.png", "raster.png"]
+    assert all(p.read_bytes().startswith(b"\x89PNG") and p.stat().st_size > 5000 for p in pictures)
+
+
+def test_the_shipped_network_keeps_its_accuracy_on_bitstreams():
+    digits = load_digits()
+    row, short = evaluate(digits.network, digits.images, digits.labels, [64, 8])
+    assert row.mean >= 0.96
+    assert row.of_float >= 0.98
+    assert short.mean < row.mean
+
+
+def test_the_shipped_digits_are_small():
+    import sc_neurocore.digits as module
+
+    folder = module.files("sc_neurocore") / "data"
+    size = sum(len((folder / name).read_bytes()) for name in ("digits.npz", "digits_test.npz"))
+    assert size < 100_000
+
+
+def test_evaluate_writes_the_table_it_prints(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    assert main(["evaluate", "digits", "--lengths", "8,16", "--seeds", "2", "--csv", str(table)]) == 0
+    said = capsys.readouterr().out
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(r["length"], r["seed"]) for r in rows] == [
+        ("8", "0"),
+        ("8", "1"),
+        ("16", "0"),
+        ("16", "1"),
+    ]
+    digits = load_digits()
+    for row in rows:
+        result = simulate(digits.network, digits.images, int(row["length"]), seed=int(row["seed"]))
+        assert float(row["accuracy"]) == (result.classes() == digits.labels).mean()
+        assert f"{100 * float(row['float_accuracy']):.2f} %" in said
+
+
+def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):
+    Network([Dense([[1.0, 0.0], [0.0, 1.0]])]).save(tmp_path / "mine.npz")
+    np.savez(tmp_path / "data.npz", images=np.eye(2), labels=np.arange(2))
+    arguments = ["evaluate", str(tmp_path / "mine.npz"), "--data", str(tmp_path / "data.npz")]
+    assert main([*arguments, "--lengths", "4", "--seeds", "1"]) == 0
+    assert "100.00 %" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "none.npz"], "none.npz"),
+        (["evaluate", __file__], "path must be a network saved by sc-neurocore"),
+        (["evaluate", "digits", "--data", __file__], "--data must be an .npz of images and labels"),
+        (["evaluate", "digits", "--seeds", "0"], "--seeds must be at least 1, got 0"),
+        (["evaluate", "digits", "--lengths", "0"], "lengths must be at least 1, got 0"),
+        (["evaluate", "digits", "--csv", "/no/such/folder/t.csv"], "/no/such/folder"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line(arguments, message, capsys):
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("sc-neurocore: ")
+    assert said.count("\n") == 1
+
+
+def test_lengths_that_are_no_numbers_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "digits", "--lengths", "8,x"])
+    assert "lengths must be whole numbers with commas between, got '8,x'" in capsys.readouterr().err
+
+
+def test_the_module_runs_as_a_command():
+    run = subprocess.run(
+        [sys.executable, "-m", "sc_neurocore", "info"], capture_output=True, text=True, check=True
+    )
+    for line in ("sc-neurocore", "instruction set", "threads"):
+        assert line in run.stdout
+
+
+def test_without_matplotlib_the_demo_goes_on_without_pictures(tmp_path):
+    code = (
+        "import sys; sys.modules['matplotlib'] = sys.modules['tqdm'] = None;"
+        f"from sc_neurocore.cli import main; sys.exit(main(['demo', '--out', {str(tmp_path / 'p')!r}]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'sc-neurocore[plot]'" in run.stdout
+    assert not (tmp_path / "p").exists()

@@ -1,0 +1,199 @@
+import json
+
+import numpy as np
+import pytest
+import twins
+
+from sc_neurocore import (
+    LIF,
+    Bitstream,
+    Dense,
+    Network,
+    Role,
+    encode,
+    simulate,
+    simulate_float,
+    stream_key,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def network(noise_std=0.0, refractory_period=0):
+    neuron = LIF(tau_mem=5.0, noise_std=noise_std, refractory_period=refractory_period)
+    return Network(
+        [
+            Dense(RNG.uniform(-1, 1, (33, 20)), gain=0.3, neuron=neuron),
+            Dense(RNG.uniform(-1, 1, (4, 33)), gain=0.4, neuron=LIF(tau_mem=10.0)),
+        ]
+    )
+
+
+NETWORK = network(noise_std=0.1, refractory_period=2)
+X = RNG.random((6, 20)) * (RNG.random((6, 20)) < 0.7)
+
+
+@pytest.mark.parametrize("length", [1, 64, 100, 700])
+def test_simulating_equals_the_twin_layer_after_layer(isa, threads, length):
+    streams = np.tile(np.arange(20, dtype=np.uint64), 6)
+    thresholds = np.rint(X.ravel() * 2.0**32).astype(np.uint64)
+    words = twins.encode(stream_key(7, Role.INPUT), streams, thresholds, 0, length)
+    spikes = words.reshape(6, 20, -1)
+    result = simulate(NETWORK, X, length, seed=7, record=True)
+    for i, layer in enumerate(NETWORK.layers):
+        weights = np.rint(layer.weights * 2.0**32).astype(np.int64)
+        keys = stream_key(7, Role.WEIGHT, i), stream_key(7, Role.NOISE, i)
+        v = np.full((6, layer.n_out), layer.neuron.v_rest)
+        refractory = np.zeros((6, layer.n_out), np.uint64)
+        train = twins.dense(
+            layer.neuron.coefficients, *keys, spikes, weights, layer.gain, 0, length, v, refractory
+        )
+        assert np.array_equal(result.spikes[i].bits(), train)
+        spikes = twins.pack(train)
+    assert np.array_equal(result.counts, train.sum(axis=-1))
+
+
+def test_a_row_does_not_depend_on_its_batch():
+    together = simulate(NETWORK, X, 130, seed=3, record=True)
+    for b in range(len(X)):
+        alone = simulate(NETWORK, X[b], 130, seed=3, record=True)
+        assert np.array_equal(alone.counts, together.counts[b])
+        for one, all_ in zip(alone.spikes, together.spikes, strict=True):
+            assert one == all_[b]
+
+
+def test_a_shorter_run_is_the_beginning_of_a_longer_one():
+    long = simulate(NETWORK, X, 600, seed=3, record=True).spikes
+    short = simulate(NETWORK, X, 77, seed=3, record=True).spikes
+    for a, b in zip(short, long, strict=True):
+        assert np.array_equal(a.bits(), b.bits()[..., :77])
+
+
+def test_packed_inputs_and_densities_are_the_same():
+    streams = encode(X, 90, stream_key(5, Role.INPUT), streams=np.arange(20))
+    assert np.array_equal(
+        simulate(NETWORK, streams, seed=5).counts, simulate(NETWORK, X, 90, seed=5).counts
+    )
+
+
+def test_layers_compose_through_their_spikes():
+    whole = simulate(NETWORK, X, 200, seed=9, record=True)
+    first = simulate(Network(NETWORK.layers[:1]), X, 200, seed=9, record=True)
+    assert first.spikes[0] == whole.spikes[0]
+    assert first.spikes[0].counts().any()
+
+
+def test_a_seed_repeats_a_run_and_none_is_told():
+    drawn = simulate(NETWORK, X, 64)
+    assert np.array_equal(simulate(NETWORK, X, 64, seed=drawn.seed).counts, drawn.counts)
+    assert simulate(NETWORK, X, 64).seed != drawn.seed
+
+
+def test_the_mean_current_is_gain_times_signed_products():
+    # An integrator without leak to speak of counts its current: spikes = floor(sum I), up to resets.
+    w, x, length = np.array([[0.7, -0.4, 0.9]]), np.array([0.5, 0.8, 0.6]), 2**18
+    gain, mean = 0.01, 0.7 * 0.5 - 0.4 * 0.8 + 0.9 * 0.6
+    z = np.abs(w[0]) * x
+    neuron = LIF(tau_mem=1e9)
+    count = simulate(Network([Dense(w, gain, neuron)]), x, length, seed=1).counts[0]
+    sigma = gain * np.sqrt(length * (z * (1 - z)).sum())
+    # Each reset forgets at most one product, gain * 2 ones.
+    assert abs(count - gain * mean * length) <= 5 * sigma + 2 * gain * count + 1
+
+
+def test_float_and_bits_agree_where_every_value_is_0_or_1():
+    weights = [RNG.choice([-1.0, 0.0, 1.0], s) for s in ((30, 20), (5, 30))]
+    layers = [Dense(w, gain=0.21, neuron=LIF(tau_mem=7.0, refractory_period=1)) for w in weights]
+    x = RNG.integers(0, 2, (9, 20))
+    certain = Network(layers)
+    bits, real = simulate(certain, x, 150, seed=0), simulate_float(certain, x, 150)
+    assert bits.counts.any()
+    assert np.array_equal(bits.counts, real.counts)
+
+
+def test_the_class_is_the_first_of_the_outputs_with_the_most_spikes():
+    result = simulate(Network([Dense([[0.0], [1.0], [1.0]])]), [[1.0]], 10, seed=0)
+    assert result.counts.tolist() == [[0, 10, 10]]
+    assert result.classes().tolist() == [1]
+
+
+def test_saving_and_loading_returns_the_network(tmp_path):
+    path = tmp_path / "network.npz"
+    NETWORK.save(path)
+    loaded = Network.load(str(path))
+    assert repr(loaded) == repr(NETWORK)
+    for a, b in zip(loaded.layers, NETWORK.layers, strict=True):
+        assert np.array_equal(a.weights, b.weights)
+        assert (a.gain, a.neuron) == (b.gain, b.neuron)
+    assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "network.npz"
+    NETWORK.save(path)
+    before = path.read_bytes()
+
+    def full(file, **_):
+        file.write(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="no space left"):
+        NETWORK.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
+
+
+def rewritten(path, **changes):
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["header"]))
+    header |= {k: v for k, v in changes.items() if k in header}
+    arrays["header"] = np.array(json.dumps(header))
+    arrays |= {k: v for k, v in changes.items() if k not in header}
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:-40]), "no .npz file, or one that was cut"),
+        (lambda p: p.write_text("hello"), "no .npz file"),
+        (lambda p: p.write_bytes(b""), "no .npz file"),
+        (lambda p: p.write_bytes(_flip(p.read_bytes())), ""),
+        (lambda p: np.savez(p, a=np.zeros(3)), "header"),
+        (lambda p: np.savez(p, header=np.array("{")), ""),
+        (lambda p: np.savez(p, header=np.array("[]")), ""),
+        (lambda p: rewritten(p, format="other"), "its format is 'other'"),
+        (lambda p: rewritten(p, version=2), "its version is 2, this release reads 1"),
+        (lambda p: rewritten(p, weights_1=None), "weights_1"),
+        (lambda p: rewritten(p, weights_0=np.full((33, 20), np.nan)), "weights must be finite"),
+        (lambda p: rewritten(p, weights_0=np.array([object()])), ""),
+        (lambda p: rewritten(p, weights_0=np.zeros((32, 20))), "layer 1 takes 33 inputs"),
+        (lambda p: rewritten(p, layers=[{"gain": 1.0, "neuron": {"tau": 3}}]), "tau"),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_refused(tmp_path, damage, reason):
+    path = tmp_path / "network.npz"
+    NETWORK.save(path)
+    damage(path)
+    with pytest.raises(ValueError, match="path must be a network saved by sc-neurocore") as error:
+        Network.load(path) and pytest.fail("loaded")
+    assert reason in str(error.value)
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Network.load(tmp_path / "none.npz")
+
+
+def test_recorded_spikes_are_bitstreams_of_every_layer():
+    spikes = simulate(NETWORK, X, 65, seed=1, record=True).spikes
+    assert [s.shape for s in spikes] == [(6, 33), (6, 4)]
+    assert all(isinstance(s, Bitstream) and s.length == 65 for s in spikes)
+    assert simulate(NETWORK, X, 65, seed=1).spikes == ()
+
+
+def _flip(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes(b ^ 0xFF for b in data[middle : middle + 64]) + data[middle + 64 :]
