@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +76,14 @@ def test_streams_are_frozen():
         stream.length = 4
     with pytest.raises(TypeError):
         hash(stream)
+
+
+def test_copies_are_frozen_too():
+    stream = Bitstream.from_bits([0, 1, 1])
+    for copied in (pickle.loads(pickle.dumps(stream)), copy.deepcopy(stream)):
+        assert copied == stream
+        with pytest.raises(ValueError, match="read-only"):
+            copied.words[0] = 1
 
 
 def test_the_repr_is_short_and_tells_shape_length_and_value():

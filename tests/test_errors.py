@@ -15,6 +15,7 @@ from sc_neurocore import (
     BitstreamSynapse,
     Dense,
     Interval,
+    LIFState,
     Network,
     Role,
     SCDenseLayer,
@@ -62,6 +63,7 @@ streams = with_defaults(encode, p=[0.5, 0.5], length=8, key=0)
 trace = with_defaults(current_trace, x=PAIR, weights=PAIR)
 run = with_defaults(simulate, network=NETWORK, x=[0.5, 0.5], length=8, seed=0)
 run_float = with_defaults(simulate_float, network=NETWORK, x=[0.5, 0.5], length=8)
+state = with_defaults(LIFState, v=[0.0, 0.0], refractory=[0, 0], t=0)
 key = with_defaults(stream_key, seed=0, role=Role.INPUT)
 
 
@@ -268,6 +270,15 @@ ERRORS = [
     (lambda: LIF().run([[0.1]] * 3, LIF().initial_state(2)), ValueError,
      "currents must have one row, or one for each of the 2 neurons of the state, got 3"),
     (lambda: LIF().run([0.1], state=1), TypeError, "state must be a LIFState, got 1"),
+    (lambda: state(v=[[0.0, 0.0]]), ValueError, "v must have 1 axis, got shape (1, 2)"),
+    (lambda: state(v=[0.0, NAN]), ValueError, "v must be finite, got nan at index 1"),
+    (lambda: state(refractory=[0]), ValueError, "refractory must have the shape of v, (2,), got (1,)"),
+    (lambda: state(refractory=[0, -1]), ValueError,
+     "refractory must hold integers of 0 or more, got -1 at index 1"),
+    (lambda: state(refractory=[0.0, 1.0]), TypeError,
+     "refractory must hold integers of 0 or more, got [0.0, 1.0]"),
+    (lambda: state(t=-1), ValueError, "t must be at least 0, got -1"),
+    (lambda: state(t=1.0), TypeError, "t must be an integer, got 1.0"),
     (lambda: NEURON.run(0.1), ValueError, "currents must have 1 axis, got shape ()"),
     (lambda: NEURON.run([[0.1]]), ValueError, "currents must have 1 axis, got shape (1, 1)"),
     # closed forms take the parameters, not the neuron that has them
@@ -279,6 +290,8 @@ ERRORS = [
     (lambda: firing_rate_hz(1), ValueError, "spikes must have at least one axis, time, got shape ()"),
     # intervals
     (lambda: Interval(1, 0), ValueError, "low must be less than high, got low=1.0, high=0.0"),
+    (lambda: Interval(-1e308, 1e308), ValueError,
+     "low must lie nearer to high, got low=-1e+308, high=1e+308"),
     (lambda: encoder(x_min=1.0), ValueError, "x_min must be less than x_max, got x_min=1.0, x_max=1.0"),
     (lambda: synapse(w_max=-1.0), ValueError,
      "w_min must be less than w_max, got w_min=0.0, w_max=-1.0"),
@@ -402,7 +415,7 @@ ERRORS = [
     (lambda: layer_of(seed=1), ValueError, f"{UNKNOWN_KEY}'seed'"),
     (lambda: layer(neuron_params={1: 1}), ValueError, f"{UNKNOWN_KEY}1"),
     (lambda: layer_of(dt=2.0), ValueError, "neuron_params['dt'] must equal dt_ms, 1.0, got 2.0"),
-    (lambda: layer_of(dt=None), ValueError, "neuron_params['dt'] must equal dt_ms, 1.0, got None"),
+    (lambda: layer_of(dt=None), TypeError, "neuron_params['dt'] must be a real number, got None"),
     (lambda: layer_of(tau_mem=-1), ValueError, "tau_mem must be greater than 0, got -1.0"),
     (lambda: layer_of(v_reset=1.0), ValueError,
      "v_reset must be less than v_threshold, got v_reset=1.0, v_threshold=1.0"),

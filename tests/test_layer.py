@@ -90,6 +90,13 @@ def test_the_current_is_that_of_a_source():
         assert np.array_equal(layer(accumulate=accumulate).current_trace(), [source.current_trace()])
 
 
+def test_the_trace_of_the_current_is_the_callers_own():
+    made = layer()
+    made.current_trace()[:] = 0.0
+    made.run(200)
+    assert np.array_equal(made.get_spike_trains(), ran(200).get_spike_trains())
+
+
 def test_the_neurons_integrate_the_current_over_and_over():
     made = ran(250, length=100)
     lif, key = LIF(**NOISY), stream_key(42, Role.NOISE)
@@ -250,6 +257,15 @@ def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate
     assert ran(2000, **changes, y_max=1.5 * y_max).get_spike_trains().any()
 
 
+def test_a_layer_that_has_fired_is_not_silent_between_its_spikes():
+    made = ran(20, y_max=1.0, neuron_params={"tau_mem": 20.0})
+    assert made.summary()["avg_firing_rate_hz"] > 0
+    for _ in range(20):
+        made.run(1)
+    made.reset()
+    silence(made, 1)
+
+
 def test_without_any_product_no_remedy_is_promised():
     for changes in ({"x_inputs": [0.0] * 8}, {"weight_values": [0.0] * 8}):
         said = silence(layer(**changes, y_min=0.001, neuron_params={"tau_mem": 5.0}), 300)
@@ -264,7 +280,7 @@ def test_a_current_above_the_rheobase_asks_for_time():
     assert said.endswith("; run longer, or raise y_max")
 
 
-def test_silence_is_no_warning_of_its_class_when_filtered():
+def test_the_warning_can_be_ignored_by_its_class():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", SilentLayerWarning)

@@ -81,6 +81,8 @@ def ordered(low_name: str, low: Any, high_name: str, high: Any) -> tuple[float, 
     low, high = finite(low_name, low), finite(high_name, high)
     if low >= high:
         fail(low_name, f"be less than {high_name}", f"{low_name}={low}, {high_name}={high}")
+    if not math.isfinite(high - low):
+        fail(low_name, f"lie nearer to {high_name}", f"{low_name}={low}, {high_name}={high}")
     return low, high
 
 

@@ -22,8 +22,9 @@ class Bitstream:
 
     Parameters
     ----------
-    words : ndarray of uint64, shape (*batch, ceil(length / 64))
-        Bit t of a stream is bit t % 64 of word t // 64. Bits past the length are 0.
+    words : ndarray of uint64, shape (..., ceil(length / 64))
+        Bit t of a stream is bit t % 64 of word t // 64. Bits past the length are 0. The array is not
+        copied and must not be written to any more.
     length : int
         Time steps, at least 1.
 
@@ -62,9 +63,12 @@ class Bitstream:
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "length", length)
 
+    def __reduce__(self) -> tuple[type[Bitstream], tuple[NDArray[np.uint64], int]]:
+        return Bitstream, (self.words, self.length)
+
     @classmethod
     def from_bits(cls, bits: ArrayLike) -> Bitstream:
-        """Return the packed form of zeros and ones of shape (*batch, length)."""
+        """Return the packed form of zeros and ones of shape (..., length)."""
         unpacked = _checks.bit_array("bits", bits)
         if unpacked.ndim == 0 or unpacked.shape[-1] == 0:
             _checks.fail("bits", "have at least one bit along its last axis", f"shape {unpacked.shape}")
@@ -80,16 +84,16 @@ class Bitstream:
         return self.words.shape[:-1]
 
     def bits(self) -> NDArray[np.uint8]:
-        """Return the unpacked bits, uint8 of shape (*batch, length)."""
+        """Return the unpacked bits, uint8 of shape (..., length)."""
         octets = np.ascontiguousarray(self.words, "<u8").view(np.uint8)
         return np.unpackbits(octets, axis=-1, count=self.length, bitorder="little")
 
     def counts(self) -> NDArray[np.int64]:
-        """Return the number of ones in each stream, shape (*batch,)."""
+        """Return the number of ones in each stream, of the batch shape."""
         return np.asarray(np.bitwise_count(self.words).sum(axis=-1, dtype=np.int64))
 
     def probability(self) -> NDArray[np.float64]:
-        """Return the share of ones in each stream, shape (*batch,)."""
+        """Return the share of ones in each stream, of the batch shape."""
         return np.asarray(self.counts() / self.length)
 
     def reshape(self, *shape: int) -> Bitstream:
@@ -160,7 +164,9 @@ class Interval:
     high: float
 
     def __post_init__(self) -> None:
-        _checks.ordered("low", self.low, "high", self.high)
+        low, high = _checks.ordered("low", self.low, "high", self.high)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
 
     def to_probability(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return the probabilities of the values, of the same shape, cut to [0, 1]."""

@@ -120,7 +120,8 @@ class SCDenseLayer:
         Warns
         -----
         SilentLayerWarning
-            If no neuron fired, with the mean current, the rheobase and the y_max that would reach it.
+            If no neuron has fired yet, with the mean current, the rheobase and the y_max that would
+            reach it.
         """
         steps = _checks.integer("T", T, 0)
         if steps == 0:
@@ -130,7 +131,7 @@ class SCDenseLayer:
             self._trace, position, steps, self._state, self._noise_key
         )
         self._spikes.append(spikes)
-        if not spikes.words.any():
+        if not any(part.words.any() for part in self._spikes):
             warnings.warn(self._silence(), SilentLayerWarning, stacklevel=2)
 
     def get_spike_trains(self) -> NDArray[np.uint8]:
@@ -165,6 +166,12 @@ class SCDenseLayer:
         self._state = self.lif.initial_state(self.n_neurons)
         self._spikes = []
 
+    def __repr__(self) -> str:
+        return (
+            f"<SCDenseLayer: {self.n_neurons} neurons, length={self.length}, "
+            f"base_seed={self.base_seed}, {self._state.t} steps run>"
+        )
+
     def _silence(self) -> str:
         mean = float(self._trace.mean(axis=1).max())
         needed = rheobase(self.lif)
@@ -186,6 +193,6 @@ class SCDenseLayer:
 
 def _lif(params: Mapping[str, Any], dt_ms: float) -> LIF:
     _checks.known_keys("neuron_params", params, [field.name for field in fields(LIF)])
-    if params.get("dt", dt_ms) != dt_ms:
+    if _checks.finite("neuron_params['dt']", params.get("dt", dt_ms)) != dt_ms:
         _checks.fail("neuron_params['dt']", f"equal dt_ms, {dt_ms}", params["dt"])
     return LIF(**{"dt": dt_ms, **params})

@@ -30,8 +30,8 @@ _BLOCK_WORDS = 4096
 class Dense:
     """A layer of LIF neurons with one weight for each pair of output and input.
 
-    A weight is sign and magnitude: its bitstream has the density |w|, and the current at a time step is
-    gain * (ones among the products of positive weights - ones among those of negative weights).
+    A weight is sign and magnitude: its bitstream has the density abs(w), and the current at a time step
+    is gain * (ones among the products of positive weights - ones among those of negative weights).
 
     Parameters
     ----------
@@ -182,14 +182,14 @@ class Simulation:
 
     Attributes
     ----------
-    counts : ndarray of int64, shape (*batch, n_out)
+    counts : ndarray of int64, shape (..., n_out)
         Spikes of each output neuron.
     length : int
         Time steps.
     seed : int
         What repeats the run.
     spikes : tuple of Bitstream
-        The packed spikes of every layer, of batch shape (*batch, n_neurons); empty unless recorded.
+        The packed spikes of every layer, of batch shape (..., n_neurons); empty unless recorded.
     """
 
     counts: NDArray[np.int64]
@@ -198,7 +198,7 @@ class Simulation:
     spikes: tuple[Bitstream, ...] = ()
 
     def classes(self) -> NDArray[np.int64]:
-        """Return the output with the most spikes, the first of equals, shape (*batch,)."""
+        """Return the output with the most spikes, the first of equals, of the batch shape."""
         return np.asarray(self.counts.argmax(axis=-1))
 
     def __repr__(self) -> str:

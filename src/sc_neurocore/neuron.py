@@ -20,7 +20,7 @@ class LIF:
 
     At each step
 
-        v <- v - (v - v_rest) * dt / tau_mem + resistance * I * dt + N(0, noise_std**2)
+        v <- v - (v - v_rest) * (dt / tau_mem) + (resistance * dt) * I + N(0, noise_std**2)
 
     and where v >= v_threshold the neuron fires and v <- v_reset. For the next refractory_period steps
     v stays at v_reset and nothing fires. All arithmetic is float64, in this order.
@@ -68,7 +68,9 @@ class LIF:
         )
         if checked["dt"] > checked["tau_mem"]:
             _checks.fail(
-                "dt", "be at most tau_mem, or the leak overshoots", f"{self.dt} > {self.tau_mem}"
+                "dt",
+                "be at most tau_mem, or the leak overshoots",
+                f"{checked['dt']} > {checked['tau_mem']}",
             )
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -104,7 +106,7 @@ class LIF:
             By default at rest, a neuron for each row of currents.
         key : int
             A key of `stream_key` with `Role.NOISE`. The noise of a neuron depends on the key, the
-            neuron's row and the step alone.
+            neuron's row and the step alone: populations need keys of their own.
 
         Returns
         -------
@@ -147,6 +149,15 @@ class LIFState:
     refractory: NDArray[np.uint64]
     t: int
 
+    def __post_init__(self) -> None:
+        v = _checks.array("v", self.v, [1])
+        refractory = _checks.counting("refractory", self.refractory)
+        if refractory.shape != v.shape:
+            _checks.fail("refractory", f"have the shape of v, {v.shape}", refractory.shape)
+        object.__setattr__(self, "v", v)
+        object.__setattr__(self, "refractory", refractory)
+        object.__setattr__(self, "t", _checks.integer("t", self.t, 0))
+
 
 class StochasticLIFNeuron:
     """A LIF neuron that is stepped by hand.
@@ -174,6 +185,8 @@ class StochasticLIFNeuron:
     >>> sum(neuron.step(0.08) for _ in range(200))
     10
     """
+
+    __slots__ = ("_neuron", "lif", "seed", "step")
 
     step: Callable[[float], int]
 

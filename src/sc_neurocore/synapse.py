@@ -144,7 +144,8 @@ class BitstreamCurrentSource:
     """Inputs times weights as bitstreams, added up to a current at each time step.
 
     At step t the current is that of `current_trace`, at position t % length of the streams: a stream
-    repeats after `length` bits. Inputs, weights and their streams are fixed at construction.
+    repeats after `length` bits. Inputs, weights and their streams are fixed at construction. Input i
+    uses stream i of the seed, as does call i of a `BitstreamEncoder` with the same seed.
 
     Parameters
     ----------
@@ -222,6 +223,9 @@ class BitstreamCurrentSource:
     def reset(self) -> None:
         """Return to the first time step."""
         self._position = 0
+
+    def __repr__(self) -> str:
+        return f"<BitstreamCurrentSource: length={self.length}, seed={self.seed}>"
 
 
 def encoded_trace(
