@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <new>
 
 #include "dispatch.hpp"
@@ -33,14 +34,16 @@ using InOut = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 template <class T, int N>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
 
-// An uninitialised array on a 64-byte boundary: a vector load never straddles two cache lines.
+// Memory on a 64-byte boundary: a vector load never straddles two cache lines.
+constexpr std::align_val_t kLine{64};
+void release(void* p) noexcept { ::operator delete(p, kLine); }
+
 template <class T, int N>
 Out<T, N> allocate(const size_t (&shape)[N]) {
-  constexpr std::align_val_t line{64};
   size_t size = sizeof(T);
   for (const size_t n : shape) size *= n;
-  void* data = ::operator new(size == 0 ? 1 : size, line);
-  const nb::capsule owner(data, [](void* p) noexcept { ::operator delete(p, line); });
+  void* data = ::operator new(size == 0 ? 1 : size, kLine);
+  const nb::capsule owner(data, release);
   return Out<T, N>(data, N, shape, owner);
 }
 
@@ -142,15 +145,23 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
     const size_t parts = std::min(n_batch, (threads + tiles - 1) / std::max<size_t>(tiles, 1));
     const size_t words = n_in * n_out * n_batch * sc::words_for(length);
     const size_t items = tiles * parts;
+    std::atomic<bool> no_memory{false};
     sc::parallel(items, words < 2 * kWordGrain ? items : 1, threads,
                  [&](size_t first, size_t last) {
-                   std::vector<uint64_t> scratch(sc::dense_scratch(d));
+                   const std::unique_ptr<void, decltype(&release)> scratch(
+                       ::operator new(sizeof(uint64_t) * sc::dense_scratch(d), kLine, std::nothrow),
+                       release);
+                   if (!scratch) {
+                     no_memory = true;
+                     return;
+                   }
                    for (size_t item = first; item < last; item++) {
                      const size_t j = item / parts * sc::kTile, part = item % parts;
                      k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
-                              n_batch * (part + 1) / parts, scratch.data());
+                              n_batch * (part + 1) / parts, static_cast<uint64_t*>(scratch.get()));
                    }
                  });
+    if (no_memory) throw std::bad_alloc();
   }
   return out;
 }

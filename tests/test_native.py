@@ -44,6 +44,16 @@ def test_encoding_equals_its_twin_at_every_length(isa, threads):
         assert np.array_equal(words, twins.pack(twin[:, :length])), length
 
 
+def test_the_comparator_is_exact_to_the_last_of_32_digits(isa):
+    # A stream whose threshold is one of its own uniform numbers: 0 there, and 1 for the next threshold.
+    numbers = twins.uniform_numbers(KEY, np.array([9], np.uint64), 0, 4)[0]
+    streams = np.full(len(numbers), 9, np.uint64)
+    at = np.arange(len(numbers))
+    for above in (0, 1):
+        words = _native.encode(KEY, streams, numbers + np.uint64(above), 0, len(numbers))
+        assert (twins.unpack(words, len(numbers))[at, at] == above).all()
+
+
 def test_encoding_has_random_access_to_words(isa):
     streams, thresholds = np.arange(3, dtype=np.uint64), np.array(EDGES[3:6], np.uint64)
     whole = _native.encode(KEY, streams, thresholds, 0, 64 * 40)
