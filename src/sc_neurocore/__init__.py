@@ -22,6 +22,7 @@ from sc_neurocore.bitstream import (
     bitstream_to_probability,
     encode,
 )
+from sc_neurocore.correlation import autocorrelation, effective_length, phi, scc, scc_matrix, zce
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
@@ -53,8 +54,10 @@ __all__ = [
     "SilentLayerWarning",
     "Simulation",
     "StochasticLIFNeuron",
+    "autocorrelation",
     "bitstream_to_probability",
     "current_trace",
+    "effective_length",
     "encode",
     "evaluate",
     "firing_rate_hz",
@@ -63,10 +66,14 @@ __all__ = [
     "isi_ms",
     "isi_steps",
     "load_digits",
+    "phi",
     "rheobase",
+    "scc",
+    "scc_matrix",
     "simulate",
     "simulate_float",
     "spike_times",
     "stationary_std",
     "stream_key",
+    "zce",
 ]
