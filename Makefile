@@ -35,7 +35,7 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.docs
 	$(BIN)/sc-neurocore demo --out docs/pictures
-	$(BIN)/sphinx-build -qW --keep-going docs build/docs
+	$(BIN)/sphinx-build -qEW --keep-going docs build/docs
 	@echo "open build/docs/index.html"
 
 clean:

@@ -26,6 +26,7 @@ from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.network import Network, simulate
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
+DEMO_SEEDS = range(50)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,10 +143,16 @@ def _demo(options: argparse.Namespace) -> None:
             print(f"{warning.category.__name__}: {warning.message}")
 
     digits = load_digits()
-    title = f"Handwritten digits: {len(digits.images)} test images, {digits.network.shape}, 5 seeds"
+    title = f"Handwritten digits: {len(digits.images)} test images, {digits.network.shape}"
+    title += f", {len(DEMO_SEEDS)} seeds"
     print(f"\n{title}\n{'-' * len(title)}")
     rows = evaluate(
-        digits.network, digits.images, digits.labels, DEMO_LENGTHS, progress=sys.stderr.isatty()
+        digits.network,
+        digits.images,
+        digits.labels,
+        DEMO_LENGTHS,
+        seeds=DEMO_SEEDS,
+        progress=sys.stderr.isatty(),
     )
     _print_table(rows)
     _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, rows)
