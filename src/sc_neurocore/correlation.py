@@ -46,8 +46,8 @@ def zce(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
     """Return the zero correlation error: the error of x & y as a product, less what rounding forces.
 
     With D = P(x & y) - p q and D0 = round(p q L) / L - p q it is sign(D) (abs(D) - abs(D0)), 0 for
-    the best product that streams of length L can give (Hsiao, San Miguel, Hara-Azumi, Anderson: Zero correlation
-    error; ASP-DAC 2021).
+    the best product that streams of length L can give (Hsiao, San Miguel, Hara-Azumi, Anderson: Zero
+    correlation error; ASP-DAC 2021).
     """
     both, ones_x, ones_y, length = _counts(x, y)
     product = ones_x * ones_y / length
