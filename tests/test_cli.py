@@ -102,3 +102,17 @@ def test_without_matplotlib_the_demo_goes_on_without_pictures(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'sc-neurocore[plot]'" in run.stdout
     assert not (tmp_path / "p").exists()
+
+
+def test_damaged_data_are_refused_in_one_line(tmp_path, capsys):
+    path = tmp_path / "data.npz"
+    np.savez_compressed(
+        path, images=np.random.default_rng(0).random((20, 64)), labels=np.zeros(20, int)
+    )
+    data = bytearray(path.read_bytes())
+    data[200:264] = bytes(b ^ 0xFF for b in data[200:264])
+    path.write_bytes(data)
+    assert main(["evaluate", "digits", "--data", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("sc-neurocore: --data must be an .npz of images and labels")
+    assert said.count("\n") == 1

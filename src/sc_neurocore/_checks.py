@@ -17,14 +17,15 @@ def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     raise ValueError(f"{name} must {contract}, got {value}" + (f"; {remedy}" if remedy else ""))
 
 
-def _wrong_type(name: str, contract: str, value: object) -> NoReturn:
+def wrong_type(name: str, contract: str, value: object) -> NoReturn:
+    """Raise the TypeError for a value of another kind."""
     raise TypeError(f"{name} must {contract}, got {value!r}")
 
 
 def finite(name: str, value: Any) -> float:
     """Return a real, finite number as a float."""
     if isinstance(value, bool | np.bool_ | str | bytes | complex | list | tuple):
-        _wrong_type(name, "be a real number", value)
+        wrong_type(name, "be a real number", value)
     try:
         number = float(value) if np.ndim(value) == 0 else None
     except OverflowError:
@@ -32,7 +33,7 @@ def finite(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = None
     if number is None:
-        _wrong_type(name, "be a real number", value)
+        wrong_type(name, "be a real number", value)
     if not math.isfinite(number):
         fail(name, "be finite", number)
     return number
@@ -57,11 +58,11 @@ def non_negative(name: str, value: Any) -> float:
 def integer(name: str, value: Any, low: float, high: int | None = None) -> int:
     """Return an integer in [low, high]; a bool is not one."""
     if isinstance(value, bool | np.bool_):
-        _wrong_type(name, "be an integer", value)
+        wrong_type(name, "be an integer", value)
     try:
         number = operator.index(value)
     except TypeError:
-        _wrong_type(name, "be an integer", value)
+        wrong_type(name, "be an integer", value)
     if number < low or (high is not None and number > high):
         upper = "" if high is None else f" and at most {high}"
         fail(name, f"be at least {low}{upper}", number)
@@ -109,7 +110,7 @@ def array(name: str, values: ArrayLike, ndims: Sequence[int]) -> NDArray[np.floa
 def spike(name: str, value: Any) -> int:
     """Return 0 or 1 from an integer or a bool."""
     if not isinstance(value, int | np.integer | np.bool_):
-        _wrong_type(name, "be 0 or 1", value)
+        wrong_type(name, "be 0 or 1", value)
     if value not in (0, 1):
         fail(name, "be 0 or 1", value)
     return int(value)
@@ -139,7 +140,7 @@ def counting(name: str, values: ArrayLike) -> NDArray[np.uint64]:
     contract = "hold integers of 0 or more"
     raw = _numbers(name, contract, values)
     if raw.dtype.kind not in "iu":
-        _wrong_type(name, contract, values)
+        wrong_type(name, contract, values)
     if (raw < 0).any():
         fail(name, contract, _first(raw, raw < 0))
     return raw.astype(np.uint64)
@@ -164,7 +165,7 @@ def known_keys(name: str, keys: Iterable[object], known: Sequence[str]) -> None:
 def instance(name: str, value: Any, kind: type) -> None:
     """Raise unless the value is of that class."""
     if not isinstance(value, kind):
-        _wrong_type(name, f"be a {kind.__name__}", value)
+        wrong_type(name, f"be a {kind.__name__}", value)
 
 
 def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
@@ -173,7 +174,7 @@ def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
     except ValueError:
         fail(name, "be rectangular, its rows of equal length", values)
     if raw.dtype.kind not in "iufb":
-        _wrong_type(name, contract, values)
+        wrong_type(name, contract, values)
     return raw
 
 

@@ -9,7 +9,6 @@ import platform
 import re
 import sys
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 import sc_neurocore
 from sc_neurocore import _checks, _native
-from sc_neurocore._files import replacing
+from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.network import Network, simulate
@@ -107,9 +106,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return file["images"], file["labels"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path)
+        return arrays["images"], arrays["labels"]
+    except (ValueError, KeyError) as error:
         raise ValueError(
             f"--data must be an .npz of images and labels, got {path} ({error})"
         ) from error
@@ -135,7 +134,7 @@ def _write_csv(path: Path, rows: Sequence[Accuracy]) -> None:
 def _demo(options: argparse.Namespace) -> None:
     namespace: dict[str, Any] = {}
     for title, code in tutorial_sections():
-        print(f"\n{title}\n{'-' * len(title)}")
+        _heading(title)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             exec(compile(code, title, "exec"), namespace)
@@ -143,9 +142,8 @@ def _demo(options: argparse.Namespace) -> None:
             print(f"{warning.category.__name__}: {warning.message}")
 
     digits = load_digits()
-    title = f"Handwritten digits: {len(digits.images)} test images, {digits.network.shape}"
-    title += f", {len(DEMO_SEEDS)} seeds"
-    print(f"\n{title}\n{'-' * len(title)}")
+    sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
+    _heading(f"Handwritten digits: {sizes}")
     rows = evaluate(
         digits.network,
         digits.images,
@@ -156,6 +154,10 @@ def _demo(options: argparse.Namespace) -> None:
     )
     _print_table(rows)
     _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, rows)
+
+
+def _heading(title: str) -> None:
+    print(f"\n{title}\n{'-' * len(title)}")
 
 
 def tutorial_sections() -> Iterator[tuple[str, str]]:

@@ -66,6 +66,7 @@ class SCDenseLayer:
 
     _state: LIFState
     _spikes: list[Bitstream]
+    _fired: bool
 
     def __init__(
         self,
@@ -131,7 +132,8 @@ class SCDenseLayer:
             self._trace, position, steps, self._state, self._noise_key
         )
         self._spikes.append(spikes)
-        if not any(part.words.any() for part in self._spikes):
+        self._fired = self._fired or bool(spikes.words.any())
+        if not self._fired:
             warnings.warn(self._silence(), SilentLayerWarning, stacklevel=2)
 
     def get_spike_trains(self) -> NDArray[np.uint8]:
@@ -165,6 +167,7 @@ class SCDenseLayer:
         """Return to the state after construction: potentials, streams, noise and records."""
         self._state = self.lif.initial_state(self.n_neurons)
         self._spikes = []
+        self._fired = False
 
     def __repr__(self) -> str:
         return (

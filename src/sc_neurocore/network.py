@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore._files import replacing
+from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.bitstream import Bitstream, encode
 from sc_neurocore.neuron import LIF
 from sc_neurocore.random import Role, checked_seed, stream_key
@@ -99,7 +97,7 @@ class Network:
 
     def __post_init__(self) -> None:
         if isinstance(self.layers, Dense):
-            raise TypeError(f"layers must be a sequence of Dense, got {self.layers}")
+            _checks.wrong_type("layers", "be a sequence of Dense", self.layers)
         layers = tuple(self.layers)
         if not layers:
             _checks.fail("layers", "hold at least one layer", "none")
@@ -148,26 +146,21 @@ class Network:
             If the file is damaged, of another kind or of a newer version.
         """
         try:
-            if not zipfile.is_zipfile(path) and os.path.exists(path):
-                raise ValueError("it is no .npz file, or one that was cut")
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                if header["format"] != FORMAT:
-                    raise ValueError(f"its format is {header['format']!r}")
-                if header["version"] > FORMAT_VERSION:
-                    raise ValueError(
-                        f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
-                    )
-                return cls(
-                    tuple(
-                        Dense(file[f"weights_{i}"], layer["gain"], LIF(**layer["neuron"]))
-                        for i, layer in enumerate(header["layers"])
-                    )
+            arrays = read_arrays(path)
+            header = json.loads(str(arrays["header"]))
+            if header["format"] != FORMAT:
+                raise ValueError(f"its format is {header['format']!r}")
+            if header["version"] > FORMAT_VERSION:
+                raise ValueError(
+                    f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
                 )
-        except (
-            ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError,
-            zipfile.BadZipFile, zlib.error,
-        ) as error:  # fmt: skip
+            return cls(
+                tuple(
+                    Dense(arrays[f"weights_{i}"], layer["gain"], LIF(**layer["neuron"]))
+                    for i, layer in enumerate(header["layers"])
+                )
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
             ) from error
@@ -246,7 +239,7 @@ def simulate(
         densities = _checked_densities(network, x)
         numbers = np.arange(network.n_in)
         if length is None:
-            raise TypeError("length must be given unless x is a Bitstream, got None")
+            _checks.wrong_type("length", "be given unless x is a Bitstream", length)
         length = _checks.integer("length", length, 1)
         bits = encode(densities, length, stream_key(seed, Role.INPUT), streams=numbers)
     if len(bits.shape) not in (1, 2) or bits.shape[-1] != network.n_in or 0 in bits.shape:
@@ -256,10 +249,9 @@ def simulate(
     words = bits.words.reshape(-1, network.n_in, bits.words.shape[-1])
     trains = _run_layers(network, words, bits.length, seed, record)
     counts = np.bitwise_count(trains[-1]).sum(axis=-1, dtype=np.int64)
-    spikes = tuple(Bitstream(t, bits.length).reshape(*batch, t.shape[1]) for t in trains)
-    return Simulation(
-        counts.reshape(*batch, network.n_out), bits.length, seed, spikes if record else ()
-    )
+    recorded = trains if record else []
+    spikes = tuple(Bitstream(t, bits.length).reshape(*batch, t.shape[1]) for t in recorded)
+    return Simulation(counts.reshape(*batch, network.n_out), bits.length, seed, spikes)
 
 
 def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
@@ -334,7 +326,8 @@ def _run_layers(
             spikes = state.run(spikes, first, steps)
             if record:
                 trains[i][:, :, block] = spikes
-        trains[-1][:, :, block] = spikes
+        if not record:
+            trains[0][:, :, block] = spikes
     return trains
 
 
