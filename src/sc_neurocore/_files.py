@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# What the zip reader, the decompressor and NumPy's reader of array headers raise on damaged bytes.
+DAMAGED = (zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError)
 
 
 @contextmanager
@@ -33,5 +37,5 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGED, EOFError, NotImplementedError) as error:
         raise ValueError(str(error)) from error
