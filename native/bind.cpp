@@ -84,6 +84,19 @@ Out<uint64_t, 2> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 1> t
   return out;
 }
 
+Out<uint32_t, 2> uniform(uint64_t key, In<uint64_t, 1> streams, uint64_t first, uint64_t length) {
+  const size_t n = streams.shape(0);
+  auto out = allocate<uint32_t, 2>({n, size_t(length)});
+  const sc::Uniform u{key, streams.data(), first, length, out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    sc::parallel(n, kWordGrain / std::max<uint64_t>(length, 1), n_threads,
+                 [&](size_t first, size_t last) { k->uniform(u, first, last); });
+  }
+  return out;
+}
+
 Out<uint32_t, 2> channel_counts(In<uint64_t, 2> x, In<uint64_t, 3> weights, uint64_t length) {
   const size_t n = weights.shape(0), channels = weights.shape(1);
   auto out = allocate<uint32_t, 2>({n, size_t(length)});
@@ -213,6 +226,7 @@ NB_MODULE(_native, m) {
   m.def("philox", philox, "key"_a, "counters"_a);
   m.def("normal", normal, "key"_a, "n_neurons"_a, "first_step"_a, "steps"_a);
   m.def("encode", encode, "key"_a, "streams"_a, "thresholds"_a, "first_word"_a, "length"_a);
+  m.def("uniform", uniform, "key"_a, "streams"_a, "first"_a, "length"_a);
   m.def("channel_counts", channel_counts, "x"_a, "weights"_a, "length"_a);
   m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
         "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert());

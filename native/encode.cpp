@@ -1,4 +1,6 @@
 // Bernoulli streams, and the generator on its own for its tests.
+#include <algorithm>
+
 #include "kernels.hpp"
 #include "philox.hpp"
 
@@ -62,6 +64,65 @@ void encode(const Encode& e, size_t first, size_t last) {
   }
   if (last_mask != ~uint64_t{0}) {
     for (size_t f = first / words * words + words - 1; f < last; f += words) e.out[f] &= last_mask;
+  }
+}
+
+namespace {
+
+// Transposes 32 x 32 bits: afterwards bit t of slice k is bit 31 - k of number t (Warren: Hacker's
+// Delight, 7-3).
+inline void transpose32(uint32_t (&a)[32]) {
+  uint32_t mask = 0x0000FFFF;
+  for (int j = 16; j != 0; j >>= 1, mask ^= mask << j) {
+    for (int k = 0; k < 32; k = (k + j + 1) & ~j) {
+      const uint32_t t = (a[k] ^ (a[k + j] >> j)) & mask;
+      a[k] ^= t;
+      a[k + j] ^= t << j;
+    }
+  }
+}
+
+// The 64 numbers of each word in the lanes, from their 32 binary digits.
+inline void uniform_words(const PhiloxKey& key, U word, U stream, uint32_t (*numbers)[64]) {
+  uint64_t slices[32][kLanes];
+  for (int m = 0; m < 16; m += 4) {
+    U c0[4], c1[4], c2[4], c3[4];
+    for (int i = 0; i < 4; i++) {
+      c0[i] = word;
+      c1[i] = set1(uint64_t(m + i));
+      c2[i] = stream;
+      c3[i] = stream >> 32;
+    }
+    philox<4>(key, c0, c1, c2, c3);
+    for (int i = 0; i < 4; i++) {
+      store(slices[2 * (m + i)], join32(c0[i], c1[i]));
+      store(slices[2 * (m + i) + 1], join32(c2[i], c3[i]));
+    }
+  }
+  for (int lane = 0; lane < kLanes; lane++) {
+    for (int half = 0; half < 2; half++) {
+      uint32_t a[32];
+      for (int k = 0; k < 32; k++) a[k] = uint32_t(slices[k][lane] >> (32 * half));
+      transpose32(a);
+      for (int t = 0; t < 32; t++) numbers[lane][32 * half + t] = a[31 - t];
+    }
+  }
+}
+
+}  // namespace
+
+void uniform(const Uniform& u, size_t first, size_t last) {
+  const PhiloxKey key(u.key);
+  uint32_t numbers[kLanes][64];
+  for (size_t s = first; s < last; s++) {
+    uint32_t* out = u.out + s * u.length;
+    for (uint64_t t = 0; t < u.length;) {
+      const uint64_t at = u.first + t, skip = at % 64;
+      uniform_words(key, set1(at / 64) + iota(), set1(u.streams[s]), numbers);
+      const uint64_t here = std::min<uint64_t>(64 * kLanes - skip, u.length - t);
+      std::copy_n(&numbers[0][0] + skip, here, out + t);
+      t += here;
+    }
   }
 }
 

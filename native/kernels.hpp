@@ -21,6 +21,14 @@ struct Encode {
   uint64_t* out;
 };
 
+// out[s][k] = uniform 32-bit number first + k of stream streams[s]: those that Encode compares.
+struct Uniform {
+  uint64_t key;
+  const uint64_t* streams;
+  uint64_t first, length;
+  uint32_t* out;
+};
+
 // out[n][t] = ones at time t over the channels of x[i][w] & weights[n][i][w].
 struct ChannelCounts {
   const uint64_t* x;
@@ -78,6 +86,7 @@ struct Kernels {
   void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
   void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
   void (*encode)(const Encode&, size_t first, size_t last);                 // flat words
+  void (*uniform)(const Uniform&, size_t first, size_t last);               // streams
   void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);  // neurons
   void (*lif)(const LifPopulation&, size_t first, size_t last);             // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,

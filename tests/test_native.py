@@ -62,6 +62,15 @@ def test_encoding_has_random_access_to_words(isa):
         assert np.array_equal(part, whole[:, first : first + 9])
 
 
+def test_uniform_numbers_are_those_that_encoding_compares(isa, threads):
+    streams = np.array([0, 1, 2**32, 2**63 + 5], np.uint64)
+    twin = twins.uniform_numbers(KEY, streams, 0, 12)
+    for length in range(1, 301):
+        first = length * 7 % 300
+        numbers = _native.uniform(KEY, streams, first, length)
+        assert np.array_equal(numbers, twin[:, first : first + length]), length
+
+
 def test_many_streams_split_over_threads_keep_their_bits(isa, threads):
     n = 20_001
     streams = np.arange(n, dtype=np.uint64)

@@ -28,7 +28,7 @@ from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
-from sc_neurocore.random import Role, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
@@ -38,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accuracy",
+    "Bernoulli",
     "Bitstream",
     "BitstreamCurrentSource",
     "BitstreamEncoder",
@@ -53,6 +54,7 @@ __all__ = [
     "SCDenseLayer",
     "SilentLayerWarning",
     "Simulation",
+    "Source",
     "StochasticLIFNeuron",
     "autocorrelation",
     "bitstream_to_probability",

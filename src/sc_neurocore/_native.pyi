@@ -39,6 +39,9 @@ def encode(
 ) -> NDArray[np.uint64]:
     """Words of Bernoulli streams (n,) at thresholds (n,) of 2**-32 each, shape (n, words)."""
 
+def uniform(key: int, streams: NDArray[np.uint64], first: int, length: int) -> NDArray[np.uint32]:
+    """Numbers first .. first + length - 1 of Bernoulli streams (n,), shape (n, length)."""
+
 def channel_counts(
     x: NDArray[np.uint64], weights: NDArray[np.uint64], length: int
 ) -> NDArray[np.uint32]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore import _checks, _native
-from sc_neurocore.random import Role, checked_seed, stream_key
+from sc_neurocore import _checks
+from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, stream_key
 
 Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
 
@@ -178,12 +178,20 @@ class Interval:
         return np.asarray(self.low + _checks.array("p", p, range(33)) * (self.high - self.low))
 
 
-def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = None) -> Bitstream:
-    """Return Bernoulli bitstreams of the given probabilities.
+def encode(
+    p: ArrayLike,
+    length: int,
+    key: int,
+    *,
+    source: Source = Bernoulli(),
+    streams: ArrayLike | None = None,
+) -> Bitstream:
+    """Return bitstreams of the given probabilities.
 
-    A bit is 1 iff a uniform 32-bit number is below round(p * 2**32), so p = 0 gives no ones, p = 1
-    only ones, and the bias is at most 2**-33. The density of a stream has the standard error
-    sqrt(p * (1 - p) / length). Probabilities outside [0, 1] saturate.
+    A bit is 1 iff the source's number is below round(p * source.levels), so p = 0 gives no ones and
+    p = 1 only ones. By default the numbers are independent and uniform with 32 bits: the bias is then
+    at most 2**-33 and the density has the standard error sqrt(p * (1 - p) / length). Probabilities
+    outside [0, 1] saturate.
 
     Parameters
     ----------
@@ -193,10 +201,12 @@ def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = N
         Time steps, at least 1.
     key : int
         A key of `stream_key`.
+    source : Source
+        Where the numbers come from.
     streams : array_like of int, optional
         Number of the stream for each probability, broadcast against p. By default they count from 0
-        in C order, so that all streams are independent. Elements with the same number share their
-        uniform numbers: their bits have the largest correlation there is (SCC = +1).
+        in C order. Elements with the same stream share their numbers: their bits have the largest
+        correlation there is (SCC = +1).
 
     Returns
     -------
@@ -214,6 +224,7 @@ def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = N
     probabilities = _checks.array("p", p, range(33))
     length = _checks.integer("length", length, 1)
     key = _checks.power_range("key", key, 64)
+    _checks.instance("source", source, Source)
     if streams is None:
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
@@ -224,13 +235,8 @@ def encode(p: ArrayLike, length: int, key: int, *, streams: ArrayLike | None = N
             contract = f"have a shape that broadcasts with that of p, {probabilities.shape}"
             _checks.fail("streams", contract, numbers.shape)
         numbers = np.ascontiguousarray(numbers).ravel()
-    words = _native.encode(key, numbers, thresholds(probabilities).ravel(), 0, length)
+    words = source.words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
-
-
-def thresholds(p: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Return round(p * 2**32), what the comparator compares with, after cutting p to [0, 1]."""
-    return np.rint(np.clip(p, 0.0, 1.0) * 2.0**32).astype(np.uint64)
 
 
 class BitstreamEncoder:
