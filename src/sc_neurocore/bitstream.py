@@ -235,7 +235,7 @@ def encode(
             contract = f"have a shape that broadcasts with that of p, {probabilities.shape}"
             _checks.fail("streams", contract, numbers.shape)
         numbers = np.ascontiguousarray(numbers).ravel()
-    words = source.words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
+    words = source._words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
 
 
