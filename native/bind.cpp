@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "dispatch.hpp"
 #include "neuron.hpp"
@@ -216,7 +218,8 @@ Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 
 }
 
 Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, uint64_t noise_key,
-                       In<uint64_t, 3> x, In<int64_t, 2> weights, double gain, uint64_t first_word,
+                       In<uint64_t, 3> x, In<int64_t, 2> weights,
+                       std::optional<In<uint64_t, 3>> weight_bits, double gain, uint64_t first_word,
                        uint64_t length, InOut<double, 2> v, InOut<uint64_t, 2> refractory) {
   const size_t n_batch = x.shape(0), n_in = weights.shape(1), n_out = weights.shape(0);
   auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
@@ -225,6 +228,7 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
                          noise_key,
                          x.data(),
                          weights.data(),
+                         weight_bits ? weight_bits->data() : nullptr,
                          gain,
                          n_batch,
                          n_in,
@@ -323,7 +327,8 @@ NB_MODULE(_native, m) {
   m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
         "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
   m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
-        "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
+        "weight_bits"_a.none(), "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
+        "refractory"_a.noconvert());
 
   nb::class_<sc::Neuron>(m, "Neuron")
       .def(

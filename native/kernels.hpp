@@ -112,8 +112,9 @@ struct LifPopulation {
 struct DenseLayer {
   LifCoefficients lif;
   uint64_t weight_key, noise_key;
-  const uint64_t* x;       // [n_batch][n_in][words]
-  const int64_t* weights;  // [n_out][n_in], sign times round(magnitude * 2**32)
+  const uint64_t* x;            // [n_batch][n_in][words]
+  const int64_t* weights;       // [n_out][n_in], sign times round(magnitude * 2**32)
+  const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli streams of weight_key
   double gain;
   size_t n_batch, n_in, n_out;
   uint64_t first_word, length;  // of the block

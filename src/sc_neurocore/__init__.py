@@ -21,6 +21,7 @@ from sc_neurocore.bitstream import (
     Interval,
     bitstream_to_probability,
     encode,
+    encode_pair,
 )
 from sc_neurocore.correlation import autocorrelation, effective_length, phi, scc, scc_matrix, zce
 from sc_neurocore.digits import Digits, load_digits
@@ -28,8 +29,18 @@ from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
-from sc_neurocore.random import Bernoulli, Role, Source, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
+from sc_neurocore.sources import (
+    LFSR,
+    Halton,
+    Hammersley,
+    Permutation,
+    Ramp,
+    Sobol,
+    VanDerCorput,
+    Weyl,
+)
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 _configure()
@@ -46,21 +57,30 @@ __all__ = [
     "BitstreamSynapse",
     "Dense",
     "Digits",
+    "Halton",
+    "Hammersley",
     "Interval",
+    "LFSR",
     "LIF",
     "LIFState",
     "Network",
+    "Permutation",
+    "Ramp",
     "Role",
     "SCDenseLayer",
     "SilentLayerWarning",
     "Simulation",
+    "Sobol",
     "Source",
     "StochasticLIFNeuron",
+    "VanDerCorput",
+    "Weyl",
     "autocorrelation",
     "bitstream_to_probability",
     "current_trace",
     "effective_length",
     "encode",
+    "encode_pair",
     "evaluate",
     "firing_rate_hz",
     "interspike_intervals",
@@ -68,6 +88,7 @@ __all__ = [
     "isi_ms",
     "isi_steps",
     "load_digits",
+    "operands",
     "phi",
     "rheobase",
     "scc",

@@ -127,6 +127,7 @@ def dense(
     noise_key: int,
     x: NDArray[np.uint64],
     weights: NDArray[np.int64],
+    weight_bits: NDArray[np.uint64] | None,
     gain: float,
     first_word: int,
     length: int,
@@ -135,7 +136,8 @@ def dense(
 ) -> NDArray[np.uint64]:
     """Packed spikes (batch, n_out, words) of a layer under x (batch, n_in, words) for one block.
 
-    weights (n_out, n_in) are signed multiples of 2**-32; v and refractory (batch, n_out) are updated.
+    weights (n_out, n_in) are signed multiples of 2**-32, their bits weight_bits (n_out, n_in, words),
+    or Bernoulli streams of weight_key for None. v and refractory (batch, n_out) are updated.
     """
 
 @final

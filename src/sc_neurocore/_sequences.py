@@ -54,11 +54,31 @@ def additive_numbers(
     return np.asarray((offsets[:, np.newaxis] + path) % np.uint64(modulus), np.uint32)
 
 
-def nearest_coprime(x: float, modulus: int) -> int:
-    """Return the integer above 1 nearest to x that shares no factor with the modulus."""
-    near = round(x)
-    candidates = (near + sign * distance for distance in range(modulus + 2) for sign in (1, -1))
-    return next(n for n in candidates if n > 1 and math.gcd(n, modulus) == 1)
+@lru_cache(maxsize=256)
+def golden_step(period: int) -> int:
+    """Return the step near period * 0.618 whose multiples are spread best.
+
+    The discrepancy of the points (t / period, t * step / period) is bounded by the sum of the partial
+    quotients of step / period (Niederreiter: Random number generation and quasi-Monte Carlo methods,
+    1992, theorem 5.17), which is least for the golden ratio; its nearest integer can be far from least.
+    """
+    near = round(period * GOLDEN)
+    steps = range(max(near - 128, 1), min(near + 129, period))
+    coprime = [step for step in steps if math.gcd(step, period) == 1]
+    return min(coprime, key=lambda step: (_sum_of_quotients(step, period), abs(step - near)))
+
+
+def _sum_of_quotients(a: int, b: int) -> int:
+    total = 0
+    while a:
+        total += b // a
+        a, b = b % a, a
+    return total
+
+
+def smallest_coprime(n: int) -> int:
+    """Return the smallest number from 2 on that shares no factor with n."""
+    return next(k for k in range(2, n + 2) if math.gcd(k, n) == 1)
 
 
 def digital_numbers(

@@ -130,6 +130,30 @@ class Bernoulli(Source):
         return _native.encode(key, streams, thresholds, first, length)
 
 
+def operands(source: Source | tuple[Source, Source]) -> tuple[Source, Source]:
+    """Return the sources of the two operands of a product, checked.
+
+    One source stands for its pair. Two must not be one and the same, but for sources whose streams are
+    independent by their keys.
+    """
+    if isinstance(source, Source):
+        return source.pair()
+    if not isinstance(source, tuple) or len(source) != 2:
+        _checks.wrong_type("source", "be a Source or a tuple of two", source)
+    for i, part in enumerate(source):
+        _checks.instance(f"source[{i}]", part, Source)
+    first, second = source
+    if first == second and first.pair() != (first, first):
+        _checks.fail(
+            "source",
+            "give the operands different numbers",
+            f"{first} twice",
+            "for p = q = 0.5 their product would be up to min(p, q) = 0.5 instead of p q = 0.25; "
+            f"use source={first}, which stands for its pair",
+        )
+    return first, second
+
+
 def checked_seed(name: str, seed: int | None) -> int:
     """Return the seed, or one drawn from the operating system's entropy for None."""
     if seed is None:

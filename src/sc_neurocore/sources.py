@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore._sequences import (
     ALL_LEVELS,
-    GOLDEN,
     TAPS,
     additive_numbers,
     digit_shifts,
     digital_numbers,
     feedback,
+    golden_step,
     is_primitive,
     largest_power,
-    nearest_coprime,
     offsets,
     primes,
     radical_numbers,
     random32,
     random_below,
+    smallest_coprime,
     sobol_columns,
 )
 from sc_neurocore.random import Source, Words
@@ -287,7 +287,7 @@ class VanDerCorput(Source):
 
     def pair(self) -> tuple[Source, Source]:
         """Return this base and the smallest that is prime to it."""
-        return self, VanDerCorput(nearest_coprime(2, self.base), self.shifted)
+        return self, VanDerCorput(smallest_coprime(self.base), self.shifted)
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
@@ -351,11 +351,11 @@ class Halton(Source):
 
 @dataclass(frozen=True)
 class Weyl(Source):
-    """Steps of the golden ratio modulo 1, rounded to a period: t * step modulo the period.
+    """Steps of about the golden ratio of a period: the number is t * step modulo the period.
 
-    The step is the integer nearest to period times 0.618 that is prime to the period, so that over a
-    period every level is exact. The pair are a counter and this: its product has an error of some
-    0.7 / L at a period of L, for lengths that need not be powers of two.
+    The step is prime to the period, so that over a period every level is exact. The pair are a counter
+    and this: a product over a period of L has an error of some 0.6 / L (root mean square), for lengths
+    that need not be powers of two.
 
     Parameters
     ----------
@@ -391,7 +391,7 @@ class Weyl(Source):
 
     @property
     def _step(self) -> int:
-        return nearest_coprime(self.period * GOLDEN, self.period)
+        return golden_step(self.period)
 
 
 @dataclass(frozen=True)
@@ -471,7 +471,8 @@ class Permutation(Source):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         uniform = _native.uniform(key, streams, 0, self.period)
         ranks = uniform.argsort(axis=-1, kind="stable").argsort(axis=-1)
-        return ranks[:, (first + np.arange(length)) % self.period].astype(np.uint32)
+        steps = (first + np.arange(length)) % self.period
+        return np.ascontiguousarray(ranks[:, steps], np.uint32)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
         return _native.permutation(key, streams, self.period, thresholds, first, length)
