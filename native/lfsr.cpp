@@ -14,6 +14,8 @@ namespace {
 class Register {
  public:
   Register(int width, uint32_t feedback) : width_(width), feedback_(feedback) {
+    squares_[0] = 2;
+    for (int i = 1; i < width; i++) squares_[i] = multiply(squares_[i - 1], squares_[i - 1]);
     for (int j = 0; j < width; j++) {
       uint32_t state = uint32_t{1} << j;
       uint64_t word = 0;
@@ -35,12 +37,9 @@ class Register {
   // The state `phase` steps after state 1: x**phase modulo the polynomial, as a sum of the first
   // `width` states.
   uint32_t state_at(uint64_t phase) const {
-    uint32_t power = 1, square = 2;
-    if (width_ == 1) square = feedback_;
-    for (uint64_t e = phase; e != 0; e >>= 1) {
-      if (e & 1) power = multiply(power, square);
-      square = multiply(square, square);
-    }
+    uint32_t power = 1;
+    for (int i = 0; i < width_; i++)
+      if (phase >> i & 1) power = multiply(power, squares_[i]);
     uint32_t sum = 0, state = 1;
     for (int j = 0; j < width_; j++) {
       if (power >> j & 1) sum ^= state;
@@ -74,6 +73,7 @@ class Register {
 
   int width_;
   uint32_t feedback_;
+  uint32_t squares_[32];  // x**(2**i)
   uint64_t word_[4][256] = {};
   uint32_t state_[4][256] = {};
 };

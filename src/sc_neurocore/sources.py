@@ -69,6 +69,8 @@ class LFSR(Source):
     def __post_init__(self) -> None:
         width = _checks.integer("width", self.width, 3, 32)
         given = TAPS[width] if self.taps is None else self.taps
+        if not isinstance(given, tuple | list):
+            _checks.wrong_type("taps", "be a sequence of exponents", given)
         taps = tuple(sorted({_checks.integer("taps", e, 1, width) for e in given}, reverse=True))
         if width not in taps or not is_primitive(feedback(width, taps), width):
             _checks.fail("taps", f"be the exponents of a primitive polynomial of degree {width}", taps)
@@ -295,6 +297,8 @@ class VanDerCorput(Source):
         return radical_numbers(bases, shifts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        if self.base == 2:  # the same numbers by the faster kernel
+            return Sobol(0, self.shifted)._words(key, streams, thresholds, first, length)
         bases = np.full(streams.size, self.base, np.uint64)
         shifts = digit_shifts(self.shifted, bases, key, streams)
         return _native.radical(bases, shifts, thresholds, first, length)
