@@ -23,12 +23,21 @@ from sc_neurocore.bitstream import (
     encode,
     encode_pair,
 )
+from sc_neurocore.budget import LayerBudget, noise_budget
 from sc_neurocore.correlation import autocorrelation, effective_length, phi, scc, scc_matrix, zce
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.precision import (
+    current_error,
+    dot_error,
+    encode_error,
+    length_needed,
+    product_error,
+    product_error_table,
+)
 from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.sources import (
@@ -63,6 +72,7 @@ __all__ = [
     "LFSR",
     "LIF",
     "LIFState",
+    "LayerBudget",
     "Network",
     "Permutation",
     "Ramp",
@@ -77,9 +87,12 @@ __all__ = [
     "Weyl",
     "autocorrelation",
     "bitstream_to_probability",
+    "current_error",
     "current_trace",
+    "dot_error",
     "effective_length",
     "encode",
+    "encode_error",
     "encode_pair",
     "evaluate",
     "firing_rate_hz",
@@ -87,9 +100,13 @@ __all__ = [
     "isi_histogram",
     "isi_ms",
     "isi_steps",
+    "length_needed",
     "load_digits",
+    "noise_budget",
     "operands",
     "phi",
+    "product_error",
+    "product_error_table",
     "rheobase",
     "scc",
     "scc_matrix",

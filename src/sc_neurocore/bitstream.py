@@ -344,7 +344,7 @@ def encode_pair(
     >>> from sc_neurocore import Hammersley, encode_pair
     >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, seed=1, source=Hammersley(8, shifted=False))
     >>> x & w
-    Bitstream(shape=(2,), length=256, p=[0.301 0.398])
+    Bitstream(shape=(2,), length=256, p=[0.301 0.402])
     """
     first, second = operands(source)
     a, b = _checks.array("p", p, range(33)), _checks.array("q", q, range(33))
