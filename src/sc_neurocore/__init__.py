@@ -37,6 +37,7 @@ from sc_neurocore.bitstream import (
     bitstream_to_probability,
     encode,
 )
+from sc_neurocore.coding import Bipolar, SignMagnitude, TwoLine, Unipolar
 from sc_neurocore.correlation import (
     CorrelationWarning,
     autocorrelation,
@@ -63,6 +64,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accuracy",
+    "Bipolar",
     "Bitstream",
     "BitstreamCurrentSource",
     "BitstreamEncoder",
@@ -77,9 +79,12 @@ __all__ = [
     "Network",
     "Role",
     "SCDenseLayer",
+    "SignMagnitude",
     "SilentLayerWarning",
     "Simulation",
     "StochasticLIFNeuron",
+    "TwoLine",
+    "Unipolar",
     "absolute_difference",
     "add",
     "autocorrelation",

@@ -115,6 +115,8 @@ NEEDS = {
     "multiply": Need(0, "AND"),
     "scaled_add": Need(0, "AND"),
     "bernstein": Need(0, "AND"),
+    "Bipolar *": Need(0, "XNOR"),
+    "TwoLine *": Need(0, "AND"),
     "minimum": Need(+1, "AND"),
     "maximum": Need(+1, "OR"),
     "absolute_difference": Need(+1, "XOR"),
