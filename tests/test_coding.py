@@ -190,6 +190,22 @@ def test_a_bipolar_value_comes_back_from_two_lines_bit_for_bit():
     assert x.to_two_line().to_bipolar(SELECT).stream == x.stream
 
 
+def test_a_value_that_is_counted_and_encoded_anew_keeps_its_mean_and_adds_the_second_law():
+    x = 0.6
+    first = coded(Bipolar, x)
+    again = SignMagnitude.encode(first.value(), LENGTH, WEIGHT)
+    variance = (1 - x**2) / LENGTH
+    assert has_law(again.value(), x, variance + (x * (1 - x) - variance) / LENGTH)
+
+
+def test_only_the_conversions_that_need_no_count_have_a_method():
+    names = {Unipolar: "unipolar", Bipolar: "bipolar", SignMagnitude: "sign_magnitude"}
+    names[TwoLine] = "two_line"
+    has = {(a, b) for a, b in product(CODINGS, CODINGS) if hasattr(a, f"to_{names[b]}")}
+    count = {(a, Unipolar) for a in SIGNED} | {(a, SignMagnitude) for a in (Bipolar, TwoLine)}
+    assert has == {(a, b) for a, b in product(CODINGS, CODINGS) if a is not b} - count
+
+
 def test_one_line_of_an_encoded_value_is_silent():
     x = TwoLine.encode(np.linspace(-1, 1, 21), LENGTH, KEY)
     assert (np.minimum(x.plus.counts(), x.minus.counts()) == 0).all()

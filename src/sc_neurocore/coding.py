@@ -1,8 +1,18 @@
 """Codings: what the streams of a value mean, and the circuits that multiply, negate and convert them.
 
-A conversion without a key is exact, nothing but wires and inverters. One with a key is statistical: a
-scaled addition with a random select, which adds noise but no bias. Where there is no method, hardware
-must count the ones and encode anew: ``SignMagnitude.encode(x.value(), x.length, key)``.
+===============  ===========  ===========  ===============  =========
+from, to         `Unipolar`   `Bipolar`    `SignMagnitude`  `TwoLine`
+===============  ===========  ===========  ===============  =========
+`Unipolar`                    statistical  exact            exact
+`Bipolar`        count                     count            exact
+`SignMagnitude`  count        statistical                   exact
+`TwoLine`        count        statistical  count
+===============  ===========  ===========  ===============  =========
+
+An exact conversion is nothing but wires and gates and takes no key. A statistical one is a scaled
+addition with a random select from a key, which adds noise but no bias. For the others there is no
+method, as hardware must count the ones and encode anew:
+``SignMagnitude.encode(x.value(), x.length, key)``.
 
 `standard_error` is the law for white streams at the measured value; factors are independent of each
 other (SCC 0). What is encoded outside the range of its coding saturates.
