@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from sc_neurocore import (
     Bitstream,
     Role,
+    Sobol,
     absolute_difference,
     add,
     bernstein,
@@ -329,3 +330,14 @@ def test_a_fit_without_scipy_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(ImportError, match=r"needs SciPy: pip install 'sc-neurocore\[fit\]'"):
         bernstein_fit(np.sqrt, 3)
+
+
+def test_selects_and_coefficients_come_from_the_source_that_is_given():
+    length = 4096
+    x = encode([0.2, 0.9], length, KEY, source=Sobol(), streams=[0, 1])
+    total = scaled_add(x, KEY, weights=[0.25, 0.75], source=Sobol(2))
+    assert abs(float(total.probability()) - 0.725) < 0.002
+    copies = encode([0.3] * 3, length, KEY, source=Sobol(), streams=[0, 1, 2])
+    b = [0.25, 0.625, 0.375, 0.75]
+    value = bernstein(copies, b, KEY, source=Sobol(3)).probability()
+    assert abs(float(value) - float(bernstein_value(b, 0.3))) < 0.005

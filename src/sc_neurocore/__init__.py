@@ -18,9 +18,6 @@ from sc_neurocore.analysis import (
 from sc_neurocore.arithmetic import (
     absolute_difference,
     add,
-    bernstein,
-    bernstein_fit,
-    bernstein_value,
     exact_product,
     maximum,
     minimum,
@@ -28,7 +25,6 @@ from sc_neurocore.arithmetic import (
     saturating_add,
     saturating_subtract,
     scaled_add,
-    stack,
 )
 from sc_neurocore.bitstream import (
     Bitstream,
@@ -37,6 +33,7 @@ from sc_neurocore.bitstream import (
     bitstream_to_probability,
     encode,
     encode_pair,
+    stack,
 )
 from sc_neurocore.budget import LayerBudget, noise_budget
 from sc_neurocore.coding import Bipolar, SignMagnitude, TwoLine, Unipolar
@@ -56,6 +53,7 @@ from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.polynomial import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.precision import (
     current_error,
     dot_error,

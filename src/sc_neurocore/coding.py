@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.arithmetic import multiply, scaled_add, stack
-from sc_neurocore.bitstream import Bitstream, Interval, encode
+from sc_neurocore.arithmetic import multiply, scaled_add
+from sc_neurocore.bitstream import Bitstream, Interval, encode, stack
 from sc_neurocore.correlation import check_operands
+from sc_neurocore.random import Source
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 class How(TypedDict, total=False):
     """Keywords that the codings pass on to `sc_neurocore.encode`."""
 
+    source: Source
     streams: ArrayLike | None
 
 
@@ -67,7 +69,7 @@ class Unipolar:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> Unipolar:
-        """Return values of any shape as Bernoulli streams, see `sc_neurocore.encode`."""
+        """Return values of any shape as streams, see `sc_neurocore.encode`."""
         return cls(encode(_values(x), length, key, **how))
 
     @property
@@ -123,7 +125,7 @@ class Bipolar:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> Bipolar:
-        """Return values of any shape as Bernoulli streams, see `sc_neurocore.encode`."""
+        """Return values of any shape as streams, see `sc_neurocore.encode`."""
         return cls(encode(Interval(-1.0, 1.0).to_probability(_values(x)), length, key, **how))
 
     @property
@@ -184,7 +186,7 @@ class SignMagnitude:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> SignMagnitude:
-        """Return values of any shape as Bernoulli streams, see `sc_neurocore.encode`."""
+        """Return values of any shape as streams, see `sc_neurocore.encode`."""
         values = _values(x)
         magnitude = encode(np.abs(values), length, key, **how)
         return cls(magnitude, np.broadcast_to(values < 0, magnitude.shape))
@@ -254,7 +256,7 @@ class TwoLine:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> TwoLine:
-        """Return values of any shape as Bernoulli streams, see `sc_neurocore.encode`."""
+        """Return values of any shape as streams, see `sc_neurocore.encode`."""
         return SignMagnitude.encode(x, length, key, **how).to_two_line()
 
     @property
