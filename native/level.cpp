@@ -14,9 +14,10 @@ void uniform(const Uniform&, size_t first, size_t last);
 void channel_counts(const ChannelCounts&, size_t first, size_t last);
 void lif(const LifPopulation&, size_t first, size_t last);
 void dense(const DenseLayer&, size_t, size_t, size_t, size_t, uint64_t*);
+void deposit(const Deposit&, size_t first, size_t last);
 
 extern const Kernels kKernels;
 const Kernels kKernels{SC_TEXT(SC_LEVEL), philox_blocks, normal_samples, encode, uniform,
-                       channel_counts,    lif,           dense};
+                       channel_counts,    lif,           dense,          deposit};
 
 }  // namespace sc::SC_LEVEL

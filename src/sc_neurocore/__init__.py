@@ -26,6 +26,7 @@ from sc_neurocore.correlation import autocorrelation, effective_length, phi, scc
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.machine import Machine
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
 from sc_neurocore.random import Bernoulli, Role, Source, stream_key
@@ -49,6 +50,7 @@ __all__ = [
     "Interval",
     "LIF",
     "LIFState",
+    "Machine",
     "Network",
     "Role",
     "SCDenseLayer",
