@@ -22,7 +22,19 @@ from sc_neurocore.bitstream import (
     bitstream_to_probability,
     encode,
 )
-from sc_neurocore.correlation import autocorrelation, effective_length, phi, scc, scc_matrix, zce
+from sc_neurocore.correlation import (
+    autocorrelation,
+    decorrelate,
+    desynchronise,
+    effective_length,
+    isolate,
+    phi,
+    regenerate,
+    scc,
+    scc_matrix,
+    synchronise,
+    zce,
+)
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
@@ -31,6 +43,21 @@ from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
 from sc_neurocore.random import Bernoulli, Role, Source, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
+from sc_neurocore.sequential import (
+    addie,
+    cordiv,
+    ema,
+    gaines_divide,
+    gaines_sqrt,
+    jk_flip_flop,
+    linear_distribution,
+    linear_machine,
+    saturating_add,
+    sexp,
+    stanh,
+    toggle_add,
+    umul,
+)
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 _configure()
@@ -58,26 +85,44 @@ __all__ = [
     "Simulation",
     "Source",
     "StochasticLIFNeuron",
+    "addie",
     "autocorrelation",
     "bitstream_to_probability",
+    "cordiv",
     "current_trace",
+    "decorrelate",
+    "desynchronise",
     "effective_length",
+    "ema",
     "encode",
     "evaluate",
     "firing_rate_hz",
+    "gaines_divide",
+    "gaines_sqrt",
     "interspike_intervals",
     "isi_histogram",
     "isi_ms",
     "isi_steps",
+    "isolate",
+    "jk_flip_flop",
+    "linear_distribution",
+    "linear_machine",
     "load_digits",
     "phi",
+    "regenerate",
     "rheobase",
+    "saturating_add",
     "scc",
     "scc_matrix",
+    "sexp",
     "simulate",
     "simulate_float",
     "spike_times",
+    "stanh",
     "stationary_std",
     "stream_key",
+    "synchronise",
+    "toggle_add",
+    "umul",
     "zce",
 ]

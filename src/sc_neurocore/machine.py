@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
+from sc_neurocore._rows import broadcast_rows, stacked_rows
 from sc_neurocore.bitstream import Bitstream
 
 
@@ -96,29 +97,3 @@ class Machine:
             entries |= output << np.uint32(16 + i)
         reading_order = (0, *range(entries.ndim - 1, 0, -1))
         return np.ascontiguousarray(entries.transpose(reading_order)).reshape(len(entries), -1)
-
-
-def stacked_rows(*streams: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
-    """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
-    for name, stream in zip(("x", "y"), streams, strict=False):
-        _checks.instance(name, stream, Bitstream)
-    lengths = [stream.length for stream in streams]
-    if len(set(lengths)) > 1:
-        _checks.fail("the streams", "have equal length", " and ".join(map(str, lengths)))
-    try:
-        words = np.broadcast_arrays(*(stream.words for stream in streams))
-    except ValueError:
-        shapes = " and ".join(str(stream.shape) for stream in streams)
-        _checks.fail("the streams", "have batch shapes that broadcast", shapes)
-    shape = words[0].shape[:-1]
-    rows = words[0][np.newaxis] if len(words) == 1 else np.stack(words)
-    size = int(np.prod(shape))
-    return shape, np.ascontiguousarray(rows).reshape(len(words), size, words[0].shape[-1])
-
-
-def broadcast_rows(name: str, values: NDArray[np.uint64], shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Return one value a row, shape (rows,), new, from values that broadcast to the batch shape."""
-    try:
-        return np.broadcast_to(values, shape).ravel().copy()
-    except ValueError:
-        _checks.fail(name, f"broadcast to the batch shape {shape}", values.shape)
