@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "dispatch.hpp"
 #include "neuron.hpp"
@@ -84,6 +86,91 @@ Out<uint64_t, 2> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 1> t
   return out;
 }
 
+// Allocates the words of n streams and lets make(streams, first, last) fill ranges of them.
+template <class Make>
+Out<uint64_t, 2> encoded(In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length,
+                         size_t grain, Make&& make) {
+  const size_t n = thresholds.shape(0), words = sc::words_for(length);
+  auto out = allocate<uint64_t, 2>({n, words});
+  const sc::Streams to{thresholds.data(), first_word, length, out.data()};
+  const nb::gil_scoped_release nogil;
+  sc::parallel(n * words, grain, n_threads,
+               [&](size_t first, size_t last) { make(to, first, last); });
+  return out;
+}
+
+// Scratch memory of one call of a kernel; not there if there is none to be had.
+struct Scratch {
+  explicit Scratch(size_t words)
+      : data(static_cast<uint64_t*>(::operator new(8 * words, kLine, std::nothrow))) {}
+  Scratch(const Scratch&) = delete;
+  ~Scratch() { release(data); }
+  uint64_t* data;
+};
+
+Out<uint64_t, 2> lfsr(int width, uint32_t feedback, In<uint64_t, 1> phases,
+                      In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
+  const sc::Kernels* k = kernels;
+  return encoded(thresholds, first_word, length, kWordGrain,
+                 [&](const sc::Streams& to, size_t first, size_t last) {
+                   k->lfsr({width, feedback, phases.data(), to}, first, last);
+                 });
+}
+
+Out<uint64_t, 2> digital(In<uint32_t, 2> columns, In<uint64_t, 1> matrices, In<uint32_t, 1> shifts,
+                         In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
+  const sc::Kernels* k = kernels;
+  return encoded(thresholds, first_word, length, kWordGrain,
+                 [&](const sc::Streams& to, size_t first, size_t last) {
+                   if (first == last) return;
+                   k->digital({columns.data(), matrices.data(), shifts.data(), to}, first, last);
+                 });
+}
+
+Out<uint64_t, 2> additive(uint64_t step, uint64_t modulus, In<uint64_t, 1> offsets,
+                          In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
+  const sc::Kernels* k = kernels;
+  return encoded(thresholds, first_word, length, kWordGrain,
+                 [&](const sc::Streams& to, size_t first, size_t last) {
+                   k->additive({step, modulus, offsets.data(), to}, first, last);
+                 });
+}
+
+Out<uint64_t, 2> radical(In<uint64_t, 1> bases, In<uint64_t, 1> shifts, In<uint64_t, 1> thresholds,
+                         uint64_t first_word, uint64_t length) {
+  std::atomic<bool> no_memory{false};
+  auto out = encoded(thresholds, first_word, length, kWordGrain,
+                     [&](const sc::Streams& to, size_t first, size_t last) {
+                       const sc::Radical e{bases.data(), shifts.data(), bases.shape(0), to};
+                       const Scratch scratch(sc::radical_scratch(e));
+                       if (scratch.data == nullptr) {
+                         no_memory = true;
+                         return;
+                       }
+                       sc::radical(e, first, last, scratch.data);
+                     });
+  if (no_memory) throw std::bad_alloc();
+  return out;
+}
+
+Out<uint64_t, 2> permutation(uint64_t key, In<uint64_t, 1> streams, uint64_t period,
+                             In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
+  const sc::Kernels* k = kernels;
+  std::atomic<bool> no_memory{false};
+  auto out = encoded(thresholds, first_word, length, 64,
+                     [&](const sc::Streams& to, size_t first, size_t last) {
+                       const sc::Permutation e{key, streams.data(), period, to};
+                       const Scratch scratch(sc::permutation_scratch(e));
+                       if (scratch.data == nullptr) {
+                         no_memory = true;
+                         return;
+                       }
+                       sc::permutation(e, *k, first, last, scratch.data);
+                     });
+  if (no_memory) throw std::bad_alloc();
+  return out;
+}
+
 Out<uint32_t, 2> uniform(uint64_t key, In<uint64_t, 1> streams, uint64_t first, uint64_t length) {
   const size_t n = streams.shape(0);
   auto out = allocate<uint32_t, 2>({n, size_t(length)});
@@ -131,7 +218,8 @@ Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 
 }
 
 Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, uint64_t noise_key,
-                       In<uint64_t, 3> x, In<int64_t, 2> weights, double gain, uint64_t first_word,
+                       In<uint64_t, 3> x, In<int64_t, 2> weights,
+                       std::optional<In<uint64_t, 3>> weight_bits, double gain, uint64_t first_word,
                        uint64_t length, InOut<double, 2> v, InOut<uint64_t, 2> refractory) {
   const size_t n_batch = x.shape(0), n_in = weights.shape(1), n_out = weights.shape(0);
   auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
@@ -140,6 +228,7 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
                          noise_key,
                          x.data(),
                          weights.data(),
+                         weight_bits ? weight_bits->data() : nullptr,
                          gain,
                          n_batch,
                          n_in,
@@ -161,17 +250,15 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
     std::atomic<bool> no_memory{false};
     sc::parallel(items, words < 2 * kWordGrain ? items : 1, threads,
                  [&](size_t first, size_t last) {
-                   const std::unique_ptr<void, decltype(&release)> scratch(
-                       ::operator new(sizeof(uint64_t) * sc::dense_scratch(d), kLine, std::nothrow),
-                       release);
-                   if (!scratch) {
+                   const Scratch scratch(sc::dense_scratch(d));
+                   if (scratch.data == nullptr) {
                      no_memory = true;
                      return;
                    }
                    for (size_t item = first; item < last; item++) {
                      const size_t j = item / parts * sc::kTile, part = item % parts;
                      k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
-                              n_batch * (part + 1) / parts, static_cast<uint64_t*>(scratch.get()));
+                              n_batch * (part + 1) / parts, scratch.data);
                    }
                  });
     if (no_memory) throw std::bad_alloc();
@@ -298,12 +385,22 @@ NB_MODULE(_native, m) {
   m.def("philox", philox, "key"_a, "counters"_a);
   m.def("normal", normal, "key"_a, "n_neurons"_a, "first_step"_a, "steps"_a);
   m.def("encode", encode, "key"_a, "streams"_a, "thresholds"_a, "first_word"_a, "length"_a);
+  m.def("lfsr", lfsr, "width"_a, "feedback"_a, "phases"_a, "thresholds"_a, "first_word"_a,
+        "length"_a);
+  m.def("digital", digital, "columns"_a, "matrices"_a, "shifts"_a, "thresholds"_a, "first_word"_a,
+        "length"_a);
+  m.def("additive", additive, "step"_a, "modulus"_a, "offsets"_a, "thresholds"_a, "first_word"_a,
+        "length"_a);
+  m.def("radical", radical, "bases"_a, "shifts"_a, "thresholds"_a, "first_word"_a, "length"_a);
+  m.def("permutation", permutation, "key"_a, "streams"_a, "period"_a, "thresholds"_a,
+        "first_word"_a, "length"_a);
   m.def("uniform", uniform, "key"_a, "streams"_a, "first"_a, "length"_a);
   m.def("channel_counts", channel_counts, "x"_a, "weights"_a, "length"_a);
   m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
         "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
   m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
-        "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
+        "weight_bits"_a.none(), "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
+        "refractory"_a.noconvert());
 
   m.def("machine", machine, "table"_a, "n_out"_a, "inputs"_a, "length"_a, "states"_a.noconvert());
   m.def("integrate", integrate, "inputs"_a, "numbers"_a, "n_bits"_a, "length"_a,

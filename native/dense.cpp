@@ -58,9 +58,15 @@ class Tile {
         const U sign = sign_mask(load(code));
         const U magnitude = (load(code) ^ sign) - sign;
         store(signs_ + i * width_ + j, sign);
-        for (size_t w = 0; w < words_; w++)
-          store(bits_ + (w * (d_.n_in + 1) + i) * width_ + j,
-                bernoulli_word(key, set1(d_.first_word + w), load(stream), magnitude));
+        for (size_t w = 0; w < words_; w++) {
+          uint64_t* out = bits_ + (w * (d_.n_in + 1) + i) * width_ + j;
+          if (d_.weight_bits == nullptr) {
+            store(out, bernoulli_word(key, set1(d_.first_word + w), load(stream), magnitude));
+            continue;
+          }
+          for (size_t l = 0; l < kLanes; l++)
+            out[l] = j + l < count_ ? d_.weight_bits[stream[l] * words_ + w] : 0;
+        }
       }
     }
     for (size_t j = 0; j < width_; j++) {

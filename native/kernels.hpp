@@ -21,6 +21,55 @@ struct Encode {
   uint64_t* out;
 };
 
+// Where the packed bits of n streams go: out[s][w] = word first_word + w of a stream that is 1
+// where its number is below thresholds[s]; bits past length are 0.
+struct Streams {
+  const uint64_t* thresholds;
+  uint64_t first_word;
+  uint64_t length;
+  uint64_t* out;
+};
+
+// Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1; the
+// number is the state less 1.
+struct Lfsr {
+  int width;
+  uint32_t feedback;
+  const uint64_t* phases;
+  Streams to;
+};
+
+// Numbers shifts[s] ^ the columns[matrices[s]][j] of all j for which bit j of t is 1.
+struct Digital {
+  const uint32_t* columns;  // [n_matrices][32]
+  const uint64_t* matrices;
+  const uint32_t* shifts;
+  Streams to;
+};
+
+// Numbers (offsets[s] + t * step) % modulus.
+struct Additive {
+  uint64_t step, modulus;
+  const uint64_t* offsets;
+  Streams to;
+};
+
+// Numbers floor(2**32 * (the digits of t in bases[s], each plus that of shifts[s], reversed)).
+struct Radical {
+  const uint64_t* bases;
+  const uint64_t* shifts;
+  size_t n;
+  Streams to;
+};
+
+// Numbers that are ranks of the uniform numbers of one period.
+struct Permutation {
+  uint64_t key;
+  const uint64_t* streams;
+  uint64_t period;
+  Streams to;
+};
+
 // out[s][k] = uniform 32-bit number first + k of stream streams[s]: those that Encode compares.
 struct Uniform {
   uint64_t key;
@@ -63,8 +112,9 @@ struct LifPopulation {
 struct DenseLayer {
   LifCoefficients lif;
   uint64_t weight_key, noise_key;
-  const uint64_t* x;       // [n_batch][n_in][words]
-  const int64_t* weights;  // [n_out][n_in], sign times round(magnitude * 2**32)
+  const uint64_t* x;            // [n_batch][n_in][words]
+  const int64_t* weights;       // [n_out][n_in], sign times round(magnitude * 2**32)
+  const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli streams of weight_key
   double gain;
   size_t n_batch, n_in, n_out;
   uint64_t first_word, length;  // of the block
@@ -149,11 +199,20 @@ struct Kernels {
   void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
   void (*encode)(const Encode&, size_t first, size_t last);                 // flat words
   void (*uniform)(const Uniform&, size_t first, size_t last);               // streams
+  void (*lfsr)(const Lfsr&, size_t first, size_t last);                     // flat words
+  void (*digital)(const Digital&, size_t first, size_t last);               // flat words
+  void (*additive)(const Additive&, size_t first, size_t last);             // flat words
   void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);  // neurons
   void (*lif)(const LifPopulation&, size_t first, size_t last);             // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
                 size_t last_batch, uint64_t* scratch);         // at most kTile neurons
   void (*deposit)(const Deposit&, size_t first, size_t last);  // rows
 };
+
+// Kernels of one form for all levels, on flat words, and the words of scratch memory they need.
+size_t radical_scratch(const Radical&);
+void radical(const Radical&, size_t first, size_t last, uint64_t* scratch);
+size_t permutation_scratch(const Permutation&);
+void permutation(const Permutation&, const Kernels&, size_t first, size_t last, uint64_t* scratch);
 
 }  // namespace sc

@@ -11,13 +11,16 @@ void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t
 void normal_samples(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
 void encode(const Encode&, size_t first, size_t last);
 void uniform(const Uniform&, size_t first, size_t last);
+void lfsr(const Lfsr&, size_t first, size_t last);
+void digital(const Digital&, size_t first, size_t last);
+void additive(const Additive&, size_t first, size_t last);
 void channel_counts(const ChannelCounts&, size_t first, size_t last);
 void lif(const LifPopulation&, size_t first, size_t last);
 void dense(const DenseLayer&, size_t, size_t, size_t, size_t, uint64_t*);
 void deposit(const Deposit&, size_t first, size_t last);
 
 extern const Kernels kKernels;
-const Kernels kKernels{SC_TEXT(SC_LEVEL), philox_blocks, normal_samples, encode, uniform,
-                       channel_counts,    lif,           dense,          deposit};
+const Kernels kKernels{SC_TEXT(SC_LEVEL), philox_blocks, normal_samples, encode, uniform, lfsr,
+                       digital,           additive,      channel_counts, lif,    dense,   deposit};
 
 }  // namespace sc::SC_LEVEL

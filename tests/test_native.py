@@ -177,7 +177,7 @@ def dense_case(coefficients, length):
     x = twins.pack(rng.random((batch, n_in, length)) < rng.choice([0, 0.3, 1], (batch, n_in, 1)))
     weights = np.rint(rng.uniform(-1, 1, (n_out, n_in)) * 2**32).astype(np.int64)
     weights.flat[rng.integers(0, weights.size, 3)] = [0, 2**32, -(2**32)]
-    arguments = (coefficients, KEY, 5, x, weights, 0.4, length % 4, length)
+    arguments = (coefficients, KEY, 5, x, weights, None, 0.4, length % 4, length)
     v, refractory = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
     return arguments, twins.dense(*arguments, v, refractory), v, refractory
 
@@ -203,8 +203,8 @@ def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads):
     weights = np.rint(rng.uniform(-1, 1, (n_out, n_in)) * 2**32).astype(np.int64)
     state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
     twin_state = state[0].copy(), state[1].copy()
-    words = _native.dense(LIFS[0], KEY, 5, x, weights, 0.05, 0, length, *state)
-    spikes = twins.dense(LIFS[0], KEY, 5, x, weights, 0.05, 0, length, *twin_state)
+    words = _native.dense(LIFS[0], KEY, 5, x, weights, None, 0.05, 0, length, *state)
+    spikes = twins.dense(LIFS[0], KEY, 5, x, weights, None, 0.05, 0, length, *twin_state)
     assert spikes.any()
     assert np.array_equal(words, twins.pack(spikes))
 

@@ -5,11 +5,19 @@ import pytest
 import twins
 
 from sc_neurocore import (
+    LFSR,
     LIF,
+    Bernoulli,
     Bitstream,
     Dense,
+    Hammersley,
     Network,
+    Permutation,
+    Ramp,
     Role,
+    Sobol,
+    VanDerCorput,
+    Weyl,
     encode,
     simulate,
     simulate_float,
@@ -46,17 +54,58 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, length):
         v = np.full((6, layer.n_out), layer.neuron.v_rest)
         refractory = np.zeros((6, layer.n_out), np.uint64)
         train = twins.dense(
-            layer.neuron.coefficients, *keys, spikes, weights, layer.gain, 0, length, v, refractory
+            layer.neuron.coefficients,
+            *keys,
+            spikes,
+            weights,
+            None,
+            layer.gain,
+            0,
+            length,
+            v,
+            refractory,
         )
         assert np.array_equal(result.spikes[i].bits(), train)
         spikes = twins.pack(train)
     assert np.array_equal(result.counts, train.sum(axis=-1))
 
 
-def test_a_row_does_not_depend_on_its_batch():
-    together = simulate(NETWORK, X, 130, seed=3, record=True)
+@pytest.mark.parametrize("source", [LFSR(9), Sobol(), Hammersley(8), Weyl(300), Permutation(100)])
+def test_inputs_and_weights_come_from_the_pair_of_the_source(isa, threads, source):
+    length = 600  # more than one block of time
+    of_inputs, of_weights = source.pair()
+    x = encode(X, length, stream_key(7, Role.INPUT), source=of_inputs, streams=np.arange(20))
+    spikes = x.words
+    result = simulate(NETWORK, X, length, seed=7, source=source, record=True)
+    for i, layer in enumerate(NETWORK.layers):
+        weights = np.rint(layer.weights * 2.0**32).astype(np.int64)
+        key = stream_key(7, Role.WEIGHT, i)
+        bits = encode(np.abs(layer.weights), length, key, source=of_weights).words
+        keys = key, stream_key(7, Role.NOISE, i)
+        v = np.full((6, layer.n_out), layer.neuron.v_rest)
+        refractory = np.zeros((6, layer.n_out), np.uint64)
+        train = twins.dense(
+            layer.neuron.coefficients,
+            *keys,
+            spikes,
+            weights,
+            bits,
+            layer.gain,
+            0,
+            length,
+            v,
+            refractory,
+        )
+        assert np.array_equal(result.spikes[i].bits(), train)
+        assert train.any()
+        spikes = twins.pack(train)
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Hammersley(8), (Ramp(256), VanDerCorput())])
+def test_a_row_does_not_depend_on_its_batch(source):
+    together = simulate(NETWORK, X, 130, seed=3, source=source, record=True)
     for b in range(len(X)):
-        alone = simulate(NETWORK, X[b], 130, seed=3, record=True)
+        alone = simulate(NETWORK, X[b], 130, seed=3, source=source, record=True)
         assert np.array_equal(alone.counts, together.counts[b])
         for one, all_ in zip(alone.spikes, together.spikes, strict=True):
             assert one == all_[b]

@@ -317,9 +317,8 @@ def test_a_row_is_the_same_alone_in_a_batch_and_over_blocks_of_time():
     few, some = gaines_sqrt(x[:3], 4, NOISE)
     assert few == z[:3]
     assert np.array_equal(some, counters[:3])
-    numbers = Bernoulli().numbers(NOISE, 2 * np.arange(600, dtype=np.uint64), 0, 2000)
-    second = Bernoulli().numbers(NOISE, 2 * np.arange(600, dtype=np.uint64) + 1, 0, 2000)
-    bits, path = twins.integrate(x.bits()[None], np.array([numbers, second]), 4, np.full(600, 8))
+    numbers = Bernoulli().numbers(NOISE, np.arange(1200).reshape(600, 2).T, 2000)
+    bits, path = twins.integrate(x.bits()[None], numbers, 4, np.full(600, 8))
     assert np.array_equal(z.bits(), bits)
     assert np.array_equal(counters, path[-1])
     assert gaines_sqrt(x[:0], 4, NOISE)[0].shape == (0,)

@@ -41,6 +41,30 @@ def encode(key, streams, thresholds, first_word, length):
     return pack(numbers[:, :length] < thresholds[:, None])
 
 
+def lfsr_states(width, taps, state, length):
+    """Return the states of the textbook register, from the given one on, one step at a time."""
+    states = []
+    for _ in range(length):
+        states.append(state)
+        new = 0
+        for tap in taps:
+            new ^= state >> (width - tap)
+        state = state >> 1 | (new & 1) << (width - 1)
+    return np.array(states, np.uint64)
+
+
+def radical_inverse(t, base, shift=0):
+    """Return the 32-bit number of one step, digit by digit; shift holds a digit for each of t."""
+    n_digits = 0
+    while base ** (n_digits + 1) <= 2**32:
+        n_digits += 1
+    number = 0
+    for i in range(n_digits):
+        digit = t // base**i % base + shift // base ** (n_digits - 1 - i) % base
+        number += digit % base * base ** (n_digits - 1 - i)
+    return number * 2**32 // base**n_digits
+
+
 def pack(bits):
     length = bits.shape[-1]
     padding = [(0, 0)] * (bits.ndim - 1) + [(0, -length % 64)]
@@ -102,11 +126,26 @@ def lif(coefficients, key, currents, position, first_step, steps, v, refractory)
     return spikes
 
 
-def dense(coefficients, weight_key, noise_key, x, weights, gain, first_word, length, v, refractory):
+def dense(
+    coefficients,
+    weight_key,
+    noise_key,
+    x,
+    weights,
+    weight_bits,
+    gain,
+    first_word,
+    length,
+    v,
+    refractory,
+):
     """Return the spikes (batch, n_out, length), unpacked; v and refractory are updated."""
     n_out, n_in = weights.shape
     magnitudes = np.abs(weights).ravel().astype(np.uint64)
-    bits = encode(weight_key, np.arange(n_out * n_in), magnitudes, first_word, length)
+    if weight_bits is None:
+        bits = encode(weight_key, np.arange(n_out * n_in), magnitudes, first_word, length)
+    else:
+        bits = weight_bits
     signed = unpack(bits, length).reshape(n_out, n_in, length) * np.sign(weights)[:, :, None]
     inputs = unpack(x, length).astype(np.int64)
     out = []

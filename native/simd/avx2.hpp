@@ -46,6 +46,21 @@ inline U equal_step(U eq, U r, U p) {
   return {_mm256_andnot_si256(_mm256_xor_si256(r.v, p.v), eq.v)};
 }
 inline U sign_mask(U a) { return {_mm256_cmpgt_epi64(_mm256_setzero_si256(), a.v)}; }
+inline U and_not(U a, U b) { return {_mm256_andnot_si256(b.v, a.v)}; }
+inline U or_not(U a, U b) { return a | U{_mm256_xor_si256(b.v, _mm256_set1_epi64x(-1))}; }
+inline U or_and_not(U a, U b, U c) { return a | and_not(b, c); }
+inline U funnel(U low, U high, int n) {
+  return {_mm256_or_si256(_mm256_srl_epi64(low.v, _mm_cvtsi32_si128(n)),
+                          _mm256_sll_epi64(high.v, _mm_cvtsi32_si128(64 - n)))};
+}
+inline U min(U a, U b) {
+  const __m256i bias = _mm256_set1_epi64x(INT64_MIN);
+  const __m256i more = _mm256_cmpgt_epi64(_mm256_xor_si256(a.v, bias), _mm256_xor_si256(b.v, bias));
+  return {_mm256_blendv_epi8(a.v, b.v, more)};
+}
+inline unsigned below_bits(U a, U b) {
+  return unsigned(_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(b.v, a.v))));
+}
 inline bool any_both(U a, U b) {
   const __m256i zero = _mm256_setzero_si256();
   const __m256i either_zero =

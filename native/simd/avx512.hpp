@@ -1,4 +1,5 @@
-// Eight 64-bit lanes in AVX-512 registers (F, BW, DQ, VL, VPOPCNTDQ: Ice Lake, Zen 4 and newer).
+// Eight 64-bit lanes in AVX-512 registers (F, BW, DQ, VL, VPOPCNTDQ, VBMI2: Ice Lake, Zen 4 and
+// newer).
 #pragma once
 #include <immintrin.h>
 
@@ -45,6 +46,14 @@ inline U less_step(U lt, U eq, U r, U p) {
 }
 inline U equal_step(U eq, U r, U p) { return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)}; }
 inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
+inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }
+inline U or_not(U a, U b) { return {_mm512_ternarylogic_epi64(a.v, b.v, b.v, 0xF3)}; }
+inline U or_and_not(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0xF4)}; }
+inline U funnel(U low, U high, int n) {
+  return {_mm512_shrdv_epi64(low.v, high.v, _mm512_set1_epi64(n))};
+}
+inline U min(U a, U b) { return {_mm512_min_epu64(a.v, b.v)}; }
+inline unsigned below_bits(U a, U b) { return _mm512_cmplt_epu64_mask(a.v, b.v); }
 inline bool any_both(U a, U b) {
   return _mm512_mask_test_epi64_mask(_mm512_test_epi64_mask(a.v, a.v), b.v, b.v) != 0;
 }

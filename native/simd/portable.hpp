@@ -39,6 +39,12 @@ inline U and_xor(U a, U b, U c) { return {(a.v & b.v) ^ c.v}; }
 inline U less_step(U lt, U eq, U r, U p) { return {lt.v | (eq.v & ~r.v & p.v)}; }
 inline U equal_step(U eq, U r, U p) { return {eq.v & ~(r.v ^ p.v)}; }
 inline U sign_mask(U a) { return {uint64_t(int64_t(a.v) >> 63)}; }
+inline U and_not(U a, U b) { return {a.v & ~b.v}; }
+inline U or_not(U a, U b) { return {a.v | ~b.v}; }
+inline U or_and_not(U a, U b, U c) { return {a.v | (b.v & ~c.v)}; }
+inline U funnel(U low, U high, int n) { return {low.v >> n | (high.v << 1) << (63 - n)}; }
+inline U min(U a, U b) { return {a.v < b.v ? a.v : b.v}; }
+inline unsigned below_bits(U a, U b) { return a.v < b.v; }
 inline bool any_both(U a, U b) { return a.v != 0 && b.v != 0; }
 
 inline F loadf(const double* p) { return {*p}; }

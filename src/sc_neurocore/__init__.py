@@ -21,6 +21,7 @@ from sc_neurocore.bitstream import (
     Interval,
     bitstream_to_probability,
     encode,
+    encode_pair,
 )
 from sc_neurocore.correlation import (
     autocorrelation,
@@ -41,7 +42,7 @@ from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.machine import Machine
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
-from sc_neurocore.random import Bernoulli, Role, Source, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.sequential import (
     addie,
@@ -57,6 +58,16 @@ from sc_neurocore.sequential import (
     stanh,
     toggle_add,
     umul,
+)
+from sc_neurocore.sources import (
+    LFSR,
+    Halton,
+    Hammersley,
+    Permutation,
+    Ramp,
+    Sobol,
+    VanDerCorput,
+    Weyl,
 )
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
@@ -74,17 +85,25 @@ __all__ = [
     "BitstreamSynapse",
     "Dense",
     "Digits",
+    "Halton",
+    "Hammersley",
     "Interval",
+    "LFSR",
     "LIF",
     "LIFState",
     "Machine",
     "Network",
+    "Permutation",
+    "Ramp",
     "Role",
     "SCDenseLayer",
     "SilentLayerWarning",
     "Simulation",
+    "Sobol",
     "Source",
     "StochasticLIFNeuron",
+    "VanDerCorput",
+    "Weyl",
     "addie",
     "autocorrelation",
     "bitstream_to_probability",
@@ -95,6 +114,7 @@ __all__ = [
     "effective_length",
     "ema",
     "encode",
+    "encode_pair",
     "evaluate",
     "firing_rate_hz",
     "gaines_divide",
@@ -108,6 +128,7 @@ __all__ = [
     "linear_distribution",
     "linear_machine",
     "load_digits",
+    "operands",
     "phi",
     "regenerate",
     "rheobase",

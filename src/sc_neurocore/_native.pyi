@@ -39,6 +39,64 @@ def encode(
 ) -> NDArray[np.uint64]:
     """Words of Bernoulli streams (n,) at thresholds (n,) of 2**-32 each, shape (n, words)."""
 
+def lfsr(
+    width: int,
+    feedback: int,
+    phases: NDArray[np.uint64],
+    thresholds: NDArray[np.uint64],
+    first_word: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Words of streams (n,) of a register whose next bit is the parity of state & feedback.
+
+    It starts `phase` steps after state 1; a bit is 1 where the state less 1 is below the threshold.
+    """
+
+def digital(
+    columns: NDArray[np.uint32],
+    matrices: NDArray[np.uint64],
+    shifts: NDArray[np.uint32],
+    thresholds: NDArray[np.uint64],
+    first_word: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Words of streams (n,) of base-2 digital sequences, at thresholds of 2**-32 each.
+
+    The number is the shift XOR columns (n_matrices, 32) of the stream's matrix where t has ones.
+    """
+
+def additive(
+    step: int,
+    modulus: int,
+    offsets: NDArray[np.uint64],
+    thresholds: NDArray[np.uint64],
+    first_word: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Words of streams (n,) with the numbers (offset + t * step) % modulus, modulus at most 2**32."""
+
+def radical(
+    bases: NDArray[np.uint64],
+    shifts: NDArray[np.uint64],
+    thresholds: NDArray[np.uint64],
+    first_word: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Words of streams (n,) of radical inverses, at thresholds of 2**-32 each.
+
+    A shift holds a digit for each of the number, with its weight.
+    """
+
+def permutation(
+    key: int,
+    streams: NDArray[np.uint64],
+    period: int,
+    thresholds: NDArray[np.uint64],
+    first_word: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Words of streams (n,) whose numbers are the ranks of `period` uniform numbers, repeated."""
+
 def uniform(key: int, streams: NDArray[np.uint64], first: int, length: int) -> NDArray[np.uint32]:
     """Numbers first .. first + length - 1 of Bernoulli streams (n,), shape (n, length)."""
 
@@ -69,6 +127,7 @@ def dense(
     noise_key: int,
     x: NDArray[np.uint64],
     weights: NDArray[np.int64],
+    weight_bits: NDArray[np.uint64] | None,
     gain: float,
     first_word: int,
     length: int,
@@ -77,7 +136,8 @@ def dense(
 ) -> NDArray[np.uint64]:
     """Packed spikes (batch, n_out, words) of a layer under x (batch, n_in, words) for one block.
 
-    weights (n_out, n_in) are signed multiples of 2**-32; v and refractory (batch, n_out) are updated.
+    weights (n_out, n_in) are signed multiples of 2**-32, their bits weight_bits (n_out, n_in, words),
+    or Bernoulli streams of weight_key for None. v and refractory (batch, n_out) are updated.
     """
 
 def machine(

@@ -60,12 +60,12 @@ def run_on_numbers(
         rows = slice(row, min(row + _ROWS, n_rows))
         n = rows.stop - row
         streams = np.arange(row * n_numbers, rows.stop * n_numbers, dtype=np.uint64)
-        by_number = streams.reshape(n, n_numbers).T.ravel()
+        by_number = streams.reshape(n, n_numbers).T
         block = _STEPS * max(1, _ROWS // len(streams))
         for first in range(0, length, block):
             steps = min(block, length - first)
             words = slice(first // 64, -(-(first + steps) // 64))
-            numbers = Bernoulli().numbers(key, by_number, first, steps).reshape(n_numbers, n, steps)
+            numbers = Bernoulli().numbers(key, by_number, steps, first=first)
             here = np.ascontiguousarray(inputs[:, rows, words])
             written[rows, words] = kernel(here, numbers, steps, rows)
     return written

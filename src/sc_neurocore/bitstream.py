@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
 
 Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
 
@@ -235,15 +235,15 @@ def encode(
             contract = f"have a shape that broadcasts with that of p, {probabilities.shape}"
             _checks.fail("streams", contract, numbers.shape)
         numbers = np.ascontiguousarray(numbers).ravel()
-    words = source.words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
+    words = source._words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
 
 
 class BitstreamEncoder:
     """Encodes values of [x_min, x_max] as bits.
 
-    Each call of `encode` uses the next stream of the seed, so that two streams of one encoder are
-    independent and may be multiplied. Two encoders with the same seed give the same bits.
+    Each call of `encode` uses the next stream of the seed, so that two Bernoulli streams of one encoder
+    are independent and may be multiplied. Two encoders with the same seed give the same bits.
 
     Parameters
     ----------
@@ -253,6 +253,9 @@ class BitstreamEncoder:
         Bits in a stream.
     seed : int, optional
         In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+    source : Source
+        The encoder takes the first of its pair, a `BitstreamSynapse` the second: streams of the two may
+        be multiplied, those of one encoder only where the source is the same for both.
 
     Examples
     --------
@@ -269,17 +272,21 @@ class BitstreamEncoder:
         x_max: float = 1.0,
         length: int = 1024,
         seed: int | None = None,
+        *,
+        source: Source = Bernoulli(),
     ) -> None:
         self.interval = Interval(*_checks.ordered("x_min", x_min, "x_max", x_max))
         self.length = _checks.integer("length", length, 1)
         self.seed = checked_seed("seed", seed)
+        _checks.instance("source", source, Source)
+        self._source = source.pair()[0]
         self._key = stream_key(self.seed, Role.INPUT)
         self._encoded = 0
 
     def encode(self, x: float) -> NDArray[np.uint8]:
         """Return bits with P(1) = (x - x_min) / (x_max - x_min), uint8 of shape (length,)."""
         p = self.interval.to_probability(_checks.finite("x", x))
-        stream = encode(p, self.length, self._key, streams=self._encoded)
+        stream = encode(p, self.length, self._key, source=self._source, streams=self._encoded)
         self._encoded += 1
         return stream.bits()
 
@@ -309,6 +316,44 @@ def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
     if len(unpacked) == 0:
         _checks.fail("bits", "hold at least one bit", "none")
     return float(np.count_nonzero(unpacked) / len(unpacked))
+
+
+def encode_pair(
+    p: ArrayLike,
+    q: ArrayLike,
+    length: int,
+    seed: int,
+    *,
+    source: Source | tuple[Source, Source] = Bernoulli(),
+) -> tuple[Bitstream, Bitstream]:
+    """Return the streams of two operands, to be multiplied: stream i of each is that of element i.
+
+    Parameters
+    ----------
+    p, q : array_like of float
+        Probabilities, of shapes that broadcast.
+    length : int
+        Time steps, at least 1.
+    seed : int
+        In [0, 2**128).
+    source : Source or tuple of two
+        A source stands for its `pair`.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Hammersley, encode_pair
+    >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, seed=1, source=Hammersley(8, shifted=False))
+    >>> x & w
+    Bitstream(shape=(2,), length=256, p=[0.301 0.398])
+    """
+    first, second = operands(source)
+    a, b = _checks.array("p", p, range(33)), _checks.array("q", q, range(33))
+    try:
+        a, b = np.broadcast_arrays(a, b)
+    except ValueError:
+        _checks.fail("q", f"have a shape that broadcasts with that of p, {a.shape}", b.shape)
+    x = encode(a, length, stream_key(seed, Role.INPUT), source=first)
+    return x, encode(b, length, stream_key(seed, Role.WEIGHT), source=second)
 
 
 def _n_words(length: int) -> int:

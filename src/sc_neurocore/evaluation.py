@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore.network import Network, simulate, simulate_float
+from sc_neurocore.random import Bernoulli, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,7 @@ def evaluate(
     lengths: Sequence[int],
     *,
     seeds: Sequence[int] = range(5),
+    source: Source | tuple[Source, Source] = Bernoulli(),
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
@@ -63,6 +65,8 @@ def evaluate(
     lengths : sequence of int
     seeds : sequence of int
         All images are classified once for each.
+    source : Source or tuple of two
+        Where the numbers of inputs and weights come from, see `simulate`.
     progress : bool
         Show a bar (extra: progress).
 
@@ -96,7 +100,7 @@ def evaluate(
         for length in steps:
             by_seed = []
             for seed in seeds:
-                result = simulate(network, inputs, length, seed=seed)
+                result = simulate(network, inputs, length, seed=seed, source=source)
                 by_seed.append(float((result.classes() == classes).mean()))
                 bar.update(length)
             reference = simulate_float(network, inputs, length).classes()

@@ -14,7 +14,7 @@ from sc_neurocore import _checks
 from sc_neurocore.analysis import firing_rate_hz, rheobase
 from sc_neurocore.bitstream import Bitstream, Interval
 from sc_neurocore.neuron import LIF, LIFState
-from sc_neurocore.random import Role, checked_seed, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, stream_key
 from sc_neurocore.synapse import encoded_trace
 
 
@@ -49,6 +49,8 @@ class SCDenseLayer:
         In [0, 2**128). By default drawn from the system's entropy; `base_seed` tells it.
     accumulate : {"mean", "sum", "or"}
         The adder, see `current_trace`.
+    source : Source or tuple of two
+        Where the numbers of inputs and weights come from; one source stands for its pair.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class SCDenseLayer:
         base_seed: int | None = None,
         *,
         accumulate: str = "mean",
+        source: Source | tuple[Source, Source] = Bernoulli(),
     ) -> None:
         self.n_neurons = _checks.integer("n_neurons", n_neurons, 1)
         self.length = _checks.integer("length", length, 1)
@@ -110,6 +113,7 @@ class SCDenseLayer:
                 y_max=self._y_max,
                 seed=self.base_seed,
                 accumulate=accumulate,
+                source=source,
             )
         )
         self._noise_key = stream_key(self.base_seed, Role.NOISE)

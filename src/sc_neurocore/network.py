@@ -15,7 +15,7 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.bitstream import Bitstream, encode
 from sc_neurocore.neuron import LIF
-from sc_neurocore.random import Role, checked_seed, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
 
 FORMAT = "sc-neurocore network"
 FORMAT_VERSION = 1
@@ -204,6 +204,7 @@ def simulate(
     length: int | None = None,
     *,
     seed: int | None = None,
+    source: Source | tuple[Source, Source] = Bernoulli(),
     record: bool = False,
 ) -> Simulation:
     """Return the spikes of a network whose inputs and weights are bitstreams.
@@ -216,12 +217,14 @@ def simulate(
     ----------
     network : Network
     x : array_like or Bitstream
-        Densities in [0, 1] of shape (n_in,) or (batch, n_in), encoded as Bernoulli streams; or packed
-        streams of that batch shape.
+        Densities in [0, 1] of shape (n_in,) or (batch, n_in), to be encoded; or packed streams of that
+        batch shape.
     length : int, optional
         Time steps. A Bitstream brings its own.
     seed : int, optional
         In [0, 2**128). By default drawn from the system's entropy; the result tells it.
+    source : Source or tuple of two
+        Where the numbers of inputs and weights come from; one source stands for its pair.
     record : bool
         Keep the packed spikes of every layer.
 
@@ -231,6 +234,7 @@ def simulate(
     """
     _checks.instance("network", network, Network)
     seed = checked_seed("seed", seed)
+    of_inputs, of_weights = operands(source)
     if isinstance(x, Bitstream):
         if length is not None and length != x.length:
             _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
@@ -241,13 +245,14 @@ def simulate(
         if length is None:
             _checks.wrong_type("length", "be given unless x is a Bitstream", length)
         length = _checks.integer("length", length, 1)
-        bits = encode(densities, length, stream_key(seed, Role.INPUT), streams=numbers)
+        key = stream_key(seed, Role.INPUT)
+        bits = encode(densities, length, key, source=of_inputs, streams=numbers)
     if len(bits.shape) not in (1, 2) or bits.shape[-1] != network.n_in or 0 in bits.shape:
         _checks.fail("x", _input_contract(network), f"batch shape {bits.shape}")
 
     batch = bits.shape[:-1]
     words = bits.words.reshape(-1, network.n_in, bits.words.shape[-1])
-    trains = _run_layers(network, words, bits.length, seed, record)
+    trains = _run_layers(network, words, bits.length, seed, of_weights, record)
     counts = np.bitwise_count(trains[-1]).sum(axis=-1, dtype=np.int64)
     recorded = trains if record else []
     spikes = tuple(Bitstream(t, bits.length).reshape(*batch, t.shape[1]) for t in recorded)
@@ -285,17 +290,21 @@ class _LayerState:
     weight_key: int
     noise_key: int
     weights: NDArray[np.int64]
+    source: Source
+    thresholds: NDArray[np.uint64]
     gain: float
     v: NDArray[np.float64]
     refractory: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, layer: Dense, number: int, batch: int, seed: int) -> _LayerState:
+    def of(cls, layer: Dense, number: int, batch: int, seed: int, source: Source) -> _LayerState:
         return cls(
             layer.neuron.coefficients,
             stream_key(seed, Role.WEIGHT, number),
             stream_key(seed, Role.NOISE, number),
             np.rint(layer.weights * 2.0**32).astype(np.int64),
+            source,
+            source.thresholds(np.abs(layer.weights)).ravel(),
             layer.gain,
             np.full((batch, layer.n_out), layer.neuron.v_rest),
             np.zeros((batch, layer.n_out), np.uint64),
@@ -303,17 +312,25 @@ class _LayerState:
 
     def run(self, x: NDArray[np.uint64], first_word: int, length: int) -> NDArray[np.uint64]:
         return _native.dense(
-            self.coefficients, self.weight_key, self.noise_key, x, self.weights, self.gain,
-            first_word, length, self.v, self.refractory,
+            self.coefficients, self.weight_key, self.noise_key, x, self.weights,
+            self._weight_bits(first_word, length), self.gain, first_word, length, self.v,
+            self.refractory,
         )  # fmt: skip
+
+    def _weight_bits(self, first_word: int, length: int) -> NDArray[np.uint64] | None:
+        if self.source == Bernoulli():  # the kernel makes these itself, where it needs them
+            return None
+        streams = np.arange(self.weights.size, dtype=np.uint64)
+        words = self.source._words(self.weight_key, streams, self.thresholds, first_word, length)
+        return words.reshape(*self.weights.shape, -1)
 
 
 def _run_layers(
-    network: Network, x: NDArray[np.uint64], length: int, seed: int, record: bool
+    network: Network, x: NDArray[np.uint64], length: int, seed: int, source: Source, record: bool
 ) -> list[NDArray[np.uint64]]:
     """Return the packed spikes of every layer, or of the last; block by block of time."""
     batch, _, n_words = x.shape
-    states = [_LayerState.of(la, i, batch, seed) for i, la in enumerate(network.layers)]
+    states = [_LayerState.of(la, i, batch, seed, source) for i, la in enumerate(network.layers)]
     kept = network.layers if record else network.layers[-1:]
     trains = [np.empty((batch, layer.n_out, n_words), np.uint64) for layer in kept]
     widest = max(layer.n_in for layer in network.layers)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
+
+Words = NDArray[np.uint64]
 
 
 class Role(IntEnum):
@@ -61,41 +63,42 @@ class Source(ABC):
     @property
     @abstractmethod
     def levels(self) -> int:
-        """How many numbers there are; at most 2**32."""
+        """How many values a number can have; at most 2**32."""
 
     @property
     @abstractmethod
-    def period(self) -> int:
-        """Steps after which the numbers of a stream repeat."""
+    def period(self) -> int | None:
+        """Steps after which the numbers of every stream repeat; None if there is no such number."""
 
     @abstractmethod
     def pair(self) -> tuple[Source, Source]:
-        """Return the sources of the two operands of a product.
+        """Return sources for the two operands of a product.
 
-        Streams of the first are independent of streams of the second, whatever their numbers, if their
-        keys have different roles.
+        Streams of the first and of the second are independent as the source's error law says, whatever
+        their numbers, if their keys differ.
         """
 
-    @abstractmethod
     def numbers(
-        self, key: int, streams: NDArray[np.uint64], first: int, length: int
+        self, key: int, streams: ArrayLike, length: int, *, first: int = 0
     ) -> NDArray[np.uint32]:
-        """Return r at steps first .. first + length - 1, shape (n_streams, length): the definition."""
+        """Return r at the steps first .. first + length - 1, of shape (*streams.shape, length)."""
+        key = _checks.power_range("key", key, 64)
+        wanted = _checks.counting("streams", streams)
+        length = _checks.integer("length", length, 1)
+        first = _checks.power_range("first", first, 38)
+        return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
 
-    @abstractmethod
-    def words(
-        self,
-        key: int,
-        streams: NDArray[np.uint64],
-        thresholds: NDArray[np.uint64],
-        first_word: int,
-        length: int,
-    ) -> NDArray[np.uint64]:
-        """Return the packed bits r < threshold from word first_word on, shape (n_streams, words)."""
-
-    def thresholds(self, p: NDArray[np.float64]) -> NDArray[np.uint64]:
+    def thresholds(self, p: NDArray[np.float64]) -> Words:
         """Return round(p * levels), after cutting p to [0, 1]."""
         return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.uint64)
+
+    @abstractmethod
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        """Return the numbers, shape (n_streams, length): the definition of the source."""
+
+    @abstractmethod
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        """Return the packed bits from word `first` on, shape (n_streams, words): the same, native."""
 
 
 @dataclass(frozen=True)
@@ -112,30 +115,43 @@ class Bernoulli(Source):
         return 2**32
 
     @property
-    def period(self) -> int:
+    def period(self) -> int | None:
         """2**38, where the counter of words wraps."""
         return 2**38
 
     def pair(self) -> tuple[Source, Source]:
-        """Return itself twice: the key separates the operands."""
+        """Return the source twice: keys alone make its streams independent."""
         return self, self
 
-    def numbers(
-        self, key: int, streams: NDArray[np.uint64], first: int, length: int
-    ) -> NDArray[np.uint32]:
-        """Return r, as `Source.numbers` says."""
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         return _native.uniform(key, streams, first, length)
 
-    def words(
-        self,
-        key: int,
-        streams: NDArray[np.uint64],
-        thresholds: NDArray[np.uint64],
-        first_word: int,
-        length: int,
-    ) -> NDArray[np.uint64]:
-        """Return the packed bits, as `Source.words` says."""
-        return _native.encode(key, streams, thresholds, first_word, length)
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        return _native.encode(key, streams, thresholds, first, length)
+
+
+def operands(source: Source | tuple[Source, Source]) -> tuple[Source, Source]:
+    """Return the sources of the two operands of a product, checked.
+
+    One source stands for its pair. Two must not be one and the same, but for sources whose streams are
+    independent by their keys.
+    """
+    if isinstance(source, Source):
+        return source.pair()
+    if not isinstance(source, tuple) or len(source) != 2:
+        _checks.wrong_type("source", "be a Source or a tuple of two", source)
+    for i, part in enumerate(source):
+        _checks.instance(f"source[{i}]", part, Source)
+    first, second = source
+    if first == second and first.pair() != (first, first):
+        _checks.fail(
+            "source",
+            "give the operands different numbers",
+            f"{first} twice",
+            "for p = q = 0.5 their product would be up to min(p, q) = 0.5 instead of p q = 0.25; "
+            f"use source={first}, which stands for its pair",
+        )
+    return first, second
 
 
 def checked_seed(name: str, seed: int | None) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.bitstream import Bitstream, Interval, encode
-from sc_neurocore.random import Role, checked_seed, stream_key
+from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
 
 ACCUMULATE = ("mean", "sum", "or")
 
@@ -91,6 +91,8 @@ class BitstreamSynapse:
         The weight, in [w_min, w_max].
     seed : int, optional
         In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+    source : Source
+        The synapse takes the second of its pair, a `BitstreamEncoder` the first.
 
     Attributes
     ----------
@@ -114,14 +116,18 @@ class BitstreamSynapse:
         length: int = 1024,
         w: float = 0.5,
         seed: int | None = None,
+        *,
+        source: Source = Bernoulli(),
     ) -> None:
         self.interval = Interval(*_checks.ordered("w_min", w_min, "w_max", w_max))
         self.length = _checks.integer("length", length, 1)
         self.w = _checks.finite("w", w)
         _checks.within("w", np.asarray(self.w), self.interval.low, self.interval.high)
         self.seed = checked_seed("seed", seed)
+        _checks.instance("source", source, Source)
         p = self.interval.to_probability(self.w)
-        self.weight_bits = encode(p, self.length, stream_key(self.seed, Role.WEIGHT)).bits()
+        key = stream_key(self.seed, Role.WEIGHT)
+        self.weight_bits = encode(p, self.length, key, source=source.pair()[1]).bits()
         self.weight_bits.flags.writeable = False
 
     def apply(self, pre_bits: ArrayLike) -> NDArray[np.uint8]:
@@ -163,6 +169,8 @@ class BitstreamCurrentSource:
         In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
     accumulate : {"mean", "sum", "or"}
         The adder, see `current_trace`.
+    source : Source or tuple of two
+        Where the numbers of inputs and weights come from; one source stands for its pair.
 
     Examples
     --------
@@ -189,6 +197,7 @@ class BitstreamCurrentSource:
         seed: int | None = None,
         *,
         accumulate: str = "mean",
+        source: Source | tuple[Source, Source] = Bernoulli(),
     ) -> None:
         self.seed = checked_seed("seed", seed)
         self.length = _checks.integer("length", length, 1)
@@ -202,6 +211,7 @@ class BitstreamCurrentSource:
             y_max=y_max,
             seed=self.seed,
             accumulate=accumulate,
+            source=source,
         )
         self._currents = self._trace.tolist()
         self._position = 0
@@ -239,6 +249,7 @@ def encoded_trace(
     y_max: float,
     seed: int,
     accumulate: str,
+    source: Source | tuple[Source, Source],
 ) -> NDArray[np.float64]:
     """Encode inputs and weights of shape (n_inputs,) or (n_neurons, n_inputs) and trace the current."""
     if x_inputs.size == 0:
@@ -250,6 +261,8 @@ def encoded_trace(
             weight_values.shape[-1],
         )
     _checks.within("weight_values", weight_values, w_interval.low, w_interval.high)
-    x = encode(x_interval.to_probability(x_inputs), length, stream_key(seed, Role.INPUT))
-    w = encode(w_interval.to_probability(weight_values), length, stream_key(seed, Role.WEIGHT))
+    of_inputs, of_weights = operands(source)
+    p, q = x_interval.to_probability(x_inputs), w_interval.to_probability(weight_values)
+    x = encode(p, length, stream_key(seed, Role.INPUT), source=of_inputs)
+    w = encode(q, length, stream_key(seed, Role.WEIGHT), source=of_weights)
     return current_trace(x, w, y_min=y_min, y_max=y_max, accumulate=accumulate)

@@ -1,0 +1,23 @@
+// A range of flat words cut into stretches of single streams, for every kernel that encodes.
+#pragma once
+#include <algorithm>
+
+#include "kernels.hpp"
+
+namespace sc {
+
+// Calls fill(stream, word, count, out) for each stretch of [first, last): `count` words of a
+// stream, from its absolute word on. Clears the bits past the length.
+template <class Fill>
+inline void for_each_stretch(const Streams& to, size_t first, size_t last, Fill&& fill) {
+  const size_t words = words_for(to.length);
+  for (size_t f = first; f < last;) {
+    const size_t stream = f / words, word = f % words;
+    const size_t count = std::min(words - word, last - f);
+    fill(stream, to.first_word + word, count, to.out + f);
+    f += count;
+    if (word + count == words) to.out[f - 1] &= last_word_mask(to.length);
+  }
+}
+
+}  // namespace sc

@@ -1,0 +1,201 @@
+"""The arithmetic of the deterministic sources: numbers by formula, tables, primitive polynomials."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from importlib.resources import as_file, files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _native
+from sc_neurocore.random import Words
+
+ALL_LEVELS = 2**32
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+# Exponents of a primitive polynomial x**width + ... + 1 for each width from 3 to 32.
+TAPS: dict[int, tuple[int, ...]] = {
+    3: (3, 2), 4: (4, 3), 5: (5, 3), 6: (6, 5), 7: (7, 6), 8: (8, 6, 5, 4), 9: (9, 5), 10: (10, 7),
+    11: (11, 9), 12: (12, 6, 4, 1), 13: (13, 4, 3, 1), 14: (14, 5, 3, 1), 15: (15, 14),
+    16: (16, 14, 13, 11), 17: (17, 14), 18: (18, 11), 19: (19, 6, 2, 1), 20: (20, 17), 21: (21, 19),
+    22: (22, 21), 23: (23, 18), 24: (24, 23, 22, 17), 25: (25, 22), 26: (26, 6, 2, 1),
+    27: (27, 5, 2, 1), 28: (28, 25), 29: (29, 27), 30: (30, 6, 4, 1), 31: (31, 28),
+    32: (32, 22, 2, 1),
+}  # fmt: skip
+
+_SHIFT_DOMAIN = 0x53000000  # apart from the domains of bits and noise in the same key
+
+
+def random32(key: int, streams: Words) -> NDArray[np.uint32]:
+    """Return a uniform 32-bit number for each stream of a key."""
+    counters = np.zeros((streams.size, 4), np.uint32)
+    counters[:, 1] = _SHIFT_DOMAIN
+    counters[:, 2] = streams & np.uint64(0xFFFFFFFF)
+    counters[:, 3] = streams >> np.uint64(32)
+    return _native.philox(key, counters)[:, 0]
+
+
+def random_below(n: int | Words, key: int, streams: Words) -> Words:
+    """Return a number in [0, n), n at most 2**32, for each stream of a key; uniform to n / 2**32."""
+    return random32(key, streams).astype(np.uint64) * np.asarray(n, np.uint64) >> np.uint64(32)
+
+
+def offsets(shifted: bool, modulus: int, key: int, streams: Words) -> Words:
+    return random_below(modulus, key, streams) if shifted else np.zeros(streams.size, np.uint64)
+
+
+def additive_numbers(
+    step: int, modulus: int, offsets: Words, first: int, length: int
+) -> NDArray[np.uint32]:
+    t = np.arange(first, first + length, dtype=np.uint64) % np.uint64(modulus)
+    path = t * np.uint64(step) % np.uint64(modulus)
+    return np.asarray((offsets[:, np.newaxis] + path) % np.uint64(modulus), np.uint32)
+
+
+@lru_cache(maxsize=256)
+def golden_step(period: int) -> int:
+    """Return the step near period * 0.618 whose multiples are spread best.
+
+    The discrepancy of the points (t / period, t * step / period) is bounded by the sum of the partial
+    quotients of step / period (Niederreiter: Random number generation and quasi-Monte Carlo methods,
+    1992, theorem 5.17), which is least for the golden ratio; its nearest integer can be far from least.
+    """
+    near = round(period * GOLDEN)
+    steps = range(max(near - 128, 1), min(near + 129, period))
+    coprime = [step for step in steps if math.gcd(step, period) == 1]
+    return min(coprime, key=lambda step: (_sum_of_quotients(step, period), abs(step - near)))
+
+
+def _sum_of_quotients(a: int, b: int) -> int:
+    total = 0
+    while a:
+        total += b // a
+        a, b = b % a, a
+    return total
+
+
+def smallest_coprime(n: int) -> int:
+    """Return the smallest number from 2 on that shares no factor with n."""
+    return next(k for k in range(2, n + 2) if math.gcd(k, n) == 1)
+
+
+def digital_numbers(
+    columns: NDArray[np.uint32], shifts: NDArray[np.uint32], first: int, length: int
+) -> NDArray[np.uint32]:
+    """Return the exclusive or of shifts (n,) and the columns (n, 32) that the ones of t select."""
+    t = np.arange(first, first + length, dtype=np.uint64)
+    numbers = np.repeat(shifts[:, np.newaxis], length, axis=1)
+    for j in range(32):
+        numbers ^= np.where(t >> np.uint64(j) & np.uint64(1), columns[:, j : j + 1], np.uint32(0))
+    return numbers
+
+
+@lru_cache(maxsize=1)
+def sobol_columns() -> NDArray[np.uint32]:
+    """Return the generator matrices of all dimensions, shape (1024, 32): column j by bit j of t."""
+    with as_file(files("sc_neurocore") / "data" / "sobol.npz") as path, np.load(path) as table:
+        polynomials, initial = table["polynomials"], table["initial"]
+    columns = np.empty((polynomials.size, 32), np.uint32)
+    columns[0] = 1 << np.arange(31, -1, -1)
+    start = 1
+    for row, polynomial in zip(columns[1:], polynomials[1:].tolist(), strict=True):
+        degree = polynomial.bit_length() - 1
+        m = initial[start : start + degree].tolist()
+        start += degree
+        # m(j) = 2 a(1) m(j - 1) ^ ... ^ 2**degree m(j - degree) ^ m(j - degree)
+        for j in range(degree, 32):
+            new = m[j - degree]
+            for i in range(1, degree + 1):
+                if polynomial >> (degree - i) & 1:
+                    new ^= m[j - i] << i
+            m.append(new)
+        row[:] = [number << (31 - j) for j, number in enumerate(m)]
+    columns.flags.writeable = False
+    return columns
+
+
+def largest_power(base: int) -> int:
+    """Return the largest power of the base up to 2**32."""
+    power = base
+    while power * base <= ALL_LEVELS:
+        power *= base
+    return power
+
+
+def digit_shifts(shifted: bool, bases: Words, key: int, streams: Words) -> Words:
+    """Return random digits for each stream as one number below the base's power, or zeros."""
+    if not shifted:
+        return np.zeros(streams.size, np.uint64)
+    powers = {int(base): largest_power(int(base)) for base in np.unique(bases)}
+    return random_below(np.array([powers[int(b)] for b in bases], np.uint64), key, streams)
+
+
+def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDArray[np.uint32]:
+    t = np.arange(first, first + length, dtype=np.uint64)
+    numbers = np.empty((bases.size, length), np.uint32)
+    for row, base, shift in zip(numbers, bases.tolist(), shifts.tolist(), strict=True):
+        power = weight = largest_power(base)
+        value, rest = np.zeros(length, np.uint64), t
+        while weight > 1:
+            weight //= base
+            digit = shift // weight % base
+            value += (rest % np.uint64(base) + np.uint64(digit)) % np.uint64(base) * np.uint64(weight)
+            rest = rest // np.uint64(base)
+        row[:] = (value << np.uint64(32)) // np.uint64(power)
+    return numbers
+
+
+@lru_cache(maxsize=1)
+def primes() -> Words:
+    """Return the first 1,000 prime numbers."""
+    sieve = np.ones(7920, np.bool_)
+    sieve[:2] = False
+    for n in range(2, 89):
+        sieve[n * n :: n] = False
+    return np.flatnonzero(sieve).astype(np.uint64)
+
+
+def feedback(width: int, taps: tuple[int, ...]) -> int:
+    """Return the bits of the state whose parity is shifted in."""
+    return sum(1 << (width - e) for e in taps)
+
+
+@lru_cache(maxsize=64)
+def is_primitive(feedback: int, width: int) -> bool:
+    """Return whether x has the order 2**width - 1 modulo x**width + the polynomial of the feedback."""
+    order = 2**width - 1
+    return _power_of_x(order, feedback, width) == 1 and all(
+        _power_of_x(order // prime, feedback, width) != 1 for prime in _prime_factors(order)
+    )
+
+
+def _power_of_x(exponent: int, feedback: int, width: int) -> int:
+    polynomial = feedback | 1 << width
+
+    def product(a: int, b: int) -> int:
+        result = 0
+        for j in range(width - 1, -1, -1):
+            result <<= 1
+            result ^= polynomial if result >> width else 0
+            result ^= a if b >> j & 1 else 0
+        return result
+
+    power = 1
+    for digit in bin(exponent)[2:]:
+        power = product(power, power)
+        if digit == "1":
+            power = product(power, 2)
+    return power
+
+
+def _prime_factors(n: int) -> list[int]:
+    factors, d = [], 2
+    while d * d <= n:
+        if n % d == 0:
+            factors.append(d)
+            while n % d == 0:
+                n //= d
+        d += 1
+    return factors + [n] * (n > 1)

@@ -1,0 +1,482 @@
+"""Deterministic sources: registers, low-discrepancy sequences, counters, permutations.
+
+A stream's key and number choose where its sequence starts or how it is shifted. In the low-discrepancy
+sources the shift is an exclusive or with 32 random bits (in base b, a random digit added to each
+digit), which keeps the discrepancy and makes every product of a pair unbiased.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore._sequences import (
+    ALL_LEVELS,
+    TAPS,
+    additive_numbers,
+    digit_shifts,
+    digital_numbers,
+    feedback,
+    golden_step,
+    is_primitive,
+    largest_power,
+    offsets,
+    primes,
+    radical_numbers,
+    random32,
+    random_below,
+    smallest_coprime,
+    sobol_columns,
+)
+from sc_neurocore.random import Source, Words
+
+
+@dataclass(frozen=True)
+class LFSR(Source):
+    """The states of a maximal-length linear feedback shift register, less 1.
+
+    The register shifts right, s <- s >> 1 | b << (width - 1), where b is the parity of the bits
+    width - e of s for the exponents e in `taps`. It runs through all states but 0. With a probability
+    of k / (2**width - 1) a stream is 1 where state <= k, so over a period every level is exact. A
+    stream starts at a random state, drawn from its key and number.
+
+    The pair are the register and the one of the reciprocal polynomial, whose sequence is the same in
+    reverse: they have no phases that are close to each other, while phases of one register are
+    correlated when they are near, and at some far distances too. Over a period the error of a product
+    is, on average over the phases, that of random permutations, 1 / (6 sqrt(L)). Neighbouring states
+    share all bits but one: streams shorter than a period have a larger error than Bernoulli streams.
+
+    Parameters
+    ----------
+    width : int
+        Bits of the state, in [3, 32].
+    taps : sequence of int, optional
+        Exponents of a primitive polynomial, the width among them. By default one from a table.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LFSR, encode
+    >>> encode([0.2, 0.6, 1.0], 15, 1, source=LFSR(4)).counts()
+    array([ 3,  9, 15])
+    """
+
+    width: int = 16
+    taps: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        width = _checks.integer("width", self.width, 3, 32)
+        given = TAPS[width] if self.taps is None else self.taps
+        if not isinstance(given, tuple | list):
+            _checks.wrong_type("taps", "be a sequence of exponents", given)
+        taps = tuple(sorted({_checks.integer("taps", e, 1, width) for e in given}, reverse=True))
+        if width not in taps or not is_primitive(feedback(width, taps), width):
+            _checks.fail("taps", f"be the exponents of a primitive polynomial of degree {width}", taps)
+        object.__setattr__(self, "width", width)
+        object.__setattr__(self, "taps", taps)
+
+    @property
+    def levels(self) -> int:
+        """2**width - 1."""
+        return (1 << self.width) - 1
+
+    @property
+    def period(self) -> int | None:
+        """2**width - 1."""
+        return (1 << self.width) - 1
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return the register and that of the reciprocal polynomial."""
+        mirrored = (self.width, *(self.width - e for e in self.taps or () if e != self.width))
+        return self, LFSR(self.width, mirrored)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        # The highest bit of a state is 0 where the number is below half; it was bit k before.
+        top = self.width - 1
+        phases = (self._phases(key, streams) + np.uint64((first - top) % self.levels)) % self.levels
+        half = np.full(streams.size, self.levels // 2, np.uint64)
+        words = _native.lfsr(self.width, self._feedback, phases, half, 0, length + top)
+        bits = np.unpackbits(
+            words.astype("<u8").view(np.uint8), axis=-1, count=length + top, bitorder="little"
+        )
+        states = sum(
+            (1 - bits[:, k : k + length]).astype(np.uint32) << np.uint32(k) for k in range(self.width)
+        )
+        return np.asarray(states - np.uint32(1))
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        phases = self._phases(key, streams)
+        return _native.lfsr(self.width, self._feedback, phases, thresholds, first, length)
+
+    def _phases(self, key: int, streams: Words) -> Words:
+        return random_below(self.levels, key, streams)
+
+    @property
+    def _feedback(self) -> int:
+        return feedback(self.width, self.taps or ())
+
+
+@dataclass(frozen=True)
+class Sobol(Source):
+    """A Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
+
+    The numbers have 32 bits. Over 2**w steps from a multiple of 2**w on they take each of the 2**w
+    leading bit patterns once. Dimensions, not shifts, make streams independent: the product of two
+    streams of one dimension under different shifts is wrong by some 0.09 (root mean square) at any
+    length, that of dimensions 0 and 1 by 0.6 / L.
+
+    Parameters
+    ----------
+    dimension : int, optional
+        In [0, 1024), for all streams. By default stream s is dimension s.
+    shifted : bool
+        Shift each stream by random bits of its key and number, or take the numbers as published.
+    """
+
+    dimension: int | None = None
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        if self.dimension is not None:
+            _checks.integer("dimension", self.dimension, 0, len(sobol_columns()) - 1)
+        _checks.instance("shifted", self.shifted, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """2**32."""
+        return ALL_LEVELS
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return dimensions 0 and 1, or this one and its neighbour."""
+        dimension = self.dimension or 0
+        return Sobol(dimension, self.shifted), Sobol(dimension ^ 1, self.shifted)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        columns, matrices = self._matrices(streams)
+        return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        columns, matrices = self._matrices(streams)
+        shifts = self._shifts(key, streams)
+        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+
+    def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
+        columns = sobol_columns()
+        if self.dimension is not None:
+            row = columns[self.dimension : self.dimension + 1]
+            return row, np.zeros(streams.size, np.uint64)
+        if (streams >= len(columns)).any():
+            contract = f"be below {len(columns)}, the dimensions there are"
+            _checks.fail("streams", contract, streams.max(), "give one dimension to all streams")
+        return columns, streams
+
+    def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
+        return random32(key, streams) if self.shifted else np.zeros(streams.size, np.uint32)
+
+
+@dataclass(frozen=True)
+class Hammersley(Source):
+    """A counter of `width` bits, or the counter with its bits reversed: the pair for products.
+
+    Over a period of 2**width steps both take every level once. With fixed shifts the pair is the best
+    deterministic one: its root mean square error over all pairs of levels is 0.0066 at L = 64 and
+    0.0019 at L = 256, and its mean error 0 for even widths. That takes a shift with as many ones as
+    zeros on one axis: without any, all errors have one sign and are twice as large. Random shifts
+    are better for sums of many products, whose errors they make independent.
+
+    Parameters
+    ----------
+    width : int
+        In [1, 31].
+    axis : {0, 1}
+        The counter, or the reversed counter.
+    shifted : bool
+        Shift each stream by random bits of its key and number, or all by the best fixed bits.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Hammersley, encode
+    >>> x, w = (encode(p, 256, 1, source=s) for p, s in zip((0.5, 0.25), Hammersley(8).pair()))
+    >>> int(x.counts()), int(w.counts()), int((x & w).counts())
+    (128, 64, 32)
+    """
+
+    width: int = 8
+    axis: int = 0
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.integer("width", self.width, 1, 31)
+        _checks.integer("axis", self.axis, 0, 1)
+        _checks.instance("shifted", self.shifted, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32, of which fixed shifts use the middles of 2**width intervals."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """2**width."""
+        return 1 << self.width
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return the counter and the reversed counter."""
+        return Hammersley(self.width, 0, self.shifted), Hammersley(self.width, 1, self.shifted)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        columns = np.repeat(self._columns, streams.size, axis=0)
+        return digital_numbers(columns, self._shifts(key, streams), first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        zeros = np.zeros(streams.size, np.uint64)
+        shifts = self._shifts(key, streams)
+        return _native.digital(self._columns, zeros, shifts, thresholds, first, length)
+
+    @property
+    def _columns(self) -> NDArray[np.uint32]:
+        digits = np.arange(self.width)
+        columns = np.zeros((1, 32), np.uint32)
+        columns[0, : self.width] = 1 << (31 - digits if self.axis else 32 - self.width + digits)
+        return columns
+
+    def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
+        if self.shifted:
+            return random32(key, streams)
+        balanced = 2 ** (self.width // 2) - 1 if self.axis else 0
+        middle = 2 ** (31 - self.width)
+        return np.full(streams.size, (balanced << (32 - self.width)) + middle, np.uint32)
+
+
+@dataclass(frozen=True)
+class VanDerCorput(Source):
+    """Radical inverses: the digits of t in a base, reversed behind the point, cut to 32 bits.
+
+    The density of a stream of length L has an error below some (base - 1) log(L) / L. The pair
+    are this base and base 2 (base 3 beside an even one): a two-dimensional Halton sequence.
+
+    Parameters
+    ----------
+    base : int
+        In [2, 65536].
+    shifted : bool
+        Shift the digits of each stream by random digits of its key and number, or not.
+    """
+
+    base: int = 2
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.integer("base", self.base, 2, 65536)
+        _checks.instance("shifted", self.shifted, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """The largest power of the base up to 2**32."""
+        return largest_power(self.base)
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return this base and the smallest that is prime to it."""
+        return self, VanDerCorput(smallest_coprime(self.base), self.shifted)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        bases = np.full(streams.size, self.base, np.uint64)
+        shifts = digit_shifts(self.shifted, bases, key, streams)
+        return radical_numbers(bases, shifts, first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        if self.base == 2:  # the same numbers by the faster kernel
+            return Sobol(0, self.shifted)._words(key, streams, thresholds, first, length)
+        bases = np.full(streams.size, self.base, np.uint64)
+        shifts = digit_shifts(self.shifted, bases, key, streams)
+        return _native.radical(bases, shifts, thresholds, first, length)
+
+
+@dataclass(frozen=True)
+class Halton(Source):
+    """A Halton sequence: stream s is the radical inverse in the prime number s, counted from 0.
+
+    Streams of large primes need long streams: over fewer steps than the prime they rise like a counter.
+
+    Parameters
+    ----------
+    shifted : bool
+        Shift the digits of each stream by random digits of its key and number, or not.
+    """
+
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.instance("shifted", self.shifted, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """None: each stream has a period of its own."""
+        return None
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return bases 2 and 3."""
+        return VanDerCorput(2, self.shifted), VanDerCorput(3, self.shifted)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        bases = self._bases(streams)
+        shifts = digit_shifts(self.shifted, bases, key, streams)
+        return radical_numbers(bases, shifts, first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        bases = self._bases(streams)
+        shifts = digit_shifts(self.shifted, bases, key, streams)
+        return _native.radical(bases, shifts, thresholds, first, length)
+
+    def _bases(self, streams: Words) -> Words:
+        bases = primes()
+        if (streams >= bases.size).any():
+            contract = f"be below {bases.size}, the bases there are"
+            _checks.fail("streams", contract, streams.max(), "use VanDerCorput for all streams")
+        return bases[streams]
+
+
+@dataclass(frozen=True)
+class Weyl(Source):
+    """Steps of about the golden ratio of a period: the number is t * step modulo the period.
+
+    The step is prime to the period, so that over a period every level is exact. The pair are a counter
+    and this: a product over a period of L has an error of some 0.6 / L (root mean square), for lengths
+    that need not be powers of two.
+
+    Parameters
+    ----------
+    period : int
+        In [2, 2**32].
+    shifted : bool
+        Start each stream at a random number of its key and number, or at 0.
+    """
+
+    period: int = ALL_LEVELS
+    shifted: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.integer("period", self.period, 2, ALL_LEVELS)
+        _checks.instance("shifted", self.shifted, bool)
+
+    @property
+    def levels(self) -> int:
+        """The period."""
+        return self.period
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return a counter of the same period and this."""
+        return Ramp(self.period, self.shifted), self
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        starts = offsets(self.shifted, self.period, key, streams)
+        return additive_numbers(self._step, self.period, starts, first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        starts = offsets(self.shifted, self.period, key, streams)
+        return _native.additive(self._step, self.period, starts, thresholds, first, length)
+
+    @property
+    def _step(self) -> int:
+        return golden_step(self.period)
+
+
+@dataclass(frozen=True)
+class Ramp(Source):
+    """A counter: the thermometer or unary code, in which all ones of a period come first.
+
+    Two streams of one counter have SCC +1. The pair are the counter and `Weyl` of the same period.
+
+    Parameters
+    ----------
+    period : int
+        In [2, 2**32].
+    shifted : bool
+        Start each stream at a random number of its key and number, or at 0.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Ramp, encode
+    >>> encode([0.25, 0.75], 8, 1, source=Ramp(8)).bits()
+    array([[1, 1, 0, 0, 0, 0, 0, 0],
+           [1, 1, 1, 1, 1, 1, 0, 0]], dtype=uint8)
+    """
+
+    period: int = 256
+    shifted: bool = False
+
+    def __post_init__(self) -> None:
+        _checks.integer("period", self.period, 2, ALL_LEVELS)
+        _checks.instance("shifted", self.shifted, bool)
+
+    @property
+    def levels(self) -> int:
+        """The period."""
+        return self.period
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return this and the golden ratio of the same period."""
+        return self, Weyl(self.period, self.shifted)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        starts = offsets(self.shifted, self.period, key, streams)
+        return additive_numbers(1, self.period, starts, first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        starts = offsets(self.shifted, self.period, key, streams)
+        return _native.additive(1, self.period, starts, thresholds, first, length)
+
+
+@dataclass(frozen=True)
+class Permutation(Source):
+    """A random permutation of 0 .. period - 1 for each stream, repeated: exact counts in random order.
+
+    Keys and numbers make streams independent. Over a period of L steps a product has the variance
+    p q (1 - p) (1 - q) / (L - 1), over all pairs of levels the root mean square error
+    1 / (6 sqrt(L - 1)).
+
+    Parameters
+    ----------
+    period : int
+        In [2, 2**24].
+    """
+
+    period: int = 256
+
+    def __post_init__(self) -> None:
+        _checks.integer("period", self.period, 2, 2**24)
+
+    @property
+    def levels(self) -> int:
+        """The period."""
+        return self.period
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return the source twice: keys alone make its streams independent."""
+        return self, self
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        uniform = _native.uniform(key, streams, 0, self.period)
+        ranks = uniform.argsort(axis=-1, kind="stable").argsort(axis=-1)
+        steps = (first + np.arange(length)) % self.period
+        return np.ascontiguousarray(ranks[:, steps], np.uint32)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        return _native.permutation(key, streams, self.period, thresholds, first, length)

@@ -1,0 +1,93 @@
+"""Error messages of sources and of the places that take one, in the form of test_errors.py."""
+
+import numpy as np
+import pytest
+from test_errors import encoder, layer, run, source, streams, synapse
+
+from sc_neurocore import (
+    LFSR,
+    Bernoulli,
+    Halton,
+    Hammersley,
+    Permutation,
+    Ramp,
+    Sobol,
+    VanDerCorput,
+    Weyl,
+    encode_pair,
+    evaluate,
+    load_digits,
+    operands,
+)
+
+TWICE = (
+    "source must give the operands different numbers, got {0} twice; for p = q = 0.5 their product "
+    "would be up to min(p, q) = 0.5 instead of p q = 0.25; use source={0}, which stands for its pair"
+)
+DIMENSIONS = "streams must be below 1024, the dimensions there are"
+PRIMITIVE = "taps must be the exponents of a primitive polynomial of degree 8, got {}"
+digits = load_digits()
+
+ERRORS = [
+    (lambda: LFSR(2), ValueError, "width must be at least 3 and at most 32, got 2"),
+    (lambda: LFSR(33), ValueError, "width must be at least 3 and at most 32, got 33"),
+    (lambda: LFSR(8.0), TypeError, "width must be an integer, got 8.0"),
+    (lambda: LFSR(8, (8, 4)), ValueError, PRIMITIVE.format((8, 4))),
+    (lambda: LFSR(8, (6, 5, 4)), ValueError, PRIMITIVE.format((6, 5, 4))),
+    (lambda: LFSR(8, ()), ValueError, PRIMITIVE.format(())),
+    (lambda: LFSR(8, (9, 8)), ValueError, "taps must be at least 1 and at most 8, got 9"),
+    (lambda: LFSR(8, (8, 0)), ValueError, "taps must be at least 1 and at most 8, got 0"),
+    (lambda: LFSR(8, 8), TypeError, "taps must be a sequence of exponents, got 8"),
+    (lambda: Sobol(1024), ValueError, "dimension must be at least 0 and at most 1023, got 1024"),
+    (lambda: Sobol(-1), ValueError, "dimension must be at least 0 and at most 1023, got -1"),
+    (lambda: Sobol(shifted=1), TypeError, "shifted must be a bool, got 1"),
+    (lambda: Hammersley(0), ValueError, "width must be at least 1 and at most 31, got 0"),
+    (lambda: Hammersley(8, 2), ValueError, "axis must be at least 0 and at most 1, got 2"),
+    (lambda: Hammersley(8, 1, None), TypeError, "shifted must be a bool, got None"),
+    (lambda: VanDerCorput(1), ValueError, "base must be at least 2 and at most 65536, got 1"),
+    (lambda: VanDerCorput(shifted="no"), TypeError, "shifted must be a bool, got 'no'"),
+    (lambda: Halton(shifted=0), TypeError, "shifted must be a bool, got 0"),
+    (lambda: Weyl(1), ValueError, "period must be at least 2 and at most 4294967296, got 1"),
+    (lambda: Weyl(8, 1), TypeError, "shifted must be a bool, got 1"),
+    (lambda: Ramp(2**33), ValueError,
+     "period must be at least 2 and at most 4294967296, got 8589934592"),
+    (lambda: Ramp(8, 1), TypeError, "shifted must be a bool, got 1"),
+    (lambda: Permutation(1), ValueError, "period must be at least 2 and at most 16777216, got 1"),
+    (lambda: streams(source=Sobol(), streams=[0, 2000]), ValueError,
+     f"{DIMENSIONS}, got 2000; give one dimension to all streams"),
+    (lambda: streams(source=Halton(), streams=[0, 1000]), ValueError,
+     "streams must be below 1000, the bases there are, got 1000; use VanDerCorput for all streams"),
+    (lambda: Sobol().numbers(0, 1024, 3), ValueError,
+     f"{DIMENSIONS}, got 1024; give one dimension to all streams"),
+    (lambda: Bernoulli().numbers(-1, 0, 3), ValueError, "key must lie in [0, 2**64), got -1"),
+    (lambda: Bernoulli().numbers(0, [-1], 3), ValueError,
+     "streams must hold integers of 0 or more, got -1 at index 0"),
+    (lambda: Bernoulli().numbers(0, 0, 0), ValueError, "length must be at least 1, got 0"),
+    (lambda: Bernoulli().numbers(0, 0, 3, first=-1), ValueError,
+     "first must lie in [0, 2**38), got -1"),
+    *((lambda make=make: make(source=LFSR), TypeError, f"source must be a Source, got {LFSR!r}")
+      for make in (streams, encoder, synapse)),
+    *((lambda make=make: make(source=None), TypeError,
+       "source must be a Source or a tuple of two, got None")
+      for make in (source, layer, run)),
+    *((lambda make=make: make(source=(Sobol(1), Sobol(1))), ValueError,
+       TWICE.format("Sobol(dimension=1, shifted=True)")) for make in (source, layer, run)),
+    (lambda: operands((LFSR(8), LFSR(8))), ValueError,
+     TWICE.format("LFSR(width=8, taps=(8, 6, 5, 4))")),
+    (lambda: operands((Sobol(), 1)), TypeError, "source[1] must be a Source, got 1"),
+    (lambda: operands((Sobol(),)), TypeError,
+     f"source must be a Source or a tuple of two, got {(Sobol(),)}"),
+    (lambda: encode_pair([0.5] * 3, [0.5] * 2, 8, seed=0), ValueError,
+     "q must have a shape that broadcasts with that of p, (3,), got (2,)"),
+    (lambda: encode_pair(np.nan, 0.5, 8, seed=0), ValueError, "p must be finite, got nan"),
+    (lambda: encode_pair(0.5, 0.5, 8, seed=-1), ValueError, "seed must lie in [0, 2**128), got -1"),
+    (lambda: evaluate(*digits, [8], source=1), TypeError,
+     "source must be a Source or a tuple of two, got 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS, ids=[message for *_, message in ERRORS])
+def test_an_error_names_the_argument_its_contract_and_the_value(call, error, message):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    assert (type(caught.value), str(caught.value)) == (error, message)

@@ -1,0 +1,371 @@
+"""Sources keep one contract, are the sequences they are named after, and err as their laws say."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+import twins
+from scipy.stats import qmc
+
+from sc_neurocore import (
+    LFSR,
+    Bernoulli,
+    BitstreamCurrentSource,
+    BitstreamEncoder,
+    BitstreamSynapse,
+    Halton,
+    Hammersley,
+    Permutation,
+    Ramp,
+    Role,
+    SCDenseLayer,
+    Sobol,
+    VanDerCorput,
+    Weyl,
+    encode,
+    encode_pair,
+    operands,
+    scc,
+    stream_key,
+)
+from sc_neurocore._sequences import is_primitive
+
+KEY = 0x123456789ABCDEF0
+STREAMS = np.array([0, 1, 2, 3, 9, 500], np.uint64)
+P = np.array([0.3, 1.0, 0.0, 0.5, 1 / 3, 1e-3])
+
+SOURCES = [
+    Bernoulli(), LFSR(3), LFSR(8), LFSR(16), LFSR(17), LFSR(32, (32, 31, 30, 10)),
+    Sobol(), Sobol(1), Sobol(shifted=False), Hammersley(3), Hammersley(8, 1),
+    Hammersley(8, 0, shifted=False), Hammersley(7, 1, shifted=False), Hammersley(31, 1),
+    VanDerCorput(), VanDerCorput(3), VanDerCorput(10, shifted=False), VanDerCorput(1009),
+    Halton(), Halton(shifted=False), Weyl(), Weyl(1000), Weyl(255, shifted=False), Ramp(100),
+    Ramp(2**32, shifted=True), Permutation(2), Permutation(100), Permutation(1000),
+]  # fmt: skip
+EXACT = [
+    LFSR(3), LFSR(8), LFSR(10, (10, 7)), Hammersley(6, 0), Hammersley(8, 1),
+    Hammersley(8, 1, shifted=False), Weyl(100), Weyl(256), Ramp(100), Permutation(100),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=repr)
+class TestEverySource:
+    def test_the_native_bits_are_the_numbers_below_the_threshold(self, source, isa, threads):
+        numbers = source.numbers(KEY, STREAMS, 300)
+        assert numbers.dtype == np.uint32
+        assert int(numbers.max()) < source.levels
+        thresholds = source.thresholds(P)
+        bits = numbers < thresholds[:, np.newaxis]
+        for length in range(1, 301):
+            words = source._words(KEY, STREAMS, thresholds, 0, length)
+            assert np.array_equal(words, twins.pack(bits[:, :length])), length
+
+    def test_any_stretch_can_be_had_without_what_comes_before(self, source, isa):
+        whole = source.numbers(KEY, STREAMS, 3000)
+        thresholds = source.thresholds(P)
+        for first in (1, 7, 8, 31):
+            part = source.numbers(KEY, STREAMS, 600, first=64 * first)
+            assert np.array_equal(part, whole[:, 64 * first : 64 * first + 600])
+            words = source._words(KEY, STREAMS, thresholds, first, 600)
+            assert np.array_equal(words, twins.pack(part < thresholds[:, np.newaxis]))
+        far = 2**38 - 640
+        part = source.numbers(KEY, STREAMS, 640, first=far)
+        words = source._words(KEY, STREAMS, thresholds, far // 64, 640)
+        assert np.array_equal(words, twins.pack(part < thresholds[:, np.newaxis]))
+
+    def test_the_thresholds_0_and_all_are_none_and_all(self, source):
+        streams = encode([0.0, 1.0, -3.0, 7.0], 200, KEY, source=source)
+        assert streams.counts().tolist() == [0, 200, 0, 200]
+
+    def test_numbers_repeat_after_the_period(self, source):
+        if source.period is not None and source.period <= 2**34:
+            first = source.numbers(KEY, STREAMS, 200)
+            again = source.numbers(KEY, STREAMS, 200, first=source.period)
+            assert np.array_equal(first, again)
+
+    def test_a_stream_depends_on_its_number_and_key_alone(self, source):
+        alone = [source.numbers(KEY, s, 100) for s in STREAMS]
+        assert np.array_equal(source.numbers(KEY, STREAMS, 100), alone)
+        grid = source.numbers(KEY, STREAMS.reshape(2, 3), 100)
+        assert np.array_equal(grid, np.reshape(alone, (2, 3, 100)))
+
+    def test_a_source_is_a_frozen_value(self, source):
+        assert pickle.loads(pickle.dumps(source)) == source
+        assert hash(source) == hash(pickle.loads(pickle.dumps(source)))
+        assert eval(repr(source)) == source
+        with pytest.raises(AttributeError):
+            source.anything = 1
+
+    def test_one_number_in_two_streams_gives_scc_1(self, source):
+        x, y = encode([0.4, 0.7], 640, KEY, source=source, streams=3)
+        assert (x & y) == x
+
+    def test_the_pair_may_be_multiplied(self, source):
+        pair = source.pair()
+        assert operands(source) == pair
+        assert operands(pair) == pair
+
+
+@pytest.mark.parametrize("source", EXACT, ids=repr)
+def test_every_level_is_exact_over_a_period(source):
+    levels = source.levels if source.levels <= 1024 else source.period
+    k = np.arange(levels + 1)
+    counts = encode(k / levels, levels, KEY, source=source, streams=5).counts()
+    assert np.array_equal(counts, k)
+
+
+@pytest.mark.parametrize("width", range(3, 17))
+def test_an_lfsr_runs_through_the_states_of_the_textbook_register(width):
+    source = LFSR(width)
+    states = source.numbers(KEY, STREAMS, 500) + 1
+    for row in states:
+        assert np.array_equal(row, twins.lfsr_states(width, source.taps, int(row[0]), 500))
+    if width <= 12:
+        whole = twins.lfsr_states(width, source.taps, 1, 2**width - 1)
+        assert np.array_equal(np.sort(whole), np.arange(1, 2**width))
+
+
+@pytest.mark.parametrize("width", range(17, 33))
+def test_a_wide_lfsr_is_the_textbook_register_and_of_maximal_length(width):
+    source = LFSR(width)
+    states = source.numbers(KEY, STREAMS, 200) + 1
+    for row in states:
+        assert np.array_equal(row, twins.lfsr_states(width, source.taps, int(row[0]), 200))
+    assert is_primitive(source._feedback, width)
+
+
+def test_primitive_polynomials_are_those_of_maximal_period():
+    for width in range(3, 9):
+        for taps in range(1 << (width - 1)):
+            feedback = taps << 1 | 1
+            exponents = [width - d for d in range(width) if feedback >> d & 1]
+            states = twins.lfsr_states(width, exponents, 1, 2**width)
+            maximal = len(set(states.tolist())) == 2**width - 1
+            assert is_primitive(feedback, width) == maximal, (width, exponents)
+
+
+def test_the_pair_of_a_register_is_the_mirrored_one():
+    register, mirrored = LFSR(8).pair()
+    forward = register.numbers(KEY, 0, 255) & 1
+    backward = mirrored.numbers(KEY, 0, 255)[::-1] & 1
+    turned = [np.roll(forward, k) for k in range(255)]
+    first_bits = [(row ^ backward).sum() for row in turned]
+    # The lowest state bit of the state less 1 is the inverted sequence but at one state.
+    assert min(first_bits) <= 2
+    assert mirrored.pair()[1] == register
+
+
+def test_unshifted_sobol_numbers_are_scipys():
+    dimensions, length = 1024, 512
+    points = qmc.Sobol(dimensions, scramble=False, bits=32).random(length)
+    numbers = Sobol(shifted=False).numbers(0, np.arange(dimensions), length)
+    # SciPy walks in Gray code order: the same points of every block of 2**w, in another order.
+    gray = np.arange(length) ^ np.arange(length) >> 1
+    assert np.array_equal(numbers[:, gray], np.rint(points.T * 2**32))
+    assert np.array_equal(Sobol(7, shifted=False).numbers(0, 55, length), numbers[7])
+
+
+def test_a_digital_shift_is_one_exclusive_or():
+    plain = Sobol(shifted=False).numbers(0, STREAMS, 200)
+    shifted = Sobol().numbers(KEY, STREAMS, 200)
+    shifts = plain ^ shifted
+    assert (shifts == shifts[:, :1]).all()
+    assert len(np.unique(shifts)) == len(STREAMS)
+    assert not np.array_equal(Sobol().numbers(KEY + 1, STREAMS, 200), shifted)
+
+
+@pytest.mark.parametrize("base", [2, 3, 7, 10, 1009, 65536])
+def test_van_der_corput_numbers_are_radical_inverses(base):
+    numbers = VanDerCorput(base, shifted=False).numbers(0, 0, 300, first=1000)
+    assert numbers.tolist() == [twins.radical_inverse(t, base) for t in range(1000, 1300)]
+
+
+def test_unshifted_halton_numbers_are_scipys():
+    points = qmc.Halton(50, scramble=False).random(300)
+    numbers = Halton(shifted=False).numbers(0, np.arange(50), 300) / 2**32
+    bases = np.array([qmc.Halton(50, scramble=False).base], float)
+    # Cut at the last digit below 2**-32, that is within one weight of it.
+    assert np.abs(numbers - points.T).max() <= float((bases / 2**32).max())
+
+
+def test_the_digit_shift_of_a_stream_is_one_for_all_its_numbers():
+    plain = [twins.radical_inverse(t, 3) for t in range(200)]
+    row = VanDerCorput(3).numbers(KEY, 4, 200)
+    power = 3**20
+    shift = int(-(-int(row[0]) * power // 2**32))  # the number of t = 0 is the shift itself
+    assert row.tolist() == [twins.radical_inverse(t, 3, shift) for t in range(200)]
+    assert row.tolist() != plain
+
+
+def test_hammersley_is_the_counter_and_the_counter_reversed():
+    x, w = Hammersley(6, shifted=False).pair()
+    t = np.arange(64)
+    reversed_t = np.array([int(f"{i:06b}"[::-1], 2) for i in t])
+    assert np.array_equal(x.numbers(0, 0, 64) >> 26, t)
+    assert np.array_equal(w.numbers(0, 0, 64) >> 26, reversed_t ^ 0b000111)
+
+
+def test_weyl_steps_are_coprime_to_the_period_and_near_the_golden_ratio():
+    for period in (2, 3, 10, 100, 255, 256, 1000, 2**32):
+        numbers = Weyl(period, shifted=False).numbers(0, 0, 3).tolist()
+        step = numbers[1]
+        assert math.gcd(step, period) == 1
+        assert numbers == [0, step % period, 2 * step % period]
+        assert abs(step - period * 0.6180339887) <= 129
+
+
+def test_a_ramp_is_the_thermometer_code():
+    bits = encode(np.arange(11) / 10, 10, KEY, source=Ramp(10)).bits()
+    assert np.array_equal(bits, np.arange(10) < np.arange(11)[:, np.newaxis])
+
+
+def test_a_permutation_has_exact_counts_in_uniformly_random_places():
+    n, period = 4000, 12
+    numbers = Permutation(period).numbers(KEY, np.arange(n), period)
+    assert np.array_equal(np.sort(numbers, axis=1), np.tile(np.arange(period), (n, 1)))
+    counts = np.stack([(numbers == k).sum(axis=0) for k in range(period)])
+    # Each number is in each place with probability 1 / period.
+    deviation = (counts - n / period) / np.sqrt(n / period * (1 - 1 / period))
+    assert np.abs(deviation).max() <= 5
+    pairs = (numbers[:, 0] * period + numbers[:, 1])[:, np.newaxis] == np.arange(period**2)
+    expected = n / (period * (period - 1))
+    off_diagonal = pairs.sum(axis=0)[~np.eye(period, dtype=bool).ravel()]
+    assert np.abs(off_diagonal - expected).max() <= 5 * np.sqrt(expected)
+
+
+# --- errors of products
+
+
+def exhaustive_rmse(source, length, streams=0, levels=None):
+    """Root mean square of P(x & w) - p q over all pairs of levels."""
+    levels = levels or length
+    k = np.arange(levels + 1) / levels
+    a, b = source
+    x = encode(k, length, stream_key(3, Role.INPUT), source=a, streams=streams).bits().astype(float)
+    w = encode(k, length, stream_key(3, Role.WEIGHT), source=b, streams=streams).bits().astype(float)
+    return float(np.sqrt(((x @ w.T / length - np.outer(k, k)) ** 2).mean()))
+
+
+@pytest.mark.parametrize(
+    ("length", "bound"), [(16, 0.02137), (64, 0.006601), (256, 0.001892), (1024, 0.000525)]
+)
+def test_hammersley_with_fixed_shifts_is_the_recommended_pair(length, bound):
+    source = Hammersley(length.bit_length() - 1, shifted=False)
+    assert exhaustive_rmse(source.pair(), length) <= bound
+
+
+@pytest.mark.parametrize(
+    ("source", "length", "rmse"),
+    [
+        (Sobol(shifted=False), 16, 0.0279),
+        (Sobol(shifted=False), 64, 0.0081),
+        (Sobol(shifted=False), 256, 0.0024),
+        (Sobol(shifted=False), 1024, 0.00065),
+        (Halton(shifted=False), 64, 0.0132),
+        (Halton(shifted=False), 256, 0.0046),
+        (Halton(shifted=False), 1024, 0.0015),
+        (Weyl(256, shifted=False), 256, 0.00225),
+        (Weyl(1000, shifted=False), 1000, 0.00062),
+    ],
+    ids=str,
+)
+def test_exhaustive_errors_are_those_known(source, length, rmse):
+    assert exhaustive_rmse(source.pair(), length) == pytest.approx(rmse, rel=0.04)
+
+
+@pytest.mark.parametrize("length", [16, 256])
+def test_the_error_of_random_permutations_follows_its_law(length):
+    # The mean over n streams of the squared exhaustive error is (1 / (6 sqrt(L - 1)))**2.
+    squares = [exhaustive_rmse(Permutation(length).pair(), length, streams=s) ** 2 for s in range(60)]
+    standard_error = np.std(squares, ddof=1) / np.sqrt(len(squares))
+    assert abs(np.mean(squares) - 1 / (36 * (length - 1))) <= 5 * standard_error
+
+
+def test_the_error_of_bernoulli_products_follows_its_law():
+    length = 64
+    squares = [exhaustive_rmse(Bernoulli().pair(), length, streams=s) ** 2 for s in range(60)]
+    standard_error = np.std(squares, ddof=1) / np.sqrt(len(squares))
+    assert abs(np.mean(squares) - 5 / (36 * length)) <= 5 * standard_error
+
+
+@pytest.mark.parametrize("width", [5, 6, 8])
+def test_no_phases_of_a_register_and_its_mirror_are_close(width):
+    # The mean over phases is that of permutations, and the worst not much more; the worst of one
+    # register against itself is 0.105.
+    period = 2**width - 1
+    errors = [exhaustive_rmse(LFSR(width).pair(), period, streams=s) for s in range(100)]
+    assert np.sqrt(np.mean(np.square(errors))) < 1.25 / (6 * np.sqrt(period - 1))
+    assert max(errors) < 2.6 / (6 * np.sqrt(period - 1))
+
+
+def test_one_dimension_shifted_twice_stays_wrong_at_any_length():
+    sequence = VanDerCorput()
+    errors = [exhaustive_rmse((sequence, sequence), n, streams=3, levels=64) for n in (256, 4096)]
+    assert min(errors) > 0.02
+
+
+@pytest.mark.parametrize("source", [Sobol(), Hammersley(8), VanDerCorput(), Weyl(256)], ids=repr)
+def test_private_shifts_make_products_unbiased_and_independent(source):
+    # The mean error of n products at one pair of levels: its spread falls with sqrt(n).
+    length, n = 256, 4096
+    p, q = 77 / 256, 141 / 256
+    x, w = encode_pair(np.full(n, p), q, length, seed=5, source=source)
+    error = (x & w).probability() - p * q
+    assert error.std() < 0.008
+    assert abs(error.mean()) <= 5 * error.std() / np.sqrt(n)
+
+
+# --- where sources are used
+
+
+def test_the_tutorials_classes_take_the_two_sources_of_a_pair():
+    source = Hammersley(12, shifted=False)
+    x = BitstreamEncoder(length=4096, seed=7, source=source).encode(0.6)
+    synapse = BitstreamSynapse(0.0, 1.0, length=4096, w=0.5, seed=99, source=source)
+    assert abs(synapse.apply(x).mean() - 0.3) < 2 / 4096 * np.log2(4096)
+    a, b = source.pair()
+    assert np.array_equal(x, encode(0.6, 4096, 0, source=a).bits())
+    assert np.array_equal(synapse.weight_bits, encode(0.5, 4096, 0, source=b).bits())
+
+
+def test_a_current_source_on_low_discrepancy_streams_is_nearer_to_the_value():
+    values = {
+        "x_inputs": [0.5, 0.8, 0.3], "x_min": 0.0, "x_max": 1.0, "weight_values": [0.6, 0.4, 0.9],
+        "w_min": 0.0, "w_max": 1.0, "length": 256, "y_max": 1.0,
+    }  # fmt: skip
+    exact = (0.5 * 0.6 + 0.8 * 0.4 + 0.3 * 0.9) / 3
+
+    def errors(source):
+        sources = [BitstreamCurrentSource(**values, seed=s, source=source) for s in range(50)]
+        return np.array([s.full_current_estimate() - exact for s in sources])
+
+    assert errors(Sobol()).std() < 0.2 * errors(Bernoulli()).std()
+    layer = SCDenseLayer(n_neurons=2, **values, base_seed=3, source=Sobol())
+    single = BitstreamCurrentSource(**values, seed=3, source=Sobol())
+    assert np.array_equal(layer.current_trace()[0], single.current_trace())
+
+
+def test_encode_pair_broadcasts_and_pairs_stream_with_stream():
+    x, w = encode_pair([[0.2], [0.9]], [0.5, 0.6, 0.7], 100, seed=1, source=LFSR(7))
+    assert x.shape == w.shape == (2, 3)
+    b = LFSR(7).pair()[1]
+    key = stream_key(1, Role.WEIGHT)
+    assert w == encode(np.tile([0.5, 0.6, 0.7], (2, 1)), 100, key, source=b)
+
+
+def test_a_product_of_one_source_with_itself_is_refused():
+    for source in SOURCES:
+        if source.pair() == (source, source):
+            assert operands((source, source)) == (source, source)
+        else:
+            with pytest.raises(
+                ValueError, match=r"source must give the operands different numbers.*0\.25"
+            ):
+                operands((source, source))
+    assert operands((Ramp(64), VanDerCorput())) == (Ramp(64), VanDerCorput())
+
+
+def test_what_the_refusal_predicts_is_so():
+    x = encode(0.5, 1024, KEY, source=Sobol(1), streams=4)
+    assert scc(encode(0.4, 1024, KEY, source=Sobol(1), streams=4), x) == 1
