@@ -273,12 +273,13 @@ Out<uint64_t, 3> machine(In<uint32_t, 2> table, size_t n_out, In<uint64_t, 3> in
   sc::Machine m{table.data(), table.shape(0), inputs.shape(0), n_out, n_rows,      inputs.data(),
                 length,       states.data(),  out.data(),      1,     table.data()};
   m.steps = sc::machine_steps(m);
-  std::vector<uint32_t> composed(m.steps > 1 ? m.n_states << m.n_in * size_t(m.steps) : 0);
+  const size_t room = m.steps > 1 ? 2 * sc::machine_entries(m) : 0;
+  const auto composed = std::make_unique_for_overwrite<uint32_t[]>(room);
   {
     const nb::gil_scoped_release nogil;
     if (m.steps > 1) {
-      sc::machine_compose(m, composed.data());
-      m.composed = composed.data();
+      sc::machine_compose(m, composed.get());
+      m.composed = composed.get();
     }
     sc::parallel(n_rows, kStepGrain / std::max<uint64_t>(length, 1), n_threads,
                  [&](size_t first, size_t last) { sc::machine(m, first, last); });

@@ -137,9 +137,10 @@ struct Machine {
   const uint32_t* composed;
 };
 
-// Steps a lookup that suit the machine and its work (1: `composed` is `table`), and the table of
-// n_states << n_in * steps entries that they need.
+// Steps a lookup that suit the machine and its work; 1: `composed` is `table`. Else the table of
+// that many steps is made in twice its room.
 int machine_steps(const Machine&);
+inline size_t machine_entries(const Machine& m) { return m.n_states << m.n_in * size_t(m.steps); }
 void machine_compose(const Machine&, uint32_t* composed);
 void machine(const Machine&, size_t first, size_t last);  // rows
 

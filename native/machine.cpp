@@ -65,36 +65,50 @@ void run_steps(const Machine& m, size_t first, size_t last) {
     run_range<kIn, kOut, 1>(m, first, last);
 }
 
-}  // namespace
-
-int machine_steps(const Machine& m) {
-  for (int bits = 8; bits >= 4; bits /= 2) {
-    const size_t entries = m.n_states << bits;
-    if (entries <= kMaxEntries && entries <= m.n_rows * m.length) return bits / int(m.n_in);
+// A table of 2 k steps from one of k.
+template <int kIn>
+void join(size_t n_states, int k, const uint32_t* from, uint32_t* to) {
+  const uint32_t runs = 1u << kIn * k, mask = (1u << k) - 1;
+  for (size_t s = 0; s < n_states; s++) {
+    for (uint32_t early = 0; early < runs; early++) {
+      const uint32_t before = from[s << kIn * k | early];
+      const uint32_t* row = from + (size_t{before & 0xFFFF} << kIn * k);
+      const uint32_t low = kIn == 1 ? early : (early >> k) << 2 * k | (early & mask);
+      const uint32_t written = (before >> 16 & mask) << 16 | (before >> (16 + k) & mask)
+                                                                 << (16 + 2 * k);
+      uint32_t* out = to + (s << kIn * 2 * k | low);
+      for (uint32_t late = 0; late < runs; late++) {
+        const uint32_t after = row[late];
+        const uint32_t high = kIn == 1 ? late << k : (late >> k) << 3 * k | (late & mask) << k;
+        out[high] = written | (after & 0xFFFF) | (after >> 16 & mask) << (16 + k) |
+                    (after >> (16 + k) & mask) << (16 + 3 * k);
+      }
+    }
   }
-  return 1;
 }
 
-// The runs of k + 1 steps take the places of those of k steps, a symbol longer.
+}  // namespace
+
+// What a lookup saves against those of fewer steps, and what an entry costs, were measured: the
+// factors hold within two for one row and for many.
+int machine_steps(const Machine& m) {
+  const auto pays = [&](int bits, size_t factor) {
+    const size_t entries = m.n_states << bits;
+    return entries <= kMaxEntries && factor * entries <= m.n_rows * m.length;
+  };
+  const int bits = pays(8, 12) ? 8 : pays(4, 3) ? 4 : 0;
+  return bits == 0 ? 1 : bits / int(m.n_in);
+}
+
 void machine_compose(const Machine& m, uint32_t* composed) {
-  const uint32_t symbols = 1u << m.n_in;
-  for (size_t s = 0; s < m.n_states; s++) {
-    uint32_t* row = composed + (s << m.n_in * m.steps);
-    row[0] = uint32_t(s);
-    for (int k = 0; k < m.steps; k++) {
-      const uint32_t runs = 1u << k, runs_of_second = m.n_in == 2 ? runs : 1;
-      for (uint32_t b = 0; b < runs_of_second; b++)
-        for (uint32_t a = 0; a < runs; a++) {
-          const uint32_t before = row[b << m.steps | a];
-          for (uint32_t symbol = 0; symbol < symbols; symbol++) {
-            const uint32_t entry = m.table[(before & 0xFFFF) * symbols + symbol];
-            const uint32_t outputs = (entry >> 16 & 1) << (16 + k) | (entry >> 17 & 1)
-                                                                         << (16 + m.steps + k);
-            row[(b | (symbol >> 1) << k) << m.steps | (a | (symbol & 1) << k)] =
-                (entry & 0xFFFF) | (before & 0xFFFF0000u) | outputs;
-          }
-        }
-    }
+  // The steps double: tables of fewer are made behind the last one.
+  uint32_t* spare = composed + machine_entries(m);
+  const uint32_t* from = m.table;
+  for (int k = 1; k < m.steps; k *= 2) {
+    uint32_t* to = 2 * k == m.steps ? composed : spare;
+    m.n_in == 1 ? join<1>(m.n_states, k, from, to) : join<2>(m.n_states, k, from, to);
+    from = to;
+    spare += m.n_states << m.n_in * 2 * size_t(k);
   }
 }
 

@@ -182,7 +182,7 @@ def test_the_distribution_of_a_linear_machine_is_in_detailed_balance():
         assert states.sum(axis=-1) == pytest.approx(1)
         up, down = states[:, :-1] * p[:, None], states[:, 1:] * (1 - p)[:, None]
         assert up == pytest.approx(down, rel=1e-9, abs=1e-300)
-    assert linear_distribution(0.4, 2**16).sum() == pytest.approx(1)
+    assert linear_distribution([0.4, 0.55], 2**16).sum(axis=-1) == pytest.approx(1)
     assert linear_distribution(0.0, 3).tolist() == [1, 0, 0]
     assert linear_distribution(1.0, 3).tolist() == [0, 0, 1]
 
