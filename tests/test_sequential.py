@@ -228,6 +228,21 @@ def test_a_linear_machine_of_any_outputs_has_the_value_of_its_distribution():
         assert agrees(samples, value), value
 
 
+def test_a_linear_machine_has_the_variance_of_its_flows():
+    rng = np.random.default_rng(2)
+    length = 64 * 64
+    for p, outputs, state in [(0.45, rng.integers(0, 2, 7), 3), (0.6, np.arange(6) < 4, 4)]:
+        pi = linear_distribution(p, len(outputs))
+        q = pi @ outputs
+        flow = np.cumsum(pi * (outputs - q))[:-1]
+        variance = (2 * (flow**2 / (pi[:-1] * p)).sum() - q * (1 - q)) / length
+        z = linear_machine(outputs).run(many(p, length), state=state)[0].probability()
+        assert abs(z.var() / variance - 1) <= LEAST
+    for n in (2, 6):
+        z = 2 * stanh(many(0.5, length), n).probability() - 1
+        assert abs(z.var() * 3 * length / (n**2 - 1) - 1) <= LEAST
+
+
 def test_a_linear_machine_stays_at_its_ends():
     ends = Bitstream.from_bits([[0] * 100, [1] * 100])
     z, state = linear_machine([0, 0, 1, 0, 1]).run(ends, state=2)
@@ -261,7 +276,7 @@ def test_the_counter_of_an_addie_is_binomial(p):
     assert fits(counters, stats.binom.pmf(np.arange(size + 1), size, p))
     if 0 < p < 1:
         assert abs(counters.var() / (size * p * (1 - p)) - 1) <= LEAST
-    assert agrees(Bitstream(z.words[:, 8:], 512).probability(), p)
+    assert np.array_equal(z.counts(), many(p, 1024).counts() - (counters - size // 2))
     steps = 24
     early = addie(many(p, steps), 5, NOISE)[1]
     assert agrees(early, size * (p + (0.5 - p) * (1 - 1 / size) ** steps))
@@ -351,11 +366,15 @@ def test_umul_has_the_ones_of_a_prefix_of_w_in_places_of_ones_of_x(bits):
     assert np.array_equal(z.bits()[bits[0] == 1], bits[1][: x.counts()])
 
 
-def test_umul_needs_no_independence():
-    x = many(0.6, 1024)
-    shared = umul(x, many(0.5, 1024)).probability()
-    # Of the first ones(x) bits of w, each is 1 with its own probability: not min(p, q).
-    assert abs(shared.mean() - 0.3) <= 0.01
-    one_w = umul(x, encode(0.5, 1024, OTHER))
-    assert one_w.shape == (ROWS,)
-    assert agrees(one_w.probability(), 0.3, 1)
+@pytest.mark.parametrize("correlation", [-1, 0, 1])
+def test_umul_needs_no_independence(correlation):
+    p, q, length = 0.6, 0.4, 16
+    z = umul(*pair(p, q, length, correlation)).probability()
+    assert agrees(z, p * q + (overlap(p, q, correlation) - p * q) / length)
+
+
+def test_umul_has_the_variance_of_a_prefix_of_w():
+    x, q, length = encode(0.6, 1024, OTHER), 0.4, 1024
+    z, p = umul(x, many(q, length)).probability(), x.probability()
+    assert agrees(z, p * q)
+    assert abs(z.var() * length / (p * q * (1 - q)) - 1) <= LEAST

@@ -15,10 +15,11 @@ from sc_neurocore.random import Bernoulli
 _ROWS, _STEPS = 512, 512
 
 
-def stacked_rows(*streams: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
+def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
     """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
-    for name, stream in zip(("x", "y"), streams, strict=False):
+    for name, stream in named.items():
         _checks.instance(name, stream, Bitstream)
+    streams = named.values()
     lengths = [stream.length for stream in streams]
     if len(set(lengths)) > 1:
         _checks.fail("the streams", "have equal length", " and ".join(map(str, lengths)))

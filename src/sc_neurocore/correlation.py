@@ -199,7 +199,7 @@ def decorrelate(x: Bitstream, depth: int, key: int) -> Bitstream:
         A key of `stream_key`, of no other stream.
     """
     depth = _checks.integer("depth", depth, 1, 2**16)
-    shape, rows = stacked_rows(x)
+    shape, rows = stacked_rows(x=x)
     half = Bitstream.from_bits(np.arange(depth) % 2).words
     buffers = np.tile(half, (rows.shape[1], 1))
 

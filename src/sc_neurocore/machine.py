@@ -79,7 +79,7 @@ class Machine:
             _checks.fail("y", "be given to a machine with two inputs", y)
         if y is not None and self.next_state.ndim == 2:
             _checks.fail("y", "be left out for a machine with one input", y)
-        shape, inputs = stacked_rows(x) if y is None else stacked_rows(x, y)
+        shape, inputs = stacked_rows(x=x) if y is None else stacked_rows(x=x, y=y)
         before = _checks.counting("state", state)
         _checks.within("state", before, 0, len(self.next_state) - 1)
         states = broadcast_rows("state", before, shape).astype(np.uint32)

@@ -70,10 +70,11 @@ def saturating_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
     """
     depth = _checks.integer("depth", depth, 0, 2**16 - 1)
     saved = np.arange(depth + 1)
-    next_state, outputs = _tables(depth + 1)
+    next_state = np.empty((depth + 1, 2, 2), np.uint32)
+    next_state[:, [0, 1], [1, 0]] = saved[:, np.newaxis]
     next_state[:, 1, 1] = np.minimum(saved + 1, depth)
     next_state[:, 0, 0] = np.maximum(saved - 1, 0)
-    outputs[...] = 1
+    outputs = np.ones((depth + 1, 2, 2), np.uint8)
     outputs[0, 0, 0] = 0
     return Machine(next_state, outputs).run(x, y)[0]
 
@@ -105,16 +106,23 @@ def jk_flip_flop(j: Bitstream, k: Bitstream) -> Bitstream:
     1, is Q (1 - (1 - s)**t) (Gaines: Stochastic computing systems; Advances in Information Systems
     Science, 1969).
     """
+    _checks.instance("j", j, Bitstream)
+    _checks.instance("k", k, Bitstream)
     return _JK.run(j, k)[0]
 
 
 def linear_machine(outputs: ArrayLike) -> Machine:
     """Return the saturating machine of one input that goes up with a one and down with a zero.
 
-    outputs, shape (n_states,), holds the bit that each state writes, before the step. The probability
-    of a one is ``linear_distribution(p, n_states) @ outputs`` (Li, Lilja, Qian, Riedel,
-    Bazargan: Logical computation on stochastic bit streams with linear finite-state machines; IEEE
-    Transactions on Computers, 2014). White input only.
+    outputs, shape (n_states,), holds the bit f that each state writes, before the step. White input
+    only, of density p. With pi = linear_distribution(p, n_states) the density of the result has the mean
+    Q = pi @ outputs and, for large L, the variance
+
+        (2 sum_s F_s**2 / (pi_s p) - Q (1 - Q)) / L,  F_s = sum over i <= s of pi_i (f_i - Q),
+
+    with s over all states but the last (Li, Lilja, Qian, Riedel, Bazargan: Logical computation on
+    stochastic bit streams with linear finite-state machines; IEEE Transactions on Computers, 2014; the
+    variance from the flow between neighbours of a birth and death chain).
 
     Examples
     --------
@@ -157,7 +165,8 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
 
     That is the exact stationary value of the linear machine whose upper half of states writes ones; its
     limit for small x is tanh(N x / 2) (Brown, Card: Stochastic neural computation I; IEEE Transactions
-    on Computers, 2001). White input only. The machine starts in state N / 2, which costs O(N**2 / L).
+    on Computers, 2001). White input only. The variance is that of `linear_machine`,
+    (N**2 - 1) / (3 L) at x = 0. The machine starts in state N / 2, which costs O(N**2 / L).
 
     Examples
     --------
@@ -178,7 +187,8 @@ def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
 
     With r = (1 + x) / (1 - x) the exact stationary value is (1 - r**(N - G)) / (1 - r**N), that of the
     linear machine whose upper G of N states write zeros (Brown, Card: Stochastic neural computation
-    I; IEEE Transactions on Computers, 2001). White input only. It starts in state N - G.
+    I; IEEE Transactions on Computers, 2001). White input only. The variance is that of
+    `linear_machine`. It starts in state N - G.
     """
     n = _checks.integer("n_states", n_states, 2, 2**16)
     g = _checks.integer("gain", gain, 1, n - 1)
@@ -193,8 +203,9 @@ def addie(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.in
     c = 0 and 1 at the top, c needs no saturation, and densities 0 and 1 are reached and kept.
 
     For white input c / 2**n_bits has the mean p + (1/2 - p) (1 - 2**-n_bits)**t after t steps and the
-    stationary variance p (1 - p) / 2**n_bits: c is binomial (Gaines: Stochastic computing systems;
-    Advances in Information Systems Science, 1969).
+    stationary variance p (1 - p) / 2**n_bits: c is binomial. The ones of z are those of x less the
+    growth of c, exactly (Gaines: Stochastic computing systems; Advances in Information Systems Science,
+    1969).
 
     Parameters
     ----------
@@ -219,7 +230,7 @@ def addie(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.in
     >>> counter / 2**10
     array([0.        , 0.32128906, 1.        ])
     """
-    return _integrate((x,), 1, n_bits, key)
+    return _integrate(1, n_bits, key, x=x)
 
 
 def gaines_divide(
@@ -227,13 +238,13 @@ def gaines_divide(
 ) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return p / q for p <= q, and the counter that estimates it: `addie` with the feedback y & z.
 
-    c <- min(c + x - (y & z), 2**n_bits): at p >= q it saturates at the top, a value of 1. For pairs
+    c <- min(c + x - (y & z), 2**n_bits): for p > q it stays near the top, a value of 1. For pairs
     white in time, of any correlation with each other, and Q = p / q not near 1, c / 2**n_bits has the
     mean Q + (1/2 - Q) (1 - q / 2**n_bits)**t and the stationary variance
     Q (1 - P(x & y) / q) / 2**n_bits, that is p (1 - p) / (q 2**n_bits) for independent streams.
     Parameters, results and source are those of `addie`.
     """
-    return _integrate((x, y), 1, n_bits, key)
+    return _integrate(1, n_bits, key, x=x, y=y)
 
 
 def gaines_sqrt(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
@@ -245,7 +256,7 @@ def gaines_sqrt(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray
     sqrt(p) (1 - p) / 2 / 2**n_bits, reached within some 2**n_bits / sqrt(p) steps. Parameters, results
     and source are those of `addie`.
     """
-    return _integrate((x,), 2, n_bits, key)
+    return _integrate(2, n_bits, key, x=x)
 
 
 def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
@@ -255,7 +266,7 @@ def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
     p + (1/2 - p) (1 - a)**t after t steps and the variance p (1 - p) a / (2 - a) (1 - (1 - a)**(2 t)).
     """
     n = _checks.integer("n_bits", n_bits, 0, 52)
-    shape, (rows,) = stacked_rows(x)
+    shape, (rows,) = stacked_rows(x=x)
     averages = _native.moving_average(rows, 2.0**-n, x.length, np.full(len(rows), 0.5))
     return averages.reshape(*shape, x.length)
 
@@ -263,10 +274,12 @@ def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
 def umul(x: Bitstream, w: Bitstream) -> Bitstream:
     """Return the product by conditional sampling: x with its k-th one replaced by bit k of w.
 
-    It has exactly as many ones as there are among the first ones(x) bits of w. Its error is that of a
-    prefix of w alone: no correlation between x and w is needed, and w may be of a low-discrepancy
-    source that x shares (Sim, Lee: A new stochastic computing multiplier; DAC 2017. Wu, Li, Yin,
-    Hsiao, Kim, San Miguel: uGEMM; ISCA 2020).
+    It has exactly as many ones as there are among the first ones(x) bits of w: its error is that of a
+    prefix of w alone, and w may be of a low-discrepancy source that x shares. No correlation is
+    needed: pairs white in time have the mean p q + (P(x & w) - p q) / L. For white w the variance,
+    given x, is p q (1 - q) / L (Sim, Lee: A new stochastic computing multiplier with application to
+    deep convolutional neural networks; DAC 2017. Wu, Li, Yin, Hsiao, Kim, San Miguel: uGEMM: Unary
+    computing architecture for GEMM applications; ISCA 2020).
 
     Examples
     --------
@@ -276,19 +289,17 @@ def umul(x: Bitstream, w: Bitstream) -> Bitstream:
     >>> umul(x, w).bits()
     array([0, 1, 0, 0, 1, 0, 0, 0], dtype=uint8)
     """
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("w", w, Bitstream)
-    shape, (masks, bits) = stacked_rows(x, w)
+    shape, (masks, bits) = stacked_rows(x=x, w=w)
     words = _native.deposit(masks, bits, x.length)
     return Bitstream(words.reshape(*shape, words.shape[-1]), x.length)
 
 
 def _integrate(
-    streams: tuple[Bitstream, ...], n_numbers: int, n_bits: int, key: int
+    n_numbers: int, n_bits: int, key: int, **streams: Bitstream
 ) -> tuple[Bitstream, NDArray[np.int64]]:
     n = _checks.integer("n_bits", n_bits, 1, 31)
-    shape, rows = stacked_rows(*streams)
-    length = streams[0].length
+    shape, rows = stacked_rows(**streams)
+    length = streams["x"].length
     counters = np.full(rows.shape[1], 2 ** (n - 1), np.uint32)
 
     def kernel(
@@ -299,10 +310,3 @@ def _integrate(
     written = run_on_numbers(kernel, rows, n_numbers, key, length)
     z = Bitstream(written.reshape(*shape, written.shape[-1]), length)
     return z, counters.astype(np.int64).reshape(shape)
-
-
-def _tables(n_states: int) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Return the tables of a machine of two inputs that stays where it is and writes zeros."""
-    next_state = np.empty((n_states, 2, 2), np.uint32)
-    next_state[...] = np.arange(n_states)[:, np.newaxis, np.newaxis]
-    return next_state, np.zeros((n_states, 2, 2), np.uint8)
