@@ -115,7 +115,7 @@ def linear_machine(outputs: ArrayLike) -> Machine:
     """Return the saturating machine of one input that goes up with a one and down with a zero.
 
     outputs, shape (n_states,), holds the bit f that each state writes, before the step. White input
-    only, of density p. With pi = linear_distribution(p, n_states) the density of the result has the mean
+    only, of density p. With pi = linear_distribution(p, n_states) the result has the mean
     Q = pi @ outputs and, for large L, the variance
 
         (2 sum_s F_s**2 / (pi_s p) - Q (1 - Q)) / L,  F_s = sum over i <= s of pi_i (f_i - Q),
