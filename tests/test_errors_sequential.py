@@ -6,6 +6,7 @@ import pytest
 from sc_neurocore import (
     Bitstream,
     addie,
+    buffered_add,
     cordiv,
     decorrelate,
     desynchronise,
@@ -17,7 +18,6 @@ from sc_neurocore import (
     linear_distribution,
     linear_machine,
     regenerate,
-    saturating_add,
     sexp,
     stanh,
     synchronise,
@@ -34,7 +34,7 @@ OF_PAIRS = [
     jk_flip_flop,
     umul,
     toggle_add,
-    lambda x, y: saturating_add(x, y, 1),
+    lambda x, y: buffered_add(x, y, 1),
     lambda x, y: synchronise(x, y, 1),
     lambda x, y: desynchronise(x, y, 1),
     lambda x, y: gaines_divide(x, y, 4, 0),
@@ -50,7 +50,7 @@ OF_ONE = [
     lambda x: regenerate(x, 0),
 ]
 INTEGERS = [
-    (lambda n: saturating_add(X, X, n), "depth", 0, 65535),
+    (lambda n: buffered_add(X, X, n), "depth", 0, 65535),
     (lambda n: synchronise(X, X, n), "depth", 1, 32767),
     (lambda n: desynchronise(X, X, n), "depth", 1, 65535),
     (lambda n: decorrelate(X, n, 0), "depth", 1, 65536),

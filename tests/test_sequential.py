@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import twins
@@ -10,6 +12,8 @@ from sc_neurocore import (
     Bitstream,
     Role,
     addie,
+    buffered_add,
+    checking,
     cordiv,
     ema,
     encode,
@@ -18,7 +22,6 @@ from sc_neurocore import (
     jk_flip_flop,
     linear_distribution,
     linear_machine,
-    saturating_add,
     sexp,
     stanh,
     stream_key,
@@ -88,23 +91,23 @@ def test_a_tree_of_toggle_adders_lacks_less_than_a_one_for_two_levels(bits):
 
 @quick
 @given(bit_arrays(2), st.integers(0, 5))
-def test_a_saturating_adder_of_unbounded_depth_is_a_queue_that_serves_one_a_step(bits, depth):
+def test_a_buffered_adder_of_unbounded_depth_is_a_queue_that_serves_one_a_step(bits, depth):
     x, y = (Bitstream.from_bits(b) for b in bits)
     # Departures by time T are min over t <= T of arrivals(t) + T - t (Reich's formula).
     ahead = np.cumsum(bits.sum(axis=0, dtype=int)) - np.arange(1, x.length + 1)
     served = np.minimum(np.minimum.accumulate(ahead), 0) + np.arange(1, x.length + 1)
-    assert np.array_equal(np.cumsum(saturating_add(x, y, x.length).bits()), served)
-    assert saturating_add(x, y, 0) == x | y
-    shallow, deeper = saturating_add(x, y, depth), saturating_add(x, y, depth + 1)
+    assert np.array_equal(np.cumsum(buffered_add(x, y, x.length).bits()), served)
+    assert buffered_add(x, y, 0) == x | y
+    shallow, deeper = buffered_add(x, y, depth), buffered_add(x, y, depth + 1)
     assert shallow.counts() <= deeper.counts() <= served[-1]
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
 @pytest.mark.parametrize(("p", "q"), [(0.3, 0.4), (0.5, 0.5), (0.7, 0.6)])
 @pytest.mark.parametrize("depth", [1, 4])
-def test_the_saturating_adder_has_its_closed_form(p, q, correlation, depth):
+def test_the_buffered_adder_has_its_closed_form(p, q, correlation, depth):
     x, y = pair(p, q, 64 * 17, correlation)
-    z = Bitstream(saturating_add(x, y, depth).words[:, 1:], 64 * 16).probability()
+    z = Bitstream(buffered_add(x, y, depth).words[:, 1:], 64 * 16).probability()
     p11 = overlap(p, q, correlation)
     p00 = 1 - p - q + p11
     # The distribution of the saved ones is geometric; at none saved and no ones a zero is written.
@@ -144,6 +147,16 @@ def test_cordiv_of_independent_streams_gives_p():
     q, length = 0.5, 2048
     z = cordiv(*pair(0.3, q, length, 0)).probability()
     assert agrees(z, 0.3 * (1 - (1 - q) / (q * length)))
+
+
+@pytest.mark.parametrize("correlation", [-1, 0, 1])
+def test_cordiv_warns_of_another_correlation_than_1_while_checks_are_on(correlation):
+    x, y = (z[0] for z in pair(0.4, 0.8, 4096, correlation))
+    with checking(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cordiv(x, y)
+    assert len(caught) == (correlation < 1)
+    assert all(str(w.message).startswith("cordiv needs SCC 1, got ") for w in caught)
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])

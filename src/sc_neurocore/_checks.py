@@ -17,9 +17,9 @@ def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     raise ValueError(f"{name} must {contract}, got {value}" + (f"; {remedy}" if remedy else ""))
 
 
-def wrong_type(name: str, contract: str, value: object) -> NoReturn:
+def wrong_type(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     """Raise the TypeError for a value of another kind."""
-    raise TypeError(f"{name} must {contract}, got {value!r}")
+    raise TypeError(f"{name} must {contract}, got {value!r}" + (f"; {remedy}" if remedy else ""))
 
 
 def finite(name: str, value: Any) -> float:
@@ -162,10 +162,10 @@ def known_keys(name: str, keys: Iterable[object], known: Sequence[str]) -> None:
             fail(name, "have keys among " + ", ".join(known), repr(key), remedy)
 
 
-def instance(name: str, value: Any, kind: type) -> None:
+def instance(name: str, value: Any, kind: type, remedy: str = "") -> None:
     """Raise unless the value is of that class."""
     if not isinstance(value, kind):
-        wrong_type(name, f"be a {kind.__name__}", value)
+        wrong_type(name, f"be a {kind.__name__}", value, remedy)
 
 
 def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:

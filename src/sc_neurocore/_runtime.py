@@ -1,9 +1,10 @@
-"""The two settings of the native core, taken from the environment when the package is imported.
+"""The settings that are taken from the environment when the package is imported.
 
 SC_NEUROCORE_ISA      portable, avx2 or avx512: the instruction set, by default the best there is
 SC_NEUROCORE_THREADS  the largest number of threads a call may use, by default all cores
+SC_NEUROCORE_CHECK    1: operators check the correlation of their operands and warn, by default 0
 
-Neither changes a single bit of any result.
+None changes a single bit of any result.
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ import os
 
 from sc_neurocore import _checks, _native
 
+# How many ask for checks: the environment, and each open block of correlation.checking.
+checkers = 0
+
 
 def configure() -> None:
     """Apply the environment variables."""
+    global checkers
+    check = os.environ.get("SC_NEUROCORE_CHECK", "0")
+    checkers = int(_checks.choice("SC_NEUROCORE_CHECK", check, ("0", "1")))
     isa = os.environ.get("SC_NEUROCORE_ISA")
     if isa is not None:
         _native.set_isa(_checks.choice("SC_NEUROCORE_ISA", isa, _native.isas()))

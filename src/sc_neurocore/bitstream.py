@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -344,7 +344,7 @@ def encode_pair(
     >>> from sc_neurocore import Hammersley, encode_pair
     >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, seed=1, source=Hammersley(8, shifted=False))
     >>> x & w
-    Bitstream(shape=(2,), length=256, p=[0.301 0.398])
+    Bitstream(shape=(2,), length=256, p=[0.301 0.402])
     """
     first, second = operands(source)
     a, b = _checks.array("p", p, range(33)), _checks.array("q", q, range(33))
@@ -354,6 +354,26 @@ def encode_pair(
         _checks.fail("q", f"have a shape that broadcasts with that of p, {a.shape}", b.shape)
     x = encode(a, length, stream_key(seed, Role.INPUT), source=first)
     return x, encode(b, length, stream_key(seed, Role.WEIGHT), source=second)
+
+
+def stack(streams: Sequence[Bitstream]) -> Bitstream:
+    """Return streams along a new last batch axis, where `add`, `scaled_add` and `bernstein` want them.
+
+    Their batch shapes broadcast.
+    """
+    items = list(streams)
+    for i, item in enumerate(items):
+        _checks.instance(f"streams[{i}]", item, Bitstream)
+    lengths = {item.length: None for item in items}
+    if len(lengths) != 1:
+        got = " and ".join(str(n) for n in lengths) or "none"
+        _checks.fail("the streams", "be one or more and of equal length", got)
+    try:
+        words = np.broadcast_arrays(*(item.words for item in items))
+    except ValueError:
+        shapes = " and ".join(str(item.shape) for item in items)
+        _checks.fail("the streams", "have batch shapes that broadcast", shapes)
+    return Bitstream(np.stack(words, axis=-2), items[0].length)
 
 
 def _n_words(length: int) -> int:

@@ -1,14 +1,22 @@
-"""How far two streams, or a stream and itself later, are from independent, and circuits that change it.
+"""How far two streams, or a stream and itself later, are from independent, and who needs what.
 
-All functions work on batches. What is undefined, because a stream is constant, is NaN.
+All functions work on batches. What is undefined, because a stream is constant, is NaN. At the end stand
+the circuits that bring streams together or apart.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore import _checks, _native
+from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore._rows import run_on_numbers, stacked_rows
 from sc_neurocore.bitstream import Bitstream, _last_mask, encode
 from sc_neurocore.machine import Machine
@@ -90,6 +98,140 @@ def effective_length(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
     rho = autocorrelation(x, max_lag)[..., 1:]
     weights = 1 - np.arange(1, rho.shape[-1] + 1) / x.length
     return np.asarray(x.length / (1 + 2 * (weights * rho).sum(axis=-1)))
+
+
+class CorrelationWarning(UserWarning):
+    """Operands lack the correlation that an operator needs; its result is biased."""
+
+
+class Need(NamedTuple):
+    """The SCC that an operator needs of its operands, and the gate that they meet in."""
+
+    scc: int
+    gate: str
+
+
+# The one place that says which operator needs which correlation. For `scaled_add` it is that of the
+# select with each input, for `bernstein` that of the copies and of each with the coefficients; other
+# pairs of theirs, and the inputs of `add`, may have any.
+NEEDS = {
+    "multiply": Need(0, "AND"),
+    "scaled_add": Need(0, "AND"),
+    "bernstein": Need(0, "AND"),
+    "Bipolar *": Need(0, "XNOR"),
+    "TwoLine *": Need(0, "AND"),
+    "minimum": Need(+1, "AND"),
+    "maximum": Need(+1, "OR"),
+    "absolute_difference": Need(+1, "XOR"),
+    "saturating_subtract": Need(+1, "AND NOT"),
+    "saturating_add": Need(-1, "OR"),
+    "cordiv": Need(+1, "AND"),
+}
+REMEDIES = {
+    0: "encode the operands with other keys or stream numbers, or decorrelate them",
+    +1: "encode both with one key and the same stream numbers, or synchronise them",
+    -1: "encode p, and 1 - q to be inverted, with one key and the same stream numbers, or "
+    "desynchronise them",
+}
+# A gate's density is the sum of these multiples of 1, p, q and P(x & y).
+GATES = {
+    "AND": (0, 0, 0, 1),
+    "OR": (0, 1, 1, -1),
+    "XOR": (0, 1, 1, -2),
+    "XNOR": (1, -1, -1, 2),
+    "AND NOT": (0, 1, 0, -1),
+}
+TOLERANCE = 0.05
+_lock = threading.Lock()
+
+
+@contextmanager
+def checking() -> Iterator[None]:
+    """Make every operator check the correlation of its operands while the block runs, in all threads.
+
+    What `check_correlation` finds is a `CorrelationWarning`. The checks cost more than most operators;
+    the environment variable SC_NEUROCORE_CHECK=1 turns them on for good.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sc_neurocore import Role, checking, encode, multiply, stream_key
+    >>> x = encode([0.5, 0.6], 1024, stream_key(1, Role.INPUT), streams=0)
+    >>> with checking(), warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = multiply(x[0], x[1])
+    >>> print(str(caught[0].message).split(";")[0])
+    multiply needs SCC 0, got 1 (p=0.463, q=0.576): the AND is 0.463 instead of 0.267
+    """
+    with _lock:
+        _runtime.checkers += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _runtime.checkers -= 1
+
+
+def check_correlation(x: Bitstream, y: Bitstream, wanted: int, *, tolerance: float = TOLERANCE) -> None:
+    """Warn if two streams lack the SCC that is wanted: 0, +1 or -1.
+
+    For 0, P(x & y) may deviate from p q by 5 standard errors of independent streams with their
+    counts, sqrt(p q (1 - p) (1 - q) / (L - 1)) each (hypergeometric), and two time steps, without which
+    sparse streams would give false alarms; with both, fewer than 1 in 100,000 independent pairs do.
+    For +1 and -1 the SCC may miss by the tolerance, which moves the AND by a quarter of it at most.
+    Constant streams always pass. The warning gives the worst pair and what a gate makes of it.
+
+    It is a `CorrelationWarning` and no error, since the result is still a stream and the verdict a
+    statistical one; ``warnings.simplefilter("error", CorrelationWarning)`` makes it one.
+    """
+    wanted = _checks.integer("wanted", wanted, -1, 1)
+    _check("wanted", Need(wanted, "AND"), x, y, tolerance=_checks.non_negative("tolerance", tolerance))
+
+
+def check_operands(operator: str, x: Bitstream, y: Bitstream, which: str = "") -> None:
+    """Warn as `check_correlation` does of the operands of an operator, if checks are on."""
+    if _runtime.checkers:
+        _check(f"{operator} needs", NEEDS[operator], x, y, which=which)
+
+
+def _check(
+    who: str,
+    need: Need,
+    x: Bitstream,
+    y: Bitstream,
+    *,
+    tolerance: float = TOLERANCE,
+    which: str = "",
+) -> None:
+    both, ones_x, ones_y, length = _counts(x, y)
+    p, q, overlap = np.broadcast_arrays(ones_x / length, ones_y / length, both / length)
+    ideal = (p * q, np.minimum(p, q), np.maximum(p + q - 1, 0))[need.scc]
+    measured = scc(x, y)
+    if need.scc == 0:
+        error = np.sqrt(p * q * (1 - p) * (1 - q) / max(length - 1, 1))
+        missed = np.abs(overlap - ideal) > 5 * error + 2 / length
+    else:
+        missed = np.abs(measured - need.scc) > tolerance
+    if not missed.any():
+        return
+    distance = np.where(missed, np.abs(measured - need.scc), -1.0)
+    i = tuple(int(k) for k in np.unravel_index(distance.argmax(), distance.shape))
+    at = f" at index {i[0] if len(i) == 1 else i}" if i else ""
+    of = f" of {which}" if which else ""
+    got, instead = (np.dot(GATES[need.gate], (1, p[i], q[i], a[i])) for a in (overlap, ideal))
+    message = (
+        f"{who} SCC {need.scc}{of}, got {measured[i]:.3g}{at} (p={p[i]:.3g}, q={q[i]:.3g}): the "
+        f"{need.gate} is {got:.3g} instead of {instead:.3g}; {REMEDIES[need.scc]}"
+    )
+    warnings.warn(message, CorrelationWarning, stacklevel=_levels_to_caller())
+
+
+def _levels_to_caller() -> int:
+    """Return the stacklevel, seen from the calling function, of the first frame outside the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _counts(

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore._rows import run_on_numbers, stacked_rows
 from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.correlation import check_operands
 from sc_neurocore.machine import Machine
 
 
@@ -57,7 +58,7 @@ def toggle_add(*streams: Bitstream) -> Bitstream:
     return terms[0]
 
 
-def saturating_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
+def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
     """Return min(1, p + q) as nearly as `depth` saved ones allow; depth 0 is the OR gate.
 
     Where both bits are 1 one is written and the other saved, if fewer than `depth` are; where both
@@ -94,6 +95,7 @@ def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
     >>> cordiv(x, y)
     Bitstream(length=65536, p=0.25)
     """
+    check_operands("cordiv", x, y)
     return _CORDIV.run(x, y)[0]
 
 

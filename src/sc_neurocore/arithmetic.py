@@ -1,0 +1,198 @@
+"""Combinational operators of stochastic computing, on streams of any batch shape that broadcast.
+
+Every operator needs a certain correlation of its operands, listed in `correlation.NEEDS`; inside
+`checking()` it looks. Each bit of a result depends on the operands at the same step alone: fed with
+white (Bernoulli) streams of length L it is white, and its density z has the variance z (1 - z) / L.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native, _runtime
+from sc_neurocore.bitstream import Bitstream, encode
+from sc_neurocore.correlation import check_operands
+from sc_neurocore.random import Bernoulli, Source
+
+EXACT_METHODS = ("division", "rotation", "coprime")
+
+
+def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x AND y: z = p q at SCC 0, with variance z (1 - z) / L.
+
+    At SCC s it is (1 - abs(s)) p q + abs(s) e, e = min(p, q) for s > 0 and max(0, p + q - 1) below.
+    """
+    _meet("multiply", x, y)
+    return x & y
+
+
+def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x AND y: min(p, q) at SCC +1."""
+    _meet("minimum", x, y)
+    return x & y
+
+
+def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x OR y: max(p, q) at SCC +1."""
+    _meet("maximum", x, y)
+    return x | y
+
+
+def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x XOR y: abs(p - q) at SCC +1. At SCC 0 it is p + q - 2 p q."""
+    _meet("absolute_difference", x, y)
+    return x ^ y
+
+
+def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x AND NOT y: max(0, p - q) at SCC +1. At SCC 0 it is p (1 - q)."""
+    _meet("saturating_subtract", x, y)
+    return x & ~y
+
+
+def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x OR y: min(1, p + q) at SCC -1. At SCC 0 it is 1 - (1 - p)(1 - q)."""
+    _meet("saturating_add", x, y)
+    return x | y
+
+
+def add(x: Bitstream) -> NDArray[np.int32]:
+    """Return the ones at each time step over the last batch axis, shape (..., length).
+
+    The mean over time is the sum of the densities p_i, exactly and at any correlation; it estimates
+    the sum of the encoded values with variance sum p_i (1 - p_i) / L if the inputs are independent.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bitstream, add
+    >>> add(Bitstream.from_bits([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]]))
+    array([3, 1, 1, 0], dtype=int32)
+    """
+    k = n_inputs(x)
+    n_words = x.words.shape[-1]
+    rows = np.ascontiguousarray(x.words.reshape(-1, k, n_words))
+    ones = np.full((k, n_words), 2**64 - 1, np.uint64)
+    # Signed, since a difference of two sums is the next thing one computes.
+    counts = _native.channel_counts(ones, rows, x.length).view(np.int32)
+    return counts.reshape(*x.shape[:-1], x.length)
+
+
+def scaled_add(
+    x: Bitstream, key: int, *, weights: ArrayLike | None = None, source: Source = Bernoulli()
+) -> Bitstream:
+    """Return the output of a multiplexer over the last batch axis: z = sum w_i p_i.
+
+    At each step one input is chosen at random, input i with probability w_i. The variance is
+    z (1 - z) / L whatever the correlation of the inputs, for only one counts at a time; with equal
+    weights k z estimates the plain sum of k inputs, with k**2 times that. The choice must be
+    independent of the inputs.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Of batch shape (..., k); `stack` makes it of single streams.
+    key : int
+        A key of `stream_key`, with `Role.SELECT`. Each element of the batch has k - 1 select streams
+        of its own, numbered in C order.
+    weights : array_like, shape (k,), optional
+        Not negative, of sum 1; by default 1 / k each.
+    source : Source
+        Where the numbers of the select streams come from; it must not be the one of the inputs.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Role, encode, scaled_add, stream_key
+    >>> x = encode([0.2, 0.8], 65536, stream_key(1, Role.INPUT))
+    >>> scaled_add(x, stream_key(1, Role.SELECT), weights=[0.75, 0.25])
+    Bitstream(length=65536, p=0.351)
+    """
+    k = n_inputs(x)
+    w = _weights(weights, k)
+    # Stream i decides for input i if no earlier one has, so with w_i over the weights that are left.
+    left = np.cumsum(w[::-1])[::-1]
+    p = np.divide(w, left, out=np.zeros(k), where=left > 0)[:-1]
+    select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key, source=source)
+    out = x.words[..., k - 1, :]
+    for i in reversed(range(k - 1)):
+        if _runtime.checkers:
+            which = f"select {i} and the inputs from {i} on"
+            check_operands("scaled_add", select[..., i, None], x[..., i:], which)
+        out = choose(select.words[..., i, :], x.words[..., i, :], out)
+    return Bitstream(out, x.length)
+
+
+def exact_product(x: Bitstream, w: Bitstream, method: str) -> Bitstream:
+    """Return a stream of length n m with exactly ones(x) * ones(w) ones, for lengths n and m.
+
+    Every bit of x meets every bit of w once, so that neither randomness nor correlation matters: k ones
+    anywhere among n bits are the value k / n (Jenson, Riedel: A deterministic approach to stochastic
+    computation; ICCAD 2016. Najafi, Jenson, Lilja, Riedel: Performing stochastic computation
+    deterministically; IEEE TVLSI 2019). Both streams repeat; the methods differ in how they slip:
+
+    - "division": w advances one step for each n steps of x. Any lengths.
+    - "rotation": w stands still for one step after each n steps. Equal lengths.
+    - "coprime": both run freely. Lengths without a common divisor.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bitstream, exact_product
+    >>> x, w = Bitstream.from_bits([1, 1, 0]), Bitstream.from_bits([0, 1, 1])
+    >>> exact_product(x, w, "rotation").bits()
+    array([0, 1, 0, 1, 0, 0, 1, 1, 0], dtype=uint8)
+    """
+    _checks.choice("method", method, EXACT_METHODS)
+    _checks.instance("x", x, Bitstream)
+    _checks.instance("w", w, Bitstream)
+    n, m = x.length, w.length
+    if method == "rotation" and n != m:
+        _checks.fail("w", f"have the length of x, {n}, for rotation", m, "use 'division'")
+    if method == "coprime" and (divisor := int(np.gcd(n, m))) > 1:
+        got = f"{n} and {m}, which {divisor} divides"
+        _checks.fail("x and w", "have lengths without a common divisor", got, "use 'division'")
+    bits_x, bits_w = x.bits(), w.bits()
+    if method == "division":
+        slipped = bits_w[..., :, np.newaxis]
+    elif method == "rotation":  # row r begins r steps late
+        twice = np.concatenate([bits_w, bits_w], axis=-1)[..., 1:]
+        slipped = np.lib.stride_tricks.sliding_window_view(twice, n, axis=-1)[..., ::-1, :]
+    else:
+        slipped = np.tile(bits_w, n).reshape(*w.shape, m, n)
+    try:
+        product = bits_x[..., np.newaxis, :] & slipped
+    except ValueError:
+        _checks.fail("the streams", "have batch shapes that broadcast", f"{x.shape} and {w.shape}")
+    return Bitstream.from_bits(product.reshape(*product.shape[:-2], n * m))
+
+
+def _meet(operator: str, x: Bitstream, y: Bitstream) -> None:
+    _checks.instance("x", x, Bitstream)
+    _checks.instance("y", y, Bitstream)
+    check_operands(operator, x, y)
+
+
+def n_inputs(x: Bitstream) -> int:
+    """Return the size of the last batch axis."""
+    _checks.instance("x", x, Bitstream)
+    if not x.shape or x.shape[-1] == 0:
+        _checks.fail("x", "have batch shape (..., inputs), not empty", x.shape)
+    return x.shape[-1]
+
+
+def choose(
+    select: NDArray[np.uint64], one: NDArray[np.uint64], zero: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """Return the words of a multiplexer: `one` where the select is 1."""
+    return select & one | ~select & zero
+
+
+def _weights(weights: ArrayLike | None, k: int) -> NDArray[np.float64]:
+    if weights is None:
+        return np.full(k, 1 / k)
+    w = _checks.array("weights", weights, [1])
+    if w.size != k:
+        _checks.fail("weights", f"hold one weight for each of the {k} inputs", w.size)
+    _checks.within("weights", w, 0.0, 1.0)
+    if abs(w.sum() - 1) > 1e-9:
+        _checks.fail("weights", "have the sum 1", w.sum(), "divide them by it and scale the result")
+    return w

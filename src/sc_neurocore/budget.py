@@ -1,0 +1,134 @@
+"""Where the precision of a network goes: the noise budget, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore.analysis import rheobase
+from sc_neurocore.bitstream import Bitstream, encode
+from sc_neurocore.network import Dense, Network, simulate
+from sc_neurocore.precision import SAMPLES, Sources, root_mean_square
+from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
+
+
+@dataclass(frozen=True)
+class LayerBudget:
+    """Where the precision of a layer goes, over a batch of inputs.
+
+    Attributes
+    ----------
+    current_std : float
+        Standard deviation of the mean currents over neurons and inputs: the signal.
+    standard_error : float
+        Root mean square of the standard error of these mean currents, by sampling this layer's
+        weights and, in the first layer, inputs that were encoded. By law for Bernoulli streams; for
+        other sources measured on products of these spikes and weights.
+    step_std : float
+        Root mean square of the standard deviation of the current from one time step to another, as if
+        its products were independent from step to step.
+    rheobase_share : float
+        Mean of the positive mean currents, in units of the rheobase: below 1 it takes noise to fire.
+    above_rheobase : float
+        Share of neurons and inputs whose mean current exceeds the rheobase.
+    saturated : float
+        Share of trains with as many spikes as the refractory period allows: what is above is lost.
+    silent : float
+        Share of trains without a spike.
+    clipped : float
+        Share of weights at -1 or 1, the ends of their range.
+    """
+
+    current_std: float
+    standard_error: float
+    step_std: float
+    rheobase_share: float
+    above_rheobase: float
+    saturated: float
+    silent: float
+    clipped: float
+
+
+def noise_budget(
+    network: Network,
+    x: ArrayLike | Bitstream,
+    length: int | None = None,
+    *,
+    seed: int | None = None,
+    source: Sources = Bernoulli(),
+) -> list[LayerBudget]:
+    """Return the budget of each layer of a network that is simulated once; arguments as `simulate`.
+
+    Examples
+    --------
+    >>> from sc_neurocore import load_digits, noise_budget
+    >>> digits = load_digits()
+    >>> for layer in noise_budget(digits.network, digits.images, 64, seed=1):
+    ...     noise = layer.standard_error / layer.current_std
+    ...     print(f"noise {noise:.1%} of the signal, {layer.above_rheobase:.0%} above the rheobase")
+    noise 6.8% of the signal, 29% above the rheobase
+    noise 4.5% of the signal, 15% above the rheobase
+    """
+    result = simulate(network, x, length, seed=seed, source=source, record=True)
+    pair = operands(source)
+    trains = _as_batch(x) if isinstance(x, Bitstream) else None
+    densities = np.atleast_2d(np.asarray(x, float)) if trains is None else trains.probability()
+    budgets = []
+    for layer, spikes in zip(network.layers, map(_as_batch, result.spikes), strict=True):
+        w = layer.weights
+        currents = layer.gain * densities @ w.T
+        of_step = densities @ np.abs(w).T - densities**2 @ (w**2).T
+        sampling = _sampling_variance(layer, densities, trains, result.length, pair)
+        most = math.ceil(result.length / (1 + layer.neuron.refractory_period))
+        threshold = rheobase(layer.neuron)
+        positive = currents[currents > 0]
+        budgets.append(
+            LayerBudget(
+                current_std=float(currents.std()),
+                standard_error=layer.gain * math.sqrt(sampling),
+                step_std=layer.gain * float(np.sqrt(of_step.mean())),
+                rheobase_share=float(positive.mean() / threshold) if positive.size else 0.0,
+                above_rheobase=float((currents > threshold).mean()),
+                saturated=float((spikes.counts() >= most).mean()),
+                silent=float((spikes.counts() == 0).mean()),
+                clipped=float((np.abs(w) == 1).mean()),
+            )
+        )
+        trains, densities = spikes, spikes.probability()
+    return budgets
+
+
+def _as_batch(x: Bitstream) -> Bitstream:
+    return x if len(x.shape) == 2 else x[None]
+
+
+def _sampling_variance(
+    layer: Dense,
+    x: NDArray[np.float64],
+    trains: Bitstream | None,
+    length: int,
+    pair: tuple[Source, Source],
+) -> float:
+    """Return the mean variance of the sum of signed products, over neurons and a batch of inputs.
+
+    x are densities (batch, n_in); trains the bits that have them, or None if they are to be encoded.
+    """
+    w = np.abs(layer.weights)
+    if pair[1] == Bernoulli() and trains is not None:
+        return float((x @ (w * (1 - w)).T).mean() / length)
+    if pair == (Bernoulli(), Bernoulli()):
+        return float((x @ w.T - x**2 @ (w**2).T).mean() / length)
+    # No law: products of these inputs and weights at random places, under other keys.
+    generator = np.random.default_rng(0)
+    b, i, j = (generator.integers(n, size=SAMPLES) for n in (*x.shape, layer.n_out))
+    streams = np.arange(SAMPLES) % 1000
+    if trains is None:
+        bits = encode(x[b, i], length, stream_key(0, Role.INPUT), source=pair[0], streams=streams)
+    else:
+        bits = trains[b, i]
+    weights = encode(w[j, i], length, stream_key(0, Role.WEIGHT), source=pair[1], streams=streams)
+    errors = (bits & weights).probability() - x[b, i] * w[j, i]
+    return layer.n_in * root_mean_square(errors) ** 2

@@ -1,0 +1,150 @@
+"""Bernstein polynomials of a density: any continuous function as a choice among coefficient streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _runtime
+from sc_neurocore.arithmetic import choose, n_inputs
+from sc_neurocore.bitstream import Bitstream, encode
+from sc_neurocore.correlation import check_operands
+from sc_neurocore.random import Bernoulli, Source
+
+
+def bernstein(
+    x: Bitstream,
+    coefficients: Bitstream | ArrayLike,
+    key: int | None = None,
+    *,
+    source: Source = Bernoulli(),
+) -> Bitstream:
+    """Return a Bernstein polynomial B = sum b_i C(n, i) p**i (1 - p)**(n - i) of the density of x.
+
+    The ones among n independent copies of x have the binomial distribution, and at each step their
+    number chooses the coefficient stream (ReSC; Qian, Li, Riedel, Bazargan, Lilja: An architecture for
+    fault-tolerant computation with stochastic logic; IEEE TC 2011). The variance is B (1 - B) / L. The
+    copies need SCC 0 among each other and with the coefficients; these may be correlated.
+
+    Parameters
+    ----------
+    x : Bitstream
+        The copies, of batch shape (..., n).
+    coefficients : Bitstream or array_like, shape (..., n + 1)
+        Streams, or values in [0, 1] that are encoded for each element of the batch.
+    key : int, optional
+        A key of `stream_key` for the values; `Role.WEIGHT` keeps it apart from the inputs.
+    source : Source
+        Where the numbers of the coefficients come from; it must not be the one of the copies.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Role, bernstein, bernstein_value, encode, stream_key
+    >>> b = [0.25, 0.625, 0.375, 0.75]
+    >>> copies = encode([0.3] * 3, 65536, stream_key(1, Role.INPUT))
+    >>> bernstein(copies, b, stream_key(1, Role.WEIGHT))
+    Bitstream(length=65536, p=0.455)
+    >>> round(float(bernstein_value(b, 0.3)), 3)
+    0.452
+    """
+    n = n_inputs(x)
+    b = _coefficient_streams(x, n, coefficients, key, source)
+    # De Casteljau's scheme on bits: a one of a copy drops the first coefficient, a zero the last.
+    words = b.words
+    for i in range(n):
+        if _runtime.checkers:
+            check_operands("bernstein", x[..., i, None], b, f"copy {i} and the coefficients")
+            for j in range(i):
+                check_operands("bernstein", x[..., j], x[..., i], f"copies {j} and {i}")
+        words = choose(x.words[..., i : i + 1, :], words[..., 1:, :], words[..., :-1, :])
+    return Bitstream(words[..., 0, :], x.length)
+
+
+def bernstein_value(coefficients: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
+    """Return the Bernstein polynomial of coefficients of shape (n + 1,) at x, of the shape of x."""
+    b = _coefficients(coefficients, [1])
+    if b.size == 0:
+        _checks.fail("coefficients", "hold at least one value", "none")
+    points = _checks.array("x", x, range(33))
+    _checks.within("x", points, 0.0, 1.0)
+    return _de_casteljau(b, points)
+
+
+def bernstein_fit(
+    function: Callable[[NDArray[np.float64]], ArrayLike], degree: int
+) -> NDArray[np.float64]:
+    """Return the coefficients, in [0, 1], of the Bernstein polynomial nearest to a function on [0, 1].
+
+    It is the least-squares best under these bounds, which a coefficient stream imposes (as in
+    `bernstein`'s source); the integral is a Gauss-Legendre sum over 256 points. The function takes an
+    array of points inside (0, 1) and returns as many values; outside [0, 1] they cannot be met. Needs
+    SciPy (extra: fit).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_neurocore import bernstein_fit, bernstein_value
+    >>> b = bernstein_fit(lambda x: np.exp(-2 * x), 4)
+    >>> x = np.linspace(0, 1, 101)
+    >>> float(np.abs(bernstein_value(b, x) - np.exp(-2 * x)).max()) < 1e-3
+    True
+    """
+    try:
+        from scipy.optimize import lsq_linear
+    except ImportError as error:
+        raise ImportError("bernstein_fit needs SciPy: pip install 'sc-neurocore[fit]'") from error
+    degree = _checks.integer("degree", degree, 1)
+    nodes, masses = np.polynomial.legendre.leggauss(256)
+    points = (nodes + 1) / 2
+    values = _checks.array("function(x)", function(points), [1])
+    if values.shape != points.shape:
+        _checks.fail("function(x)", f"have the shape of x, {points.shape}", values.shape)
+    basis = _de_casteljau(np.eye(degree + 1), points[:, np.newaxis])
+    roots = np.sqrt(masses)
+    a, b = roots[:, np.newaxis] * basis, roots * values
+    # Its default of one iteration a coefficient stops short at high degrees.
+    fit = lsq_linear(a, b, (0.0, 1.0), method="bvls", max_iter=100 * (degree + 1))
+    return np.asarray(fit.x, np.float64)
+
+
+def _coefficients(coefficients: ArrayLike, ndims: Sequence[int]) -> NDArray[np.float64]:
+    b = _checks.array("coefficients", coefficients, ndims)
+    _checks.within("coefficients", b, 0.0, 1.0)
+    return b
+
+
+def _coefficient_streams(
+    x: Bitstream, n: int, coefficients: Bitstream | ArrayLike, key: int | None, source: Source
+) -> Bitstream:
+    """Return the coefficients as streams of batch shape (..., n + 1) that broadcasts with that of x."""
+    given = coefficients
+    if not isinstance(given, Bitstream):
+        given = _coefficients(given, range(33))
+    if not given.shape or given.shape[-1] != n + 1:
+        contract = f"have a last axis of {n + 1} for {n} copies"
+        _checks.fail("coefficients", contract, f"shape {given.shape}")
+    try:
+        batch = np.broadcast_shapes(given.shape[:-1], x.shape[:-1])
+    except ValueError:
+        contract = f"have a shape (..., {n + 1}) that broadcasts with that of x, {x.shape}"
+        _checks.fail("coefficients", contract, given.shape)
+    if isinstance(given, Bitstream):
+        if key is not None:
+            _checks.fail("key", "be left out for coefficients that are streams", key)
+        if given.length != x.length:
+            _checks.fail("coefficients", f"have the length of x, {x.length}", given.length)
+        return given
+    if key is None:
+        _checks.fail("key", "be given for coefficients that are values", None)
+    return encode(np.broadcast_to(given, (*batch, n + 1)), x.length, key, source=source)
+
+
+def _de_casteljau(b: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return polynomials of coefficients (..., n + 1) at x, whose shape broadcasts with (...)."""
+    t = x[..., np.newaxis]
+    b = np.broadcast_to(b, np.broadcast_shapes(b.shape, t.shape))
+    for _ in range(b.shape[-1] - 1):
+        b = (1 - t) * b[..., :-1] + t * b[..., 1:]
+    return np.asarray(b[..., 0])

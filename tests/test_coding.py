@@ -1,0 +1,251 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sc_neurocore import (
+    Bipolar,
+    Bitstream,
+    Hammersley,
+    Role,
+    SignMagnitude,
+    TwoLine,
+    Unipolar,
+    encode,
+    stream_key,
+)
+
+KEY, WEIGHT = stream_key(11, Role.INPUT), stream_key(11, Role.WEIGHT)
+SELECT = stream_key(11, Role.SELECT)
+ROWS, LENGTH = 2000, 256
+CODINGS = [Unipolar, Bipolar, SignMagnitude, TwoLine]
+SIGNED = CODINGS[1:]
+# The variance of a stream's value, times its length.
+LAW = {
+    Unipolar: lambda x: x * (1 - x),
+    Bipolar: lambda x: 1 - x**2,
+    SignMagnitude: lambda x: abs(x) * (1 - abs(x)),
+    TwoLine: lambda x: abs(x) * (1 - abs(x)),
+}
+VALUES = [-1.0, -0.6, 0.0, 0.3, 1.0]
+
+bits = st.integers(1, 150).flatmap(
+    lambda n: hnp.arrays(np.uint8, (4, 3, n), elements=st.integers(0, 1)).map(Bitstream.from_bits)
+)
+
+
+def values_of(coding):
+    return [x for x in VALUES if x >= 0 or coding in SIGNED]
+
+
+def has_law(values, mean, variance):
+    """Return whether rows have a mean and a variance, each within five standard errors."""
+    n = len(values)
+    if variance == 0:
+        return (values == mean).all()
+    close = abs(values.mean() - mean) <= 5 * np.sqrt(variance / n)
+    return close and abs(values.var() / variance - 1) <= 5 * np.sqrt(2.1 / n)
+
+
+def coded(coding, x, key=KEY):
+    return coding.encode(np.full(ROWS, x), LENGTH, key)
+
+
+def example(coding, streams):
+    """Return a coding with any bits, of batch shape (3,)."""
+    return {
+        Unipolar: lambda: Unipolar(streams[0]),
+        Bipolar: lambda: Bipolar(streams[0]),
+        SignMagnitude: lambda: SignMagnitude(streams[0], streams[1].bits()[:, 0]),
+        TwoLine: lambda: TwoLine(streams[0], streams[1]),
+    }[coding]()
+
+
+def digits(x):
+    """Return what each step of a two-line value stands for."""
+    return x.plus.bits().astype(int) - x.minus.bits()
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_an_encoded_value_has_its_mean_and_the_variance_of_its_law(coding):
+    for x in values_of(coding):
+        assert has_law(coded(coding, x).value(), x, LAW[coding](x) / LENGTH), x
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_product_has_its_mean_and_the_variance_of_its_law(coding):
+    for x, y in product(values_of(coding), [*values_of(coding), 0.9]):
+        z = coded(coding, x) * coded(coding, y, WEIGHT)
+        assert isinstance(z, coding)
+        assert z.length == LENGTH
+        assert has_law(z.value(), x * y, LAW[coding](x * y) / LENGTH), (x, y)
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_the_standard_error_is_the_law_at_the_measured_value(coding):
+    for x in values_of(coding):
+        for z in (coded(coding, x), coded(coding, x) * coded(coding, 0.8, WEIGHT)):
+            law = np.sqrt(LAW[coding](z.value()) / LENGTH)
+            assert z.standard_error() == pytest.approx(law, abs=1e-12)
+
+
+@given(bits)
+def test_values_follow_from_the_counts(streams):
+    p, q = streams.probability()[:2]
+    assert np.array_equal(Unipolar(streams[0]).value(), p)
+    assert Bipolar(streams[0]).value() == pytest.approx(2 * p - 1, abs=1e-12)
+    assert TwoLine(streams[0], streams[1]).value() == pytest.approx(p - q, abs=1e-12)
+    signs = np.array([1, -1, 1])
+    assert np.array_equal(SignMagnitude(streams[0], signs < 0).value(), signs * p)
+
+
+@pytest.mark.parametrize("coding", SIGNED)
+@given(bits)
+def test_negation_is_exact_and_its_own_inverse(coding, streams):
+    x = example(coding, streams)
+    assert (-x).value() == pytest.approx(-x.value(), abs=1e-15)
+    negative = -x
+    assert np.array_equal((-negative).value(), x.value())
+    assert (-x).standard_error() == pytest.approx(x.standard_error(), abs=1e-15)
+
+
+@pytest.mark.parametrize("coding", SIGNED)
+@given(bits)
+def test_the_sign_of_a_factor_is_that_of_the_product(coding, streams):
+    x, y = example(coding, streams), example(coding, streams[2:])
+    assert np.array_equal((-x * y).value(), (-(x * y)).value())
+    assert np.array_equal((x * -y).value(), (-(x * y)).value())
+    assert np.array_equal((-x * -y).value(), (x * y).value())
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@given(bits)
+def test_one_is_the_neutral_factor(coding, streams):
+    x = example(coding, streams)
+    one = coding.encode(1.0, x.length, KEY)
+    assert np.array_equal((x * one).value(), x.value())
+    assert np.array_equal((one * x).value(), x.value())
+
+
+@given(bits)
+def test_two_line_products_multiply_the_digits_of_every_step_in_all_16_cases(streams):
+    x, y = TwoLine(streams[0], streams[1]), TwoLine(streams[2], streams[3])
+    assert np.array_equal(digits(x * y), digits(x) * digits(y))
+    a, b = np.array(list(product([0, 1], repeat=4))).T.reshape(2, 2, 16)
+    x, y = (TwoLine(*map(Bitstream.from_bits, lines)) for lines in (a, b))
+    assert np.array_equal(digits(x * y), (a[0] - a[1]) * (b[0] - b[1]))
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_two_line_errors_are_those_of_the_active_steps(overlap):
+    # Lines of one number differ in the fewest steps, independent ones in more.
+    def lines(p, q, key):
+        numbers = np.arange(ROWS)[:, None] * 2 + ([0, 0] if overlap else [0, 1])
+        s = encode(np.broadcast_to([p, q], (ROWS, 2)), LENGTH, key, streams=numbers)
+        activity = abs(p - q) if overlap else p + q - 2 * p * q
+        return TwoLine(s[:, 0], s[:, 1]), p - q, activity
+
+    (x, x_value, e_x), (y, y_value, e_y) = lines(0.8, 0.3, KEY), lines(0.2, 0.9, WEIGHT)
+    assert has_law(x.value(), x_value, (e_x - x_value**2) / LENGTH)
+    z = x_value * y_value
+    variance = (e_x * e_y - z**2) / LENGTH
+    assert has_law((x * y).value(), z, variance)
+    assert (x * y).standard_error().mean() == pytest.approx(np.sqrt(variance), rel=0.01)
+
+
+# --- conversions
+
+
+@given(bits)
+def test_conversions_without_a_key_keep_the_value_exactly(streams):
+    u, b, s, _ = (example(coding, streams) for coding in CODINGS)
+    for x, converted in [
+        (u, u.to_sign_magnitude()),
+        (u, u.to_two_line()),
+        (b, b.to_two_line()),
+        (s, s.to_two_line()),
+    ]:
+        assert converted.value() == pytest.approx(x.value(), abs=1e-15)
+        assert converted.standard_error() == pytest.approx(x.standard_error(), abs=1e-9)
+
+
+def test_conversions_by_wires_commute_with_products():
+    for coding, x, y in [(SignMagnitude, -0.7, 0.4), (Bipolar, -0.7, -0.4), (Unipolar, 0.7, 0.4)]:
+        a, b = coded(coding, x), coded(coding, y, WEIGHT)
+        once, twice = (a * b).to_two_line(), a.to_two_line() * b.to_two_line()
+        assert once.plus == twice.plus
+        assert once.minus == twice.minus
+
+
+@pytest.mark.parametrize("coding", [Unipolar, SignMagnitude, TwoLine])
+def test_conversions_to_bipolar_keep_the_mean_and_have_the_bipolar_variance(coding):
+    for x in values_of(coding):
+        assert has_law(coded(coding, x).to_bipolar(SELECT).value(), x, (1 - x**2) / LENGTH), x
+
+
+def test_a_bipolar_value_comes_back_from_two_lines_bit_for_bit():
+    x = coded(Bipolar, -0.3)
+    assert x.to_two_line().to_bipolar(SELECT).stream == x.stream
+
+
+def test_a_value_that_is_counted_and_encoded_anew_keeps_its_mean_and_adds_the_second_law():
+    x = 0.6
+    first = coded(Bipolar, x)
+    again = SignMagnitude.encode(first.value(), LENGTH, WEIGHT)
+    variance = (1 - x**2) / LENGTH
+    assert has_law(again.value(), x, variance + (x * (1 - x) - variance) / LENGTH)
+
+
+def test_only_the_conversions_that_need_no_count_have_a_method():
+    names = {Unipolar: "unipolar", Bipolar: "bipolar", SignMagnitude: "sign_magnitude"}
+    names[TwoLine] = "two_line"
+    has = {(a, b) for a, b in product(CODINGS, CODINGS) if hasattr(a, f"to_{names[b]}")}
+    count = {(a, Unipolar) for a in SIGNED} | {(a, SignMagnitude) for a in (Bipolar, TwoLine)}
+    assert has == {(a, b) for a, b in product(CODINGS, CODINGS) if a is not b} - count
+
+
+def test_one_line_of_an_encoded_value_is_silent():
+    x = TwoLine.encode(np.linspace(-1, 1, 21), LENGTH, KEY)
+    assert (np.minimum(x.plus.counts(), x.minus.counts()) == 0).all()
+
+
+def test_values_outside_the_range_saturate():
+    for coding in CODINGS:
+        x = coding.encode([-5.0, 5.0], LENGTH, KEY)
+        assert x.value().tolist() == [-1.0 if coding in SIGNED else 0.0, 1.0]
+
+
+def test_streams_are_passed_on_to_encode():
+    for coding in CODINGS:
+        x = coding.encode([0.4, 0.4], LENGTH, KEY, streams=7)
+        first, second = x.value()
+        assert first == second
+        assert coding.encode([0.4, 0.4], LENGTH, KEY).value().std() > 0
+
+
+def test_batches_broadcast():
+    for coding in CODINGS:
+        x = coding.encode(np.full((3, 1), 0.5), LENGTH, KEY)
+        y = coding.encode(np.full(4, 0.5), LENGTH, WEIGHT)
+        z = (x * y).value()
+        assert z.shape == (x * y).standard_error().shape == (3, 4)
+        single = coding.encode(0.5, LENGTH, KEY) * coding.encode(0.5, LENGTH, WEIGHT)
+        assert z[0, 0] == single.value()
+
+
+def test_a_silent_negative_magnitude_is_a_zero_without_sign():
+    zero = SignMagnitude(encode(0.0, LENGTH, KEY), True)
+    assert not np.signbit(zero.value())
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_codings_take_the_sources_of_a_pair(coding):
+    x, w = np.array([0.3, 0.8, 0.55]), np.array([0.6, 0.9, 0.2])
+    of_x, of_w = Hammersley(12, shifted=False).pair()
+    a = coding.encode(x, 4096, 1, source=of_x, streams=0)
+    b = coding.encode(w, 4096, 2, source=of_w, streams=0)
+    # Far below the error of Bernoulli streams, 0.01.
+    assert np.abs((a * b).value() - x * w).max() < 0.0015

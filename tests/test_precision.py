@@ -1,0 +1,245 @@
+"""Predicted errors are those that simulation makes: within 10 %, and within their own 5 sigma."""
+
+import numpy as np
+import pytest
+
+from sc_neurocore import (
+    LFSR,
+    LIF,
+    Bernoulli,
+    Bitstream,
+    BitstreamCurrentSource,
+    Dense,
+    Hammersley,
+    Network,
+    Permutation,
+    Ramp,
+    Role,
+    Sobol,
+    VanDerCorput,
+    Weyl,
+    current_error,
+    dot_error,
+    encode,
+    encode_error,
+    encode_pair,
+    length_needed,
+    noise_budget,
+    product_error,
+    product_error_table,
+    simulate,
+    stream_key,
+)
+
+N = 20_000
+SOURCES = [Sobol(), Hammersley(6), LFSR(6), Weyl(64), VanDerCorput(3)]
+
+
+def assert_predicts(predicted, errors, relative=0.10):
+    """The root mean square of errors is the predicted one within 10 %, and not biased against it."""
+    measured = float(np.sqrt(np.mean(np.square(errors))))
+    assert measured == pytest.approx(float(predicted), rel=relative)
+
+
+@pytest.mark.parametrize("length", [1, 7, 64, 1000])
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.5, 0.9])
+def test_the_error_of_a_bernoulli_density(length, p):
+    x = encode(np.full(N, p), length, 1)
+    assert_predicts(encode_error(p, length), x.probability() - p)
+
+
+@pytest.mark.parametrize("length", [5, 64, 999])
+@pytest.mark.parametrize(("p", "q"), [(0.3, 0.4), (0.9, 0.8), (0.05, 0.6)])
+def test_the_error_of_a_bernoulli_product(length, p, q):
+    x, w = encode_pair(np.full(N, p), q, length, seed=2)
+    assert_predicts(product_error(p, q, length), (x & w).probability() - p * q)
+
+
+@pytest.mark.parametrize("length", [7, 50, 60, 99, 100, 130, 200])
+def test_the_error_of_a_permutation_is_that_of_drawing_without_replacement(length):
+    source, p = Permutation(100), 0.3
+    errors = encode(np.full(N, p), length, 3, source=source).probability() - p
+    predicted = encode_error(p, length, source=source)
+    if length % 100 == 0:
+        assert predicted == 0
+        assert np.abs(errors).max() <= 1e-15
+    else:
+        assert_predicts(predicted, errors)
+
+
+def test_the_error_of_a_product_of_permutations_is_hypergeometric():
+    source = Permutation(80)
+    x, w = encode_pair(np.full(N, 0.3), 0.65, 80, seed=4, source=source)
+    errors = (x & w).probability() - 0.3 * 0.65
+    assert_predicts(product_error(0.3, 0.65, 80, source=source), errors, 0.05)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=repr)
+@pytest.mark.parametrize("length", [64, 100])
+def test_tabulated_errors_are_those_of_other_keys(source, length):
+    p, q = np.random.default_rng(5).random((2, N))
+    x, w = encode_pair(p, q, length, seed=6, source=source.pair())
+    assert_predicts(product_error(0.5, 0.5, length, source=source), (x & w).probability() - p * q)
+    of_p = source.pair()[0]
+    assert_predicts(encode_error(0.5, length, source=of_p), x.probability() - p)
+
+
+X = np.array([0.5, 0.8, 0.3, 0.9, 0.1])
+W = np.array([0.6, 0.4, 0.9, 0.2, 0.7])
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol(), Hammersley(8)], ids=repr)
+def test_the_error_of_a_dot_product(source):
+    length, n = 256, 4000
+    p, q = np.tile(X, (n, 1)), np.tile(W, (n, 1))
+    if source != Bernoulli():  # the table is of random operands
+        p, q = np.random.default_rng(7).random((2, n, 5))
+    x, w = encode_pair(p, q, length, seed=8, source=source)
+    errors = (x & w).probability().sum(axis=-1) - (p * q).sum(axis=-1)
+    assert_predicts(dot_error(X, W, length, source=source), errors)
+
+
+@pytest.mark.parametrize("accumulate", ["mean", "sum", "or"])
+def test_the_error_of_the_mean_current(accumulate):
+    length = 200
+
+    def current(seed):
+        return BitstreamCurrentSource(
+            X, 0, 1, W, 0, 1, length, y_min=-0.1, y_max=0.4, seed=seed, accumulate=accumulate
+        ).full_current_estimate()
+
+    z = X * W
+    level = {"mean": z.mean(), "sum": z.sum(), "or": 1 - np.prod(1 - z)}[accumulate]
+    errors = np.array([current(seed) for seed in range(1500)]) - (-0.1 + 0.5 * level)
+    predicted = current_error(X, W, length, y_min=-0.1, y_max=0.4, accumulate=accumulate)
+    assert_predicts(predicted, errors)
+
+
+def test_errors_broadcast():
+    assert encode_error([[0.1, 0.2]], 10).shape == (1, 2)
+    assert product_error([[0.1], [0.2]], [0.3, 0.4, 0.5], 10, source=Sobol()).shape == (2, 3)
+    assert dot_error(np.zeros((4, 1, 6)), np.zeros((3, 6)), 10).shape == (4, 3)
+    assert current_error(np.zeros((4, 1, 6)), np.zeros((3, 6)), 10).shape == (4, 3)
+
+
+def test_the_table_of_products_holds_every_pair_of_levels():
+    source = Hammersley(5, shifted=False)
+    table = product_error_table(32, source=source)
+    assert table.shape == (33, 33)
+    x, w = encode_pair(11 / 32, 20 / 32, 32, seed=0, source=source)
+    assert table[11, 20] == pytest.approx(float((x & w).probability()) - 11 * 20 / 32**2, abs=1e-12)
+    assert not table[[0, 32]].any()
+    register = product_error_table(31, source=LFSR(5))
+    assert register.shape == (32, 32)
+    shared = product_error_table(64, source=(Ramp(64), Ramp(64, shifted=True)), seed=1)
+    assert np.sqrt((shared**2).mean()) > 0.05  # two counters do not multiply
+
+
+@pytest.mark.parametrize(("error", "confidence"), [(0.05, 0.95), (0.02, 0.9), (0.1, 0.999)])
+def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
+    length = length_needed(error, confidence)
+    for p in (0.1, 0.5, 0.8):
+        missed = np.abs(encode(np.full(N, p), length, 9).probability() - p) > error
+        allowed = 1 - confidence
+        assert missed.mean() <= allowed + 5 * np.sqrt(allowed * (1 - allowed) / N)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_the_length_by_the_normal_law_has_its_confidence(p):
+    # The lattice of counts adds up to one step's probability.
+    length = length_needed(0.02, 0.9, p=p)
+    inside = np.abs(encode(np.full(N, p), length, 9).probability() - p) <= 0.02
+    step = 1 / np.sqrt(2 * np.pi * p * (1 - p) * length)
+    assert abs(inside.mean() - 0.9) <= step + 5 * np.sqrt(0.09 / N)
+    assert length < length_needed(0.02, 0.9)
+
+
+def test_the_tabulated_length_is_enough_and_half_of_it_is_not():
+    def source(length):
+        return Hammersley(length.bit_length() - 1)
+
+    length = length_needed(0.004, 0.95, source=source)
+    p, q = np.random.default_rng(5).random((2, N))
+    for bits, enough in ((length, True), (length // 2, False)):
+        x, w = encode_pair(p, q, bits, seed=10, source=source(bits))
+        inside = (np.abs((x & w).probability() - p * q) <= 0.004).mean()
+        assert (inside >= 0.95 - 5 * np.sqrt(0.0475 / 4096)) == enough
+    assert length * 16 < length_needed(0.004, 0.95)
+
+
+def test_a_length_beyond_the_period_of_a_source_is_refused():
+    with pytest.raises(
+        ValueError, match=r"error must be one that this source reaches .* got 0\.001; it"
+    ):
+        length_needed(0.001, source=Hammersley(5))
+
+
+# --- the budget of a network
+
+RNG = np.random.default_rng(0)
+NEURON = LIF(tau_mem=5.0, refractory_period=1)
+LAYERS = [Dense(RNG.uniform(-1, 1, (30, 20)), 0.3, NEURON), Dense(RNG.uniform(-1, 1, (6, 30)), 0.4)]
+INPUTS = RNG.random((8, 20))
+
+
+def mean_currents(layer, x, length, seed, number, source):
+    """The mean currents of a layer from its definition: counts of signed products."""
+    of_weights = source.pair()[1]
+    key = stream_key(seed, Role.WEIGHT, number)
+    w = encode(np.abs(layer.weights), length, key, source=of_weights).bits().astype(float)
+    products = np.einsum("bit,jit->bji", x.bits().astype(float), w) / length
+    return layer.gain * (products * np.sign(layer.weights)).sum(axis=-1)
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=repr)
+def test_the_budget_of_the_first_layer_is_the_spread_of_its_currents(source):
+    length, layer = 64, LAYERS[0]
+    (budget,) = noise_budget(Network([layer]), INPUTS, length, seed=1, source=source)
+    exact = layer.gain * INPUTS @ layer.weights.T
+    errors = []
+    for seed in range(60):
+        key = stream_key(seed, Role.INPUT)
+        x = encode(INPUTS, length, key, source=source.pair()[0], streams=np.arange(20))
+        errors.append(mean_currents(layer, x, length, seed, 0, source) - exact)
+    assert_predicts(budget.standard_error, errors)
+    assert budget.current_std == pytest.approx(exact.std())
+    above = exact > (NEURON.v_threshold - NEURON.v_rest) / (NEURON.resistance * NEURON.tau_mem)
+    assert budget.above_rheobase == pytest.approx(above.mean())
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=repr)
+def test_the_budget_of_a_later_layer_counts_the_weights_alone(source):
+    length, layer = 100, LAYERS[1]
+    network = Network(LAYERS)
+    budget = noise_budget(network, INPUTS, length, seed=1, source=source)[1]
+    spikes = simulate(network, INPUTS, length, seed=1, source=source, record=True).spikes[0]
+    exact = layer.gain * spikes.probability() @ layer.weights.T
+    errors = [mean_currents(layer, spikes, length, s, 1, source) - exact for s in range(60)]
+    assert_predicts(budget.standard_error, errors)
+
+
+def test_the_step_deviation_is_that_of_single_time_steps():
+    layer = LAYERS[0]
+    (budget,) = noise_budget(Network([layer]), INPUTS, 64, seed=1)
+    steps = []
+    for seed in range(400):
+        x = encode(INPUTS, 1, stream_key(seed, Role.INPUT), streams=np.arange(20))
+        steps.append(mean_currents(layer, x, 1, seed, 0, Bernoulli()))
+    assert_predicts(budget.step_std, np.array(steps) - layer.gain * INPUTS @ layer.weights.T)
+
+
+def test_saturated_silent_and_clipped_trains_and_weights_are_counted():
+    neuron = LIF(refractory_period=2)
+    network = Network([Dense([[1.0, 1.0], [-1.0, -0.5], [0.5, 0.25]], gain=50.0, neuron=neuron)])
+    (budget,) = noise_budget(network, [[1.0, 1.0], [0.0, 0.0]], 64, seed=1)
+    assert budget.saturated == pytest.approx(1 / 6)  # neuron 0 under the first input
+    assert budget.silent == pytest.approx(4 / 6)
+    assert budget.clipped == pytest.approx(3 / 6)
+
+
+def test_packed_inputs_are_given_and_add_no_noise():
+    network = Network(LAYERS[:1])
+    ones = Bitstream.from_bits(np.ones((20, 64), np.uint8))
+    (given,) = noise_budget(network, ones, seed=1)
+    (encoded,) = noise_budget(network, np.ones(20), 64, seed=1)
+    assert given.standard_error == pytest.approx(encoded.standard_error)
