@@ -35,6 +35,7 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.docs
 	$(BIN)/sc-neurocore demo --out docs/pictures
+	$(BIN)/python docs/draw_theory.py docs/pictures
 	$(BIN)/sphinx-build -qEW --keep-going docs build/docs
 	@echo "open build/docs/index.html"
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from sc_neurocore import Dense, Network, evaluate, load_digits, simulate
+from sc_neurocore import Dense, Network, Sobol, evaluate, load_digits, simulate
 from sc_neurocore.cli import main
 
 
@@ -51,6 +51,18 @@ def test_evaluate_writes_the_table_it_prints(tmp_path, capsys):
         result = simulate(digits.network, digits.images, int(row["length"]), seed=int(row["seed"]))
         assert float(row["accuracy"]) == (result.classes() == digits.labels).mean()
         assert f"{100 * float(row['float_accuracy']):.2f} %" in said
+
+
+def test_evaluate_takes_a_source(capsys):
+    assert main(["evaluate", "digits", "--lengths", "8", "--seeds", "3", "--source", "sobol"]) == 0
+    said = capsys.readouterr().out
+    digits = load_digits()
+    counts = [
+        simulate(digits.network, digits.images, 8, seed=seed, source=Sobol()).classes()
+        for seed in range(3)
+    ]
+    assert "Sobol(dimension=None, shifted=True)" in said
+    assert f"{100 * np.mean(counts == digits.labels):.2f} +-" in said
 
 
 def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):

@@ -23,9 +23,17 @@ from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.network import Network, simulate
+from sc_neurocore.random import Bernoulli, Source
+from sc_neurocore.sources import LFSR, Halton, Sobol
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
+SOURCES: dict[str, Source] = {
+    "bernoulli": Bernoulli(),
+    "lfsr": LFSR(16),
+    "sobol": Sobol(),
+    "halton": Halton(),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument(
         "--lengths", type=_lengths, default=list(DEMO_LENGTHS), help="[8,16,32,64,128]"
     )
+    evaluation.add_argument(
+        "--source", choices=SOURCES, default="bernoulli", help="of inputs and weights [bernoulli]"
+    )
     evaluation.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 on [5]")
     evaluation.add_argument("--csv", type=Path, help="write the table there too")
     evaluation.set_defaults(run=_evaluate)
@@ -97,8 +108,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     shipped = load_digits()
     network = shipped.network if options.network == "digits" else Network.load(options.network)
     images, labels = _load_data(options.data) if options.data else (shipped.images, shipped.labels)
-    print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds")
-    rows = evaluate(network, images, labels, options.lengths, seeds=seeds, progress=sys.stderr.isatty())
+    source = SOURCES[options.source]
+    print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {source}")
+    rows = evaluate(
+        network,
+        images,
+        labels,
+        options.lengths,
+        seeds=seeds,
+        source=source,
+        progress=sys.stderr.isatty(),
+    )
     _print_table(rows)
     if options.csv:
         _write_csv(options.csv, rows)
@@ -144,16 +164,21 @@ def _demo(options: argparse.Namespace) -> None:
     digits = load_digits()
     sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
     _heading(f"Handwritten digits: {sizes}")
-    rows = evaluate(
-        digits.network,
-        digits.images,
-        digits.labels,
-        DEMO_LENGTHS,
-        seeds=DEMO_SEEDS,
-        progress=sys.stderr.isatty(),
-    )
-    _print_table(rows)
-    _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, rows)
+    curves = {}
+    for name in ("bernoulli", "sobol"):
+        title = f"{name.capitalize()} streams"
+        print(f"{title}:")
+        curves[title] = evaluate(
+            digits.network,
+            digits.images,
+            digits.labels,
+            DEMO_LENGTHS,
+            seeds=DEMO_SEEDS,
+            source=SOURCES[name],
+            progress=sys.stderr.isatty(),
+        )
+        _print_table(curves[name])
+    _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, curves)
 
 
 def _heading(title: str) -> None:
@@ -168,7 +193,9 @@ def tutorial_sections() -> Iterator[tuple[str, str]]:
         yield section.splitlines()[0], "\n".join(blocks)
 
 
-def _draw(folder: Path, trains: NDArray[np.uint8], digits: Digits, rows: Sequence[Accuracy]) -> None:
+def _draw(
+    folder: Path, trains: NDArray[np.uint8], digits: Digits, curves: dict[str, list[Accuracy]]
+) -> None:
     try:
         from matplotlib.figure import Figure
 
@@ -195,7 +222,7 @@ def _draw(folder: Path, trains: NDArray[np.uint8], digits: Digits, rows: Sequenc
     )
 
     curve = Figure((6, 4), layout="constrained")
-    plot.accuracy(axes := curve.subplots(), rows)
+    plot.accuracy(axes := curve.subplots(), curves)
     axes.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
 
     print()

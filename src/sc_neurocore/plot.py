@@ -5,7 +5,7 @@ Every function draws into the axes it is given and returns nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,12 +25,18 @@ def raster(axes: Axes, spikes: ArrayLike, dt_ms: float = 1.0) -> None:
     axes.set_yticks(range(len(trains)))
 
 
-def accuracy(axes: Axes, rows: Sequence[Accuracy], label: str = "bitstreams") -> None:
-    """Draw accuracy against stream length, with the standard deviation over seeds, beside float."""
+def accuracy(axes: Axes, curves: Mapping[str, Sequence[Accuracy]]) -> None:
+    """Draw accuracy against stream length, a curve a name, with its standard deviation over seeds.
+
+    The accuracy on real numbers after as many steps is the dashed line, that of the first curve.
+    """
+    for name, rows in curves.items():
+        lengths = [row.length for row in rows]
+        means = np.array([row.mean for row in rows])
+        deviations = np.nan_to_num([row.std for row in rows])
+        axes.errorbar(lengths, 100 * means, 100 * deviations, marker="o", capsize=3, label=name)
+    rows = next(iter(curves.values()))
     lengths = [row.length for row in rows]
-    means = np.array([row.mean for row in rows])
-    deviations = np.nan_to_num([row.std for row in rows])
-    axes.errorbar(lengths, 100 * means, 100 * deviations, marker="o", capsize=3, label=label)
     axes.plot(lengths, [100 * row.of_float for row in rows], "k--", label="float, same steps")
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])

@@ -369,7 +369,7 @@ class Weyl(Source):
         Start each stream at a random number of its key and number, or at 0.
     """
 
-    period: int = ALL_LEVELS
+    period: int = 256
     shifted: bool = True
 
     def __post_init__(self) -> None:

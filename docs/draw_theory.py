@@ -1,0 +1,232 @@
+"""Draw the pictures of theory.md: every law as a line, what the streams do as points.
+
+python docs/draw_theory.py FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import sc_neurocore as sc
+from sc_neurocore import Role, stream_key
+
+LENGTHS = 2 ** np.arange(3, 11)
+INPUT, WEIGHT, SELECT = (stream_key(1, role) for role in (Role.INPUT, Role.WEIGHT, Role.SELECT))
+
+
+def rms(errors: np.ndarray) -> float:
+    """Return the root mean square of all values."""
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def log_axes(axes: Axes) -> None:
+    """Set up both axes for errors over lengths."""
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(LENGTHS, [str(n) for n in LENGTHS])
+    axes.set(xlabel="stream length L", ylabel="root mean square error")
+    axes.grid(alpha=0.3)
+
+
+def products(axes: Axes) -> None:
+    """Draw the error of a product over all pairs of levels, by source and length."""
+    width = {int(n): int(n).bit_length() - 1 for n in LENGTHS}
+    families: dict[str, Callable[[int], sc.Source]] = {
+        "Bernoulli": lambda _: sc.Bernoulli(),
+        "LFSR and its mirror": lambda n: sc.LFSR(width[n]),
+        "random permutations": lambda n: sc.Permutation(n),
+        "Halton, bases 2 and 3": lambda _: sc.Halton(shifted=False),
+        "Sobol, dimensions 0 and 1": lambda _: sc.Sobol(shifted=False),
+        "counter and golden ratio": lambda n: sc.Weyl(n, shifted=False),
+        "Hammersley, balanced shift": lambda n: sc.Hammersley(width[n], shifted=False),
+    }
+    for marker, (name, source) in zip("osv^D<P", families.items(), strict=True):
+        # A register of 2**w - 1 states has that length; random sources are averaged over 20 seeds.
+        lengths = [int(n) - ("LFSR" in name) for n in LENGTHS]
+        random = name in ("Bernoulli", "LFSR and its mirror", "random permutations")
+        seeds = range(20 if random else 1)
+        errors = [
+            rms(np.stack([sc.product_error_table(m, source=source(int(n)), seed=s) for s in seeds]))
+            for m, n in zip(lengths, LENGTHS, strict=True)
+        ]
+        axes.plot(lengths, errors, marker, label=name, markersize=5)
+    axes.plot(LENGTHS, np.sqrt(5 / (36 * LENGTHS)), "C0-", lw=1, label=r"$\sqrt{5 / 36 L}$")
+    axes.plot(LENGTHS, 1 / (6 * np.sqrt(LENGTHS - 1)), "C2-", lw=1, label=r"$1 / 6\sqrt{L - 1}$")
+    floor = [rms(product_rounding(int(n))) for n in LENGTHS]
+    axes.plot(LENGTHS, floor, "k:", lw=1, label="rounding to 1/L")
+    log_axes(axes)
+    axes.set_title("Product p q, over all pairs of levels")
+    axes.legend(fontsize=7, ncols=2)
+
+
+def product_rounding(n: int) -> np.ndarray:
+    """Return the least error a count of n steps can have, for all pairs of levels."""
+    exact = np.outer(np.arange(n + 1), np.arange(n + 1)) / n
+    return (np.rint(exact) - exact) / n
+
+
+def correlated_pair(
+    p: float, q: float, s: np.ndarray, length: int
+) -> tuple[sc.Bitstream, sc.Bitstream]:
+    """Return streams of SCC s: at random steps with shared (or inverted) numbers, else with others."""
+    x = sc.encode(np.full(s.size, p), length, INPUT)
+    alone = sc.encode(np.full(s.size, q), length, WEIGHT)
+    shared = sc.encode(np.full(s.size, q), length, INPUT)
+    inverted = ~sc.encode(np.full(s.size, 1 - q), length, INPUT)
+    together = np.where(s[:, None] >= 0, shared.words, inverted.words)
+    select = sc.encode(np.abs(s), length, SELECT).words
+    return x, sc.Bitstream(select & together | ~select & alone.words, length)
+
+
+def gates(axes: Axes) -> None:
+    """Draw the functions of gates against the SCC of their inputs."""
+    p, q = 0.6, 0.7
+    s = np.linspace(-1, 1, 21)
+    x, y = correlated_pair(p, q, s, 2**16)
+    extreme = np.where(s >= 0, min(p, q), max(0.0, p + q - 1))
+    both = (1 - np.abs(s)) * p * q + np.abs(s) * extreme
+    for color, name, stream, law in (
+        ("C0", "AND", x & y, both),
+        ("C1", "OR", x | y, p + q - both),
+        ("C2", "XOR", x ^ y, p + q - 2 * both),
+    ):
+        axes.plot(s, law, color + "-", lw=1)
+        axes.plot(sc.scc(x, y), stream.probability(), color + "o", ms=4, label=name)
+    axes.set(xlabel="SCC of the inputs", ylabel="density of the output")
+    axes.set_title(f"One gate, many functions: p = {p}, q = {q}")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def adders(axes: Axes) -> None:
+    """Draw the error of adders of two inputs against the exact sum of the inputs' bits."""
+    n = 4000
+    p = np.random.default_rng(0).random((n, 2))
+    rows: dict[str, list[float]] = {"multiplexer": [], "toggle flip-flop": [], "count": []}
+    for length in map(int, LENGTHS):
+        x = sc.encode(p, length, INPUT)
+        exact = x.probability().mean(axis=-1)
+        rows["multiplexer"].append(rms(sc.scaled_add(x, SELECT).probability() - exact))
+        rows["toggle flip-flop"].append(rms(sc.toggle_add(x[:, 0], x[:, 1]).probability() - exact))
+        rows["count"].append(rms(sc.add(x).mean(axis=-1) / 2 - exact))
+    for marker, name in zip("os", ("multiplexer", "toggle flip-flop"), strict=True):
+        axes.plot(LENGTHS, rows[name], marker, label=name, ms=5)
+    # Given its inputs a multiplexer errs only where they differ: P(x != y) / 4 L, 1 / 8 L in the mean.
+    axes.plot(LENGTHS, np.sqrt(1 / (8 * LENGTHS)), "C0-", lw=1, label=r"$1 / \sqrt{8 L}$")
+    axes.plot(LENGTHS, 1 / (2 * np.sqrt(2) * LENGTHS), "C1-", lw=1, label=r"$1 / \sqrt{8} L$")
+    axes.plot([], [], " ", label=f"count: {max(rows['count']):.0e} at most")
+    log_axes(axes)
+    axes.set_title("(x + y) / 2, against the inputs' own densities")
+    axes.legend(fontsize=8)
+
+
+def hyperbolic_tangent(axes: Axes) -> None:
+    """Draw the function of the linear machine whose upper half of states writes ones."""
+    x = np.linspace(-1, 1, 41)
+    fine = np.linspace(-0.999, 0.999, 400)
+    streams = sc.encode((1 + x) / 2, 2**16, INPUT)
+    for color, n in zip(("C0", "C1", "C2"), (4, 8, 16), strict=True):
+        axes.plot(fine, np.tanh(n / 2 * np.arctanh(fine)), color + "-", lw=1)
+        axes.plot(fine, np.tanh(n / 2 * fine), color + ":", lw=1)
+        values = 2 * sc.stanh(streams, n).probability() - 1
+        axes.plot(x, values, color + "o", ms=3, label=f"{n} states")
+    axes.plot([], [], "k-", lw=1, label=r"tanh(N/2 artanh x)")
+    axes.plot([], [], "k:", lw=1, label=r"tanh(N x / 2)")
+    axes.set(xlabel="x", ylabel="output, bipolar", title="Stanh")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def division(axes: Axes) -> None:
+    """Draw CORDIV with streams that share their numbers and with independent ones."""
+    q = 0.8
+    p = np.linspace(0, q, 17)
+    y = sc.encode(np.full(p.size, q), 2**14, INPUT, streams=0)
+    shared = sc.cordiv(sc.encode(p, 2**14, INPUT, streams=0), y)
+    independent = sc.cordiv(sc.encode(p, 2**14, WEIGHT), y)
+    axes.plot(p, p / q, "C0-", lw=1, label="p / q")
+    axes.plot(p, shared.probability(), "C0o", ms=4, label="SCC +1")
+    axes.plot(p, p, "C1-", lw=1, label="p")
+    axes.plot(p, independent.probability(), "C1s", ms=4, label="SCC 0")
+    axes.set(xlabel="p", ylabel="density of the output", title=f"CORDIV, q = {q}")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def polynomials(axes: Axes) -> None:
+    """Draw Bernstein polynomials: a given one, and the best of degree 6 for two functions."""
+    x = np.linspace(0, 1, 21)
+    fine = np.linspace(0, 1, 200)
+    gamma, decay = (lambda t: t**0.45), (lambda t: np.exp(-2 * t))
+    cases = (
+        ("b = .25, .625, .375, .75", np.array([0.25, 0.625, 0.375, 0.75]), None),
+        (r"$x^{0.45}$, degree 6", sc.bernstein_fit(gamma, 6), gamma),
+        (r"$e^{-2x}$, degree 4", sc.bernstein_fit(decay, 4), decay),
+    )
+    for color, (name, b, function) in zip(("C0", "C1", "C2"), cases, strict=True):
+        copies = sc.encode(np.repeat(x[:, None], b.size - 1, axis=1), 2**14, INPUT)
+        values = sc.bernstein(copies, b, WEIGHT).probability()
+        axes.plot(fine, sc.bernstein_value(b, fine), color + "-", lw=1)
+        if function:
+            axes.plot(fine, function(fine), "k:", lw=1)
+        axes.plot(x, values, color + "o", ms=4, label=name)
+    axes.plot([], [], "k:", lw=1, label="the function fitted")
+    axes.set(xlabel="x", ylabel="density of the output", title="Bernstein polynomials (ReSC)")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def circuits(axes: Axes) -> None:
+    """Draw what circuits make of the SCC of independent streams, by their depth."""
+    p, q, length = 0.5, 0.7, 2**16
+    depths = np.array([1, 2, 3, 4, 6, 8, 12, 16])
+    x, y = sc.encode([p, q], length, INPUT)
+    up = [float(sc.scc(*sc.synchronise(x, y, int(d)))) for d in depths]
+    down = [float(sc.scc(*sc.desynchronise(x, y, int(d)))) for d in depths]
+    axes.plot(depths, up, "C0o", ms=4, label="synchronise")
+    axes.plot(depths, down, "C1s", ms=4, label="desynchronise")
+    ratio = p * (1 - q) / ((1 - p) * q)
+    sums = np.array([np.sum(ratio ** np.arange(-d, d + 1.0)) for d in depths])
+    overlap = p - p * (1 - q) * ratio**depths / sums
+    axes.plot(depths, (overlap - p * q) / (min(p, q) - p * q), "C0-", lw=1)
+    ratio = p * q / ((1 - p) * (1 - q))
+    sums = np.array([np.sum(ratio ** np.arange(d + 1.0)) for d in depths])
+    overlap = p * q * ratio**depths / sums
+    axes.plot(depths, (overlap - p * q) / (p * q - max(0, p + q - 1)), "C1-", lw=1)
+    axes.set(xlabel="depth", ylabel="SCC of the outputs", ylim=(-1.05, 1.05))
+    axes.set_title(f"Circuits that move correlation: p = {p}, q = {q}")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+PICTURES = {
+    "products": products,
+    "gates": gates,
+    "adders": adders,
+    "stanh": hyperbolic_tangent,
+    "cordiv": division,
+    "bernstein": polynomials,
+    "circuits": circuits,
+}
+
+
+def main() -> None:
+    """Write one picture for each law."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in PICTURES.items():
+        figure = Figure((6.4, 4.2), layout="constrained")
+        draw(figure.subplots())
+        path = folder / f"theory_{name}.png"
+        figure.savefig(path, dpi=110)
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
