@@ -15,6 +15,7 @@ from sc_neurocore import (
     buffered_add,
     checking,
     cordiv,
+    desynchronise,
     ema,
     encode,
     gaines_divide,
@@ -100,6 +101,8 @@ def test_a_buffered_adder_of_unbounded_depth_is_a_queue_that_serves_one_a_step(b
     assert buffered_add(x, y, 0) == x | y
     shallow, deeper = buffered_add(x, y, depth), buffered_add(x, y, depth + 1)
     assert shallow.counts() <= deeper.counts() <= served[-1]
+    apart = desynchronise(x, y, depth + 1)
+    assert deeper == apart[0] | apart[1]
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])

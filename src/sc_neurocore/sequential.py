@@ -67,7 +67,9 @@ def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
 
         1 - P00 (1 - r) / (1 - r**(depth + 1)),
 
-    which tends to min(1, p + q) as depth grows, at p + q = 1 as 1 - P00 / (depth + 1).
+    which tends to min(1, p + q) as depth grows, at p + q = 1 as 1 - P00 / (depth + 1). The bits are
+    those of the OR of desynchronised streams (Lee, Alaghi, Ceze: Correlation manipulating circuits for
+    stochastic computing; DATE 2018).
     """
     depth = _checks.integer("depth", depth, 0, 2**16 - 1)
     saved = np.arange(depth + 1)
