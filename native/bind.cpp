@@ -266,6 +266,79 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
   return out;
 }
 
+Out<uint64_t, 3> machine(In<uint32_t, 2> table, size_t n_out, In<uint64_t, 3> inputs,
+                         uint64_t length, InOut<uint32_t, 1> states) {
+  const size_t n_rows = states.shape(0);
+  auto out = allocate<uint64_t, 3>({n_out, n_rows, sc::words_for(length)});
+  sc::Machine m{table.data(), table.shape(0), inputs.shape(0), n_out, n_rows,      inputs.data(),
+                length,       states.data(),  out.data(),      1,     table.data()};
+  m.steps = sc::machine_steps(m);
+  const size_t room = m.steps > 1 ? 2 * sc::machine_entries(m) : 0;
+  const auto composed = std::make_unique_for_overwrite<uint32_t[]>(room);
+  {
+    const nb::gil_scoped_release nogil;
+    if (m.steps > 1) {
+      sc::machine_compose(m, composed.get());
+      m.composed = composed.get();
+    }
+    sc::parallel(n_rows, kStepGrain / std::max<uint64_t>(length, 1), n_threads,
+                 [&](size_t first, size_t last) { sc::machine(m, first, last); });
+  }
+  return out;
+}
+
+Out<uint64_t, 2> integrate(In<uint64_t, 3> inputs, In<uint32_t, 3> numbers, int n_bits,
+                           uint64_t length, InOut<uint32_t, 1> counters) {
+  const size_t n_rows = counters.shape(0);
+  auto out = allocate<uint64_t, 2>({n_rows, sc::words_for(length)});
+  const sc::Integrator g{inputs.data(), numbers.data(), inputs.shape(0), numbers.shape(0), n_rows,
+                         n_bits,        length,         counters.data(), out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    sc::parallel(n_rows, kStepGrain / std::max<uint64_t>(length, 1), n_threads,
+                 [&](size_t first, size_t last) { sc::integrate(g, first, last); });
+  }
+  return out;
+}
+
+Out<double, 2> moving_average(In<uint64_t, 2> x, double gain, uint64_t length, InOut<double, 1> y) {
+  const size_t n_rows = y.shape(0);
+  auto out = allocate<double, 2>({n_rows, size_t(length)});
+  const sc::MovingAverage a{x.data(), gain, length, y.data(), out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    sc::parallel(n_rows, kStepGrain / std::max<uint64_t>(length, 1), n_threads,
+                 [&](size_t first, size_t last) { sc::moving_average(a, first, last); });
+  }
+  return out;
+}
+
+Out<uint64_t, 2> shuffle(In<uint64_t, 2> x, In<uint32_t, 2> numbers, uint64_t depth,
+                         uint64_t length, InOut<uint64_t, 2> buffers) {
+  const size_t n_rows = x.shape(0);
+  auto out = allocate<uint64_t, 2>({n_rows, sc::words_for(length)});
+  const sc::Shuffle s{x.data(), numbers.data(), depth, length, buffers.data(), out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    sc::parallel(n_rows, kStepGrain / std::max<uint64_t>(length, 1), n_threads,
+                 [&](size_t first, size_t last) { sc::shuffle(s, first, last); });
+  }
+  return out;
+}
+
+Out<uint64_t, 2> deposit(In<uint64_t, 2> x, In<uint64_t, 2> w, uint64_t length) {
+  const size_t n_rows = x.shape(0), words = sc::words_for(length);
+  auto out = allocate<uint64_t, 2>({n_rows, words});
+  const sc::Deposit d{x.data(), w.data(), length, out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    sc::parallel(n_rows, kWordGrain / std::max<size_t>(words, 1), n_threads,
+                 [&](size_t first, size_t last) { k->deposit(d, first, last); });
+  }
+  return out;
+}
+
 // The value of a number that is no float, or the error that says what is wrong with it.
 double checked_current(nb::handle current) {
   return nb::cast<double>(
@@ -329,6 +402,13 @@ NB_MODULE(_native, m) {
   m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
         "weight_bits"_a.none(), "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
         "refractory"_a.noconvert());
+
+  m.def("machine", machine, "table"_a, "n_out"_a, "inputs"_a, "length"_a, "states"_a.noconvert());
+  m.def("integrate", integrate, "inputs"_a, "numbers"_a, "n_bits"_a, "length"_a,
+        "counters"_a.noconvert());
+  m.def("moving_average", moving_average, "x"_a, "gain"_a, "length"_a, "y"_a.noconvert());
+  m.def("shuffle", shuffle, "x"_a, "numbers"_a, "depth"_a, "length"_a, "buffers"_a.noconvert());
+  m.def("deposit", deposit, "x"_a, "w"_a, "length"_a);
 
   nb::class_<sc::Neuron>(m, "Neuron")
       .def(

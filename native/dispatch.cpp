@@ -19,8 +19,9 @@ const std::vector<const Kernels*>& available_kernels() {
     std::vector<const Kernels*> found{&portable::kKernels};
 #ifdef SC_X86
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2")) found.push_back(&avx2::kKernels);
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    const bool bmi2 = __builtin_cpu_supports("bmi2");
+    if (bmi2 && __builtin_cpu_supports("avx2")) found.push_back(&avx2::kKernels);
+    if (bmi2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi2"))
       found.push_back(&avx512::kKernels);

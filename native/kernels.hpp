@@ -123,6 +123,69 @@ struct DenseLayer {
   uint64_t* spikes;             // [n_batch][n_out][words]
 };
 
+// Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
+// 16 | output 1 << 17; the symbol is input 0 | input 1 << 1. `composed` takes `steps` steps a
+// lookup.
+struct Machine {
+  const uint32_t* table;
+  size_t n_states, n_in, n_out, n_rows;
+  const uint64_t* inputs;  // [n_in][n_rows][words]
+  uint64_t length;
+  uint32_t* states;  // [n_rows], updated in place
+  uint64_t* out;     // [n_out][n_rows][words]
+  int steps;
+  const uint32_t* composed;
+};
+
+// Steps a lookup that suit the machine and its work; 1: `composed` is `table`. Else the table of
+// that many steps is made in twice its room.
+int machine_steps(const Machine&);
+inline size_t machine_entries(const Machine& m) { return m.n_states << m.n_in * size_t(m.steps); }
+void machine_compose(const Machine&, uint32_t* composed);
+void machine(const Machine&, size_t first, size_t last);  // rows
+
+// Counters c of [0, 2**n_bits], one a row. With f = [r < c] (and [r' < c] if there are two numbers,
+// r' the second) and g = f (and input 1 if there is one):
+//   out = [r < c];  c <- min(c + input 0 - g, 2**n_bits)
+// where r is the top n_bits of a number.
+struct Integrator {
+  const uint64_t* inputs;   // [n_in][n_rows][words]
+  const uint32_t* numbers;  // [n_numbers][n_rows][length]
+  size_t n_in, n_numbers, n_rows;
+  int n_bits;  // 1 .. 31
+  uint64_t length;
+  uint32_t* counters;  // [n_rows], updated in place
+  uint64_t* out;       // [n_rows][words]
+};
+void integrate(const Integrator&, size_t first, size_t last);  // rows
+
+// y <- y + (x - y) * gain; out[row][t] = y.
+struct MovingAverage {
+  const uint64_t* x;  // [n_rows][words]
+  double gain;
+  uint64_t length;
+  double* y;    // [n_rows], updated in place
+  double* out;  // [n_rows][length]
+};
+void moving_average(const MovingAverage&, size_t first, size_t last);  // rows
+
+// Buffers of `depth` bits, one a row: at address (number * depth) >> 32 a bit leaves and x enters.
+struct Shuffle {
+  const uint64_t* x;        // [n_rows][words]
+  const uint32_t* numbers;  // [n_rows][length]
+  uint64_t depth, length;
+  uint64_t* buffers;  // [n_rows][words_for(depth)], updated in place
+  uint64_t* out;      // [n_rows][words]
+};
+void shuffle(const Shuffle&, size_t first, size_t last);  // rows
+
+// out = x with its k-th one replaced by bit k of w.
+struct Deposit {
+  const uint64_t *x, *w;  // [n_rows][words]
+  uint64_t length;
+  uint64_t* out;
+};
+
 // Neurons in a tile of the dense kernel: a multiple of the lanes of every level.
 inline constexpr size_t kTile = 32;
 
@@ -143,7 +206,8 @@ struct Kernels {
   void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);  // neurons
   void (*lif)(const LifPopulation&, size_t first, size_t last);             // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
-                size_t last_batch, uint64_t* scratch);  // at most kTile neurons
+                size_t last_batch, uint64_t* scratch);         // at most kTile neurons
+  void (*deposit)(const Deposit&, size_t first, size_t last);  // rows
 };
 
 // Kernels of one form for all levels, on flat words, and the words of scratch memory they need.

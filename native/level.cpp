@@ -17,9 +17,10 @@ void additive(const Additive&, size_t first, size_t last);
 void channel_counts(const ChannelCounts&, size_t first, size_t last);
 void lif(const LifPopulation&, size_t first, size_t last);
 void dense(const DenseLayer&, size_t, size_t, size_t, size_t, uint64_t*);
+void deposit(const Deposit&, size_t first, size_t last);
 
 extern const Kernels kKernels;
 const Kernels kKernels{SC_TEXT(SC_LEVEL), philox_blocks, normal_samples, encode, uniform, lfsr,
-                       digital,           additive,      channel_counts, lif,    dense};
+                       digital,           additive,      channel_counts, lif,    dense,   deposit};
 
 }  // namespace sc::SC_LEVEL

@@ -12,4 +12,5 @@ export LD_PRELOAD="$($compiler -print-file-name=libasan.so) $($compiler -print-f
 export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export SC_NEUROCORE_SANITIZED=$folder
-exec "$python" -m pytest -q -p no:cacheprovider tests/test_native.py tests/test_network.py tests/test_sources.py
+exec "$python" -m pytest -q -p no:cacheprovider tests/test_native.py tests/test_native_sequential.py \
+  tests/test_network.py tests/test_sources.py

@@ -94,7 +94,7 @@ def test_the_warning_names_the_need_the_worst_pair_and_what_comes_of_it():
 
 
 def test_the_table_of_needs_holds_the_operators_that_are_tested_here():
-    assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein"}
+    assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein", "cordiv"}
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])

@@ -155,3 +155,69 @@ def dense(
             lif(coefficients, noise_key, gain * counts, 0, 64 * first_word, length, v[b], refractory[b])
         )
     return np.array(out)
+
+
+def machine(table, n_out, bits, states):
+    """Return outputs (n_out, n, length), unpacked, and states (length + 1, n): those before each step.
+
+    bits (n_in, n, length) are unpacked too.
+    """
+    n_in, n, length = bits.shape
+    symbols = (bits.astype(np.int64) << np.arange(n_in)[:, None, None]).sum(axis=0)
+    path = np.zeros((length + 1, n), np.int64)
+    path[0] = states
+    out = np.zeros((n_out, n, length), np.uint8)
+    for t in range(length):
+        entry = table[path[t], symbols[:, t]].astype(np.int64)
+        path[t + 1] = entry & 0xFFFF
+        for o in range(n_out):
+            out[o, :, t] = entry >> (16 + o) & 1
+    return out, path
+
+
+def integrate(bits, numbers, n_bits, counters):
+    """Return r < c (n, length), unpacked, and counters (length + 1, n): those before each step."""
+    length = bits.shape[-1]
+    r = numbers.astype(np.int64) >> (32 - n_bits)
+    path = np.zeros((length + 1, bits.shape[1]), np.int64)
+    path[0] = counters
+    out = np.zeros(bits.shape[1:], np.uint8)
+    for t in range(length):
+        below = r[:, :, t] < path[t]
+        out[:, t] = below[0]
+        down = below.all(axis=0)
+        if len(bits) == 2:
+            down = down & (bits[1, :, t] == 1)
+        path[t + 1] = np.clip(path[t] + bits[0, :, t] - down, 0, 2**n_bits)
+    return out, path
+
+
+def moving_average(bits, gain, y):
+    out = np.zeros(bits.shape)
+    for t in range(bits.shape[-1]):
+        y = y + (bits[:, t].astype(np.float64) - y) * gain
+        out[:, t] = y
+    return out
+
+
+def shuffle(bits, numbers, depth, slots):
+    """Return the bits that leave (n, length) and slots (length + 1, n, depth), all unpacked."""
+    n, length = bits.shape
+    addresses = (numbers.astype(np.uint64) * np.uint64(depth) >> HALF).astype(np.int64)
+    path = np.zeros((length + 1, n, depth), np.uint8)
+    path[0] = slots
+    out = np.zeros_like(bits)
+    rows = np.arange(n)
+    for t in range(length):
+        out[:, t] = path[t][rows, addresses[:, t]]
+        path[t + 1] = path[t]
+        path[t + 1][rows, addresses[:, t]] = bits[:, t]
+    return out, path
+
+
+def deposit(x, w):
+    """Return x with its k-th one replaced by bit k of w, rows of unpacked bits."""
+    out = np.zeros_like(x)
+    for row, (mask, bits) in enumerate(zip(x, w, strict=True)):
+        out[row, mask == 1] = bits[: mask.sum()]
+    return out

@@ -87,7 +87,7 @@ def ordered(low_name: str, low: Any, high_name: str, high: Any) -> tuple[float, 
     return low, high
 
 
-def within(name: str, values: NDArray[np.float64], low: float, high: float, remedy: str = "") -> None:
+def within(name: str, values: NDArray[Any], low: float, high: float, remedy: str = "") -> None:
     """Raise unless every value lies in [low, high]."""
     outside = (values < low) | (values > high)
     if outside.any():

@@ -140,6 +140,53 @@ def dense(
     or Bernoulli streams of weight_key for None. v and refractory (batch, n_out) are updated.
     """
 
+def machine(
+    table: NDArray[np.uint32],
+    n_out: int,
+    inputs: NDArray[np.uint64],
+    length: int,
+    states: NDArray[np.uint32],
+) -> NDArray[np.uint64]:
+    """Packed outputs (n_out, n, words) of a finite-state machine on inputs (n_in, n, words).
+
+    Entry [state, symbol] of the table is the next state | output 0 << 16 | output 1 << 17, the symbol
+    input 0 | input 1 << 1. states, shape (n,), is updated.
+    """
+
+def integrate(
+    inputs: NDArray[np.uint64],
+    numbers: NDArray[np.uint32],
+    n_bits: int,
+    length: int,
+    counters: NDArray[np.uint32],
+) -> NDArray[np.uint64]:
+    """Packed bits r < c, shape (n, words), where r is the top n_bits of numbers[0].
+
+    c <- min(c + inputs[0] - g, 2**n_bits), with g the AND of r < c, inputs[1] if there is one, and
+    r' < c if there are numbers[1]. inputs (n_in, n, words), numbers (n_numbers, n, length); counters,
+    shape (n,), is updated.
+    """
+
+def moving_average(
+    x: NDArray[np.uint64], gain: float, length: int, y: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Averages y <- y + (x - y) * gain, shape (n, length); y, shape (n,), is updated."""
+
+def shuffle(
+    x: NDArray[np.uint64],
+    numbers: NDArray[np.uint32],
+    depth: int,
+    length: int,
+    buffers: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """Bits that leave buffers of depth bits at address numbers * depth >> 32, where x enters.
+
+    x (n, words), numbers (n, length); buffers, packed (n, depth words), is updated.
+    """
+
+def deposit(x: NDArray[np.uint64], w: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """The streams x (n, words) with their k-th ones replaced by bits k of w (n, words)."""
+
 @final
 class Neuron:
     """A LIF neuron and its state."""

@@ -1,0 +1,111 @@
+// Circuits whose state is a number or a buffer, one a row: the integrator, the moving average, the
+// shuffle buffer.
+#include "kernels.hpp"
+#include "rows.hpp"
+
+namespace sc {
+namespace {
+
+inline int steps_of_word(uint64_t length, size_t w) {
+  return length - 64 * w < 64 ? int(length - 64 * w) : 64;
+}
+
+template <size_t kIn, size_t kNumbers, size_t R>
+void integrate_rows(const Integrator& g, size_t row) {
+  const size_t words = words_for(g.length);
+  const uint32_t full = 1u << g.n_bits;
+  const int shift = 32 - g.n_bits;
+  uint32_t c[R];
+  for (size_t r = 0; r < R; r++) c[r] = g.counters[row + r];
+  for (size_t w = 0; w < words; w++) {
+    const int steps = steps_of_word(g.length, w);
+    uint64_t in[kIn][R], out[R] = {};
+    const uint32_t* numbers[kNumbers][R];
+    for (size_t r = 0; r < R; r++) {
+      for (size_t i = 0; i < kIn; i++) in[i][r] = g.inputs[(i * g.n_rows + row + r) * words + w];
+      for (size_t i = 0; i < kNumbers; i++)
+        numbers[i][r] = g.numbers + (i * g.n_rows + row + r) * g.length + 64 * w;
+    }
+    for (int t = 0; t < steps; t++) {
+      for (size_t r = 0; r < R; r++) {
+        const uint32_t z = numbers[0][r][t] >> shift < c[r];
+        uint32_t down = z;
+        if constexpr (kNumbers == 2) down &= uint32_t(numbers[1][r][t] >> shift < c[r]);
+        if constexpr (kIn == 2) down &= uint32_t(in[1][r] >> t);
+        // It cannot fall below 0: where c = 0 no number is below it.
+        const uint32_t next = c[r] + uint32_t(in[0][r] >> t & 1) - down;
+        c[r] = next < full ? next : full;
+        out[r] |= uint64_t{z} << t;
+      }
+    }
+    for (size_t r = 0; r < R; r++) g.out[(row + r) * words + w] = out[r];
+  }
+  for (size_t r = 0; r < R; r++) g.counters[row + r] = c[r];
+}
+
+template <size_t kIn, size_t kNumbers>
+void integrate_range(const Integrator& g, size_t first, size_t last) {
+  in_groups(first, last, [&](auto r, size_t row) { integrate_rows<kIn, kNumbers, r>(g, row); });
+}
+
+template <size_t R>
+void average_rows(const MovingAverage& a, size_t row) {
+  const size_t words = words_for(a.length);
+  double y[R];
+  for (size_t r = 0; r < R; r++) y[r] = a.y[row + r];
+  for (size_t w = 0; w < words; w++) {
+    const int steps = steps_of_word(a.length, w);
+    uint64_t x[R];
+    for (size_t r = 0; r < R; r++) x[r] = a.x[(row + r) * words + w];
+    double* out = a.out + row * a.length + 64 * w;
+    for (int t = 0; t < steps; t++) {
+      for (size_t r = 0; r < R; r++) {
+        y[r] = y[r] + (double(int(x[r] >> t & 1)) - y[r]) * a.gain;
+        out[r * a.length + size_t(t)] = y[r];
+      }
+    }
+  }
+  for (size_t r = 0; r < R; r++) a.y[row + r] = y[r];
+}
+
+template <size_t R>
+void shuffle_rows(const Shuffle& s, size_t row) {
+  const size_t words = words_for(s.length), buffer_words = words_for(s.depth);
+  for (size_t w = 0; w < words; w++) {
+    const int steps = steps_of_word(s.length, w);
+    uint64_t x[R], out[R] = {};
+    for (size_t r = 0; r < R; r++) x[r] = s.x[(row + r) * words + w];
+    for (int t = 0; t < steps; t++) {
+      for (size_t r = 0; r < R; r++) {
+        const uint64_t number = s.numbers[(row + r) * s.length + 64 * w + size_t(t)];
+        const uint64_t address = number * s.depth >> 32;
+        uint64_t& slots = s.buffers[(row + r) * buffer_words + address / 64];
+        const uint64_t leaving = slots >> address % 64 & 1;
+        slots ^= (leaving ^ (x[r] >> t & 1)) << address % 64;
+        out[r] |= leaving << t;
+      }
+    }
+    for (size_t r = 0; r < R; r++) s.out[(row + r) * words + w] = out[r];
+  }
+}
+
+}  // namespace
+
+void integrate(const Integrator& g, size_t first, size_t last) {
+  if (g.n_in == 1)
+    g.n_numbers == 1 ? integrate_range<1, 1>(g, first, last)
+                     : integrate_range<1, 2>(g, first, last);
+  else
+    g.n_numbers == 1 ? integrate_range<2, 1>(g, first, last)
+                     : integrate_range<2, 2>(g, first, last);
+}
+
+void moving_average(const MovingAverage& a, size_t first, size_t last) {
+  in_groups(first, last, [&](auto r, size_t row) { average_rows<r>(a, row); });
+}
+
+void shuffle(const Shuffle& s, size_t first, size_t last) {
+  in_groups(first, last, [&](auto r, size_t row) { shuffle_rows<r>(s, row); });
+}
+
+}  // namespace sc

@@ -1,0 +1,72 @@
+"""Batches as the native kernels take them: rows of words, with a row's own random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.random import Bernoulli
+
+# Rows and steps of a block of random numbers: a megabyte of them, in the second-level cache.
+_ROWS, _STEPS = 512, 512
+
+
+def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
+    """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
+    for name, stream in named.items():
+        _checks.instance(name, stream, Bitstream)
+    streams = named.values()
+    lengths = [stream.length for stream in streams]
+    if len(set(lengths)) > 1:
+        _checks.fail("the streams", "have equal length", " and ".join(map(str, lengths)))
+    try:
+        words = np.broadcast_arrays(*(stream.words for stream in streams))
+    except ValueError:
+        shapes = " and ".join(str(stream.shape) for stream in streams)
+        _checks.fail("the streams", "have batch shapes that broadcast", shapes)
+    shape = words[0].shape[:-1]
+    rows = words[0][np.newaxis] if len(words) == 1 else np.stack(words)
+    size = int(np.prod(shape))
+    return shape, np.ascontiguousarray(rows).reshape(len(words), size, words[0].shape[-1])
+
+
+def broadcast_rows(name: str, values: NDArray[np.uint64], shape: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Return one value a row, shape (rows,), new, from values that broadcast to the batch shape."""
+    try:
+        return np.broadcast_to(values, shape).ravel().copy()
+    except ValueError:
+        _checks.fail(name, f"broadcast to the batch shape {shape}", values.shape)
+
+
+def run_on_numbers(
+    kernel: Callable[[NDArray[np.uint64], NDArray[np.uint32], int, slice], NDArray[np.uint64]],
+    inputs: NDArray[np.uint64],
+    n_numbers: int,
+    key: int,
+    length: int,
+) -> NDArray[np.uint64]:
+    """Return the words that the kernel writes in blocks of rows and time, shape (n_rows, words).
+
+    It is called with the words (n_inputs, rows, ...) and uniform numbers (n_numbers, rows, steps) of a
+    block, the steps, and which rows they are. Number i of row r comes from stream r * n_numbers + i.
+    """
+    key = _checks.power_range("key", key, 64)
+    n_rows = inputs.shape[1]
+    written = np.empty(inputs.shape[1:], np.uint64)
+    for row in range(0, n_rows, _ROWS):
+        rows = slice(row, min(row + _ROWS, n_rows))
+        n = rows.stop - row
+        streams = np.arange(row * n_numbers, rows.stop * n_numbers, dtype=np.uint64)
+        by_number = streams.reshape(n, n_numbers).T
+        block = _STEPS * max(1, _ROWS // len(streams))
+        for first in range(0, length, block):
+            steps = min(block, length - first)
+            words = slice(first // 64, -(-(first + steps) // 64))
+            numbers = Bernoulli().numbers(key, by_number, steps, first=first)
+            here = np.ascontiguousarray(inputs[:, rows, words])
+            written[rows, words] = kernel(here, numbers, steps, rows)
+    return written

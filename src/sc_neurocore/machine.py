@@ -1,0 +1,99 @@
+"""Any finite-state machine over bitstreams, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore._rows import broadcast_rows, stacked_rows
+from sc_neurocore.bitstream import Bitstream
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A finite-state machine that reads one or two streams and writes one or two.
+
+    In state s it reads a bit a of x and, if it has a second input, b of y; it writes outputs[s, a] or
+    outputs[s, a, b] and goes to next_state[s, a] or next_state[s, a, b].
+
+    Parameters
+    ----------
+    next_state : array_like of int, shape (n_states, 2) or (n_states, 2, 2)
+        At most 2**16 states.
+    outputs : array_like of 0 and 1
+        Of the shape of next_state, or of shape (2, n_states, ...) for two output streams.
+
+    Examples
+    --------
+    A flip-flop that changes its state with every one, and writes the state:
+
+    >>> from sc_neurocore import Bitstream, Machine
+    >>> toggle = Machine(next_state=[[0, 1], [1, 0]], outputs=[[0, 0], [1, 1]])
+    >>> z, state = toggle.run(Bitstream.from_bits([1, 0, 1, 1, 0]))
+    >>> z.bits(), int(state)
+    (array([0, 1, 1, 0, 1], dtype=uint8), 1)
+    """
+
+    next_state: NDArray[np.uint32]
+    outputs: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        raw = _checks.counting("next_state", self.next_state)
+        shape = raw.shape
+        if len(shape) not in (2, 3) or shape[1:] != (2, 2)[: len(shape) - 1]:
+            _checks.fail("next_state", "have shape (n_states, 2) or (n_states, 2, 2)", shape)
+        n_states = _checks.integer("the number of states", shape[0], 1, 2**16)
+        _checks.within("next_state", raw, 0, n_states - 1)
+        outputs = _checks.bit_array("outputs", self.outputs)
+        if outputs.shape not in (shape, (2, *shape)):
+            _checks.fail("outputs", f"have shape {shape} or {(2, *shape)}", outputs.shape)
+        for name, value in (("next_state", raw.astype(np.uint32)), ("outputs", outputs)):
+            value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def run(
+        self, x: Bitstream, y: Bitstream | None = None, *, state: ArrayLike = 0
+    ) -> tuple[Bitstream, NDArray[np.int64]]:
+        """Return the output streams and the state after the last step.
+
+        Parameters
+        ----------
+        x : Bitstream
+        y : Bitstream, optional
+            For a machine with two inputs, and only then; its batch shape broadcasts with that of x.
+        state : array_like of int
+            Before the first step, broadcast to the batch shape. The states that one run returns
+            start the run that continues it.
+
+        Returns
+        -------
+        z : Bitstream
+            Of the batch shape, or (2, *batch) for two output streams.
+        state : ndarray of int64
+            Of the batch shape.
+        """
+        if y is None and self.next_state.ndim == 3:
+            _checks.fail("y", "be given to a machine with two inputs", y)
+        if y is not None and self.next_state.ndim == 2:
+            _checks.fail("y", "be left out for a machine with one input", y)
+        shape, inputs = stacked_rows(x=x) if y is None else stacked_rows(x=x, y=y)
+        before = _checks.counting("state", state)
+        _checks.within("state", before, 0, len(self.next_state) - 1)
+        states = broadcast_rows("state", before, shape).astype(np.uint32)
+        n_out = 1 + self.outputs.ndim - self.next_state.ndim
+        words = _native.machine(self._table(), n_out, inputs, x.length, states)
+        batch = shape if n_out == 1 else (2, *shape)
+        z = Bitstream(words.reshape(*batch, words.shape[-1]), x.length)
+        return z, states.astype(np.int64).reshape(shape)
+
+    def _table(self) -> NDArray[np.uint32]:
+        """Return the native table: the symbol is a | b << 1, the entry next | z0 << 16 | z1 << 17."""
+        outputs = self.outputs.reshape(-1, *self.next_state.shape).astype(np.uint32)
+        entries = self.next_state.copy()
+        for i, output in enumerate(outputs):
+            entries |= output << np.uint32(16 + i)
+        reading_order = (0, *range(entries.ndim - 1, 0, -1))
+        return np.ascontiguousarray(entries.transpose(reading_order)).reshape(len(entries), -1)

@@ -1,0 +1,143 @@
+"""The kernels with a state give the bits of their NumPy twins, in one run and in pieces."""
+
+import functools
+
+import numpy as np
+import pytest
+import twins
+
+from sc_neurocore import _native
+
+RNG = np.random.default_rng
+LENGTHS = range(1, 301)
+
+
+def random_table(rng, n_states, n_in):
+    next_state = rng.integers(0, n_states, (n_states, 2**n_in))
+    return (next_state | rng.integers(0, 4, next_state.shape) << 16).astype(np.uint32)
+
+
+@functools.cache
+def machine_case(n_states, n_in, n_out, rows):
+    rng = RNG([n_states, n_in, n_out, rows])
+    table = random_table(rng, n_states, n_in)
+    bits = rng.integers(0, 2, (n_in, rows, 300), np.uint8)
+    states = rng.integers(0, n_states, rows).astype(np.uint32)
+    masked = table & np.uint32(0x1FFFF if n_out == 1 else 0x3FFFF)
+    return masked, bits, states, *twins.machine(masked, n_out, bits, states)
+
+
+# 1, 4 and 8 bits a lookup: the composed table is made where the work pays for it.
+@pytest.mark.parametrize(
+    ("n_states", "rows"), [(1, 17), (2, 40), (3, 41), (40, 9), (700, 9), (65536, 3)]
+)
+@pytest.mark.parametrize("n_in", [1, 2])
+@pytest.mark.parametrize("n_out", [1, 2])
+def test_a_machine_equals_its_twin_at_every_length(threads, n_states, rows, n_in, n_out):
+    table, bits, states, out, path = machine_case(n_states, n_in, n_out, rows)
+    for length in LENGTHS:
+        final = states.copy()
+        words = _native.machine(table, n_out, twins.pack(bits[..., :length]), length, final)
+        assert np.array_equal(words, twins.pack(out[..., :length])), length
+        assert np.array_equal(final, path[length]), length
+
+
+@pytest.mark.parametrize("n_states", [5, 60, 3000])
+def test_many_rows_split_over_threads_are_the_machine_of_each_row(threads, n_states):
+    rng = RNG(n_states)
+    rows, length = 1003, 700
+    table = random_table(rng, n_states, 2)
+    bits = rng.integers(0, 2, (2, rows, length), np.uint8)
+    out, path = twins.machine(table, 2, bits, np.zeros(rows, np.int64))
+    final = np.zeros(rows, np.uint32)
+    assert np.array_equal(_native.machine(table, 2, twins.pack(bits), length, final), twins.pack(out))
+    assert np.array_equal(final, path[length])
+
+
+@functools.cache
+def integrator_case(n_in, n_numbers, n_bits):
+    rng = RNG([n_in, n_numbers, n_bits])
+    rows = 11
+    bits = (rng.random((n_in, rows, 300)) < rng.choice([0, 0.1, 0.5, 0.9, 1], (n_in, rows, 1))).astype(
+        np.uint8
+    )
+    numbers = rng.integers(0, 2**32, (n_numbers, rows, 300), np.uint32)
+    counters = rng.integers(0, 2**n_bits + 1, rows).astype(np.uint32)
+    counters[:2] = 0, 2**n_bits
+    return bits, numbers, counters, *twins.integrate(bits, numbers, n_bits, counters)
+
+
+@pytest.mark.parametrize("n_bits", [1, 2, 5, 31])
+@pytest.mark.parametrize(("n_in", "n_numbers"), [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_an_integrator_equals_its_twin_at_every_length(threads, n_in, n_numbers, n_bits):
+    bits, numbers, counters, out, path = integrator_case(n_in, n_numbers, n_bits)
+    for length in LENGTHS:
+        final = counters.copy()
+        some = np.ascontiguousarray(numbers[..., :length])
+        words = _native.integrate(twins.pack(bits[..., :length]), some, n_bits, length, final)
+        assert np.array_equal(words, twins.pack(out[..., :length])), length
+        assert np.array_equal(final, path[length]), length
+
+
+def test_a_moving_average_equals_its_twin_at_every_length(threads):
+    rng = RNG(3)
+    bits = rng.integers(0, 2, (11, 300), np.uint8)
+    start = rng.random(11)
+    for gain in (1.0, 0.5, 2.0**-9):
+        averages = twins.moving_average(bits, gain, start)
+        for length in LENGTHS:
+            y = start.copy()
+            out = _native.moving_average(twins.pack(bits[:, :length]), gain, length, y)
+            assert np.array_equal(out, averages[:, :length]), length
+            assert np.array_equal(y, out[:, -1])
+
+
+@functools.cache
+def shuffle_case(depth):
+    rng = RNG(depth)
+    bits = rng.integers(0, 2, (11, 300), np.uint8)
+    numbers = rng.integers(0, 2**32, (11, 300), np.uint32)
+    numbers[:, :2] = 0, 2**32 - 1
+    slots = rng.integers(0, 2, (11, depth), np.uint8)
+    return bits, numbers, slots, *twins.shuffle(bits, numbers, depth, slots)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 64, 65, 200])
+def test_a_shuffle_buffer_equals_its_twin_at_every_length(threads, depth):
+    bits, numbers, slots, out, path = shuffle_case(depth)
+    for length in LENGTHS:
+        buffers = twins.pack(slots)
+        some = np.ascontiguousarray(numbers[:, :length])
+        words = _native.shuffle(twins.pack(bits[:, :length]), some, depth, length, buffers)
+        assert np.array_equal(words, twins.pack(out[:, :length])), length
+        assert np.array_equal(buffers, twins.pack(path[length])), length
+
+
+def test_a_deposit_equals_its_twin_at_every_length(isa, threads):
+    rng = RNG(5)
+    densities = np.array([0, 0.02, 0.3, 0.5, 0.9, 1])[:, None]
+    for length in LENGTHS:
+        x = (rng.random((6, length)) < densities).astype(np.uint8)
+        w = rng.integers(0, 2, (6, length), np.uint8)
+        words = _native.deposit(twins.pack(x), twins.pack(w), length)
+        assert np.array_equal(words, twins.pack(twins.deposit(x, w))), length
+
+
+def test_all_of_them_split_over_threads_as_row_by_row(threads):
+    rng = RNG(6)
+    rows, length = 6001, 130
+    bits = rng.integers(0, 2, (2, rows, length), np.uint8)
+    x, w = twins.pack(bits)
+    numbers = rng.integers(0, 2**32, (2, rows, length), np.uint32)
+    out, path = twins.integrate(bits, numbers, 4, np.full(rows, 8))
+    counters = np.full(rows, 8, np.uint32)
+    words = _native.integrate(np.array([x, w]), numbers, 4, length, counters)
+    assert np.array_equal(words, twins.pack(out))
+    assert np.array_equal(counters, path[length])
+    averages = _native.moving_average(x, 0.25, length, np.zeros(rows))
+    assert np.array_equal(averages, twins.moving_average(bits[0], 0.25, np.zeros(rows)))
+    out, path = twins.shuffle(bits[0], numbers[0], 5, np.zeros((rows, 5), np.uint8))
+    buffers = np.zeros((rows, 1), np.uint64)
+    assert np.array_equal(_native.shuffle(x, numbers[0], 5, length, buffers), twins.pack(out))
+    assert np.array_equal(buffers, twins.pack(path[length]))
+    assert np.array_equal(_native.deposit(x, w, length), twins.pack(twins.deposit(*bits)))
