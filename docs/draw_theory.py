@@ -163,7 +163,13 @@ def polynomials(axes: Axes) -> None:
     """Draw Bernstein polynomials: a given one, and the best of degree 6 for two functions."""
     x = np.linspace(0, 1, 21)
     fine = np.linspace(0, 1, 200)
-    gamma, decay = (lambda t: t**0.45), (lambda t: np.exp(-2 * t))
+
+    def gamma(t: np.ndarray) -> np.ndarray:
+        return np.asarray(t**0.45)
+
+    def decay(t: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(-2 * t))
+
     cases = (
         ("b = .25, .625, .375, .75", np.array([0.25, 0.625, 0.375, 0.75]), None),
         (r"$x^{0.45}$, degree 6", sc.bernstein_fit(gamma, 6), gamma),

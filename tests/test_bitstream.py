@@ -62,6 +62,15 @@ def test_an_index_too_many_is_refused():
             stream[index]
 
 
+def test_a_batch_is_iterated_over_its_first_axis_and_a_single_stream_is_not():
+    unpacked = np.random.default_rng(3).integers(0, 2, (3, 2, 70), np.uint8)
+    rows = list(Bitstream.from_bits(unpacked))
+    assert [row.shape for row in rows] == [(2,)] * 3
+    assert np.array_equal([row.bits() for row in rows], unpacked)
+    with pytest.raises(TypeError, match="no batch to iterate over"):
+        iter(Bitstream.from_bits([0, 1]))
+
+
 def test_gates_broadcast_over_the_batch():
     a = np.random.default_rng(1).integers(0, 2, (4, 1, 70), np.uint8)
     b = np.random.default_rng(2).integers(0, 2, (3, 70), np.uint8)

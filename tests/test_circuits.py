@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from sc_neurocore import (
     Bitstream,
+    Permutation,
     Role,
     decorrelate,
     desynchronise,
@@ -198,3 +199,10 @@ def test_regenerated_streams_keep_their_densities_and_lose_their_correlation():
     both = (new & y).probability() - p * y.probability()
     assert abs(both.mean()) <= 5 * both.std() / np.sqrt(ROWS)
     assert regenerate(Bitstream.from_bits([[0] * 9, [1] * 9]), NOISE).counts().tolist() == [0, 9]
+
+
+def test_regenerating_by_a_permutation_keeps_the_count():
+    x = encode([0.2, 0.7], 100, KEY)
+    again = regenerate(x, KEY + 1, source=Permutation(100))
+    assert np.array_equal(again.counts(), x.counts())
+    assert again != x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -105,6 +105,11 @@ class Bitstream:
         if not any(k is Ellipsis for k in key):
             key = (*key, Ellipsis)
         return Bitstream(self.words[(*key, slice(None))], self.length)
+
+    def __iter__(self) -> Iterator[Bitstream]:
+        if not self.shape:
+            raise TypeError("a single stream has no batch to iterate over; its bits are bits()")
+        return (self[i] for i in range(self.shape[0]))
 
     def __and__(self, other: Bitstream) -> Bitstream:
         return self._gate(other, np.bitwise_and)

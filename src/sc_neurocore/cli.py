@@ -177,7 +177,7 @@ def _demo(options: argparse.Namespace) -> None:
             source=SOURCES[name],
             progress=sys.stderr.isatty(),
         )
-        _print_table(curves[name])
+        _print_table(curves[title])
     _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, curves)
 
 

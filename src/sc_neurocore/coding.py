@@ -1,18 +1,17 @@
 """Codings: what the streams of a value mean, and the circuits that multiply, negate and convert them.
 
-===============  ===========  ===========  ===============  =========
-from, to         `Unipolar`   `Bipolar`    `SignMagnitude`  `TwoLine`
-===============  ===========  ===========  ===============  =========
-`Unipolar`                    statistical  exact            exact
-`Bipolar`        count                     count            exact
-`SignMagnitude`  count        statistical                   exact
-`TwoLine`        count        statistical  count
-===============  ===========  ===========  ===============  =========
+===============  ==========  =========  ===============  =========
+from, to         `Unipolar`  `Bipolar`  `SignMagnitude`  `TwoLine`
+===============  ==========  =========  ===============  =========
+`Unipolar`                   flip-flop  exact            exact
+`Bipolar`        count                  count            exact
+`SignMagnitude`  count       flip-flop                   exact
+`TwoLine`        count       flip-flop  count
+===============  ==========  =========  ===============  =========
 
-An exact conversion is nothing but wires and gates and takes no key. A statistical one is a scaled
-addition with a random select from a key, which adds noise but no bias. For the others there is no
-method, as hardware must count the ones and encode anew:
-``SignMagnitude.encode(x.value(), x.length, key)``.
+An exact conversion is nothing but wires and gates. One by flip-flop is a `toggle_add`: the value falls
+by 1 / L or not at all, and the stream is no longer white. For the others there is no method, as
+hardware must count the ones and encode anew: ``SignMagnitude.encode(x.value(), x.length, key)``.
 
 `standard_error` is the law for white streams at the measured value; factors are independent of each
 other (SCC 0). What is encoded outside the range of its coding saturates.
@@ -27,10 +26,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.arithmetic import multiply, scaled_add
-from sc_neurocore.bitstream import Bitstream, Interval, encode, stack
+from sc_neurocore.arithmetic import multiply
+from sc_neurocore.bitstream import Bitstream, Interval, encode
 from sc_neurocore.correlation import check_operands
 from sc_neurocore.random import Source
+from sc_neurocore.sequential import toggle_add
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -48,7 +48,7 @@ class Unipolar:
     """A value x = p in [0, 1] on one stream.
 
     The product is an AND gate, of variance xy (1 - xy) / L; the standard error is sqrt(x (1 - x) / L).
-    There is no negation. Exact conversions go to `SignMagnitude` and `TwoLine`, a statistical one to
+    There is no negation. Exact conversions go to `SignMagnitude` and `TwoLine`, one by flip-flop to
     `Bipolar`.
 
     Examples
@@ -102,9 +102,9 @@ class Unipolar:
         """Return the stream as the positive line, the other silent; exact."""
         return self.to_sign_magnitude().to_two_line()
 
-    def to_bipolar(self, key: int) -> Bipolar:
-        """Return the scaled sum with a stream of ones, p = (1 + x) / 2; statistical."""
-        return self.to_two_line().to_bipolar(key)
+    def to_bipolar(self) -> Bipolar:
+        """Return the mean with a stream of ones, p = (1 + x) / 2; by flip-flop."""
+        return self.to_two_line().to_bipolar()
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ class SignMagnitude:
 
     The product is an AND of the magnitudes and an XOR of the signs, of variance
     abs(xy) (1 - abs(xy)) / L; the standard error is sqrt(abs(x) (1 - abs(x)) / L), zero at zero.
-    Negation turns the sign, exact. The exact conversion goes to `TwoLine`, the statistical one to
+    Negation turns the sign, exact. The exact conversion goes to `TwoLine`, that by flip-flop to
     `Bipolar`; ``Unipolar(x.magnitude)`` is the magnitude.
 
     Parameters
@@ -219,9 +219,9 @@ class SignMagnitude:
         lines = np.where(negative, silent, words), np.where(negative, words, silent)
         return TwoLine(*(Bitstream(line, self.length) for line in lines))
 
-    def to_bipolar(self, key: int) -> Bipolar:
-        """Return the scaled sum that `TwoLine.to_bipolar` takes; statistical."""
-        return self.to_two_line().to_bipolar(key)
+    def to_bipolar(self) -> Bipolar:
+        """Return the mean that `TwoLine.to_bipolar` takes; by flip-flop."""
+        return self.to_two_line().to_bipolar()
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +237,7 @@ class TwoLine:
     e = P(plus != minus) its variance is (e_a e_b - (xy)**2) / L and the standard error
     sqrt((e - x**2) / L). `encode` keeps one line of each value silent: then e = abs(x) and both are
     those of `SignMagnitude`; two complementary lines, from `Bipolar`, have e = 1 and its errors.
-    Negation swaps the lines, exact. The statistical conversion goes to `Bipolar`; the sign takes
+    Negation swaps the lines, exact. The conversion by flip-flop goes to `Bipolar`; the sign takes
     counting.
     """
 
@@ -284,9 +284,9 @@ class TwoLine:
     def __neg__(self) -> TwoLine:
         return TwoLine(self.minus, self.plus)
 
-    def to_bipolar(self, key: int) -> Bipolar:
-        """Return the scaled sum of plus and NOT minus, p = (1 + x) / 2; statistical."""
-        return Bipolar(scaled_add(stack([self.plus, ~self.minus]), key))
+    def to_bipolar(self) -> Bipolar:
+        """Return the mean of plus and NOT minus, p = (1 + x) / 2; by flip-flop."""
+        return Bipolar(toggle_add(self.plus, ~self.minus))
 
 
 def _values(x: ArrayLike) -> NDArray[np.float64]:

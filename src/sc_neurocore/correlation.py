@@ -20,6 +20,7 @@ from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore._rows import run_on_numbers, stacked_rows
 from sc_neurocore.bitstream import Bitstream, _last_mask, encode
 from sc_neurocore.machine import Machine
+from sc_neurocore.random import Bernoulli, Source
 
 
 def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
@@ -373,11 +374,12 @@ def isolate(x: Bitstream, delay: int) -> Bitstream:
     return Bitstream(words, x.length)
 
 
-def regenerate(x: Bitstream, key: int) -> Bitstream:
-    """Return new Bernoulli streams of the densities of x, independent of it and of one another.
+def regenerate(x: Bitstream, key: int, *, source: Source = Bernoulli()) -> Bitstream:
+    """Return new streams of the densities of x, independent of it and of one another.
 
-    The ones are counted and encoded anew. The density of the result differs from that of x with the
-    standard error sqrt(p (1 - p) / length), the price of breaking every correlation.
+    The ones are counted and encoded anew by the source. The price of breaking every correlation is the
+    error of encoding, sqrt(p (1 - p) / length) for Bernoulli streams; it is none over the period of a
+    source that is exact there, such as `Permutation`.
     """
     _checks.instance("x", x, Bitstream)
-    return encode(x.probability(), x.length, key)
+    return encode(x.probability(), x.length, key, source=source)
