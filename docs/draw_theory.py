@@ -47,10 +47,10 @@ def products(axes: Axes) -> None:
         "Hammersley, balanced shift": lambda n: sc.Hammersley(width[n], shifted=False),
     }
     for marker, (name, source) in zip("osv^D<P", families.items(), strict=True):
-        # A register of 2**w - 1 states has that length; random sources are averaged over 20 seeds.
+        # A register of 2**w - 1 states has that length; random sources are averaged over 100 seeds.
         lengths = [int(n) - ("LFSR" in name) for n in LENGTHS]
         random = name in ("Bernoulli", "LFSR and its mirror", "random permutations")
-        seeds = range(20 if random else 1)
+        seeds = range(100 if random else 1)
         errors = [
             rms(np.stack([sc.product_error_table(m, source=source(int(n)), seed=s) for s in seeds]))
             for m, n in zip(lengths, LENGTHS, strict=True)
