@@ -6,14 +6,12 @@
 
 namespace sc {
 
-inline constexpr size_t kTogether = 8;
-
-// Calls run(R, row) for groups of R = kTogether rows of [first, last), then for what is left with
-// R = 1. R is a constant of the type.
+// Calls run(R, row) for groups of R = 8, 4 and 1 rows of [first, last), the most first. R is a
+// constant of its type.
 template <class F>
 void in_groups(size_t first, size_t last, F&& run) {
-  for (; first + kTogether <= last; first += kTogether)
-    run(std::integral_constant<size_t, kTogether>{}, first);
+  for (; first + 8 <= last; first += 8) run(std::integral_constant<size_t, 8>{}, first);
+  for (; first + 4 <= last; first += 4) run(std::integral_constant<size_t, 4>{}, first);
   for (; first < last; first++) run(std::integral_constant<size_t, 1>{}, first);
 }
 
