@@ -36,21 +36,17 @@ from sc_neurocore.bitstream import (
     stack,
 )
 from sc_neurocore.budget import LayerBudget, noise_budget
+from sc_neurocore.circuits import decorrelate, desynchronise, isolate, regenerate, synchronise
 from sc_neurocore.coding import Bipolar, SignMagnitude, TwoLine, Unipolar
 from sc_neurocore.correlation import (
     CorrelationWarning,
     autocorrelation,
     check_correlation,
     checking,
-    decorrelate,
-    desynchronise,
     effective_length,
-    isolate,
     phi,
-    regenerate,
     scc,
     scc_matrix,
-    synchronise,
     zce,
 )
 from sc_neurocore.digits import Digits, load_digits

@@ -56,7 +56,7 @@ class Bitstream:
                 f"have a last axis of {_n_words(length)} for length {length}",
                 words.shape[-1],
             )
-        if (words[..., -1] & ~_last_mask(length)).any():
+        if (words[..., -1] & ~last_mask(length)).any():
             _checks.fail("words", f"be 0 in the bits past length {length}", "ones there")
         words = words.view()
         words.flags.writeable = False
@@ -122,7 +122,7 @@ class Bitstream:
 
     def __invert__(self) -> Bitstream:
         words = ~self.words
-        words[..., -1] &= _last_mask(self.length)
+        words[..., -1] &= last_mask(self.length)
         return Bitstream(words, self.length)
 
     def __eq__(self, other: object) -> bool:
@@ -385,5 +385,6 @@ def _n_words(length: int) -> int:
     return -(-length // 64)
 
 
-def _last_mask(length: int) -> np.uint64:
+def last_mask(length: int) -> np.uint64:
+    """Return the bits of the last word that lie within the length."""
     return np.uint64(2**64 - 1 >> -length % 64)
