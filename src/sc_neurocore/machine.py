@@ -71,7 +71,7 @@ class Machine:
         Returns
         -------
         z : Bitstream
-            Of the batch shape, or (2, *batch) for two output streams.
+            Of the batch shape, or `(2, *batch)` for two output streams.
         state : ndarray of int64
             Of the batch shape.
         """

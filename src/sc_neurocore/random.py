@@ -81,7 +81,7 @@ class Source(ABC):
     def numbers(
         self, key: int, streams: ArrayLike, length: int, *, first: int = 0
     ) -> NDArray[np.uint32]:
-        """Return r at the steps first .. first + length - 1, of shape (*streams.shape, length)."""
+        """Return r at the steps first .. first + length - 1, of shape `(*streams.shape, length)`."""
         key = _checks.power_range("key", key, 64)
         wanted = _checks.counting("streams", streams)
         length = _checks.integer("length", length, 1)

@@ -149,7 +149,7 @@ def linear_machine(outputs: ArrayLike) -> Machine:
 
 
 def linear_distribution(p: ArrayLike, n_states: int) -> NDArray[np.float64]:
-    """Return the stationary probabilities of a linear machine's states, shape (*p.shape, n_states).
+    """Return the stationary probabilities of a linear machine's states, shape `(*p.shape, n_states)`.
 
     Proportional to r**s with r = p / (1 - p), for white input of density p.
     """
@@ -264,7 +264,7 @@ def gaines_sqrt(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray
 
 
 def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
-    """Return exponential moving averages of the bits over time, shape (*batch, length).
+    """Return exponential moving averages of the bits over time, shape `(*batch, length)`.
 
     y <- y + (x - y) * a with a = 2**-n_bits, in float64, from y = 1/2. For white input y has the mean
     p + (1/2 - p) (1 - a)**t after t steps and the variance p (1 - p) a / (2 - a) (1 - (1 - a)**(2 t)).
