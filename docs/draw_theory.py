@@ -56,8 +56,8 @@ def products(axes: Axes) -> None:
             for m, n in zip(lengths, LENGTHS, strict=True)
         ]
         axes.plot(lengths, errors, marker, label=name, markersize=5)
-    axes.plot(LENGTHS, np.sqrt(5 / (36 * LENGTHS)), "C0-", lw=1, label=r"$\sqrt{5 / 36 L}$")
-    axes.plot(LENGTHS, 1 / (6 * np.sqrt(LENGTHS - 1)), "C2-", lw=1, label=r"$1 / 6\sqrt{L - 1}$")
+    axes.plot(LENGTHS, np.sqrt(5 / (36 * LENGTHS)), "C0-", lw=1, label=r"$\sqrt{5/(36 L)}$")
+    axes.plot(LENGTHS, 1 / (6 * np.sqrt(LENGTHS - 1)), "C2-", lw=1, label=r"$1/(6\sqrt{L - 1})$")
     floor = [rms(product_rounding(int(n))) for n in LENGTHS]
     axes.plot(LENGTHS, floor, "k:", lw=1, label="rounding to 1/L")
     log_axes(axes)
@@ -118,9 +118,9 @@ def adders(axes: Axes) -> None:
     for marker, name in zip("os", ("multiplexer", "toggle flip-flop"), strict=True):
         axes.plot(LENGTHS, rows[name], marker, label=name, ms=5)
     # Given its inputs a multiplexer errs only where they differ: P(x != y) / 4 L, 1 / 8 L in the mean.
-    axes.plot(LENGTHS, np.sqrt(1 / (8 * LENGTHS)), "C0-", lw=1, label=r"$1 / \sqrt{8 L}$")
-    axes.plot(LENGTHS, 1 / (2 * np.sqrt(2) * LENGTHS), "C1-", lw=1, label=r"$1 / \sqrt{8} L$")
-    axes.plot([], [], " ", label=f"count: {max(rows['count']):.0e} at most")
+    axes.plot(LENGTHS, np.sqrt(1 / (8 * LENGTHS)), "C0-", lw=1, label=r"$1/\sqrt{8 L}$")
+    axes.plot(LENGTHS, 1 / (2 * np.sqrt(2) * LENGTHS), "C1-", lw=1, label=r"$1/(\sqrt{8}\,L)$")
+    axes.plot([], [], " ", label=f"count: {max(rows['count']):.0f} everywhere")
     log_axes(axes)
     axes.set_title("(x + y) / 2, against the inputs' own densities")
     axes.legend(fontsize=8)

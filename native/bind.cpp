@@ -72,47 +72,52 @@ Out<double, 2> normal(uint64_t key, size_t n_neurons, uint64_t first_step, uint6
   return out;
 }
 
-Out<uint64_t, 2> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 1> thresholds,
-                        uint64_t first_word, uint64_t length) {
-  const size_t n = streams.shape(0), words = sc::words_for(length);
-  auto out = allocate<uint64_t, 2>({n, words});
-  const sc::Encode e{key, streams.data(), thresholds.data(), first_word, length, out.data()};
-  {
-    const nb::gil_scoped_release nogil;
-    const sc::Kernels* k = kernels;
-    sc::parallel(n * words, kWordGrain, n_threads,
-                 [&](size_t first, size_t last) { k->encode(e, first, last); });
-  }
-  return out;
+// Splits [0, items) over threads and runs f(first, last, scratch), each call with `words` words of
+// scratch memory of its own.
+template <class F>
+void parallel_with_scratch(size_t items, size_t grain, size_t words, F&& f) {
+  std::atomic<bool> no_memory{false};
+  sc::parallel(items, grain, n_threads, [&](size_t first, size_t last) {
+    const std::unique_ptr<void, decltype(&release)> scratch(
+        ::operator new(sizeof(uint64_t) * words, kLine, std::nothrow), release);
+    if (scratch)
+      f(first, last, static_cast<uint64_t*>(scratch.get()));
+    else
+      no_memory = true;
+  });
+  if (no_memory) throw std::bad_alloc();
 }
 
-// Allocates the words of n streams and lets make(streams, first, last) fill ranges of them.
+// Allocates the words of n streams and lets make(streams, first, last, scratch) fill ranges of
+// them.
 template <class Make>
 Out<uint64_t, 2> encoded(In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length,
-                         size_t grain, Make&& make) {
+                         size_t scratch_words, Make&& make) {
   const size_t n = thresholds.shape(0), words = sc::words_for(length);
   auto out = allocate<uint64_t, 2>({n, words});
   const sc::Streams to{thresholds.data(), first_word, length, out.data()};
+  if (n == 0) return out;
   const nb::gil_scoped_release nogil;
-  sc::parallel(n * words, grain, n_threads,
-               [&](size_t first, size_t last) { make(to, first, last); });
+  parallel_with_scratch(
+      n * words, kWordGrain, scratch_words,
+      [&](size_t first, size_t last, uint64_t* scratch) { make(to, first, last, scratch); });
   return out;
 }
 
-// Scratch memory of one call of a kernel; not there if there is none to be had.
-struct Scratch {
-  explicit Scratch(size_t words)
-      : data(static_cast<uint64_t*>(::operator new(8 * words, kLine, std::nothrow))) {}
-  Scratch(const Scratch&) = delete;
-  ~Scratch() { release(data); }
-  uint64_t* data;
-};
+Out<uint64_t, 2> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 1> thresholds,
+                        uint64_t first_word, uint64_t length) {
+  const sc::Kernels* k = kernels;
+  return encoded(thresholds, first_word, length, 0,
+                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t*) {
+                   k->encode({key, streams.data(), to}, first, last);
+                 });
+}
 
 Out<uint64_t, 2> lfsr(int width, uint32_t feedback, In<uint64_t, 1> phases,
                       In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
   const sc::Kernels* k = kernels;
-  return encoded(thresholds, first_word, length, kWordGrain,
-                 [&](const sc::Streams& to, size_t first, size_t last) {
+  return encoded(thresholds, first_word, length, 0,
+                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t*) {
                    k->lfsr({width, feedback, phases.data(), to}, first, last);
                  });
 }
@@ -120,9 +125,8 @@ Out<uint64_t, 2> lfsr(int width, uint32_t feedback, In<uint64_t, 1> phases,
 Out<uint64_t, 2> digital(In<uint32_t, 2> columns, In<uint64_t, 1> matrices, In<uint32_t, 1> shifts,
                          In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
   const sc::Kernels* k = kernels;
-  return encoded(thresholds, first_word, length, kWordGrain,
-                 [&](const sc::Streams& to, size_t first, size_t last) {
-                   if (first == last) return;
+  return encoded(thresholds, first_word, length, 0,
+                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t*) {
                    k->digital({columns.data(), matrices.data(), shifts.data(), to}, first, last);
                  });
 }
@@ -130,45 +134,28 @@ Out<uint64_t, 2> digital(In<uint32_t, 2> columns, In<uint64_t, 1> matrices, In<u
 Out<uint64_t, 2> additive(uint64_t step, uint64_t modulus, In<uint64_t, 1> offsets,
                           In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
   const sc::Kernels* k = kernels;
-  return encoded(thresholds, first_word, length, kWordGrain,
-                 [&](const sc::Streams& to, size_t first, size_t last) {
+  return encoded(thresholds, first_word, length, 0,
+                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t*) {
                    k->additive({step, modulus, offsets.data(), to}, first, last);
                  });
 }
 
 Out<uint64_t, 2> radical(In<uint64_t, 1> bases, In<uint64_t, 1> shifts, In<uint64_t, 1> thresholds,
                          uint64_t first_word, uint64_t length) {
-  std::atomic<bool> no_memory{false};
-  auto out = encoded(thresholds, first_word, length, kWordGrain,
-                     [&](const sc::Streams& to, size_t first, size_t last) {
-                       const sc::Radical e{bases.data(), shifts.data(), bases.shape(0), to};
-                       const Scratch scratch(sc::radical_scratch(e));
-                       if (scratch.data == nullptr) {
-                         no_memory = true;
-                         return;
-                       }
-                       sc::radical(e, first, last, scratch.data);
-                     });
-  if (no_memory) throw std::bad_alloc();
-  return out;
+  const size_t scratch_words = sc::radical_scratch(bases.data(), bases.shape(0));
+  return encoded(thresholds, first_word, length, scratch_words,
+                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t* scratch) {
+                   sc::radical({bases.data(), shifts.data(), to}, first, last, scratch);
+                 });
 }
 
 Out<uint64_t, 2> permutation(uint64_t key, In<uint64_t, 1> streams, uint64_t period,
                              In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
   const sc::Kernels* k = kernels;
-  std::atomic<bool> no_memory{false};
-  auto out = encoded(thresholds, first_word, length, 64,
-                     [&](const sc::Streams& to, size_t first, size_t last) {
-                       const sc::Permutation e{key, streams.data(), period, to};
-                       const Scratch scratch(sc::permutation_scratch(e));
-                       if (scratch.data == nullptr) {
-                         no_memory = true;
-                         return;
-                       }
-                       sc::permutation(e, *k, first, last, scratch.data);
-                     });
-  if (no_memory) throw std::bad_alloc();
-  return out;
+  return encoded(thresholds, first_word, length, sc::permutation_scratch(period),
+                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t* scratch) {
+                   sc::permutation({key, streams.data(), period, to}, *k, first, last, scratch);
+                 });
 }
 
 Out<uint32_t, 2> uniform(uint64_t key, In<uint64_t, 1> streams, uint64_t first, uint64_t length) {
@@ -247,21 +234,14 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
     const size_t parts = std::min(n_batch, (threads + tiles - 1) / std::max<size_t>(tiles, 1));
     const size_t words = n_in * n_out * n_batch * sc::words_for(length);
     const size_t items = tiles * parts;
-    std::atomic<bool> no_memory{false};
-    sc::parallel(items, words < 2 * kWordGrain ? items : 1, threads,
-                 [&](size_t first, size_t last) {
-                   const Scratch scratch(sc::dense_scratch(d));
-                   if (scratch.data == nullptr) {
-                     no_memory = true;
-                     return;
-                   }
-                   for (size_t item = first; item < last; item++) {
-                     const size_t j = item / parts * sc::kTile, part = item % parts;
-                     k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
-                              n_batch * (part + 1) / parts, scratch.data);
-                   }
-                 });
-    if (no_memory) throw std::bad_alloc();
+    parallel_with_scratch(items, words < 2 * kWordGrain ? items : 1, sc::dense_scratch(d),
+                          [&](size_t first, size_t last, uint64_t* scratch) {
+                            for (size_t item = first; item < last; item++) {
+                              const size_t j = item / parts * sc::kTile, part = item % parts;
+                              k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
+                                       n_batch * (part + 1) / parts, scratch);
+                            }
+                          });
   }
   return out;
 }

@@ -27,15 +27,15 @@ void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t
 
 void encode(const Encode& e, size_t first, size_t last) {
   const PhiloxKey key(e.key);
-  const size_t words = words_for(e.length);
-  const uint64_t last_mask = last_word_mask(e.length);
+  const size_t words = words_for(e.to.length);
+  const uint64_t last_mask = last_word_mask(e.to.length);
   size_t stream = first / words, word = first % words;
   for (size_t f = first; f < last; f += kLanes) {
     const size_t here = last - f < kLanes ? last - f : kLanes;
     U bits;
     if (word + kLanes <= words) {
-      bits = bernoulli_word(key, set1(e.first_word + word) + iota(), set1(e.streams[stream]),
-                            set1(e.thresholds[stream]));
+      bits = bernoulli_word(key, set1(e.to.first_word + word) + iota(), set1(e.streams[stream]),
+                            set1(e.to.thresholds[stream]));
       word += kLanes;
       if (word == words) {
         word = 0;
@@ -44,9 +44,9 @@ void encode(const Encode& e, size_t first, size_t last) {
     } else {  // the lanes belong to several streams
       uint64_t lane_word[kLanes] = {}, lane_stream[kLanes] = {}, lane_threshold[kLanes] = {};
       for (size_t i = 0; i < here; i++) {
-        lane_word[i] = e.first_word + word;
+        lane_word[i] = e.to.first_word + word;
         lane_stream[i] = e.streams[stream];
-        lane_threshold[i] = e.thresholds[stream];
+        lane_threshold[i] = e.to.thresholds[stream];
         if (++word == words) {
           word = 0;
           stream++;
@@ -55,15 +55,16 @@ void encode(const Encode& e, size_t first, size_t last) {
       bits = bernoulli_word(key, load(lane_word), load(lane_stream), load(lane_threshold));
     }
     if (here == kLanes) {
-      store(e.out + f, bits);
+      store(e.to.out + f, bits);
     } else {
       uint64_t tail[kLanes];
       store(tail, bits);
-      for (size_t i = 0; i < here; i++) e.out[f + i] = tail[i];
+      for (size_t i = 0; i < here; i++) e.to.out[f + i] = tail[i];
     }
   }
   if (last_mask != ~uint64_t{0}) {
-    for (size_t f = first / words * words + words - 1; f < last; f += words) e.out[f] &= last_mask;
+    for (size_t f = first / words * words + words - 1; f < last; f += words)
+      e.to.out[f] &= last_mask;
   }
 }
 

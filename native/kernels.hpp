@@ -11,16 +11,6 @@ inline uint64_t last_word_mask(uint64_t length) {
   return length % 64 == 0 ? ~uint64_t{0} : (uint64_t{1} << length % 64) - 1;
 }
 
-// out[s][w] = word first_word + w of stream streams[s] at thresholds[s]; bits past length are 0.
-struct Encode {
-  uint64_t key;
-  const uint64_t* streams;
-  const uint64_t* thresholds;
-  uint64_t first_word;
-  uint64_t length;
-  uint64_t* out;
-};
-
 // Where the packed bits of n streams go: out[s][w] = word first_word + w of a stream that is 1
 // where its number is below thresholds[s]; bits past length are 0.
 struct Streams {
@@ -28,6 +18,13 @@ struct Streams {
   uint64_t first_word;
   uint64_t length;
   uint64_t* out;
+};
+
+// Independent uniform 32-bit numbers of stream streams[s].
+struct Encode {
+  uint64_t key;
+  const uint64_t* streams;
+  Streams to;
 };
 
 // Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1; the
@@ -58,7 +55,6 @@ struct Additive {
 struct Radical {
   const uint64_t* bases;
   const uint64_t* shifts;
-  size_t n;
   Streams to;
 };
 
@@ -211,9 +207,9 @@ struct Kernels {
 };
 
 // Kernels of one form for all levels, on flat words, and the words of scratch memory they need.
-size_t radical_scratch(const Radical&);
+size_t radical_scratch(const uint64_t* bases, size_t n);
 void radical(const Radical&, size_t first, size_t last, uint64_t* scratch);
-size_t permutation_scratch(const Permutation&);
+size_t permutation_scratch(uint64_t period);
 void permutation(const Permutation&, const Kernels&, size_t first, size_t last, uint64_t* scratch);
 
 }  // namespace sc

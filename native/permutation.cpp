@@ -8,8 +8,8 @@
 
 namespace sc {
 
-size_t permutation_scratch(const Permutation& e) {
-  return size_t(e.period) + size_t(e.period + 1) / 2 + pattern_words(e.period);
+size_t permutation_scratch(uint64_t period) {
+  return size_t(period) + size_t(period + 1) / 2 + pattern_words(period);
 }
 
 void permutation(const Permutation& e, const Kernels& kernels, size_t first, size_t last,

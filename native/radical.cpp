@@ -98,9 +98,9 @@ class Inverse {
 
 }  // namespace
 
-size_t radical_scratch(const Radical& e) {
+size_t radical_scratch(const uint64_t* bases, size_t n) {
   uint64_t largest = 64 * 16;
-  for (size_t s = 0; s < e.n; s++) largest = std::max(largest, e.bases[s]);
+  for (size_t s = 0; s < n; s++) largest = std::max(largest, bases[s]);
   return pattern_words(largest);
 }
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from error_table import test_of
 
 from sc_neurocore import (
     LIF,
@@ -473,11 +474,7 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "error", "message"), ERRORS, ids=[message for *_, message in ERRORS])
-def test_an_error_names_the_argument_its_contract_and_the_value(call, error, message):
-    with pytest.raises((ValueError, TypeError)) as caught:
-        call()
-    assert (type(caught.value), str(caught.value)) == (error, message)
+test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)
 
 
 def test_a_refused_call_changes_nothing():

@@ -1,7 +1,7 @@
 """Error messages of sources and of the places that take one, in the form of test_errors.py."""
 
 import numpy as np
-import pytest
+from error_table import test_of
 from test_errors import encoder, layer, run, source, streams, synapse
 
 from sc_neurocore import (
@@ -86,8 +86,4 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "error", "message"), ERRORS, ids=[message for *_, message in ERRORS])
-def test_an_error_names_the_argument_its_contract_and_the_value(call, error, message):
-    with pytest.raises((ValueError, TypeError)) as caught:
-        call()
-    assert (type(caught.value), str(caught.value)) == (error, message)
+test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)

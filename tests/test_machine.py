@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from error_table import test_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,8 +125,4 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "error", "message"), ERRORS, ids=[message for *_, message in ERRORS])
-def test_an_error_names_the_argument_its_contract_and_the_value(call, error, message):
-    with pytest.raises((ValueError, TypeError)) as caught:
-        call()
-    assert (type(caught.value), str(caught.value)) == (error, message)
+test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)
