@@ -34,32 +34,41 @@ def log_axes(axes: Axes) -> None:
     axes.grid(alpha=0.3)
 
 
-def products(axes: Axes) -> None:
-    """Draw the error of a product over all pairs of levels, by source and length."""
-    width = {int(n): int(n).bit_length() - 1 for n in LENGTHS}
+def product_errors() -> dict[str, list[tuple[int, float]]]:
+    """Return length and root mean square error over all pairs of levels, by source."""
     families: dict[str, Callable[[int], sc.Source]] = {
         "Bernoulli": lambda _: sc.Bernoulli(),
-        "LFSR and its mirror": lambda n: sc.LFSR(width[n]),
+        "LFSR and its mirror": lambda n: sc.LFSR(n.bit_length() - 1),
         "random permutations": lambda n: sc.Permutation(n),
         "Halton, bases 2 and 3": lambda _: sc.Halton(shifted=False),
         "Sobol, dimensions 0 and 1": lambda _: sc.Sobol(shifted=False),
         "counter and golden ratio": lambda n: sc.Weyl(n, shifted=False),
-        "Hammersley, balanced shift": lambda n: sc.Hammersley(width[n], shifted=False),
+        "Hammersley, balanced shift": lambda n: sc.Hammersley(n.bit_length() - 1, shifted=False),
     }
-    for marker, (name, source) in zip("osv^D<P", families.items(), strict=True):
-        # A register of 2**w - 1 states has that length; random sources are averaged over 100 seeds.
-        lengths = [int(n) - ("LFSR" in name) for n in LENGTHS]
-        random = name in ("Bernoulli", "LFSR and its mirror", "random permutations")
-        seeds = range(100 if random else 1)
-        errors = [
-            rms(np.stack([sc.product_error_table(m, source=source(int(n)), seed=s) for s in seeds]))
-            for m, n in zip(lengths, LENGTHS, strict=True)
-        ]
-        axes.plot(lengths, errors, marker, label=name, markersize=5)
+    errors: dict[str, list[tuple[int, float]]] = {}
+    for name, source in families.items():
+        # A register has one state less. Random sources are averaged over 100 seeds.
+        seeds = range(100 if name in list(families)[:3] else 1)
+        for n in map(int, LENGTHS):
+            length = n - 1 if "LFSR" in name else n
+            tables = [sc.product_error_table(length, source=source(n), seed=s) for s in seeds]
+            errors.setdefault(name, []).append((length, rms(np.stack(tables))))
+    floor = [(int(n), rms(product_rounding(int(n)))) for n in LENGTHS]
+    return {**errors, "rounding to 1/L": floor}
+
+
+def products(axes: Axes) -> None:
+    """Draw and print the error of a product, by source and length."""
+    errors = product_errors()
+    print(f"  {'length':28s}" + "".join(f"{n:9d}" for n in LENGTHS))
+    for name, points in errors.items():
+        print(f"  {name:28s}" + "".join(f"{error:9.5f}" for _, error in points))
+    floor = errors.pop("rounding to 1/L")
+    for marker, (name, points) in zip("osv^D<P", errors.items(), strict=True):
+        axes.plot(*zip(*points, strict=True), marker, label=name, markersize=5)
     axes.plot(LENGTHS, np.sqrt(5 / (36 * LENGTHS)), "C0-", lw=1, label=r"$\sqrt{5/(36 L)}$")
     axes.plot(LENGTHS, 1 / (6 * np.sqrt(LENGTHS - 1)), "C2-", lw=1, label=r"$1/(6\sqrt{L - 1})$")
-    floor = [rms(product_rounding(int(n))) for n in LENGTHS]
-    axes.plot(LENGTHS, floor, "k:", lw=1, label="rounding to 1/L")
+    axes.plot(*zip(*floor, strict=True), "k:", lw=1, label="rounding to 1/L")
     log_axes(axes)
     axes.set_title("Product p q, over all pairs of levels")
     axes.legend(fontsize=7, ncols=2)

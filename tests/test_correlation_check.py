@@ -10,19 +10,25 @@ import pytest
 from scipy.stats import hypergeom
 
 from sc_neurocore import (
+    LFSR,
     Bipolar,
     Bitstream,
     CorrelationWarning,
+    Hammersley,
     Role,
     SignMagnitude,
+    Sobol,
     TwoLine,
     Unipolar,
     absolute_difference,
     add,
     bernstein,
     check_correlation,
+    check_white,
     checking,
+    current_trace,
     encode,
+    jk_flip_flop,
     maximum,
     minimum,
     multiply,
@@ -30,7 +36,9 @@ from sc_neurocore import (
     saturating_subtract,
     scaled_add,
     scc,
+    sexp,
     stack,
+    stanh,
     stream_key,
 )
 from sc_neurocore.correlation import NEEDS
@@ -94,7 +102,7 @@ def test_the_warning_names_the_need_the_worst_pair_and_what_comes_of_it():
 
 
 def test_the_table_of_needs_holds_the_operators_that_are_tested_here():
-    assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein", "cordiv"}
+    assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein", "cordiv", "current_trace"}
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
@@ -265,3 +273,44 @@ def test_the_environment_turns_the_checks_on():
     wrong = run(SC_NEUROCORE_CHECK="yes")
     assert wrong.returncode != 0
     assert "SC_NEUROCORE_CHECK must be one of '0', '1', got 'yes'" in wrong.stderr
+
+
+def test_a_current_of_inputs_and_weights_that_share_numbers_is_found():
+    x, w = encode([[0.5, 0.6], [0.4, 0.7]], LENGTH, KEY, streams=[[0, 1], [2, 1]])
+    (message,) = messages(current_trace, x, w)
+    assert message.startswith("current_trace needs SCC 0, got 1 at index 1 (p=0.")
+    assert messages(current_trace, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, OTHER)) == []
+
+
+@pytest.mark.parametrize("length", [2, 16, 64, 1000])
+def test_white_streams_pass_with_few_false_alarms(length):
+    n = 4000
+    for p in (0.01, 0.1, 0.5, 0.9):
+        streams = encode(np.full(n, p), length, KEY)
+        alarms = sum(bool(messages(check_white, s, checked=False)) for s in streams[:400])
+        assert alarms == 0, p
+    assert messages(check_white, streams, checked=False) == []
+
+
+@pytest.mark.parametrize("operator", ["stanh", "sexp", "jk_flip_flop"])
+def test_machines_warn_of_input_that_is_not_white(operator):
+    def call(x):
+        call = {"stanh": lambda: stanh(x, 8), "sexp": lambda: sexp(x, 8, 2)}
+        return call.get(operator, lambda: jk_flip_flop(x, APART[0]))()
+
+    assert messages(call, APART[1]) == []
+    for source in (Sobol(), Hammersley(12), LFSR(12)):
+        found = messages(call, encode([0.0, 0.5, 0.7], LENGTH, KEY, source=source, streams=0))
+        assert found[0].startswith(f"{operator} needs a white stream, got an autocorrelation of ")
+        assert "encode it with Bernoulli()" in found[0]
+
+
+def test_the_warning_names_the_lag_and_the_stream():
+    alternating = Bitstream.from_bits([[1, 1, 1, 0] * 25, [1, 0] * 50])
+    (message,) = messages(check_white, alternating, checked=False)
+    assert message == (
+        "wanted a white stream, got an autocorrelation of -0.99 at lag 1 at index 1 (p=0.5); encode it "
+        "with Bernoulli(), or decorrelate it"
+    )
+    assert messages(check_white, Bitstream.from_bits([1]), checked=False) == []
+    assert messages(check_white, Bitstream.from_bits([[1] * 50, [0] * 50]), checked=False) == []

@@ -123,6 +123,7 @@ NEEDS = {
     "saturating_subtract": Need(+1, "AND NOT"),
     "saturating_add": Need(-1, "OR"),
     "cordiv": Need(+1, "AND"),
+    "current_trace": Need(0, "AND"),
 }
 REMEDIES = {
     0: "encode the operands with other keys or stream numbers, or decorrelate them",
@@ -191,6 +192,45 @@ def check_operands(operator: str, x: Bitstream, y: Bitstream, which: str = "") -
         _check(f"{operator} needs", NEEDS[operator], x, y, which=which)
 
 
+def check_white(x: Bitstream) -> None:
+    """Warn if the bits of a stream depend on those up to 4 steps before.
+
+    Saturating machines need streams that are white in time; low-discrepancy streams spread their ones
+    evenly, registers move by one bit. The ones that follow ones k steps later may deviate from L p**2
+    by 5 standard deviations of white streams with that count, sqrt(L) p (1 - p) each, and two. Constant
+    streams always pass. The warning is a `CorrelationWarning` and gives the worst stream and lag.
+    """
+    _checks.instance("x", x, Bitstream)
+    _check_white("wanted", x)
+
+
+def check_input(operator: str, x: Bitstream) -> None:
+    """Warn as `check_white` does of the input of an operator, if checks are on."""
+    if _runtime.checkers:
+        _check_white(f"{operator} needs", x)
+
+
+def _check_white(who: str, x: Bitstream) -> None:
+    lags = min(4, x.length - 1)
+    if lags == 0:
+        return
+    rho = autocorrelation(x, lags)[..., 1:]
+    p = x.probability()[..., np.newaxis]
+    variance = p * (1 - p)
+    allowed = 5 * np.sqrt(x.length) * variance + 2
+    with np.errstate(invalid="ignore"):
+        missed = np.abs(rho) * variance * x.length > allowed
+    if not missed.any():
+        return
+    i = np.unravel_index(np.where(missed, np.abs(rho), 0.0).argmax(), rho.shape)
+    at = _at(tuple(int(k) for k in i[:-1]))
+    message = (
+        f"{who} a white stream, got an autocorrelation of {rho[i]:.3g} at lag {i[-1] + 1}{at} "
+        f"(p={p[(*i[:-1], 0)]:.3g}); encode it with Bernoulli(), or decorrelate it"
+    )
+    warnings.warn(message, CorrelationWarning, stacklevel=_levels_to_caller())
+
+
 def _check(
     who: str,
     need: Need,
@@ -213,7 +253,7 @@ def _check(
         return
     distance = np.where(missed, np.abs(measured - need.scc), -1.0)
     i = tuple(int(k) for k in np.unravel_index(distance.argmax(), distance.shape))
-    at = f" at index {i[0] if len(i) == 1 else i}" if i else ""
+    at = _at(i)
     of = f" of {which}" if which else ""
     got, instead = (np.dot(GATES[need.gate], (1, p[i], q[i], a[i])) for a in (overlap, ideal))
     message = (
@@ -221,6 +261,10 @@ def _check(
         f"{need.gate} is {got:.3g} instead of {instead:.3g}; {REMEDIES[need.scc]}"
     )
     warnings.warn(message, CorrelationWarning, stacklevel=_levels_to_caller())
+
+
+def _at(index: tuple[int, ...]) -> str:
+    return f" at index {index[0] if len(index) == 1 else index}" if index else ""
 
 
 def _levels_to_caller() -> int:

@@ -2,7 +2,7 @@
 
 All take and return batches and begin anew with each call. "White" input has independent bits in time,
 as `encode` makes them by default; where it is needed, a low-discrepancy or filtered stream gives
-another value.
+another value, and `stanh`, `sexp` and `jk_flip_flop` look inside `checking()`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore._rows import run_on_numbers, stacked_rows
 from sc_neurocore.bitstream import Bitstream
-from sc_neurocore.correlation import check_operands
+from sc_neurocore.correlation import check_input, check_operands
 from sc_neurocore.machine import Machine
 
 
@@ -112,7 +112,10 @@ def jk_flip_flop(j: Bitstream, k: Bitstream) -> Bitstream:
     """
     _checks.instance("j", j, Bitstream)
     _checks.instance("k", k, Bitstream)
-    return _JK.run(j, k)[0]
+    z = _JK.run(j, k)[0]
+    check_input("jk_flip_flop", j)
+    check_input("jk_flip_flop", k)
+    return z
 
 
 def linear_machine(outputs: ArrayLike) -> Machine:
@@ -183,7 +186,9 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
     n = _checks.integer("n_states", n_states, 2, 2**16)
     if n % 2:
         _checks.fail("n_states", "be even", n)
-    return linear_machine(np.arange(n) >= n // 2).run(x, state=n // 2)[0]
+    z = linear_machine(np.arange(n) >= n // 2).run(x, state=n // 2)[0]
+    check_input("stanh", x)
+    return z
 
 
 def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
@@ -196,7 +201,9 @@ def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
     """
     n = _checks.integer("n_states", n_states, 2, 2**16)
     g = _checks.integer("gain", gain, 1, n - 1)
-    return linear_machine(np.arange(n) < n - g).run(x, state=n - g)[0]
+    z = linear_machine(np.arange(n) < n - g).run(x, state=n - g)[0]
+    check_input("sexp", x)
+    return z
 
 
 def addie(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.int64]]:

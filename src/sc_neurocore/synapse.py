@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.bitstream import Bitstream, Interval, encode
+from sc_neurocore.correlation import check_operands
 from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
 
 ACCUMULATE = ("mean", "sum", "or")
@@ -60,6 +61,7 @@ def current_trace(
     n = x.shape[0]
     if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
         _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
+    check_operands("current_trace", x, weights)
     ones: NDArray[np.unsignedinteger]
     if accumulate == "or":
         any_product = np.bitwise_or.reduce(x.words & weights.words, axis=-2)
