@@ -1,6 +1,6 @@
 """Time the core beside plain Python and NumPy, all in one run; print medians, spread and ratios.
 
-python benchmarks/bench.py [step encode sources population layer network]
+python benchmarks/bench.py [step encode sources operators population layer network]
 """
 
 from __future__ import annotations
@@ -157,6 +157,41 @@ def bench_sources() -> None:
     _native.set_threads(threads)
 
 
+def numpy_cordiv(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Divide unpacked streams, one NumPy expression a time step."""
+    z = np.zeros_like(x)
+    held = np.zeros(len(x), x.dtype)
+    for t in range(x.shape[1]):
+        held = np.where(y[:, t], x[:, t], held)
+        z[:, t] = held
+    return z
+
+
+def bench_operators() -> None:
+    rows, length = 256, 2**14
+    x, y = sc.encode([[0.3], [0.8]], length, 1, streams=np.arange(rows))
+    unpacked = np.ascontiguousarray(x.bits()), np.ascontiguousarray(y.bits())
+    copies = sc.encode(np.full((rows, 3), 0.3), length, 1)
+    coefficients = sc.encode(np.full((rows, 4), 0.5), length, 2)
+    per = rows * length
+    table = {
+        "multiply": timed(lambda: sc.multiply(x, y), per),
+        "toggle_add": timed(lambda: sc.toggle_add(x, y), per),
+        "scaled_add": timed(lambda: sc.scaled_add(sc.stack([x, y]), 3), per),
+        "cordiv": timed(lambda: sc.cordiv(x, y), per),
+        "stanh, 16 states": timed(lambda: sc.stanh(x, 16), per),
+        "synchronise, depth 8": timed(lambda: sc.synchronise(x, y, 8), per),
+        "umul": timed(lambda: sc.umul(x, y), per),
+        "bernstein, degree 3": timed(lambda: sc.bernstein(copies, coefficients), per),
+        "addie, 8 bits": timed(lambda: sc.addie(x, 8, 3), per),
+        "NumPy: cordiv, a loop over time": timed(lambda: numpy_cordiv(*unpacked), per),
+    }
+    print(f"\nOperators on {rows} streams of {length} bits, {_native.threads()} threads")
+    for name, (median, spread) in table.items():
+        rate = 1e-9 / median
+        print(f"  {name:34s}{rate:9.2f} Gbit/s +- {100 * spread / median:.0f} %")
+
+
 def numpy_lif(currents: np.ndarray, noise_std: float, rng: np.random.Generator) -> np.ndarray:
     """Step a population with one NumPy expression a time step."""
     v = np.zeros(currents.shape[1])
@@ -245,6 +280,7 @@ def main() -> None:
         bench_step,
         bench_encode,
         bench_sources,
+        bench_operators,
         bench_population,
         bench_layer,
         bench_network,
