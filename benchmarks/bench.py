@@ -176,7 +176,7 @@ def bench_operators() -> None:
     per = rows * length
     table = {
         "multiply": timed(lambda: sc.multiply(x, y), per),
-        "toggle_add": timed(lambda: sc.toggle_add(x, y), per),
+        "toggle_add": timed(lambda: sc.toggle_add(sc.stack([x, y])), per),
         "scaled_add": timed(lambda: sc.scaled_add(sc.stack([x, y]), 3), per),
         "cordiv": timed(lambda: sc.cordiv(x, y), per),
         "stanh, 16 states": timed(lambda: sc.stanh(x, 16), per),

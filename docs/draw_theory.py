@@ -122,8 +122,8 @@ def adders(axes: Axes) -> None:
         x = sc.encode(p, length, INPUT)
         exact = x.probability().mean(axis=-1)
         rows["multiplexer"].append(rms(sc.scaled_add(x, SELECT).probability() - exact))
-        rows["toggle flip-flop"].append(rms(sc.toggle_add(x[:, 0], x[:, 1]).probability() - exact))
-        rows["count"].append(rms(sc.add(x).mean(axis=-1) / 2 - exact))
+        rows["toggle flip-flop"].append(rms(sc.toggle_add(x).probability() - exact))
+        rows["count"].append(rms(sc.popcount_add(x).mean(axis=-1) / 2 - exact))
     for marker, name in zip("os", ("multiplexer", "toggle flip-flop"), strict=True):
         axes.plot(LENGTHS, rows[name], marker, label=name, ms=5)
     # Given its inputs a multiplexer errs only where they differ: P(x != y) / 4 L, 1 / 8 L in the mean.
@@ -187,7 +187,7 @@ def polynomials(axes: Axes) -> None:
     for color, (name, b, function) in zip(("C0", "C1", "C2"), cases, strict=True):
         copies = sc.encode(np.repeat(x[:, None], b.size - 1, axis=1), 2**14, INPUT)
         values = sc.bernstein(copies, b, WEIGHT).probability()
-        axes.plot(fine, sc.bernstein_value(b, fine), color + "-", lw=1)
+        axes.plot(fine, sc.bernstein_value(fine, b), color + "-", lw=1)
         if function:
             axes.plot(fine, function(fine), "k:", lw=1)
         axes.plot(x, values, color + "o", ms=4, label=name)

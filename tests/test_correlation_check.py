@@ -21,7 +21,6 @@ from sc_neurocore import (
     TwoLine,
     Unipolar,
     absolute_difference,
-    add,
     bernstein,
     check_correlation,
     check_white,
@@ -32,6 +31,7 @@ from sc_neurocore import (
     maximum,
     minimum,
     multiply,
+    popcount_add,
     saturating_add,
     saturating_subtract,
     scaled_add,
@@ -132,7 +132,7 @@ def test_the_product_of_magnitudes_is_checked():
 
 
 def test_adders_take_inputs_of_any_correlation_but_a_select_that_is_independent():
-    assert messages(add, SAME) == []
+    assert messages(popcount_add, SAME) == []
     assert messages(scaled_add, SAME, SELECT) == []
     x = encode([0.5, 0.5, 0.8], LENGTH, KEY)
     assert messages(scaled_add, x, SELECT) == []

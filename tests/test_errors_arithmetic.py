@@ -14,7 +14,6 @@ from sc_neurocore import (
     TwoLine,
     Unipolar,
     absolute_difference,
-    add,
     bernstein,
     bernstein_fit,
     bernstein_value,
@@ -23,6 +22,7 @@ from sc_neurocore import (
     maximum,
     minimum,
     multiply,
+    popcount_add,
     saturating_add,
     saturating_subtract,
     scaled_add,
@@ -83,7 +83,11 @@ ERRORS = [
      "the streams must have batch shapes that broadcast, got (2,) and (3,)"),
     *(
         row
-        for adder in (add, partial(scaled_add, key=0), partial(bernstein, coefficients=[0, 1], key=0))
+        for adder in (
+            popcount_add,
+            partial(scaled_add, key=0),
+            partial(bernstein, coefficients=[0, 1], key=0),
+        )
         for row in [
             (partial(adder, [0, 1]), TypeError, "x must be a Bitstream, got [0, 1]"),
             (partial(adder, X), ValueError,
@@ -135,13 +139,13 @@ ERRORS = [
      "key must be left out for coefficients that are streams, got 5"),
     (lambda: bernstein(PAIR, Bitstream.from_bits([[0, 1]] * 3)), ValueError,
      "coefficients must have the length of x, 3, got 2"),
-    (lambda: bernstein_value([], 0.5), ValueError,
+    (lambda: bernstein_value(0.5, []), ValueError,
      "coefficients must hold at least one value, got none"),
-    (lambda: bernstein_value([[0, 1]], 0.5), ValueError,
+    (lambda: bernstein_value(0.5, [[0, 1]]), ValueError,
      "coefficients must have 1 axis, got shape (1, 2)"),
-    (lambda: bernstein_value([0, 1.5], 0.5), ValueError,
+    (lambda: bernstein_value(0.5, [0, 1.5]), ValueError,
      "coefficients must lie in [0.0, 1.0], got 1.5 at index 1"),
-    (lambda: bernstein_value([0, 1], [0.5, 2]), ValueError,
+    (lambda: bernstein_value([0.5, 2], [0, 1]), ValueError,
      "x must lie in [0.0, 1.0], got 2.0 at index 1"),
     (lambda: bernstein_fit(np.sqrt, 0), ValueError, "degree must be at least 1, got 0"),
     (lambda: bernstein_fit(np.sqrt, 2.0), TypeError, "degree must be an integer, got 2.0"),

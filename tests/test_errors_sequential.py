@@ -19,6 +19,7 @@ from sc_neurocore import (
     linear_machine,
     regenerate,
     sexp,
+    stack,
     stanh,
     synchronise,
     toggle_add,
@@ -33,7 +34,6 @@ OF_PAIRS = [
     cordiv,
     jk_flip_flop,
     umul,
-    toggle_add,
     lambda x, y: buffered_add(x, y, 1),
     lambda x, y: synchronise(x, y, 1),
     lambda x, y: desynchronise(x, y, 1),
@@ -114,8 +114,11 @@ def test_keys_have_64_bits(call):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: toggle_add(X), "streams must be 2, 4, 8, ... in number, got 1"),
-        (lambda: toggle_add(X, X, X), "streams must be 2, 4, 8, ... in number, got 3"),
+        (lambda: toggle_add(X[0]), "x must have batch shape (..., inputs), not empty, got ()"),
+        (
+            lambda: toggle_add(stack([X[0]] * 3)),
+            "x must have 2, 4, 8, ... inputs along its last batch axis, got 3",
+        ),
         (lambda: stanh(X, 5), "n_states must be even, got 5"),
         (lambda: isolate(X, -1), "delay must be at least 0, got -1"),
         (lambda: linear_machine([[0, 1]]), "outputs must have shape (n_states,), got (1, 2)"),

@@ -78,7 +78,7 @@ def overlap(p, q, correlation):
 @quick
 @given(bit_arrays(2))
 def test_the_toggle_adder_halves_the_ones_of_every_prefix(bits):
-    z = toggle_add(*(Bitstream.from_bits(b) for b in bits)).bits()
+    z = toggle_add(Bitstream.from_bits(np.stack(bits, axis=-2))).bits()
     assert np.array_equal(np.cumsum(z), np.cumsum(bits.sum(axis=0, dtype=int)) // 2)
 
 
@@ -86,7 +86,7 @@ def test_the_toggle_adder_halves_the_ones_of_every_prefix(bits):
 @given(st.sampled_from([4, 8, 16]).flatmap(bit_arrays))
 def test_a_tree_of_toggle_adders_lacks_less_than_a_one_for_two_levels(bits):
     k = len(bits)
-    z = toggle_add(*(Bitstream.from_bits(b) for b in bits))
+    z = toggle_add(Bitstream.from_bits(np.stack(bits, axis=-2)))
     assert 0 <= bits.sum() / k - z.counts() <= np.log2(k) / 2
 
 

@@ -17,11 +17,11 @@ from sc_neurocore.analysis import (
 )
 from sc_neurocore.arithmetic import (
     absolute_difference,
-    add,
     exact_product,
     maximum,
     minimum,
     multiply,
+    popcount_add,
     saturating_add,
     saturating_subtract,
     scaled_add,
@@ -134,7 +134,7 @@ __all__ = [
     "VanDerCorput",
     "Weyl",
     "absolute_difference",
-    "add",
+    "popcount_add",
     "addie",
     "autocorrelation",
     "bernstein",

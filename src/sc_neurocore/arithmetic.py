@@ -57,16 +57,18 @@ def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
     return x | y
 
 
-def add(x: Bitstream) -> NDArray[np.int32]:
+def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     """Return the ones at each time step over the last batch axis, shape (..., length).
+
+    That is the accumulative parallel counter of the field, or a population count.
 
     The mean over time is the sum of the densities p_i, exactly and at any correlation; it estimates
     the sum of the encoded values with variance sum p_i (1 - p_i) / L if the inputs are independent.
 
     Examples
     --------
-    >>> from sc_neurocore import Bitstream, add
-    >>> add(Bitstream.from_bits([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]]))
+    >>> from sc_neurocore import Bitstream, popcount_add
+    >>> popcount_add(Bitstream.from_bits([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]]))
     array([3, 1, 1, 0], dtype=int32)
     """
     k = n_inputs(x)

@@ -362,7 +362,7 @@ def encode_pair(
 
 
 def stack(streams: Sequence[Bitstream]) -> Bitstream:
-    """Return streams along a new last batch axis, where `add`, `scaled_add` and `bernstein` want them.
+    """Return streams along a new last batch axis, where the adders and `bernstein` want their inputs.
 
     Their batch shapes broadcast.
     """

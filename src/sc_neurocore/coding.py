@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.arithmetic import multiply
-from sc_neurocore.bitstream import Bitstream, Interval, encode
+from sc_neurocore.bitstream import Bitstream, Interval, encode, stack
 from sc_neurocore.correlation import check_operands
 from sc_neurocore.random import Source
 from sc_neurocore.sequential import toggle_add
@@ -286,7 +286,7 @@ class TwoLine:
 
     def to_bipolar(self) -> Bipolar:
         """Return the mean of plus and NOT minus, p = (1 + x) / 2; by flip-flop."""
-        return Bipolar(toggle_add(self.plus, ~self.minus))
+        return Bipolar(toggle_add(stack([self.plus, ~self.minus])))
 
 
 def _values(x: ArrayLike) -> NDArray[np.float64]:

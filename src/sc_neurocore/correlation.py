@@ -110,7 +110,7 @@ class Need(NamedTuple):
 
 # The one place that says which operator needs which correlation. For `scaled_add` it is that of the
 # select with each input, for `bernstein` that of the copies and of each with the coefficients; other
-# pairs of theirs, and the inputs of `add`, may have any.
+# pairs of theirs, and the inputs of `popcount_add`, may have any.
 NEEDS = {
     "multiply": Need(0, "AND"),
     "scaled_add": Need(0, "AND"),

@@ -46,7 +46,7 @@ def bernstein(
     >>> copies = encode([0.3] * 3, 65536, stream_key(1, Role.INPUT))
     >>> bernstein(copies, b, stream_key(1, Role.WEIGHT))
     Bitstream(length=65536, p=0.455)
-    >>> round(float(bernstein_value(b, 0.3)), 3)
+    >>> round(float(bernstein_value(0.3, b)), 3)
     0.452
     """
     n = n_inputs(x)
@@ -62,8 +62,8 @@ def bernstein(
     return Bitstream(words[..., 0, :], x.length)
 
 
-def bernstein_value(coefficients: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
-    """Return the Bernstein polynomial of coefficients of shape (n + 1,) at x, of the shape of x."""
+def bernstein_value(x: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
+    """Return the Bernstein polynomial at x, of the shape of x, for coefficients of shape (n + 1,)."""
     b = _coefficients(coefficients, [1])
     if b.size == 0:
         _checks.fail("coefficients", "hold at least one value", "none")
@@ -88,7 +88,7 @@ def bernstein_fit(
     >>> from sc_neurocore import bernstein_fit, bernstein_value
     >>> b = bernstein_fit(lambda x: np.exp(-2 * x), 4)
     >>> x = np.linspace(0, 1, 101)
-    >>> float(np.abs(bernstein_value(b, x) - np.exp(-2 * x)).max()) < 1e-3
+    >>> float(np.abs(bernstein_value(x, b) - np.exp(-2 * x)).max()) < 1e-3
     True
     """
     try:

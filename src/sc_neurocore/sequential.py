@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._rows import run_on_numbers, stacked_rows
+from sc_neurocore.arithmetic import n_inputs
 from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.correlation import check_input, check_operands
 from sc_neurocore.machine import Machine
@@ -29,33 +30,28 @@ _CORDIV = _flip_flop([[[0, 0], [0, 1]], [[1, 0], [1, 1]]])
 _JK = _flip_flop([[[0, 0], [1, 1]], [[1, 0], [1, 0]]])
 
 
-def toggle_add(*streams: Bitstream) -> Bitstream:
-    """Return the mean of 2, 4, 8, ... streams, without a random select.
+def toggle_add(x: Bitstream) -> Bitstream:
+    """Return the mean over the last batch axis, of 2, 4, 8, ... inputs, without a random select.
 
-    Where two bits agree the adder writes them; where they differ it writes 0, 1, 0, 1, ... in turn. The
-    ones of x and y give floor((ones(x) + ones(y)) / 2) ones: the error is 0 or -1/(2L), whatever the
-    correlation. More streams go through a tree of k - 1 adders, with an error of at most
+    Where two bits agree the adder writes them; where they differ it writes 0, 1, 0, 1, ... in turn. Two
+    inputs with a and b ones give floor((a + b) / 2) ones: the error is 0 or -1/(2L), whatever their
+    correlation. More inputs go through a tree of k - 1 adders, with an error of at most
     log2(k) / (2L), never above 0 (Lee, Alaghi, Ceze: Energy-efficient hybrid stochastic-binary neural
     networks for near-sensor computing; DATE 2017).
 
     Examples
     --------
     >>> from sc_neurocore import Bitstream, toggle_add
-    >>> x = Bitstream.from_bits([1, 1, 0, 1, 0, 0, 1, 1])
-    >>> y = Bitstream.from_bits([0, 1, 0, 0, 0, 1, 0, 0])
-    >>> toggle_add(x, y).bits()
+    >>> x = Bitstream.from_bits([[1, 1, 0, 1, 0, 0, 1, 1], [0, 1, 0, 0, 0, 1, 0, 0]])
+    >>> toggle_add(x).bits()
     array([0, 1, 0, 1, 0, 0, 1, 0], dtype=uint8)
     """
-    k = len(streams)
+    k = n_inputs(x)
     if k < 2 or k & (k - 1):
-        _checks.fail("streams", "be 2, 4, 8, ... in number", k)
-    for i, stream in enumerate(streams):
-        _checks.instance(f"stream {i}", stream, Bitstream)
-    terms = list(streams)
-    while len(terms) > 1:
-        pairs = zip(terms[::2], terms[1::2], strict=True)
-        terms = [_TOGGLE_ADDER.run(x, y)[0] for x, y in pairs]
-    return terms[0]
+        _checks.fail("x", "have 2, 4, 8, ... inputs along its last batch axis", k)
+    while x.shape[-1] > 1:
+        x, _ = _TOGGLE_ADDER.run(x[..., ::2], x[..., 1::2])
+    return x[..., 0]
 
 
 def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
