@@ -25,6 +25,7 @@ from sc_neurocore import (
     check_correlation,
     check_white,
     checking,
+    cordiv,
     current_trace,
     encode,
     jk_flip_flop,
@@ -46,6 +47,7 @@ from sc_neurocore.correlation import NEEDS
 KEY, OTHER = stream_key(5, Role.INPUT), stream_key(5, Role.WEIGHT)
 SELECT = stream_key(5, Role.SELECT)
 LENGTH = 4096
+SIGNED = {0: "0", 1: "+1", -1: "-1"}
 SAME = encode([0.5, 0.6], LENGTH, KEY, streams=3)
 APART = encode([0.5, 0.6], LENGTH, KEY)
 # Pairs of each correlation.
@@ -96,9 +98,13 @@ def test_the_warning_names_the_need_the_worst_pair_and_what_comes_of_it():
         "the operands with other keys or stream numbers, or decorrelate them"
     )
     (message,) = messages(check_correlation, x.reshape(2, 2), y.reshape(2, 2), 0, checked=False)
-    assert message.startswith("wanted SCC 0, got 1 at index (1, 1) (p=0.5, q=0.6): the AND is 0.5")
+    assert message.startswith(
+        "check_correlation wants SCC 0, got 1 at index (1, 1) (p=0.5, q=0.6): the AND is 0.5"
+    )
     (message,) = messages(check_correlation, x[3], y[3], -1, checked=False)
-    assert message.startswith("wanted SCC -1, got 1 (p=0.5, q=0.6): the AND is 0.5 instead of 0.1; ")
+    assert message.startswith(
+        "check_correlation wants SCC -1, got 1 (p=0.5, q=0.6): the AND is 0.5 instead of 0.1; "
+    )
 
 
 def test_the_table_of_needs_holds_the_operators_that_are_tested_here():
@@ -116,7 +122,7 @@ def test_an_operator_warns_unless_it_gets_the_correlation_it_needs(operator, cor
         assert found == []
         return
     (message,) = found
-    assert message.startswith(f"{operator} needs SCC {NEEDS[operator].scc}, got ")
+    assert message.startswith(f"{operator} needs SCC {SIGNED[NEEDS[operator].scc]}, got ")
     got, ideal = map(float, re.search(r"is (\S+) instead of ([^;]+);", message).groups())
     p, q = pair.probability()
     density = BINARY[operator](pair[0], pair[1]).probability()
@@ -292,11 +298,16 @@ def test_white_streams_pass_with_few_false_alarms(length):
     assert messages(check_white, streams, checked=False) == []
 
 
-@pytest.mark.parametrize("operator", ["stanh", "sexp", "jk_flip_flop"])
+@pytest.mark.parametrize("operator", ["stanh", "sexp", "jk_flip_flop", "cordiv"])
 def test_machines_warn_of_input_that_is_not_white(operator):
     def call(x):
-        call = {"stanh": lambda: stanh(x, 8), "sexp": lambda: sexp(x, 8, 2)}
-        return call.get(operator, lambda: jk_flip_flop(x, APART[0]))()
+        calls = {
+            "stanh": lambda: stanh(x, 8),
+            "sexp": lambda: sexp(x, 8, 2),
+            "jk_flip_flop": lambda: jk_flip_flop(x, APART[0]),
+            "cordiv": lambda: cordiv(x, x),
+        }
+        calls[operator]()
 
     assert messages(call, APART[1]) == []
     for source in (Sobol(), Hammersley(12), LFSR(12)):
@@ -309,8 +320,8 @@ def test_the_warning_names_the_lag_and_the_stream():
     alternating = Bitstream.from_bits([[1, 1, 1, 0] * 25, [1, 0] * 50])
     (message,) = messages(check_white, alternating, checked=False)
     assert message == (
-        "wanted a white stream, got an autocorrelation of -0.99 at lag 1 at index 1 (p=0.5); encode it "
-        "with Bernoulli(), or decorrelate it"
+        "check_white wants a white stream, got an autocorrelation of -0.99 at lag 1 at index 1 "
+        "(p=0.5); encode it with Bernoulli(), or decorrelate it"
     )
     assert messages(check_white, Bitstream.from_bits([1]), checked=False) == []
     assert messages(check_white, Bitstream.from_bits([[1] * 50, [0] * 50]), checked=False) == []

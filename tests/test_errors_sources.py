@@ -24,7 +24,7 @@ TWICE = (
     "source must give the operands different numbers, got {0} twice; for p = q = 0.5 their product "
     "would be up to min(p, q) = 0.5 instead of p q = 0.25; use source={0}, which stands for its pair"
 )
-DIMENSIONS = "streams must be below 1024, the dimensions there are"
+DIMENSIONS = "stream numbers must be below 1024, the dimensions of Sobol()"
 PRIMITIVE = "taps must be the exponents of a primitive polynomial of degree 8, got {}"
 digits = load_digits()
 
@@ -54,11 +54,12 @@ ERRORS = [
     (lambda: Ramp(8, 1), TypeError, "shifted must be a bool, got 1"),
     (lambda: Permutation(1), ValueError, "period must be at least 2 and at most 16777216, got 1"),
     (lambda: streams(source=Sobol(), streams=[0, 2000]), ValueError,
-     f"{DIMENSIONS}, got 2000; give one dimension to all streams"),
+     f"{DIMENSIONS}, got 2000; Sobol(0) is one dimension for all streams"),
     (lambda: streams(source=Halton(), streams=[0, 1000]), ValueError,
-     "streams must be below 1000, the bases there are, got 1000; use VanDerCorput for all streams"),
+     "stream numbers must be below 1000, the bases of Halton(), got 1000; VanDerCorput() is one base "
+     "for all streams"),
     (lambda: Sobol().numbers(0, 1024, 3), ValueError,
-     f"{DIMENSIONS}, got 1024; give one dimension to all streams"),
+     f"{DIMENSIONS}, got 1024; Sobol(0) is one dimension for all streams"),
     (lambda: Bernoulli().numbers(-1, 0, 3), ValueError, "key must lie in [0, 2**64), got -1"),
     (lambda: Bernoulli().numbers(0, [-1], 3), ValueError,
      "streams must hold integers of 0 or more, got -1 at index 0"),

@@ -101,7 +101,7 @@ def test_inputs_and_weights_come_from_the_pair_of_the_source(isa, threads, sourc
         spikes = twins.pack(train)
 
 
-@pytest.mark.parametrize("source", [Bernoulli(), Hammersley(8), (Ramp(256), VanDerCorput())])
+@pytest.mark.parametrize("source", [Bernoulli(), Hammersley(7), (Ramp(128), VanDerCorput())])
 def test_a_row_does_not_depend_on_its_batch(source):
     together = simulate(NETWORK, X, 130, seed=3, source=source, record=True)
     for b in range(len(X)):

@@ -23,7 +23,8 @@ from sc_neurocore import (
     encode,
     encode_error,
     encode_pair,
-    length_needed,
+    length_for_density,
+    length_for_product,
     noise_budget,
     product_error,
     product_error_table,
@@ -67,11 +68,20 @@ def test_the_error_of_a_permutation_is_that_of_drawing_without_replacement(lengt
         assert_predicts(predicted, errors)
 
 
-def test_the_error_of_a_product_of_permutations_is_hypergeometric():
+@pytest.mark.parametrize("length", [1, 7, 50, 79, 80, 81, 120, 160, 200])
+def test_the_error_of_a_product_of_permutations_is_that_of_counting(length):
     source = Permutation(80)
-    x, w = encode_pair(np.full(N, 0.3), 0.65, 80, seed=4, source=source)
+    x, w = encode_pair(np.full(N, 0.3), 0.65, length, seed=4, source=source)
     errors = (x & w).probability() - 0.3 * 0.65
-    assert_predicts(product_error(0.3, 0.65, 80, source=source), errors, 0.05)
+    predicted = product_error(0.3, 0.65, length, source=source)
+    assert_predicts(predicted, errors, 0.05)
+    if length == 80:
+        assert predicted == pytest.approx(np.sqrt(0.3 * 0.7 * 0.65 * 0.35 / 79))
+
+
+def test_a_product_with_nothing_has_no_error():
+    for source in (Bernoulli(), Permutation(64), Sobol()):
+        assert product_error([0, 0.5, 1], [0.5, 0, 0], 64, source=source).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
@@ -137,7 +147,7 @@ def test_the_table_of_products_holds_every_pair_of_levels():
 
 @pytest.mark.parametrize(("error", "confidence"), [(0.05, 0.95), (0.02, 0.9), (0.1, 0.999)])
 def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
-    length = length_needed(error, confidence)
+    length = length_for_density(error, confidence)
     for p in (0.1, 0.5, 0.8):
         missed = np.abs(encode(np.full(N, p), length, 9).probability() - p) > error
         allowed = 1 - confidence
@@ -147,31 +157,28 @@ def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
 def test_the_length_by_the_normal_law_has_its_confidence(p):
     # The lattice of counts adds up to one step's probability.
-    length = length_needed(0.02, 0.9, p=p)
+    length = length_for_density(0.02, 0.9, p=p)
     inside = np.abs(encode(np.full(N, p), length, 9).probability() - p) <= 0.02
     step = 1 / np.sqrt(2 * np.pi * p * (1 - p) * length)
     assert abs(inside.mean() - 0.9) <= step + 5 * np.sqrt(0.09 / N)
-    assert length < length_needed(0.02, 0.9)
+    assert length < length_for_density(0.02, 0.9)
 
 
 def test_the_tabulated_length_is_enough_and_half_of_it_is_not():
-    def source(length):
-        return Hammersley(length.bit_length() - 1)
-
-    length = length_needed(0.004, 0.95, source=source)
+    length = length_for_product(0.004, 0.95, source=Hammersley.for_length)
     p, q = np.random.default_rng(5).random((2, N))
     for bits, enough in ((length, True), (length // 2, False)):
-        x, w = encode_pair(p, q, bits, seed=10, source=source(bits))
+        x, w = encode_pair(p, q, bits, seed=10, source=Hammersley.for_length(bits))
         inside = (np.abs((x & w).probability() - p * q) <= 0.004).mean()
         assert (inside >= 0.95 - 5 * np.sqrt(0.0475 / 4096)) == enough
-    assert length * 16 < length_needed(0.004, 0.95)
+    assert length * 16 < length_for_product(0.004, 0.95)
 
 
 def test_a_length_beyond_the_period_of_a_source_is_refused():
     with pytest.raises(
         ValueError, match=r"error must be one that this source reaches .* got 0\.001; it"
     ):
-        length_needed(0.001, source=Hammersley(5))
+        length_for_product(0.001, source=Weyl(32))
 
 
 # --- the budget of a network

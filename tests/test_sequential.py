@@ -29,6 +29,7 @@ from sc_neurocore import (
     toggle_add,
     umul,
 )
+from sc_neurocore._rows import APART
 
 KEY = stream_key(11, Role.INPUT)
 OTHER = stream_key(11, Role.WEIGHT)
@@ -159,7 +160,7 @@ def test_cordiv_warns_of_another_correlation_than_1_while_checks_are_on(correlat
         warnings.simplefilter("always")
         cordiv(x, y)
     assert len(caught) == (correlation < 1)
-    assert all(str(w.message).startswith("cordiv needs SCC 1, got ") for w in caught)
+    assert all(str(w.message).startswith("cordiv needs SCC +1, got ") for w in caught)
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
@@ -348,7 +349,9 @@ def test_a_row_is_the_same_alone_in_a_batch_and_over_blocks_of_time():
     few, some = gaines_sqrt(x[:3], 4, NOISE)
     assert few == z[:3]
     assert np.array_equal(some, counters[:3])
-    numbers = Bernoulli().numbers(NOISE, np.arange(1200).reshape(600, 2).T, 2000)
+    numbers = Bernoulli().numbers(
+        NOISE, APART + np.arange(1200, dtype=np.uint64).reshape(600, 2).T, 2000
+    )
     bits, path = twins.integrate(x.bits()[None], numbers, 4, np.full(600, 8))
     assert np.array_equal(z.bits(), bits)
     assert np.array_equal(counters, path[-1])

@@ -16,6 +16,7 @@ from sc_neurocore import (
     BitstreamSynapse,
     Halton,
     Hammersley,
+    PeriodWarning,
     Permutation,
     Ramp,
     Role,
@@ -49,6 +50,7 @@ EXACT = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::sc_neurocore.PeriodWarning")
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 class TestEverySource:
     def test_the_native_bits_are_the_numbers_below_the_threshold(self, source, isa, threads):
@@ -232,6 +234,28 @@ def test_a_permutation_has_exact_counts_in_uniformly_random_places():
     expected = n / (period * (period - 1))
     off_diagonal = pairs.sum(axis=0)[~np.eye(period, dtype=bool).ravel()]
     assert np.abs(off_diagonal - expected).max() <= 5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("kind", [type(s) for s in SOURCES], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("length", [8, 100, 255, 256, 257, 4096])
+def test_a_source_for_a_length_has_whole_periods_or_none(kind, length):
+    source = kind.for_length(length)
+    assert isinstance(source, kind)
+    if source.period <= 2**20 if source.period else False:
+        assert length / 2 < source.period <= length + 1
+    x = encode(np.linspace(0, 1, 9), length, KEY, source=source.pair()[0], streams=np.arange(9))
+    assert np.abs(x.probability() - np.linspace(0, 1, 9)).max() < 5 / np.sqrt(length)
+
+
+def test_a_counter_that_does_not_get_through_its_period_warns():
+    for source in (Ramp(256), Hammersley(8), Ramp(256, shifted=True)):
+        message = (
+            rf"counts to 256, but the streams have 255 bits: .*{type(source).__name__}\.for_length"
+        )
+        with pytest.warns(PeriodWarning, match=message):
+            encode(0.5, 255, KEY, source=source)
+        encode(0.5, 256, KEY, source=source)
+    encode(0.5, 64, KEY, source=Hammersley(8, 1))
 
 
 # --- errors of products

@@ -61,11 +61,12 @@ from sc_neurocore.precision import (
     current_error,
     dot_error,
     encode_error,
-    length_needed,
+    length_for_density,
+    length_for_product,
     product_error,
     product_error_table,
 )
-from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
+from sc_neurocore.random import Bernoulli, PeriodWarning, Role, Source, operands, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.sequential import (
     addie,
@@ -119,6 +120,7 @@ __all__ = [
     "LayerBudget",
     "Machine",
     "Network",
+    "PeriodWarning",
     "Permutation",
     "Ramp",
     "Role",
@@ -134,7 +136,6 @@ __all__ = [
     "VanDerCorput",
     "Weyl",
     "absolute_difference",
-    "popcount_add",
     "addie",
     "autocorrelation",
     "bernstein",
@@ -167,7 +168,8 @@ __all__ = [
     "isi_steps",
     "isolate",
     "jk_flip_flop",
-    "length_needed",
+    "length_for_density",
+    "length_for_product",
     "linear_distribution",
     "linear_machine",
     "load_digits",
@@ -177,6 +179,7 @@ __all__ = [
     "noise_budget",
     "operands",
     "phi",
+    "popcount_add",
     "product_error",
     "product_error_table",
     "regenerate",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import operator
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -20,6 +22,14 @@ def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
 def wrong_type(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     """Raise the TypeError for a value of another kind."""
     raise TypeError(f"{name} must {contract}, got {value!r}" + (f"; {remedy}" if remedy else ""))
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the first line outside the package that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def finite(name: str, value: Any) -> float:

@@ -11,6 +11,9 @@ from sc_neurocore import _checks
 from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.random import Bernoulli
 
+# Operators take the upper half of a key's streams, so that the key of an operand does no harm.
+APART = 2**63
+
 # Rows and steps of a block of random numbers: a megabyte of them, in the second-level cache.
 _ROWS, _STEPS = 512, 512
 
@@ -52,7 +55,8 @@ def run_on_numbers(
     """Return the words that the kernel writes in blocks of rows and time, shape (n_rows, words).
 
     It is called with the words (n_inputs, rows, ...) and uniform numbers (n_numbers, rows, steps) of a
-    block, the steps, and which rows they are. Number i of row r comes from stream r * n_numbers + i.
+    block, the steps, and which rows they are. Number i of row r comes from stream
+    APART + r * n_numbers + i.
     """
     key = _checks.power_range("key", key, 64)
     n_rows = inputs.shape[1]
@@ -60,7 +64,8 @@ def run_on_numbers(
     for row in range(0, n_rows, _ROWS):
         rows = slice(row, min(row + _ROWS, n_rows))
         n = rows.stop - row
-        streams = np.arange(row * n_numbers, rows.stop * n_numbers, dtype=np.uint64)
+        numbered = np.arange(row * n_numbers, rows.stop * n_numbers, dtype=np.uint64)
+        streams = numbered + np.uint64(APART)
         by_number = streams.reshape(n, n_numbers).T
         block = _STEPS * max(1, _ROWS // len(streams))
         for first in range(0, length, block):

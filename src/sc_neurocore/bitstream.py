@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
+from sc_neurocore.random import (
+    Bernoulli,
+    PeriodWarning,
+    Role,
+    Source,
+    checked_seed,
+    operands,
+    stream_key,
+)
 
 Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
 
@@ -218,6 +226,11 @@ def encode(
     Bitstream
         Of batch shape p.shape.
 
+    Warns
+    -----
+    PeriodWarning
+        If the source is a counter of a longer period.
+
     Examples
     --------
     >>> from sc_neurocore import Role, encode, stream_key
@@ -240,6 +253,12 @@ def encode(
             contract = f"have a shape that broadcasts with that of p, {probabilities.shape}"
             _checks.fail("streams", contract, numbers.shape)
         numbers = np.ascontiguousarray(numbers).ravel()
+    if source.rises and source.period is not None and length < source.period:
+        _checks.warn(
+            f"{source} counts to {source.period}, but the streams have {length} bits: their densities "
+            f"are not those asked for; {type(source).__name__}.for_length({length}) fits",
+            PeriodWarning,
+        )
     words = source._words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
 

@@ -22,8 +22,9 @@ def synchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
 
         P(x' & y') = p - P10 r**depth / sum(r**s, s = -depth .. depth),
 
-    in the mean over a long stream; at p = q that is p - P10 / (2 depth + 1) (Lee, Alaghi, Ceze:
-    Correlation manipulating circuits for stochastic computing; DATE 2018).
+    in the mean over a long stream; at p = q that is p - P10 / (2 depth + 1). What is lost at the end
+    bounds the depth from above: for independent Bernoulli streams one near sqrt(L) / 8 is best
+    (Lee, Alaghi, Ceze: Correlation manipulating circuits for stochastic computing; DATE 2018).
 
     Examples
     --------
@@ -138,9 +139,10 @@ def isolate(x: Bitstream, delay: int) -> Bitstream:
 def regenerate(x: Bitstream, key: int, *, source: Source = Bernoulli()) -> Bitstream:
     """Return new streams of the densities of x, independent of it and of one another.
 
-    The ones are counted and encoded anew by the source. The price of breaking every correlation is the
-    error of encoding, sqrt(p (1 - p) / length) for Bernoulli streams; it is none over the period of a
-    source that is exact there, such as `Permutation`.
+    The ones are counted and encoded anew by the source, with a key that must be of no other stream. The
+    price of breaking every correlation is the error of encoding, sqrt(p (1 - p) / length) for
+    Bernoulli streams; it is none over the period of a source that is exact there, such as
+    `Permutation`.
     """
     _checks.instance("x", x, Bitstream)
     return encode(x.probability(), x.length, key, source=source)

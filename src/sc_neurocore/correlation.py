@@ -5,9 +5,7 @@ All functions work on batches. What is undefined, because a stream is constant, 
 
 from __future__ import annotations
 
-import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -90,11 +88,16 @@ def effective_length(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
     """Return the length of a white stream whose density is as uncertain, of the batch shape.
 
     L / (1 + 2 sum (1 - k / L) rho_k) over lags 1 .. max_lag, from the variance of a mean of correlated
-    samples; the autocorrelation is estimated from the stream itself.
+    samples; the autocorrelation is estimated from the stream itself. It is meant for streams that hold
+    their bits; for those that alternate, as low-discrepancy streams do, the sum is near or below 0,
+    depends on max_lag, and says nothing but that the length is large: inf where it is not positive.
     """
     rho = autocorrelation(x, max_lag)[..., 1:]
     weights = 1 - np.arange(1, rho.shape[-1] + 1) / x.length
-    return np.asarray(x.length / (1 + 2 * (weights * rho).sum(axis=-1)))
+    relative_variance = 1 + 2 * (weights * rho).sum(axis=-1)
+    lengths = np.where(np.isnan(relative_variance), np.nan, np.inf)
+    positive = relative_variance > 0
+    return np.asarray(np.divide(x.length, relative_variance, out=lengths, where=positive))
 
 
 class CorrelationWarning(UserWarning):
@@ -127,7 +130,7 @@ NEEDS = {
 }
 REMEDIES = {
     0: "encode the operands with other keys or stream numbers, or decorrelate them",
-    +1: "encode both with one key and the same stream numbers, or synchronise them",
+    +1: "encode both with one key and the same stream numbers, or synchronise them more deeply",
     -1: "encode p, and 1 - q to be inverted, with one key and the same stream numbers, or "
     "desynchronise them",
 }
@@ -145,8 +148,10 @@ _lock = threading.Lock()
 
 @contextmanager
 def checking() -> Iterator[None]:
-    """Make every operator check the correlation of its operands while the block runs, in all threads.
+    """Make operators check the correlation that they need while the block runs, in all threads.
 
+    These are the operators in `NEEDS`, the currents of layers among them, and those that need input
+    white in time: `stanh`, `sexp`, `cordiv`, `jk_flip_flop`. The gates of `Bitstream` itself are not.
     What `check_correlation` finds is a `CorrelationWarning`. The checks cost more than most operators;
     the environment variable SC_NEUROCORE_CHECK=1 turns them on for good.
 
@@ -176,14 +181,16 @@ def check_correlation(x: Bitstream, y: Bitstream, wanted: int, *, tolerance: flo
     For 0, P(x & y) may deviate from p q by 5 standard errors of independent streams with their
     counts, sqrt(p q (1 - p) (1 - q) / (L - 1)) each (hypergeometric), and two time steps, without which
     sparse streams would give false alarms; with both, fewer than 1 in 100,000 independent pairs do.
-    For +1 and -1 the SCC may miss by the tolerance, which moves the AND by a quarter of it at most.
-    Constant streams always pass. The warning gives the worst pair and what a gate makes of it.
+    For +1 and -1 the SCC may miss by the tolerance, which is not used for 0 and moves the AND by a
+    quarter of it at most. Constant streams always pass. The warning gives the worst pair and what a
+    gate makes of it.
 
     It is a `CorrelationWarning` and no error, since the result is still a stream and the verdict a
     statistical one; ``warnings.simplefilter("error", CorrelationWarning)`` makes it one.
     """
     wanted = _checks.integer("wanted", wanted, -1, 1)
-    _check("wanted", Need(wanted, "AND"), x, y, tolerance=_checks.non_negative("tolerance", tolerance))
+    tolerance = _checks.non_negative("tolerance", tolerance)
+    _check("check_correlation wants", Need(wanted, "AND"), x, y, tolerance=tolerance)
 
 
 def check_operands(operator: str, x: Bitstream, y: Bitstream, which: str = "") -> None:
@@ -201,7 +208,7 @@ def check_white(x: Bitstream) -> None:
     streams always pass. The warning is a `CorrelationWarning` and gives the worst stream and lag.
     """
     _checks.instance("x", x, Bitstream)
-    _check_white("wanted", x)
+    _check_white("check_white wants", x)
 
 
 def check_input(operator: str, x: Bitstream) -> None:
@@ -228,7 +235,7 @@ def _check_white(who: str, x: Bitstream) -> None:
         f"{who} a white stream, got an autocorrelation of {rho[i]:.3g} at lag {i[-1] + 1}{at} "
         f"(p={p[(*i[:-1], 0)]:.3g}); encode it with Bernoulli(), or decorrelate it"
     )
-    warnings.warn(message, CorrelationWarning, stacklevel=_levels_to_caller())
+    _checks.warn(message, CorrelationWarning)
 
 
 def _check(
@@ -257,22 +264,18 @@ def _check(
     of = f" of {which}" if which else ""
     got, instead = (np.dot(GATES[need.gate], (1, p[i], q[i], a[i])) for a in (overlap, ideal))
     message = (
-        f"{who} SCC {need.scc}{of}, got {measured[i]:.3g}{at} (p={p[i]:.3g}, q={q[i]:.3g}): the "
-        f"{need.gate} is {got:.3g} instead of {instead:.3g}; {REMEDIES[need.scc]}"
+        f"{who} SCC {_signed(need.scc)}{of}, got {measured[i]:.3g}{at} (p={p[i]:.3g}, q={q[i]:.3g}): "
+        f"the {need.gate} is {got:.3g} instead of {instead:.3g}; {REMEDIES[need.scc]}"
     )
-    warnings.warn(message, CorrelationWarning, stacklevel=_levels_to_caller())
+    _checks.warn(message, CorrelationWarning)
+
+
+def _signed(scc: int) -> str:
+    return f"{scc:+d}" if scc else "0"
 
 
 def _at(index: tuple[int, ...]) -> str:
     return f" at index {index[0] if len(index) == 1 else index}" if index else ""
-
-
-def _levels_to_caller() -> int:
-    """Return the stacklevel, seen from the calling function, of the first frame outside the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _counts(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.bitstream import encode
+from sc_neurocore.bitstream import Bitstream, encode
 from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
 from sc_neurocore.sources import Permutation
 from sc_neurocore.synapse import ACCUMULATE
@@ -54,18 +54,40 @@ def product_error(
 ) -> NDArray[np.float64]:
     """Return the standard error of the density of x & w, of the broadcast shape of p and q.
 
-    Bernoulli: sqrt(z (1 - z) / L) with z = p q. Permutations over a period:
-    sqrt(p q (1 - p) (1 - q) / (L - 1)). Other sources and lengths: the root mean square over all p and
-    q, tabulated for the pair.
+    Bernoulli: sqrt(z (1 - z) / L) with z = p q. Permutations: by counting, over a period
+    sqrt(p q (1 - p) (1 - q) / (L - 1)). Other sources: the root mean square over all p and q,
+    tabulated for the pair, and 0 where an operand is 0.
     """
     of_p, of_q = operands(source)
     length = _checks.integer("length", length, 1)
     a, b = _broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
     if of_p == of_q == Bernoulli():
         return np.asarray(np.sqrt(a * b * (1 - a * b) / length))
-    if of_p == of_q == Permutation(length):
-        return np.asarray(np.sqrt(a * (1 - a) * b * (1 - b) / (length - 1)))
-    return np.full(a.shape, root_mean_square(_product_errors(of_p, of_q, length)))
+    if isinstance(of_p, Permutation) and of_p == of_q:
+        return _permutation_error(a, b, length, of_p.period)
+    rms = root_mean_square(_product_errors(of_p, of_q, length))
+    return np.where((a == 0) | (b == 0), 0.0, rms)
+
+
+def _permutation_error(
+    p: NDArray[np.float64], q: NDArray[np.float64], length: int, period: int
+) -> NDArray[np.float64]:
+    """Return the standard error of a product of independent random permutations, repeated.
+
+    With n steps a period, two of them are both 1 with probability p (p n - 1) / (n - 1). So the sum
+    over r of them has the variance r z (1 - z) + r (r - 1) (P11 - z**2), and with that over a whole
+    period a covariance of r / n times the latter's variance.
+    """
+    z = p * q
+    both = z * (p * period - 1) * (q * period - 1) / (period - 1) ** 2
+
+    def variance(r: int) -> NDArray[np.float64]:
+        return np.asarray(r * z * (1 - z) + r * (r - 1) * (both - z**2))
+
+    whole, rest = divmod(length, period)
+    of_period = variance(period)
+    total = whole**2 * of_period + variance(rest) + 2 * whole * rest / period * of_period
+    return np.asarray(np.sqrt(np.maximum(total, 0.0)) / length)
 
 
 def dot_error(
@@ -73,7 +95,9 @@ def dot_error(
 ) -> NDArray[np.float64]:
     """Return the standard error of the sum of the densities of x_i & w_i, over the last axis.
 
-    The products are independent, so their variances add up: those of `product_error`.
+    The products of independent streams have independent errors, so their variances add up: those of
+    `product_error`. Without shifts of their own (`shifted=False`) low-discrepancy streams share one
+    error function, and their errors may add up with one sign.
     """
     return np.asarray(np.sqrt(np.sum(product_error(x, w, length, source=source) ** 2, axis=-1)))
 
@@ -121,7 +145,8 @@ def product_error_table(
 ) -> NDArray[np.float64]:
     """Return P(x & w) - p q for all pairs of levels p, q of 0, 1 / n .. 1, shape (n + 1, n + 1).
 
-    n is the smaller of the length and the source's levels. All values are encoded by stream 0.
+    n is the smaller of the length and the source's levels. All values are encoded by stream 0: this is
+    the table of one pair of streams; for the law of a random source average the squares over seeds.
 
     Examples
     --------
@@ -142,67 +167,73 @@ def product_error_table(
     return np.asarray(counts / float(length) - np.outer(p, p))
 
 
-def length_needed(
-    error: float,
-    confidence: float = 0.95,
-    *,
-    p: float | None = None,
-    source: Sources | Callable[[int], Sources] = Bernoulli(),
-) -> int:
-    """Return the length at which a density is within `error` of its value with that confidence.
+def length_for_density(error: float, confidence: float = 0.95, *, p: float | None = None) -> int:
+    """Return the length at which a Bernoulli density is within `error` with that confidence.
 
-    For Bernoulli streams without p it is Hoeffding's bound ln(2 / (1 - confidence)) / (2 error**2),
-    which holds for every p, and with p the normal approximation z**2 p (1 - p) / error**2. For other
-    sources it is the smallest power of two at which a product of random operands is that near, from
-    the table.
+    Without p it is Hoeffding's bound ln(2 / (1 - confidence)) / (2 error**2), which holds for every p;
+    with p, that of a product being p q, the normal approximation z**2 p (1 - p) / error**2.
 
     Parameters
     ----------
-    error : float
-        Above 0 and below 1.
-    confidence : float
+    error, confidence : float
         Above 0 and below 1.
     p : float, optional
-        The value of the density, for Bernoulli streams: that of a product is p q.
-    source : Source, tuple of two, or function of the length
-        A function where the source depends on the length.
 
     Examples
     --------
-    >>> from sc_neurocore import Hammersley, length_needed
-    >>> length_needed(0.01), length_needed(0.01, p=0.3)
+    >>> from sc_neurocore import length_for_density
+    >>> length_for_density(0.01), length_for_density(0.01, p=0.3)
     (18445, 8068)
-    >>> length_needed(0.01, source=lambda length: Hammersley(length.bit_length() - 1))
-    256
     """
-    error = _checks.positive("error", error)
-    confidence = _checks.positive("confidence", confidence)
-    for name, value in (("error", error), ("confidence", confidence)):
-        if value >= 1:
-            _checks.fail(name, "be below 1", value)
-    if not callable(source) and operands(source) == (Bernoulli(), Bernoulli()):
-        if p is None:
-            return math.ceil(math.log(2 / (1 - confidence)) / (2 * error**2))
-        value = float(_probabilities("p", _checks.finite("p", p)))
-        z = NormalDist().inv_cdf((1 + confidence) / 2)
-        return max(1, math.ceil(z**2 * value * (1 - value) / error**2))
-    if p is not None:
-        _checks.fail("p", "be left out where the source is not Bernoulli()", p)
-    return _tabulated_length(error, confidence, source if callable(source) else lambda _: source)
+    error, confidence = _below_one("error", error), _below_one("confidence", confidence)
+    if p is None:
+        return math.ceil(math.log(2 / (1 - confidence)) / (2 * error**2))
+    value = float(_probabilities("p", _checks.finite("p", p)))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    return max(1, math.ceil(z**2 * value * (1 - value) / error**2))
 
 
-def _tabulated_length(error: float, confidence: float, source: Callable[[int], Sources]) -> int:
-    length, reached = 2, math.inf
+def length_for_product(
+    error: float,
+    confidence: float = 0.95,
+    *,
+    source: Sources | Callable[[int], Sources] = Bernoulli(),
+) -> int:
+    """Return the smallest power of two at which a product is within `error` with that confidence.
+
+    The product is of random operands and streams; its errors are tabulated, for Bernoulli streams too.
+
+    Parameters
+    ----------
+    error, confidence : float
+        Above 0 and below 1.
+    source : Source, tuple of two, or function of the length
+        A source whose period should follow the length is given as its `for_length`.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bernoulli, Hammersley, Sobol, length_for_product
+    >>> [length_for_product(0.01, source=s) for s in (Bernoulli(), Sobol(), Hammersley.for_length)]
+    [8192, 256, 256]
+    """
+    error, confidence = _below_one("error", error), _below_one("confidence", confidence)
+    at = source if callable(source) else lambda _: source
+    length, reached = 8, math.inf
     while length <= _LONGEST:
-        errors = np.abs(_product_errors(*operands(source(length)), length))
+        errors = np.abs(_product_errors(*operands(at(length)), length))
         reached = min(reached, float(np.quantile(errors, confidence)))
         if reached <= error:
             return length
         length *= 2
-    return _checks.fail(
-        "error", f"be one that this source reaches with up to {_LONGEST} bits", error,
-        f"it reaches {reached:.2g}",
-    )  # fmt: skip
+    contract = f"be one that this source reaches with up to {_LONGEST} bits"
+    return _checks.fail("error", contract, error, f"it reaches {reached:.2g}")
+
+
+def _below_one(name: str, value: float) -> float:
+    number = _checks.positive(name, value)
+    if number >= 1:
+        _checks.fail(name, "be below 1", number)
+    return number
 
 
 def root_mean_square(errors: NDArray[np.float64]) -> float:
@@ -210,26 +241,34 @@ def root_mean_square(errors: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(errors**2)))
 
 
-def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
     """Return uniform probabilities and the numbers of their streams, which every source has."""
     generator = np.random.default_rng(number)
-    return generator.random(SAMPLES), np.arange(SAMPLES) % 1000
+    return generator.random(SAMPLES), np.arange(SAMPLES, dtype=np.uint64) % np.uint64(1000)
 
 
 @lru_cache(maxsize=1024)
 def _encode_errors(source: Source, length: int) -> NDArray[np.float64]:
     p, streams = _samples(0)
-    x = encode(p, length, stream_key(0, Role.INPUT), source=source, streams=streams)
-    return np.asarray(x.probability() - p)
+    return np.asarray(_encode(source, Role.INPUT, p, streams, length).probability() - p)
 
 
 @lru_cache(maxsize=1024)
 def _product_errors(of_p: Source, of_q: Source, length: int) -> NDArray[np.float64]:
     p, streams = _samples(0)
     q, _ = _samples(1)
-    x = encode(p, length, stream_key(0, Role.INPUT), source=of_p, streams=streams)
-    w = encode(q, length, stream_key(0, Role.WEIGHT), source=of_q, streams=streams)
+    x = _encode(of_p, Role.INPUT, p, streams, length)
+    w = _encode(of_q, Role.WEIGHT, q, streams, length)
     return np.asarray((x & w).probability() - p * q)
+
+
+def _encode(
+    source: Source, role: Role, p: NDArray[np.float64], streams: NDArray[np.uint64], length: int
+) -> Bitstream:
+    """Return streams of seed 0, without a warning of what is only measured."""
+    return Bitstream(
+        source._words(stream_key(0, role), streams, source.thresholds(p), 0, length), length
+    )
 
 
 def _probabilities(name: str, values: ArrayLike) -> NDArray[np.float64]:

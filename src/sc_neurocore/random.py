@@ -52,6 +52,10 @@ def stream_key(seed: int, role: Role, *path: int) -> int:
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
+class PeriodWarning(UserWarning):
+    """A counter does not get through its period in the length of a stream."""
+
+
 class Source(ABC):
     """What a comparator compares a probability with: a frozen value, without a position.
 
@@ -69,6 +73,16 @@ class Source(ABC):
     @abstractmethod
     def period(self) -> int | None:
         """Steps after which the numbers of every stream repeat; None if there is no such number."""
+
+    @classmethod
+    @abstractmethod
+    def for_length(cls, length: int) -> Source:
+        """Return the source of this kind whose period is near a length, or any if it has a long one."""
+
+    @property
+    def rises(self) -> bool:
+        """Whether the numbers rise through a period: a part of one holds small or large ones only."""
+        return False
 
     @abstractmethod
     def pair(self) -> tuple[Source, Source]:
@@ -118,6 +132,11 @@ class Bernoulli(Source):
     def period(self) -> int | None:
         """2**38, where the counter of words wraps."""
         return 2**38
+
+    @classmethod
+    def for_length(cls, length: int) -> Bernoulli:
+        """Return the source; it fits any length."""
+        return cls()
 
     def pair(self) -> tuple[Source, Source]:
         """Return the source twice: keys alone make its streams independent."""

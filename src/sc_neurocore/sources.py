@@ -39,15 +39,17 @@ class LFSR(Source):
     """The states of a maximal-length linear feedback shift register, less 1.
 
     The register shifts right, s <- s >> 1 | b << (width - 1), where b is the parity of the bits
-    width - e of s for the exponents e in `taps`. It runs through all states but 0. With a probability
-    of k / (2**width - 1) a stream is 1 where state <= k, so over a period every level is exact. A
-    stream starts at a random state, drawn from its key and number.
+    width - e of s for the exponents e in `taps`: a new bit is the sum of those e steps before. It runs
+    through all states but 0. With a probability of k / (2**width - 1) a stream is 1 where state <= k,
+    so over a period every level is exact. A stream starts at a random state, drawn from its key and
+    number.
 
     The pair are the register and the one of the reciprocal polynomial, whose sequence is the same in
     reverse: they have no phases that are close to each other, while phases of one register are
     correlated when they are near, and at some far distances too. Over a period the error of a product
-    is, on average over the phases, that of random permutations, 1 / (6 sqrt(L)). Neighbouring states
-    share all bits but one: streams shorter than a period have a larger error than Bernoulli streams.
+    is, on average over the phases, 6 to 8 % above that of random permutations, 1 / (6 sqrt(L - 1)).
+    Neighbouring states share all bits but one: streams shorter than a period have a larger error than
+    Bernoulli streams, and machines that need white input compute other functions.
 
     Parameters
     ----------
@@ -58,8 +60,8 @@ class LFSR(Source):
 
     Examples
     --------
-    >>> from sc_neurocore import LFSR, encode
-    >>> encode([0.2, 0.6, 1.0], 15, 1, source=LFSR(4)).counts()
+    >>> from sc_neurocore import LFSR, Role, encode, stream_key
+    >>> encode([0.2, 0.6, 1.0], 15, stream_key(1, Role.INPUT), source=LFSR(4)).counts()
     array([ 3,  9, 15])
     """
 
@@ -86,6 +88,11 @@ class LFSR(Source):
     def period(self) -> int | None:
         """2**width - 1."""
         return (1 << self.width) - 1
+
+    @classmethod
+    def for_length(cls, length: int) -> LFSR:
+        """Return the widest register whose period is not longer than length + 1."""
+        return cls(min(max((length + 2).bit_length() - 1, 3), 32))
 
     def pair(self) -> tuple[Source, Source]:
         """Return the register and that of the reciprocal polynomial."""
@@ -153,6 +160,11 @@ class Sobol(Source):
         """2**32."""
         return ALL_LEVELS
 
+    @classmethod
+    def for_length(cls, length: int) -> Sobol:
+        """Return the source; it fits any length."""
+        return cls()
+
     def pair(self) -> tuple[Source, Source]:
         """Return dimensions 0 and 1, or this one and its neighbour."""
         dimension = self.dimension or 0
@@ -173,8 +185,9 @@ class Sobol(Source):
             row = columns[self.dimension : self.dimension + 1]
             return row, np.zeros(streams.size, np.uint64)
         if (streams >= len(columns)).any():
-            contract = f"be below {len(columns)}, the dimensions there are"
-            _checks.fail("streams", contract, streams.max(), "give one dimension to all streams")
+            contract = f"be below {len(columns)}, the dimensions of Sobol()"
+            remedy = "Sobol(0) is one dimension for all streams"
+            _checks.fail("stream numbers", contract, streams.max(), remedy)
         return columns, streams
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
@@ -185,11 +198,12 @@ class Sobol(Source):
 class Hammersley(Source):
     """A counter of `width` bits, or the counter with its bits reversed: the pair for products.
 
-    Over a period of 2**width steps both take every level once. With fixed shifts the pair is the best
-    deterministic one: its root mean square error over all pairs of levels is 0.0066 at L = 64 and
-    0.0019 at L = 256, and its mean error 0 for even widths. That takes a shift with as many ones as
-    zeros on one axis: without any, all errors have one sign and are twice as large. Random shifts
-    are better for sums of many products, whose errors they make independent.
+    Over a period of 2**width steps both take every level once; streams should run over whole periods.
+    With fixed shifts it is the best deterministic pair here: its root mean square error over all pairs
+    of levels is 0.0066 at L = 64 and 0.0019 at L = 256, and its mean error 0 for even widths. That
+    takes a shift with as many ones as zeros on one axis: without any, all errors have one sign and
+    are twice as large. Random shifts are better for sums of many products, whose errors they make
+    independent.
 
     Parameters
     ----------
@@ -202,8 +216,8 @@ class Hammersley(Source):
 
     Examples
     --------
-    >>> from sc_neurocore import Hammersley, encode
-    >>> x, w = (encode(p, 256, 1, source=s) for p, s in zip((0.5, 0.25), Hammersley(8).pair()))
+    >>> from sc_neurocore import Hammersley, encode_pair
+    >>> x, w = encode_pair(0.5, 0.25, 256, seed=1, source=Hammersley(8))
     >>> int(x.counts()), int(w.counts()), int((x & w).counts())
     (128, 64, 32)
     """
@@ -226,6 +240,16 @@ class Hammersley(Source):
     def period(self) -> int | None:
         """2**width."""
         return 1 << self.width
+
+    @classmethod
+    def for_length(cls, length: int) -> Hammersley:
+        """Return the widest counter whose period is not longer."""
+        return cls(min(max(length.bit_length() - 1, 1), 31))
+
+    @property
+    def rises(self) -> bool:
+        """Whether it is the counter itself."""
+        return self.axis == 0
 
     def pair(self) -> tuple[Source, Source]:
         """Return the counter and the reversed counter."""
@@ -287,6 +311,11 @@ class VanDerCorput(Source):
         """The largest power of the base up to 2**32."""
         return largest_power(self.base)
 
+    @classmethod
+    def for_length(cls, length: int) -> VanDerCorput:
+        """Return the source; it fits any length."""
+        return cls()
+
     def pair(self) -> tuple[Source, Source]:
         """Return this base and the smallest that is prime to it."""
         return self, VanDerCorput(smallest_coprime(self.base), self.shifted)
@@ -331,6 +360,11 @@ class Halton(Source):
         """None: each stream has a period of its own."""
         return None
 
+    @classmethod
+    def for_length(cls, length: int) -> Halton:
+        """Return the source; it fits any length."""
+        return cls()
+
     def pair(self) -> tuple[Source, Source]:
         """Return bases 2 and 3."""
         return VanDerCorput(2, self.shifted), VanDerCorput(3, self.shifted)
@@ -348,8 +382,9 @@ class Halton(Source):
     def _bases(self, streams: Words) -> Words:
         bases = primes()
         if (streams >= bases.size).any():
-            contract = f"be below {bases.size}, the bases there are"
-            _checks.fail("streams", contract, streams.max(), "use VanDerCorput for all streams")
+            contract = f"be below {bases.size}, the bases of Halton()"
+            remedy = "VanDerCorput() is one base for all streams"
+            _checks.fail("stream numbers", contract, streams.max(), remedy)
         return bases[streams]
 
 
@@ -381,6 +416,11 @@ class Weyl(Source):
         """The period."""
         return self.period
 
+    @classmethod
+    def for_length(cls, length: int) -> Weyl:
+        """Return the source of that period."""
+        return cls(length)
+
     def pair(self) -> tuple[Source, Source]:
         """Return a counter of the same period and this."""
         return Ramp(self.period, self.shifted), self
@@ -402,7 +442,8 @@ class Weyl(Source):
 class Ramp(Source):
     """A counter: the thermometer or unary code, in which all ones of a period come first.
 
-    Two streams of one counter have SCC +1. The pair are the counter and `Weyl` of the same period.
+    Streams should run over whole periods. Two streams of one counter have SCC +1. The pair are the
+    counter and `Weyl` of the same period.
 
     Parameters
     ----------
@@ -413,8 +454,8 @@ class Ramp(Source):
 
     Examples
     --------
-    >>> from sc_neurocore import Ramp, encode
-    >>> encode([0.25, 0.75], 8, 1, source=Ramp(8)).bits()
+    >>> from sc_neurocore import Ramp, Role, encode, stream_key
+    >>> encode([0.25, 0.75], 8, stream_key(1, Role.INPUT), source=Ramp(8)).bits()
     array([[1, 1, 0, 0, 0, 0, 0, 0],
            [1, 1, 1, 1, 1, 1, 0, 0]], dtype=uint8)
     """
@@ -430,6 +471,16 @@ class Ramp(Source):
     def levels(self) -> int:
         """The period."""
         return self.period
+
+    @classmethod
+    def for_length(cls, length: int) -> Ramp:
+        """Return the source of that period."""
+        return cls(length)
+
+    @property
+    def rises(self) -> bool:
+        """True."""
+        return True
 
     def pair(self) -> tuple[Source, Source]:
         """Return this and the golden ratio of the same period."""
@@ -467,6 +518,11 @@ class Permutation(Source):
     def levels(self) -> int:
         """The period."""
         return self.period
+
+    @classmethod
+    def for_length(cls, length: int) -> Permutation:
+        """Return the source of that period."""
+        return cls(length)
 
     def pair(self) -> tuple[Source, Source]:
         """Return the source twice: keys alone make its streams independent."""
