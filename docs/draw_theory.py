@@ -40,10 +40,10 @@ def product_errors() -> dict[str, list[tuple[int, float]]]:
         "Bernoulli": lambda _: sc.Bernoulli(),
         "LFSR and its mirror": lambda n: sc.LFSR(n.bit_length() - 1),
         "random permutations": lambda n: sc.Permutation(n),
-        "Halton, bases 2 and 3": lambda _: sc.Halton(shifted=False),
-        "Sobol, dimensions 0 and 1": lambda _: sc.Sobol(shifted=False),
-        "counter and golden ratio": lambda n: sc.Weyl(n, shifted=False),
-        "Hammersley, balanced shift": lambda n: sc.Hammersley(n.bit_length() - 1, shifted=False),
+        "Halton, bases 2 and 3": lambda _: sc.Halton(randomised=False),
+        "Sobol, dimensions 0 and 1": lambda _: sc.Sobol(randomised=False),
+        "counter and golden ratio": lambda n: sc.Weyl(n, randomised=False),
+        "Hammersley, balanced shift": lambda n: sc.Hammersley(n.bit_length() - 1, randomised=False),
     }
     errors: dict[str, list[tuple[int, float]]] = {}
     for name, source in families.items():

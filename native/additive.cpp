@@ -8,17 +8,18 @@ namespace sc::SC_LEVEL {
 
 void additive(const Additive& e, size_t first, size_t last) {
   constexpr int kParts = 64 / kLanes;
-  const uint64_t m = e.modulus, step = e.step % m;
+  const uint64_t m = e.modulus;
   const U modulus = set1(m);
-  U ahead[kParts];
-  for (int part = 0; part < kParts; part++) {
-    uint64_t lanes[kLanes];
-    for (int lane = 0; lane < kLanes; lane++)
-      lanes[lane] = uint64_t(part * kLanes + lane) % m * step % m;
-    ahead[part] = load(lanes);
-  }
-  const uint64_t word_step = 64 % m * step % m;
   for_each_stretch(e.to, first, last, [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
+    const uint64_t step = e.steps[s] % m, word_step = 64 % m * step % m;
+    uint64_t lanes[64];
+    for (uint64_t t = 0, number = 0; t < 64; t++) {
+      lanes[t] = number;
+      number += step;
+      if (number >= m) number -= m;
+    }
+    U ahead[kParts];
+    for (int part = 0; part < kParts; part++) ahead[part] = load(lanes + part * kLanes);
     const U threshold = set1(e.to.thresholds[s]);
     uint64_t start = (e.offsets[s] + word % m * word_step) % m;
     for (size_t w = 0; w < count; w++) {

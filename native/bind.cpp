@@ -43,7 +43,10 @@ void release(void* p) noexcept { ::operator delete(p, kLine); }
 template <class T, int N>
 Out<T, N> allocate(const size_t (&shape)[N]) {
   size_t size = sizeof(T);
-  for (const size_t n : shape) size *= n;
+  for (const size_t n : shape) {
+    if (n != 0 && size > SIZE_MAX / n) throw std::bad_alloc();
+    size *= n;
+  }
   void* data = ::operator new(size == 0 ? 1 : size, kLine);
   const nb::capsule owner(data, release);
   return Out<T, N>(data, N, shape, owner);
@@ -131,12 +134,12 @@ Out<uint64_t, 2> digital(In<uint32_t, 2> columns, In<uint64_t, 1> matrices, In<u
                  });
 }
 
-Out<uint64_t, 2> additive(uint64_t step, uint64_t modulus, In<uint64_t, 1> offsets,
+Out<uint64_t, 2> additive(uint64_t modulus, In<uint64_t, 1> steps, In<uint64_t, 1> offsets,
                           In<uint64_t, 1> thresholds, uint64_t first_word, uint64_t length) {
   const sc::Kernels* k = kernels;
   return encoded(thresholds, first_word, length, 0,
                  [&](const sc::Streams& to, size_t first, size_t last, uint64_t*) {
-                   k->additive({step, modulus, offsets.data(), to}, first, last);
+                   k->additive({modulus, steps.data(), offsets.data(), to}, first, last);
                  });
 }
 
@@ -370,7 +373,7 @@ NB_MODULE(_native, m) {
         "length"_a);
   m.def("digital", digital, "columns"_a, "matrices"_a, "shifts"_a, "thresholds"_a, "first_word"_a,
         "length"_a);
-  m.def("additive", additive, "step"_a, "modulus"_a, "offsets"_a, "thresholds"_a, "first_word"_a,
+  m.def("additive", additive, "modulus"_a, "steps"_a, "offsets"_a, "thresholds"_a, "first_word"_a,
         "length"_a);
   m.def("radical", radical, "bases"_a, "shifts"_a, "thresholds"_a, "first_word"_a, "length"_a);
   m.def("permutation", permutation, "key"_a, "streams"_a, "period"_a, "thresholds"_a,

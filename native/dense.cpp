@@ -53,7 +53,7 @@ class Tile {
         uint64_t code[kLanes] = {}, stream[kLanes] = {};
         for (size_t l = 0; l < kLanes && j + l < count_; l++) {
           code[l] = uint64_t(d_.weights[(first_ + j + l) * d_.n_in + i]);
-          stream[l] = (first_ + j + l) * d_.n_in + i;
+          stream[l] = uint64_t(first_ + j + l) << 32 | i;
         }
         const U sign = sign_mask(load(code));
         const U magnitude = (load(code) ^ sign) - sign;
@@ -65,7 +65,8 @@ class Tile {
             continue;
           }
           for (size_t l = 0; l < kLanes; l++)
-            out[l] = j + l < count_ ? d_.weight_bits[stream[l] * words_ + w] : 0;
+            out[l] =
+                j + l < count_ ? d_.weight_bits[((first_ + j + l) * d_.n_in + i) * words_ + w] : 0;
         }
       }
     }

@@ -44,9 +44,10 @@ struct Digital {
   Streams to;
 };
 
-// Numbers (offsets[s] + t * step) % modulus.
+// Numbers (offsets[s] + t * steps[s]) % modulus.
 struct Additive {
-  uint64_t step, modulus;
+  uint64_t modulus;
+  const uint64_t* steps;
   const uint64_t* offsets;
   Streams to;
 };
@@ -110,7 +111,7 @@ struct DenseLayer {
   uint64_t weight_key, noise_key;
   const uint64_t* x;            // [n_batch][n_in][words]
   const int64_t* weights;       // [n_out][n_in], sign times round(magnitude * 2**32)
-  const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli streams of weight_key
+  const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli, stream out << 32 | in
   double gain;
   size_t n_batch, n_in, n_out;
   uint64_t first_word, length;  // of the block

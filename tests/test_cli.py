@@ -61,7 +61,7 @@ def test_evaluate_takes_a_source(capsys):
         simulate(digits.network, digits.images, 8, seed=seed, source=Sobol()).classes()
         for seed in range(3)
     ]
-    assert "Sobol(dimension=None, shifted=True)" in said
+    assert "Sobol(dimension=None, randomised=True)" in said
     assert f"{100 * np.mean(counts == digits.labels):.2f} +-" in said
 
 

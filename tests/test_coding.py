@@ -247,7 +247,7 @@ def test_a_silent_negative_magnitude_is_a_zero_without_sign():
 @pytest.mark.parametrize("coding", CODINGS)
 def test_codings_take_the_sources_of_a_pair(coding):
     x, w = np.array([0.3, 0.8, 0.55]), np.array([0.6, 0.9, 0.2])
-    of_x, of_w = Hammersley(12, shifted=False).pair()
+    of_x, of_w = Hammersley(12, randomised=False).pair()
     a = coding.encode(x, 4096, 1, source=of_x, streams=0)
     b = coding.encode(w, 4096, 2, source=of_w, streams=0)
     # Far below the error of Bernoulli streams, 0.01.

@@ -21,8 +21,9 @@ from sc_neurocore import (
 )
 
 TWICE = (
-    "source must give the operands different numbers, got {0} twice; for p = q = 0.5 their product "
-    "would be up to min(p, q) = 0.5 instead of p q = 0.25; use source={0}, which stands for its pair"
+    "source must give the operands different numbers, got {0} and {0}; for p = q = 0.5 their product "
+    "would be up to min(p, q) = 0.5 instead of 0.25; one source alone stands for sequences that may be "
+    "multiplied"
 )
 DIMENSIONS = "stream numbers must be below 1024, the dimensions of Sobol()"
 PRIMITIVE = "taps must be the exponents of a primitive polynomial of degree 8, got {}"
@@ -40,18 +41,18 @@ ERRORS = [
     (lambda: LFSR(8, 8), TypeError, "taps must be a sequence of exponents, got 8"),
     (lambda: Sobol(1024), ValueError, "dimension must be at least 0 and at most 1023, got 1024"),
     (lambda: Sobol(-1), ValueError, "dimension must be at least 0 and at most 1023, got -1"),
-    (lambda: Sobol(shifted=1), TypeError, "shifted must be a bool, got 1"),
+    (lambda: Sobol(randomised=1), TypeError, "randomised must be a bool, got 1"),
     (lambda: Hammersley(0), ValueError, "width must be at least 1 and at most 31, got 0"),
-    (lambda: Hammersley(8, 2), ValueError, "axis must be at least 0 and at most 1, got 2"),
-    (lambda: Hammersley(8, 1, None), TypeError, "shifted must be a bool, got None"),
+    (lambda: Hammersley(8, 1025), ValueError, "axis must be at least 0 and at most 1024, got 1025"),
+    (lambda: Hammersley(8, 1, None), TypeError, "randomised must be a bool, got None"),
     (lambda: VanDerCorput(1), ValueError, "base must be at least 2 and at most 65536, got 1"),
-    (lambda: VanDerCorput(shifted="no"), TypeError, "shifted must be a bool, got 'no'"),
-    (lambda: Halton(shifted=0), TypeError, "shifted must be a bool, got 0"),
-    (lambda: Weyl(1), ValueError, "period must be at least 2 and at most 4294967296, got 1"),
-    (lambda: Weyl(8, 1), TypeError, "shifted must be a bool, got 1"),
+    (lambda: VanDerCorput(randomised="no"), TypeError, "randomised must be a bool, got 'no'"),
+    (lambda: Halton(randomised=0), TypeError, "randomised must be a bool, got 0"),
+    (lambda: Weyl(2), ValueError, "period must be at least 3 and at most 4294967296, got 2"),
+    (lambda: Weyl(8, 1), TypeError, "randomised must be a bool, got 1"),
     (lambda: Ramp(2**33), ValueError,
      "period must be at least 2 and at most 4294967296, got 8589934592"),
-    (lambda: Ramp(8, 1), TypeError, "shifted must be a bool, got 1"),
+    (lambda: Ramp(8, 1), TypeError, "randomised must be a bool, got 1"),
     (lambda: Permutation(1), ValueError, "period must be at least 2 and at most 16777216, got 1"),
     (lambda: streams(source=Sobol(), streams=[0, 2000]), ValueError,
      f"{DIMENSIONS}, got 2000; Sobol(0) is one dimension for all streams"),
@@ -69,21 +70,27 @@ ERRORS = [
     *((lambda make=make: make(source=LFSR), TypeError, f"source must be a Source, got {LFSR!r}")
       for make in (streams, encoder, synapse)),
     *((lambda make=make: make(source=None), TypeError,
-       "source must be a Source or a tuple of two, got None")
+       "source must be a Source or a tuple of 2, got None")
       for make in (source, layer, run)),
     *((lambda make=make: make(source=(Sobol(1), Sobol(1))), ValueError,
-       TWICE.format("Sobol(dimension=1, shifted=True)")) for make in (source, layer, run)),
+       TWICE.format("Sobol(dimension=1, randomised=True)")) for make in (source, layer, run)),
     (lambda: operands((LFSR(8), LFSR(8))), ValueError,
      TWICE.format("LFSR(width=8, taps=(8, 6, 5, 4))")),
+    (lambda: Weyl(8).sequences(3), ValueError,
+     "source must have 3 independent sequences, got Weyl(period=8, randomised=True), which has two; "
+     "Sobol() and Hammersley() have more, Bernoulli() any number"),
+    (lambda: Ramp(8).sequences(4), ValueError,
+     "source must have 4 independent sequences, got Ramp(period=8, randomised=False), which has two; "
+     "Sobol() and Hammersley() have more, Bernoulli() any number"),
     (lambda: operands((Sobol(), 1)), TypeError, "source[1] must be a Source, got 1"),
     (lambda: operands((Sobol(),)), TypeError,
-     f"source must be a Source or a tuple of two, got {(Sobol(),)}"),
+     f"source must be a Source or a tuple of 2, got {(Sobol(),)}"),
     (lambda: encode_pair([0.5] * 3, [0.5] * 2, 8, seed=0), ValueError,
      "q must have a shape that broadcasts with that of p, (3,), got (2,)"),
     (lambda: encode_pair(np.nan, 0.5, 8, seed=0), ValueError, "p must be finite, got nan"),
     (lambda: encode_pair(0.5, 0.5, 8, seed=-1), ValueError, "seed must lie in [0, 2**128), got -1"),
     (lambda: evaluate(*digits, [8], source=1), TypeError,
-     "source must be a Source or a tuple of two, got 1"),
+     "source must be a Source or a tuple of 3, got 1"),
 ]  # fmt: skip
 
 

@@ -70,38 +70,67 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, length):
     assert np.array_equal(result.counts, train.sum(axis=-1))
 
 
-@pytest.mark.parametrize("source", [LFSR(9), Sobol(), Hammersley(8), Weyl(300), Permutation(100)])
-def test_inputs_and_weights_come_from_the_pair_of_the_source(isa, threads, source):
+SOURCES = [LFSR(9), Sobol(), Hammersley(8), VanDerCorput(3), Permutation(100)]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(isa, threads, source):
     length = 600  # more than one block of time
-    of_inputs, of_weights = source.pair()
+    of_inputs, *of_weights = source.sequences(3)
     x = encode(X, length, stream_key(7, Role.INPUT), source=of_inputs, streams=np.arange(20))
     spikes = x.words
     result = simulate(NETWORK, X, length, seed=7, source=source, record=True)
     for i, layer in enumerate(NETWORK.layers):
         weights = np.rint(layer.weights * 2.0**32).astype(np.int64)
         key = stream_key(7, Role.WEIGHT, i)
-        bits = encode(np.abs(layer.weights), length, key, source=of_weights).words
+        streams = (np.arange(layer.n_out)[:, None] << 32) + np.arange(layer.n_in)
+        w = encode(np.abs(layer.weights), length, key, source=of_weights[i], streams=streams)
         keys = key, stream_key(7, Role.NOISE, i)
         v = np.full((6, layer.n_out), layer.neuron.v_rest)
         refractory = np.zeros((6, layer.n_out), np.uint64)
         train = twins.dense(
-            layer.neuron.coefficients,
-            *keys,
-            spikes,
-            weights,
-            bits,
-            layer.gain,
-            0,
-            length,
-            v,
+            layer.neuron.coefficients, *keys, spikes, weights, w.words, layer.gain, 0, length, v,
             refractory,
-        )
+        )  # fmt: skip
         assert np.array_equal(result.spikes[i].bits(), train)
         assert train.any()
         spikes = twins.pack(train)
 
 
-@pytest.mark.parametrize("source", [Bernoulli(), Hammersley(7), (Ramp(128), VanDerCorput())])
+def test_weights_made_for_several_blocks_are_those_of_each_block(monkeypatch):
+    whole = simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True)
+    monkeypatch.setattr("sc_neurocore.network._WEIGHT_WORDS", 1000)
+    for ours, theirs in zip(
+        simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True).spikes,
+        whole.spikes,
+        strict=True,
+    ):
+        assert ours == theirs
+
+
+def test_a_source_of_two_sequences_is_for_one_layer():
+    with pytest.raises(ValueError, match="3 independent sequences, got Weyl"):
+        simulate(NETWORK, X, 256, seed=1, source=Weyl(256))
+    simulate(Network(NETWORK.layers[:1]), X, 256, seed=1, source=Weyl(256))
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol(), Hammersley, LFSR(16)], ids=str)
+def test_the_rates_of_all_layers_gain_precision_with_length(source):
+    # Steps of different inputs are independent, and spikes of the weights that they meet: the spread of
+    # rates over seeds halves with four times the length, in the second layer as in the first.
+    quiet = network()
+    spread = {}
+    for length in (256, 4096):
+        at = source.for_length(length) if isinstance(source, type) else source
+        runs = [simulate(quiet, X[0], length, seed=s, source=at, record=True) for s in range(30)]
+        for i in range(2):
+            rates = np.array([run.spikes[i].probability() for run in runs])
+            spread[i, length] = np.sqrt(rates.var(axis=0).mean())
+    for i in range(2):
+        assert spread[i, 4096] < 0.4 * spread[i, 256]
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Hammersley(7), (Ramp(128), VanDerCorput(), Sobol(4))])
 def test_a_row_does_not_depend_on_its_batch(source):
     together = simulate(NETWORK, X, 130, seed=3, source=source, record=True)
     for b in range(len(X)):

@@ -143,7 +143,10 @@ def dense(
     n_out, n_in = weights.shape
     magnitudes = np.abs(weights).ravel().astype(np.uint64)
     if weight_bits is None:
-        bits = encode(weight_key, np.arange(n_out * n_in), magnitudes, first_word, length)
+        streams = (
+            np.arange(n_out, dtype=np.uint64)[:, None] << HALF | np.arange(n_in, dtype=np.uint64)
+        ).ravel()
+        bits = encode(weight_key, streams, magnitudes, first_word, length)
     else:
         bits = weight_bits
     signed = unpack(bits, length).reshape(n_out, n_in, length) * np.sign(weights)[:, :, None]

@@ -87,6 +87,14 @@ def power_range(name: str, value: Any, exponent: int) -> int:
     return number
 
 
+def length_of_stream(name: str, value: Any) -> int:
+    """Return a number of time steps, at most as many as the counters of words tell apart."""
+    length = integer(name, value, 1)
+    if length > 2**38:
+        fail(name, "be at most 2**38", length)
+    return length
+
+
 def ordered(low_name: str, low: Any, high_name: str, high: Any) -> tuple[float, float]:
     """Return the two ends of an interval that is not empty."""
     low, high = finite(low_name, low), finite(high_name, high)

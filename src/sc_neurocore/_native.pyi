@@ -66,8 +66,8 @@ def digital(
     """
 
 def additive(
-    step: int,
     modulus: int,
+    steps: NDArray[np.uint64],
     offsets: NDArray[np.uint64],
     thresholds: NDArray[np.uint64],
     first_word: int,
@@ -136,8 +136,9 @@ def dense(
 ) -> NDArray[np.uint64]:
     """Packed spikes (batch, n_out, words) of a layer under x (batch, n_in, words) for one block.
 
-    weights (n_out, n_in) are signed multiples of 2**-32, their bits weight_bits (n_out, n_in, words),
-    or Bernoulli streams of weight_key for None. v and refractory (batch, n_out) are updated.
+    weights (n_out, n_in) are signed multiples of 2**-32. Their bits are weight_bits, of shape
+    (n_out, n_in, words), or, for None, the Bernoulli streams out << 32 | in of weight_key. v and
+    refractory (batch, n_out) are updated.
     """
 
 def machine(

@@ -20,7 +20,7 @@ checkers = 0
 def configure() -> None:
     """Apply the environment variables."""
     global checkers
-    check = os.environ.get("SC_NEUROCORE_CHECK", "0")
+    check = os.environ.get("SC_NEUROCORE_CHECK") or "0"
     checkers = int(_checks.choice("SC_NEUROCORE_CHECK", check, ("0", "1")))
     isa = os.environ.get("SC_NEUROCORE_ISA")
     if isa is not None:

@@ -25,6 +25,8 @@ TAPS: dict[int, tuple[int, ...]] = {
     32: (32, 22, 2, 1),
 }  # fmt: skip
 
+_LANE = np.uint64(0xFFFFFFFF)
+_ORDER_KEY = 0x6C616E65_6F726472  # of the orders of lanes, which no seed changes
 _SHIFT_DOMAIN = 0x53000000  # apart from the domains of bits and noise in the same key
 
 
@@ -42,15 +44,25 @@ def random_below(n: int | Words, key: int, streams: Words) -> Words:
     return random32(key, streams).astype(np.uint64) * np.asarray(n, np.uint64) >> np.uint64(32)
 
 
-def offsets(shifted: bool, modulus: int, key: int, streams: Words) -> Words:
-    return random_below(modulus, key, streams) if shifted else np.zeros(streams.size, np.uint64)
+def additive_walks(
+    randomised: bool, step: int, modulus: int, key: int, streams: Words
+) -> tuple[Words, Words]:
+    """Return steps and offsets of additive recurrences; t is multiplied by a unit of the lane."""
+    if not randomised:
+        return np.full(streams.size, step, np.uint64), np.zeros(streams.size, np.uint64)
+    lanes, index = np.unique(streams & _LANE, return_inverse=True)
+    units = np.where(lanes == 0, np.uint64(1), random_below(modulus, _ORDER_KEY, lanes))
+    while (shared := np.gcd(units, np.uint64(modulus)) > 1).any():
+        units[shared] = (units[shared] + np.uint64(1)) % np.uint64(modulus)
+    steps = units * np.uint64(step) % np.uint64(modulus)
+    return steps[index], random_below(modulus, key, streams)
 
 
 def additive_numbers(
-    step: int, modulus: int, offsets: Words, first: int, length: int
+    modulus: int, steps: Words, offsets: Words, first: int, length: int
 ) -> NDArray[np.uint32]:
     t = np.arange(first, first + length, dtype=np.uint64) % np.uint64(modulus)
-    path = t * np.uint64(step) % np.uint64(modulus)
+    path = t * steps[:, np.newaxis] % np.uint64(modulus)
     return np.asarray((offsets[:, np.newaxis] + path) % np.uint64(modulus), np.uint32)
 
 
@@ -63,7 +75,7 @@ def golden_step(period: int) -> int:
     1992, theorem 5.17), which is least for the golden ratio; its nearest integer can be far from least.
     """
     near = round(period * GOLDEN)
-    steps = range(max(near - 128, 1), min(near + 129, period))
+    steps = range(max(near - 128, 2), min(near + 129, period))
     coprime = [step for step in steps if math.gcd(step, period) == 1]
     return min(coprime, key=lambda step: (_sum_of_quotients(step, period), abs(step - near)))
 
@@ -76,9 +88,64 @@ def _sum_of_quotients(a: int, b: int) -> int:
     return total
 
 
-def smallest_coprime(n: int) -> int:
-    """Return the smallest number from 2 on that shares no factor with n."""
-    return next(k for k in range(2, n + 2) if math.gcd(k, n) == 1)
+def coprime_bases(base: int, n: int) -> list[int]:
+    """Return the base and the n - 1 smallest others that share no factors with it or one another."""
+    bases = [base]
+    for candidate in primes().tolist():
+        if len(bases) == n:
+            break
+        if base % candidate:
+            bases.append(candidate)
+    return bases
+
+
+def prime_factors(n: int) -> list[int]:
+    """Return the prime numbers that divide n."""
+    factors, d = [], 2
+    while d * d <= n:
+        if n % d == 0:
+            factors.append(d)
+            while n % d == 0:
+                n //= d
+        d += 1
+    return factors + [n] * (n > 1)
+
+
+def reordered(
+    columns: NDArray[np.uint32], streams: Words, width: int, *, in_blocks: bool
+) -> tuple[NDArray[np.uint32], Words]:
+    """Return generator matrices (n_lanes, 32), one a lane, and that of each stream.
+
+    The binary digits of t are multiplied by a random matrix of the lane: an upper triangular one, which
+    keeps every block of 2**w steps from 0 on in itself, or any regular one, which keeps the period.
+    Lane 0 keeps its order.
+    """
+    lanes, index = np.unique(streams & _LANE, return_inverse=True)
+    orders = _triangular(lanes, width, upper=True)
+    if not in_blocks:
+        orders = _product(_triangular(lanes, width, upper=False), orders)
+    orders[lanes == 0] = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    matrices = _product(np.repeat(columns[np.newaxis], lanes.size, axis=0), orders)
+    return np.ascontiguousarray(matrices), index.astype(np.uint64)
+
+
+def _triangular(lanes: Words, width: int, *, upper: bool) -> NDArray[np.uint32]:
+    """Return random triangular matrices over GF(2) with a full diagonal, as columns (n, 32) of bits."""
+    columns = np.zeros((lanes.size, 32), np.uint32)
+    for j in range(width):
+        diagonal = 1 << j
+        free = diagonal - 1 if upper else (1 << width) - 2 * diagonal
+        numbers = random32(_ORDER_KEY, lanes | np.uint64(2 * j + upper << 32))
+        columns[:, j] = numbers & np.uint32(free) | np.uint32(diagonal)
+    return columns
+
+
+def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the products of matrices over GF(2), as columns (n, 32) of bits."""
+    product = np.zeros_like(b)
+    for k in range(32):
+        product ^= np.where(b >> np.uint32(k) & np.uint32(1), a[:, k : k + 1], np.uint32(0))
+    return product
 
 
 def digital_numbers(
@@ -124,9 +191,9 @@ def largest_power(base: int) -> int:
     return power
 
 
-def digit_shifts(shifted: bool, bases: Words, key: int, streams: Words) -> Words:
+def digit_shifts(randomised: bool, bases: Words, key: int, streams: Words) -> Words:
     """Return random digits for each stream as one number below the base's power, or zeros."""
-    if not shifted:
+    if not randomised:
         return np.zeros(streams.size, np.uint64)
     powers = {int(base): largest_power(int(base)) for base in np.unique(bases)}
     return random_below(np.array([powers[int(b)] for b in bases], np.uint64), key, streams)
@@ -158,7 +225,7 @@ def primes() -> Words:
 
 
 def feedback(width: int, taps: tuple[int, ...]) -> int:
-    """Return the bits of the state whose parity is shifted in."""
+    """Return the bits of the state whose parity is randomised in."""
     return sum(1 << (width - e) for e in taps)
 
 
@@ -167,7 +234,7 @@ def is_primitive(feedback: int, width: int) -> bool:
     """Return whether x has the order 2**width - 1 modulo x**width + the polynomial of the feedback."""
     order = 2**width - 1
     return _power_of_x(order, feedback, width) == 1 and all(
-        _power_of_x(order // prime, feedback, width) != 1 for prime in _prime_factors(order)
+        _power_of_x(order // prime, feedback, width) != 1 for prime in prime_factors(order)
     )
 
 
@@ -188,14 +255,3 @@ def _power_of_x(exponent: int, feedback: int, width: int) -> int:
         if digit == "1":
             power = product(power, 2)
     return power
-
-
-def _prime_factors(n: int) -> list[int]:
-    factors, d = [], 2
-    while d * d <= n:
-        if n % d == 0:
-            factors.append(d)
-            while n % d == 0:
-                n //= d
-        d += 1
-    return factors + [n] * (n > 1)

@@ -16,6 +16,7 @@ from sc_neurocore.random import (
     PeriodWarning,
     Role,
     Source,
+    Sources,
     checked_seed,
     operands,
     stream_key,
@@ -240,7 +241,7 @@ def encode(
     Bitstream(shape=(2,), length=65536, p=[0.299 0.4])
     """
     probabilities = _checks.array("p", p, range(33))
-    length = _checks.integer("length", length, 1)
+    length = _checks.length_of_stream("length", length)
     key = _checks.power_range("key", key, 64)
     _checks.instance("source", source, Source)
     if streams is None:
@@ -300,7 +301,7 @@ class BitstreamEncoder:
         source: Source = Bernoulli(),
     ) -> None:
         self.interval = Interval(*_checks.ordered("x_min", x_min, "x_max", x_max))
-        self.length = _checks.integer("length", length, 1)
+        self.length = _checks.length_of_stream("length", length)
         self.seed = checked_seed("seed", seed)
         _checks.instance("source", source, Source)
         self._source = source.pair()[0]
@@ -348,7 +349,7 @@ def encode_pair(
     length: int,
     seed: int,
     *,
-    source: Source | tuple[Source, Source] = Bernoulli(),
+    source: Sources = Bernoulli(),
 ) -> tuple[Bitstream, Bitstream]:
     """Return the streams of two operands, to be multiplied: stream i of each is that of element i.
 
@@ -366,7 +367,7 @@ def encode_pair(
     Examples
     --------
     >>> from sc_neurocore import Hammersley, encode_pair
-    >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, seed=1, source=Hammersley(8, shifted=False))
+    >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, seed=1, source=Hammersley(8, randomised=False))
     >>> x & w
     Bitstream(shape=(2,), length=256, p=[0.301 0.402])
     """

@@ -137,7 +137,7 @@ def isolate(x: Bitstream, delay: int) -> Bitstream:
 
 
 def regenerate(x: Bitstream, key: int, *, source: Source = Bernoulli()) -> Bitstream:
-    """Return new streams of the densities of x, independent of it and of one another.
+    """Return new streams of the densities of x, independent of it.
 
     The ones are counted and encoded anew by the source, with a key that must be of no other stream. The
     price of breaking every correlation is the error of encoding, sqrt(p (1 - p) / length) for

@@ -55,7 +55,7 @@ def zce(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
     correlation error; ASP-DAC 2021).
     """
     both, ones_x, ones_y, length = _counts(x, y)
-    product = ones_x * ones_y / length
+    product = ones_x * (ones_y / length)  # ones_x * ones_y may exceed 64 bits
     error = both - product
     forced = np.rint(product) - product
     return np.asarray(np.sign(error) * (np.abs(error) - np.abs(forced)) / length)
@@ -180,7 +180,7 @@ def check_correlation(x: Bitstream, y: Bitstream, wanted: int, *, tolerance: flo
 
     For 0, P(x & y) may deviate from p q by 5 standard errors of independent streams with their
     counts, sqrt(p q (1 - p) (1 - q) / (L - 1)) each (hypergeometric), and two time steps, without which
-    sparse streams would give false alarms; with both, fewer than 1 in 100,000 independent pairs do.
+    sparse streams would give false alarms; with both, about 1 in 100,000 independent pairs does.
     For +1 and -1 the SCC may miss by the tolerance, which is not used for 0 and moves the AND by a
     quarter of it at most. Constant streams always pass. The warning gives the worst pair and what a
     gate makes of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
@@ -14,7 +15,7 @@ from sc_neurocore import _checks
 from sc_neurocore.analysis import firing_rate_hz, rheobase
 from sc_neurocore.bitstream import Bitstream, Interval
 from sc_neurocore.neuron import LIF, LIFState
-from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, stream_key
+from sc_neurocore.random import Bernoulli, Role, Sources, checked_seed, stream_key
 from sc_neurocore.synapse import encoded_trace
 
 
@@ -49,7 +50,7 @@ class SCDenseLayer:
         In [0, 2**128). By default drawn from the system's entropy; `base_seed` tells it.
     accumulate : {"mean", "sum", "or"}
         The adder, see `current_trace`.
-    source : Source or tuple of two
+    source : Source or tuple of 2
         Where the numbers of inputs and weights come from; one source stands for its pair.
 
     Examples
@@ -87,10 +88,10 @@ class SCDenseLayer:
         base_seed: int | None = None,
         *,
         accumulate: str = "mean",
-        source: Source | tuple[Source, Source] = Bernoulli(),
+        source: Sources = Bernoulli(),
     ) -> None:
         self.n_neurons = _checks.integer("n_neurons", n_neurons, 1)
-        self.length = _checks.integer("length", length, 1)
+        self.length = _checks.length_of_stream("length", length)
         self.dt_ms = _checks.positive("dt_ms", dt_ms)
         self.base_seed = checked_seed("base_seed", base_seed)
         params = {} if neuron_params is None else neuron_params
@@ -195,7 +196,13 @@ class SCDenseLayer:
             return f"{said}; all products are 0, so no y_max reaches it"
         share = (mean - self._y_min) / (self._y_max - self._y_min)
         y_max = self._y_min + (needed - self._y_min) / share
-        return f"{said}; a y_max above {y_max:.4g} reaches it (now {self._y_max:.4g})"
+        return f"{said}; a y_max above {_rounded_up(y_max):.4g} reaches it (now {self._y_max:.4g})"
+
+
+def _rounded_up(x: float) -> float:
+    """Return the smallest number of four digits that is not below x."""
+    digits = 3 - math.floor(math.log10(abs(x))) if x else 0
+    return math.ceil(x * 10.0**digits) / 10.0**digits
 
 
 def _lif(params: Mapping[str, Any], dt_ms: float) -> LIF:

@@ -15,13 +15,24 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.bitstream import Bitstream, encode
 from sc_neurocore.neuron import LIF
-from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
+from sc_neurocore.random import (
+    Bernoulli,
+    Role,
+    Source,
+    Sources,
+    checked_seed,
+    lane_streams,
+    operands,
+    stream_key,
+)
 
 FORMAT = "sc-neurocore network"
 FORMAT_VERSION = 1
 
 # Words of weight bits of one neuron per block of time; several neurons' share the second-level cache.
 _BLOCK_WORDS = 4096
+# Words of all weight bits of a layer that are kept, where the kernel does not make them: 64 MB.
+_WEIGHT_WORDS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +101,7 @@ class Network:
     >>> network = Network([Dense([[0.9, -0.2], [0.1, 0.8]], gain=0.5)])
     >>> simulate(network, [[1.0, 0.0], [0.0, 1.0]], length=200, seed=1).counts
     array([[61,  2],
-           [ 0, 57]])
+           [ 0, 53]])
     """
 
     layers: Sequence[Dense]
@@ -204,7 +215,7 @@ def simulate(
     length: int | None = None,
     *,
     seed: int | None = None,
-    source: Source | tuple[Source, Source] = Bernoulli(),
+    source: Sources = Bernoulli(),
     record: bool = False,
 ) -> Simulation:
     """Return the spikes of a network whose inputs and weights are bitstreams.
@@ -223,8 +234,9 @@ def simulate(
         Time steps. A Bitstream brings its own.
     seed : int, optional
         In [0, 2**128). By default drawn from the system's entropy; the result tells it.
-    source : Source or tuple of two
-        Where the numbers of inputs and weights come from; one source stands for its pair.
+    source : Source or tuple
+        Where the numbers of the inputs and of the weights of each layer come from; one source stands
+        for as many of its `sequences`.
     record : bool
         Keep the packed spikes of every layer.
 
@@ -234,7 +246,7 @@ def simulate(
     """
     _checks.instance("network", network, Network)
     seed = checked_seed("seed", seed)
-    of_inputs, of_weights = operands(source)
+    of_inputs, *of_weights = operands(source, 1 + len(network.layers))
     if isinstance(x, Bitstream):
         if length is not None and length != x.length:
             _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
@@ -244,7 +256,7 @@ def simulate(
         numbers = np.arange(network.n_in)
         if length is None:
             _checks.wrong_type("length", "be given unless x is a Bitstream", length)
-        length = _checks.integer("length", length, 1)
+        length = _checks.length_of_stream("length", length)
         key = stream_key(seed, Role.INPUT)
         bits = encode(densities, length, key, source=of_inputs, streams=numbers)
     if len(bits.shape) not in (1, 2) or bits.shape[-1] != network.n_in or 0 in bits.shape:
@@ -275,7 +287,7 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     """
     _checks.instance("network", network, Network)
     densities = _checked_densities(network, x)
-    length = _checks.integer("length", length, 1)
+    length = _checks.length_of_stream("length", length)
     batch = densities.shape[:-1]
     rows = densities.reshape(-1, network.n_in)
     counts = np.concatenate([_float_counts(network, part, length) for part in _chunks(rows, length)])
@@ -295,9 +307,14 @@ class _LayerState:
     gain: float
     v: NDArray[np.float64]
     refractory: NDArray[np.uint64]
+    n_words: int
+    made: NDArray[np.uint64]
+    made_from: int = 0
 
     @classmethod
-    def of(cls, layer: Dense, number: int, batch: int, seed: int, source: Source) -> _LayerState:
+    def of(
+        cls, layer: Dense, number: int, batch: int, n_words: int, seed: int, source: Source
+    ) -> _LayerState:
         return cls(
             layer.neuron.coefficients,
             stream_key(seed, Role.WEIGHT, number),
@@ -308,7 +325,14 @@ class _LayerState:
             layer.gain,
             np.full((batch, layer.n_out), layer.neuron.v_rest),
             np.zeros((batch, layer.n_out), np.uint64),
+            n_words,
+            np.empty((layer.n_out, layer.n_in, 0), np.uint64),
         )
+
+    @property
+    def most_words(self) -> int:
+        """How many words of time of all weights are made at once."""
+        return max(_WEIGHT_WORDS // self.weights.size, 1)
 
     def run(self, x: NDArray[np.uint64], first_word: int, length: int) -> NDArray[np.uint64]:
         return _native.dense(
@@ -320,21 +344,35 @@ class _LayerState:
     def _weight_bits(self, first_word: int, length: int) -> NDArray[np.uint64] | None:
         if self.source == Bernoulli():  # the kernel makes these itself, where it needs them
             return None
-        streams = np.arange(self.weights.size, dtype=np.uint64)
-        words = self.source._words(self.weight_key, streams, self.thresholds, first_word, length)
-        return words.reshape(*self.weights.shape, -1)
+        n_words = -(-length // 64)
+        if first_word + n_words > self.made_from + self.made.shape[-1]:
+            # Some sources make whole periods, so several blocks of time are made at once.
+            streams = lane_streams(*self.weights.shape).ravel()
+            steps = 64 * min(max(n_words, self.most_words), self.n_words - first_word)
+            words = self.source._words(self.weight_key, streams, self.thresholds, first_word, steps)
+            self.made, self.made_from = words.reshape(*self.weights.shape, -1), first_word
+        here = first_word - self.made_from
+        return np.ascontiguousarray(self.made[:, :, here : here + n_words])
 
 
 def _run_layers(
-    network: Network, x: NDArray[np.uint64], length: int, seed: int, source: Source, record: bool
+    network: Network,
+    x: NDArray[np.uint64],
+    length: int,
+    seed: int,
+    sources: Sequence[Source],
+    record: bool,
 ) -> list[NDArray[np.uint64]]:
     """Return the packed spikes of every layer, or of the last; block by block of time."""
     batch, _, n_words = x.shape
-    states = [_LayerState.of(la, i, batch, seed, source) for i, la in enumerate(network.layers)]
+    states = [
+        _LayerState.of(layer, i, batch, n_words, seed, source)
+        for i, (layer, source) in enumerate(zip(network.layers, sources, strict=True))
+    ]
     kept = network.layers if record else network.layers[-1:]
     trains = [np.empty((batch, layer.n_out, n_words), np.uint64) for layer in kept]
     widest = max(layer.n_in for layer in network.layers)
-    step = min(max(_BLOCK_WORDS // widest, 1), 8)
+    step = min(max(_BLOCK_WORDS // widest, 1), 8, *(state.most_words for state in states))
     for first in range(0, n_words, step):
         block = slice(first, min(first + step, n_words))
         steps = min(64 * block.stop, length) - 64 * first

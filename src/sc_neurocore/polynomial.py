@@ -45,7 +45,7 @@ def bernstein(
     >>> b = [0.25, 0.625, 0.375, 0.75]
     >>> copies = encode([0.3] * 3, 65536, stream_key(1, Role.INPUT))
     >>> bernstein(copies, b, stream_key(1, Role.WEIGHT))
-    Bitstream(length=65536, p=0.455)
+    Bitstream(length=65536, p=0.452)
     >>> round(float(bernstein_value(0.3, b)), 3)
     0.452
     """
@@ -95,6 +95,8 @@ def bernstein_fit(
         from scipy.optimize import lsq_linear
     except ImportError as error:
         raise ImportError("bernstein_fit needs SciPy: pip install 'sc-neurocore[fit]'") from error
+    if not callable(function):
+        _checks.wrong_type("function", "be a function of an array", function)
     degree = _checks.integer("degree", degree, 1)
     nodes, masses = np.polynomial.legendre.leggauss(256)
     points = (nodes + 1) / 2
@@ -138,7 +140,10 @@ def _coefficient_streams(
         return given
     if key is None:
         _checks.fail("key", "be given for coefficients that are values", None)
-    return encode(np.broadcast_to(given, (*batch, n + 1)), x.length, key, source=source)
+    # One lane for all: they may be correlated, and so go with the same copies.
+    streams = np.arange((n + 1) * int(np.prod(batch)), dtype=np.uint64) << np.uint64(32)
+    values = np.broadcast_to(given, (*batch, n + 1))
+    return encode(values, x.length, key, source=source, streams=streams.reshape(values.shape))
 
 
 def _de_casteljau(b: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:

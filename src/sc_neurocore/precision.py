@@ -16,11 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.bitstream import Bitstream, encode
-from sc_neurocore.random import Bernoulli, Role, Source, operands, stream_key
-from sc_neurocore.sources import Permutation
+from sc_neurocore.random import Bernoulli, Role, Source, Sources, operands, stream_key
+from sc_neurocore.sources import Halton, Permutation
 from sc_neurocore.synapse import ACCUMULATE
-
-Sources = Source | tuple[Source, Source]
 
 SAMPLES = 4096
 _LONGEST = 2**16
@@ -30,7 +28,8 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
     """Return the standard error of the density of a stream, of the shape of p.
 
     Bernoulli: sqrt(p (1 - p) / L). Permutation of period N: sqrt(p (1 - p) / L * (N - L) / (N - 1)) up
-    to a period, and 0 after whole periods. Other sources: the root mean square over all p, tabulated.
+    to a period, and the rounding to levels alone after whole periods. Other sources: the root mean
+    square over all p, tabulated; for `Halton`, whose streams differ, over its first 8 bases.
 
     Examples
     --------
@@ -38,14 +37,15 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
     >>> print(f"{encode_error(0.5, 256):.4f}, Sobol {encode_error(0.5, 256, source=Sobol()):.4f}")
     0.0312, Sobol 0.0016
     """
-    values, length = _probabilities("p", p), _checks.integer("length", length, 1)
+    values, length = _probabilities("p", p), _checks.length_of_stream("length", length)
     _checks.instance("source", source, Source)
     if isinstance(source, Bernoulli):
         return np.asarray(np.sqrt(values * (1 - values) / length))
     if isinstance(source, Permutation):
+        near = np.rint(values * source.period) / source.period
         left = length % source.period
-        variance = values * (1 - values) * left * (source.period - left) / (source.period - 1)
-        return np.asarray(np.sqrt(variance) / length)
+        variance = near * (1 - near) * left * (source.period - left) / (source.period - 1)
+        return np.asarray(np.sqrt(variance / length**2 + (near - values) ** 2))
     return np.full(values.shape, root_mean_square(_encode_errors(source, length)))
 
 
@@ -55,24 +55,35 @@ def product_error(
     """Return the standard error of the density of x & w, of the broadcast shape of p and q.
 
     Bernoulli: sqrt(z (1 - z) / L) with z = p q. Permutations: by counting, over a period
-    sqrt(p q (1 - p) (1 - q) / (L - 1)). Other sources: the root mean square over all p and q,
-    tabulated for the pair, and 0 where an operand is 0.
+    sqrt(p q (1 - p) (1 - q) / (L - 1)) and the rounding to levels. Other sources: the root mean square
+    over all p and q, tabulated for the pair, and 0 where an operand is 0.
     """
+    bias, variance = _product_moments(p, q, length, source)
+    return np.asarray(np.sqrt(bias**2 + variance))
+
+
+def _product_moments(
+    p: ArrayLike, q: ArrayLike, length: int, source: Sources
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return bias and variance of products, of the broadcast shape."""
     of_p, of_q = operands(source)
-    length = _checks.integer("length", length, 1)
+    length = _checks.length_of_stream("length", length)
     a, b = _broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
     if of_p == of_q == Bernoulli():
-        return np.asarray(np.sqrt(a * b * (1 - a * b) / length))
+        return np.zeros(a.shape), a * b * (1 - a * b) / length
     if isinstance(of_p, Permutation) and of_p == of_q:
-        return _permutation_error(a, b, length, of_p.period)
-    rms = root_mean_square(_product_errors(of_p, of_q, length))
-    return np.where((a == 0) | (b == 0), 0.0, rms)
+        n = of_p.period
+        near_a, near_b = np.rint(a * n) / n, np.rint(b * n) / n
+        return near_a * near_b - a * b, _permutation_variance(near_a, near_b, length, n)
+    errors = _product_errors(of_p, of_q, length)
+    counts = ((a > 0) & (b > 0)).astype(np.float64)
+    return float(errors.mean()) * counts, float(errors.var()) * counts
 
 
-def _permutation_error(
+def _permutation_variance(
     p: NDArray[np.float64], q: NDArray[np.float64], length: int, period: int
 ) -> NDArray[np.float64]:
-    """Return the standard error of a product of independent random permutations, repeated.
+    """Return the variance of a product of independent random permutations, repeated.
 
     With n steps a period, two of them are both 1 with probability p (p n - 1) / (n - 1). So the sum
     over r of them has the variance r z (1 - z) + r (r - 1) (P11 - z**2), and with that over a whole
@@ -87,7 +98,7 @@ def _permutation_error(
     whole, rest = divmod(length, period)
     of_period = variance(period)
     total = whole**2 * of_period + variance(rest) + 2 * whole * rest / period * of_period
-    return np.asarray(np.sqrt(np.maximum(total, 0.0)) / length)
+    return np.asarray(np.maximum(total, 0.0) / length**2)
 
 
 def dot_error(
@@ -95,11 +106,13 @@ def dot_error(
 ) -> NDArray[np.float64]:
     """Return the standard error of the sum of the densities of x_i & w_i, over the last axis.
 
-    The products of independent streams have independent errors, so their variances add up: those of
-    `product_error`. Without shifts of their own (`shifted=False`) low-discrepancy streams share one
-    error function, and their errors may add up with one sign.
+    The products vary independently, so their variances add up. What errors have in common, which is
+    something only without randomisation, adds up linearly.
     """
-    return np.asarray(np.sqrt(np.sum(product_error(x, w, length, source=source) ** 2, axis=-1)))
+    bias, variance = _product_moments(x, w, length, source)
+    if bias.ndim == 0 or bias.shape[-1] == 0:
+        _checks.fail("x", "have at least one input along its last axis", f"shape {bias.shape}")
+    return np.asarray(np.sqrt(bias.sum(axis=-1) ** 2 + variance.sum(axis=-1)))
 
 
 def current_error(
@@ -130,8 +143,8 @@ def current_error(
     _checks.choice("accumulate", accumulate, ACCUMULATE)
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
     a, b = _broadcast("w", _probabilities("x", x), "x", _probabilities("w", w))
-    if a.ndim == 0:
-        _checks.fail("x", "have at least one axis, the inputs", f"shape {a.shape}")
+    if a.ndim == 0 or a.shape[-1] == 0:
+        _checks.fail("x", "have at least one input along its last axis", f"shape {a.shape}")
     if accumulate == "or":
         if operands(source) != (Bernoulli(), Bernoulli()):
             _checks.fail("source", 'be Bernoulli() where accumulate is "or"', source)
@@ -152,7 +165,7 @@ def product_error_table(
     --------
     >>> import numpy as np
     >>> from sc_neurocore import Hammersley, product_error_table
-    >>> errors = product_error_table(256, source=Hammersley(8, shifted=False))
+    >>> errors = product_error_table(256, source=Hammersley(8, randomised=False))
     >>> print(f"{np.sqrt((errors**2).mean()):.5f}")
     0.00189
     """
@@ -171,7 +184,8 @@ def length_for_density(error: float, confidence: float = 0.95, *, p: float | Non
     """Return the length at which a Bernoulli density is within `error` with that confidence.
 
     Without p it is Hoeffding's bound ln(2 / (1 - confidence)) / (2 error**2), which holds for every p;
-    with p, that of a product being p q, the normal approximation z**2 p (1 - p) / error**2.
+    with p, that of a product being p q, the normal approximation z**2 p (1 - p) / error**2, good where
+    both ones and zeros number 5 or more.
 
     Parameters
     ----------
@@ -250,6 +264,8 @@ def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
 @lru_cache(maxsize=1024)
 def _encode_errors(source: Source, length: int) -> NDArray[np.float64]:
     p, streams = _samples(0)
+    if isinstance(source, Halton):
+        streams %= np.uint64(8)
     return np.asarray(_encode(source, Role.INPUT, p, streams, length).probability() - p)
 
 

@@ -62,6 +62,11 @@ class Source(ABC):
     The number r(key, stream, t) is an integer in [0, levels), and a stream of probability p is 1 where
     r < round(p * levels): p = 0 gives no ones, p = 1 only ones. Any stretch of any stream can be had
     without what comes before it.
+
+    The low 32 bits of a stream's number are its lane. Operands that meet in a product are in one lane,
+    and sources that go through one sequence in all streams take the steps of each lane in another
+    order, so that products of different lanes do not err together: input i of a layer is stream i, the
+    weight of neuron j for it is stream j << 32 | i.
     """
 
     @property
@@ -85,12 +90,21 @@ class Source(ABC):
         return False
 
     @abstractmethod
-    def pair(self) -> tuple[Source, Source]:
-        """Return sources for the two operands of a product.
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return n sources whose streams may be multiplied with one another, if their keys differ.
 
-        Streams of the first and of the second are independent as the source's error law says, whatever
-        their numbers, if their keys differ.
+        The first two are for the operands of a product, the others for the weights of later layers.
         """
+
+    def pair(self) -> tuple[Source, Source]:
+        """Return the sources of the two operands of a product, `sequences(2)`."""
+        first, second = self.sequences(2)
+        return first, second
+
+    @property
+    @abstractmethod
+    def _roots(self) -> frozenset[object]:
+        """What sources of one sequence have in common; empty where keys make streams independent."""
 
     def numbers(
         self, key: int, streams: ArrayLike, length: int, *, first: int = 0
@@ -98,7 +112,7 @@ class Source(ABC):
         """Return r at the steps first .. first + length - 1, of shape `(*streams.shape, length)`."""
         key = _checks.power_range("key", key, 64)
         wanted = _checks.counting("streams", streams)
-        length = _checks.integer("length", length, 1)
+        length = _checks.length_of_stream("length", length)
         first = _checks.power_range("first", first, 38)
         return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
 
@@ -113,6 +127,9 @@ class Source(ABC):
     @abstractmethod
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
         """Return the packed bits from word `first` on, shape (n_streams, words): the same, native."""
+
+
+Sources = Source | tuple[Source, ...]
 
 
 @dataclass(frozen=True)
@@ -138,9 +155,13 @@ class Bernoulli(Source):
         """Return the source; it fits any length."""
         return cls()
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return the source twice: keys alone make its streams independent."""
-        return self, self
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return the source n times: keys alone make its streams independent."""
+        return (self,) * n
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset()
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         return _native.uniform(key, streams, first, length)
@@ -149,28 +170,34 @@ class Bernoulli(Source):
         return _native.encode(key, streams, thresholds, first, length)
 
 
-def operands(source: Source | tuple[Source, Source]) -> tuple[Source, Source]:
-    """Return the sources of the two operands of a product, checked.
+def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
+    """Return n sources whose streams are multiplied with one another, checked.
 
-    One source stands for its pair. Two must not be one and the same, but for sources whose streams are
-    independent by their keys.
+    One source stands for its `sequences(n)`. Of n given ones no two must be of one sequence, but for
+    those whose streams are independent by their keys.
     """
     if isinstance(source, Source):
-        return source.pair()
-    if not isinstance(source, tuple) or len(source) != 2:
-        _checks.wrong_type("source", "be a Source or a tuple of two", source)
+        return source.sequences(n)
+    if not isinstance(source, tuple) or len(source) != n:
+        _checks.wrong_type("source", f"be a Source or a tuple of {n}", source)
     for i, part in enumerate(source):
         _checks.instance(f"source[{i}]", part, Source)
-    first, second = source
-    if first == second and first.pair() != (first, first):
-        _checks.fail(
-            "source",
-            "give the operands different numbers",
-            f"{first} twice",
-            "for p = q = 0.5 their product would be up to min(p, q) = 0.5 instead of p q = 0.25; "
-            f"use source={first}, which stands for its pair",
-        )
-    return first, second
+        for before in source[:i]:
+            if before._roots & part._roots:
+                _checks.fail(
+                    "source",
+                    "give the operands different numbers",
+                    f"{before} and {part}",
+                    "for p = q = 0.5 their product would be up to min(p, q) = 0.5 instead of 0.25; one "
+                    "source alone stands for sequences that may be multiplied",
+                )
+    return source
+
+
+def lane_streams(n_rows: int, n_lanes: int) -> Words:
+    """Return the numbers row << 32 | lane of the streams of a matrix, shape (n_rows, n_lanes)."""
+    rows, lanes = np.arange(n_rows, dtype=np.uint64), np.arange(n_lanes, dtype=np.uint64)
+    return rows[:, np.newaxis] << np.uint64(32) | lanes
 
 
 def checked_seed(name: str, seed: int | None) -> int:

@@ -17,21 +17,26 @@ from sc_neurocore._sequences import (
     ALL_LEVELS,
     TAPS,
     additive_numbers,
+    additive_walks,
+    coprime_bases,
     digit_shifts,
     digital_numbers,
     feedback,
     golden_step,
     is_primitive,
     largest_power,
-    offsets,
+    prime_factors,
     primes,
     radical_numbers,
     random32,
     random_below,
-    smallest_coprime,
+    reordered,
     sobol_columns,
 )
 from sc_neurocore.random import Source, Words
+
+_APART = np.uint64(2**62)  # a permutation's numbers are not those of Bernoulli streams of the same key
+_FOR_MANY = "Sobol() and Hammersley() have more, Bernoulli() any number"
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,14 @@ class LFSR(Source):
         """Return the widest register whose period is not longer than length + 1."""
         return cls(min(max((length + 2).bit_length() - 1, 3), 32))
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return the register and that of the reciprocal polynomial."""
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return the register and that of the reciprocal polynomial, in turn; phases separate them."""
         mirrored = (self.width, *(self.width - e for e in self.taps or () if e != self.width))
-        return self, LFSR(self.width, mirrored)
+        return tuple((self, LFSR(self.width, mirrored))[i % 2] for i in range(n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         # The highest bit of a state is 0 where the number is below half; it was bit k before.
@@ -132,23 +141,25 @@ class Sobol(Source):
     The numbers have 32 bits. Over 2**w steps from a multiple of 2**w on they take each of the 2**w
     leading bit patterns once. Dimensions, not shifts, make streams independent: the product of two
     streams of one dimension under different shifts is wrong by some 0.09 (root mean square) at any
-    length, that of dimensions 0 and 1 by 0.6 / L.
+    length, that of dimensions 0 and 1 by 0.6 / L, that of high dimensions by several times as much.
 
     Parameters
     ----------
     dimension : int, optional
         In [0, 1024), for all streams. By default stream s is dimension s.
-    shifted : bool
-        Shift each stream by random bits of its key and number, or take the numbers as published.
+    randomised : bool
+        Shift each stream by random bits of its key and number and, where all have one dimension, take
+        the steps of each lane in another order; or take the numbers as published.
     """
 
     dimension: int | None = None
-    shifted: bool = True
+    randomised: bool = True
 
     def __post_init__(self) -> None:
         if self.dimension is not None:
-            _checks.integer("dimension", self.dimension, 0, len(sobol_columns()) - 1)
-        _checks.instance("shifted", self.shifted, bool)
+            dimension = _checks.integer("dimension", self.dimension, 0, len(sobol_columns()) - 1)
+            object.__setattr__(self, "dimension", dimension)
+        _checks.instance("randomised", self.randomised, bool)
 
     @property
     def levels(self) -> int:
@@ -165,10 +176,15 @@ class Sobol(Source):
         """Return the source; it fits any length."""
         return cls()
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return dimensions 0 and 1, or this one and its neighbour."""
-        dimension = self.dimension or 0
-        return Sobol(dimension, self.shifted), Sobol(dimension ^ 1, self.shifted)
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this dimension and the next, from 0 on by default."""
+        first = self.dimension or 0
+        return tuple(Sobol(first + i, self.randomised) for i in range(n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        dimensions = range(len(sobol_columns())) if self.dimension is None else [self.dimension]
+        return frozenset(("base 2", d) for d in dimensions)
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         columns, matrices = self._matrices(streams)
@@ -182,8 +198,10 @@ class Sobol(Source):
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         columns = sobol_columns()
         if self.dimension is not None:
-            row = columns[self.dimension : self.dimension + 1]
-            return row, np.zeros(streams.size, np.uint64)
+            row = columns[self.dimension]
+            if self.randomised:
+                return reordered(row, streams, 32, in_blocks=True)
+            return row[np.newaxis], np.zeros(streams.size, np.uint64)
         if (streams >= len(columns)).any():
             contract = f"be below {len(columns)}, the dimensions of Sobol()"
             remedy = "Sobol(0) is one dimension for all streams"
@@ -191,12 +209,12 @@ class Sobol(Source):
         return columns, streams
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
-        return random32(key, streams) if self.shifted else np.zeros(streams.size, np.uint32)
+        return random32(key, streams) if self.randomised else np.zeros(streams.size, np.uint32)
 
 
 @dataclass(frozen=True)
 class Hammersley(Source):
-    """A counter of `width` bits, or the counter with its bits reversed: the pair for products.
+    """A counter of `width` bits, or that with its bits reversed: the pair for products.
 
     Over a period of 2**width steps both take every level once; streams should run over whole periods.
     With fixed shifts it is the best deterministic pair here: its root mean square error over all pairs
@@ -209,10 +227,11 @@ class Hammersley(Source):
     ----------
     width : int
         In [1, 31].
-    axis : {0, 1}
-        The counter, or the reversed counter.
-    shifted : bool
-        Shift each stream by random bits of its key and number, or all by the best fixed bits.
+    axis : int
+        In [0, 1024]: the counter, the reversed counter, and the further dimensions of `Sobol`.
+    randomised : bool
+        Shift each stream by random bits of its key and number and take the steps of each lane in
+        another order; or shift all by the best fixed bits.
 
     Examples
     --------
@@ -224,12 +243,12 @@ class Hammersley(Source):
 
     width: int = 8
     axis: int = 0
-    shifted: bool = True
+    randomised: bool = True
 
     def __post_init__(self) -> None:
-        _checks.integer("width", self.width, 1, 31)
-        _checks.integer("axis", self.axis, 0, 1)
-        _checks.instance("shifted", self.shifted, bool)
+        object.__setattr__(self, "width", _checks.integer("width", self.width, 1, 31))
+        object.__setattr__(self, "axis", _checks.integer("axis", self.axis, 0, len(sobol_columns())))
+        _checks.instance("randomised", self.randomised, bool)
 
     @property
     def levels(self) -> int:
@@ -251,28 +270,34 @@ class Hammersley(Source):
         """Whether it is the counter itself."""
         return self.axis == 0
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return the counter and the reversed counter."""
-        return Hammersley(self.width, 0, self.shifted), Hammersley(self.width, 1, self.shifted)
-
-    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        columns = np.repeat(self._columns, streams.size, axis=0)
-        return digital_numbers(columns, self._shifts(key, streams), first, length)
-
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        zeros = np.zeros(streams.size, np.uint64)
-        shifts = self._shifts(key, streams)
-        return _native.digital(self._columns, zeros, shifts, thresholds, first, length)
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this axis and the next."""
+        return tuple(Hammersley(self.width, self.axis + i, self.randomised) for i in range(n))
 
     @property
-    def _columns(self) -> NDArray[np.uint32]:
-        digits = np.arange(self.width)
-        columns = np.zeros((1, 32), np.uint32)
-        columns[0, : self.width] = 1 << (31 - digits if self.axis else 32 - self.width + digits)
-        return columns
+    def _roots(self) -> frozenset[object]:
+        return frozenset({("base 2", self.axis - 1) if self.axis else "counter"})
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        columns, matrices = self._matrices(streams)
+        return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        columns, matrices = self._matrices(streams)
+        shifts = self._shifts(key, streams)
+        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+
+    def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
+        digits = np.arange(32)
+        counter = (1 << (32 - self.width + digits)).astype(np.uint32)
+        columns = sobol_columns()[self.axis - 1] if self.axis else counter
+        columns = np.where(digits < self.width, columns, np.uint32(0))
+        if self.randomised:
+            return reordered(columns, streams, self.width, in_blocks=False)
+        return columns[np.newaxis], np.zeros(streams.size, np.uint64)
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
-        if self.shifted:
+        if self.randomised:
             return random32(key, streams)
         balanced = 2 ** (self.width // 2) - 1 if self.axis else 0
         middle = 2 ** (31 - self.width)
@@ -283,23 +308,24 @@ class Hammersley(Source):
 class VanDerCorput(Source):
     """Radical inverses: the digits of t in a base, reversed behind the point, cut to 32 bits.
 
-    The density of a stream of length L has an error below some (base - 1) log(L) / L. The pair
-    are this base and base 2 (base 3 beside an even one): a two-dimensional Halton sequence.
+    The density of a stream of length L has an error below some (base - 1) log(L) / L. Beside it go the
+    smallest primes that do not divide it, as in a Halton sequence. All lanes take their steps in one
+    order, so sums of many products err more from step to step than with `Sobol`.
 
     Parameters
     ----------
     base : int
         In [2, 65536].
-    shifted : bool
+    randomised : bool
         Shift the digits of each stream by random digits of its key and number, or not.
     """
 
     base: int = 2
-    shifted: bool = True
+    randomised: bool = True
 
     def __post_init__(self) -> None:
-        _checks.integer("base", self.base, 2, 65536)
-        _checks.instance("shifted", self.shifted, bool)
+        object.__setattr__(self, "base", _checks.integer("base", self.base, 2, 65536))
+        _checks.instance("randomised", self.randomised, bool)
 
     @property
     def levels(self) -> int:
@@ -316,20 +342,26 @@ class VanDerCorput(Source):
         """Return the source; it fits any length."""
         return cls()
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return this base and the smallest that is prime to it."""
-        return self, VanDerCorput(smallest_coprime(self.base), self.shifted)
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this base and the smallest primes that do not divide it."""
+        return tuple(VanDerCorput(b, self.randomised) for b in coprime_bases(self.base, n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset(("base 2", 0) if p == 2 else p for p in prime_factors(self.base))
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
-        shifts = digit_shifts(self.shifted, bases, key, streams)
+        shifts = digit_shifts(self.randomised, bases, key, streams)
         return radical_numbers(bases, shifts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        if self.base == 2:  # the same numbers by the faster kernel
-            return Sobol(0, self.shifted)._words(key, streams, thresholds, first, length)
         bases = np.full(streams.size, self.base, np.uint64)
-        shifts = digit_shifts(self.shifted, bases, key, streams)
+        shifts = digit_shifts(self.randomised, bases, key, streams)
+        if self.base == 2:  # the same numbers by the faster kernel
+            columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
+            bits = shifts.astype(np.uint32)
+            return _native.digital(columns, matrices, bits, thresholds, first, length)
         return _native.radical(bases, shifts, thresholds, first, length)
 
 
@@ -341,14 +373,14 @@ class Halton(Source):
 
     Parameters
     ----------
-    shifted : bool
+    randomised : bool
         Shift the digits of each stream by random digits of its key and number, or not.
     """
 
-    shifted: bool = True
+    randomised: bool = True
 
     def __post_init__(self) -> None:
-        _checks.instance("shifted", self.shifted, bool)
+        _checks.instance("randomised", self.randomised, bool)
 
     @property
     def levels(self) -> int:
@@ -365,18 +397,22 @@ class Halton(Source):
         """Return the source; it fits any length."""
         return cls()
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return bases 2 and 3."""
-        return VanDerCorput(2, self.shifted), VanDerCorput(3, self.shifted)
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return the bases 2, 3, 5, ..., one for all streams of each."""
+        return tuple(VanDerCorput(b, self.randomised) for b in coprime_bases(2, n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset(("base 2", 0) if p == 2 else p for p in primes().tolist())
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = self._bases(streams)
-        shifts = digit_shifts(self.shifted, bases, key, streams)
+        shifts = digit_shifts(self.randomised, bases, key, streams)
         return radical_numbers(bases, shifts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
         bases = self._bases(streams)
-        shifts = digit_shifts(self.shifted, bases, key, streams)
+        shifts = digit_shifts(self.randomised, bases, key, streams)
         return _native.radical(bases, shifts, thresholds, first, length)
 
     def _bases(self, streams: Words) -> Words:
@@ -399,17 +435,18 @@ class Weyl(Source):
     Parameters
     ----------
     period : int
-        In [2, 2**32].
-    shifted : bool
-        Start each stream at a random number of its key and number, or at 0.
+        In [3, 2**32].
+    randomised : bool
+        Start each stream at a random number of its key and number and take the steps of each lane in
+        another order; or count from 0.
     """
 
     period: int = 256
-    shifted: bool = True
+    randomised: bool = True
 
     def __post_init__(self) -> None:
-        _checks.integer("period", self.period, 2, ALL_LEVELS)
-        _checks.instance("shifted", self.shifted, bool)
+        object.__setattr__(self, "period", _checks.integer("period", self.period, 3, ALL_LEVELS))
+        _checks.instance("randomised", self.randomised, bool)
 
     @property
     def levels(self) -> int:
@@ -421,17 +458,22 @@ class Weyl(Source):
         """Return the source of that period."""
         return cls(length)
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return a counter of the same period and this."""
-        return Ramp(self.period, self.shifted), self
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return a counter of the same period and this; there is no third."""
+        _only_two(n, self)
+        return (Ramp(self.period, self.randomised), self)[:n]
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset({("golden", self.period)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        starts = offsets(self.shifted, self.period, key, streams)
-        return additive_numbers(self._step, self.period, starts, first, length)
+        steps, starts = additive_walks(self.randomised, self._step, self.period, key, streams)
+        return additive_numbers(self.period, steps, starts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        starts = offsets(self.shifted, self.period, key, streams)
-        return _native.additive(self._step, self.period, starts, thresholds, first, length)
+        steps, starts = additive_walks(self.randomised, self._step, self.period, key, streams)
+        return _native.additive(self.period, steps, starts, thresholds, first, length)
 
     @property
     def _step(self) -> int:
@@ -449,8 +491,9 @@ class Ramp(Source):
     ----------
     period : int
         In [2, 2**32].
-    shifted : bool
-        Start each stream at a random number of its key and number, or at 0.
+    randomised : bool
+        Start each stream at a random number of its key and number and take the steps of each lane in
+        another order; or count from 0.
 
     Examples
     --------
@@ -461,11 +504,11 @@ class Ramp(Source):
     """
 
     period: int = 256
-    shifted: bool = False
+    randomised: bool = False
 
     def __post_init__(self) -> None:
-        _checks.integer("period", self.period, 2, ALL_LEVELS)
-        _checks.instance("shifted", self.shifted, bool)
+        object.__setattr__(self, "period", _checks.integer("period", self.period, 2, ALL_LEVELS))
+        _checks.instance("randomised", self.randomised, bool)
 
     @property
     def levels(self) -> int:
@@ -482,17 +525,22 @@ class Ramp(Source):
         """True."""
         return True
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return this and the golden ratio of the same period."""
-        return self, Weyl(self.period, self.shifted)
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this and the golden ratio of the same period; there is no third."""
+        _only_two(n, self)
+        return (self, Weyl(self.period, self.randomised))[:n]
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset({"counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        starts = offsets(self.shifted, self.period, key, streams)
-        return additive_numbers(1, self.period, starts, first, length)
+        steps, starts = additive_walks(self.randomised, 1, self.period, key, streams)
+        return additive_numbers(self.period, steps, starts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        starts = offsets(self.shifted, self.period, key, streams)
-        return _native.additive(1, self.period, starts, thresholds, first, length)
+        steps, starts = additive_walks(self.randomised, 1, self.period, key, streams)
+        return _native.additive(self.period, steps, starts, thresholds, first, length)
 
 
 @dataclass(frozen=True)
@@ -512,7 +560,7 @@ class Permutation(Source):
     period: int = 256
 
     def __post_init__(self) -> None:
-        _checks.integer("period", self.period, 2, 2**24)
+        object.__setattr__(self, "period", _checks.integer("period", self.period, 2, 2**24))
 
     @property
     def levels(self) -> int:
@@ -524,15 +572,24 @@ class Permutation(Source):
         """Return the source of that period."""
         return cls(length)
 
-    def pair(self) -> tuple[Source, Source]:
-        """Return the source twice: keys alone make its streams independent."""
-        return self, self
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return the source n times: keys alone make its streams independent."""
+        return (self,) * n
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset()
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        uniform = _native.uniform(key, streams, 0, self.period)
+        uniform = _native.uniform(key, streams | _APART, 0, self.period)
         ranks = uniform.argsort(axis=-1, kind="stable").argsort(axis=-1)
         steps = (first + np.arange(length)) % self.period
         return np.ascontiguousarray(ranks[:, steps], np.uint32)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        return _native.permutation(key, streams, self.period, thresholds, first, length)
+        return _native.permutation(key, streams | _APART, self.period, thresholds, first, length)
+
+
+def _only_two(n: int, source: Source) -> None:
+    if n > 2:
+        _checks.fail("source", f"have {n} independent sequences", f"{source}, which has two", _FOR_MANY)

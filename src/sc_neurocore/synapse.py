@@ -8,7 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore.bitstream import Bitstream, Interval, encode
 from sc_neurocore.correlation import check_operands
-from sc_neurocore.random import Bernoulli, Role, Source, checked_seed, operands, stream_key
+from sc_neurocore.random import (
+    Bernoulli,
+    Role,
+    Source,
+    Sources,
+    checked_seed,
+    lane_streams,
+    operands,
+    stream_key,
+)
 
 ACCUMULATE = ("mean", "sum", "or")
 
@@ -122,7 +131,7 @@ class BitstreamSynapse:
         source: Source = Bernoulli(),
     ) -> None:
         self.interval = Interval(*_checks.ordered("w_min", w_min, "w_max", w_max))
-        self.length = _checks.integer("length", length, 1)
+        self.length = _checks.length_of_stream("length", length)
         self.w = _checks.finite("w", w)
         _checks.within("w", np.asarray(self.w), self.interval.low, self.interval.high)
         self.seed = checked_seed("seed", seed)
@@ -171,7 +180,7 @@ class BitstreamCurrentSource:
         In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
     accumulate : {"mean", "sum", "or"}
         The adder, see `current_trace`.
-    source : Source or tuple of two
+    source : Source or tuple of 2
         Where the numbers of inputs and weights come from; one source stands for its pair.
 
     Examples
@@ -199,10 +208,10 @@ class BitstreamCurrentSource:
         seed: int | None = None,
         *,
         accumulate: str = "mean",
-        source: Source | tuple[Source, Source] = Bernoulli(),
+        source: Sources = Bernoulli(),
     ) -> None:
         self.seed = checked_seed("seed", seed)
-        self.length = _checks.integer("length", length, 1)
+        self.length = _checks.length_of_stream("length", length)
         self._trace = encoded_trace(
             x_inputs=_checks.array("x_inputs", x_inputs, [1]),
             x_interval=Interval(*_checks.ordered("x_min", x_min, "x_max", x_max)),
@@ -251,7 +260,7 @@ def encoded_trace(
     y_max: float,
     seed: int,
     accumulate: str,
-    source: Source | tuple[Source, Source],
+    source: Sources,
 ) -> NDArray[np.float64]:
     """Encode inputs and weights of shape (n_inputs,) or (n_neurons, n_inputs) and trace the current."""
     if x_inputs.size == 0:
@@ -266,5 +275,6 @@ def encoded_trace(
     of_inputs, of_weights = operands(source)
     p, q = x_interval.to_probability(x_inputs), w_interval.to_probability(weight_values)
     x = encode(p, length, stream_key(seed, Role.INPUT), source=of_inputs)
-    w = encode(q, length, stream_key(seed, Role.WEIGHT), source=of_weights)
+    lanes = np.arange(q.size) if q.ndim == 1 else lane_streams(*q.shape)
+    w = encode(q, length, stream_key(seed, Role.WEIGHT), source=of_weights, streams=lanes)
     return current_trace(x, w, y_min=y_min, y_max=y_max, accumulate=accumulate)
