@@ -159,7 +159,8 @@ def test_bernstein_wants_independent_copies_and_coefficients():
     same = encode([0.4] * 3, LENGTH, KEY, streams=[0, 1, 0])
     (message,) = messages(bernstein, same, b, OTHER)
     assert message.startswith("bernstein needs SCC 0 of copies 0 and 2, got 1 (p=")
-    found = messages(bernstein, copies[0], b, KEY)
+    assert messages(bernstein, copies[0], b, KEY) == []  # values take streams that are no copy's
+    found = messages(bernstein, copies[0], encode(b, LENGTH, KEY))
     assert [m.split(" at ")[0] for m in found] == [
         f"bernstein needs SCC 0 of copy {i} and the coefficients, got 1" for i in range(3)
     ]

@@ -25,6 +25,7 @@ TAPS: dict[int, tuple[int, ...]] = {
     32: (32, 22, 2, 1),
 }  # fmt: skip
 
+_KEPT_LANES = 2**14
 _LANE = np.uint64(0xFFFFFFFF)
 _ORDER_KEY = 0x6C616E65_6F726472  # of the orders of lanes, which no seed changes
 _SHIFT_DOMAIN = 0x53000000  # apart from the domains of bits and noise in the same key
@@ -112,21 +113,45 @@ def prime_factors(n: int) -> list[int]:
 
 
 def reordered(
-    columns: NDArray[np.uint32], streams: Words, width: int, *, in_blocks: bool
+    dimension: int, streams: Words, width: int, *, in_blocks: bool
 ) -> tuple[NDArray[np.uint32], Words]:
     """Return generator matrices (n_lanes, 32), one a lane, and that of each stream.
 
-    The binary digits of t are multiplied by a random matrix of the lane: an upper triangular one, which
-    keeps every block of 2**w steps from 0 on in itself, or any regular one, which keeps the period.
-    Lane 0 keeps its order.
+    Of the Sobol dimension or, for -1, the counter, with `width` columns. The binary digits of t are
+    multiplied by a random matrix of the lane: an upper triangular one, which keeps every block of 2**w
+    steps from 0 on in itself, or any regular one, which keeps the period. Lane 0 keeps its order.
     """
-    lanes, index = np.unique(streams & _LANE, return_inverse=True)
+    lanes, index = streams & _LANE, None
+    largest = int(lanes.max(initial=0))
+    if largest >= _KEPT_LANES:
+        lanes, index = np.unique(lanes, return_inverse=True)
+        return _lane_matrices(dimension, width, in_blocks, lanes), index.astype(np.uint64)
+    # The powers of two above are few, so that their matrices can be kept.
+    return _kept_matrices(dimension, width, in_blocks, 1 << largest.bit_length()), lanes
+
+
+@lru_cache(maxsize=32)
+def _kept_matrices(dimension: int, width: int, in_blocks: bool, n: int) -> NDArray[np.uint32]:
+    return _lane_matrices(dimension, width, in_blocks, np.arange(n, dtype=np.uint64))
+
+
+def _lane_matrices(dimension: int, width: int, in_blocks: bool, lanes: Words) -> NDArray[np.uint32]:
     orders = _triangular(lanes, width, upper=True)
     if not in_blocks:
         orders = _product(_triangular(lanes, width, upper=False), orders)
     orders[lanes == 0] = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    matrices = _product(np.repeat(columns[np.newaxis], lanes.size, axis=0), orders)
-    return np.ascontiguousarray(matrices), index.astype(np.uint64)
+    columns = generator_columns(dimension, width)
+    return np.ascontiguousarray(_product(np.repeat(columns[np.newaxis], lanes.size, axis=0), orders))
+
+
+def generator_columns(dimension: int, width: int) -> NDArray[np.uint32]:
+    """Return the first `width` columns of a Sobol dimension or, for -1, of the counter."""
+    digits = np.arange(32)
+    if dimension >= 0:
+        columns = sobol_columns()[dimension]
+    else:
+        columns = (1 << np.maximum(32 - width + digits, 0)).astype(np.uint32)
+    return np.where(digits < width, columns, np.uint32(0))
 
 
 def _triangular(lanes: Words, width: int, *, upper: bool) -> NDArray[np.uint32]:

@@ -45,7 +45,7 @@ def bernstein(
     >>> b = [0.25, 0.625, 0.375, 0.75]
     >>> copies = encode([0.3] * 3, 65536, stream_key(1, Role.INPUT))
     >>> bernstein(copies, b, stream_key(1, Role.WEIGHT))
-    Bitstream(length=65536, p=0.452)
+    Bitstream(length=65536, p=0.451)
     >>> round(float(bernstein_value(0.3, b)), 3)
     0.452
     """
@@ -140,8 +140,8 @@ def _coefficient_streams(
         return given
     if key is None:
         _checks.fail("key", "be given for coefficients that are values", None)
-    # One lane for all: they may be correlated, and so go with the same copies.
-    streams = np.arange((n + 1) * int(np.prod(batch)), dtype=np.uint64) << np.uint64(32)
+    # One lane for all, since they go with the same copies; stream 0 of it is a copy's.
+    streams = np.arange(1, (n + 1) * int(np.prod(batch)) + 1, dtype=np.uint64) << np.uint64(32)
     values = np.broadcast_to(given, (*batch, n + 1))
     return encode(values, x.length, key, source=source, streams=streams.reshape(values.shape))
 

@@ -22,6 +22,7 @@ from sc_neurocore._sequences import (
     digit_shifts,
     digital_numbers,
     feedback,
+    generator_columns,
     golden_step,
     is_primitive,
     largest_power,
@@ -198,10 +199,9 @@ class Sobol(Source):
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         columns = sobol_columns()
         if self.dimension is not None:
-            row = columns[self.dimension]
             if self.randomised:
-                return reordered(row, streams, 32, in_blocks=True)
-            return row[np.newaxis], np.zeros(streams.size, np.uint64)
+                return reordered(self.dimension, streams, 32, in_blocks=True)
+            return columns[self.dimension, np.newaxis], np.zeros(streams.size, np.uint64)
         if (streams >= len(columns)).any():
             contract = f"be below {len(columns)}, the dimensions of Sobol()"
             remedy = "Sobol(0) is one dimension for all streams"
@@ -288,12 +288,9 @@ class Hammersley(Source):
         return _native.digital(columns, matrices, shifts, thresholds, first, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
-        digits = np.arange(32)
-        counter = (1 << (32 - self.width + digits)).astype(np.uint32)
-        columns = sobol_columns()[self.axis - 1] if self.axis else counter
-        columns = np.where(digits < self.width, columns, np.uint32(0))
         if self.randomised:
-            return reordered(columns, streams, self.width, in_blocks=False)
+            return reordered(self.axis - 1, streams, self.width, in_blocks=False)
+        columns = generator_columns(self.axis - 1, self.width)
         return columns[np.newaxis], np.zeros(streams.size, np.uint64)
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
