@@ -1,5 +1,7 @@
 """Sphinx configuration."""
 
+from typing import Any
+
 project = "sc-neurocore"
 extensions = [
     "myst_parser",
@@ -17,3 +19,13 @@ default_role = "literal"
 html_theme = "furo"
 html_title = "sc-neurocore"
 exclude_patterns = ["pictures"]
+
+
+def setup(app: Any) -> None:
+    """Leave out of the reference what the package does not export."""
+    import sc_neurocore
+
+    def skip(app: Any, what: str, name: str, *_: object) -> bool | None:
+        return True if what == "module" and name not in sc_neurocore.__all__ else None
+
+    app.connect("autodoc-skip-member", skip)

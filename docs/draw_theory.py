@@ -104,11 +104,12 @@ def gates(axes: Axes) -> None:
         ("C0", "AND", x & y, both),
         ("C1", "OR", x | y, p + q - both),
         ("C2", "XOR", x ^ y, p + q - 2 * both),
+        ("C3", "x AND NOT y", x & ~y, p - both),
     ):
         axes.plot(s, law, color + "-", lw=1)
         axes.plot(sc.scc(x, y), stream.probability(), color + "o", ms=4, label=name)
     axes.set(xlabel="SCC of the inputs", ylabel="density of the output")
-    axes.set_title(f"One gate, many functions: p = {p}, q = {q}")
+    axes.set_title(f"One gate, many functions: p = {p}, q = {q}, L = 65,536")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -147,7 +148,7 @@ def hyperbolic_tangent(axes: Axes) -> None:
         axes.plot(x, values, color + "o", ms=3, label=f"{n} states")
     axes.plot([], [], "k-", lw=1, label=r"tanh(N/2 artanh x)")
     axes.plot([], [], "k:", lw=1, label=r"tanh(N x / 2)")
-    axes.set(xlabel="x", ylabel="output, bipolar", title="Stanh")
+    axes.set(xlabel="x", ylabel="output, bipolar", title="Stanh, L = 65,536")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -163,7 +164,7 @@ def division(axes: Axes) -> None:
     axes.plot(p, shared.probability(), "C0o", ms=4, label="SCC +1")
     axes.plot(p, p, "C1-", lw=1, label="p")
     axes.plot(p, independent.probability(), "C1s", ms=4, label="SCC 0")
-    axes.set(xlabel="p", ylabel="density of the output", title=f"CORDIV, q = {q}")
+    axes.set(xlabel="p", ylabel="density of the output", title=f"CORDIV, q = {q}, L = 16,384")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -192,7 +193,9 @@ def polynomials(axes: Axes) -> None:
             axes.plot(fine, function(fine), "k:", lw=1)
         axes.plot(x, values, color + "o", ms=4, label=name)
     axes.plot([], [], "k:", lw=1, label="the function fitted")
-    axes.set(xlabel="x", ylabel="density of the output", title="Bernstein polynomials (ReSC)")
+    axes.set(
+        xlabel="x", ylabel="density of the output", title="Bernstein polynomials (ReSC), L = 16,384"
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -200,22 +203,22 @@ def polynomials(axes: Axes) -> None:
 def circuits(axes: Axes) -> None:
     """Draw what circuits make of the SCC of independent streams, by their depth."""
     p, q, length = 0.5, 0.7, 2**16
-    depths = np.array([1, 2, 3, 4, 6, 8, 12, 16])
-    x, y = sc.encode([p, q], length, INPUT)
-    up = [float(sc.scc(*sc.synchronise(x, y, int(d)))) for d in depths]
-    down = [float(sc.scc(*sc.desynchronise(x, y, int(d)))) for d in depths]
-    axes.plot(depths, up, "C0o", ms=4, label="synchronise")
-    axes.plot(depths, down, "C1s", ms=4, label="desynchronise")
+    depths = np.arange(1, 11)
+    x, y = sc.encode(np.repeat([[p], [q]], 64, axis=1), length, INPUT)
+    up = [float(sc.scc(*sc.synchronise(x, y, int(d))).mean()) for d in depths]
+    down = [float(sc.scc(*sc.desynchronise(x, y, int(d))).mean()) for d in depths]
+    axes.plot(depths, 1 - np.array(up), "C0o", ms=4, label="synchronise: 1 - SCC")
+    axes.plot(depths, 1 + np.array(down), "C1s", ms=4, label="desynchronise: 1 + SCC")
     ratio = p * (1 - q) / ((1 - p) * q)
     sums = np.array([np.sum(ratio ** np.arange(-d, d + 1.0)) for d in depths])
     overlap = p - p * (1 - q) * ratio**depths / sums
-    axes.plot(depths, (overlap - p * q) / (min(p, q) - p * q), "C0-", lw=1)
+    axes.plot(depths, 1 - (overlap - p * q) / (min(p, q) - p * q), "C0-", lw=1)
     ratio = p * q / ((1 - p) * (1 - q))
     sums = np.array([np.sum(ratio ** np.arange(d + 1.0)) for d in depths])
     overlap = p * q * ratio**depths / sums
-    axes.plot(depths, (overlap - p * q) / (p * q - max(0, p + q - 1)), "C1-", lw=1)
-    axes.set(xlabel="depth", ylabel="SCC of the outputs", ylim=(-1.05, 1.05))
-    axes.set_title(f"Circuits that move correlation: p = {p}, q = {q}")
+    axes.plot(depths, 1 + (overlap - p * q) / (p * q - max(0, p + q - 1)), "C1-", lw=1)
+    axes.set(xlabel="depth", ylabel="what is left to full correlation", yscale="log", ylim=(5e-4, 1))
+    axes.set_title(f"Circuits that move correlation: p = {p}, q = {q}, L = {length}")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 

@@ -21,7 +21,7 @@ Words = NDArray[np.uint64]
 
 
 class Role(IntEnum):
-    """What a stream is for. Equal seeds in different roles give independent streams."""
+    """What a stream is for. Equal seeds in different roles give independent Bernoulli streams."""
 
     INPUT = 0
     WEIGHT = 1

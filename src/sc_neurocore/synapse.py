@@ -89,8 +89,9 @@ class BitstreamSynapse:
     """A weight in [w_min, w_max] as a bitstream; applying it is one AND gate.
 
     The weight's bits are drawn once. Their streams are independent of an encoder's even with the same
-    seed. Two synapses with the same seed have the same uniform numbers, so give synapses in a chain
-    seeds of their own.
+    seed. Two synapses with the same seed have the same numbers, so give synapses in a chain seeds of
+    their own, and Bernoulli, LFSR or permutation streams: of low-discrepancy sources all synapses
+    have the same sequence, whatever their seeds.
 
     Parameters
     ----------
