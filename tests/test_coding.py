@@ -252,3 +252,13 @@ def test_codings_take_the_sources_of_a_pair(coding):
     b = coding.encode(w, 4096, 2, source=of_w, streams=0)
     # Far below the error of Bernoulli streams, 0.01.
     assert np.abs((a * b).value() - x * w).max() < 0.0015
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_batch_of_values_is_indexed_as_its_streams(coding):
+    x = coding.encode([[0.1, 0.5], [0.9, 0.3], [0.7, 0.2]], LENGTH, KEY)
+    assert x.shape == (3, 2)
+    assert np.array_equal(x[1:, 0].value(), x.value()[1:, 0])
+    assert x[0, 1].shape == ()
+    assert repr(x[0, 1]) == f"{coding.__name__}(length=256, x={x[0, 1].value():.3g})"
+    assert repr(x).startswith(f"{coding.__name__}(shape=(3, 2), length=256, x=[[")

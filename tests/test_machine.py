@@ -108,7 +108,7 @@ ERRORS = [
     (lambda: Machine([[0, 0]], [[0, 2]]), ValueError,
      "outputs must hold only the bits 0 and 1, got 2 at index (0, 1)"),
     (lambda: Machine([[0, 0]], [0, 1]), ValueError,
-     "outputs must have shape (1, 2) or (2, 1, 2), got (2,)"),
+     "outputs must have shape (1,), (1, 2) or (2, 1, 2), got (2,)"),
     (lambda: ONE.run(X, X), ValueError,
      "y must be left out for a machine with one input, got "
      "Bitstream(shape=(2,), length=3, p=[0.667 0.667])"),
@@ -123,6 +123,20 @@ ERRORS = [
     (lambda: ONE.run(X, state=[0, 1, 0]), ValueError,
      "state must broadcast to the batch shape (2,), got (3,)"),
 ]  # fmt: skip
+
+
+def test_outputs_of_a_moore_machine_depend_on_the_state_alone():
+    x, y = (Bitstream.from_bits(np.random.default_rng(i).integers(0, 2, 100)) for i in range(2))
+    for next_state, inputs in (
+        ([[0, 1], [1, 0]], (x,)),
+        ([[[0, 1], [1, 0]], [[1, 0], [0, 1]]], (x, y)),
+    ):
+        next_state = np.array(next_state)
+        mealy = np.broadcast_to(
+            np.arange(2).reshape(2, *(1,) * (next_state.ndim - 1)), next_state.shape
+        )
+        assert Machine(next_state, [0, 1]).run(*inputs)[0] == Machine(next_state, mealy).run(*inputs)[0]
+    assert repr(Machine(next_state, [0, 1])) == "Machine(2 states, 2 in, 1 out)"
 
 
 test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)

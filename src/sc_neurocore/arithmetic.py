@@ -100,7 +100,8 @@ def scaled_add(
     weights : array_like, shape (k,), optional
         Not negative, of sum 1; by default 1 / k each.
     source : Source
-        Where the numbers of the select streams come from; it must not be the one of the inputs.
+        Where the numbers of the select streams come from. It must not be the one of the inputs, and
+        for more than two inputs its streams must be independent of each other.
 
     Examples
     --------
@@ -120,6 +121,8 @@ def scaled_add(
         if _runtime.checkers:
             which = f"select {i} and the inputs from {i} on"
             check_operands("scaled_add", select[..., i, None], x[..., i:], which)
+            for j in range(i):
+                check_operands("scaled_add", select[..., j], select[..., i], f"selects {j} and {i}")
         out = choose(select.words[..., i, :], x.words[..., i, :], out)
     return Bitstream(out, x.length)
 

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.arithmetic import multiply
-from sc_neurocore.bitstream import Bitstream, Interval, encode, stack
+from sc_neurocore.bitstream import Bitstream, Index, Interval, encode, stack
 from sc_neurocore.correlation import check_operands
 from sc_neurocore.random import Source
 from sc_neurocore.sequential import toggle_add
@@ -43,7 +43,7 @@ class How(TypedDict, total=False):
     streams: ArrayLike | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Unipolar:
     """A value x = p in [0, 1] on one stream.
 
@@ -71,6 +71,17 @@ class Unipolar:
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> Unipolar:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
         return cls(encode(_values(x), length, key, **how))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch; () for a single value."""
+        return self.stream.shape
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Unipolar:
+        return Unipolar(self.stream[index])
+
+    def __repr__(self) -> str:
+        return _repr(self)
 
     @property
     def length(self) -> int:
@@ -107,7 +118,7 @@ class Unipolar:
         return self.to_two_line().to_bipolar()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bipolar:
     """A value x = 2 p - 1 in [-1, 1] on one stream.
 
@@ -127,6 +138,17 @@ class Bipolar:
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> Bipolar:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
         return cls(encode(Interval(-1.0, 1.0).to_probability(_values(x)), length, key, **how))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch; () for a single value."""
+        return self.stream.shape
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Bipolar:
+        return Bipolar(self.stream[index])
+
+    def __repr__(self) -> str:
+        return _repr(self)
 
     @property
     def length(self) -> int:
@@ -154,7 +176,7 @@ class Bipolar:
         return TwoLine(self.stream, ~self.stream)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SignMagnitude:
     """A value in [-1, 1] as the stream of its magnitude, m = abs(x), and a constant sign.
 
@@ -192,6 +214,17 @@ class SignMagnitude:
         return cls(magnitude, np.broadcast_to(values < 0, magnitude.shape))
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch; () for a single value."""
+        return self.magnitude.shape
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> SignMagnitude:
+        return SignMagnitude(self.magnitude[index], self.negative[index])
+
+    def __repr__(self) -> str:
+        return _repr(self)
+
+    @property
     def length(self) -> int:
         """Time steps."""
         return self.magnitude.length
@@ -224,7 +257,7 @@ class SignMagnitude:
         return self.to_two_line().to_bipolar()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TwoLine:
     """A value x = p_plus - p_minus in [-1, 1] on two streams.
 
@@ -258,6 +291,17 @@ class TwoLine:
     def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> TwoLine:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
         return SignMagnitude.encode(x, length, key, **how).to_two_line()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch; () for a single value."""
+        return self.plus.shape
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> TwoLine:
+        return TwoLine(self.plus[index], self.minus[index])
+
+    def __repr__(self) -> str:
+        return _repr(self)
 
     @property
     def length(self) -> int:
@@ -295,3 +339,9 @@ def _values(x: ArrayLike) -> NDArray[np.float64]:
 
 def _check_coding(x: object, other: object) -> None:
     _checks.instance("the factor", other, type(x), "convert one of the two, or encode a number first")
+
+
+def _repr(coded: Unipolar | Bipolar | SignMagnitude | TwoLine) -> str:
+    x = np.array2string(coded.value(), formatter={"float": "{:.3g}".format}, threshold=8, edgeitems=2)
+    shape = f"shape={coded.shape}, " if coded.shape else ""
+    return f"{type(coded).__name__}({shape}length={coded.length}, x={' '.join(x.split())})"

@@ -12,7 +12,7 @@ from sc_neurocore._rows import broadcast_rows, stacked_rows
 from sc_neurocore.bitstream import Bitstream
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Machine:
     """A finite-state machine that reads one or two streams and writes one or two.
 
@@ -24,14 +24,15 @@ class Machine:
     next_state : array_like of int, shape (n_states, 2) or (n_states, 2, 2)
         At most 2**16 states.
     outputs : array_like of 0 and 1
-        Of the shape of next_state, or of shape (2, n_states, ...) for two output streams.
+        Of the shape of next_state, or of shape (2, n_states, ...) for two output streams; of shape
+        (n_states,) for a Moore machine, whose output depends on the state alone.
 
     Examples
     --------
     A flip-flop that changes its state with every one, and writes the state:
 
     >>> from sc_neurocore import Bitstream, Machine
-    >>> toggle = Machine(next_state=[[0, 1], [1, 0]], outputs=[[0, 0], [1, 1]])
+    >>> toggle = Machine(next_state=[[0, 1], [1, 0]], outputs=[0, 1])
     >>> z, state = toggle.run(Bitstream.from_bits([1, 0, 1, 1, 0]))
     >>> z.bits(), int(state)
     (array([0, 1, 1, 0, 1], dtype=uint8), 1)
@@ -48,8 +49,13 @@ class Machine:
         n_states = _checks.integer("the number of states", shape[0], 1, 2**16)
         _checks.within("next_state", raw, 0, n_states - 1)
         outputs = _checks.bit_array("outputs", self.outputs)
+        if outputs.shape == (n_states,):
+            by_state = outputs.reshape(n_states, *(1,) * (len(shape) - 1))
+            outputs = np.broadcast_to(by_state, shape).copy()
         if outputs.shape not in (shape, (2, *shape)):
-            _checks.fail("outputs", f"have shape {shape} or {(2, *shape)}", outputs.shape)
+            _checks.fail(
+                "outputs", f"have shape {(n_states,)}, {shape} or {(2, *shape)}", outputs.shape
+            )
         for name, value in (("next_state", raw.astype(np.uint32)), ("outputs", outputs)):
             value.flags.writeable = False
             object.__setattr__(self, name, value)
@@ -88,6 +94,10 @@ class Machine:
         batch = shape if n_out == 1 else (2, *shape)
         z = Bitstream(words.reshape(*batch, words.shape[-1]), x.length)
         return z, states.astype(np.int64).reshape(shape)
+
+    def __repr__(self) -> str:
+        n_in, n_out = self.next_state.ndim - 1, 1 + self.outputs.ndim - self.next_state.ndim
+        return f"Machine({len(self.next_state)} states, {n_in} in, {n_out} out)"
 
     def _table(self) -> NDArray[np.uint32]:
         """Return the native table: the symbol is a | b << 1, the entry next | z0 << 16 | z1 << 17."""

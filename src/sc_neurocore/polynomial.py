@@ -41,13 +41,20 @@ def bernstein(
 
     Examples
     --------
-    >>> from sc_neurocore import Role, bernstein, bernstein_value, encode, stream_key
+    >>> from sc_neurocore import Role, Sobol, bernstein, bernstein_value, encode, stream_key
     >>> b = [0.25, 0.625, 0.375, 0.75]
     >>> copies = encode([0.3] * 3, 65536, stream_key(1, Role.INPUT))
     >>> bernstein(copies, b, stream_key(1, Role.WEIGHT))
     Bitstream(length=65536, p=0.451)
     >>> round(float(bernstein_value(0.3, b)), 3)
     0.452
+
+    With Sobol streams the copies are dimensions 0 .. n - 1, and the coefficients take dimension n. That
+    gains little, as a bit depends on n + 1 dimensions at once:
+
+    >>> copies = encode([0.3] * 3, 1024, stream_key(1, Role.INPUT), source=Sobol())
+    >>> bernstein(copies, b, stream_key(1, Role.WEIGHT), source=Sobol(3))
+    Bitstream(length=1024, p=0.445)
     """
     n = n_inputs(x)
     b = _coefficient_streams(x, n, coefficients, key, source)

@@ -149,7 +149,7 @@ def linear_machine(outputs: ArrayLike) -> Machine:
     n = _checks.integer("the number of states", len(bits), 1, 2**16)
     states = np.arange(n)
     down_up = np.stack([np.maximum(states - 1, 0), np.minimum(states + 1, n - 1)], axis=1)
-    return Machine(down_up.astype(np.uint32), np.stack([bits, bits], axis=1))
+    return Machine(down_up.astype(np.uint32), bits)
 
 
 def linear_distribution(p: ArrayLike, n_states: int) -> NDArray[np.float64]:
