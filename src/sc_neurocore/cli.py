@@ -9,7 +9,7 @@ import platform
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,13 @@ from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.network import Network, simulate
 from sc_neurocore.random import Bernoulli, Source
-from sc_neurocore.sources import LFSR, Halton, Sobol
+from sc_neurocore.sources import LFSR, Halton, Hammersley, Permutation, Sobol
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
-SOURCES: dict[str, Source] = {
-    "bernoulli": Bernoulli(),
-    "lfsr": LFSR(16),
-    "sobol": Sobol(),
-    "halton": Halton(),
+SOURCES: dict[str, Callable[[int], Source]] = {
+    kind.__name__.lower(): kind.for_length
+    for kind in (Bernoulli, LFSR, Sobol, Hammersley, Halton, Permutation)
 }
 
 
@@ -108,15 +106,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     shipped = load_digits()
     network = shipped.network if options.network == "digits" else Network.load(options.network)
     images, labels = _load_data(options.data) if options.data else (shipped.images, shipped.labels)
-    source = SOURCES[options.source]
-    print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {source}")
+    print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {options.source} streams")
     rows = evaluate(
         network,
         images,
         labels,
         options.lengths,
         seeds=seeds,
-        source=source,
+        source=SOURCES[options.source],
         progress=sys.stderr.isatty(),
     )
     _print_table(rows)

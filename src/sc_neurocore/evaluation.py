@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ def evaluate(
     lengths: Sequence[int],
     *,
     seeds: Sequence[int] = range(5),
-    source: Sources = Bernoulli(),
+    source: Sources | Callable[[int], Sources] = Bernoulli(),
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
@@ -65,8 +65,9 @@ def evaluate(
     lengths : sequence of int
     seeds : sequence of int
         All images are classified once for each.
-    source : Source or tuple
-        Where the numbers of inputs and weights come from, see `simulate`.
+    source : Source, tuple, or function of the length
+        Where the numbers of inputs and weights come from, see `simulate`; a source whose period should
+        follow the length is given as its `for_length`.
     progress : bool
         Show a bar (extra: progress).
 
@@ -101,8 +102,9 @@ def evaluate(
     with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
         for length in steps:
             by_seed = []
+            at_length = source(length) if callable(source) else source
             for seed in seeds:
-                result = simulate(network, inputs, length, seed=seed, source=source)
+                result = simulate(network, inputs, length, seed=seed, source=at_length)
                 by_seed.append(float((result.classes() == classes).mean()))
                 bar.update(length)
             reference = simulate_float(network, inputs, length).classes()

@@ -2,7 +2,8 @@
 
 A stream's key and number choose where its sequence starts or how it is shifted. In the low-discrepancy
 sources the shift is an exclusive or with 32 random bits (in base b, a random digit added to each
-digit), which keeps the discrepancy and makes every product of a pair unbiased.
+digit), which keeps the discrepancy and makes every product of a pair unbiased. The stream's lane, the
+low half of its number, chooses the order of steps.
 """
 
 from __future__ import annotations
