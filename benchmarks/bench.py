@@ -118,7 +118,7 @@ SOURCES: dict[str, sc.Source] = {
     "VanDerCorput": sc.VanDerCorput(),
     "VanDerCorput(3)": sc.VanDerCorput(3),
     "Weyl(256)": sc.Weyl(256),
-    "Ramp(256)": sc.Ramp(256),
+    "Ramp(64)": sc.Ramp(64),
     "Permutation(256)": sc.Permutation(256),
 }
 

@@ -220,8 +220,9 @@ def digit_shifts(randomised: bool, bases: Words, key: int, streams: Words) -> Wo
     """Return random digits for each stream as one number below the base's power, or zeros."""
     if not randomised:
         return np.zeros(streams.size, np.uint64)
-    powers = {int(base): largest_power(int(base)) for base in np.unique(bases)}
-    return random_below(np.array([powers[int(b)] for b in bases], np.uint64), key, streams)
+    kinds, index = np.unique(bases, return_inverse=True)
+    powers = np.array([largest_power(base) for base in kinds.tolist()], np.uint64)
+    return random_below(powers[index], key, streams)
 
 
 def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDArray[np.uint32]:
