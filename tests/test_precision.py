@@ -10,6 +10,7 @@ from sc_neurocore import (
     Bitstream,
     BitstreamCurrentSource,
     Dense,
+    Halton,
     Hammersley,
     Network,
     Permutation,
@@ -91,6 +92,15 @@ def test_tabulated_errors_are_those_of_other_keys(source, length):
     assert_predicts(product_error(0.5, 0.5, length, source=source), (x & w).probability() - p * q)
     of_p = source.pair()[0]
     assert_predicts(encode_error(0.5, length, source=of_p), x.probability() - p)
+
+
+def test_the_table_of_halton_streams_is_that_of_its_first_bases():
+    streams = np.arange(N) % 8
+    p, q = np.random.default_rng(5).random((2, N))
+    x = encode(p, 256, 11, source=Halton(), streams=streams)
+    w = encode(q, 256, 12, streams=np.arange(N))
+    predicted = product_error(0.5, 0.5, 256, source=(Halton(), Bernoulli()))
+    assert_predicts(predicted, (x & w).probability() - p * q)
 
 
 X = np.array([0.5, 0.8, 0.3, 0.9, 0.1])

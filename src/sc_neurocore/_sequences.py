@@ -52,7 +52,7 @@ def additive_walks(
     if not randomised:
         return np.full(streams.size, step, np.uint64), np.zeros(streams.size, np.uint64)
     lanes, index = np.unique(streams & _LANE, return_inverse=True)
-    units = np.where(lanes == 0, np.uint64(1), random_below(modulus, _ORDER_KEY, lanes))
+    units = random_below(modulus, _ORDER_KEY, lanes)
     while (shared := np.gcd(units, np.uint64(modulus)) > 1).any():
         units[shared] = (units[shared] + np.uint64(1)) % np.uint64(modulus)
     steps = units * np.uint64(step) % np.uint64(modulus)
@@ -119,7 +119,7 @@ def reordered(
 
     Of the Sobol dimension or, for -1, the counter, with `width` columns. The binary digits of t are
     multiplied by a random matrix of the lane: an upper triangular one, which keeps every block of 2**w
-    steps from 0 on in itself, or any regular one, which keeps the period. Lane 0 keeps its order.
+    steps from 0 on in itself, with lane 0 in its own order, or any regular one, which keeps the period.
     """
     lanes, index = streams & _LANE, None
     largest = int(lanes.max(initial=0))
@@ -139,7 +139,8 @@ def _lane_matrices(dimension: int, width: int, in_blocks: bool, lanes: Words) ->
     orders = _triangular(lanes, width, upper=True)
     if not in_blocks:
         orders = _product(_triangular(lanes, width, upper=False), orders)
-    orders[lanes == 0] = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    else:
+        orders[lanes == 0] = np.uint32(1) << np.arange(32, dtype=np.uint32)
     columns = generator_columns(dimension, width)
     return np.ascontiguousarray(_product(np.repeat(columns[np.newaxis], lanes.size, axis=0), orders))
 

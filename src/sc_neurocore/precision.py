@@ -56,7 +56,8 @@ def product_error(
 
     Bernoulli: sqrt(z (1 - z) / L) with z = p q. Permutations: by counting, over a period
     sqrt(p q (1 - p) (1 - q) / (L - 1)) and the rounding to levels. Other sources: the root mean square
-    over all p and q, tabulated for the pair, and 0 where an operand is 0.
+    over all p and q, tabulated for the pair, and 0 where an operand is 0; for `Halton`, whose streams
+    differ, over its first 8 bases.
     """
     bias, variance = _product_moments(p, q, length, source)
     return np.asarray(np.sqrt(bias**2 + variance))
@@ -273,6 +274,8 @@ def _encode_errors(source: Source, length: int) -> NDArray[np.float64]:
 def _product_errors(of_p: Source, of_q: Source, length: int) -> NDArray[np.float64]:
     p, streams = _samples(0)
     q, _ = _samples(1)
+    if isinstance(of_p, Halton) or isinstance(of_q, Halton):
+        streams %= np.uint64(8)
     x = _encode(of_p, Role.INPUT, p, streams, length)
     w = _encode(of_q, Role.WEIGHT, q, streams, length)
     return np.asarray((x & w).probability() - p * q)

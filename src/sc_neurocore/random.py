@@ -66,7 +66,8 @@ class Source(ABC):
     The low 32 bits of a stream's number are its lane. Operands that meet in a product are in one lane,
     and sources that go through one sequence in all streams take the steps of each lane in another
     order, so that products of different lanes do not err together: input i of a layer is stream i, the
-    weight of neuron j for it is stream j << 32 | i.
+    weight of neuron j for it is stream j << 32 | i. The neurons of a layer share the lanes of their
+    inputs, so what they err together shrinks with the number of inputs only.
     """
 
     @property
@@ -173,8 +174,8 @@ class Bernoulli(Source):
 def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
     """Return n sources whose streams are multiplied with one another, checked.
 
-    One source stands for its `sequences(n)`. Of n given ones no two must be of one sequence, but for
-    those whose streams are independent by their keys.
+    One source stands for its `sequences(n)`. Of n others no two must be of one sequence, but for those
+    whose streams are independent by their keys.
     """
     if isinstance(source, Source):
         return source.sequences(n)
@@ -183,7 +184,7 @@ def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
     for i, part in enumerate(source):
         _checks.instance(f"source[{i}]", part, Source)
         for before in source[:i]:
-            if before._roots & part._roots:
+            if before._roots & part._roots and source != source[0].sequences(n):
                 _checks.fail(
                     "source",
                     "give the operands different numbers",

@@ -268,8 +268,8 @@ class Hammersley(Source):
 
     @property
     def rises(self) -> bool:
-        """Whether it is the counter itself."""
-        return self.axis == 0
+        """Whether it is the counter itself, in its own order."""
+        return self.axis == 0 and not self.randomised
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this axis and the next."""
@@ -308,7 +308,8 @@ class VanDerCorput(Source):
 
     The density of a stream of length L has an error below some (base - 1) log(L) / L. Beside it go the
     smallest primes that do not divide it, as in a Halton sequence. All lanes take their steps in one
-    order, so sums of many products err more from step to step than with `Sobol`.
+    order: the firing rates of a network do not become more precise with length, as they do with
+    `Sobol`.
 
     Parameters
     ----------
@@ -367,7 +368,8 @@ class VanDerCorput(Source):
 class Halton(Source):
     """A Halton sequence: stream s is the radical inverse in the prime number s, counted from 0.
 
-    Streams of large primes need long streams: over fewer steps than the prime they rise like a counter.
+    Large primes need long streams: over fewer steps than the prime they rise like a counter. Its
+    sequences for networks are those of `VanDerCorput`, with what is said there.
 
     Parameters
     ----------
@@ -520,8 +522,8 @@ class Ramp(Source):
 
     @property
     def rises(self) -> bool:
-        """True."""
-        return True
+        """Whether it counts in its own order."""
+        return not self.randomised
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this and the golden ratio of the same period; there is no third."""
