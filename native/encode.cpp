@@ -54,13 +54,7 @@ void encode(const Encode& e, size_t first, size_t last) {
       }
       bits = bernoulli_word(key, load(lane_word), load(lane_stream), load(lane_threshold));
     }
-    if (here == kLanes) {
-      store(e.to.out + f, bits);
-    } else {
-      uint64_t tail[kLanes];
-      store(tail, bits);
-      for (size_t i = 0; i < here; i++) e.to.out[f + i] = tail[i];
-    }
+    store_some(e.to.out + f, bits, here);
   }
   if (last_mask != ~uint64_t{0}) {
     for (size_t f = first / words * words + words - 1; f < last; f += words)

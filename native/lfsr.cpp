@@ -101,13 +101,6 @@ inline U states_below(const uint64_t* a, int offset, int width, uint64_t bound) 
   return less;
 }
 
-inline void store_some(uint64_t* out, U bits, size_t count) {
-  if (count >= kLanes) return store(out, bits);
-  uint64_t lanes[kLanes];
-  store(lanes, bits);
-  std::copy_n(lanes, count, out);
-}
-
 // The widest register whose whole sequence is laid out once and read at every phase.
 constexpr int kNarrow = 16;
 constexpr size_t kSlack = kLanes + 3;

@@ -8,10 +8,13 @@ import operator
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+A = TypeVar("A", bound=np.generic)
+B = TypeVar("B", bound=np.generic)
 
 
 def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
@@ -184,6 +187,15 @@ def instance(name: str, value: Any, kind: type, remedy: str = "") -> None:
     """Raise unless the value is of that class."""
     if not isinstance(value, kind):
         wrong_type(name, f"be a {kind.__name__}", value, remedy)
+
+
+def broadcast(name: str, a: NDArray[A], other: str, b: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
+    """Return both arrays in their common shape; without one, `name`, which is b, is to blame."""
+    try:
+        first, second = np.broadcast_arrays(a, b)
+    except ValueError:
+        fail(name, f"have a shape that broadcasts with that of {other}, {a.shape}", b.shape)
+    return first, second
 
 
 def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.bitstream import Bitstream, broadcast_words
 from sc_neurocore.random import Bernoulli
 
 # Operators take the upper half of a key's streams, so that the key of an operand does no harm.
@@ -22,15 +22,11 @@ def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64
     """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
     for name, stream in named.items():
         _checks.instance(name, stream, Bitstream)
-    streams = named.values()
+    streams = list(named.values())
     lengths = [stream.length for stream in streams]
     if len(set(lengths)) > 1:
         _checks.fail("the streams", "have equal length", " and ".join(map(str, lengths)))
-    try:
-        words = np.broadcast_arrays(*(stream.words for stream in streams))
-    except ValueError:
-        shapes = " and ".join(str(stream.shape) for stream in streams)
-        _checks.fail("the streams", "have batch shapes that broadcast", shapes)
+    words = broadcast_words(streams)
     shape = words[0].shape[:-1]
     rows = words[0][np.newaxis] if len(words) == 1 else np.stack(words)
     size = int(np.prod(shape))

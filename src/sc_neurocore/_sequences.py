@@ -252,7 +252,7 @@ def primes() -> Words:
 
 
 def feedback(width: int, taps: tuple[int, ...]) -> int:
-    """Return the bits of the state whose parity is randomised in."""
+    """Return the bits of the state whose parity is shifted in."""
     return sum(1 << (width - e) for e in taps)
 
 

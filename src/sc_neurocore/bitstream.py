@@ -248,11 +248,7 @@ def encode(
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
         numbers = _checks.counting("streams", streams)
-        try:
-            probabilities, numbers = np.broadcast_arrays(probabilities, numbers)
-        except ValueError:
-            contract = f"have a shape that broadcasts with that of p, {probabilities.shape}"
-            _checks.fail("streams", contract, numbers.shape)
+        probabilities, numbers = _checks.broadcast("streams", probabilities, "p", numbers)
         numbers = np.ascontiguousarray(numbers).ravel()
     if source.rises and source.period is not None and length < source.period:
         _checks.warn(
@@ -361,7 +357,7 @@ def encode_pair(
         Time steps, at least 1.
     seed : int
         In [0, 2**128).
-    source : Source or tuple of two
+    source : Source or tuple of 2
         A source stands for its `pair`.
 
     Examples
@@ -373,10 +369,7 @@ def encode_pair(
     """
     first, second = operands(source)
     a, b = _checks.array("p", p, range(33)), _checks.array("q", q, range(33))
-    try:
-        a, b = np.broadcast_arrays(a, b)
-    except ValueError:
-        _checks.fail("q", f"have a shape that broadcasts with that of p, {a.shape}", b.shape)
+    a, b = _checks.broadcast("q", a, "p", b)
     x = encode(a, length, stream_key(seed, Role.INPUT), source=first)
     return x, encode(b, length, stream_key(seed, Role.WEIGHT), source=second)
 
@@ -393,12 +386,16 @@ def stack(streams: Sequence[Bitstream]) -> Bitstream:
     if len(lengths) != 1:
         got = " and ".join(str(n) for n in lengths) or "none"
         _checks.fail("the streams", "be one or more and of equal length", got)
+    return Bitstream(np.stack(broadcast_words(items), axis=-2), items[0].length)
+
+
+def broadcast_words(streams: Sequence[Bitstream]) -> tuple[NDArray[np.uint64], ...]:
+    """Return the words of streams of one length in their common batch shape."""
     try:
-        words = np.broadcast_arrays(*(item.words for item in items))
+        return tuple(np.broadcast_arrays(*(stream.words for stream in streams)))
     except ValueError:
-        shapes = " and ".join(str(item.shape) for item in items)
+        shapes = " and ".join(str(stream.shape) for stream in streams)
         _checks.fail("the streams", "have batch shapes that broadcast", shapes)
-    return Bitstream(np.stack(words, axis=-2), items[0].length)
 
 
 def _n_words(length: int) -> int:

@@ -46,7 +46,7 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
         left = length % source.period
         variance = near * (1 - near) * left * (source.period - left) / (source.period - 1)
         return np.asarray(np.sqrt(variance / length**2 + (near - values) ** 2))
-    return np.full(values.shape, root_mean_square(_encode_errors(source, length)))
+    return np.full(values.shape, np.sqrt(np.mean(_encode_errors(source, length) ** 2)))
 
 
 def product_error(
@@ -69,7 +69,7 @@ def _product_moments(
     """Return bias and variance of products, of the broadcast shape."""
     of_p, of_q = operands(source)
     length = _checks.length_of_stream("length", length)
-    a, b = _broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
+    a, b = _checks.broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
     if of_p == of_q == Bernoulli():
         return np.zeros(a.shape), a * b * (1 - a * b) / length
     if isinstance(of_p, Permutation) and of_p == of_q:
@@ -139,11 +139,11 @@ def current_error(
     accumulate : {"mean", "sum", "or"}
         "mean" and "sum" follow `dot_error`; "or" is sqrt(s (1 - s) / L) with s = 1 - prod(1 - x_i w_i),
         for Bernoulli streams alone.
-    source : Source or tuple of two
+    source : Source or tuple of 2
     """
     _checks.choice("accumulate", accumulate, ACCUMULATE)
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
-    a, b = _broadcast("w", _probabilities("x", x), "x", _probabilities("w", w))
+    a, b = _checks.broadcast("w", _probabilities("x", x), "x", _probabilities("w", w))
     if a.ndim == 0 or a.shape[-1] == 0:
         _checks.fail("x", "have at least one input along its last axis", f"shape {a.shape}")
     if accumulate == "or":
@@ -222,7 +222,7 @@ def length_for_product(
     ----------
     error, confidence : float
         Above 0 and below 1.
-    source : Source, tuple of two, or function of the length
+    source : Source, tuple of 2, or function of the length
         A source whose period should follow the length is given as its `for_length`.
 
     Examples
@@ -249,11 +249,6 @@ def _below_one(name: str, value: float) -> float:
     if number >= 1:
         _checks.fail(name, "be below 1", number)
     return number
-
-
-def root_mean_square(errors: NDArray[np.float64]) -> float:
-    """Return the root mean square of all errors."""
-    return float(np.sqrt(np.mean(errors**2)))
 
 
 def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
@@ -294,14 +289,3 @@ def _probabilities(name: str, values: ArrayLike) -> NDArray[np.float64]:
     result = _checks.array(name, values, range(33))
     _checks.within(name, result, 0.0, 1.0)
     return result
-
-
-def _broadcast(
-    name: str, a: NDArray[np.float64], other: str, b: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    try:
-        a, b = np.broadcast_arrays(a, b)
-    except ValueError:
-        contract = f"have a shape that broadcasts with that of {other}, {a.shape}"
-        _checks.fail(name, contract, b.shape)
-    return a, b
