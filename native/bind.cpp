@@ -28,6 +28,7 @@ std::atomic<size_t> n_threads{1};
 // Words or neuron steps below which a second thread costs more than it saves (some 20 us).
 constexpr size_t kWordGrain = 8192;
 constexpr size_t kStepGrain = 65536;
+constexpr size_t kDotGrain = 262144;
 
 template <class T, int N>
 using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
@@ -107,13 +108,20 @@ Out<uint64_t, 2> encoded(In<uint64_t, 1> thresholds, uint64_t first_word, uint64
   return out;
 }
 
-Out<uint64_t, 2> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 1> thresholds,
+Out<uint64_t, 3> encode(uint64_t key, In<uint64_t, 1> streams, In<uint64_t, 2> thresholds,
                         uint64_t first_word, uint64_t length) {
-  const sc::Kernels* k = kernels;
-  return encoded(thresholds, first_word, length, 0,
-                 [&](const sc::Streams& to, size_t first, size_t last, uint64_t*) {
-                   k->encode({key, streams.data(), to}, first, last);
-                 });
+  const size_t n = streams.shape(0), n_rows = thresholds.shape(0), words = sc::words_for(length);
+  auto out = allocate<uint64_t, 3>({n_rows, n, words});
+  const sc::Encode e{
+      key, streams.data(), n, n_rows, {thresholds.data(), first_word, length, out.data()}};
+  if (n == 0 || n_rows == 0) return out;
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    sc::parallel(n * words, std::max<size_t>(kWordGrain / n_rows, 64), n_threads,
+                 [&](size_t first, size_t last) { k->encode(e, first, last); });
+  }
+  return out;
 }
 
 Out<uint64_t, 2> lfsr(int width, uint32_t feedback, In<uint64_t, 1> phases,
@@ -174,17 +182,40 @@ Out<uint32_t, 2> uniform(uint64_t key, In<uint64_t, 1> streams, uint64_t first, 
   return out;
 }
 
-Out<uint32_t, 2> channel_counts(In<uint64_t, 2> x, In<uint64_t, 3> weights, uint64_t length) {
-  const size_t n = weights.shape(0), channels = weights.shape(1);
-  auto out = allocate<uint32_t, 2>({n, size_t(length)});
-  if (channels == 0) std::memset(out.data(), 0, n * length * sizeof(uint32_t));
-  const sc::ChannelCounts c{x.data(), weights.data(), channels, length, out.data()};
+Out<uint32_t, 3> channel_counts(In<uint64_t, 3> x, In<uint64_t, 3> weights, uint64_t length) {
+  const size_t n_batch = x.shape(0), n = weights.shape(0), channels = weights.shape(1);
+  auto out = allocate<uint32_t, 3>({n_batch, n, size_t(length)});
+  if (channels == 0) std::memset(out.data(), 0, n_batch * n * length * sizeof(uint32_t));
+  if (channels == 0 || n_batch == 0) return out;
+  const sc::ChannelCounts c{x.data(), weights.data(), n_batch, n, channels, length, out.data()};
   {
     const nb::gil_scoped_release nogil;
     const sc::Kernels* k = kernels;
-    const size_t words = channels * sc::words_for(length);
-    sc::parallel(n, kWordGrain / std::max<size_t>(words, 1), n_threads,
-                 [&](size_t first, size_t last) { k->channel_counts(c, first, last); });
+    const size_t words = n_batch * channels * sc::words_for(length);
+    parallel_with_scratch(n, kWordGrain / std::max<size_t>(words, 1), sc::kCountsScratch,
+                          [&](size_t first, size_t last, uint64_t* scratch) {
+                            k->channel_counts(c, first, last, scratch);
+                          });
+  }
+  return out;
+}
+
+Out<int64_t, 2> dot(In<uint64_t, 2> x, In<uint64_t, 2> w) {
+  const size_t n_x = x.shape(0), n_w = w.shape(0), words = x.shape(1);
+  auto out = allocate<int64_t, 2>({n_x, n_w});
+  const sc::Dot d{x.data(), w.data(), n_x, n_w, words, out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    const bool by_x = n_x > n_w;
+    const size_t rest = (by_x ? n_w : n_x) * words;
+    sc::parallel(by_x ? n_x : n_w, kDotGrain / std::max<size_t>(rest, 1), n_threads,
+                 [&](size_t first, size_t last) {
+                   if (by_x)
+                     k->dot(d, first, last, 0, n_w);
+                   else
+                     k->dot(d, 0, n_x, first, last);
+                 });
   }
   return out;
 }
@@ -209,9 +240,10 @@ Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 
 
 Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, uint64_t noise_key,
                        In<uint64_t, 3> x, In<int64_t, 2> weights,
-                       std::optional<In<uint64_t, 3>> weight_bits, double gain, uint64_t first_word,
-                       uint64_t length, InOut<double, 2> v, InOut<uint64_t, 2> refractory) {
-  const size_t n_batch = x.shape(0), n_in = weights.shape(1), n_out = weights.shape(0);
+                       std::optional<In<uint64_t, 3>> weight_bits, bool shared, double gain,
+                       uint64_t first_word, uint64_t length, InOut<double, 2> v,
+                       InOut<uint64_t, 2> refractory) {
+  const size_t n_batch = x.shape(0), n_in = weights.shape(0), n_out = weights.shape(1);
   auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
   const sc::DenseLayer d{unpack(coefficients),
                          weight_key,
@@ -219,6 +251,7 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
                          x.data(),
                          weights.data(),
                          weight_bits ? weight_bits->data() : nullptr,
+                         shared,
                          gain,
                          n_batch,
                          n_in,
@@ -232,16 +265,20 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
     const nb::gil_scoped_release nogil;
     const sc::Kernels* k = kernels;
     // An item is a tile of neurons with a part of the batch; each part makes its weight bits anew.
-    const size_t tiles = (n_out + sc::kTile - 1) / sc::kTile;
-    const size_t threads = n_threads;
-    const size_t parts = std::min(n_batch, (threads + tiles - 1) / std::max<size_t>(tiles, 1));
-    const size_t words = n_in * n_out * n_batch * sc::words_for(length);
+    // Tiles are cut so that every thread has as many neurons.
+    const size_t threads =
+        n_batch * n_in * n_out * sc::words_for(length) < 2 * kWordGrain ? 1 : n_threads.load();
+    const size_t rounds = (n_out + threads * sc::kTile - 1) / (threads * sc::kTile);
+    const size_t share = (n_out + threads * rounds - 1) / (threads * rounds);
+    const size_t tile = (share + sc::kDenseLanes - 1) / sc::kDenseLanes * sc::kDenseLanes;
+    const size_t tiles = (n_out + tile - 1) / tile;
+    const size_t parts = std::min(n_batch, (threads + tiles - 1) / tiles);
     const size_t items = tiles * parts;
-    parallel_with_scratch(items, words < 2 * kWordGrain ? items : 1, sc::dense_scratch(d),
+    parallel_with_scratch(items, threads == 1 ? items : 1, sc::dense_scratch(d),
                           [&](size_t first, size_t last, uint64_t* scratch) {
                             for (size_t item = first; item < last; item++) {
-                              const size_t j = item / parts * sc::kTile, part = item % parts;
-                              k->dense(d, j, std::min(j + sc::kTile, n_out), n_batch * part / parts,
+                              const size_t j = item / parts * tile, part = item % parts;
+                              k->dense(d, j, std::min(j + tile, n_out), n_batch * part / parts,
                                        n_batch * (part + 1) / parts, scratch);
                             }
                           });
@@ -380,10 +417,11 @@ NB_MODULE(_native, m) {
         "first_word"_a, "length"_a);
   m.def("uniform", uniform, "key"_a, "streams"_a, "first"_a, "length"_a);
   m.def("channel_counts", channel_counts, "x"_a, "weights"_a, "length"_a);
+  m.def("dot", dot, "x"_a, "w"_a);
   m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
         "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
   m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
-        "weight_bits"_a.none(), "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
+        "weight_bits"_a.none(), "shared"_a, "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
         "refractory"_a.noconvert());
 
   m.def("machine", machine, "table"_a, "n_out"_a, "inputs"_a, "length"_a, "states"_a.noconvert());

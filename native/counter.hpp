@@ -5,43 +5,54 @@
 
 namespace sc::SC_LEVEL {
 
-inline constexpr int kMaxPlanes = 40;
-
 inline void full_add(U& carry, U& sum, U a, U b) {
   const U old = sum;
   carry = majority(old, a, b);
   sum = xor3(old, a, b);
 }
 
-class Counter {
+// M counters of P planes each, side by side: what a term of all of them needs is loaded once.
+template <int M, int P>
+class Counters {
  public:
-  explicit Counter(int n_planes) : n_planes_(n_planes) {
-    for (int p = 0; p < n_planes || p < 3; p++) plane_[p] = set1(0);
+  Counters() {
+    for (auto& plane : planes_)
+      for (U& counter : plane) counter = set1(0);
   }
 
-  U plane(int p) const { return plane_[p]; }
+  U plane(int m, int p) const { return planes_[p][m]; }
 
-  // Adds term(0) .. term(7).
-  template <class Term>
-  void add8(Term&& term) {
-    U two_a, two_b, four_a, four_b, carry;
-    full_add(two_a, plane_[0], term(0), term(1));
-    full_add(two_b, plane_[0], term(2), term(3));
-    full_add(four_a, plane_[1], two_a, two_b);
-    full_add(two_a, plane_[0], term(4), term(5));
-    full_add(two_b, plane_[0], term(6), term(7));
-    full_add(four_b, plane_[1], two_a, two_b);
-    full_add(carry, plane_[2], four_a, four_b);
-    for (int p = 3; p < n_planes_; p++) {
-      const U next = plane_[p] & carry;
-      plane_[p] = plane_[p] ^ carry;
-      carry = next;
+  // Adds 2 << Level terms: term(k, out) sets out[m] for counter m. They first meet in a tree of
+  // full adders, so that the planes above it see one carry.
+  template <int Level, class Term>
+  void add(Term&& term) {
+    U carry[M];
+    add_tree<Level>(carry, 0, term);
+#pragma GCC unroll 8
+    for (int p = Level + 1; p < P; p++) {
+      for (int m = 0; m < M; m++) {
+        const U next = planes_[p][m] & carry[m];
+        planes_[p][m] = planes_[p][m] ^ carry[m];
+        carry[m] = next;
+      }
     }
   }
 
  private:
-  U plane_[kMaxPlanes];
-  int n_planes_;
+  template <int Level, class Term>
+  void add_tree(U (&carry)[M], size_t first, Term&& term) {
+    U a[M], b[M];
+    if constexpr (Level == 0) {
+      term(first, a);
+      term(first + 1, b);
+    } else {
+      add_tree<Level - 1>(a, first, term);
+      add_tree<Level - 1>(b, first + (size_t{1} << Level), term);
+    }
+    for (int m = 0; m < M; m++) full_add(carry[m], planes_[Level][m], a[m], b[m]);
+  }
+
+  U planes_[P][M];
 };
 
 // Planes that hold counts up to n.
@@ -49,6 +60,44 @@ inline int planes_for(size_t n) {
   int planes = 0;
   while (n >> planes != 0) planes++;
   return planes;
+}
+
+// Adds the `n_added` planes of a number to the `n_planes` planes of a sum in memory, which has room
+// for the result.
+inline void add_planes(uint64_t* sum, int n_planes, const U* added, int n_added) {
+  U carry = set1(0);
+  for (int p = 0; p < n_planes; p++) {
+    U plane = load(sum + p * kLanes);
+    if (p < n_added) {
+      full_add(carry, plane, added[p], carry);
+    } else {
+      const U next = plane & carry;
+      plane = plane ^ carry;
+      carry = next;
+    }
+    store(sum + p * kLanes, plane);
+  }
+}
+
+// Turns F planes into 64 counts a lane: afterwards the count of step t is in planes[t % F], in the
+// F bits from F * (t / F) on. Each block of F x F bits is transposed (Warren: Hacker's Delight,
+// 7-3).
+template <int F>
+inline void transpose_planes(U (&planes)[F]) {
+  uint64_t mask = ~uint64_t{0};
+#pragma GCC unroll 6
+  for (int s = F / 2; s > 0; s /= 2) {
+    // Ones where bit s of a position is 0.
+    mask = s == F / 2 ? ~uint64_t{0} / ((uint64_t{1} << s) + 1) : mask ^ mask << s;
+    const U low = set1(mask);
+#pragma GCC unroll 32
+    for (int r = 0; r < F; r++) {
+      if ((r & s) != 0) continue;
+      const U a = planes[r], b = planes[r + s];
+      planes[r] = bit_select(low, a, b << s);
+      planes[r + s] = bit_select(low, a >> s, b);
+    }
+  }
 }
 
 }  // namespace sc::SC_LEVEL

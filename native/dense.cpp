@@ -1,20 +1,34 @@
-// A dense layer, from packed spikes to packed spikes. Lanes are output neurons. The weight bits of
-// a tile of neurons are made once a block of time and serve the whole batch.
-//
-// With product x & w, sign mask s (all ones for a negative weight) and n_neg negative weights among
-// the inputs added up, positive - negative products = sum of ((x & w) ^ s) - n_neg: one counter
-// serves both signs.
+// A dense layer: products are counted for many images at a time while the weight bits of a chunk of
+// inputs are in the first-level cache, then the neurons of a tile fire. Lanes are neurons.
+#include <algorithm>
+
 #include "counter.hpp"
+#include "kernels.hpp"
 #include "lif.hpp"
 
 namespace sc::SC_LEVEL {
 namespace {
 
-// An input that has a spike in this word, and its row in the tile.
+// Inputs of a chunk: its products fill seven planes, its weights 14 kB of an AVX-512 group.
+constexpr size_t kChunk = kDenseChunk;
+constexpr int kChunkPlanes = 7;
+static_assert(kChunk % 16 == 0 && kChunk < size_t{1} << kChunkPlanes);
+constexpr size_t kMaskWords = (kChunk + 63) / 64;
+
+// Images that are counted side by side: as many as the registers hold counters of.
+constexpr int kSide = kLanes == 8 ? 2 : 1;
+
+// The inputs of a chunk that have a spike in one of kSide images: where the weights of each lie in
+// the chunk, and the spikes. Padded with a row of zeros.
 struct Active {
-  uint64_t bits;
-  uint64_t row;
+  uint64_t count;
+  uint64_t mask[kMaskWords];
+  uint64_t row[kChunk + 8];
+  uint64_t x[kChunk + 8][kSide];
 };
+static_assert(sizeof(Active) / kSide <= sizeof(uint64_t) * kDenseActive);
+
+size_t groups_for(size_t count) { return (count + kLanes - 1) / kLanes; }
 
 class Tile {
  public:
@@ -23,142 +37,269 @@ class Tile {
         first_(first_out),
         count_(count),
         words_(words_for(d.length)),
-        width_((count + kLanes - 1) / kLanes * kLanes),
+        n_groups_(groups_for(count)),
+        n_planes_(planes_for(d.n_in)),
+        rows_((d.n_in + kChunk - 1) / kChunk * kChunk + 1),
         signs_(scratch),
-        bits_(signs_ + (d.n_in + 1) * width_),
-        active_(reinterpret_cast<Active*>(bits_ + (d.n_in + 1) * words_ * width_)) {
-    make_weights();
+        bits_(signs_ + rows_ * kTile),
+        masks_(bits_ + rows_ * kTile),
+        totals_(masks_ + rows_ / kChunk * kMaskWords * kTile),
+        negatives_(totals_ + kDenseImages * size_t(n_planes_) * kTile),
+        active_(reinterpret_cast<Active*>(negatives_ + kDenseImages * kTile)) {
+    make_signs();
   }
 
-  void run(size_t batch, const Lif& lif, const PhiloxKey& noise_key) const {
+  void run(size_t first_batch, size_t last_batch, const Lif& lif,
+           const PhiloxKey& noise_key) const {
     for (size_t w = 0; w < words_; w++) {
-      const size_t n_active = find_active(batch, w);
-      size_t j = 0;
-      for (; j + 4 * kLanes <= width_; j += 4 * kLanes)
-        run_groups<4>(batch, w, j, n_active, lif, noise_key);
-      if (j + 2 * kLanes <= width_) {
-        run_groups<2>(batch, w, j, n_active, lif, noise_key);
-        j += 2 * kLanes;
+      make_bits(w);
+      for (size_t first = first_batch; first < last_batch; first += kDenseImages) {
+        const size_t n = std::min(kDenseImages, last_batch - first);
+        std::fill_n(totals_, n * size_t(n_planes_) * kTile, 0);
+        std::fill_n(negatives_, n * kTile, 0);
+        for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) count_chunk(chunk, w, first, n);
+        for (size_t image = 0; image < n; image++) fire(first + image, image, w, lif, noise_key);
       }
-      if (j < width_) run_groups<1>(batch, w, j, n_active, lif, noise_key);
     }
   }
 
  private:
-  // signs_[i][j] and bits_[w][i][j]; row n_in is all zeros and pads the list of active inputs.
-  void make_weights() {
-    const PhiloxKey key(d_.weight_key);
-    for (size_t i = 0; i < d_.n_in; i++) {
-      for (size_t j = 0; j < width_; j += kLanes) {
-        uint64_t code[kLanes] = {}, stream[kLanes] = {};
-        for (size_t l = 0; l < kLanes && j + l < count_; l++) {
-          code[l] = uint64_t(d_.weights[(first_ + j + l) * d_.n_in + i]);
-          stream[l] = uint64_t(first_ + j + l) << 32 | i;
-        }
-        const U sign = sign_mask(load(code));
-        const U magnitude = (load(code) ^ sign) - sign;
-        store(signs_ + i * width_ + j, sign);
-        for (size_t w = 0; w < words_; w++) {
-          uint64_t* out = bits_ + (w * (d_.n_in + 1) + i) * width_ + j;
-          if (d_.weight_bits == nullptr) {
-            store(out, bernoulli_word(key, set1(d_.first_word + w), load(stream), magnitude));
-            continue;
-          }
-          for (size_t l = 0; l < kLanes; l++)
-            out[l] =
-                j + l < count_ ? d_.weight_bits[((first_ + j + l) * d_.n_in + i) * words_ + w] : 0;
+  // The strip of a group of neurons in signs_ or bits_: a vector for each input, and a row of zeros
+  // at its end.
+  uint64_t* strip(uint64_t* of, size_t group) const { return of + group * rows_ * kLanes; }
+  size_t lanes_of(size_t group) const { return std::min<size_t>(kLanes, count_ - group * kLanes); }
+  U code(size_t i, size_t group) const {
+    const auto* weights = reinterpret_cast<const uint64_t*>(d_.weights);
+    return load_some(weights + i * d_.n_out + first_ + group * kLanes, lanes_of(group));
+  }
+  uint64_t* mask_of(size_t chunk, size_t group) const {
+    return masks_ + (chunk * n_groups_ + group) * kMaskWords * kLanes;
+  }
+  uint64_t* total_of(size_t image, size_t group) const {
+    return totals_ + (image * n_groups_ + group) * size_t(n_planes_) * kLanes;
+  }
+  uint64_t* negative_of(size_t image, size_t group) const {
+    return negatives_ + (image * n_groups_ + group) * kLanes;
+  }
+
+  // signs_: all ones for negative weights; masks_: the same, a bit for each input of a chunk.
+  void make_signs() const {
+    for (size_t group = 0; group < n_groups_; group++) {
+      uint64_t* signs = strip(signs_, group);
+      std::fill_n(signs, rows_ * kLanes, 0);
+      std::fill_n(strip(bits_, group), rows_ * kLanes, 0);
+      for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) {
+        std::fill_n(mask_of(chunk, group), kMaskWords * kLanes, 0);
+        for (size_t i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, d_.n_in); i++) {
+          const U sign = sign_mask(code(i, group));
+          store(signs + i * kLanes, sign);
+          const size_t at = i - chunk * kChunk;
+          uint64_t* mask = mask_of(chunk, group) + at / 64 * kLanes;
+          store(mask, load(mask) | (sign & set1(uint64_t{1} << at % 64)));
         }
       }
     }
-    for (size_t j = 0; j < width_; j++) {
-      signs_[d_.n_in * width_ + j] = 0;
-      for (size_t w = 0; w < words_; w++) bits_[(w * (d_.n_in + 1) + d_.n_in) * width_ + j] = 0;
+  }
+
+  void make_bits(size_t w) const {
+    if (d_.weight_bits != nullptr) return copy_bits(w);
+    const PhiloxKey key(d_.weight_key);
+    if (d_.shared) return make_shared_bits(key, S{d_.first_word + w});
+    for (size_t group = 0; group < n_groups_; group++) {
+      const U neuron = set1(first_ + group * kLanes) + iota();
+      uint64_t* bits = strip(bits_, group);
+      for (size_t i = 0; i < d_.n_in; i++)
+        store(bits + i * kLanes,
+              bernoulli_word(key, S{d_.first_word + w}, S{i}, neuron, magnitude(i, group)));
     }
   }
 
-  size_t find_active(size_t batch, size_t w) const {
-    const uint64_t* x = d_.x + batch * d_.n_in * words_ + w;
-    size_t n = 0;
-    for (size_t i = 0; i < d_.n_in; i++) {
-      active_[n] = {x[i * words_], i};
-      n += x[i * words_] != 0;
+  // Magnitudes of the weights of input i, 0 to 2**32.
+  U magnitude(size_t i, size_t group) const {
+    const U sign = load(strip(signs_, group) + i * kLanes);
+    return (code(i, group) ^ sign) - sign;
+  }
+
+  // All neurons compare with the same numbers: those of kLanes inputs are made side by side.
+  void make_shared_bits(const PhiloxKey& key, S word) const {
+    constexpr int kSlices = 16;  // decide all bits of a vector but for one in 128
+    for (size_t first = 0; first < d_.n_in; first += kLanes) {
+      const Blocks<S, U, S> blocks(key, word, set1(first) + iota(), S{0});
+      uint64_t slices[kSlices][kLanes];
+      for (int m = 0; m < kSlices / 2; m += 4) {
+        U made[4][2];
+        blocks.slices(m, made);
+        for (int k = 0; k < 8; k++) store(slices[2 * m + k], made[k / 2][k % 2]);
+      }
+      for (size_t i = first; i < std::min(first + kLanes, d_.n_in); i++) {
+        for (size_t group = 0; group < n_groups_; group++) {
+          Comparator comparator(magnitude(i, group));
+          for (int k = 0; k < kSlices && comparator.undecided(); k += 4)
+            for (int l = k; l < k + 4; l++) comparator.step(set1(slices[l][i - first]));
+          const U bits = comparator.undecided()
+                             ? bernoulli_word(key, word, S{i}, set1(0), magnitude(i, group))
+                             : comparator.less();
+          store(strip(bits_, group) + i * kLanes, bits);
+        }
+      }
     }
-    while (n % 8 != 0) active_[n++] = {0, d_.n_in};
-    return n;
+  }
+
+  void copy_bits(size_t w) const {
+    for (size_t j = 0; j < count_; j++) {
+      const uint64_t* from = d_.weight_bits + (first_ + j) * d_.n_in * words_ + w;
+      uint64_t* to = strip(bits_, j / kLanes) + j % kLanes;
+      for (size_t i = 0; i < d_.n_in; i++) to[i * kLanes] = from[i * words_];
+    }
+  }
+
+  // Adds the products of a chunk of inputs to the counts of n images.
+  void count_chunk(size_t chunk, size_t w, size_t first_image, size_t n) const {
+    const size_t lists = (n + kSide - 1) / kSide;
+    for (size_t list = 0; list < lists; list++)
+      find_active(chunk, w, first_image, list * kSide, n, active_[list]);
+    for (size_t group = 0; group < n_groups_; group++) {
+      const uint64_t* signs = strip(signs_, group) + chunk * kChunk * kLanes;
+      const uint64_t* bits = strip(bits_, group) + chunk * kChunk * kLanes;
+      for (size_t list = 0; list < lists; list++) {
+        const Active& active = active_[list];
+        Counters<kSide, kChunkPlanes> counters;
+        size_t k = 0;
+        const auto term = [&](size_t t, U(&out)[kSide]) {
+          const size_t at = active.row[k + t];
+          const U weight = load(bits + at), sign = load(signs + at);
+          for (int m = 0; m < kSide; m++) out[m] = and_xor(set1(active.x[k + t][m]), weight, sign);
+        };
+        for (; k + 8 < active.count; k += 16) counters.template add<3>(term);
+        if (k < active.count) counters.template add<2>(term);
+        U negative = set1(0);
+        for (size_t word = 0; word < kMaskWords; word++)
+          negative = negative + popcount(load(mask_of(chunk, group) + word * kLanes) &
+                                         set1(active.mask[word]));
+        for (int m = 0; m < kSide && list * kSide + size_t(m) < n; m++) {
+          const size_t image = list * kSide + size_t(m);
+          U planes[kChunkPlanes];
+          for (int p = 0; p < kChunkPlanes; p++) planes[p] = counters.plane(m, p);
+          add_planes(total_of(image, group), n_planes_, planes, kChunkPlanes);
+          uint64_t* sum = negative_of(image, group);
+          store(sum, load(sum) + negative);
+        }
+      }
+    }
+  }
+
+  void find_active(size_t chunk, size_t w, size_t first_image, size_t image, size_t n,
+                   Active& active) const {
+    const size_t first = chunk * kChunk, last = std::min(first + kChunk, d_.n_in);
+    const uint64_t* x[kSide];
+    uint64_t exists[kSide];
+    for (size_t m = 0; m < kSide; m++) {
+      exists[m] = image + m < n ? ~uint64_t{0} : 0;
+      const size_t row = first_image + (image + m < n ? image + m : image);
+      x[m] = d_.x + row * d_.n_in * words_ + w;
+    }
+    size_t count = 0;
+    for (size_t word = 0; word < kMaskWords; word++) {
+      const size_t from = first + 64 * word, to = std::min(from + 64, last);
+      uint64_t mask = 0;
+      for (size_t i = from; i < to; i++) {
+        uint64_t any = 0;
+        for (size_t m = 0; m < kSide; m++) {
+          const uint64_t spikes = x[m][i * words_] & exists[m];
+          active.x[count][m] = spikes;
+          any |= spikes;
+        }
+        active.row[count] = (i - first) * kLanes;
+        mask |= uint64_t{any != 0} << (i - from);
+        count += any != 0;
+      }
+      active.mask[word] = mask;
+    }
+    active.count = count;
+    const size_t zeros = (rows_ - 1 - first) * kLanes;
+    for (; count % 8 != 0; count++) {
+      active.row[count] = zeros;
+      for (size_t m = 0; m < kSide; m++) active.x[count][m] = 0;
+    }
+  }
+
+  void fire(size_t batch, size_t image, size_t w, const Lif& lif,
+            const PhiloxKey& noise_key) const {
+    size_t group = 0;
+    for (; group + 4 <= n_groups_; group += 4)
+      fire_groups<4>(batch, image, w, group, lif, noise_key);
+    if (group + 2 <= n_groups_) {
+      fire_groups<2>(batch, image, w, group, lif, noise_key);
+      group += 2;
+    }
+    if (group < n_groups_) fire_groups<1>(batch, image, w, group, lif, noise_key);
   }
 
   template <int G>
-  void run_groups(size_t batch, size_t w, size_t j, size_t n_active, const Lif& lif,
-                  const PhiloxKey& noise_key) const {
-    const int n_planes = planes_for(n_active);
-    U planes[G][kMaxPlanes];
-    F minus_negative[G];
-    for (int g = 0; g < G; g++)
-      minus_negative[g] = count_products(w, j + size_t(g) * kLanes, n_active, n_planes, planes[g]);
-    F weight_of_plane[kMaxPlanes];
-    for (int p = 0; p < n_planes; p++) weight_of_plane[p] = set1f(double(uint64_t{1} << p));
+  void fire_groups(size_t batch, size_t image, size_t w, size_t group, const Lif& lif,
+                   const PhiloxKey& noise_key) const {
+    if (n_planes_ <= 8)
+      fire_fields<G, 8>(batch, image, w, group, lif, noise_key);
+    else if (n_planes_ <= 16)
+      fire_fields<G, 16>(batch, image, w, group, lif, noise_key);
+    else
+      fire_fields<G, 32>(batch, image, w, group, lif, noise_key);
+  }
 
+  // Steps G groups of neurons through a word of time; a count takes N bits.
+  template <int G, int N>
+  void fire_fields(size_t batch, size_t image, size_t w, size_t group, const Lif& lif,
+                   const PhiloxKey& noise_key) const {
+    U counts[G][N];
+    F minus_negative[G];
+    for (int g = 0; g < G; g++) {
+      const uint64_t* total = total_of(image, group + size_t(g));
+      for (int p = 0; p < N; p++) counts[g][p] = p < n_planes_ ? load(total + p * kLanes) : set1(0);
+      transpose_planes<N>(counts[g]);
+      minus_negative[g] = to_double(set1(0) - load(negative_of(image, group + size_t(g))));
+    }
     LifGroups<G> groups{};
     double* v = d_.v + batch * d_.n_out + first_;
     uint64_t* refractory = d_.refractory + batch * d_.n_out + first_;
     for (int g = 0; g < G; g++) {
-      const size_t at = j + size_t(g) * kLanes;
+      const size_t at = (group + size_t(g)) * kLanes;
       double lane_v[kLanes] = {};
-      uint64_t lane_refractory[kLanes] = {};
-      for (size_t l = 0; l < kLanes && at + l < count_; l++) {
-        lane_v[l] = v[at + l];
-        lane_refractory[l] = refractory[at + l];
-      }
+      std::copy_n(v + at, lanes_of(group + size_t(g)), lane_v);
       groups.v[g] = loadf(lane_v);
-      groups.refractory[g] = load(lane_refractory);
+      groups.refractory[g] = load_some(refractory + at, lanes_of(group + size_t(g)));
       groups.neuron[g] = set1(first_ + at) + iota();
     }
     const F gain = set1f(d_.gain);
+    const U field = set1((uint64_t{1} << N) - 1);
     const uint64_t left = d_.length - 64 * w;
     U spikes[G];
     lif_word(lif, noise_key, groups, 64 * (d_.first_word + w), left < 64 ? int(left) : 64, spikes,
              [&](int g, int k) {
-               F count = minus_negative[g];
-               for (int p = 0; p < n_planes; p++)
-                 count = add_where_bit(count, planes[g][p], k, weight_of_plane[p]);
-               return gain * count;
+               const U count = (counts[g][k % N] >> (k / N * N)) & field;
+               return gain * (to_double(count) + minus_negative[g]);
              });
     for (int g = 0; g < G; g++) {
-      const size_t at = j + size_t(g) * kLanes;
+      const size_t at = (group + size_t(g)) * kLanes, lanes = lanes_of(group + size_t(g));
       double lane_v[kLanes];
-      uint64_t lane_refractory[kLanes], lane_spikes[kLanes];
+      uint64_t lane_spikes[kLanes];
       storef(lane_v, groups.v[g]);
-      store(lane_refractory, groups.refractory[g]);
+      std::copy_n(lane_v, lanes, v + at);
+      store_some(refractory + at, groups.refractory[g], lanes);
       store(lane_spikes, spikes[g]);
-      for (size_t l = 0; l < kLanes && at + l < count_; l++) {
-        v[at + l] = lane_v[l];
-        refractory[at + l] = lane_refractory[l];
+      for (size_t l = 0; l < lanes; l++)
         d_.spikes[(batch * d_.n_out + first_ + at + l) * words_ + w] = lane_spikes[l];
-      }
     }
-  }
-
-  F count_products(size_t w, size_t j, size_t n_active, int n_planes, U* planes) const {
-    const uint64_t* bits = bits_ + w * (d_.n_in + 1) * width_ + j;
-    const uint64_t* signs = signs_ + j;
-    Counter counter(n_planes);
-    U minus_negative = set1(0);
-    for (size_t first = 0; first < n_active; first += 8) {
-      counter.add8([&](size_t k) {
-        const Active& active = active_[first + k];
-        const U sign = load(signs + active.row * width_);
-        minus_negative = minus_negative + sign;
-        return and_xor(set1(active.bits), load(bits + active.row * width_), sign);
-      });
-    }
-    for (int p = 0; p < n_planes; p++) planes[p] = counter.plane(p);
-    return to_double(minus_negative);
   }
 
   const DenseLayer& d_;
-  size_t first_, count_, words_, width_;
+  size_t first_, count_, words_, n_groups_;
+  int n_planes_;
+  size_t rows_;
   uint64_t* signs_;
   uint64_t* bits_;
+  uint64_t* masks_;
+  uint64_t* totals_;
+  uint64_t* negatives_;
   Active* active_;
 };
 
@@ -167,9 +308,7 @@ class Tile {
 void dense(const DenseLayer& d, size_t first_out, size_t last_out, size_t first_batch,
            size_t last_batch, uint64_t* scratch) {
   const Tile tile(d, first_out, last_out - first_out, scratch);
-  const Lif lif(d.lif);
-  const PhiloxKey noise_key(d.noise_key);
-  for (size_t batch = first_batch; batch < last_batch; batch++) tile.run(batch, lif, noise_key);
+  tile.run(first_batch, last_batch, Lif(d.lif), PhiloxKey(d.noise_key));
 }
 
 }  // namespace sc::SC_LEVEL

@@ -15,7 +15,7 @@ void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t
       for (size_t c = 0; c < 4; c++) lanes[c][i] = counters[4 * (first + i) + c];
     U c0[1] = {load(lanes[0])}, c1[1] = {load(lanes[1])};
     U c2[1] = {load(lanes[2])}, c3[1] = {load(lanes[3])};
-    philox<1>(k, c0, c1, c2, c3);
+    philox<0, 1>(k, c0, c1, c2, c3);
     store(lanes[0], c0[0]);
     store(lanes[1], c1[0]);
     store(lanes[2], c2[0]);
@@ -25,16 +25,83 @@ void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t
   }
 }
 
-void encode(const Encode& e, size_t first, size_t last) {
-  const PhiloxKey key(e.key);
+namespace {
+
+// The numbers of kLanes words, digit by digit as they are asked for: many thresholds are compared
+// with the same numbers.
+class Numbers {
+ public:
+  Numbers(const PhiloxKey& key, U word, U stream) : blocks_(key, word, stream, stream >> 32) {
+    while (made_ < kFirst) make();
+  }
+
+  U below(U threshold) {
+    Comparator comparator(threshold);
+#pragma GCC unroll 12
+    for (int k = 0; k < kFirst; k++) comparator.step(slices_[k]);
+    for (int k = kFirst; k < 32 && comparator.undecided(); k += 4) {
+      if (k == made_) make();
+#pragma GCC unroll 4
+      for (int i = k; i < k + 4; i++) comparator.step(slices_[i]);
+    }
+    return comparator.less();
+  }
+
+ private:
+  void make() {
+    U pairs[2][2];
+    blocks_.slices(made_ / 2, pairs);
+    for (const auto& pair : pairs)
+      for (const U slice : pair) slices_[made_++] = slice;
+  }
+
+  // Decide all bits of seven vectors out of eight.
+  static constexpr int kFirst = 12;
+
+  Blocks<U, U, U> blocks_;
+  int made_ = 0;
+  U slices_[32];
+};
+
+// Words of neighbouring streams, and which lanes hold which.
+struct Lanes {
+  uint64_t word[kLanes] = {};
+  uint64_t stream[kLanes] = {};
+};
+
+void encode_rows(const Encode& e, const PhiloxKey& key, size_t first, size_t last) {
   const size_t words = words_for(e.to.length);
-  const uint64_t last_mask = last_word_mask(e.to.length);
+  for (size_t f = first; f < last; f += kLanes) {
+    const size_t here = std::min<size_t>(kLanes, last - f);
+    Lanes at;
+    uint64_t number[kLanes] = {};
+    for (size_t i = 0; i < here; i++) {
+      at.stream[i] = (f + i) / words;
+      at.word[i] = e.to.first_word + (f + i) % words;
+      number[i] = e.streams[at.stream[i]];
+    }
+    Numbers numbers(key, load(at.word), load(number));
+    const bool one_stream = at.stream[0] == at.stream[here - 1];
+    for (size_t row = 0; row < e.n_rows; row++) {
+      const uint64_t* thresholds = e.to.thresholds + row * e.n_streams;
+      uint64_t lane[kLanes] = {};
+      if (!one_stream)
+        for (size_t i = 0; i < here; i++) lane[i] = thresholds[at.stream[i]];
+      const U threshold = one_stream ? set1(thresholds[at.stream[0]]) : load(lane);
+      store_some(e.to.out + row * e.n_streams * words + f, numbers.below(threshold), here);
+    }
+  }
+}
+
+void encode_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t last) {
+  const size_t words = words_for(e.to.length);
   size_t stream = first / words, word = first % words;
   for (size_t f = first; f < last; f += kLanes) {
     const size_t here = last - f < kLanes ? last - f : kLanes;
     U bits;
     if (word + kLanes <= words) {
-      bits = bernoulli_word(key, set1(e.to.first_word + word) + iota(), set1(e.streams[stream]),
+      const uint64_t number = e.streams[stream];
+      bits = bernoulli_word(key, set1(e.to.first_word + word) + iota(), S{number}, S{number >> 32},
                             set1(e.to.thresholds[stream]));
       word += kLanes;
       if (word == words) {
@@ -42,23 +109,38 @@ void encode(const Encode& e, size_t first, size_t last) {
         stream++;
       }
     } else {  // the lanes belong to several streams
-      uint64_t lane_word[kLanes] = {}, lane_stream[kLanes] = {}, lane_threshold[kLanes] = {};
+      Lanes at;
+      uint64_t threshold[kLanes] = {};
       for (size_t i = 0; i < here; i++) {
-        lane_word[i] = e.to.first_word + word;
-        lane_stream[i] = e.streams[stream];
-        lane_threshold[i] = e.to.thresholds[stream];
+        at.word[i] = e.to.first_word + word;
+        at.stream[i] = e.streams[stream];
+        threshold[i] = e.to.thresholds[stream];
         if (++word == words) {
           word = 0;
           stream++;
         }
       }
-      bits = bernoulli_word(key, load(lane_word), load(lane_stream), load(lane_threshold));
+      const U number = load(at.stream);
+      bits = bernoulli_word(key, load(at.word), number, number >> 32, load(threshold));
     }
     store_some(e.to.out + f, bits, here);
   }
-  if (last_mask != ~uint64_t{0}) {
-    for (size_t f = first / words * words + words - 1; f < last; f += words)
-      e.to.out[f] &= last_mask;
+}
+
+}  // namespace
+
+void encode(const Encode& e, size_t first, size_t last) {
+  const PhiloxKey key(e.key);
+  if (e.n_rows > 1)
+    encode_rows(e, key, first, last);
+  else
+    encode_streams(e, key, first, last);
+  const uint64_t last_mask = last_word_mask(e.to.length);
+  if (last_mask == ~uint64_t{0}) return;
+  const size_t words = words_for(e.to.length);
+  for (size_t row = 0; row < e.n_rows; row++) {
+    uint64_t* out = e.to.out + row * e.n_streams * words;
+    for (size_t f = first / words * words + words - 1; f < last; f += words) out[f] &= last_mask;
   }
 }
 
@@ -78,21 +160,14 @@ inline void transpose32(uint32_t (&a)[32]) {
 }
 
 // The 64 numbers of each word in the lanes, from their 32 binary digits.
-inline void uniform_words(const PhiloxKey& key, U word, U stream, uint32_t (*numbers)[64]) {
+inline void uniform_words(const PhiloxKey& key, U word, uint64_t stream, uint32_t (*numbers)[64]) {
   uint64_t slices[32][kLanes];
+  const Blocks<U, S, S> blocks(key, word, S{stream}, S{stream >> 32});
   for (int m = 0; m < 16; m += 4) {
-    U c0[4], c1[4], c2[4], c3[4];
-    for (int i = 0; i < 4; i++) {
-      c0[i] = word;
-      c1[i] = set1(uint64_t(m + i));
-      c2[i] = stream;
-      c3[i] = stream >> 32;
-    }
-    philox<4>(key, c0, c1, c2, c3);
-    for (int i = 0; i < 4; i++) {
-      store(slices[2 * (m + i)], join32(c0[i], c1[i]));
-      store(slices[2 * (m + i) + 1], join32(c2[i], c3[i]));
-    }
+    U made[4][2];
+    blocks.slices(m, made);
+    for (int i = 0; i < 4; i++)
+      for (int k = 0; k < 2; k++) store(slices[2 * (m + i) + k], made[i][k]);
   }
   for (int lane = 0; lane < kLanes; lane++) {
     for (int half = 0; half < 2; half++) {
@@ -113,7 +188,7 @@ void uniform(const Uniform& u, size_t first, size_t last) {
     uint32_t* out = u.out + s * u.length;
     for (uint64_t t = 0; t < u.length;) {
       const uint64_t at = u.first + t, skip = at % 64;
-      uniform_words(key, set1(at / 64) + iota(), set1(u.streams[s]), numbers);
+      uniform_words(key, set1(at / 64) + iota(), u.streams[s], numbers);
       const uint64_t here = std::min<uint64_t>(64 * kLanes - skip, u.length - t);
       std::copy_n(&numbers[0][0] + skip, here, out + t);
       t += here;

@@ -20,10 +20,12 @@ struct Streams {
   uint64_t* out;
 };
 
-// Independent uniform 32-bit numbers of stream streams[s].
+// Independent uniform 32-bit numbers of stream streams[s]. Row r of n_rows has thresholds[r][s] and
+// out[r][s] of its own; all rows see the same numbers.
 struct Encode {
   uint64_t key;
   const uint64_t* streams;
+  size_t n_streams, n_rows;
   Streams to;
 };
 
@@ -75,13 +77,26 @@ struct Uniform {
   uint32_t* out;
 };
 
-// out[n][t] = ones at time t over the channels of x[i][w] & weights[n][i][w].
+// out[b][n][t] = ones at time t over the channels of x[b][i][w] & weights[n][i][w].
 struct ChannelCounts {
   const uint64_t* x;
   const uint64_t* weights;
-  size_t n_channels;
+  size_t n_batch, n_neurons, n_channels;
   uint64_t length;
   uint32_t* out;
+};
+
+// Channels of a chunk, whose weights stay in the first-level cache; images of a block, whose counts
+// stay in the second-level cache; words of scratch memory that they take.
+inline constexpr size_t kCountsChunk = 112, kCountsImages = 64;
+inline constexpr size_t kCountsScratch = kCountsImages * 2 * 32 * 8;
+
+// out[i][j] = ones among x[i] & w[j], rows of n_words.
+struct Dot {
+  const uint64_t* x;
+  const uint64_t* w;
+  size_t n_x, n_w, n_words;
+  int64_t* out;
 };
 
 // The LIF update as the kernels compute it, in this order of operations:
@@ -110,8 +125,9 @@ struct DenseLayer {
   LifCoefficients lif;
   uint64_t weight_key, noise_key;
   const uint64_t* x;            // [n_batch][n_in][words]
-  const int64_t* weights;       // [n_out][n_in], sign times round(magnitude * 2**32)
-  const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli, stream out << 32 | in
+  const int64_t* weights;       // [n_in][n_out], sign times round(magnitude * 2**32)
+  const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli, stream out << 32 | in,
+  bool shared;                  // or stream `in` for all neurons
   double gain;
   size_t n_batch, n_in, n_out;
   uint64_t first_word, length;  // of the block
@@ -183,25 +199,33 @@ struct Deposit {
   uint64_t* out;
 };
 
-// Neurons in a tile of the dense kernel: a multiple of the lanes of every level.
-inline constexpr size_t kTile = 32;
+// How the dense kernel cuts its work: neurons in a tile at most, a multiple of the lanes of every
+// level; inputs in a chunk; images in a block, so that their counts stay in the second-level cache;
+// words that the list of the active inputs of one image takes.
+inline constexpr size_t kTile = 128, kDenseChunk = 112, kDenseImages = 32;
+inline constexpr size_t kDenseLanes = 8;  // of the widest level
+inline constexpr size_t kDenseActive = 2 * (kDenseChunk + 8) + 3;
 
 // Words of scratch memory that one call of the dense kernel needs.
 inline size_t dense_scratch(const DenseLayer& d) {
-  return ((d.n_in + 1) * (words_for(d.length) + 1)) * kTile + 2 * (d.n_in + kTile);
+  const size_t chunks = (d.n_in + kDenseChunk - 1) / kDenseChunk;
+  const size_t weights = 2 * (chunks * kDenseChunk + 1) + 2 * chunks;
+  return kTile * (weights + kDenseImages * 33) + kDenseImages * kDenseActive;
 }
 
 struct Kernels {
   const char* name;
   void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
   void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
-  void (*encode)(const Encode&, size_t first, size_t last);                 // flat words
-  void (*uniform)(const Uniform&, size_t first, size_t last);               // streams
-  void (*lfsr)(const Lfsr&, size_t first, size_t last);                     // flat words
-  void (*digital)(const Digital&, size_t first, size_t last);               // flat words
-  void (*additive)(const Additive&, size_t first, size_t last);             // flat words
-  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);  // neurons
-  void (*lif)(const LifPopulation&, size_t first, size_t last);             // neurons
+  void (*encode)(const Encode&, size_t first, size_t last);      // flat words
+  void (*uniform)(const Uniform&, size_t first, size_t last);    // streams
+  void (*lfsr)(const Lfsr&, size_t first, size_t last);          // flat words
+  void (*digital)(const Digital&, size_t first, size_t last);    // flat words
+  void (*additive)(const Additive&, size_t first, size_t last);  // flat words
+  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last,
+                         uint64_t* scratch);  // neurons
+  void (*dot)(const Dot&, size_t first_x, size_t last_x, size_t first_w, size_t last_w);
+  void (*lif)(const LifPopulation&, size_t first, size_t last);  // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
                 size_t last_batch, uint64_t* scratch);         // at most kTile neurons
   void (*deposit)(const Deposit&, size_t first, size_t last);  // rows

@@ -27,15 +27,15 @@ struct PhiloxKey {
   }
 };
 
-// N independent chains side by side hide the latency of the multiplications. Only the low 32 bits
-// of each lane mean anything.
-template <int N>
+// The rounds of N independent chains from round First on. Only the low 32 bits of each lane mean
+// anything.
+template <int First, int N>
 inline void philox(const PhiloxKey& key, U (&c0)[N], U (&c1)[N], U (&c2)[N], U (&c3)[N]) {
   const U m0 = set1(0xD2511F53u), m1 = set1(0xCD9E8D57u);
 #pragma GCC unroll 10
-  for (int round = 0; round < 10; round++) {
+  for (int round = First; round < 10; round++) {
     const U k0 = set1(key.low[round]), k1 = set1(key.high[round]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < N; i++) {
       const U p0 = mul32(m0, c0[i]), p1 = mul32(m1, c2[i]);
       c0[i] = xor3(p1 >> 32, c1[i], k0);
@@ -46,48 +46,121 @@ inline void philox(const PhiloxKey& key, U (&c0)[N], U (&c1)[N], U (&c2)[N], U (
   }
 }
 
-// Compare 2 * N binary digits of the uniform numbers with those of the thresholds, from pair m on.
-template <int N>
-inline void compare_digits(const PhiloxKey& key, U word, U stream_low, U stream_high, int m,
-                           U& digits, U& less, U& equal) {
-  U c0[N], c1[N], c2[N], c3[N];
-  for (int i = 0; i < N; i++) {
-    c0[i] = word;
-    c1[i] = set1(uint64_t(m + i));
-    c2[i] = stream_low;
-    c3[i] = stream_high;
-  }
-  philox<N>(key, c0, c1, c2, c3);
-  for (int i = 0; i < N; i++) {
-    const U slices[2] = {join32(c0[i], c1[i]), join32(c2[i], c3[i])};
-    for (const U r : slices) {
-      const U p = sign_mask(digits);
-      less = less_step(less, equal, r, p);
-      equal = equal_step(equal, r, p);
-      digits = digits << 1;
+// A number that is the same in all lanes, where a lane's number could be.
+struct S {
+  uint64_t v;
+};
+inline U lanes(U a) { return a; }
+inline U lanes(S a) { return set1(a.v); }
+inline S mul32(S a, S b) { return {uint64_t{uint32_t(a.v)} * uint32_t(b.v)}; }
+inline U mul32(S a, U b) { return mul32(set1(a.v), b); }
+inline S operator>>(S a, int n) { return {a.v >> n}; }
+inline S operator^(S a, S b) { return {a.v ^ b.v}; }
+inline U operator^(S a, U b) { return set1(a.v) ^ b; }
+inline U operator^(U a, S b) { return a ^ set1(b.v); }
+
+// The blocks (word, m, low, high) for any slice pair m. What the first three rounds do alike for
+// all m is done once, and where a counter is the same in all lanes, it is done on one number.
+template <class Word, class Low, class High>
+class Blocks {
+ public:
+  Blocks(const PhiloxKey& key, Word word, Low low, High high)
+      : key_(key),
+        c0_((mul32(kM1, low) >> 32) ^ S{key.low[0]}),
+        c2_(high ^ S{key.high[0]} ^ (mul32(kM0, word) >> 32)),
+        c3_(mul32(kM0, word) ^ S{key.high[1]}),
+        p1_(mul32(kM1, c2_)),
+        p0_(mul32(kM0, (p1_ >> 32) ^ mul32(kM1, low) ^ S{key.low[1]})),
+        c1_(p1_ ^ S{key.low[2]}),
+        p0_high_((p0_ >> 32) ^ S{key.high[2]}) {}
+
+  // Slices 2 * (m + i) and 2 * (m + i) + 1 for i = 0 .. N - 1. N chains side by side hide the
+  // latency of the multiplications.
+  template <int N>
+  void slices(int m, U (&out)[N][2]) const {
+    U c0[N], c1[N], c2[N], c3[N];
+#pragma GCC unroll 8
+    for (int i = 0; i < N; i++) {
+      const auto p0 = mul32(kM0, c0_ ^ S{uint64_t(m + i)});
+      const auto p1 = mul32(kM1, (p0 >> 32) ^ c3_);
+      c0[i] = lanes((p1 >> 32) ^ c1_);
+      c1[i] = lanes(p1);
+      c2[i] = lanes(p0_high_ ^ p0);
+      c3[i] = lanes(p0_);
+    }
+    philox<3, N>(key_, c0, c1, c2, c3);
+#pragma GCC unroll 8
+    for (int i = 0; i < N; i++) {
+      out[i][0] = join32(c0[i], c1[i]);
+      out[i][1] = join32(c2[i], c3[i]);
     }
   }
-}
 
-// 64 bits a lane, each 1 with probability threshold / 2**32 (0 <= threshold <= 2**32). The digits
-// are compared until every bit is decided; where the comparison ends does not change the bits, so
-// they do not depend on the number of lanes.
-inline U bernoulli_word(const PhiloxKey& key, U word, U stream, U threshold) {
-  U digits = threshold << 32;
-  U less = sign_mask(threshold << 31);
-  U equal = less ^ set1(~uint64_t{0});
-  if (!any_both(equal, digits)) return less;
-  const U low = stream, high = stream >> 32;
-  compare_digits<4>(key, word, low, high, 0, digits, less, equal);
-  for (int m = 4; m < 16 && any_both(equal, digits); m += 2)
-    compare_digits<2>(key, word, low, high, m, digits, less, equal);
-  return less;
+ private:
+  static constexpr S kM0{0xD2511F53u}, kM1{0xCD9E8D57u};
+  const PhiloxKey& key_;
+  decltype(Low{} ^ S{}) c0_;
+  decltype(Word{} ^ High{}) c2_;
+  Word c3_;
+  decltype(c2_) p1_;
+  decltype(c2_ ^ Low{}) p0_;
+  decltype(c2_) c1_;
+  decltype(p0_) p0_high_;
+};
+
+// Compares 64 uniform numbers a lane with the lane's threshold (0 to 2**32), a binary digit at a
+// time, most significant first. Where the first difference is decides: `held_` is the threshold's
+// digit at the last step up to which the two were equal.
+class Comparator {
+ public:
+  explicit Comparator(U threshold)
+      : digits_(threshold << 32),
+        held_(sign_mask(threshold << 31)),
+        equal_(held_ ^ set1(~uint64_t{0})) {}
+
+  void step(U slice) {
+    const U digit = sign_mask(digits_);
+    held_ = bit_select(equal_, digit, held_);
+    equal_ = equal_step(equal_, slice, digit);
+    digits_ = digits_ << 1;
+  }
+
+  // Whether a digit that is still to come can matter.
+  bool undecided() const { return any_both(equal_, digits_); }
+
+  U less() const { return and_not(held_, equal_); }
+
+ private:
+  U digits_, held_, equal_;
+};
+
+// Slice pairs that are made at once, before one looks whether the bits are decided.
+inline constexpr int kFirstPairs = kLanes == 8 ? 5 : 4;
+
+// 64 bits a lane, each 1 with probability threshold / 2**32. The digits are compared until every
+// bit is decided; where the comparison ends does not change the bits, so they do not depend on the
+// number of lanes.
+template <class Word, class Low, class High>
+inline U bernoulli_word(const PhiloxKey& key, Word word, Low low, High high, U threshold) {
+  Comparator comparator(threshold);
+  if (!comparator.undecided()) return comparator.less();
+  const Blocks<Word, Low, High> blocks(key, word, low, high);
+  U first[kFirstPairs][2];
+  blocks.slices(0, first);
+  for (const auto& pair : first)
+    for (const U slice : pair) comparator.step(slice);
+  for (int m = kFirstPairs; m < 16 && comparator.undecided(); m++) {
+    U next[1][2];
+    blocks.slices(m, next);
+    for (const U slice : next[0]) comparator.step(slice);
+  }
+  return comparator.less();
 }
 
 // The four normal samples of time block t / 4 for the neurons in the lanes.
 inline void normal_block(const PhiloxKey& key, uint64_t block, U neuron, F (&z)[4]) {
   U c0[1] = {set1(block)}, c1[1] = {set1(kNoiseDomain)}, c2[1] = {neuron}, c3[1] = {set1(0)};
-  philox<1>(key, c0, c1, c2, c3);
+  philox<0, 1>(key, c0, c1, c2, c3);
   z[0] = normal(kNormalTable, c0[0]);
   z[1] = normal(kNormalTable, c1[0]);
   z[2] = normal(kNormalTable, c2[0]);

@@ -5,8 +5,6 @@
 //   U  unsigned 64-bit lanes: packed bits, or numbers below 2**32 for the generator
 //   F  double lanes           M  one truth value a lane         kLanes  lanes in each
 #pragma once
-#include <algorithm>
-
 #define SC_LEVEL_portable 1
 #define SC_LEVEL_avx2 2
 #define SC_LEVEL_avx512 3
@@ -21,15 +19,3 @@
 #else
 #include "simd/portable.hpp"
 #endif
-
-namespace sc::SC_LEVEL {
-
-// Stores the first lanes only, if there is not room for all.
-inline void store_some(uint64_t* out, U bits, size_t count) {
-  if (count >= kLanes) return store(out, bits);
-  uint64_t lanes[kLanes];
-  store(lanes, bits);
-  std::copy_n(lanes, count, out);
-}
-
-}  // namespace sc::SC_LEVEL

@@ -16,6 +16,7 @@ from sc_neurocore import (
     bernstein,
     bernstein_fit,
     bernstein_value,
+    dot,
     encode,
     exact_product,
     maximum,
@@ -341,3 +342,13 @@ def test_selects_and_coefficients_come_from_the_source_that_is_given():
     b = [0.25, 0.625, 0.375, 0.75]
     value = bernstein(copies, b, KEY, source=Sobol(3)).probability()
     assert abs(float(value) - float(bernstein_value(0.3, b))) < 0.005
+
+
+@pytest.mark.parametrize("length", [1, 64, 100, 300])
+def test_a_dot_product_is_the_sum_of_the_products_over_inputs_and_time(length):
+    rng = np.random.default_rng(length)
+    x, w = encode(rng.random((3, 2, 7)), length, 11), encode(rng.random((5, 7)), length, 12)
+    products = x[:, :, None].bits().astype(int) & w.bits()
+    assert np.array_equal(dot(x, w), products.sum(axis=(-2, -1)))
+    assert dot(x[1, 1], w[3]) == products[1, 1, 3].sum()
+    assert np.array_equal(dot(x, w[2]), products[:, :, 2].sum(axis=(-2, -1)))

@@ -27,6 +27,7 @@ from sc_neurocore import (
     checking,
     cordiv,
     current_trace,
+    dot,
     encode,
     jk_flip_flop,
     maximum,
@@ -108,7 +109,7 @@ def test_the_warning_names_the_need_the_worst_pair_and_what_comes_of_it():
 
 
 def test_the_table_of_needs_holds_the_operators_that_are_tested_here():
-    assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein", "cordiv", "current_trace"}
+    assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein", "cordiv", "current_trace", "dot"}
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
@@ -287,6 +288,9 @@ def test_a_current_of_inputs_and_weights_that_share_numbers_is_found():
     (message,) = messages(current_trace, x, w)
     assert message.startswith("current_trace needs SCC 0, got 1 at index 1 (p=0.")
     assert messages(current_trace, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, OTHER)) == []
+    (message,) = messages(dot, x, w)
+    assert message.startswith("dot needs SCC 0, got 1 at index 1 (p=0.")
+    assert messages(dot, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, OTHER)) == []
 
 
 @pytest.mark.parametrize("length", [2, 16, 64, 1000])

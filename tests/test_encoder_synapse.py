@@ -292,6 +292,17 @@ def test_the_current_of_given_streams_is_that_of_a_source():
             assert np.array_equal(alone, trace)
 
 
+@pytest.mark.parametrize("accumulate", ["mean", "sum", "or"])
+def test_the_currents_of_a_batch_are_those_of_its_rows(accumulate):
+    x = encode(np.linspace(0, 1, 30).reshape(2, 5, 3), LENGTH, stream_key(1, Role.INPUT))
+    w = encode(np.linspace(0, 1, 12).reshape(4, 3), LENGTH, stream_key(1, Role.WEIGHT))
+    traces = current_trace(x, w, accumulate=accumulate)
+    assert traces.shape == (2, 5, 4, LENGTH)
+    assert np.array_equal(traces[1, 2], current_trace(x[1, 2], w, accumulate=accumulate))
+    single = current_trace(x, w[3], accumulate=accumulate)
+    assert np.array_equal(single, traces[:, :, 3])
+
+
 # --- interval
 
 

@@ -403,8 +403,10 @@ ERRORS = [
      "weights must have batch shape (2,) or (n_neurons, 2), got ()"),
     (lambda: trace(weights=Bitstream.from_bits([[0, 1, 1]] * 3)), ValueError,
      "weights must have batch shape (2,) or (n_neurons, 2), got (3,)"),
-    (lambda: trace(x=PAIR[0]), ValueError, "x must have batch shape (n_inputs,), not empty, got ()"),
-    (lambda: trace(x=PAIR[:0]), ValueError, "x must have batch shape (n_inputs,), not empty, got (0,)"),
+    (lambda: trace(x=PAIR[0]), ValueError,
+     "x must have batch shape (..., n_inputs), not empty, got ()"),
+    (lambda: trace(x=PAIR[:0]), ValueError,
+     "x must have batch shape (..., n_inputs), not empty, got (0,)"),
     (lambda: trace(accumulate="avg"), ValueError,
      "accumulate must be one of 'mean', 'sum', 'or', got 'avg'"),
     # neuron_params

@@ -18,6 +18,7 @@ from sc_neurocore import (
     bernstein_fit,
     bernstein_value,
     check_correlation,
+    dot,
     exact_product,
     maximum,
     minimum,
@@ -85,6 +86,7 @@ ERRORS = [
         row
         for adder in (
             popcount_add,
+            partial(dot, w=PAIR),
             partial(scaled_add, key=0),
             partial(bernstein, coefficients=[0, 1], key=0),
         )
@@ -96,6 +98,11 @@ ERRORS = [
              "x must have batch shape (..., inputs), not empty, got (0,)"),
         ]
     ),
+    (lambda: dot(PAIR, [0, 1]), TypeError, "w must be a Bitstream, got [0, 1]"),
+    (lambda: dot(PAIR, Bitstream.from_bits([[0, 1]] * 2)), ValueError,
+     "w must have the length of x, 3, got 2"),
+    (lambda: dot(PAIR, X), ValueError, "w must have batch shape (2,) or (n_out, 2), got ()"),
+    (lambda: dot(PAIR, THREE), ValueError, "w must have batch shape (2,) or (n_out, 2), got (3,)"),
     (lambda: scaled_add(PAIR, -1), ValueError, "key must lie in [0, 2**64), got -1"),
     (lambda: scaled_add(PAIR, 0.5), TypeError, "key must be an integer, got 0.5"),
     (lambda: scaled_add(PAIR, 0, weights=[0.5]), ValueError,

@@ -40,8 +40,19 @@ def test_encoding_equals_its_twin_at_every_length(isa, threads):
     streams = np.array([0, 1, 2, 2**32, 2**63 + 5, 7, 8, 9, 0xBADCAFE11112222], np.uint64)
     twin = twins.unpack(twins.encode(KEY, streams, thresholds, 0, 300), 300)
     for length in range(1, 301):
-        words = _native.encode(KEY, streams, thresholds, 0, length)
-        assert np.array_equal(words, twins.pack(twin[:, :length])), length
+        words = _native.encode(KEY, streams, thresholds[None], 0, length)
+        assert np.array_equal(words[0], twins.pack(twin[:, :length])), length
+
+
+def test_rows_of_thresholds_see_the_same_numbers_at_every_length(isa, threads):
+    rng = np.random.default_rng(3)
+    streams = np.array([0, 1, 2**32, 2**63 + 5, 7, 8, 9], np.uint64)
+    thresholds = rng.integers(0, 2**32 + 1, (5, len(streams)), np.uint64)
+    thresholds.flat[: len(EDGES)] = EDGES
+    twin = [twins.unpack(twins.encode(KEY, streams, row, 3, 300), 300) for row in thresholds]
+    for length in range(1, 301):
+        words = _native.encode(KEY, streams, thresholds, 3, length)
+        assert np.array_equal(words, twins.pack(np.array(twin)[:, :, :length])), length
 
 
 def test_the_comparator_is_exact_to_the_last_of_32_digits(isa):
@@ -50,15 +61,15 @@ def test_the_comparator_is_exact_to_the_last_of_32_digits(isa):
     streams = np.full(len(numbers), 9, np.uint64)
     at = np.arange(len(numbers))
     for above in (0, 1):
-        words = _native.encode(KEY, streams, numbers + np.uint64(above), 0, len(numbers))
+        words = _native.encode(KEY, streams, (numbers + np.uint64(above))[None], 0, len(numbers))[0]
         assert (twins.unpack(words, len(numbers))[at, at] == above).all()
 
 
 def test_encoding_has_random_access_to_words(isa):
     streams, thresholds = np.arange(3, dtype=np.uint64), np.array(EDGES[3:6], np.uint64)
-    whole = _native.encode(KEY, streams, thresholds, 0, 64 * 40)
+    whole = _native.encode(KEY, streams, thresholds[None], 0, 64 * 40)[0]
     for first in (1, 7, 8, 31):
-        part = _native.encode(KEY, streams, thresholds, first, 64 * 9)
+        part = _native.encode(KEY, streams, thresholds[None], first, 64 * 9)[0]
         assert np.array_equal(part, whole[:, first : first + 9])
 
 
@@ -75,7 +86,7 @@ def test_many_streams_split_over_threads_keep_their_bits(isa, threads):
     n = 20_001
     streams = np.arange(n, dtype=np.uint64)
     thresholds = (streams * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
-    words = _native.encode(KEY, streams, thresholds, 0, 65)
+    words = _native.encode(KEY, streams, thresholds[None], 0, 65)[0]
     pick = np.array([0, 1, 6, 7, 8, 9_999, 10_000, 10_001, n - 1])
     assert np.array_equal(words[pick], twins.encode(KEY, streams[pick], thresholds[pick], 0, 65))
 
@@ -83,17 +94,44 @@ def test_many_streams_split_over_threads_keep_their_bits(isa, threads):
 def test_channel_counts_equal_their_twin_at_every_length(isa, threads):
     rng = np.random.default_rng(1)
     for length in range(1, 301):
-        n_channels = length % 37 + 1
-        x = twins.pack(rng.integers(0, 2, (n_channels, length), np.uint8))
+        n_channels, batch = (length % 37 + 1, length)[length % 2], length % 4 + 1
+        x = twins.pack(rng.integers(0, 2, (batch, n_channels, length), np.uint8))
         weights = twins.pack(rng.integers(0, 2, (3, n_channels, length), np.uint8))
         counts = _native.channel_counts(x, weights, length)
         assert np.array_equal(counts, twins.channel_counts(x, weights, length)), length
 
 
-@pytest.mark.parametrize("n_channels", [1, 7, 8, 9, 255, 256, 1000, 70_000])
+@pytest.mark.parametrize("n_channels", [1, 7, 8, 9, 111, 112, 113, 128, 255, 256, 1000, 70_000])
 def test_channel_counts_reach_the_number_of_channels(isa, n_channels):
-    ones = np.full((n_channels, 1), 2**64 - 1, np.uint64)
-    assert (_native.channel_counts(ones, ones[None], 64) == n_channels).all()
+    ones = np.full((1, n_channels, 1), 2**64 - 1, np.uint64)
+    assert (_native.channel_counts(ones, ones, 64) == n_channels).all()
+
+
+def test_channel_counts_of_many_images_equal_their_twin(isa, threads):
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 2**64, (131, 20, 9), np.uint64)
+    weights = rng.integers(0, 2**64, (5, 20, 9), np.uint64)
+    counts = _native.channel_counts(x, weights, 64 * 9)
+    assert np.array_equal(counts, twins.channel_counts(x, weights, 64 * 9))
+
+
+def test_dot_products_equal_their_twin_at_every_size(isa, threads):
+    rng = np.random.default_rng(2)
+    for words in range(1, 301):
+        n_x, n_w = words % 13 + 1, words % 11 + 1
+        x = rng.integers(0, 2**64, (n_x, words), np.uint64)
+        w = rng.integers(0, 2**64, (n_w, words), np.uint64)
+        assert np.array_equal(_native.dot(x, w), twins.dot(x, w)), words
+
+
+def test_large_dot_products_split_over_threads_keep_their_sums(isa, threads):
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 2**64, (100, 700), np.uint64)
+    w = rng.integers(0, 2**64, (37, 700), np.uint64)
+    assert np.array_equal(_native.dot(x, w), twins.dot(x, w))
+    assert np.array_equal(_native.dot(w, x), twins.dot(w, x))
+    ones = np.full((3, 5000), 2**64 - 1, np.uint64)
+    assert (_native.dot(ones, ones) == 64 * 5000).all()
 
 
 def test_normal_samples_equal_their_twin(isa):
@@ -175,9 +213,13 @@ def dense_case(coefficients, length):
     rng = np.random.default_rng(length)
     batch, n_in, n_out = length % 3 + 1, length % 29 + 1, length % 41 + 1
     x = twins.pack(rng.random((batch, n_in, length)) < rng.choice([0, 0.3, 1], (batch, n_in, 1)))
-    weights = np.rint(rng.uniform(-1, 1, (n_out, n_in)) * 2**32).astype(np.int64)
+    weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
     weights.flat[rng.integers(0, weights.size, 3)] = [0, 2**32, -(2**32)]
-    arguments = (coefficients, KEY, 5, x, weights, None, 0.4, length % 4, length)
+    bits = None
+    if length % 5 == 0:
+        bits = rng.integers(0, 2**64, (n_out, n_in, x.shape[-1]), np.uint64)
+        bits[weights.T == 0] = 0
+    arguments = (coefficients, KEY, 5, x, weights, bits, length % 2 == 1, 0.4, length % 4, length)
     v, refractory = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
     return arguments, twins.dense(*arguments, v, refractory), v, refractory
 
@@ -198,15 +240,18 @@ def test_dense_equals_its_twin_at_every_length(isa, threads, coefficients):
 
 def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads):
     rng = np.random.default_rng(5)
-    batch, n_in, n_out, length = 5, 300, 70, 70
-    x = twins.pack(rng.random((batch, n_in, length)) < 0.3)
-    weights = np.rint(rng.uniform(-1, 1, (n_out, n_in)) * 2**32).astype(np.int64)
-    state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
-    twin_state = state[0].copy(), state[1].copy()
-    words = _native.dense(LIFS[0], KEY, 5, x, weights, None, 0.05, 0, length, *state)
-    spikes = twins.dense(LIFS[0], KEY, 5, x, weights, None, 0.05, 0, length, *twin_state)
-    assert spikes.any()
-    assert np.array_equal(words, twins.pack(spikes))
+    length = 70
+    for batch, n_in, n_out, density in ((5, 300, 70, 0.3), (67, 113, 9, 0.05), (2, 224, 300, 0.3)):
+        x = twins.pack(rng.random((batch, n_in, length)) < density)
+        weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
+        for shared in (False, True):
+            arguments = (LIFS[0], KEY, 5, x, weights, None, shared, 0.2, 0, length)
+            state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
+            twin_state = state[0].copy(), state[1].copy()
+            words = _native.dense(*arguments, *state)
+            spikes = twins.dense(*arguments, *twin_state)
+            assert spikes.any()
+            assert np.array_equal(words, twins.pack(spikes))
 
 
 def test_the_stepped_neuron_equals_the_twin_of_the_population():
@@ -221,7 +266,7 @@ def test_the_stepped_neuron_equals_the_twin_of_the_population():
 
 def test_results_lie_on_cache_lines():
     for length in (1, 64, 1000):
-        words = _native.encode(1, np.zeros(3, np.uint64), np.zeros(3, np.uint64), 0, length)
+        words = _native.encode(1, np.zeros(3, np.uint64), np.zeros((1, 3), np.uint64), 0, length)
         assert words.ctypes.data % 64 == 0
 
 

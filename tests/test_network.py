@@ -41,15 +41,23 @@ NETWORK = network(noise_std=0.1, refractory_period=2)
 X = RNG.random((6, 20)) * (RNG.random((6, 20)) < 0.7)
 
 
+@pytest.fixture
+def short_blocks(monkeypatch):
+    """Blocks of three words of time, of two that are made ahead."""
+    monkeypatch.setattr("sc_neurocore.network._SPIKE_WORDS", 3 * 6 * 33)
+    monkeypatch.setattr("sc_neurocore.network._KEPT_WORDS", 5 * 20 * 33)
+
+
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("length", [1, 64, 100, 700])
-def test_simulating_equals_the_twin_layer_after_layer(isa, threads, length):
+def test_simulating_equals_the_twin_layer_after_layer(isa, threads, short_blocks, length, shared):
     streams = np.tile(np.arange(20, dtype=np.uint64), 6)
     thresholds = np.rint(X.ravel() * 2.0**32).astype(np.uint64)
     words = twins.encode(stream_key(7, Role.INPUT), streams, thresholds, 0, length)
     spikes = words.reshape(6, 20, -1)
-    result = simulate(NETWORK, X, length, seed=7, record=True)
+    result = simulate(NETWORK, X, length, seed=7, shared=shared, record=True)
     for i, layer in enumerate(NETWORK.layers):
-        weights = np.rint(layer.weights * 2.0**32).astype(np.int64)
+        weights = np.rint(layer.weights.T * 2.0**32).astype(np.int64)
         keys = stream_key(7, Role.WEIGHT, i), stream_key(7, Role.NOISE, i)
         v = np.full((6, layer.n_out), layer.neuron.v_rest)
         refractory = np.zeros((6, layer.n_out), np.uint64)
@@ -59,6 +67,7 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, length):
             spikes,
             weights,
             None,
+            shared,
             layer.gain,
             0,
             length,
@@ -73,24 +82,28 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, length):
 SOURCES = [LFSR(9), Sobol(), Hammersley(8), VanDerCorput(3), Permutation(100)]
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("source", SOURCES)
-def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(isa, threads, source):
-    length = 600  # more than one block of time
+def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
+    isa, threads, short_blocks, source, shared
+):
+    length = 600
     of_inputs, *of_weights = source.sequences(3)
     x = encode(X, length, stream_key(7, Role.INPUT), source=of_inputs, streams=np.arange(20))
     spikes = x.words
-    result = simulate(NETWORK, X, length, seed=7, source=source, record=True)
+    result = simulate(NETWORK, X, length, seed=7, source=source, shared=shared, record=True)
     for i, layer in enumerate(NETWORK.layers):
-        weights = np.rint(layer.weights * 2.0**32).astype(np.int64)
+        weights = np.rint(layer.weights.T * 2.0**32).astype(np.int64)
         key = stream_key(7, Role.WEIGHT, i)
-        streams = (np.arange(layer.n_out)[:, None] << 32) + np.arange(layer.n_in)
+        neuron = np.arange(layer.n_out)[:, None] * (not shared)
+        streams = (neuron << 32) + np.arange(layer.n_in)
         w = encode(np.abs(layer.weights), length, key, source=of_weights[i], streams=streams)
         keys = key, stream_key(7, Role.NOISE, i)
         v = np.full((6, layer.n_out), layer.neuron.v_rest)
         refractory = np.zeros((6, layer.n_out), np.uint64)
         train = twins.dense(
-            layer.neuron.coefficients, *keys, spikes, weights, w.words, layer.gain, 0, length, v,
-            refractory,
+            layer.neuron.coefficients, *keys, spikes, weights, w.words, shared, layer.gain, 0, length,
+            v, refractory,
         )  # fmt: skip
         assert np.array_equal(result.spikes[i].bits(), train)
         assert train.any()
@@ -99,7 +112,8 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(isa, 
 
 def test_weights_made_for_several_blocks_are_those_of_each_block(monkeypatch):
     whole = simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True)
-    monkeypatch.setattr("sc_neurocore.network._WEIGHT_WORDS", 1000)
+    monkeypatch.setattr("sc_neurocore.network._KEPT_WORDS", 1000)
+    monkeypatch.setattr("sc_neurocore.network._SPIKE_WORDS", 1000)
     for ours, theirs in zip(
         simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True).spikes,
         whole.spikes,

@@ -78,7 +78,11 @@ def unpack(words, length):
 
 
 def channel_counts(x, weights, length):
-    return unpack(x & weights, length).sum(axis=1, dtype=np.uint32)
+    return unpack(x[:, None] & weights, length).sum(axis=2, dtype=np.uint32)
+
+
+def dot(x, w):
+    return np.bitwise_count(x[:, None] & w[None]).sum(axis=2, dtype=np.int64)
 
 
 def normal_table():
@@ -133,6 +137,7 @@ def dense(
     x,
     weights,
     weight_bits,
+    shared,
     gain,
     first_word,
     length,
@@ -140,12 +145,12 @@ def dense(
     refractory,
 ):
     """Return the spikes (batch, n_out, length), unpacked; v and refractory are updated."""
+    weights = weights.T
     n_out, n_in = weights.shape
     magnitudes = np.abs(weights).ravel().astype(np.uint64)
     if weight_bits is None:
-        streams = (
-            np.arange(n_out, dtype=np.uint64)[:, None] << HALF | np.arange(n_in, dtype=np.uint64)
-        ).ravel()
+        neuron = np.arange(n_out, dtype=np.uint64)[:, None] * (not shared)
+        streams = (neuron.astype(np.uint64) << HALF | np.arange(n_in, dtype=np.uint64)).ravel()
         bits = encode(weight_key, streams, magnitudes, first_word, length)
     else:
         bits = weight_bits

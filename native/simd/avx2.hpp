@@ -21,6 +21,15 @@ struct M {
 
 inline U load(const uint64_t* p) { return {_mm256_loadu_si256((const __m256i*)p)}; }
 inline void store(uint64_t* p, U a) { _mm256_storeu_si256((__m256i*)p, a.v); }
+inline __m256i first_lanes(size_t count) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)count), _mm256_set_epi64x(3, 2, 1, 0));
+}
+inline U load_some(const uint64_t* p, size_t count) {
+  return {_mm256_maskload_epi64((const long long*)p, first_lanes(count))};
+}
+inline void store_some(uint64_t* p, U a, size_t count) {
+  _mm256_maskstore_epi64((long long*)p, first_lanes(count), a.v);
+}
 inline U set1(uint64_t a) { return {_mm256_set1_epi64x((long long)a)}; }
 inline U iota() { return {_mm256_set_epi64x(3, 2, 1, 0)}; }
 
@@ -39,9 +48,6 @@ inline U join32(U lo, U hi) {
 inline U xor3(U a, U b, U c) { return a ^ b ^ c; }
 inline U majority(U a, U b, U c) { return (a & b) | (c & (a | b)); }
 inline U and_xor(U a, U b, U c) { return (a & b) ^ c; }
-inline U less_step(U lt, U eq, U r, U p) {
-  return {_mm256_or_si256(lt.v, _mm256_and_si256(eq.v, _mm256_andnot_si256(r.v, p.v)))};
-}
 inline U equal_step(U eq, U r, U p) {
   return {_mm256_andnot_si256(_mm256_xor_si256(r.v, p.v), eq.v)};
 }
@@ -52,6 +58,16 @@ inline U or_and_not(U a, U b, U c) { return a | and_not(b, c); }
 inline U funnel(U low, U high, int n) {
   return {_mm256_or_si256(_mm256_srl_epi64(low.v, _mm_cvtsi32_si128(n)),
                           _mm256_sll_epi64(high.v, _mm_cvtsi32_si128(64 - n)))};
+}
+inline U bit_select(U mask, U yes, U no) { return (mask & yes) | and_not(no, mask); }
+inline U popcount(U a) {
+  const __m256i ones_of = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1,
+                                           2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i nibble = _mm256_set1_epi8(15);
+  const __m256i low = _mm256_shuffle_epi8(ones_of, _mm256_and_si256(a.v, nibble));
+  const __m256i high =
+      _mm256_shuffle_epi8(ones_of, _mm256_and_si256(_mm256_srli_epi16(a.v, 4), nibble));
+  return {_mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256())};
 }
 inline U min(U a, U b) {
   const __m256i bias = _mm256_set1_epi64x(INT64_MIN);
@@ -97,6 +113,25 @@ inline F add_where_bit(F sum, U word, int bit, F addend) {
   const __m256i top = _mm256_sll_epi64(word.v, _mm_cvtsi32_si128(63 - bit));
   const __m256d with = _mm256_add_pd(sum.v, addend.v);
   return {_mm256_blendv_pd(sum.v, with, _mm256_castsi256_pd(top))};
+}
+
+// out[t] = the number whose digit p is bit t of planes[p * stride], for 64 steps.
+inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, uint32_t* out) {
+  const __m256i bit_of_lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  for (int half = 0; half < 2; half++) {
+    __m256i counts[4] = {};
+    for (int p = 0; p < n_planes; p++) {
+      const uint32_t bits = uint32_t(planes[size_t(p) * stride] >> (32 * half));
+      const __m256i digit = _mm256_set1_epi32(int(1u << p));
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; q++) {
+        const __m256i bit = _mm256_and_si256(_mm256_set1_epi32(int(bits >> (8 * q))), bit_of_lane);
+        const __m256i one = _mm256_cmpeq_epi32(bit, bit_of_lane);
+        counts[q] = _mm256_or_si256(counts[q], _mm256_and_si256(one, digit));
+      }
+    }
+    for (int q = 0; q < 4; q++) _mm256_storeu_si256((__m256i*)(out + 32 * half + 8 * q), counts[q]);
+  }
 }
 
 // The standard normal value of the uniform 32-bit number in the low half of each lane.

@@ -22,6 +22,15 @@ struct M {
 
 inline U load(const uint64_t* p) { return {_mm512_loadu_si512(p)}; }
 inline void store(uint64_t* p, U a) { _mm512_storeu_si512(p, a.v); }
+inline __mmask8 first_lanes(size_t count) {
+  return count < kLanes ? __mmask8((1u << count) - 1) : __mmask8(0xFF);
+}
+inline U load_some(const uint64_t* p, size_t count) {
+  return {_mm512_maskz_loadu_epi64(first_lanes(count), p)};
+}
+inline void store_some(uint64_t* p, U a, size_t count) {
+  _mm512_mask_storeu_epi64(p, first_lanes(count), a.v);
+}
 inline U set1(uint64_t a) { return {_mm512_set1_epi64((long long)a)}; }
 inline U iota() { return {_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0)}; }
 
@@ -41,9 +50,6 @@ inline U join32(U lo, U hi) {
 inline U xor3(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x96)}; }
 inline U majority(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0xE8)}; }
 inline U and_xor(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x6A)}; }
-inline U less_step(U lt, U eq, U r, U p) {
-  return {_mm512_ternarylogic_epi64(lt.v, eq.v, _mm512_andnot_si512(r.v, p.v), 0xF8)};
-}
 inline U equal_step(U eq, U r, U p) { return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)}; }
 inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }
@@ -52,6 +58,10 @@ inline U or_and_not(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v,
 inline U funnel(U low, U high, int n) {
   return {_mm512_shrdv_epi64(low.v, high.v, _mm512_set1_epi64(n))};
 }
+inline U bit_select(U mask, U yes, U no) {
+  return {_mm512_ternarylogic_epi64(mask.v, yes.v, no.v, 0xCA)};
+}
+inline U popcount(U a) { return {_mm512_popcnt_epi64(a.v)}; }
 inline U min(U a, U b) { return {_mm512_min_epu64(a.v, b.v)}; }
 inline unsigned below_bits(U a, U b) { return _mm512_cmplt_epu64_mask(a.v, b.v); }
 inline bool any_both(U a, U b) {
@@ -78,6 +88,19 @@ inline U select(M m, U yes, U no) { return {_mm512_mask_blend_epi64(m.v, no.v, y
 inline F add_where_bit(F sum, U word, int bit, F addend) {
   const __mmask8 m = _mm512_test_epi64_mask(word.v, _mm512_set1_epi64(1ll << bit));
   return {_mm512_mask_add_pd(sum.v, m, sum.v, addend.v)};
+}
+
+// out[t] = the number whose digit p is bit t of planes[p * stride], for 64 steps.
+inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, uint32_t* out) {
+  __m512i counts[4] = {};
+  for (int p = 0; p < n_planes; p++) {
+    const uint64_t bits = planes[size_t(p) * stride];
+    const __m512i digit = _mm512_set1_epi32(int(1u << p));
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; q++)
+      counts[q] = _mm512_mask_or_epi32(counts[q], __mmask16(bits >> (16 * q)), counts[q], digit);
+  }
+  for (int q = 0; q < 4; q++) _mm512_storeu_si512(out + 16 * q, counts[q]);
 }
 
 // The standard normal value of the uniform 32-bit number in the low half of each lane.

@@ -1,5 +1,6 @@
 // One 64-bit lane in plain C++: the form that every machine has, and the meaning of the others.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,6 +21,8 @@ struct M {
 
 inline U load(const uint64_t* p) { return {*p}; }
 inline void store(uint64_t* p, U a) { *p = a.v; }
+inline U load_some(const uint64_t* p, size_t) { return {*p}; }
+inline void store_some(uint64_t* p, U a, size_t) { *p = a.v; }
 inline U set1(uint64_t a) { return {a}; }
 inline U iota() { return {0}; }
 
@@ -36,13 +39,14 @@ inline U join32(U lo, U hi) { return {uint64_t{uint32_t(lo.v)} | hi.v << 32}; }
 inline U xor3(U a, U b, U c) { return {a.v ^ b.v ^ c.v}; }
 inline U majority(U a, U b, U c) { return {(a.v & b.v) | (c.v & (a.v | b.v))}; }
 inline U and_xor(U a, U b, U c) { return {(a.v & b.v) ^ c.v}; }
-inline U less_step(U lt, U eq, U r, U p) { return {lt.v | (eq.v & ~r.v & p.v)}; }
 inline U equal_step(U eq, U r, U p) { return {eq.v & ~(r.v ^ p.v)}; }
 inline U sign_mask(U a) { return {uint64_t(int64_t(a.v) >> 63)}; }
 inline U and_not(U a, U b) { return {a.v & ~b.v}; }
 inline U or_not(U a, U b) { return {a.v | ~b.v}; }
 inline U or_and_not(U a, U b, U c) { return {a.v | (b.v & ~c.v)}; }
 inline U funnel(U low, U high, int n) { return {low.v >> n | (high.v << 1) << (63 - n)}; }
+inline U bit_select(U mask, U yes, U no) { return {(mask.v & yes.v) | (~mask.v & no.v)}; }
+inline U popcount(U a) { return {uint64_t(std::popcount(a.v))}; }
 inline U min(U a, U b) { return {a.v < b.v ? a.v : b.v}; }
 inline unsigned below_bits(U a, U b) { return a.v < b.v; }
 inline bool any_both(U a, U b) { return a.v != 0 && b.v != 0; }
@@ -63,6 +67,15 @@ inline F select(M m, F yes, F no) { return m.v ? yes : no; }
 inline U select(M m, U yes, U no) { return m.v ? yes : no; }
 inline F add_where_bit(F sum, U word, int bit, F addend) {
   return {(word.v >> bit & 1) != 0 ? sum.v + addend.v : sum.v};
+}
+
+// out[t] = the number whose digit p is bit t of planes[p * stride], for 64 steps.
+inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, uint32_t* out) {
+  for (int t = 0; t < 64; t++) out[t] = uint32_t(planes[0] >> t & 1);
+  for (int p = 1; p < n_planes; p++) {
+    const uint64_t bits = planes[size_t(p) * stride];
+    for (int t = 0; t < 64; t++) out[t] |= uint32_t(bits >> t & 1) << p;
+  }
 }
 
 // The standard normal value of the uniform 32-bit number in the low half of each lane.

@@ -17,6 +17,7 @@ from sc_neurocore.analysis import (
 )
 from sc_neurocore.arithmetic import (
     absolute_difference,
+    dot,
     exact_product,
     maximum,
     minimum,
@@ -151,6 +152,7 @@ __all__ = [
     "current_trace",
     "decorrelate",
     "desynchronise",
+    "dot",
     "dot_error",
     "effective_length",
     "ema",

@@ -37,7 +37,10 @@ def encode(
     first_word: int,
     length: int,
 ) -> NDArray[np.uint64]:
-    """Words of Bernoulli streams (n,) at thresholds (n,) of 2**-32 each, shape (n, words)."""
+    """Words of Bernoulli streams (n,) at thresholds (rows, n) of 2**-32 each, shape (rows, n, words).
+
+    All rows see the same numbers.
+    """
 
 def lfsr(
     width: int,
@@ -103,7 +106,10 @@ def uniform(key: int, streams: NDArray[np.uint64], first: int, length: int) -> N
 def channel_counts(
     x: NDArray[np.uint64], weights: NDArray[np.uint64], length: int
 ) -> NDArray[np.uint32]:
-    """Ones a time step among x (n_in, words) & weights (n, n_in, words), shape (n, length)."""
+    """Ones a time step among x (batch, n_in, words) & weights (n, n_in, words), (batch, n, length)."""
+
+def dot(x: NDArray[np.uint64], w: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Ones among x[i] & w[j] of rows (n_x, words) and (n_w, words), shape (n_x, n_w)."""
 
 def lif(
     coefficients: tuple[float, ...],
@@ -128,6 +134,7 @@ def dense(
     x: NDArray[np.uint64],
     weights: NDArray[np.int64],
     weight_bits: NDArray[np.uint64] | None,
+    shared: bool,
     gain: float,
     first_word: int,
     length: int,
@@ -136,9 +143,9 @@ def dense(
 ) -> NDArray[np.uint64]:
     """Packed spikes (batch, n_out, words) of a layer under x (batch, n_in, words) for one block.
 
-    weights (n_out, n_in) are signed multiples of 2**-32. Their bits are weight_bits, of shape
-    (n_out, n_in, words), or, for None, the Bernoulli streams out << 32 | in of weight_key. v and
-    refractory (batch, n_out) are updated.
+    weights (n_in, n_out) are signed multiples of 2**-32. Their bits are weight_bits, of shape
+    (n_out, n_in, words), or, for None, the Bernoulli streams out << 32 | in of weight_key, or `in` for
+    all neurons if shared. v and refractory (batch, n_out) are updated.
     """
 
 def machine(

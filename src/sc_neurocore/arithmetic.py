@@ -57,6 +57,45 @@ def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
     return x | y
 
 
+def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
+    """Return the ones among all products, sum_i ones(x_i & w_i) over the last batch axis.
+
+    Divided by the length it estimates the dot product sum_i p_i q_i; see `dot_error`. It is what an
+    accumulator behind a parallel counter holds at the end of the streams; `current_trace` tells what
+    the counter shows at each step.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Of batch shape (..., n).
+    w : Bitstream
+        Of batch shape (n,) or (n_out, n).
+
+    Returns
+    -------
+    ndarray of int64
+        Of shape (...,) or (..., n_out).
+
+    Examples
+    --------
+    >>> from sc_neurocore import dot, encode_pair
+    >>> x, w = encode_pair([0.5, 0.25, 1.0], [0.5, 0.8, 0.1], 65536, seed=1)
+    >>> round(float(dot(x, w)) / 65536, 2)  # 0.25 + 0.2 + 0.1
+    0.55
+    """
+    n = n_inputs(x)
+    _checks.instance("w", w, Bitstream)
+    if w.length != x.length:
+        _checks.fail("w", f"have the length of x, {x.length}", w.length)
+    if len(w.shape) not in (1, 2) or w.shape[-1] != n:
+        _checks.fail("w", f"have batch shape ({n},) or (n_out, {n})", w.shape)
+    check_operands("dot", x.reshape(*x.shape[:-1], *(1,) * (len(w.shape) - 1), n), w)
+    words = n * x.words.shape[-1]
+    rows = np.ascontiguousarray(x.words).reshape(-1, words)
+    ones = _native.dot(rows, np.ascontiguousarray(w.words).reshape(-1, words))
+    return ones.reshape((*x.shape[:-1], *w.shape[:-1]))
+
+
 def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     """Return the ones at each time step over the last batch axis, shape (..., length).
 
@@ -76,7 +115,7 @@ def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     rows = np.ascontiguousarray(x.words.reshape(-1, k, n_words))
     ones = np.full((k, n_words), 2**64 - 1, np.uint64)
     # Signed, since a difference of two sums is the next thing one computes.
-    counts = _native.channel_counts(ones, rows, x.length).view(np.int32)
+    counts = _native.channel_counts(ones[np.newaxis], rows, x.length).view(np.int32)
     return counts.reshape(*x.shape[:-1], x.length)
 
 

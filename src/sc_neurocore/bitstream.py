@@ -248,7 +248,11 @@ def encode(
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
         numbers = _checks.counting("streams", streams)
+        shape = numbers.shape
         probabilities, numbers = _checks.broadcast("streams", probabilities, "p", numbers)
+        leading = probabilities.ndim - len(shape)
+        if probabilities.shape[leading:] == shape:  # rows of p share the streams
+            numbers = numbers[(0,) * leading] if probabilities.size else numbers
         numbers = np.ascontiguousarray(numbers).ravel()
     if source.rises and source.period is not None and length < source.period:
         _checks.warn(
@@ -256,7 +260,9 @@ def encode(
             f"are not those asked for; {type(source).__name__}.for_length({length}) fits",
             PeriodWarning,
         )
-    words = source._words(key, numbers, source.thresholds(probabilities).ravel(), 0, length)
+    rows = probabilities.size // max(numbers.size, 1)
+    thresholds = source.thresholds(probabilities).reshape(rows, numbers.size)
+    words = source._words_of_rows(key, numbers, thresholds, 0, length)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
 
 

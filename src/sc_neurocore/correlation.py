@@ -127,6 +127,7 @@ NEEDS = {
     "saturating_add": Need(-1, "OR"),
     "cordiv": Need(+1, "AND"),
     "current_trace": Need(0, "AND"),
+    "dot": Need(0, "AND"),
 }
 REMEDIES = {
     0: "encode the operands with other keys or stream numbers, or decorrelate them",

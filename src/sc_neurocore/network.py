@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
-from sc_neurocore.bitstream import Bitstream, encode
+from sc_neurocore._progress import Bar, progress_bar
+from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.neuron import LIF
 from sc_neurocore.random import (
     Bernoulli,
@@ -29,10 +31,11 @@ from sc_neurocore.random import (
 FORMAT = "sc-neurocore network"
 FORMAT_VERSION = 1
 
-# Words of weight bits of one neuron per block of time; several neurons' share the second-level cache.
-_BLOCK_WORDS = 4096
-# Words of all weight bits of a layer that are kept, where the kernel does not make them: 64 MB.
-_WEIGHT_WORDS = 2**23
+# Words of spikes of a layer in a block of time, 8 MB, and of weight bits that are made in it, some
+# seconds of work: what an interrupt waits for.
+_SPIKE_WORDS, _MADE_WORDS = 2**20, 2**28
+# Words of bits that are kept where no kernel makes them on its way: 64 MB.
+_KEPT_WORDS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,11 @@ class Dense:
         weights.flags.writeable = False
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "gain", _checks.positive("gain", self.gain))
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int64]:
+        """The weights as the native core takes them, shape (n_in, n_out)."""
+        return np.rint(self.weights.T * 2.0**32).astype(np.int64, order="C")
 
     @property
     def n_in(self) -> int:
@@ -216,7 +224,9 @@ def simulate(
     *,
     seed: int | None = None,
     source: Sources = Bernoulli(),
+    shared: bool = False,
     record: bool = False,
+    progress: bool = False,
 ) -> Simulation:
     """Return the spikes of a network whose inputs and weights are bitstreams.
 
@@ -242,8 +252,14 @@ def simulate(
     source : Source or tuple
         Where the numbers of the inputs and of the weights of each layer come from; one source stands
         for as many of its `sequences`.
+    shared : bool
+        Let all neurons of a layer compare their weights with the numbers of its first neuron, as
+        hardware does to save generators. Currents keep their mean and variance, but those of two
+        neurons vary together, by up to as much as their weights agree.
     record : bool
-        Keep the packed spikes of every layer.
+        Keep the packed spikes of every layer. Otherwise the memory does not grow with the length.
+    progress : bool
+        Show a bar (extra: progress).
 
     Returns
     -------
@@ -255,25 +271,28 @@ def simulate(
     if isinstance(x, Bitstream):
         if length is not None and length != x.length:
             _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
-        bits = x
+        if len(x.shape) not in (1, 2) or x.shape[-1] != network.n_in or 0 in x.shape:
+            _checks.fail("x", _input_contract(network), f"batch shape {x.shape}")
+        length, batch = x.length, x.shape[:-1]
+        given = x.words.reshape(-1, network.n_in, x.words.shape[-1])
+        inputs = _Bits(lambda first, steps: given[:, :, first : first + -(-steps // 64)], 0, length)
+        rows = len(given)
     else:
         densities = _checked_densities(network, x)
-        numbers = np.arange(network.n_in)
         if length is None:
             _checks.wrong_type("length", "be given unless x is a Bitstream", length)
-        length = _checks.length_of_stream("length", length)
-        key = stream_key(seed, Role.INPUT)
-        bits = encode(densities, length, key, source=of_inputs, streams=numbers)
-    if len(bits.shape) not in (1, 2) or bits.shape[-1] != network.n_in or 0 in bits.shape:
-        _checks.fail("x", _input_contract(network), f"batch shape {bits.shape}")
-
-    batch = bits.shape[:-1]
-    words = bits.words.reshape(-1, network.n_in, bits.words.shape[-1])
-    trains = _run_layers(network, words, bits.length, seed, of_weights, record)
-    counts = np.bitwise_count(trains[-1]).sum(axis=-1, dtype=np.int64)
-    recorded = trains if record else []
-    spikes = tuple(Bitstream(t, bits.length).reshape(*batch, t.shape[1]) for t in recorded)
-    return Simulation(counts.reshape(*batch, network.n_out), bits.length, seed, spikes)
+        length, batch = _checks.length_of_stream("length", length), densities.shape[:-1]
+        thresholds = of_inputs.thresholds(densities.reshape(-1, network.n_in))
+        key, rows = stream_key(seed, Role.INPUT), len(thresholds)
+        inputs = _Bits.of(of_inputs, key, lane_streams(1, network.n_in).ravel(), thresholds, length)
+    states = [
+        _LayerState.of(layer, i, rows, length, seed, source, shared)
+        for i, (layer, source) in enumerate(zip(network.layers, of_weights, strict=True))
+    ]
+    with progress_bar(length, "simulate", "step", show=progress) as bar:
+        counts, trains = _run_layers(network, inputs, states, length, record, bar)
+    spikes = tuple(Bitstream(t, length).reshape(*batch, t.shape[1]) for t in trains)
+    return Simulation(counts.reshape(*batch, network.n_out), length, seed, spikes)
 
 
 def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
@@ -299,96 +318,112 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     return Simulation(counts.reshape(*batch, network.n_out), length, seed=0)
 
 
-@dataclass
-class _LayerState:
-    """A layer's weights as the native core takes them, its keys, and the state of its neurons."""
+class _Bits:
+    """Words of streams, made some time ahead: some sources make whole periods."""
 
-    coefficients: tuple[float, ...]
-    weight_key: int
-    noise_key: int
-    weights: NDArray[np.int64]
-    source: Source
-    thresholds: NDArray[np.uint64]
-    gain: float
-    v: NDArray[np.float64]
-    refractory: NDArray[np.uint64]
-    n_words: int
-    made: NDArray[np.uint64]
-    made_from: int = 0
+    def __init__(self, make: Callable[[int, int], NDArray[np.uint64]], ahead: int, length: int) -> None:
+        self._make, self._ahead, self._length = make, ahead, length
+        self._made, self._from = np.empty((0, 0, 0), np.uint64), 0
 
     @classmethod
     def of(
-        cls, layer: Dense, number: int, batch: int, n_words: int, seed: int, source: Source
+        cls,
+        source: Source,
+        key: int,
+        streams: NDArray[np.uint64],
+        thresholds: NDArray[np.uint64],
+        length: int,
+    ) -> _Bits:
+        """Return those of rows of thresholds that see the same streams."""
+
+        def make(first: int, steps: int) -> NDArray[np.uint64]:
+            return source._words_of_rows(key, streams, thresholds, first, steps)
+
+        ahead = 0 if source == Bernoulli() else max(_KEPT_WORDS // thresholds.size, 1)
+        return cls(make, ahead, length)
+
+    def words(self, first: int, n: int) -> NDArray[np.uint64]:
+        """Return n words from a word on, of shape (..., n), contiguous."""
+        if first + n > self._from + self._made.shape[-1]:
+            steps = min(64 * max(n, self._ahead), self._length - 64 * first)
+            self._made, self._from = self._make(first, steps), first
+        here = first - self._from
+        return np.ascontiguousarray(self._made[..., here : here + n])
+
+
+@dataclass
+class _LayerState:
+    """A layer as the native core takes it, its keys, and the state of its neurons."""
+
+    layer: Dense
+    weight_key: int
+    noise_key: int
+    shared: bool
+    bits: _Bits | None
+    v: NDArray[np.float64]
+    refractory: NDArray[np.uint64]
+
+    @classmethod
+    def of(
+        cls, layer: Dense, number: int, rows: int, length: int, seed: int, source: Source, shared: bool
     ) -> _LayerState:
+        key = stream_key(seed, Role.WEIGHT, number)
+        bits = None  # the kernel makes those of Bernoulli streams itself, where it needs them
+        if source != Bernoulli():
+            thresholds = source.thresholds(np.abs(layer.weights))
+            if shared:
+                bits = _Bits.of(source, key, lane_streams(1, layer.n_in).ravel(), thresholds, length)
+            else:
+                streams = lane_streams(layer.n_out, layer.n_in).ravel()
+                bits = _Bits.of(source, key, streams, thresholds.reshape(1, -1), length)
         return cls(
-            layer.neuron.coefficients,
-            stream_key(seed, Role.WEIGHT, number),
+            layer,
+            key,
             stream_key(seed, Role.NOISE, number),
-            np.rint(layer.weights * 2.0**32).astype(np.int64),
-            source,
-            source.thresholds(np.abs(layer.weights)).ravel(),
-            layer.gain,
-            np.full((batch, layer.n_out), layer.neuron.v_rest),
-            np.zeros((batch, layer.n_out), np.uint64),
-            n_words,
-            np.empty((layer.n_out, layer.n_in, 0), np.uint64),
+            shared,
+            bits,
+            np.full((rows, layer.n_out), layer.neuron.v_rest),
+            np.zeros((rows, layer.n_out), np.uint64),
         )
 
-    @property
-    def most_words(self) -> int:
-        """How many words of time of all weights are made at once."""
-        return max(_WEIGHT_WORDS // self.weights.size, 1)
-
-    def run(self, x: NDArray[np.uint64], first_word: int, length: int) -> NDArray[np.uint64]:
+    def run(self, x: NDArray[np.uint64], first: int, steps: int) -> NDArray[np.uint64]:
+        """Return the spikes under packed inputs, for a block of time from a word on."""
+        bits = None
+        if self.bits is not None:
+            bits = self.bits.words(first, x.shape[-1]).reshape(*self.layer.weights.shape, -1)
         return _native.dense(
-            self.coefficients, self.weight_key, self.noise_key, x, self.weights,
-            self._weight_bits(first_word, length), self.gain, first_word, length, self.v,
-            self.refractory,
+            self.layer.neuron.coefficients, self.weight_key, self.noise_key, x, self.layer._codes,
+            bits, self.shared, self.layer.gain, first, steps, self.v, self.refractory,
         )  # fmt: skip
-
-    def _weight_bits(self, first_word: int, length: int) -> NDArray[np.uint64] | None:
-        if self.source == Bernoulli():  # the kernel makes these itself, where it needs them
-            return None
-        n_words = -(-length // 64)
-        if first_word + n_words > self.made_from + self.made.shape[-1]:
-            # Some sources make whole periods, so several blocks of time are made at once.
-            streams = lane_streams(*self.weights.shape).ravel()
-            steps = 64 * min(max(n_words, self.most_words), self.n_words - first_word)
-            words = self.source._words(self.weight_key, streams, self.thresholds, first_word, steps)
-            self.made, self.made_from = words.reshape(*self.weights.shape, -1), first_word
-        here = first_word - self.made_from
-        return np.ascontiguousarray(self.made[:, :, here : here + n_words])
 
 
 def _run_layers(
     network: Network,
-    x: NDArray[np.uint64],
+    inputs: _Bits,
+    states: Sequence[_LayerState],
     length: int,
-    seed: int,
-    sources: Sequence[Source],
     record: bool,
-) -> list[NDArray[np.uint64]]:
-    """Return the packed spikes of every layer, or of the last; block by block of time."""
-    batch, _, n_words = x.shape
-    states = [
-        _LayerState.of(layer, i, batch, n_words, seed, source)
-        for i, (layer, source) in enumerate(zip(network.layers, sources, strict=True))
-    ]
-    kept = network.layers if record else network.layers[-1:]
-    trains = [np.empty((batch, layer.n_out, n_words), np.uint64) for layer in kept]
-    widest = max(layer.n_in for layer in network.layers)
-    step = min(max(_BLOCK_WORDS // widest, 1), 8, *(state.most_words for state in states))
+    bar: Bar,
+) -> tuple[NDArray[np.int64], list[NDArray[np.uint64]]]:
+    """Return the counts of the last layer and, if recorded, the spikes of all; block by block."""
+    n_words = -(-length // 64)
+    rows = len(states[0].v)
+    counts = np.zeros((rows, network.n_out), np.int64)
+    trains = [np.empty((*state.v.shape, n_words), np.uint64) for state in states if record]
+    widest = max(network.n_in, *(layer.n_out for layer in network.layers))
+    weights = max(layer.weights.size for layer in network.layers)
+    step = max(min(_SPIKE_WORDS // (rows * widest), _MADE_WORDS // weights), 1)
     for first in range(0, n_words, step):
         block = slice(first, min(first + step, n_words))
         steps = min(64 * block.stop, length) - 64 * first
-        spikes = np.ascontiguousarray(x[:, :, block])
+        spikes = inputs.words(first, block.stop - first)
         for i, state in enumerate(states):
             spikes = state.run(spikes, first, steps)
             if record:
                 trains[i][:, :, block] = spikes
-        if not record:
-            trains[0][:, :, block] = spikes
-    return trains
+        counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
+        bar.update(steps)
+    return counts, trains
 
 
 def _float_counts(network: Network, rows: NDArray[np.float64], length: int) -> NDArray[np.int64]:

@@ -129,6 +129,14 @@ class Source(ABC):
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
         """Return the packed bits from word `first` on, shape (n_streams, words): the same, native."""
 
+    def _words_of_rows(
+        self, key: int, streams: Words, thresholds: Words, first: int, length: int
+    ) -> Words:
+        """Return the bits of rows of thresholds at the same streams, (n_rows, n_streams, words)."""
+        repeated = np.tile(streams, len(thresholds))
+        words = self._words(key, repeated, thresholds.ravel(), first, length)
+        return words.reshape(*thresholds.shape, words.shape[-1])
+
 
 Sources = Source | tuple[Source, ...]
 
@@ -168,6 +176,11 @@ class Bernoulli(Source):
         return _native.uniform(key, streams, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        return _native.encode(key, streams, thresholds[np.newaxis], first, length)[0]
+
+    def _words_of_rows(
+        self, key: int, streams: Words, thresholds: Words, first: int, length: int
+    ) -> Words:
         return _native.encode(key, streams, thresholds, first, length)
 
 

@@ -39,7 +39,7 @@ def current_trace(
     Parameters
     ----------
     x : Bitstream
-        Of batch shape (n_inputs,).
+        Of batch shape (..., n_inputs).
     weights : Bitstream
         Of batch shape (n_inputs,) or (n_neurons, n_inputs) and the length of x.
     y_min, y_max : float
@@ -49,7 +49,7 @@ def current_trace(
     Returns
     -------
     ndarray of float64
-        Of shape (length,) or (n_neurons, length).
+        Of shape (..., length) or (..., n_neurons, length).
 
     Examples
     --------
@@ -65,20 +65,22 @@ def current_trace(
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
     if x.length != weights.length:
         _checks.fail("weights", f"have the length of x, {x.length}", weights.length)
-    if len(x.shape) != 1 or x.shape[0] == 0:
-        _checks.fail("x", "have batch shape (n_inputs,), not empty", x.shape)
-    n = x.shape[0]
+    if not x.shape or 0 in x.shape:
+        _checks.fail("x", "have batch shape (..., n_inputs), not empty", x.shape)
+    n = x.shape[-1]
     if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
         _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
-    check_operands("current_trace", x, weights)
+    each = x.reshape(*x.shape[:-1], *(1,) * (len(weights.shape) - 1), n)
+    check_operands("current_trace", each, weights)
     ones: NDArray[np.unsignedinteger]
     if accumulate == "or":
-        any_product = np.bitwise_or.reduce(x.words & weights.words, axis=-2)
+        any_product = np.bitwise_or.reduce(each.words & weights.words, axis=-2)
         ones = Bitstream(any_product, x.length).bits()
     else:
+        images = np.ascontiguousarray(x.words.reshape(-1, n, x.words.shape[-1]))
         rows = np.ascontiguousarray(weights.words.reshape(-1, n, weights.words.shape[-1]))
-        counts = _native.channel_counts(np.ascontiguousarray(x.words), rows, x.length)
-        ones = counts.reshape(*weights.shape[:-1], x.length)
+        counts = _native.channel_counts(images, rows, x.length)
+        ones = counts.reshape(*x.shape[:-1], *weights.shape[:-1], x.length)
     gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
     currents = y_min + ones * gain
     # Rounding alone could lift a full count over y_max.
