@@ -176,7 +176,8 @@ class Bernoulli(Source):
         return _native.uniform(key, streams, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        return _native.encode(key, streams, thresholds[np.newaxis], first, length)[0]
+        (words,) = self._words_of_rows(key, streams, thresholds[np.newaxis], first, length)
+        return np.asarray(words)
 
     def _words_of_rows(
         self, key: int, streams: Words, thresholds: Words, first: int, length: int
