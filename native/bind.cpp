@@ -192,7 +192,7 @@ Out<uint32_t, 3> channel_counts(In<uint64_t, 3> x, In<uint64_t, 3> weights, uint
     const nb::gil_scoped_release nogil;
     const sc::Kernels* k = kernels;
     const size_t words = n_batch * channels * sc::words_for(length);
-    parallel_with_scratch(n, kWordGrain / std::max<size_t>(words, 1), sc::kCountsScratch,
+    parallel_with_scratch(n, kWordGrain / std::max<size_t>(words, 1), sc::counts_scratch(c),
                           [&](size_t first, size_t last, uint64_t* scratch) {
                             k->channel_counts(c, first, last, scratch);
                           });

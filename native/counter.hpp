@@ -25,7 +25,7 @@ class Counters {
   // Adds 2 << Level terms: term(k, out) sets out[m] for counter m. They first meet in a tree of
   // full adders, so that the planes above it see one carry.
   template <int Level, class Term>
-  void add(Term&& term) {
+  [[gnu::always_inline]] void add(Term&& term) {
     U carry[M];
     add_tree<Level>(carry, 0, term);
 #pragma GCC unroll 8
@@ -40,7 +40,7 @@ class Counters {
 
  private:
   template <int Level, class Term>
-  void add_tree(U (&carry)[M], size_t first, Term&& term) {
+  [[gnu::always_inline]] void add_tree(U (&carry)[M], size_t first, Term&& term) {
     U a[M], b[M];
     if constexpr (Level == 0) {
       term(first, a);

@@ -1,5 +1,7 @@
-// Ones among the products at each time step, for a batch of inputs. Lanes are words of time. The
-// weights of a chunk of channels are read once for all images of a block.
+// Ones among the products at each time step, for a batch of inputs. Lanes are words of time; where
+// streams are shorter than a vector, those of several neurons lie side by side. Spikes of a block
+// of images stay in the second-level cache, weights of a chunk of channels in the first, both
+// packed: in rows of a power of two they would fall on few sets of it.
 #include <algorithm>
 
 #include "counter.hpp"
@@ -12,102 +14,162 @@ constexpr size_t kChunk = kCountsChunk;
 constexpr int kChunkPlanes = 7;
 static_assert(kChunk % 16 == 0 && kChunk < size_t{1} << kChunkPlanes);
 
-// Neurons that are counted side by side.
+// Vectors of neurons that are counted side by side.
 constexpr int kSide = kLanes == 8 ? 2 : 1;
 
 class Block {
  public:
-  Block(const ChannelCounts& c, uint64_t* scratch)
-      : c_(c), words_(words_for(c.length)), n_planes_(planes_for(c.n_channels)), totals_(scratch) {}
+  Block(const ChannelCounts& c, size_t last_neuron, uint64_t* scratch)
+      : c_(c),
+        last_(last_neuron),
+        words_(words_for(c.length)),
+        span_(std::min<size_t>(words_, kLanes)),
+        per_vector_(kLanes / span_),
+        n_planes_(planes_for(c.n_channels)),
+        rows_((c.n_channels + kChunk - 1) / kChunk * kChunk),
+        vectors_(std::max<size_t>(kCountsSpikes / (rows_ * kLanes), 1)),
+        images_(std::min({vectors_, kCountsImages, c.n_batch})),
+        steps_(std::min(vectors_ / images_, (words_ + span_ - 1) / span_)),
+        weights_(scratch),
+        totals_(weights_ + kSide * kChunk * kLanes),
+        x_(totals_ + images_ * kSide * size_t(n_planes_) * kLanes) {}
 
-  // Counts `kSide` neurons or one from `neuron` on, in the words from w on, for n images.
-  template <int N>
-  void run(size_t neuron, size_t w, size_t first_image, size_t n) const {
-    const size_t lanes = std::min<size_t>(kLanes, words_ - w);
-    std::fill_n(totals_, n * N * size_t(n_planes_) * kLanes, 0);
-    for (size_t channel = 0; channel < c_.n_channels; channel += kChunk)
+  size_t images() const { return images_; }
+  size_t words() const { return steps_ * span_; }
+
+  // Counts the neurons from `first` on, in words() words from w on, for n images.
+  void run(size_t first, size_t w, size_t first_image, size_t n) const {
+    const size_t steps = std::min(steps_, (words_ - w + span_ - 1) / span_);
+    for (size_t step = 0; step < steps; step++)
       for (size_t image = 0; image < n; image++)
-        if (lanes == kLanes)
-          count<N, true>(neuron, w, lanes, first_image, image, channel);
-        else
-          count<N, false>(neuron, w, lanes, first_image, image, channel);
-    for (size_t image = 0; image < n; image++)
-      for (int m = 0; m < N; m++)
-        expand(total_of<N>(image, m), neuron + size_t(m), w, lanes, first_image + image);
+        pack_spikes(first_image + image, w + step * span_, x_of(image, step));
+    for (size_t neuron = first; neuron < last_; neuron += kSide * per_vector_)
+      for (size_t step = 0; step < steps; step++)
+        run_vectors(neuron, w + step * span_, step, first_image, n);
   }
 
  private:
-  template <int N>
-  uint64_t* total_of(size_t image, int m) const {
-    return totals_ + (image * N + size_t(m)) * size_t(n_planes_) * kLanes;
+  // Weights of the vectors side by side, each in rows `stride` apart.
+  struct Weights {
+    const uint64_t* rows[kSide];
+    size_t stride;
+  };
+
+  void run_vectors(size_t neuron, size_t w, size_t step, size_t first_image, size_t n) const {
+    std::fill_n(totals_, n * kSide * size_t(n_planes_) * kLanes, 0);
+    for (size_t channel = 0; channel < c_.n_channels; channel += kChunk) {
+      const Weights weights = weights_of(neuron, w, channel, n);
+      for (size_t image = 0; image < n; image++) count(weights, x_of(image, step), image, channel);
+    }
+    for (size_t image = 0; image < n; image++)
+      for (size_t m = 0; m < kSide; m++)
+        expand(total_of(image, m), neuron + m * per_vector_, w, first_image + image);
   }
 
-  template <int N, bool Whole>
-  void count(size_t neuron, size_t w, size_t lanes, size_t first_image, size_t image,
-             size_t channel) const {
+  // Whole vectors that a few images need are read where they are.
+  Weights weights_of(size_t neuron, size_t w, size_t channel, size_t n) const {
+    Weights weights{{}, kLanes};
+    const bool whole = w + kLanes <= words_ && channel + kChunk <= c_.n_channels;
+    const bool in_place = whole && n < 4 && neuron + kSide <= last_;
+    if (in_place) weights.stride = words_;
+    for (size_t m = 0; m < kSide; m++) {
+      if (!in_place) pack_weights(neuron + m * per_vector_, w, channel, m);
+      weights.rows[m] = in_place
+                            ? c_.weights + ((neuron + m) * c_.n_channels + channel) * words_ + w
+                            : weights_ + m * kChunk * kLanes;
+    }
+    return weights;
+  }
+
+  uint64_t* x_of(size_t image, size_t step) const {
+    return x_ + (step * images_ + image) * rows_ * kLanes;
+  }
+  uint64_t* total_of(size_t image, size_t m) const {
+    return totals_ + (image * kSide + m) * size_t(n_planes_) * kLanes;
+  }
+
+  // A row of one vector: the words from w on of one channel, as often as there are neurons in it.
+  void pack_spikes(size_t image, size_t w, uint64_t* out) const {
+    const uint64_t* x = c_.x + image * c_.n_channels * words_ + w;
+    const size_t here = std::min(span_, words_ - w);
+    for (size_t i = 0; i < c_.n_channels; i++, x += words_, out += kLanes) {
+      if (span_ == kLanes) {
+        store(out, load_some(x, here));
+      } else {
+        std::fill_n(out, kLanes, 0);
+        for (size_t a = 0; a < per_vector_; a++) std::copy_n(x, span_, out + a * span_);
+      }
+    }
+    std::fill_n(out, (rows_ - c_.n_channels) * kLanes, 0);
+  }
+
+  void pack_weights(size_t neuron, size_t w, size_t channel, size_t m) const {
+    uint64_t* out = weights_ + m * kChunk * kLanes;
     const size_t n_rows = std::min(kChunk, c_.n_channels - channel);
-    const uint64_t* x = c_.x + ((first_image + image) * c_.n_channels + channel) * words_ + w;
-    const uint64_t* weights[N];
-    for (int m = 0; m < N; m++)
-      weights[m] = c_.weights + ((neuron + size_t(m)) * c_.n_channels + channel) * words_ + w;
-    const auto word = [&](const uint64_t* rows, size_t row) {
-      return Whole ? load(rows + row * words_) : load_some(rows + row * words_, lanes);
-    };
-    Counters<N, kChunkPlanes> counters;
+    const size_t here = std::min(span_, words_ - w);
+    if (span_ < kLanes || neuron >= last_) std::fill_n(out, kChunk * kLanes, 0);
+    for (size_t a = 0; a < per_vector_ && neuron + a < last_; a++) {
+      const uint64_t* from = c_.weights + ((neuron + a) * c_.n_channels + channel) * words_ + w;
+      if (span_ == kLanes)
+        for (size_t i = 0; i < n_rows; i++)
+          store(out + i * kLanes, load_some(from + i * words_, here));
+      else
+        for (size_t i = 0; i < n_rows; i++)
+          std::copy_n(from + i * words_, span_, out + i * kLanes + a * span_);
+    }
+  }
+
+  // Past the last channel the spikes are 0, whatever the weights.
+  void count(const Weights& weights, const uint64_t* x, size_t image, size_t channel) const {
+    x += channel * kLanes;
+    const size_t n_rows = std::min(kChunk, rows_ - channel);
+    const size_t n_real = std::min(n_rows, c_.n_channels - channel);
+    Counters<kSide, kChunkPlanes> counters;
     size_t row = 0;
-    for (; row + 16 <= n_rows; row += 16) {
-      counters.template add<3>([&](size_t t, U(&out)[N]) {
-        const U spikes = word(x, row + t);
-        for (int m = 0; m < N; m++) out[m] = spikes & word(weights[m], row + t);
-      });
-    }
-    for (; row < n_rows; row += 4) {
-      counters.template add<1>([&](size_t t, U(&out)[N]) {
-        const bool exists = row + t < n_rows;
-        const U spikes = exists ? word(x, row + t) : set1(0);
-        for (int m = 0; m < N; m++) out[m] = exists ? spikes & word(weights[m], row + t) : set1(0);
-      });
-    }
-    for (int m = 0; m < N; m++) {
+    const auto term = [&](size_t t, U(&out)[kSide]) {
+      const U spikes = load(x + (row + t) * kLanes);
+#pragma GCC unroll 2
+      for (size_t m = 0; m < kSide; m++)
+        out[m] = spikes & load(weights.rows[m] + (row + t) * weights.stride);
+    };
+    for (; row + 8 < n_real; row += 16) counters.template add<3>(term);
+    if (row < n_real) counters.template add<2>(term);
+#pragma GCC unroll 2
+    for (int m = 0; m < kSide; m++) {
       U planes[kChunkPlanes];
       for (int p = 0; p < kChunkPlanes; p++) planes[p] = counters.plane(m, p);
-      add_planes(total_of<N>(image, m), n_planes_, planes, kChunkPlanes);
+      add_planes(total_of(image, size_t(m)), n_planes_, planes, kChunkPlanes);
     }
   }
 
-  void expand(const uint64_t* planes, size_t neuron, size_t w, size_t lanes, size_t image) const {
-    uint32_t* out = c_.out + (image * c_.n_neurons + neuron) * c_.length + 64 * w;
-    for (size_t i = 0; i < lanes; i++) {
-      const uint64_t steps = c_.length - 64 * (w + i);
-      if (steps >= 64) {
-        expand_counts(planes + i, kLanes, n_planes_, out + 64 * i);
-      } else {
+  void expand(const uint64_t* planes, size_t neuron, size_t w, size_t image) const {
+    for (size_t a = 0; a < per_vector_ && neuron + a < last_; a++) {
+      uint32_t* out = c_.out + (image * c_.n_neurons + neuron + a) * c_.length + 64 * w;
+      for (size_t i = 0; i < std::min(span_, words_ - w); i++) {
+        const uint64_t steps = c_.length - 64 * (w + i);
         uint32_t last[64];
-        expand_counts(planes + i, kLanes, n_planes_, last);
-        std::copy_n(last, steps, out + 64 * i);
+        expand_counts(planes + a * span_ + i, kLanes, n_planes_, steps < 64 ? last : out + 64 * i);
+        if (steps < 64) std::copy_n(last, steps, out + 64 * i);
       }
     }
   }
 
   const ChannelCounts& c_;
-  size_t words_;
+  size_t last_, words_, span_, per_vector_;
   int n_planes_;
+  size_t rows_, vectors_, images_, steps_;
+  uint64_t* weights_;
   uint64_t* totals_;
+  uint64_t* x_;
 };
 
 }  // namespace
 
 void channel_counts(const ChannelCounts& c, size_t first, size_t last, uint64_t* scratch) {
-  const Block block(c, scratch);
-  for (size_t image = 0; image < c.n_batch; image += kCountsImages) {
-    const size_t n = std::min(kCountsImages, c.n_batch - image);
-    size_t neuron = first;
-    for (; neuron + kSide <= last; neuron += kSide)
-      for (size_t w = 0; w < words_for(c.length); w += kLanes)
-        block.run<kSide>(neuron, w, image, n);
-    for (; neuron < last; neuron++)
-      for (size_t w = 0; w < words_for(c.length); w += kLanes) block.run<1>(neuron, w, image, n);
-  }
+  const Block block(c, last, scratch);
+  for (size_t image = 0; image < c.n_batch; image += block.images())
+    for (size_t w = 0; w < words_for(c.length); w += block.words())
+      block.run(first, w, image, std::min(block.images(), c.n_batch - image));
 }
 
 }  // namespace sc::SC_LEVEL

@@ -12,7 +12,7 @@ namespace {
 constexpr int kRowsX = kLanes == 8 ? 5 : 2, kRowsW = kLanes == 8 ? 4 : 2;
 
 // Words of a block: those of a tile fit the first-level cache.
-constexpr size_t kBlock = 256;
+constexpr size_t kBlock = 1024;
 
 template <int X, int W>
 void tile(const Dot& d, size_t i, size_t j, size_t first, size_t last) {
@@ -34,14 +34,9 @@ void tile(const Dot& d, size_t i, size_t j, size_t first, size_t last) {
   size_t k = first;
   for (; k + kLanes <= last; k += kLanes) add([&](const uint64_t* row) { return load(row + k); });
   if (k < last) add([&](const uint64_t* row) { return load_some(row + k, last - k); });
-  for (int n = 0; n < X; n++) {
-    for (int m = 0; m < W; m++) {
-      uint64_t lanes[kLanes];
-      store(lanes, sums[n][m]);
-      int64_t& out = d.out[(i + size_t(n)) * d.n_w + j + size_t(m)];
-      for (const uint64_t lane : lanes) out += int64_t(lane);
-    }
-  }
+  for (int n = 0; n < X; n++)
+    for (int m = 0; m < W; m++)
+      d.out[(i + size_t(n)) * d.n_w + j + size_t(m)] += int64_t(sum_lanes(sums[n][m]));
 }
 
 template <int X>

@@ -86,10 +86,14 @@ struct ChannelCounts {
   uint32_t* out;
 };
 
-// Channels of a chunk, whose weights stay in the first-level cache; images of a block, whose counts
-// stay in the second-level cache; words of scratch memory that they take.
-inline constexpr size_t kCountsChunk = 112, kCountsImages = 64;
-inline constexpr size_t kCountsScratch = kCountsImages * 2 * 32 * 8;
+// Channels of a chunk, images of a block at most, words of their spikes that stay in the cache;
+// words of scratch memory that all takes.
+inline constexpr size_t kCountsChunk = 112, kCountsImages = 64, kCountsSpikes = 65536;
+inline size_t counts_scratch(const ChannelCounts& c) {
+  const size_t rows = (c.n_channels + kCountsChunk - 1) / kCountsChunk * kCountsChunk;
+  return 8 * (2 * kCountsChunk + kCountsImages * 2 * 32) +
+         (rows * 8 > kCountsSpikes ? rows * 8 : kCountsSpikes);
+}
 
 // out[i][j] = ones among x[i] & w[j], rows of n_words.
 struct Dot {

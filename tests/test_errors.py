@@ -30,6 +30,7 @@ from sc_neurocore import (
     isi_ms,
     isi_steps,
     rheobase,
+    set_threads,
     simulate,
     simulate_float,
     spike_times,
@@ -394,6 +395,9 @@ ERRORS = [
      "weight_values must be finite, got nan at index (0, 1)"),
     (lambda: layer(weight_values=[[[0.5, 0.5]]]), ValueError,
      "weight_values must have 1 or 2 axes, got shape (1, 1, 2)"),
+    # settings
+    (lambda: set_threads(0), ValueError, "n must be at least 1 and at most 65536, got 0"),
+    (lambda: set_threads(1.5), TypeError, "n must be an integer, got 1.5"),
     # current_trace
     (lambda: trace(x=[0, 1]), TypeError, "x must be a Bitstream, got [0, 1]"),
     (lambda: trace(weights=[0, 1]), TypeError, "weights must be a Bitstream, got [0, 1]"),

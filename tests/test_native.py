@@ -290,6 +290,15 @@ def test_the_environment_forces_instruction_set_and_threads():
     assert run.stdout.split() == ["portable", "3"], run.stderr
 
 
+def test_the_number_of_threads_can_be_set_and_read():
+    before = sc_neurocore.get_threads()
+    sc_neurocore.set_threads(3)
+    assert sc_neurocore.get_threads() == 3 == _native.threads()
+    sc_neurocore.set_threads(None)
+    assert sc_neurocore.get_threads() == len(os.sched_getaffinity(0))
+    sc_neurocore.set_threads(before)
+
+
 def test_the_stub_describes_the_binary():
     stub = ast.parse((Path(sc_neurocore.__file__).parent / "_native.pyi").read_text())
     functions = {f.name: f for f in stub.body if isinstance(f, ast.FunctionDef)}

@@ -69,6 +69,10 @@ inline U popcount(U a) {
       _mm256_shuffle_epi8(ones_of, _mm256_and_si256(_mm256_srli_epi16(a.v, 4), nibble));
   return {_mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256())};
 }
+inline uint64_t sum_lanes(U a) {
+  const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  return uint64_t(_mm_cvtsi128_si64(half)) + uint64_t(_mm_extract_epi64(half, 1));
+}
 inline U min(U a, U b) {
   const __m256i bias = _mm256_set1_epi64x(INT64_MIN);
   const __m256i more = _mm256_cmpgt_epi64(_mm256_xor_si256(a.v, bias), _mm256_xor_si256(b.v, bias));

@@ -62,6 +62,7 @@ inline U bit_select(U mask, U yes, U no) {
   return {_mm512_ternarylogic_epi64(mask.v, yes.v, no.v, 0xCA)};
 }
 inline U popcount(U a) { return {_mm512_popcnt_epi64(a.v)}; }
+inline uint64_t sum_lanes(U a) { return uint64_t(_mm512_reduce_add_epi64(a.v)); }
 inline U min(U a, U b) { return {_mm512_min_epu64(a.v, b.v)}; }
 inline unsigned below_bits(U a, U b) { return _mm512_cmplt_epu64_mask(a.v, b.v); }
 inline bool any_both(U a, U b) {

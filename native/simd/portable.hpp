@@ -47,6 +47,7 @@ inline U or_and_not(U a, U b, U c) { return {a.v | (b.v & ~c.v)}; }
 inline U funnel(U low, U high, int n) { return {low.v >> n | (high.v << 1) << (63 - n)}; }
 inline U bit_select(U mask, U yes, U no) { return {(mask.v & yes.v) | (~mask.v & no.v)}; }
 inline U popcount(U a) { return {uint64_t(std::popcount(a.v))}; }
+inline uint64_t sum_lanes(U a) { return a.v; }
 inline U min(U a, U b) { return {a.v < b.v ? a.v : b.v}; }
 inline unsigned below_bits(U a, U b) { return a.v < b.v; }
 inline bool any_both(U a, U b) { return a.v != 0 && b.v != 0; }

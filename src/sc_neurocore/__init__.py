@@ -5,6 +5,7 @@ integrate-and-fire neuron turns the counts into a bitstream again.
 """
 
 from sc_neurocore._runtime import configure as _configure
+from sc_neurocore._runtime import get_threads, set_threads
 from sc_neurocore.analysis import (
     firing_rate_hz,
     interspike_intervals,
@@ -164,6 +165,7 @@ __all__ = [
     "firing_rate_hz",
     "gaines_divide",
     "gaines_sqrt",
+    "get_threads",
     "interspike_intervals",
     "isi_histogram",
     "isi_ms",
@@ -191,6 +193,7 @@ __all__ = [
     "scaled_add",
     "scc",
     "scc_matrix",
+    "set_threads",
     "sexp",
     "simulate",
     "simulate_float",

@@ -1,4 +1,4 @@
-"""The settings that are taken from the environment when the package is imported.
+"""The settings. The environment gives their first values when the package is imported.
 
 SC_NEUROCORE_ISA      portable, avx2 or avx512: the instruction set, by default the best there is
 SC_NEUROCORE_THREADS  the largest number of threads a call may use, by default all cores
@@ -29,6 +29,29 @@ def configure() -> None:
     if threads is not None and not threads.isdecimal():
         _checks.fail("SC_NEUROCORE_THREADS", "be a whole number", repr(threads))
     _native.set_threads(_checks.integer("SC_NEUROCORE_THREADS", int(threads or _cores()), 1))
+
+
+def set_threads(n: int | None) -> None:
+    """Set the largest number of threads that a call may use; None: all cores.
+
+    Calls take fewer where the work would not pay for more, and give the same bits with any number. The
+    setting is one for the process; its first value is SC_NEUROCORE_THREADS or all cores.
+
+    Examples
+    --------
+    >>> from sc_neurocore import get_threads, set_threads
+    >>> before = get_threads()
+    >>> set_threads(1)  # as in a pool of processes
+    >>> get_threads()
+    1
+    >>> set_threads(before)
+    """
+    _native.set_threads(_cores() if n is None else _checks.integer("n", n, 1, 2**16))
+
+
+def get_threads() -> int:
+    """Return the largest number of threads that a call may use."""
+    return _native.threads()
 
 
 def _cores() -> int:
