@@ -83,20 +83,18 @@ class Tile {
   }
 
   // signs_: all ones for negative weights; masks_: the same, a bit for each input of a chunk.
+  // Weights are read row by row, for they may be far apart.
   void make_signs() const {
-    for (size_t group = 0; group < n_groups_; group++) {
-      uint64_t* signs = strip(signs_, group);
-      std::fill_n(signs, rows_ * kLanes, 0);
-      std::fill_n(strip(bits_, group), rows_ * kLanes, 0);
-      for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) {
-        std::fill_n(mask_of(chunk, group), kMaskWords * kLanes, 0);
-        for (size_t i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, d_.n_in); i++) {
-          const U sign = sign_mask(code(i, group));
-          store(signs + i * kLanes, sign);
-          const size_t at = i - chunk * kChunk;
-          uint64_t* mask = mask_of(chunk, group) + at / 64 * kLanes;
-          store(mask, load(mask) | (sign & set1(uint64_t{1} << at % 64)));
-        }
+    std::fill_n(signs_, rows_ * n_groups_ * kLanes, 0);
+    std::fill_n(bits_, rows_ * n_groups_ * kLanes, 0);
+    std::fill_n(masks_, rows_ / kChunk * kMaskWords * n_groups_ * kLanes, 0);
+    for (size_t i = 0; i < d_.n_in; i++) {
+      const size_t chunk = i / kChunk, at = i % kChunk;
+      for (size_t group = 0; group < n_groups_; group++) {
+        const U sign = sign_mask(code(i, group));
+        store(strip(signs_, group) + i * kLanes, sign);
+        uint64_t* mask = mask_of(chunk, group) + at / 64 * kLanes;
+        store(mask, load(mask) | (sign & set1(uint64_t{1} << at % 64)));
       }
     }
   }
@@ -104,13 +102,14 @@ class Tile {
   void make_bits(size_t w) const {
     if (d_.weight_bits != nullptr) return copy_bits(w);
     const PhiloxKey key(d_.weight_key);
-    if (d_.shared) return make_shared_bits(key, S{d_.first_word + w});
-    for (size_t group = 0; group < n_groups_; group++) {
-      const U neuron = set1(first_ + group * kLanes) + iota();
-      uint64_t* bits = strip(bits_, group);
-      for (size_t i = 0; i < d_.n_in; i++)
-        store(bits + i * kLanes,
-              bernoulli_word(key, S{d_.first_word + w}, S{i}, neuron, magnitude(i, group)));
+    const S word{d_.first_word + w};
+    if (d_.shared) return make_shared_bits(key, word);
+    for (size_t i = 0; i < d_.n_in; i++) {
+      for (size_t group = 0; group < n_groups_; group++) {
+        const U neuron = set1(first_ + group * kLanes) + iota();
+        store(strip(bits_, group) + i * kLanes,
+              bernoulli_word(key, word, S{i}, neuron, magnitude(i, group)));
+      }
     }
   }
 
