@@ -24,11 +24,38 @@
 
 namespace sc::SC_LEVEL {
 
+// Brings a cache line near; where it lies does not matter.
+inline void prefetch([[maybe_unused]] const void* p) {
+#ifdef __GNUC__
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
+
+// Loads the first lanes and zeros, if there are not all.
+inline U load_some(const uint64_t* p, size_t count) {
+  if (count >= kLanes) return load(p);
+  uint64_t lanes[kLanes] = {};
+  std::copy_n(p, count, lanes);
+  return load(lanes);
+}
+inline F loadf_some(const double* p, size_t count) {
+  if (count >= kLanes) return loadf(p);
+  double lanes[kLanes] = {};
+  std::copy_n(p, count, lanes);
+  return loadf(lanes);
+}
+
 // Stores the first lanes only, if there is not room for all.
 inline void store_some(uint64_t* out, U bits, size_t count) {
   if (count >= kLanes) return store(out, bits);
   uint64_t lanes[kLanes];
   store(lanes, bits);
+  std::copy_n(lanes, count, out);
+}
+inline void storef_some(double* out, F a, size_t count) {
+  if (count >= kLanes) return storef(out, a);
+  double lanes[kLanes];
+  storef(lanes, a);
   std::copy_n(lanes, count, out);
 }
 
