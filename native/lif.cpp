@@ -33,9 +33,17 @@ class RowDrive {
   }
 
   void fill(uint64_t position, int steps) {
+    const uint64_t next = position + uint64_t(steps);
+    // A row's first line is the last of what was asked for before, unless rows start on lines.
+    ahead_ = (next < p_.period ? next : G * kLanes * p_.row_stride) + kLanes - 1;
     for (int g = 0; g < G; g++) fill_group(g, position, steps);
   }
-  Drive operator()(int g, int k) const { return {loadf(drive_[g][k])}; }
+  // Step k of a group asks for a line of what is filled next: no hardware follows so many rows, and
+  // all at once would fill the queue of misses.
+  Drive operator()(int g, int k) const {
+    prefetch(rows_[g][k % kLanes], ahead_ + size_t(k / kLanes * kLanes));
+    return {loadf(drive_[g][k])};
+  }
 
  private:
   void fill_group(int g, uint64_t position, int steps) {
@@ -43,8 +51,6 @@ class RowDrive {
     for (int k = 0; k < steps;) {
       if (k + kLanes <= 64 && position + kLanes <= p_.period) {
         F columns[kLanes];
-        // For the next word: no stream of the hardware's follows so many rows.
-        for (const double* row : rows_[g]) prefetch(row + position + 64);
         load_columns(rows_[g], position, columns);
         for (int j = 0; j < kLanes; j++) storef(drive_[g][k + j], gain * columns[j]);
         k += kLanes;
@@ -60,6 +66,7 @@ class RowDrive {
 
   const LifPopulation& p_;
   const double* rows_[G][kLanes];
+  uint64_t ahead_ = 0;
   alignas(64) double drive_[G][64][kLanes];
 };
 

@@ -6,6 +6,7 @@
 //   F  double lanes           M  one truth value a lane         kLanes  lanes in each
 #pragma once
 #include <algorithm>
+#include <cstdint>
 
 #define SC_LEVEL_portable 1
 #define SC_LEVEL_avx2 2
@@ -24,10 +25,10 @@
 
 namespace sc::SC_LEVEL {
 
-// Brings a cache line near; where it lies does not matter.
-inline void prefetch([[maybe_unused]] const void* p) {
+// Asks for the cache line of p[at], which need not exist.
+inline void prefetch([[maybe_unused]] const double* p, [[maybe_unused]] size_t at) {
 #ifdef __GNUC__
-  __builtin_prefetch(p, 0, 2);
+  __builtin_prefetch(reinterpret_cast<const void*>(uintptr_t(p) + at * sizeof(double)), 0, 2);
 #endif
 }
 
