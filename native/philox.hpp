@@ -6,7 +6,6 @@
 //           numbers.
 //   noise   counter (t / 4, kNoiseDomain, neuron, 0); sample t uses output t % 4.
 #pragma once
-#include "normal_table.hpp"
 #include "simd.hpp"
 
 namespace sc::SC_LEVEL {
@@ -123,8 +122,7 @@ inline void normal_block(const PhiloxKey& key, const NoiseLanes* lanes, uint64_t
   }
   constexpr int kTogether = N % 2 == 0 ? 8 : 4;
 #pragma GCC unroll 2
-  for (int i = 0; i < 4 * N; i += kTogether)
-    normal<kTogether>(kNormalTable, numbers + i, z[i / 4][0]);
+  for (int i = 0; i < 4 * N; i += kTogether) normal<kTogether>(numbers + i, z[i / 4][0]);
 }
 
 }  // namespace sc::SC_LEVEL

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../normal_table.hpp"
+
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 8;
@@ -105,7 +107,7 @@ inline F add_where_bit(F sum, U word, int bit, F addend) {
 // The standard normal values of the uniform 32-bit numbers in the low halves, in single precision.
 // Pairs of vectors side by side hide the latency of the polynomial.
 template <int N>
-inline void normal(const float (&table)[6][32], const U* numbers, float* out) {
+inline void normal(const U* numbers, float* out) {
   const __m512i low_halves =
       _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
   const __m512i sign = _mm512_set1_epi32(int(0x80000000u));
@@ -125,11 +127,11 @@ inline void normal(const float (&table)[6][32], const U* numbers, float* out) {
   // registers with coefficients.
 #pragma GCC unroll 4
   for (int i = 0; i < N / 2; i++)
-    z[i] =
-        _mm512_permutex2var_ps(_mm512_load_ps(table[5]), octave[i], _mm512_load_ps(table[5] + 16));
+    z[i] = _mm512_permutex2var_ps(_mm512_load_ps(kNormalTable[5]), octave[i],
+                                  _mm512_load_ps(kNormalTable[5] + 16));
 #pragma GCC unroll 1
   for (int k = 4; k >= 0; k--) {
-    const __m512 low = _mm512_load_ps(table[k]), high = _mm512_load_ps(table[k] + 16);
+    const __m512 low = _mm512_load_ps(kNormalTable[k]), high = _mm512_load_ps(kNormalTable[k] + 16);
 #pragma GCC unroll 4
     for (int i = 0; i < N / 2; i++)
       z[i] = _mm512_add_ps(_mm512_mul_ps(z[i], t[i]), _mm512_permutex2var_ps(low, octave[i], high));

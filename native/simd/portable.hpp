@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../normal_table.hpp"
+
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 1;
@@ -72,7 +74,7 @@ inline F add_where_bit(F sum, U word, int bit, F addend) {
   return {(word.v >> bit & 1) != 0 ? sum.v + addend.v : sum.v};
 }
 
-inline float normal(const float (&table)[6][32], uint32_t u) {
+inline float normal(uint32_t u) {
   const float tail = float((u & 0x7fffffffu) + 1u);
   uint32_t bits;
   std::memcpy(&bits, &tail, 4);
@@ -80,8 +82,8 @@ inline float normal(const float (&table)[6][32], uint32_t u) {
   float t;
   std::memcpy(&t, &mantissa, 4);
   t = t - 1.5f;
-  float z = table[5][octave];
-  for (int k = 4; k >= 0; k--) z = z * t + table[k][octave];
+  float z = kNormalTable[5][octave];
+  for (int k = 4; k >= 0; k--) z = z * t + kNormalTable[k][octave];
   std::memcpy(&bits, &z, 4);
   bits ^= u & 0x80000000u;
   std::memcpy(&z, &bits, 4);
@@ -90,8 +92,8 @@ inline float normal(const float (&table)[6][32], uint32_t u) {
 
 // The standard normal values of the uniform 32-bit numbers in the low halves, in single precision.
 template <int N>
-inline void normal(const float (&table)[6][32], const U* numbers, float* out) {
-  for (int i = 0; i < N; i++) out[i] = normal(table, uint32_t(numbers[i].v));
+inline void normal(const U* numbers, float* out) {
+  for (int i = 0; i < N; i++) out[i] = normal(uint32_t(numbers[i].v));
 }
 
 }  // namespace sc::SC_LEVEL
