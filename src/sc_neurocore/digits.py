@@ -7,6 +7,7 @@ trained by examples/train_digits.py on other images of that set.
 
 from __future__ import annotations
 
+from importlib.resources import as_file, files
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +34,6 @@ def load_digits() -> Digits:
     >>> digits.network.shape, digits.images.shape
     ('64-100-10', (450, 64))
     """
-    from importlib.resources import as_file, files  # here: slow to import, rarely used
-
     data = files("sc_neurocore") / "data"
     with as_file(data / "digits.npz") as path:
         network = Network.load(path)
