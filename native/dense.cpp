@@ -257,17 +257,11 @@ class Tile {
       transpose_planes<N>(counts[g]);
       minus_negative[g] = to_double(set1(0) - load(negative_of(image, group + size_t(g))));
     }
-    LifGroups<G> groups{};
-    double* v = d_.v + batch * d_.n_out + first_;
-    uint64_t* refractory = d_.refractory + batch * d_.n_out + first_;
-    for (int g = 0; g < G; g++) {
-      const size_t at = (group + size_t(g)) * kLanes;
-      double lane_v[kLanes] = {};
-      std::copy_n(v + at, lanes_of(group + size_t(g)), lane_v);
-      groups.v[g] = loadf(lane_v);
-      groups.refractory[g] = load_some(refractory + at, lanes_of(group + size_t(g)));
-      groups.neuron[g] = set1(first_ + at) + iota();
-    }
+    LifGroups<G> groups;
+    const size_t at = group * kLanes;
+    double* v = d_.v + batch * d_.n_out + first_ + at;
+    uint64_t* refractory = d_.refractory + batch * d_.n_out + first_ + at;
+    groups.load(first_ + at, v, refractory, count_ - at);
     const F gain = set1f(d_.gain);
     const U field = set1((uint64_t{1} << N) - 1);
     const uint64_t left = d_.length - 64 * w;
@@ -277,16 +271,12 @@ class Tile {
                const U count = (counts[g][k % N] >> (k / N * N)) & field;
                return gain * (to_double(count) + minus_negative[g]);
              });
-    for (int g = 0; g < G; g++) {
-      const size_t at = (group + size_t(g)) * kLanes, lanes = lanes_of(group + size_t(g));
-      double lane_v[kLanes];
-      uint64_t lane_spikes[kLanes];
-      storef(lane_v, groups.v[g]);
-      std::copy_n(lane_v, lanes, v + at);
-      store_some(refractory + at, groups.refractory[g], lanes);
-      store(lane_spikes, spikes[g]);
-      for (size_t l = 0; l < lanes; l++)
-        d_.spikes[(batch * d_.n_out + first_ + at + l) * words_ + w] = lane_spikes[l];
+    groups.store(v, refractory, count_ - at);
+    for (size_t g = 0; g < G; g++) {
+      uint64_t lanes[kLanes];
+      store(lanes, spikes[g]);
+      for (size_t l = 0; l < lanes_of(group + g); l++)
+        d_.spikes[(batch * d_.n_out + first_ + at + g * kLanes + l) * words_ + w] = lanes[l];
     }
   }
 

@@ -15,7 +15,7 @@ void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t
       for (size_t c = 0; c < 4; c++) lanes[c][i] = counters[4 * (first + i) + c];
     U c0[1] = {load(lanes[0])}, c1[1] = {load(lanes[1])};
     U c2[1] = {load(lanes[2])}, c3[1] = {load(lanes[3])};
-    philox<0, 1>(k, c0, c1, c2, c3);
+    philox<1>(k, c0, c1, c2, c3);
     store(lanes[0], c0[0]);
     store(lanes[1], c1[0]);
     store(lanes[2], c2[0]);

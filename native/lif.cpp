@@ -4,60 +4,101 @@
 namespace sc::SC_LEVEL {
 namespace {
 
-// `count` neurons from n on, at most G * kLanes; lanes past them compute and are not stored.
+// gain * I of one word's steps, where all neurons see the same currents.
+class SharedDrive {
+ public:
+  SharedDrive(const LifPopulation& p, size_t, size_t) : p_(p) {}
+
+  void fill(uint64_t position, int steps) {
+    for (int k = 0; k < steps; k++) {
+      drive_[k] = p_.lif.gain * p_.currents[position];
+      if (++position == p_.period) position = 0;
+    }
+  }
+  Drive operator()(int, int k) const { return {set1f(drive_[k])}; }
+
+ private:
+  const LifPopulation& p_;
+  double drive_[64];
+};
+
+// gain * I of one word's steps, where each neuron has a row of currents: in lanes, so turned.
 template <int G>
+class RowDrive {
+ public:
+  // Lanes past the last neuron see its currents.
+  RowDrive(const LifPopulation& p, size_t n, size_t count) : p_(p) {
+    for (size_t i = 0; i < size_t{G} * kLanes; i++)
+      rows_[i / kLanes][i % kLanes] = p.currents + (n + std::min(i, count - 1)) * p.row_stride;
+  }
+
+  void fill(uint64_t position, int steps) {
+    const uint64_t next = position + uint64_t(steps);
+    // A row's first line is the last of what was asked for before, unless rows start on lines.
+    ahead_ = (next < p_.period ? next : G * kLanes * p_.row_stride) + kLanes - 1;
+    for (int g = 0; g < G; g++) fill_group(g, position, steps);
+  }
+  // Step k of a group asks for a line of what is filled next: no hardware follows so many rows, and
+  // all at once would fill the queue of misses.
+  Drive operator()(int g, int k) const {
+    prefetch(rows_[g][k % kLanes], ahead_ + size_t(k / kLanes * kLanes));
+    return {loadf(drive_[g][k])};
+  }
+
+ private:
+  void fill_group(int g, uint64_t position, int steps) {
+    const F gain = set1f(p_.lif.gain);
+    for (int k = 0; k < steps;) {
+      if (k + kLanes <= 64 && position + kLanes <= p_.period) {
+        F columns[kLanes];
+        load_columns(rows_[g], position, columns);
+        for (int j = 0; j < kLanes; j++) storef(drive_[g][k + j], gain * columns[j]);
+        k += kLanes;
+        position += kLanes;
+      } else {
+        for (int i = 0; i < kLanes; i++) drive_[g][k][i] = p_.lif.gain * rows_[g][i][position];
+        k++;
+        position++;
+      }
+      if (position == p_.period) position = 0;
+    }
+  }
+
+  const LifPopulation& p_;
+  const double* rows_[G][kLanes];
+  uint64_t ahead_ = 0;
+  alignas(64) double drive_[G][64][kLanes];
+};
+
+// `count` neurons from n on, at most G * kLanes; lanes past them compute and are not stored.
+template <int G, class Drives>
 void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, size_t n,
                 size_t count) {
-  constexpr size_t kCapacity = size_t{G} * kLanes;
   const size_t words = words_for(p.steps);
-  double v[kCapacity] = {};
-  uint64_t refractory[kCapacity] = {};
-  for (size_t i = 0; i < count; i++) {
-    v[i] = p.v[n + i];
-    refractory[i] = p.refractory[n + i];
-  }
-  LifGroups<G> groups{};
-  for (int g = 0; g < G; g++) {
-    groups.v[g] = loadf(v + g * kLanes);
-    groups.refractory[g] = load(refractory + g * kLanes);
-    groups.neuron[g] = set1(n + uint64_t(g) * kLanes) + iota();
-  }
+  LifGroups<G> groups;
+  groups.load(n, p.v + n, p.refractory + n, count);
+  Drives drives(p, n, count);
   uint64_t position = p.position;
   for (size_t w = 0; w < words; w++) {
-    const uint64_t left = p.steps - 64 * w;
-    const int steps = left < 64 ? int(left) : 64;
-    uint64_t column[64];
-    for (int k = 0; k < steps; k++) {
-      column[k] = position;
-      if (++position == p.period) position = 0;
-    }
+    const int steps = int(std::min<uint64_t>(p.steps - 64 * w, 64));
+    drives.fill(position, steps);
+    position = (position + uint64_t(steps)) % p.period;
     U spikes[G];
-    lif_word(lif, key, groups, p.first_step + 64 * w, steps, spikes, [&](int g, int k) {
-      const uint64_t at = column[k];
-      if (p.row_stride == 0) return set1f(p.currents[at]);
-      const size_t row = n + size_t(g) * kLanes;
-      if (size_t(g + 1) * kLanes <= count)
-        return gather(p.currents + row * p.row_stride + at, p.row_stride);
-      double lanes[kLanes] = {};
-      for (size_t i = 0; i < kLanes && row + i < n + count; i++)
-        lanes[i] = p.currents[(row + i) * p.row_stride + at];
-      return loadf(lanes);
-    });
-    for (int g = 0; g < G; g++) {
+    lif_word(lif, key, groups, p.first_step + 64 * w, steps, spikes, drives);
+    for (size_t g = 0; g < G; g++) {
       uint64_t lanes[kLanes];
       store(lanes, spikes[g]);
-      for (size_t i = 0; i < kLanes && size_t(g) * kLanes + i < count; i++)
-        p.spikes[(n + size_t(g) * kLanes + i) * words + w] = lanes[i];
+      for (size_t i = 0; i < kLanes && g * kLanes + i < count; i++)
+        p.spikes[(n + g * kLanes + i) * words + w] = lanes[i];
     }
   }
-  for (int g = 0; g < G; g++) {
-    storef(v + g * kLanes, groups.v[g]);
-    store(refractory + g * kLanes, groups.refractory[g]);
-  }
-  for (size_t i = 0; i < count; i++) {
-    p.v[n + i] = v[i];
-    p.refractory[n + i] = refractory[i];
-  }
+  groups.store(p.v + n, p.refractory + n, count);
+}
+
+template <int G>
+void run(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, size_t n, size_t count) {
+  p.row_stride == 0 ? run_groups<G, SharedDrive>(p, lif, key, n, count)
+                    : run_groups<G, RowDrive<G>>(p, lif, key, n, count);
 }
 
 }  // namespace
@@ -65,14 +106,13 @@ void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, si
 void normal_samples(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n) {
   const PhiloxKey k(key);
   for (size_t neuron = 0; neuron < n; neuron += kLanes) {
-    F z[4];
+    const NoiseLanes lanes[1] = {{k, set1(neuron) + iota()}};
+    float z[1][4][kLanes];
     for (uint64_t s = 0; s < steps; s++) {
       const uint64_t t = first_step + s;
-      if (t % 4 == 0 || s == 0) normal_block(k, t / 4, set1(neuron) + iota(), z);
-      double lanes[kLanes];
-      storef(lanes, z[t % 4]);
+      if (t % 4 == 0 || s == 0) normal_block<1>(k, lanes, t / 4, z);
       for (size_t i = 0; i < kLanes && neuron + i < n; i++)
-        out[(neuron + i) * steps + s] = lanes[i];
+        out[(neuron + i) * steps + s] = double(z[0][t % 4][i]);
     }
   }
 }
@@ -81,15 +121,16 @@ void lif(const LifPopulation& p, size_t first, size_t last) {
   const Lif update(p.lif);
   const PhiloxKey key(p.key);
   size_t n = first;
-  for (; last - n > 2 * kLanes; n += 4 * kLanes) {
-    const size_t count = last - n < 4 * kLanes ? last - n : 4 * kLanes;
-    run_groups<4>(p, update, key, n, count);
-    if (count < 4 * kLanes) return;
-  }
+  // Noise and rows of currents fill the time that more groups would.
+  if (!update.has_noise() && p.row_stride == 0)
+    for (; last - n > 4 * kLanes; n += std::min<size_t>(last - n, 8 * kLanes))
+      run<8>(p, update, key, n, std::min<size_t>(last - n, 8 * kLanes));
+  for (; last - n > 2 * kLanes; n += std::min<size_t>(last - n, 4 * kLanes))
+    run<4>(p, update, key, n, std::min<size_t>(last - n, 4 * kLanes));
   if (last - n > kLanes)
-    run_groups<2>(p, update, key, n, last - n);
+    run<2>(p, update, key, n, last - n);
   else if (last > n)
-    run_groups<1>(p, update, key, n, last - n);
+    run<1>(p, update, key, n, last - n);
 }
 
 }  // namespace sc::SC_LEVEL

@@ -8,11 +8,16 @@ namespace sc {
 class Neuron {
  public:
   Neuron(const LifCoefficients& lif, uint64_t key)
-      : lif_(lif), key_(key), v_reset_state_(lif.v_rest), v_{lif.v_rest} {}
+      : lif_(lif), key_(key), lanes_(key_, {0}), v_reset_state_(lif.v_rest) {
+    reset();
+  }
 
   int step(double current) {
-    if (lif_.has_noise() && t_ % 4 == 0) portable::normal_block(key_, t_ / 4, {0}, z_);
-    return lif_.step(v_, refractory_, {current}, z_[t_++ % 4]).v;
+    const portable::Drive drive = lif_.drive(portable::F{current});
+    const uint64_t t = t_++;
+    if (!lif_.has_noise()) return lif_.step<false, true>(v_, wakes_, {t_}, drive, {}).v;
+    if (t % 4 == 0) make_noise(t / 4);
+    return lif_.step<true, true>(v_, wakes_, {t_}, drive, portable::widen(z_[0][t % 4])).v;
   }
 
   void reset() { restore(v_reset_state_, 0, 0); }
@@ -20,23 +25,26 @@ class Neuron {
   // Continues from a state that v(), refractory() and t() told.
   void restore(double v, uint64_t refractory, uint64_t t) {
     v_ = {v};
-    refractory_ = {refractory};
+    wakes_ = {t + refractory};
     t_ = t;
-    if (lif_.has_noise()) portable::normal_block(key_, t_ / 4, {0}, z_);
+    if (lif_.has_noise()) make_noise(t / 4);
   }
 
   double v() const { return v_.v; }
-  uint64_t refractory() const { return refractory_.v; }
+  uint64_t refractory() const { return wakes_.v > t_ ? wakes_.v - t_ : 0; }
   uint64_t t() const { return t_; }
 
  private:
+  void make_noise(uint64_t block) { portable::normal_block<1>(key_, &lanes_, block, z_); }
+
   portable::Lif lif_;
   portable::PhiloxKey key_;
+  portable::NoiseLanes lanes_;
   double v_reset_state_;
   portable::F v_;
-  portable::U refractory_{0};
-  portable::F z_[4] = {};
-  uint64_t t_ = 0;
+  portable::U wakes_;
+  uint64_t t_;
+  float z_[1][4][portable::kLanes];
 };
 
 }  // namespace sc

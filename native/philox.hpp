@@ -6,7 +6,6 @@
 //           numbers.
 //   noise   counter (t / 4, kNoiseDomain, neuron, 0); sample t uses output t % 4.
 #pragma once
-#include "normal_table.hpp"
 #include "simd.hpp"
 
 namespace sc::SC_LEVEL {
@@ -14,7 +13,7 @@ namespace sc::SC_LEVEL {
 inline constexpr uint32_t kNoiseDomain = 0x4E000000;
 
 struct PhiloxKey {
-  uint32_t low[10], high[10];
+  uint64_t low[10], high[10];
 
   explicit PhiloxKey(uint64_t key) {
     uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
@@ -27,13 +26,15 @@ struct PhiloxKey {
   }
 };
 
-// The rounds of N independent chains from round First on. Only the low 32 bits of each lane mean
-// anything.
-template <int First, int N>
+inline constexpr uint32_t kPhilox0 = 0xD2511F53u, kPhilox1 = 0xCD9E8D57u;
+
+// N independent chains side by side hide the latency of the multiplications. Only the low 32 bits
+// of each lane mean anything. kDone rounds have been done.
+template <int N, int kDone = 0>
 inline void philox(const PhiloxKey& key, U (&c0)[N], U (&c1)[N], U (&c2)[N], U (&c3)[N]) {
-  const U m0 = set1(0xD2511F53u), m1 = set1(0xCD9E8D57u);
+  const U m0 = set1(kPhilox0), m1 = set1(kPhilox1);
 #pragma GCC unroll 10
-  for (int round = First; round < 10; round++) {
+  for (int round = kDone; round < 10; round++) {
     const U k0 = set1(key.low[round]), k1 = set1(key.high[round]);
 #pragma GCC unroll 8
     for (int i = 0; i < N; i++) {
@@ -88,7 +89,7 @@ class Blocks {
       c2[i] = lanes(p0_high_ ^ p0);
       c3[i] = lanes(p0_);
     }
-    philox<3, N>(key_, c0, c1, c2, c3);
+    philox<N, 3>(key_, c0, c1, c2, c3);
 #pragma GCC unroll 8
     for (int i = 0; i < N; i++) {
       out[i][0] = join32(c0[i], c1[i]);
@@ -97,7 +98,7 @@ class Blocks {
   }
 
  private:
-  static constexpr S kM0{0xD2511F53u}, kM1{0xCD9E8D57u};
+  static constexpr S kM0{kPhilox0}, kM1{kPhilox1};
   const PhiloxKey& key_;
   decltype(Low{} ^ S{}) c0_;
   decltype(Word{} ^ High{}) c2_;
@@ -157,14 +158,44 @@ inline U bernoulli_word(const PhiloxKey& key, Word word, Low low, High high, U t
   return comparator.less();
 }
 
-// The four normal samples of time block t / 4 for the neurons in the lanes.
-inline void normal_block(const PhiloxKey& key, uint64_t block, U neuron, F (&z)[4]) {
-  U c0[1] = {set1(block)}, c1[1] = {set1(kNoiseDomain)}, c2[1] = {neuron}, c3[1] = {set1(0)};
-  philox<0, 1>(key, c0, c1, c2, c3);
-  z[0] = normal(kNormalTable, c0[0]);
-  z[1] = normal(kNormalTable, c1[0]);
-  z[2] = normal(kNormalTable, c2[0]);
-  z[3] = normal(kNormalTable, c3[0]);
+// What the first two rounds make of the neuron alone: the first product of c2 and the second of c0.
+struct NoiseLanes {
+  U product1, product0;
+
+  NoiseLanes() = default;
+  NoiseLanes(const PhiloxKey& key, U neuron)
+      : product1(mul32(set1(kPhilox1), neuron)),
+        product0(mul32(set1(kPhilox0), (product1 >> 32) ^ set1(kNoiseDomain ^ key.low[0]))) {}
+};
+
+// The normal samples z[i][t % 4] of time block t / 4, table values in single precision.
+template <int N>
+inline void normal_block(const PhiloxKey& key, const NoiseLanes* lanes, uint64_t block,
+                         float (*z)[4][kLanes]) {
+  // In the first two rounds the other words of the counter are the same in all lanes.
+  const uint64_t product0 = uint64_t{kPhilox0} * uint32_t(block);
+  const uint64_t product1 = uint64_t{kPhilox1} * (uint32_t(product0 >> 32) ^ key.high[0]);
+  const U word0 = set1(uint32_t(product1 >> 32) ^ key.low[1]);
+  const U word2 = set1(uint32_t(product0) ^ key.high[1]);
+  U c0[N], c1[N], c2[N], c3[N];
+  for (int i = 0; i < N; i++) {
+    c0[i] = lanes[i].product1 ^ word0;
+    c1[i] = set1(product1);
+    c2[i] = (lanes[i].product0 >> 32) ^ word2;
+    c3[i] = lanes[i].product0;
+  }
+  philox<N, 2>(key, c0, c1, c2, c3);
+  U numbers[4 * N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) {
+    numbers[4 * i] = c0[i];
+    numbers[4 * i + 1] = c1[i];
+    numbers[4 * i + 2] = c2[i];
+    numbers[4 * i + 3] = c3[i];
+  }
+  constexpr int kTogether = N % 2 == 0 ? 8 : 4;
+#pragma GCC unroll 2
+  for (int i = 0; i < 4 * N; i += kTogether) normal<kTogether>(numbers + i, z[i / 4][0]);
 }
 
 }  // namespace sc::SC_LEVEL

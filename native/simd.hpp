@@ -5,6 +5,9 @@
 //   U  unsigned 64-bit lanes: packed bits, or numbers below 2**32 for the generator
 //   F  double lanes           M  one truth value a lane         kLanes  lanes in each
 #pragma once
+#include <algorithm>
+#include <cstdint>
+
 #define SC_LEVEL_portable 1
 #define SC_LEVEL_avx2 2
 #define SC_LEVEL_avx512 3
@@ -19,3 +22,28 @@
 #else
 #include "simd/portable.hpp"
 #endif
+
+namespace sc::SC_LEVEL {
+
+// Asks for the cache line of p[at], which need not exist.
+inline void prefetch([[maybe_unused]] const double* p, [[maybe_unused]] size_t at) {
+#ifdef __GNUC__
+  __builtin_prefetch(reinterpret_cast<const void*>(uintptr_t(p) + at * sizeof(double)), 0, 2);
+#endif
+}
+
+// As load_some and store_some of the levels: the first lanes only, zeros in the others.
+inline F loadf_some(const double* p, size_t count) {
+  if (count >= kLanes) return loadf(p);
+  double lanes[kLanes] = {};
+  std::copy_n(p, count, lanes);
+  return loadf(lanes);
+}
+inline void storef_some(double* out, F a, size_t count) {
+  if (count >= kLanes) return storef(out, a);
+  double lanes[kLanes];
+  storef(lanes, a);
+  std::copy_n(lanes, count, out);
+}
+
+}  // namespace sc::SC_LEVEL

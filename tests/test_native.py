@@ -196,6 +196,45 @@ def test_lif_equals_its_twin_at_every_length(isa, threads, coefficients):
         assert np.array_equal(refractory, refractory_twin)
 
 
+@functools.cache
+def population_case(coefficients, n, rows):
+    """Return the arguments of 133 steps that wrap a period of 50, the state, and the twin's results."""
+    rng = np.random.default_rng(n)
+    arguments = (coefficients, KEY, rng.uniform(0, 0.3, (rows, 50)), n % 50, n)
+    v, refractory = rng.uniform(-0.2, 0.6, n), rng.integers(0, 3, n).astype(np.uint64)
+    state = v.copy(), refractory.copy()
+    return arguments, state, twins.lif(*arguments, 133, v, refractory), v, refractory
+
+
+@pytest.mark.parametrize("coefficients", LIFS)
+def test_populations_of_every_size_run_in_two_pieces_equal_their_twin(isa, threads, coefficients):
+    for n in range(1, 71):
+        for rows in {1, n}:
+            arguments, state, spikes, v_twin, refractory_twin = population_case(coefficients, n, rows)
+            (*fixed, position, first_step), (v, refractory) = arguments, (a.copy() for a in state)
+            part = _native.lif(*fixed, position, first_step, n, v, refractory)
+            rest = (position + n) % 50, first_step + n, 133 - n
+            other = _native.lif(*fixed, *rest, v, refractory)
+            unpacked = [twins.unpack(part, n), twins.unpack(other, 133 - n)]
+            assert np.array_equal(np.concatenate(unpacked, axis=1), spikes), (n, rows)
+            assert np.array_equal(v, v_twin)
+            assert np.array_equal(refractory, refractory_twin)
+
+
+@pytest.mark.parametrize("coefficients", LIFS)
+def test_a_neuron_told_to_rest_for_any_time_rests(isa, coefficients):
+    times = np.array([0, 1, 63, 64, 65, 100, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
+    currents = np.full((1, 1), 100.0)  # every neuron that is awake fires
+    v, refractory = np.full(9, 0.5), times.copy()
+    spikes = twins.unpack(_native.lif(coefficients, KEY, currents, 0, 0, 100, v, refractory), 100)
+    period = int(coefficients[-1]) + 1
+    for time, train in zip(times.tolist(), spikes, strict=True):
+        expected = [t >= time and (t - time) % period == 0 for t in range(100)]
+        assert train.tolist() == expected, time
+    assert (v == coefficients[5]).all()
+    assert np.array_equal(refractory[5:], times[5:] - np.uint64(100))
+
+
 def test_a_large_population_split_over_threads_keeps_its_spikes(isa, threads):
     n, steps = 1001, 200
     v, refractory = np.zeros(n), np.zeros(n, np.uint64)

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../normal_table.hpp"
+
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 8;
@@ -72,18 +74,40 @@ inline bool any_both(U a, U b) {
 inline F loadf(const double* p) { return {_mm512_loadu_pd(p)}; }
 inline void storef(double* p, F a) { _mm512_storeu_pd(p, a.v); }
 inline F set1f(double a) { return {_mm512_set1_pd(a)}; }
-inline F gather(const double* p, size_t stride) {
-  const __m512i offsets = _mm512_mullo_epi64(iota().v, set1(stride).v);
-  return {_mm512_i64gather_pd(offsets, p, 8)};
-}
+inline F widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
 inline F operator+(F a, F b) { return {_mm512_add_pd(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm512_sub_pd(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm512_mul_pd(a.v, b.v)}; }
 inline F to_double(U a) { return {_mm512_cvtepi64_pd(a.v)}; }
 
+// columns[k] = element k of each row.
+inline void load_columns(const double* const (&rows)[kLanes], size_t at, F (&columns)[kLanes]) {
+  __m512d pairs[kLanes];  // elements of one parity of two rows
+  for (int i = 0; i < kLanes; i += 2) {
+    const __m512d a = _mm512_loadu_pd(rows[i] + at), b = _mm512_loadu_pd(rows[i + 1] + at);
+    pairs[i] = _mm512_unpacklo_pd(a, b);
+    pairs[i + 1] = _mm512_unpackhi_pd(a, b);
+  }
+  for (int odd = 0; odd < 2; odd++) {
+    const __m512d *low = pairs + odd, *high = pairs + 4 + odd;
+    const __m512d low04 = _mm512_shuffle_f64x2(low[0], low[2], 0x88);
+    const __m512d low26 = _mm512_shuffle_f64x2(low[0], low[2], 0xDD);
+    const __m512d high04 = _mm512_shuffle_f64x2(high[0], high[2], 0x88);
+    const __m512d high26 = _mm512_shuffle_f64x2(high[0], high[2], 0xDD);
+    columns[odd] = {_mm512_shuffle_f64x2(low04, high04, 0x88)};
+    columns[2 + odd] = {_mm512_shuffle_f64x2(low26, high26, 0x88)};
+    columns[4 + odd] = {_mm512_shuffle_f64x2(low04, high04, 0xDD)};
+    columns[6 + odd] = {_mm512_shuffle_f64x2(low26, high26, 0xDD)};
+  }
+}
+
 inline M nonzero(U a) { return {_mm512_test_epi64_mask(a.v, a.v)}; }
 inline M at_least(F a, F b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_GE_OQ)}; }
-inline M and_not(M a, M b) { return {_kandn_mask8(a.v, b.v)}; }
+inline M at_least(F a, F b, M where) {
+  return {_mm512_mask_cmp_pd_mask(where.v, a.v, b.v, _CMP_GE_OQ)};
+}
+inline M less(U a, U b) { return {_mm512_cmplt_epi64_mask(a.v, b.v)}; }
+inline U or_where(M m, U a, U b) { return {_mm512_mask_or_epi64(a.v, m.v, a.v, b.v)}; }
 inline F select(M m, F yes, F no) { return {_mm512_mask_blend_pd(m.v, no.v, yes.v)}; }
 inline U select(M m, U yes, U no) { return {_mm512_mask_blend_epi64(m.v, no.v, yes.v)}; }
 inline F add_where_bit(F sum, U word, int bit, F addend) {
@@ -104,26 +128,43 @@ inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, u
   for (int q = 0; q < 4; q++) _mm512_storeu_si512(out + 16 * q, counts[q]);
 }
 
-// The standard normal value of the uniform 32-bit number in the low half of each lane.
-inline F normal(const float (&table)[6][32], U r) {
-  const __m256i u = _mm512_cvtepi64_epi32(r.v);
-  const __m256i tail =
-      _mm256_add_epi32(_mm256_and_si256(u, _mm256_set1_epi32(0x7fffffff)), _mm256_set1_epi32(1));
-  const __m256i bits = _mm256_castps_si256(_mm256_cvtepu32_ps(tail));
-  const __m512i octave = _mm512_castsi256_si512(_mm256_srli_epi32(bits, 23));
-  const __m256i mantissa = _mm256_ternarylogic_epi32(bits, _mm256_set1_epi32(0x7fffff),
-                                                     _mm256_set1_epi32(0x3f800000), 0xEA);
-  const __m256 t = _mm256_sub_ps(_mm256_castsi256_ps(mantissa), _mm256_set1_ps(1.5f));
-  // The permutation looks at the low five bits of each index: the octave among the 32 columns.
-  const auto column = [&](int k) {
-    return _mm512_castps512_ps256(
-        _mm512_permutex2var_ps(_mm512_loadu_ps(table[k]), octave, _mm512_loadu_ps(table[k] + 16)));
-  };
-  __m256 z = column(5);
-  for (int k = 4; k >= 0; k--) z = _mm256_add_ps(_mm256_mul_ps(z, t), column(k));
-  const __m256i signed_z = _mm256_ternarylogic_epi32(_mm256_castps_si256(z), u,
-                                                     _mm256_set1_epi32(int(0x80000000u)), 0x78);
-  return {_mm512_cvtps_pd(_mm256_castsi256_ps(signed_z))};
+// The standard normal values of the uniform 32-bit numbers in the low halves, in single precision.
+// Pairs of vectors side by side hide the latency of the polynomial.
+template <int N>
+inline void normal(const U* numbers, float* out) {
+  const __m512i low_halves =
+      _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i sign = _mm512_set1_epi32(int(0x80000000u));
+  __m512i u[N / 2], octave[N / 2];
+  __m512 t[N / 2], z[N / 2];
+#pragma GCC unroll 4
+  for (int i = 0; i < N / 2; i++) {
+    u[i] = _mm512_permutex2var_epi32(numbers[2 * i].v, low_halves, numbers[2 * i + 1].v);
+    const __m512i tail = _mm512_add_epi32(_mm512_andnot_si512(sign, u[i]), _mm512_set1_epi32(1));
+    const __m512i bits = _mm512_castps_si512(_mm512_cvtepu32_ps(tail));
+    octave[i] = _mm512_srli_epi32(bits, 23);
+    const __m512i mantissa = _mm512_ternarylogic_epi32(bits, _mm512_set1_epi32(0x7fffff),
+                                                       _mm512_set1_epi32(0x3f800000), 0xEA);
+    t[i] = _mm512_sub_ps(_mm512_castsi512_ps(mantissa), _mm512_set1_ps(1.5f));
+  }
+  // The permutation looks at the low five bits of the octave. Unrolled over k, this would fill the
+  // registers with coefficients.
+#pragma GCC unroll 4
+  for (int i = 0; i < N / 2; i++)
+    z[i] = _mm512_permutex2var_ps(_mm512_load_ps(kNormalTable[5]), octave[i],
+                                  _mm512_load_ps(kNormalTable[5] + 16));
+#pragma GCC unroll 1
+  for (int k = 4; k >= 0; k--) {
+    const __m512 low = _mm512_load_ps(kNormalTable[k]), high = _mm512_load_ps(kNormalTable[k] + 16);
+#pragma GCC unroll 4
+    for (int i = 0; i < N / 2; i++)
+      z[i] = _mm512_add_ps(_mm512_mul_ps(z[i], t[i]), _mm512_permutex2var_ps(low, octave[i], high));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < N / 2; i++) {
+    const __m512i signed_z = _mm512_ternarylogic_epi32(_mm512_castps_si512(z[i]), u[i], sign, 0x78);
+    _mm512_storeu_ps(out + 2 * kLanes * i, _mm512_castsi512_ps(signed_z));
+  }
 }
 
 }  // namespace sc::SC_LEVEL

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../normal_table.hpp"
+
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 1;
@@ -21,8 +23,11 @@ struct M {
 
 inline U load(const uint64_t* p) { return {*p}; }
 inline void store(uint64_t* p, U a) { *p = a.v; }
-inline U load_some(const uint64_t* p, size_t) { return {*p}; }
-inline void store_some(uint64_t* p, U a, size_t) { *p = a.v; }
+// The first lanes only; zeros in the others.
+inline U load_some(const uint64_t* p, size_t count) { return {count == 0 ? 0 : *p}; }
+inline void store_some(uint64_t* p, U a, size_t count) {
+  if (count != 0) *p = a.v;
+}
 inline U set1(uint64_t a) { return {a}; }
 inline U iota() { return {0}; }
 
@@ -55,15 +60,22 @@ inline bool any_both(U a, U b) { return a.v != 0 && b.v != 0; }
 inline F loadf(const double* p) { return {*p}; }
 inline void storef(double* p, F a) { *p = a.v; }
 inline F set1f(double a) { return {a}; }
-inline F gather(const double* p, size_t) { return {*p}; }
+inline F widen(const float* p) { return {double(*p)}; }
 inline F operator+(F a, F b) { return {a.v + b.v}; }
 inline F operator-(F a, F b) { return {a.v - b.v}; }
 inline F operator*(F a, F b) { return {a.v * b.v}; }
 inline F to_double(U a) { return {double(int64_t(a.v))}; }
 
+// columns[k] = element k of each row.
+inline void load_columns(const double* const (&rows)[kLanes], size_t at, F (&columns)[kLanes]) {
+  columns[0] = {rows[0][at]};
+}
+
 inline M nonzero(U a) { return {a.v != 0}; }
 inline M at_least(F a, F b) { return {a.v >= b.v}; }
-inline M and_not(M a, M b) { return {!a.v && b.v}; }
+inline M at_least(F a, F b, M where) { return {where.v && a.v >= b.v}; }
+inline M less(U a, U b) { return {int64_t(a.v) < int64_t(b.v)}; }
+inline U or_where(M m, U a, U b) { return {m.v ? a.v | b.v : a.v}; }
 inline F select(M m, F yes, F no) { return m.v ? yes : no; }
 inline U select(M m, U yes, U no) { return m.v ? yes : no; }
 inline F add_where_bit(F sum, U word, int bit, F addend) {
@@ -79,9 +91,7 @@ inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, u
   }
 }
 
-// The standard normal value of the uniform 32-bit number in the low half of each lane.
-inline F normal(const float (&table)[6][32], U r) {
-  const uint32_t u = uint32_t(r.v);
+inline float normal(uint32_t u) {
   const float tail = float((u & 0x7fffffffu) + 1u);
   uint32_t bits;
   std::memcpy(&bits, &tail, 4);
@@ -89,12 +99,18 @@ inline F normal(const float (&table)[6][32], U r) {
   float t;
   std::memcpy(&t, &mantissa, 4);
   t = t - 1.5f;
-  float z = table[5][octave];
-  for (int k = 4; k >= 0; k--) z = z * t + table[k][octave];
+  float z = kNormalTable[5][octave];
+  for (int k = 4; k >= 0; k--) z = z * t + kNormalTable[k][octave];
   std::memcpy(&bits, &z, 4);
   bits ^= u & 0x80000000u;
   std::memcpy(&z, &bits, 4);
-  return {double(z)};
+  return z;
+}
+
+// The standard normal values of the uniform 32-bit numbers in the low halves, in single precision.
+template <int N>
+inline void normal(const U* numbers, float* out) {
+  for (int i = 0; i < N; i++) out[i] = normal(uint32_t(numbers[i].v));
 }
 
 }  // namespace sc::SC_LEVEL

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# What the zip reader, the decompressor and NumPy's reader of array headers raise on damaged bytes.
-DAMAGED = (zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The modules for files take longer to import than the rest of the package: only who uses them waits.
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path beside the target to write to; it takes the target's place if the block succeeds."""
+    from pathlib import Path
+
     target = Path(path)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:
@@ -32,10 +32,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Return the arrays of an .npz file; ValueError if it is damaged, foreign or holds objects."""
+    import tokenize
+    import zipfile
+    import zlib
+
+    # What the zip reader, the decompressor and NumPy's reader of array headers raise on damaged bytes.
+    damaged = (zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError)
     if not zipfile.is_zipfile(path) and os.path.exists(path):
         raise ValueError("it is no .npz file, or one that was cut")
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (*DAMAGED, EOFError, NotImplementedError) as error:
+    except (*damaged, EOFError, NotImplementedError) as error:
         raise ValueError(str(error)) from error

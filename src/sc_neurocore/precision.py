@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -204,6 +203,8 @@ def length_for_density(error: float, confidence: float = 0.95, *, p: float | Non
     if p is None:
         return math.ceil(math.log(2 / (1 - confidence)) / (2 * error**2))
     value = float(_probabilities("p", _checks.finite("p", p)))
+    from statistics import NormalDist  # here: slow to import, rarely used
+
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     return max(1, math.ceil(z**2 * value * (1 - value) / error**2))
 

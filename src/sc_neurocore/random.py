@@ -7,7 +7,7 @@ order of calls nor on the size of a batch, the number of threads or the instruct
 
 from __future__ import annotations
 
-import secrets
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
@@ -218,5 +218,5 @@ def lane_streams(n_rows: int, n_lanes: int) -> Words:
 def checked_seed(name: str, seed: int | None) -> int:
     """Return the seed, or one drawn from the operating system's entropy for None."""
     if seed is None:
-        return secrets.randbits(128)
+        return int.from_bytes(os.urandom(16), "little")
     return _checks.power_range(name, seed, 128)
