@@ -44,6 +44,23 @@ def test_importing_the_package_imports_numpy_and_nothing_else():
     assert third_party <= {"sc_neurocore"}
 
 
+def test_importing_the_package_loads_its_stages_when_they_are_used():
+    code = (
+        "import sys; import sc_neurocore as sc; loaded = lambda: {m for m in sys.modules if 'sc_' in m};"
+        "print(sorted(m.split('.')[1] for m in loaded() if m.startswith('sc_neurocore.')));"
+        "sc.encode; print('sc_neurocore.bitstream' in loaded(), 'sc_neurocore.network' in loaded())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["['_checks', '_native', '_runtime']", "True False"]
+
+
+def test_the_stub_lists_the_public_names():
+    import sc_neurocore
+
+    (listed,) = re.findall(r"__all__ = (\[[^]]*\])", (PACKAGE / "__init__.pyi").read_text())
+    assert ast.literal_eval(listed) == sorted(sc_neurocore.__all__, key=lambda n: (n[0].islower(), n))
+
+
 def test_python_never_loops_over_time():
     # The kernels do: a loop in the package's Python runs over layers, blocks, streams' names or rows.
     for path in PACKAGE.glob("*.py"):

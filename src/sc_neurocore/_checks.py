@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 import sys
@@ -178,6 +177,8 @@ def known_keys(name: str, keys: Iterable[object], known: Sequence[str]) -> None:
     """Raise for the first key that is not known, with the nearest known one."""
     for key in keys:
         if key not in known:
+            import difflib  # 2 ms that an import of the package does without
+
             near = difflib.get_close_matches(str(key), known, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else ""
             fail(name, "have keys among " + ", ".join(known), repr(key), remedy)
