@@ -186,6 +186,16 @@ struct Deposit {
 // Neurons in a tile of the dense kernel: a multiple of the lanes of every level.
 inline constexpr size_t kTile = 32;
 
+// Longest period of a permutation whose lanes are streams.
+inline constexpr uint64_t kShortPeriod = 2048;
+
+// Words of scratch memory that one call of the permutation kernel needs: a pattern, and ten vectors
+// for each word of a period or, if it is long, for each vector of its words.
+inline size_t permutation_scratch(uint64_t period) {
+  const size_t words = words_for(period), most_lanes = 8;
+  return words + 3 + 10 * (period <= kShortPeriod ? words * most_lanes : words + most_lanes);
+}
+
 // Words of scratch memory that one call of the dense kernel needs.
 inline size_t dense_scratch(const DenseLayer& d) {
   return ((d.n_in + 1) * (words_for(d.length) + 1)) * kTile + 2 * (d.n_in + kTile);
@@ -195,22 +205,21 @@ struct Kernels {
   const char* name;
   void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
   void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
-  void (*encode)(const Encode&, size_t first, size_t last);                 // flat words
-  void (*uniform)(const Uniform&, size_t first, size_t last);               // streams
-  void (*lfsr)(const Lfsr&, size_t first, size_t last);                     // flat words
-  void (*digital)(const Digital&, size_t first, size_t last);               // flat words
-  void (*additive)(const Additive&, size_t first, size_t last);             // flat words
-  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);  // neurons
-  void (*lif)(const LifPopulation&, size_t first, size_t last);             // neurons
+  void (*encode)(const Encode&, size_t first, size_t last);      // flat words
+  void (*uniform)(const Uniform&, size_t first, size_t last);    // streams
+  void (*lfsr)(const Lfsr&, size_t first, size_t last);          // flat words
+  void (*digital)(const Digital&, size_t first, size_t last);    // flat words
+  void (*additive)(const Additive&, size_t first, size_t last);  // flat words
+  void (*permutation)(const Permutation&, size_t first, size_t last, uint64_t* scratch);  // words
+  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last);                // neurons
+  void (*lif)(const LifPopulation&, size_t first, size_t last);                           // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
                 size_t last_batch, uint64_t* scratch);         // at most kTile neurons
   void (*deposit)(const Deposit&, size_t first, size_t last);  // rows
 };
 
-// Kernels of one form for all levels, on flat words, and the words of scratch memory they need.
+// A kernel of one form for all levels, on flat words, and the words of scratch memory it needs.
 size_t radical_scratch(const uint64_t* bases, size_t n);
 void radical(const Radical&, size_t first, size_t last, uint64_t* scratch);
-size_t permutation_scratch(uint64_t period);
-void permutation(const Permutation&, const Kernels&, size_t first, size_t last, uint64_t* scratch);
 
 }  // namespace sc

@@ -120,4 +120,21 @@ inline F normal(const float (&table)[6][32], U r) {
   return {_mm256_cvtps_pd(_mm_castsi128_ps(_mm_xor_si128(_mm_castps_si128(z), sign)))};
 }
 
+// sum ^ addend in the lanes where word & bit, a single bit, is not 0.
+inline U xor_where(U sum, U word, U bit, U addend) {
+  return sum ^ (addend & U{_mm256_cmpeq_epi64((word & bit).v, bit.v)});
+}
+
+// By the counts of four bits (Mula, Kurz, Lemire: Faster population counts using AVX2; 2018).
+inline U popcount(U a) {
+  const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                          0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i four = _mm256_set1_epi8(15);
+  const __m256i low = _mm256_and_si256(a.v, four);
+  const __m256i high = _mm256_and_si256(_mm256_srli_epi64(a.v, 4), four);
+  const __m256i bytes =
+      _mm256_add_epi8(_mm256_shuffle_epi8(counts, low), _mm256_shuffle_epi8(counts, high));
+  return {_mm256_sad_epu8(bytes, _mm256_setzero_si256())};
+}
+
 }  // namespace sc::SC_LEVEL

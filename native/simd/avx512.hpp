@@ -102,4 +102,11 @@ inline F normal(const float (&table)[6][32], U r) {
   return {_mm512_cvtps_pd(_mm256_castsi256_ps(signed_z))};
 }
 
+// sum ^ addend in the lanes where word & bit is not 0.
+inline U xor_where(U sum, U word, U bit, U addend) {
+  return {_mm512_mask_xor_epi64(sum.v, _mm512_test_epi64_mask(word.v, bit.v), sum.v, addend.v)};
+}
+
+inline U popcount(U a) { return {_mm512_popcnt_epi64(a.v)}; }
+
 }  // namespace sc::SC_LEVEL

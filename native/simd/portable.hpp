@@ -1,5 +1,6 @@
 // One 64-bit lane in plain C++: the form that every machine has, and the meaning of the others.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -82,5 +83,12 @@ inline F normal(const float (&table)[6][32], U r) {
   std::memcpy(&z, &bits, 4);
   return {double(z)};
 }
+
+// sum ^ addend in the lanes where word & bit, a single bit, is not 0.
+inline U xor_where(U sum, U word, U bit, U addend) {
+  return {sum.v ^ (addend.v & -uint64_t{(word.v & bit.v) != 0})};
+}
+
+inline U popcount(U a) { return {uint64_t(std::popcount(a.v))}; }
 
 }  // namespace sc::SC_LEVEL
