@@ -27,8 +27,8 @@ struct Encode {
   Streams to;
 };
 
-// Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1; the
-// number is the state less 1.
+// Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1, less
+// than 2**width - 1; the number is the state less 1.
 struct Lfsr {
   int width;
   uint32_t feedback;

@@ -49,10 +49,6 @@ inline U sign_mask(U a) { return {_mm256_cmpgt_epi64(_mm256_setzero_si256(), a.v
 inline U and_not(U a, U b) { return {_mm256_andnot_si256(b.v, a.v)}; }
 inline U or_not(U a, U b) { return a | U{_mm256_xor_si256(b.v, _mm256_set1_epi64x(-1))}; }
 inline U or_and_not(U a, U b, U c) { return a | and_not(b, c); }
-inline U funnel(U low, U high, int n) {
-  return {_mm256_or_si256(_mm256_srl_epi64(low.v, _mm_cvtsi32_si128(n)),
-                          _mm256_sll_epi64(high.v, _mm_cvtsi32_si128(64 - n)))};
-}
 inline U min(U a, U b) {
   const __m256i bias = _mm256_set1_epi64x(INT64_MIN);
   const __m256i more = _mm256_cmpgt_epi64(_mm256_xor_si256(a.v, bias), _mm256_xor_si256(b.v, bias));
@@ -135,6 +131,22 @@ inline U popcount(U a) {
   const __m256i bytes =
       _mm256_add_epi8(_mm256_shuffle_epi8(counts, low), _mm256_shuffle_epi8(counts, high));
   return {_mm256_sad_epu8(bytes, _mm256_setzero_si256())};
+}
+
+// The 64 bits of high:low from bit n on.
+inline U funnel(U low, U high, U n) {
+  const __m256i rest = _mm256_sub_epi64(_mm256_set1_epi64x(64), n.v);
+  return {_mm256_or_si256(_mm256_srlv_epi64(low.v, n.v), _mm256_sllv_epi64(high.v, rest))};
+}
+template <int n>
+inline U funnel(U low, U high) {
+  return low >> n | high << (64 - n);
+}
+// What a - b borrows from the next digit, if c is borrowed from this one.
+inline U borrow(U a, U b, U c) { return (b & c) | and_not(b | c, a); }
+
+inline U gather(const uint64_t* p, U index) {
+  return {_mm256_i64gather_epi64((const long long*)p, index.v, 8)};
 }
 
 }  // namespace sc::SC_LEVEL

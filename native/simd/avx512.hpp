@@ -49,9 +49,6 @@ inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }
 inline U or_not(U a, U b) { return {_mm512_ternarylogic_epi64(a.v, b.v, b.v, 0xF3)}; }
 inline U or_and_not(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0xF4)}; }
-inline U funnel(U low, U high, int n) {
-  return {_mm512_shrdv_epi64(low.v, high.v, _mm512_set1_epi64(n))};
-}
 inline U min(U a, U b) { return {_mm512_min_epu64(a.v, b.v)}; }
 inline unsigned below_bits(U a, U b) { return _mm512_cmplt_epu64_mask(a.v, b.v); }
 inline bool any_both(U a, U b) {
@@ -108,5 +105,16 @@ inline U xor_where(U sum, U word, U bit, U addend) {
 }
 
 inline U popcount(U a) { return {_mm512_popcnt_epi64(a.v)}; }
+
+// The 64 bits of high:low from bit n on.
+inline U funnel(U low, U high, U n) { return {_mm512_shrdv_epi64(low.v, high.v, n.v)}; }
+template <int n>
+inline U funnel(U low, U high) {
+  return {_mm512_shrdi_epi64(low.v, high.v, n)};
+}
+// What a - b borrows from the next digit, if c is borrowed from this one.
+inline U borrow(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x8E)}; }
+
+inline U gather(const uint64_t* p, U index) { return {_mm512_i64gather_epi64(index.v, p, 8)}; }
 
 }  // namespace sc::SC_LEVEL
