@@ -142,6 +142,17 @@ class TestEverySource:
         assert operands(pair) == pair
 
 
+@pytest.mark.parametrize(
+    "source", [Sobol(1), Hammersley(8), Weyl(), Ramp(100, randomised=True)], ids=repr
+)
+def test_the_order_of_a_lane_does_not_depend_on_the_others(source):
+    # Orders of low lanes are kept, those of high ones are made for each call.
+    row = source.numbers(KEY, [5, 5 + 2**32, 2**14 + 3], 100)
+    low = source.numbers(KEY, [5, 5 + 2**32, 700], 100)
+    assert np.array_equal(row[:2], low[:2])
+    assert np.array_equal(row[2:], source.numbers(KEY, [2**14 + 3], 100))
+
+
 @pytest.mark.parametrize("source", EXACT, ids=repr)
 def test_every_level_is_exact_over_a_period(source):
     levels = source.levels if source.levels <= 1024 else source.period
