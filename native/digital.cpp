@@ -17,6 +17,8 @@ constexpr uint64_t kAll = ~uint64_t{0};
 // The most words of streams that go through the lanes side by side.
 constexpr size_t kShort = 32;
 constexpr int kSteps = 6;
+// The digits of a word's position that have columns.
+constexpr uint64_t kPositions = 0x3FFFFFF;
 constexpr uint64_t kTimeBit[6] = {0xAAAAAAAAAAAAAAAA, 0xCCCCCCCCCCCCCCCC, 0xF0F0F0F0F0F0F0F0,
                                   0xFF00FF00FF00FF00, 0xFFFF0000FFFF0000, 0xFFFFFFFF00000000};
 
@@ -27,10 +29,17 @@ int leading_digits(const uint32_t* columns) {
   return any == 0 ? 0 : 32 - std::countr_zero(any);
 }
 
+int leading_digits(U columns) {
+  uint64_t lanes[kLanes], any = 0;
+  store(lanes, columns);
+  for (const uint64_t lane : lanes) any |= lane;
+  return any == 0 ? 0 : 32 - std::countr_zero(uint32_t(any));
+}
+
 // What a word's position adds to all numbers of the word.
 uint32_t of_word(const uint32_t* columns, uint64_t word) {
   uint32_t sum = 0;
-  for (uint64_t rest = word & 0x3FFFFFF; rest != 0; rest &= rest - 1)
+  for (uint64_t rest = word & kPositions; rest != 0; rest &= rest - 1)
     sum ^= columns[6 + std::countr_zero(rest)];
   return sum;
 }
@@ -144,34 +153,31 @@ void words_of_stream(const uint32_t* columns, uint32_t shift, uint64_t threshold
 
 // All words of kLanes streams from stream s on.
 void group_of_streams(const Digital& e, size_t s) {
-  uint64_t lanes[6][kLanes], numbers[kLanes];
-  int leading = 0;
-  const uint32_t* columns[kLanes];
-  for (size_t i = 0; i < kLanes; i++) {
-    columns[i] = e.columns + 32 * e.matrices[s + i];
-    for (int j = 0; j < 6; j++) lanes[j][i] = columns[i][j];
-    leading = std::max(leading, leading_digits(columns[i]));
-  }
-  U first_columns[6];
-  for (int j = 0; j < 6; j++) first_columns[j] = load(lanes[j]);
-  Comparator comparator(first_columns, load(e.to.thresholds + s), leading);
+  const U matrices = load(e.matrices + s) << 5;
+  const auto column = [&](int j) { return gather(e.columns + j, matrices); };
+  U first_columns[6], any = set1(0);
+  for (int j = 0; j < 6; j++) any = any | (first_columns[j] = column(j));
+  Comparator comparator(first_columns, load(e.to.thresholds + s), leading_digits(any));
   const size_t words = words_for(e.to.length);
-  U number{}, steps[kSteps];
-  U sum = set1(0);
-  for (int k = 0; k < kSteps && words >> k != 0; k++) {
-    for (size_t i = 0; i < kLanes; i++) numbers[i] = columns[i][6 + k];
-    steps[k] = sum = sum ^ load(numbers);
-  }
-  for (size_t w = 0; w < words; w++) {
-    const int carried = std::countr_zero(e.to.first_word + w);
-    if (w != 0 && carried < kSteps && words >> carried != 0) {
-      number = number ^ steps[carried];
-    } else {
-      for (size_t i = 0; i < kLanes; i++)
-        numbers[i] = e.shifts[s + i] ^ of_word(columns[i], e.to.first_word + w);
-      number = load(numbers);
-    }
+  // The first number of a word is that of the word before plus the columns that change.
+  U changes[kSteps], sum = set1(0);
+  for (int k = 0; k < kSteps && words >> k > 1; k++) changes[k] = sum = sum ^ column(6 + k);
+  uint64_t shifts[kLanes];
+  std::copy_n(e.shifts + s, kLanes, shifts);
+  U number = load(shifts);
+  const auto add_columns = [&](uint64_t of) {
+    for (; of != 0; of &= of - 1) number = number ^ column(6 + std::countr_zero(of));
+  };
+  add_columns(e.to.first_word & kPositions);
+  for (size_t w = 0;;) {
     store_column(e.to, s, w, comparator.below(number));
+    if (++w == words) break;
+    const uint64_t word = e.to.first_word + w;
+    const int k = std::countr_zero(word);
+    if (k < kSteps && words >> k > 1)
+      number = number ^ changes[k];
+    else
+      add_columns((word ^ (word - 1)) & kPositions);
   }
 }
 

@@ -42,7 +42,8 @@ P_MANY = np.concatenate([P, P[::-1], np.linspace(0.01, 1, 9)])
 
 SOURCES = [
     Bernoulli(), LFSR(3), LFSR(8), LFSR(16), LFSR(17), LFSR(32, (32, 31, 30, 10)),
-    Sobol(), Sobol(1), Sobol(randomised=False), Hammersley(3), Hammersley(8, 1), Hammersley(10), Hammersley(11),
+    Sobol(), Sobol(1), Sobol(randomised=False), Hammersley(3), Hammersley(8, 1), Hammersley(10),
+    Hammersley(11),
     Hammersley(8, 0, randomised=False), Hammersley(7, 1, randomised=False), Hammersley(31, 1),
     VanDerCorput(), VanDerCorput(3), VanDerCorput(10, randomised=False), VanDerCorput(1009),
     Halton(), Halton(randomised=False), Weyl(), Weyl(1000), Weyl(255, randomised=False), Ramp(100),

@@ -149,4 +149,8 @@ inline U gather(const uint64_t* p, U index) {
   return {_mm256_i64gather_epi64((const long long*)p, index.v, 8)};
 }
 
+inline U gather(const uint32_t* p, U index) {
+  return {_mm256_cvtepu32_epi64(_mm256_i64gather_epi32((const int*)p, index.v, 4))};
+}
+
 }  // namespace sc::SC_LEVEL

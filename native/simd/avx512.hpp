@@ -117,4 +117,8 @@ inline U borrow(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v
 
 inline U gather(const uint64_t* p, U index) { return {_mm512_i64gather_epi64(index.v, p, 8)}; }
 
+inline U gather(const uint32_t* p, U index) {
+  return {_mm512_cvtepu32_epi64(_mm512_i64gather_epi32(index.v, p, 4))};
+}
+
 }  // namespace sc::SC_LEVEL

@@ -101,4 +101,6 @@ inline U borrow(U a, U b, U c) { return {(b.v & c.v) | ((b.v | c.v) & ~a.v)}; }
 
 inline U gather(const uint64_t* p, U index) { return {p[index.v]}; }
 
+inline U gather(const uint32_t* p, U index) { return {p[index.v]}; }
+
 }  // namespace sc::SC_LEVEL
