@@ -113,7 +113,7 @@ inline U funnel(U low, U high) {
   return {_mm512_shrdi_epi64(low.v, high.v, n)};
 }
 // What a - b borrows from the next digit, if c is borrowed from this one.
-inline U borrow(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x8E)}; }
+inline U borrow(U a, U b, U c) { return {_mm512_ternarylogic_epi64(c.v, a.v, b.v, 0xB2)}; }
 
 inline U gather(const uint64_t* p, U index) { return {_mm512_i64gather_epi64(index.v, p, 8)}; }
 
