@@ -165,7 +165,7 @@ Out<uint64_t, 2> permutation(uint64_t key, In<uint64_t, 1> streams, uint64_t per
   const sc::Kernels* k = kernels;
   return encoded(thresholds, first_word, length, sc::permutation_scratch(period),
                  [&](const sc::Streams& to, size_t first, size_t last, uint64_t* scratch) {
-                   sc::permutation({key, streams.data(), period, to}, *k, first, last, scratch);
+                   k->permutation({key, streams.data(), period, to}, first, last, scratch);
                  });
 }
 

@@ -29,8 +29,8 @@ struct Encode {
   Streams to;
 };
 
-// Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1; the
-// number is the state less 1.
+// Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1, less
+// than 2**width - 1; the number is the state less 1.
 struct Lfsr {
   int width;
   uint32_t feedback;
@@ -210,6 +210,16 @@ inline constexpr size_t kTile = 128, kDenseChunk = 112, kDenseImages = 32;
 inline constexpr size_t kDenseLanes = 8;  // of the widest level
 inline constexpr size_t kDenseActive = 2 * (kDenseChunk + 8) + 3;
 
+// Longest period of a permutation whose lanes are streams.
+inline constexpr uint64_t kShortPeriod = 2048;
+
+// Words of scratch memory that one call of the permutation kernel needs: a pattern, and ten vectors
+// for each word of a period or, if it is long, for each vector of its words.
+inline size_t permutation_scratch(uint64_t period) {
+  const size_t words = words_for(period), most_lanes = 8;
+  return words + 3 + 10 * (period <= kShortPeriod ? words * most_lanes : words + most_lanes);
+}
+
 // Words of scratch memory that one call of the dense kernel needs.
 inline size_t dense_scratch(const DenseLayer& d) {
   const size_t chunks = (d.n_in + kDenseChunk - 1) / kDenseChunk;
@@ -226,6 +236,7 @@ struct Kernels {
   void (*lfsr)(const Lfsr&, size_t first, size_t last);          // flat words
   void (*digital)(const Digital&, size_t first, size_t last);    // flat words
   void (*additive)(const Additive&, size_t first, size_t last);  // flat words
+  void (*permutation)(const Permutation&, size_t first, size_t last, uint64_t* scratch);  // words
   void (*channel_counts)(const ChannelCounts&, size_t first, size_t last,
                          uint64_t* scratch);  // neurons
   void (*dot)(const Dot&, size_t first_x, size_t last_x, size_t first_w, size_t last_w);
@@ -235,10 +246,8 @@ struct Kernels {
   void (*deposit)(const Deposit&, size_t first, size_t last);  // rows
 };
 
-// Kernels of one form for all levels, on flat words, and the words of scratch memory they need.
+// A kernel of one form for all levels, on flat words, and the words of scratch memory it needs.
 size_t radical_scratch(const uint64_t* bases, size_t n);
 void radical(const Radical&, size_t first, size_t last, uint64_t* scratch);
-size_t permutation_scratch(uint64_t period);
-void permutation(const Permutation&, const Kernels&, size_t first, size_t last, uint64_t* scratch);
 
 }  // namespace sc

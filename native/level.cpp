@@ -14,6 +14,7 @@ void uniform(const Uniform&, size_t first, size_t last);
 void lfsr(const Lfsr&, size_t first, size_t last);
 void digital(const Digital&, size_t first, size_t last);
 void additive(const Additive&, size_t first, size_t last);
+void permutation(const Permutation&, size_t first, size_t last, uint64_t* scratch);
 void channel_counts(const ChannelCounts&, size_t first, size_t last, uint64_t*);
 void dot(const Dot&, size_t, size_t, size_t, size_t);
 void lif(const LifPopulation&, size_t first, size_t last);
@@ -21,18 +22,8 @@ void dense(const DenseLayer&, size_t, size_t, size_t, size_t, uint64_t*);
 void deposit(const Deposit&, size_t first, size_t last);
 
 extern const Kernels kKernels;
-const Kernels kKernels{SC_TEXT(SC_LEVEL),
-                       philox_blocks,
-                       normal_samples,
-                       encode,
-                       uniform,
-                       lfsr,
-                       digital,
-                       additive,
-                       channel_counts,
-                       dot,
-                       lif,
-                       dense,
-                       deposit};
+const Kernels kKernels{
+    SC_TEXT(SC_LEVEL), philox_blocks, normal_samples, encode, uniform, lfsr,  digital,
+    additive,          permutation,   channel_counts, dot,    lif,     dense, deposit};
 
 }  // namespace sc::SC_LEVEL

@@ -11,12 +11,18 @@
 namespace sc {
 namespace {
 
+// Blocks of several digits have fewer steps: 63 * 15 at most.
+constexpr size_t kLargestBlock = 1024;
+
 class Inverse {
  public:
   explicit Inverse(uint64_t base) : base_(base) {
     while (power_ * base <= uint64_t{1} << 32) power_ *= base, n_digits_++;
     uint64_t weight = power_;
-    for (int i = 0; i < n_digits_; i++) weights_[i] = weight /= base;
+    for (int i = 0; i < n_digits_; i++) {
+      weights_[i] = weight /= base;
+      inverses_[i] = 1.0 / double(int64_t(weight));
+    }
     block_ = base;
     for (n_leading_ = 1; block_ < 64 && base < 16; n_leading_++) block_ *= base;
   }
@@ -29,9 +35,13 @@ class Inverse {
   uint64_t tail() const { return tail_; }
 
   void set_shift(uint64_t shift) {
+    // The half keeps quotients of numbers below 2**32 away from the next integer.
+    const double middle = double(int64_t(shift)) + 0.5;
+    uint64_t before = 0;
     for (int i = 0; i < n_digits_; i++) {
-      shifts_[i] = shift / weights_[i];
-      shift -= shifts_[i] * weights_[i];
+      const uint64_t quotient = uint64_t(int64_t(middle * inverses_[i]));
+      shifts_[i] = quotient - before * base_;
+      before = quotient;
     }
   }
 
@@ -51,18 +61,26 @@ class Inverse {
   void next_block() { tail_ += increment(n_leading_, n_digits_); }
 
   // Sets the bits of the steps of a block whose leading digits are below `bound`.
-  void make_pattern(uint64_t* pattern, uint64_t bound) {
+  void make_pattern(uint64_t* pattern, uint64_t bound) const {
     std::fill_n(pattern, pattern_words(block_), uint64_t{0});
-    uint64_t leading = 0;
-    for (int i = 0; i < n_leading_; i++) {
-      plain_[i] = 0;
-      shifted_[i] = shifts_[i];
-      leading += shifts_[i] * weights_[i];
+    if (n_leading_ == 1) return make_runs(pattern, bound);
+    uint32_t leading[kLargestBlock], scale = uint32_t(block_ / base_);
+    for (uint32_t step = 0; step < base_; step++) leading[step] = digit(0, step) * scale;
+    uint32_t known = uint32_t(base_);
+    for (int i = 1; i < n_leading_; i++, known *= uint32_t(base_)) {
+      scale /= uint32_t(base_);
+      for (uint32_t d = uint32_t(base_); d-- > 0;) {
+        const uint32_t more = digit(i, d) * scale;
+        for (uint32_t step = 0; step < known; step++)
+          leading[d * known + step] = leading[step] + more;
+      }
     }
-    const uint64_t limit = bound * unit();
-    for (uint64_t step = 0; step < block_; step++) {
-      pattern[step / 64] |= uint64_t{leading < limit} << step % 64;
-      leading += increment(0, n_leading_);
+    for (uint64_t from = 0; from < block_; from += 64) {
+      const uint64_t here = std::min<uint64_t>(64, block_ - from);
+      uint64_t bits = 0;
+      for (uint64_t step = 0; step < here; step++)
+        bits |= uint64_t{leading[from + step] < bound} << step;
+      pattern[from / 64] = bits;
     }
   }
 
@@ -78,6 +96,24 @@ class Inverse {
   }
 
  private:
+  uint32_t digit(int i, uint32_t plain) const {
+    const uint32_t shifted = plain + uint32_t(shifts_[i]);
+    return shifted < base_ ? shifted : shifted - uint32_t(base_);
+  }
+
+  // One leading digit rises from its shift to the base, and on from 0.
+  void make_runs(uint64_t* pattern, uint64_t bound) const {
+    const uint64_t wraps = base_ - shifts_[0];
+    if (bound > shifts_[0]) set_bits(pattern, 0, bound - shifts_[0]);
+    set_bits(pattern, wraps, wraps + std::min(bound, shifts_[0]));
+  }
+
+  static void set_bits(uint64_t* words, uint64_t from, uint64_t to) {
+    for (; from < to && from % 64 != 0; from++) words[from / 64] |= uint64_t{1} << from % 64;
+    for (; from + 64 <= to; from += 64) words[from / 64] = ~uint64_t{0};
+    for (; from < to; from++) words[from / 64] |= uint64_t{1} << from % 64;
+  }
+
   // Counts one step in digits `first` .. `last` - 1 and returns what it adds to the number.
   uint64_t increment(int first, int last) {
     uint64_t sum = 0;
@@ -94,6 +130,7 @@ class Inverse {
   uint64_t base_, power_ = 1, block_, tail_ = 0;
   int n_digits_ = 0, n_leading_;
   uint64_t weights_[32], shifts_[32], plain_[32], shifted_[32];
+  double inverses_[32];
 };
 
 }  // namespace

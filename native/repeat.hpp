@@ -8,11 +8,18 @@ namespace sc {
 // Words of memory for a pattern of `period` bits that can be read at every position in it.
 inline size_t pattern_words(uint64_t period) { return size_t(period / 64 + 3); }
 
-// Continues a pattern past its period by what a read at its last position needs.
+// Continues a pattern past its period by what a read at its last position needs: 64 bits.
 inline void close_pattern(uint64_t* pattern, uint64_t period) {
-  for (uint64_t t = period; t < period + 64; t++) {
-    const uint64_t bit = pattern[(t - period) / 64] >> (t - period) % 64 & 1;
-    pattern[t / 64] = (pattern[t / 64] & ~(uint64_t{1} << t % 64)) | bit << t % 64;
+  const uint64_t word = period / 64, bit = period % 64;
+  if (bit != 0) pattern[word] &= (uint64_t{1} << bit) - 1;
+  if (period < 64) {
+    for (uint64_t known = period; known < 64; known *= 2) pattern[0] |= pattern[0] << known;
+    pattern[1] = pattern[0] >> 64 % period;
+  } else if (bit == 0) {
+    pattern[word] = pattern[0];
+  } else {
+    pattern[word] |= pattern[0] << bit;
+    pattern[word + 1] = pattern[0] >> (64 - bit);
   }
 }
 

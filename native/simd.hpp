@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels.hpp"
+
 #define SC_LEVEL_portable 1
 #define SC_LEVEL_avx2 2
 #define SC_LEVEL_avx512 3
@@ -44,6 +46,16 @@ inline void storef_some(double* out, F a, size_t count) {
   double lanes[kLanes];
   storef(lanes, a);
   std::copy_n(lanes, count, out);
+}
+
+// Writes word w of the kLanes streams from s on, without bits past the length.
+inline void store_column(const Streams& to, size_t s, size_t w, U bits) {
+  const size_t words = words_for(to.length);
+  if (w + 1 == words) bits = bits & set1(last_word_mask(to.length));
+  if (words == 1) return store(to.out + s, bits);
+  uint64_t lanes[kLanes];
+  store(lanes, bits);
+  for (size_t i = 0; i < kLanes; i++) to.out[(s + i) * words + w] = lanes[i];
 }
 
 }  // namespace sc::SC_LEVEL

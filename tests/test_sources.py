@@ -24,6 +24,7 @@ from sc_neurocore import (
     Sobol,
     VanDerCorput,
     Weyl,
+    _native,
     encode,
     encode_pair,
     operands,
@@ -35,10 +36,14 @@ from sc_neurocore._sequences import is_primitive
 KEY = 0x123456789ABCDEF0
 STREAMS = np.array([0, 1, 2, 3, 9, 500], np.uint64)
 P = np.array([0.3, 1.0, 0.0, 0.5, 1 / 3, 1e-3])
+# More than two vectors of streams, some of one lane.
+MANY = np.concatenate([STREAMS, STREAMS[::-1] + np.uint64(7), np.arange(9, dtype=np.uint64) // 2])
+P_MANY = np.concatenate([P, P[::-1], np.linspace(0.01, 1, 9)])
 
 SOURCES = [
     Bernoulli(), LFSR(3), LFSR(8), LFSR(16), LFSR(17), LFSR(32, (32, 31, 30, 10)),
-    Sobol(), Sobol(1), Sobol(randomised=False), Hammersley(3), Hammersley(8, 1),
+    Sobol(), Sobol(1), Sobol(randomised=False), Hammersley(3), Hammersley(8, 1), Hammersley(10),
+    Hammersley(11),
     Hammersley(8, 0, randomised=False), Hammersley(7, 1, randomised=False), Hammersley(31, 1),
     VanDerCorput(), VanDerCorput(3), VanDerCorput(10, randomised=False), VanDerCorput(1009),
     Halton(), Halton(randomised=False), Weyl(), Weyl(1000), Weyl(255, randomised=False), Ramp(100),
@@ -50,31 +55,60 @@ EXACT = [
 ]  # fmt: skip
 
 
+def on_threads(n_threads, source, streams, thresholds, length):
+    before = _native.threads()
+    _native.set_threads(n_threads)
+    words = source._words(KEY, streams, thresholds, 0, length)
+    _native.set_threads(before)
+    return words
+
+
 @pytest.mark.filterwarnings("ignore::sc_neurocore.PeriodWarning")
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 class TestEverySource:
     def test_the_native_bits_are_the_numbers_below_the_threshold(self, source, isa, threads):
-        numbers = source.numbers(KEY, STREAMS, 300)
+        numbers = source.numbers(KEY, MANY, 300)
         assert numbers.dtype == np.uint32
         assert int(numbers.max()) < source.levels
-        thresholds = source.thresholds(P)
+        thresholds = source.thresholds(P_MANY)
         bits = numbers < thresholds[:, np.newaxis]
         for length in range(1, 301):
-            words = source._words(KEY, STREAMS, thresholds, 0, length)
+            words = source._words(KEY, MANY, thresholds, 0, length)
             assert np.array_equal(words, twins.pack(bits[:, :length])), length
 
+    def test_long_streams_are_the_numbers_too(self, source, isa):
+        numbers = source.numbers(KEY, MANY, 64 * 260)
+        thresholds = source.thresholds(P_MANY)
+        bits = numbers < thresholds[:, np.newaxis]
+        for n_words in (8, 9, 15, 16, 17, 31, 32, 33, 34, 63, 64, 65, 127, 128, 129, 255, 256, 257):
+            for length in (64 * n_words, 64 * n_words + 5):
+                words = source._words(KEY, MANY, thresholds, 0, length)
+                assert np.array_equal(words, twins.pack(bits[:, :length])), length
+
+    def test_threads_may_cut_a_range_within_streams(self, source, isa):
+        n, n_words = 997, 17  # as many words as threads are worth
+        streams = np.arange(n, dtype=np.uint64)
+        thresholds = source.thresholds(np.linspace(0, 1, n))
+        one, two = (on_threads(k, source, streams, thresholds, 64 * n_words) for k in (1, 2))
+        assert np.array_equal(one, two)
+        pick = np.arange(488, 508)
+        bits = source.numbers(KEY, streams[pick], 64 * n_words) < thresholds[pick, np.newaxis]
+        assert np.array_equal(two[pick], twins.pack(bits))
+
     def test_any_stretch_can_be_had_without_what_comes_before(self, source, isa):
-        whole = source.numbers(KEY, STREAMS, 3000)
-        thresholds = source.thresholds(P)
+        whole = source.numbers(KEY, MANY, 3000)
+        thresholds = source.thresholds(P_MANY)
         for first in (1, 7, 8, 31):
-            part = source.numbers(KEY, STREAMS, 600, first=64 * first)
+            part = source.numbers(KEY, MANY, 600, first=64 * first)
             assert np.array_equal(part, whole[:, 64 * first : 64 * first + 600])
-            words = source._words(KEY, STREAMS, thresholds, first, 600)
+            words = source._words(KEY, MANY, thresholds, first, 600)
             assert np.array_equal(words, twins.pack(part < thresholds[:, np.newaxis]))
         far = 2**38 - 640
-        part = source.numbers(KEY, STREAMS, 640, first=far)
-        words = source._words(KEY, STREAMS, thresholds, far // 64, 640)
-        assert np.array_equal(words, twins.pack(part < thresholds[:, np.newaxis]))
+        part = source.numbers(KEY, MANY, 640, first=far)
+        for n, length in ((len(MANY), 640), (3, 640), (len(MANY), 70)):
+            words = source._words(KEY, MANY[:n], thresholds[:n], far // 64, length)
+            bits = part[:n, :length] < thresholds[:n, np.newaxis]
+            assert np.array_equal(words, twins.pack(bits))
 
     def test_the_thresholds_0_and_all_are_none_and_all(self, source):
         streams = encode([0.0, 1.0, -3.0, 7.0], 200, KEY, source=source)
@@ -107,6 +141,17 @@ class TestEverySource:
         pair = source.pair()
         assert operands(source) == pair
         assert operands(pair) == pair
+
+
+@pytest.mark.parametrize(
+    "source", [Sobol(1), Hammersley(8), Weyl(), Ramp(100, randomised=True)], ids=repr
+)
+def test_the_order_of_a_lane_does_not_depend_on_the_others(source):
+    # Orders of low lanes are kept, those of high ones are made for each call.
+    row = source.numbers(KEY, [5, 5 + 2**32, 2**14 + 3], 100)
+    low = source.numbers(KEY, [5, 5 + 2**32, 700], 100)
+    assert np.array_equal(row[:2], low[:2])
+    assert np.array_equal(row[2:], source.numbers(KEY, [2**14 + 3], 100))
 
 
 @pytest.mark.parametrize("source", EXACT, ids=repr)
@@ -235,6 +280,20 @@ def test_a_permutation_has_exact_counts_in_uniformly_random_places():
     expected = n / (period * (period - 1))
     off_diagonal = pairs.sum(axis=0)[~np.eye(period, dtype=bool).ravel()]
     assert np.abs(off_diagonal - expected).max() <= 5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("period", [2048, 2**17])
+def test_of_equal_numbers_in_a_permutation_the_earlier_is_first(period, isa):
+    # Two 32-bit numbers of one period are equal in some streams: one is the last below the threshold.
+    source, n = Permutation(period), 2**34 // period**2 * 2 + 6
+    streams = np.arange(n, dtype=np.uint64)
+    uniform = np.sort(_native.uniform(KEY, streams | np.uint64(2**62), 0, period), axis=1)
+    of, rank = np.nonzero(uniform[:, 1:] == uniform[:, :-1])
+    assert of.size
+    for s, ones in zip(of[:4].tolist(), (rank[:4] + 1).tolist(), strict=True):
+        near = streams[max(s - 4, 0) :][:9]
+        words = source._words(KEY, near, np.full(near.size, ones, np.uint64), 0, period)
+        assert np.array_equal(words, twins.pack(source.numbers(KEY, near, period) < ones))
 
 
 @pytest.mark.parametrize("kind", [type(s) for s in SOURCES], ids=lambda k: k.__name__)

@@ -57,20 +57,7 @@ inline U sign_mask(U a) { return {_mm256_cmpgt_epi64(_mm256_setzero_si256(), a.v
 inline U and_not(U a, U b) { return {_mm256_andnot_si256(b.v, a.v)}; }
 inline U or_not(U a, U b) { return a | U{_mm256_xor_si256(b.v, _mm256_set1_epi64x(-1))}; }
 inline U or_and_not(U a, U b, U c) { return a | and_not(b, c); }
-inline U funnel(U low, U high, int n) {
-  return {_mm256_or_si256(_mm256_srl_epi64(low.v, _mm_cvtsi32_si128(n)),
-                          _mm256_sll_epi64(high.v, _mm_cvtsi32_si128(64 - n)))};
-}
 inline U bit_select(U mask, U yes, U no) { return (mask & yes) | and_not(no, mask); }
-inline U popcount(U a) {
-  const __m256i ones_of = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1,
-                                           2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
-  const __m256i nibble = _mm256_set1_epi8(15);
-  const __m256i low = _mm256_shuffle_epi8(ones_of, _mm256_and_si256(a.v, nibble));
-  const __m256i high =
-      _mm256_shuffle_epi8(ones_of, _mm256_and_si256(_mm256_srli_epi16(a.v, 4), nibble));
-  return {_mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256())};
-}
 inline uint64_t sum_lanes(U a) {
   const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
   return uint64_t(_mm_cvtsi128_si64(half)) + uint64_t(_mm_extract_epi64(half, 1));
@@ -214,6 +201,43 @@ inline void normal(U a, U b, float* out) {
 template <int N>
 inline void normal(const U* numbers, float* out) {
   for (int i = 0; i < N; i += 2) normal(numbers[i], numbers[i + 1], out + kLanes * i);
+}
+
+// sum ^ addend in the lanes where word & bit, a single bit, is not 0.
+inline U xor_where(U sum, U word, U bit, U addend) {
+  return sum ^ (addend & U{_mm256_cmpeq_epi64((word & bit).v, bit.v)});
+}
+
+// By the counts of four bits (Mula, Kurz, Lemire: Faster population counts using AVX2; 2018).
+inline U popcount(U a) {
+  const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                          0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i four = _mm256_set1_epi8(15);
+  const __m256i low = _mm256_and_si256(a.v, four);
+  const __m256i high = _mm256_and_si256(_mm256_srli_epi64(a.v, 4), four);
+  const __m256i bytes =
+      _mm256_add_epi8(_mm256_shuffle_epi8(counts, low), _mm256_shuffle_epi8(counts, high));
+  return {_mm256_sad_epu8(bytes, _mm256_setzero_si256())};
+}
+
+// The 64 bits of high:low from bit n on.
+inline U funnel(U low, U high, U n) {
+  const __m256i rest = _mm256_sub_epi64(_mm256_set1_epi64x(64), n.v);
+  return {_mm256_or_si256(_mm256_srlv_epi64(low.v, n.v), _mm256_sllv_epi64(high.v, rest))};
+}
+template <int n>
+inline U funnel(U low, U high) {
+  return low >> n | high << (64 - n);
+}
+// What a - b borrows from the next digit, if c is borrowed from this one.
+inline U borrow(U a, U b, U c) { return (b & c) | and_not(b | c, a); }
+
+inline U gather(const uint64_t* p, U index) {
+  return {_mm256_i64gather_epi64((const long long*)p, index.v, 8)};
+}
+
+inline U gather(const uint32_t* p, U index) {
+  return {_mm256_cvtepu32_epi64(_mm256_i64gather_epi32((const int*)p, index.v, 4))};
 }
 
 }  // namespace sc::SC_LEVEL

@@ -57,13 +57,9 @@ inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }
 inline U or_not(U a, U b) { return {_mm512_ternarylogic_epi64(a.v, b.v, b.v, 0xF3)}; }
 inline U or_and_not(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0xF4)}; }
-inline U funnel(U low, U high, int n) {
-  return {_mm512_shrdv_epi64(low.v, high.v, _mm512_set1_epi64(n))};
-}
 inline U bit_select(U mask, U yes, U no) {
   return {_mm512_ternarylogic_epi64(mask.v, yes.v, no.v, 0xCA)};
 }
-inline U popcount(U a) { return {_mm512_popcnt_epi64(a.v)}; }
 inline uint64_t sum_lanes(U a) { return uint64_t(_mm512_reduce_add_epi64(a.v)); }
 inline U min(U a, U b) { return {_mm512_min_epu64(a.v, b.v)}; }
 inline unsigned below_bits(U a, U b) { return _mm512_cmplt_epu64_mask(a.v, b.v); }
@@ -165,6 +161,28 @@ inline void normal(const U* numbers, float* out) {
     const __m512i signed_z = _mm512_ternarylogic_epi32(_mm512_castps_si512(z[i]), u[i], sign, 0x78);
     _mm512_storeu_ps(out + 2 * kLanes * i, _mm512_castsi512_ps(signed_z));
   }
+}
+
+// sum ^ addend in the lanes where word & bit is not 0.
+inline U xor_where(U sum, U word, U bit, U addend) {
+  return {_mm512_mask_xor_epi64(sum.v, _mm512_test_epi64_mask(word.v, bit.v), sum.v, addend.v)};
+}
+
+inline U popcount(U a) { return {_mm512_popcnt_epi64(a.v)}; }
+
+// The 64 bits of high:low from bit n on.
+inline U funnel(U low, U high, U n) { return {_mm512_shrdv_epi64(low.v, high.v, n.v)}; }
+template <int n>
+inline U funnel(U low, U high) {
+  return {_mm512_shrdi_epi64(low.v, high.v, n)};
+}
+// What a - b borrows from the next digit, if c is borrowed from this one.
+inline U borrow(U a, U b, U c) { return {_mm512_ternarylogic_epi64(c.v, a.v, b.v, 0xB2)}; }
+
+inline U gather(const uint64_t* p, U index) { return {_mm512_i64gather_epi64(index.v, p, 8)}; }
+
+inline U gather(const uint32_t* p, U index) {
+  return {_mm512_cvtepu32_epi64(_mm512_i64gather_epi32(index.v, p, 4))};
 }
 
 }  // namespace sc::SC_LEVEL

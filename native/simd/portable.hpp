@@ -49,9 +49,7 @@ inline U sign_mask(U a) { return {uint64_t(int64_t(a.v) >> 63)}; }
 inline U and_not(U a, U b) { return {a.v & ~b.v}; }
 inline U or_not(U a, U b) { return {a.v | ~b.v}; }
 inline U or_and_not(U a, U b, U c) { return {a.v | (b.v & ~c.v)}; }
-inline U funnel(U low, U high, int n) { return {low.v >> n | (high.v << 1) << (63 - n)}; }
 inline U bit_select(U mask, U yes, U no) { return {(mask.v & yes.v) | (~mask.v & no.v)}; }
-inline U popcount(U a) { return {uint64_t(std::popcount(a.v))}; }
 inline uint64_t sum_lanes(U a) { return a.v; }
 inline U min(U a, U b) { return {a.v < b.v ? a.v : b.v}; }
 inline unsigned below_bits(U a, U b) { return a.v < b.v; }
@@ -112,5 +110,25 @@ template <int N>
 inline void normal(const U* numbers, float* out) {
   for (int i = 0; i < N; i++) out[i] = normal(uint32_t(numbers[i].v));
 }
+
+// sum ^ addend in the lanes where word & bit, a single bit, is not 0.
+inline U xor_where(U sum, U word, U bit, U addend) {
+  return {sum.v ^ (addend.v & -uint64_t{(word.v & bit.v) != 0})};
+}
+
+inline U popcount(U a) { return {uint64_t(std::popcount(a.v))}; }
+
+// The 64 bits of high:low from bit n on.
+inline U funnel(U low, U high, U n) { return {low.v >> n.v | (high.v << 1) << (63 - n.v)}; }
+template <int n>
+inline U funnel(U low, U high) {
+  return {low.v >> n | (high.v << 1) << (63 - n)};
+}
+// What a - b borrows from the next digit, if c is borrowed from this one.
+inline U borrow(U a, U b, U c) { return {(b.v & c.v) | ((b.v | c.v) & ~a.v)}; }
+
+inline U gather(const uint64_t* p, U index) { return {p[index.v]}; }
+
+inline U gather(const uint32_t* p, U index) { return {p[index.v]}; }
 
 }  // namespace sc::SC_LEVEL

@@ -51,12 +51,27 @@ def additive_walks(
     """Return steps and offsets of additive recurrences; t is multiplied by a unit of the lane."""
     if not randomised:
         return np.full(streams.size, step, np.uint64), np.zeros(streams.size, np.uint64)
-    lanes, index = np.unique(streams & _LANE, return_inverse=True)
+    lanes = streams & _LANE
+    largest = int(lanes.max(initial=0))
+    if largest < _KEPT_LANES:
+        steps = _kept_steps(step, modulus, 1 << largest.bit_length())[lanes]
+    else:
+        few, index = np.unique(lanes, return_inverse=True)
+        steps = _lane_steps(step, modulus, few)[index]
+    return steps, random_below(modulus, key, streams)
+
+
+@lru_cache(maxsize=32)
+def _kept_steps(step: int, modulus: int, n: int) -> Words:
+    return _lane_steps(step, modulus, np.arange(n, dtype=np.uint64))
+
+
+def _lane_steps(step: int, modulus: int, lanes: Words) -> Words:
+    """Return the step times a random unit of each lane, a number prime to the modulus."""
     units = random_below(modulus, _ORDER_KEY, lanes)
     while (shared := np.gcd(units, np.uint64(modulus)) > 1).any():
         units[shared] = (units[shared] + np.uint64(1)) % np.uint64(modulus)
-    steps = units * np.uint64(step) % np.uint64(modulus)
-    return steps[index], random_below(modulus, key, streams)
+    return units * np.uint64(step) % np.uint64(modulus)
 
 
 def additive_numbers(
@@ -217,13 +232,9 @@ def largest_power(base: int) -> int:
     return power
 
 
-def digit_shifts(randomised: bool, bases: Words, key: int, streams: Words) -> Words:
-    """Return random digits for each stream as one number below the base's power, or zeros."""
-    if not randomised:
-        return np.zeros(streams.size, np.uint64)
-    kinds, index = np.unique(bases, return_inverse=True)
-    powers = np.array([largest_power(base) for base in kinds.tolist()], np.uint64)
-    return random_below(powers[index], key, streams)
+def digit_shifts(randomised: bool, powers: int | Words, key: int, streams: Words) -> Words:
+    """Return random digits for each stream as one number below the power of its base, or zeros."""
+    return random_below(powers, key, streams) if randomised else np.zeros(streams.size, np.uint64)
 
 
 def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -239,6 +250,12 @@ def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDA
             rest = rest // np.uint64(base)
         row[:] = (value << np.uint64(32)) // np.uint64(power)
     return numbers
+
+
+@lru_cache(maxsize=1)
+def prime_powers() -> Words:
+    """Return the largest power up to 2**32 of each of `primes`."""
+    return np.array([largest_power(prime) for prime in primes().tolist()], np.uint64)
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,7 @@ from sc_neurocore._sequences import (
     is_primitive,
     largest_power,
     prime_factors,
+    prime_powers,
     primes,
     radical_numbers,
     random32,
@@ -351,17 +352,19 @@ class VanDerCorput(Source):
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
-        shifts = digit_shifts(self.randomised, bases, key, streams)
-        return radical_numbers(bases, shifts, first, length)
+        return radical_numbers(bases, self._shifts(key, streams), first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        bases = np.full(streams.size, self.base, np.uint64)
-        shifts = digit_shifts(self.randomised, bases, key, streams)
+        shifts = self._shifts(key, streams)
         if self.base == 2:  # the same numbers by the faster kernel
             columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
             bits = shifts.astype(np.uint32)
             return _native.digital(columns, matrices, bits, thresholds, first, length)
+        bases = np.full(streams.size, self.base, np.uint64)
         return _native.radical(bases, shifts, thresholds, first, length)
+
+    def _shifts(self, key: int, streams: Words) -> Words:
+        return digit_shifts(self.randomised, largest_power(self.base), key, streams)
 
 
 @dataclass(frozen=True)
@@ -407,12 +410,12 @@ class Halton(Source):
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = self._bases(streams)
-        shifts = digit_shifts(self.randomised, bases, key, streams)
+        shifts = digit_shifts(self.randomised, prime_powers()[streams], key, streams)
         return radical_numbers(bases, shifts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
         bases = self._bases(streams)
-        shifts = digit_shifts(self.randomised, bases, key, streams)
+        shifts = digit_shifts(self.randomised, prime_powers()[streams], key, streams)
         return _native.radical(bases, shifts, thresholds, first, length)
 
     def _bases(self, streams: Words) -> Words:
