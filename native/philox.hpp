@@ -13,7 +13,10 @@ namespace sc::SC_LEVEL {
 inline constexpr uint32_t kNoiseDomain = 0x4E000000;
 
 struct PhiloxKey {
-  uint64_t low[10], high[10];
+  // As wide as a lane where an instruction can broadcast it from memory; elsewhere compilers would
+  // keep copies of all lanes of it.
+  using Word = std::conditional_t<kLanes == 8, uint64_t, uint32_t>;
+  Word low[10], high[10];
 
   explicit PhiloxKey(uint64_t key) {
     uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
@@ -136,7 +139,7 @@ class Comparator {
 };
 
 // Slice pairs that are made at once, before one looks whether the bits are decided.
-inline constexpr int kFirstPairs = kLanes == 8 ? 5 : 4;
+inline constexpr int kFirstPairs = kLanes == 1 ? 4 : 5;
 
 // 64 bits a lane, each 1 with probability threshold / 2**32. The digits are compared until every
 // bit is decided; where the comparison ends does not change the bits, so they do not depend on the
