@@ -1,0 +1,115 @@
+"""Ours beside its peers: every workload in rounds, in each of which everybody is asked once."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from peers import OURS, PEERS, Process, UnavailableError
+from timing import median_and_spread
+from workloads import ALL, GOALS, ONE, WORKLOADS, Entry, Workload, shown
+
+ROUNDS = 5
+Result = dict[str, Any]
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Field:
+    """The processes of all who take part, each started when it is first asked and kept."""
+
+    def __init__(self, missing: dict[str, str]) -> None:
+        self.missing = missing
+        self.versions: dict[str, str] = {}
+        self._processes: dict[Entry, Process] = {}
+
+    def ask(self, entry: Entry, case: str) -> list[float]:
+        """Return timings; none, with a line that says why, if they cannot be had."""
+        name, threads = entry
+        if name in self.missing:
+            return []
+        try:
+            if entry not in self._processes:
+                self._processes[entry] = Process(PEERS[name], cores() if threads == ALL else 1)
+                self.versions[name] = self._processes[entry].version
+            return self._processes[entry].ask(case)
+        except (OSError, UnavailableError) as error:
+            print(f"  skipped: {name}: {error}", flush=True)
+            if entry in self._processes:
+                self._processes.pop(entry).close()
+            return []
+
+    def close(self) -> None:
+        """End all processes."""
+        for process in self._processes.values():
+            process.close()
+
+
+def run_workload(workload: Workload, field: Field) -> list[Result]:
+    """Return median and spread of the seconds a unit of work, and the ratio to ours, for each entry."""
+    entries = [e for e in workload.entries if cores() > 1 or e[1] == ONE]
+    samples: dict[Entry, list[float]] = {entry: [] for entry in entries}
+    for _ in range(ROUNDS):
+        for entry in list(samples):
+            more = field.ask(entry, workload.case)
+            if more:
+                samples[entry] += more
+            else:
+                del samples[entry]
+    rows: list[Result] = []
+    for (name, threads), found in samples.items():
+        median, spread = median_and_spread([seconds / workload.work for seconds in found])
+        rows.append({"name": name, "threads": threads, "seconds": median, "spread": spread})
+        rows[-1]["ratio"] = median / rows[0]["seconds"]
+    return rows
+
+
+def show(workload: Workload, rows: list[Result]) -> None:
+    """Print a workload's table."""
+    print(f"\n{workload.title}")
+    for row in rows:
+        figure = shown(row["seconds"], workload.unit)
+        print(
+            f"  {row['name']:20s}{row['threads']:4s}{figure:14,.4g} {workload.unit:9s}"
+            f"+-{100 * row['spread'] / row['seconds']:3.0f} %   x {row['ratio']:,.3g}",
+            flush=True,
+        )
+
+
+def compare(wanted: list[str], missing: dict[str, str]) -> Result:
+    """Return the rows of all workloads whose first word is wanted, the versions, and the goals."""
+    print(f"\nMedians of {ROUNDS} rounds, half the interquartile range, time over ours (the first row)")
+    print(f'"all" is {cores()} threads, "one" a single one')
+    field = Field(missing)
+    tables: dict[str, list[Result]] = {}
+    try:
+        for workload in WORKLOADS:
+            if workload.case.split()[0] in wanted:
+                tables[workload.case] = run_workload(workload, field)
+                show(workload, tables[workload.case])
+    finally:
+        field.close()
+    versions = {name: field.versions[name] for name in PEERS if name in field.versions}
+    return {"rows": tables, "versions": versions, "missing": missing, "goals": goals(tables)}
+
+
+def goals(tables: dict[str, list[Result]]) -> list[Result]:
+    """Print and return how each goal whose two sides were timed fares."""
+    found: list[Result] = []
+    for goal in GOALS:
+        seconds = {(r["name"], r["threads"]): r["seconds"] for r in tables.get(goal.case, [])}
+        mine, peer = (OURS, goal.ours), goal.peer
+        if mine not in seconds or peer not in seconds:
+            continue
+        ratio = seconds[peer] / seconds[mine]
+        title = f"{goal.case}: ours ({goal.ours}) over {peer[0]} ({peer[1]})"
+        held = ratio >= goal.ratio
+        verdict = "holds" if held else "DOES NOT HOLD"
+        if not found:
+            print("\nGoals")
+        print(f"  {title:56s} x {ratio:6.1f}   goal {goal.ratio:g}: {verdict}")
+        found.append({"title": title, "ratio": ratio, "goal": goal.ratio, "holds": held})
+    return found
