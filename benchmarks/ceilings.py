@@ -2,9 +2,9 @@
 
 `ceilings.cpp` measures in this process what the core can do: instructions of each kind, blocks of the
 generator, bytes of each cache. A kernel's bound follows from what its work needs at least of those; the
-formula stands beside it in `KERNELS`. Both sides are the best of several repeats on one thread, between
-two measurements of the ceilings, as the machine is shared. A bound is that of the method, not of
-mathematics: a share above 1 means that the compiler or the kernel found something better.
+formula stands beside it in `KERNELS`. Both sides are the best of several rounds on one thread, as the
+machine may be shared. A bound is that of the method, not of mathematics: a share above 1 means that the
+compiler or the kernel found something better.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from timing import timings
 import sc_neurocore as sc
 from sc_neurocore import _native
 
+ROUNDS = 3
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "bench"
 _AVX512 = "avx512f avx512bw avx512dq avx512vl avx512vpopcntdq avx512vbmi2 prefer-vector-width=512"
@@ -233,15 +234,15 @@ def shares() -> dict[str, Any]:
     isa, threads = _native.isa(), _native.threads()
     _native.set_threads(1)
     levels = _native.isas()
-    found: dict[str, dict[str, float]] = {}
-    rates: dict[str, Rates] = {}
-    for level in levels:
-        _native.set_isa(level)
-        before = measure(level)
-        found[level] = {
-            kernel.name: kernel.work / min(timings(kernel.make(), 9, 0.015)) for kernel in KERNELS
-        }
-        rates[level] = before.best(measure(level))
+    rates = {level: measure(level) for level in levels}
+    found = {level: dict.fromkeys((kernel.name for kernel in KERNELS), 0.0) for level in levels}
+    for _ in range(ROUNDS):
+        for level in levels:
+            _native.set_isa(level)
+            for kernel in KERNELS:
+                rate = kernel.work / min(timings(kernel.make(), 5, 0.01))
+                found[level][kernel.name] = max(found[level][kernel.name], rate)
+            rates[level] = rates[level].best(measure(level))
     _native.set_isa(isa)
     _native.set_threads(threads)
 

@@ -27,7 +27,7 @@ from sc_neurocore import _native
 
 BASE = {"time steps": 1024, "inputs": 512, "neurons": 256}
 FACTORS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
-BATCH, ROUNDS = 8, 4
+BATCH, ROUNDS = 8, 6
 LARGE, LARGE_STEPS = 10_000, 64
 # Slopes outside are reported. The spread is that of a shared machine; a quadratic cost would have 2.
 NEAR_ONE = (0.8, 1.2)

@@ -66,7 +66,7 @@ _STEPPED = _entries("plain Python", "numba", "PyPI's sc-neurocore", "snnTorch", 
 _SHARED = _entries("NumPy", "numba*", "Brian2", "snnTorch*", "Nengo")
 _OWN = _entries("NumPy", "numba*", "Brian2", "snnTorch*")
 _POPULATION = f"{NEURONS:,} LIF neurons, {STEPS:,} steps"
-_LAYER = f"SCDenseLayer of {LAYER_NEURONS} neurons, {LAYER_INPUTS} inputs, length {LAYER_LENGTH:,}"
+_LAYER = f"SCDenseLayer, {LAYER_NEURONS} neurons, {LAYER_INPUTS} inputs, {LAYER_LENGTH:,} bits"
 
 WORKLOADS = (
     Workload("step", "a LIF neuron stepped from a Python loop", STEPS_OF_ONE, "ns", _STEPPED),
