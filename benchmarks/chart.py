@@ -28,10 +28,10 @@ def best_of_each(rows: Rows) -> Rows:
     """Return the faster of one and all threads of everybody, ours first."""
     best: dict[str, dict[str, Any]] = {}
     for row in rows:
-        if row["name"] not in best or row["seconds"] < best[row["name"]]["seconds"]:
+        if row["name"] not in best or row["ratio"] < best[row["name"]]["ratio"]:
             best[row["name"]] = row
-    ours = best[OURS]["seconds"]
-    return [{**row, "ratio": row["seconds"] / ours} for row in best.values()]
+    ours = best[OURS]["ratio"]
+    return [{**row, "ratio": row["ratio"] / ours} for row in best.values()]
 
 
 def figure_of(seconds: float, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from statistics import median
 from typing import Any
 
 from peers import OURS, PEERS, Process, UnavailableError
@@ -49,21 +50,27 @@ class Field:
 
 
 def run_workload(workload: Workload, field: Field) -> list[Result]:
-    """Return median and spread of the seconds a unit of work, and the ratio to ours, for each entry."""
+    """Return median and spread of the seconds a unit of work, and the ratio to ours, for each entry.
+
+    The ratio is the median of those of the rounds: what slows a whole round down does not change it.
+    """
     entries = [e for e in workload.entries if cores() > 1 or e[1] == ONE]
-    samples: dict[Entry, list[float]] = {entry: [] for entry in entries}
+    rounds: dict[Entry, list[list[float]]] = {entry: [] for entry in entries}
     for _ in range(ROUNDS):
-        for entry in list(samples):
-            more = field.ask(entry, workload.case)
-            if more:
-                samples[entry] += more
+        for entry in list(rounds):
+            samples = field.ask(entry, workload.case)
+            if samples:
+                rounds[entry].append([seconds / workload.work for seconds in samples])
             else:
-                del samples[entry]
-    rows: list[Result] = []
-    for (name, threads), found in samples.items():
-        median, spread = median_and_spread([seconds / workload.work for seconds in found])
-        rows.append({"name": name, "threads": threads, "seconds": median, "spread": spread})
-        rows[-1]["ratio"] = median / rows[0]["seconds"]
+                del rounds[entry]
+    ours = [median(samples) for samples in rounds[entries[0]]]
+    rows = []
+    for (name, threads), found in rounds.items():
+        middle, spread = median_and_spread([seconds for samples in found for seconds in samples])
+        ratio = median(median(samples) / own for samples, own in zip(found, ours, strict=True))
+        rows.append(
+            {"name": name, "threads": threads, "seconds": middle, "spread": spread, "ratio": ratio}
+        )
     return rows
 
 
@@ -100,11 +107,11 @@ def goals(tables: dict[str, list[Result]]) -> list[Result]:
     """Print and return how each goal whose two sides were timed fares."""
     found: list[Result] = []
     for goal in GOALS:
-        seconds = {(r["name"], r["threads"]): r["seconds"] for r in tables.get(goal.case, [])}
+        ratios = {(r["name"], r["threads"]): r["ratio"] for r in tables.get(goal.case, [])}
         mine, peer = (OURS, goal.ours), goal.peer
-        if mine not in seconds or peer not in seconds:
+        if mine not in ratios or peer not in ratios:
             continue
-        ratio = seconds[peer] / seconds[mine]
+        ratio = ratios[peer] / ratios[mine]
         title = f"{goal.case}: ours ({goal.ours}) over {peer[0]} ({peer[1]})"
         held = ratio >= goal.ratio
         verdict = "holds" if held else "DOES NOT HOLD"
