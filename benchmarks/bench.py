@@ -10,6 +10,7 @@ sources, operators, ceilings, scaling. A run of all parts writes build/bench/res
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
@@ -53,6 +54,7 @@ def machine() -> dict[str, Any]:
         "cores": cores(),
         "isa": _native.isa(),
         "system": platform.platform(),
+        "load": os.getloadavg()[0],
         "date": time.strftime("%Y-%m-%d"),
         "versions": {
             "sc-neurocore": sc.__version__,
@@ -73,6 +75,8 @@ def main() -> None:
     results = machine()
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     print(f"{results['processor']}, {results['cores']} cores, {results['isa']}\n{versions}")
+    if results["load"] > peers.BUSY:
+        print(f"Others keep the cores busy (load {results['load']:.1f}): threads and times suffer")
     peers.BUILD.mkdir(parents=True, exist_ok=True)
     compared = [part for part in wanted if part in COMPARISONS]
     if compared:

@@ -15,7 +15,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
-from peers import BUILD, OURS, PEERS
+from peers import BUILD, BUSY, OURS, PEERS
 from workloads import WORKLOADS, Workload, shown
 
 ROOT = Path(__file__).parent.parent
@@ -61,12 +61,14 @@ def measured_on(results: dict[str, Any]) -> str:
     versions = results["versions"]
     missing = results["compare"]["missing"]
     isa = results["isa"].upper().replace("AVX5", "AVX-5")
-    left_out = f" Not installed: {', '.join(missing)}." if missing else ""
+    load = results.get("load", 0.0)
+    notes = f" Other work kept the cores busy (load {load:.1f} at the start)." if load > BUSY else ""
+    notes += f" Not installed: {', '.join(missing)}." if missing else ""
     return (
         f"One run of `make bench` on {results['date']}: {results['processor']}, "
         f"{results['cores']} cores, {isa}; Python {versions['Python']}, "
         + ", ".join(f"{name} {version}" for name, version in peers.items())
-        + f".{left_out}"
+        + f".{notes}"
     )
 
 
