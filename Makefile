@@ -1,7 +1,9 @@
 # One way to do each thing; every target sets up what it needs in .venv and is quick when nothing changed.
 #   make demo    the tutorial and the digits, pictures in demo/     make test    all tests
-#   make bench   the benchmarks                                      make docs    HTML in build/docs
+#   make bench   the benchmarks, beside other packages               make docs    HTML in build/docs
 #   make lint    format, style, types                                make clean   remove all that was made
+#   make bench-check    instructions of kernels against the record (needs valgrind)
+#   make bench-publish  README's table, the pictures and the page on speed, from the last `make bench`
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +11,9 @@ BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt pyproject.toml $(wildcard native/*.?pp native/simd/*.hpp)
 SANITIZED := build/sanitized
 
-.PHONY: demo test lint bench docs format clean
+CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
+
+.PHONY: demo test lint bench bench-check bench-publish docs format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -23,15 +27,21 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror native/*.?pp native/simd/*.hpp
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/clang-format -i native/*.?pp native/simd/*.hpp
+	$(BIN)/clang-format -i $(CXX_FILES)
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench.py
+
+bench-check: $(VENV)/.dev
+	$(BIN)/python benchmarks/instructions.py
+
+bench-publish: $(VENV)/.dev
+	$(BIN)/python benchmarks/chart.py
 
 docs: $(VENV)/.docs
 	$(BIN)/sc-neurocore demo --out docs/pictures

@@ -1,0 +1,174 @@
+"""Compare the instructions that kernels take with those on record; time plays no part.
+
+python benchmarks/instructions.py [--update]
+
+Valgrind counts the instructions of each kernel at two sizes of work; the difference over the
+difference in work is instructions a unit, free of what starting and checking cost. It has no AVX-512,
+so the levels are portable and AVX2. A kernel that takes over 10 % more than instructions.json says
+fails the check; if another compiler built the module, over 50 %. --update writes the record anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from ceilings import compiler_of_native
+
+import sc_neurocore as sc
+from sc_neurocore import _native
+
+RECORD = Path(__file__).with_suffix(".json")
+LEVELS = ("portable", "avx2")
+GROWTH, GROWTH_OF_OTHER_COMPILER = 0.10, 0.50
+Call = Callable[[], object]
+
+# Asks callgrind to write what it counted since it last did, under a name.
+REQUEST = """
+#include <valgrind/callgrind.h>
+void dump(const char *name) { CALLGRIND_DUMP_STATS_AT(name); }
+"""
+
+
+def _encode(source: sc.Source, n: int) -> Call:
+    return partial(sc.encode, np.linspace(0.01, 0.99, 8), 64 * n, 1, source=source)
+
+
+def _lif(noise: float, n: int) -> Call:
+    neurons = sc.LIF(noise_std=noise)
+    return partial(neurons.run, np.full(n, 0.08), neurons.initial_state(64))
+
+
+def _counts(n: int) -> Call:
+    p = np.linspace(0.1, 0.9, 64)
+    x, w = (sc.encode(np.broadcast_to(p, shape), 1024, 1).words for shape in ((64,), (n, 64)))
+    return partial(_native.channel_counts, x, w, 1024)
+
+
+def _simulate(n: int) -> Call:
+    w = np.linspace(-1, 1, 64 * 32 * n).reshape(32 * n, 64)
+    x = sc.encode(np.broadcast_to(np.linspace(0.1, 0.9, 64), (4, 64)), 256, 1)
+    return partial(sc.simulate, sc.Network([sc.Dense(w, gain=0.1)]), x, seed=1)
+
+
+def _cordiv(n: int) -> Call:
+    x, y = sc.encode([[0.3], [0.8]], 4096, 1, streams=np.arange(n))
+    return partial(sc.cordiv, x, y)
+
+
+# What makes a call of n units, units that are two sizes apart, and the work of one.
+KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
+    "Bernoulli, a bit": (partial(_encode, sc.Bernoulli()), (32, 96), 512),
+    "LFSR(16), a bit": (partial(_encode, sc.LFSR(16)), (64, 256), 512),
+    "Sobol, a bit": (partial(_encode, sc.Sobol(1)), (64, 256), 512),
+    "VanDerCorput, a bit": (partial(_encode, sc.VanDerCorput()), (64, 256), 512),
+    "LIF, an update": (partial(_lif, 0.0), (256, 1024), 64),
+    "LIF with noise, an update": (partial(_lif, 0.1), (64, 256), 64),
+    "counts a step, a product": (_counts, (2, 8), 64 * 1024),
+    "layer, a product": (_simulate, (1, 3), 4 * 64 * 32 * 256),
+    "cordiv, a bit": (_cordiv, (2, 8), 4096),
+}
+
+
+def worker(library: str) -> None:
+    """Run under callgrind: every kernel at both sizes, once unmeasured."""
+    import ctypes
+
+    code = ctypes.CDLL(library)
+    for name, (make, sizes, _) in KERNELS.items():
+        for which, n in enumerate(sizes):
+            call = make(n)
+            call()
+            code.dump(b"making and warming up")
+            call()
+            code.dump(f"{name}/{which}".encode())
+
+
+def count(level: str, folder: Path, library: Path) -> dict[str, float]:
+    """Return instructions a unit of work of every kernel."""
+    out = folder / f"{level}.out"
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
+    done = subprocess.run(
+        [*command, sys.executable, __file__, "--worker", str(library)],
+        env={**os.environ, "SC_NEUROCORE_ISA": level, "SC_NEUROCORE_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        sys.exit(f"under valgrind: {done.stderr.strip().splitlines()[-1:]}")
+    totals: dict[str, int] = {}
+    for dump in folder.glob(f"{level}.out.*"):
+        text = dump.read_text()
+        why = re.search(r"desc: Trigger: Client Request: (.*)", text)
+        total = re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE)
+        if why and total:
+            totals[why[1]] = int(total[1])
+    found = {}
+    for name, (_, (small, large), work) in KERNELS.items():
+        more = totals[f"{name}/1"] - totals[f"{name}/0"]
+        found[name] = round(more / ((large - small) * work), 4)
+    return found
+
+
+def request(folder: Path) -> Path:
+    """Compile the request to callgrind."""
+    source, library = folder / "request.c", folder / "request.so"
+    source.write_text(REQUEST)
+    compiler = os.environ.get("CC", "cc")
+    done = subprocess.run([compiler, "-shared", "-fPIC", source, "-o", library], capture_output=True)
+    if done.returncode != 0:
+        sys.exit(
+            "needed: valgrind's header valgrind/callgrind.h and a C compiler (apt install valgrind gcc)"
+        )
+    return library
+
+
+def main() -> None:
+    """Check, or write, the record."""
+    if shutil.which("valgrind") is None:
+        sys.exit("needed: valgrind (Debian, Ubuntu: apt install valgrind)")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        library = request(folder)
+        levels = {level: count(level, folder, library) for level in LEVELS if level in _native.isas()}
+    compiler = compiler_of_native()
+    if "--update" in sys.argv:
+        RECORD.write_text(json.dumps({"compiler": compiler, **levels}, indent=1) + "\n")
+        print(f"wrote {RECORD}")
+        return
+    record = json.loads(RECORD.read_text())
+    growth = GROWTH
+    if record["compiler"] != compiler:
+        growth = GROWTH_OF_OTHER_COMPILER
+        print(f"the record is of {record['compiler']}, the module is built by {compiler}: ", end="")
+        print(f"{growth:.0%} more are let pass instead of {GROWTH:.0%}")
+    failed = 0
+    print(f"{'instructions':36s}{'now':>10s}{'on record':>11s}")
+    for level, found in levels.items():
+        for kernel, now in found.items():
+            then = record.get(level, {}).get(kernel)
+            grew = then is None or now > then * (1 + growth)
+            failed += grew
+            change = "not on record" if then is None else f"{now / then - 1:+.1%}"
+            mark = "  TOO MANY" if grew else ""
+            print(f"{level:9s} {kernel:26s}{now:10.4g}{then or 0:11.4g}  {change}{mark}")
+    if failed:
+        sys.exit(
+            f"{failed} kernels take over {growth:.0%} more instructions (--update if that is wanted)"
+        )
+
+
+if __name__ == "__main__":
+    if "--worker" in sys.argv:
+        worker(sys.argv[-1])
+    else:
+        main()

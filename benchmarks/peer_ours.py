@@ -1,0 +1,112 @@
+"""This package, under the conditions of its peers."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from serve import Call, serve
+from workloads import (
+    BATCH,
+    CURRENT,
+    LAYER_INPUTS,
+    LAYER_LENGTH,
+    LAYER_NEURONS,
+    LAYER_STEPS,
+    LENGTH,
+    NET_GAIN,
+    NET_STEPS,
+    NEURONS,
+    NOISE,
+    SIZES,
+    STEPS,
+    STEPS_OF_ONE,
+    VALUES,
+)
+
+import sc_neurocore as sc
+
+rng = np.random.default_rng(0)
+
+
+def step(noise_std: float) -> Call:
+    one_step = sc.StochasticLIFNeuron(noise_std=noise_std, seed=1).step
+
+    def run() -> None:
+        for _ in range(STEPS_OF_ONE):
+            one_step(CURRENT)
+
+    return run
+
+
+def population(noise_std: float, own: bool) -> Call:
+    lif = sc.LIF(noise_std=noise_std)
+    currents = np.full((NEURONS, STEPS) if own else STEPS, CURRENT)
+    return partial(lif.run, currents, lif.initial_state(NEURONS), key=1)
+
+
+def network() -> Call:
+    layers = [
+        sc.Dense(rng.uniform(-1, 1, (n_out, n_in)), gain=NET_GAIN) for n_in, n_out in pairwise(SIZES)
+    ]
+    net = sc.Network(layers)
+    return partial(sc.simulate, net, rng.random((BATCH, SIZES[0])), NET_STEPS, seed=1)
+
+
+def new_layer() -> sc.SCDenseLayer:
+    return sc.SCDenseLayer(
+        LAYER_NEURONS,
+        X,
+        W,
+        0.0,
+        1.0,
+        0.0,
+        1.0,
+        length=LAYER_LENGTH,
+        y_max=0.3,
+        neuron_params={"noise_std": 0.02},
+        base_seed=1,
+    )
+
+
+X, W = rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))
+
+
+def layer_run() -> Call:
+    layer = new_layer()
+
+    def run() -> None:
+        layer.reset()
+        layer.run(LAYER_STEPS)
+
+    return run
+
+
+def encode() -> Call:
+    return partial(sc.encode, rng.random(VALUES), LENGTH, key=1)
+
+
+def product() -> Call:
+    x, y = (sc.encode(rng.random(VALUES), LENGTH, key=key) for key in (1, 2))
+    return lambda: (x & y).counts()
+
+
+if __name__ == "__main__":
+    serve(
+        sc.__version__,
+        {
+            "step": partial(step, 0.0),
+            "step noise": partial(step, NOISE),
+            "population shared": partial(population, 0.0, False),
+            "population own": partial(population, 0.0, True),
+            "population shared noise": partial(population, NOISE, False),
+            "population own noise": partial(population, NOISE, True),
+            "network": network,
+            "layer build": lambda: new_layer,
+            "layer run": layer_run,
+            "layer": lambda: lambda: new_layer().run(LAYER_STEPS),
+            "encode": encode,
+            "product": product,
+        },
+    )

@@ -1,0 +1,43 @@
+"""PyTorch by hand: a matrix product, leak, threshold and reset a step. Draws snnTorch's data too."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from serve import Call, serve, threads
+from workloads import BATCH, LEAK, NET_GAIN, NET_STEPS, SIZES
+
+
+def images() -> torch.Tensor:
+    return torch.rand(BATCH, SIZES[0])
+
+
+def weights() -> list[torch.Tensor]:
+    return [NET_GAIN * (2 * torch.rand(n_out, n_in) - 1) for n_in, n_out in pairwise(SIZES)]
+
+
+def network() -> Call:
+    x = images()
+    ws = [w.T.contiguous() for w in weights()]
+
+    def run() -> torch.Tensor:
+        v = [torch.zeros(BATCH, n) for n in SIZES[1:]]
+        counts = torch.zeros(BATCH, SIZES[-1])
+        with torch.inference_mode():
+            for _ in range(NET_STEPS):
+                s = (torch.rand_like(x) < x).float()
+                for i, w in enumerate(ws):
+                    v[i] = torch.addmm(v[i], s, w, beta=1 - LEAK)
+                    s = (v[i] >= 1.0).float()
+                    v[i] = v[i] * (1.0 - s)
+                counts += s
+        return counts
+
+    return run
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(threads())
+    torch.manual_seed(0)
+    serve(torch.__version__, {"network": network})
