@@ -16,11 +16,31 @@ template <int M, int P>
 class Counters {
  public:
   Counters() {
-    for (auto& plane : planes_)
-      for (U& counter : plane) counter = set1(0);
+#pragma GCC unroll 8
+    for (int p = 0; p < P; p++)
+#pragma GCC unroll 2
+      for (int m = 0; m < M; m++) planes_[p][m] = set1(0);
   }
 
-  U plane(int m, int p) const { return planes_[p][m]; }
+  // Adds counter m to the n planes of a sum in memory, which has room for the result.
+  void add_to(uint64_t* sum, int n, int m) const {
+    U carry = set1(0);
+    const auto add = [&](int p) {
+      U plane = load(sum + p * kLanes);
+      if (p < P) {
+        full_add(carry, plane, planes_[p][m], carry);
+      } else {
+        const U next = plane & carry;
+        plane = plane ^ carry;
+        carry = next;
+      }
+      store(sum + p * kLanes, plane);
+    };
+#pragma GCC unroll 8
+    for (int p = 0; p < P; p++)
+      if (p < n) add(p);
+    for (int p = P; p < n; p++) add(p);
+  }
 
   // Adds 2 << Level terms: term(k, out) sets out[m] for counter m. They first meet in a tree of
   // full adders, so that the planes above it see one carry.
@@ -30,6 +50,7 @@ class Counters {
     add_tree<Level>(carry, 0, term);
 #pragma GCC unroll 8
     for (int p = Level + 1; p < P; p++) {
+#pragma GCC unroll 2
       for (int m = 0; m < M; m++) {
         const U next = planes_[p][m] & carry[m];
         planes_[p][m] = planes_[p][m] ^ carry[m];
@@ -49,6 +70,7 @@ class Counters {
       add_tree<Level - 1>(a, first, term);
       add_tree<Level - 1>(b, first + (size_t{1} << Level), term);
     }
+#pragma GCC unroll 2
     for (int m = 0; m < M; m++) full_add(carry[m], planes_[Level][m], a[m], b[m]);
   }
 
@@ -60,23 +82,6 @@ inline int planes_for(size_t n) {
   int planes = 0;
   while (n >> planes != 0) planes++;
   return planes;
-}
-
-// Adds the `n_added` planes of a number to the `n_planes` planes of a sum in memory, which has room
-// for the result.
-inline void add_planes(uint64_t* sum, int n_planes, const U* added, int n_added) {
-  U carry = set1(0);
-  for (int p = 0; p < n_planes; p++) {
-    U plane = load(sum + p * kLanes);
-    if (p < n_added) {
-      full_add(carry, plane, added[p], carry);
-    } else {
-      const U next = plane & carry;
-      plane = plane ^ carry;
-      carry = next;
-    }
-    store(sum + p * kLanes, plane);
-  }
 }
 
 // Turns F planes into 64 counts a lane: afterwards the count of step t is in planes[t % F], in the

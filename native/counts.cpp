@@ -135,11 +135,7 @@ class Block {
     for (; row + 8 < n_real; row += 16) counters.template add<3>(term);
     if (row < n_real) counters.template add<2>(term);
 #pragma GCC unroll 2
-    for (int m = 0; m < kSide; m++) {
-      U planes[kChunkPlanes];
-      for (int p = 0; p < kChunkPlanes; p++) planes[p] = counters.plane(m, p);
-      add_planes(total_of(image, size_t(m)), n_planes_, planes, kChunkPlanes);
-    }
+    for (int m = 0; m < kSide; m++) counters.add_to(total_of(image, size_t(m)), n_planes_, m);
   }
 
   void expand(const uint64_t* planes, size_t neuron, size_t w, size_t image) const {

@@ -16,7 +16,7 @@ static_assert(kChunk % 16 == 0 && kChunk < size_t{1} << kChunkPlanes);
 constexpr size_t kMaskWords = (kChunk + 63) / 64;
 
 // Images that are counted side by side: as many as the registers hold counters of.
-constexpr int kSide = kLanes == 8 ? 2 : 1;
+constexpr int kSide = kLanes == 1 ? 1 : 2;
 
 // The inputs of a chunk that have a spike in one of kSide images: where the weights of each lie in
 // the chunk, and the spikes. Padded with a row of zeros.
@@ -175,11 +175,11 @@ class Tile {
         for (size_t word = 0; word < kMaskWords; word++)
           negative = negative + popcount(load(mask_of(chunk, group) + word * kLanes) &
                                          set1(active.mask[word]));
-        for (int m = 0; m < kSide && list * kSide + size_t(m) < n; m++) {
+#pragma GCC unroll 2
+        for (int m = 0; m < kSide; m++) {
           const size_t image = list * kSide + size_t(m);
-          U planes[kChunkPlanes];
-          for (int p = 0; p < kChunkPlanes; p++) planes[p] = counters.plane(m, p);
-          add_planes(total_of(image, group), n_planes_, planes, kChunkPlanes);
+          if (image == n) break;
+          counters.add_to(total_of(image, group), n_planes_, m);
           uint64_t* sum = negative_of(image, group);
           store(sum, load(sum) + negative);
         }

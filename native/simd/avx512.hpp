@@ -51,7 +51,11 @@ inline U join32(U lo, U hi) {
 }
 inline U xor3(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x96)}; }
 inline U majority(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0xE8)}; }
-inline U and_xor(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x6A)}; }
+inline U and_xor(U a, U b, U c) {
+  __m512i products = _mm512_and_si512(a.v, b.v);
+  asm("" : "+v"(products));  // as one instruction of three operands it takes longer
+  return {_mm512_xor_si512(products, c.v)};
+}
 inline U equal_step(U eq, U r, U p) { return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)}; }
 inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }
