@@ -97,7 +97,8 @@ class Block {
         store(out, load_some(x, here));
       } else {
         std::fill_n(out, kLanes, 0);
-        for (size_t a = 0; a < per_vector_; a++) std::copy_n(x, span_, out + a * span_);
+        for (size_t a = 0; a < per_vector_; a++)
+          store_some(out + a * span_, load_some(x, span_), span_);
       }
     }
     std::fill_n(out, (rows_ - c_.n_channels) * kLanes, 0);
@@ -115,7 +116,7 @@ class Block {
           store(out + i * kLanes, load_some(from + i * words_, here));
       else
         for (size_t i = 0; i < n_rows; i++)
-          std::copy_n(from + i * words_, span_, out + i * kLanes + a * span_);
+          store_some(out + i * kLanes + a * span_, load_some(from + i * words_, span_), span_);
     }
   }
 
