@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "sc_neurocore"
 
@@ -70,6 +72,21 @@ def test_the_stub_lists_the_public_names():
 
     (listed,) = re.findall(r"__all__ = (\[[^]]*\])", (PACKAGE / "__init__.pyi").read_text())
     assert ast.literal_eval(listed) == sorted(sc_neurocore.__all__, key=lambda n: (n[0].islower(), n))
+
+
+@pytest.mark.parametrize("source", ["Bernoulli()", "LFSR(16)"])
+def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source):
+    code = (
+        "import resource, sys; import numpy as np; from sc_neurocore import *;"
+        "network = Network([Dense(np.full((100, 64), 0.5), gain=0.1)]);"
+        f"simulate(network, np.full(64, 0.5), int(sys.argv[1]), seed=1, source={source});"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for length in (10, 2**17, 2**19):
+        run = [sys.executable, "-c", code, str(length)]
+        peaks.append(int(subprocess.run(run, capture_output=True, text=True, check=True).stdout))
+    assert peaks[2] - peaks[0] < 1.3 * (peaks[1] - peaks[0]) + 10_000
 
 
 def test_python_never_loops_over_time():

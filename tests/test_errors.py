@@ -435,6 +435,7 @@ ERRORS = [
      "neuron_params must be a Mapping, got 'tau_mem'"),
     (lambda: layer(neuron_params=0), TypeError, "neuron_params must be a Mapping, got 0"),
     # networks
+    (lambda: run(shared=1), TypeError, "shared must be a bool, got 1"),
     (lambda: dense(weights=[0.5]), ValueError, "weights must have 2 axes, got shape (1,)"),
     (lambda: dense(weights=[[]]), ValueError, "weights must hold at least one value, got shape (1, 0)"),
     (lambda: dense(weights=RAGGED), ValueError,

@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -120,6 +122,15 @@ def test_weights_made_for_several_blocks_are_those_of_each_block(monkeypatch):
         strict=True,
     ):
         assert ours == theirs
+
+
+def test_a_copy_of_a_layer_is_read_only_and_makes_its_own_codes():
+    for copied in (copy.deepcopy(NETWORK), pickle.loads(pickle.dumps(NETWORK))):
+        with pytest.raises(ValueError, match="read-only"):
+            copied.layers[0].weights[0, 0] = 0.0
+        assert np.array_equal(
+            simulate(copied, X, 90, seed=3).counts, simulate(NETWORK, X, 90, seed=3).counts
+        )
 
 
 def test_a_source_of_two_sequences_is_for_one_layer():

@@ -31,9 +31,9 @@ from sc_neurocore.random import (
 FORMAT = "sc-neurocore network"
 FORMAT_VERSION = 1
 
-# Words of spikes of a layer in a block of time, 8 MB, and of weight bits that are made in it, some
-# seconds of work: what an interrupt waits for.
-_SPIKE_WORDS, _MADE_WORDS = 2**20, 2**28
+# Words of spikes of a layer in a block of time, 8 MB, and of weight bits that are made in it: less than
+# a second of work, which an interrupt or a bar waits for.
+_SPIKE_WORDS, _MADE_WORDS = 2**20, 2**26
 # Words of bits that are kept where no kernel makes them on its way: 64 MB.
 _KEPT_WORDS = 2**23
 
@@ -77,7 +77,9 @@ class Dense:
     @cached_property
     def _codes(self) -> NDArray[np.int64]:
         """The weights as the native core takes them, shape (n_in, n_out)."""
-        return np.rint(self.weights.T * 2.0**32).astype(np.int64, order="C")
+        codes = np.rint(self.weights.T * 2.0**32).astype(np.int64, order="C")
+        codes.flags.writeable = False
+        return codes
 
     @property
     def n_in(self) -> int:
@@ -88,6 +90,9 @@ class Dense:
     def n_out(self) -> int:
         """Number of neurons."""
         return int(self.weights.shape[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.weights, self.gain, self.neuron)
 
     def __repr__(self) -> str:
         changed = [f"{k}={v}" for k, v in asdict(self.neuron).items() if v != getattr(LIF, k)]
@@ -254,8 +259,9 @@ def simulate(
         for as many of its `sequences`.
     shared : bool
         Let all neurons of a layer compare their weights with the numbers of its first neuron, as
-        hardware does to save generators. Currents keep their mean and variance, but those of two
-        neurons vary together, by up to as much as their weights agree.
+        hardware does to save generators. Each current keeps its mean and variance, but those of two
+        neurons vary together where their weights agree, and against each other where they differ in
+        sign.
     record : bool
         Keep the packed spikes of every layer. Otherwise the memory does not grow with the length.
     progress : bool
@@ -267,6 +273,7 @@ def simulate(
     """
     _checks.instance("network", network, Network)
     seed = checked_seed("seed", seed)
+    _checks.instance("shared", shared, bool)
     of_inputs, *of_weights = operands(source, 1 + len(network.layers))
     if isinstance(x, Bitstream):
         if length is not None and length != x.length:
@@ -345,6 +352,7 @@ class _Bits:
     def words(self, first: int, n: int) -> NDArray[np.uint64]:
         """Return n words from a word on, of shape (..., n), contiguous."""
         if first + n > self._from + self._made.shape[-1]:
+            self._made = self._made[..., :0].copy()  # lets go of the memory
             steps = min(64 * max(n, self._ahead), self._length - 64 * first)
             self._made, self._from = self._make(first, steps), first
         here = first - self._from
@@ -411,8 +419,9 @@ def _run_layers(
     counts = np.zeros((rows, network.n_out), np.int64)
     trains = [np.empty((*state.v.shape, n_words), np.uint64) for state in states if record]
     widest = max(network.n_in, *(layer.n_out for layer in network.layers))
-    weights = max(layer.weights.size for layer in network.layers)
-    step = max(min(_SPIKE_WORDS // (rows * widest), _MADE_WORDS // weights), 1)
+    made = sum(layer.weights.size for layer in network.layers)
+    kept = max((state.layer.weights.size for state in states if state.bits is not None), default=1)
+    step = max(min(_SPIKE_WORDS // (rows * widest), _MADE_WORDS // made, _KEPT_WORDS // kept), 1)
     for first in range(0, n_words, step):
         block = slice(first, min(first + step, n_words))
         steps = min(64 * block.stop, length) - 64 * first

@@ -106,7 +106,8 @@ class LIF:
             By default at rest, a neuron for each row of currents.
         key : int
             A key of `stream_key` with `Role.NOISE`. The noise of a neuron depends on the key, the
-            neuron's row and the step alone: populations need keys of their own.
+            neuron's row and the step alone: populations need keys of their own. It repeats after
+            2**34 steps.
 
         Returns
         -------
