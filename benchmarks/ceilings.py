@@ -145,7 +145,7 @@ def bernoulli(r: Rates) -> float:
     """Bits a second: a block is 128 random bits; the comparison takes two instructions a digit more.
 
     A block is that of the plain generator. The kernel makes rounds that are alike for all blocks of a
-    word once, some of the comparison's time back.
+    word once, which pays for a part of its comparison.
     """
     digits = digits_until_decided(r.bits, 2)
     return 1 / (digits / (128 * r.philox) + 2 * digits / (r.bits * r.logic))
@@ -331,7 +331,7 @@ def _counts_from_memory(images: int) -> Kernel:
     """Return a row of weights that only the third-level cache holds; many images go by a weight."""
     products = INPUTS * OUTPUTS * 1024
     return Kernel(
-        f"counts a step, {INPUTS}-{OUTPUTS}, weights in memory, {images} image{'s'[: images > 1]}",
+        f"counts a step, {INPUTS}-{OUTPUTS}, weights in memory, batch {images}",
         images * products,
         partial(_counts, images, OUTPUTS, INPUTS, 1024),
         partial(counting_from_memory, channels=INPUTS, size=products // 8)

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from textwrap import fill as fill_line
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -155,7 +156,7 @@ def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
     axes.set_ylim(len(others) - 0.4, -0.6)
     axes.axvline(1, color=OUR_COLOR, lw=2)
     axes.set_title(
-        f"{workload.title}\nsc-neurocore: {figure_of(ours['seconds'], workload.unit)}",
+        f"{fill_line(workload.title, 66)}\nsc-neurocore: {figure_of(ours['seconds'], workload.unit)}",
         fontsize=8, loc="left",
     )  # fmt: skip
     axes.set_xscale("log")
