@@ -55,8 +55,8 @@ class Tile {
       make_bits(w);
       for (size_t first = first_batch; first < last_batch; first += kDenseImages) {
         const size_t n = std::min(kDenseImages, last_batch - first);
-        std::fill_n(totals_, n * size_t(n_planes_) * kTile, 0);
-        std::fill_n(negatives_, n * kTile, 0);
+        std::fill_n(totals_, n * size_t(n_planes_) * n_groups_ * kLanes, 0);
+        std::fill_n(negatives_, n * n_groups_ * kLanes, 0);
         for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) count_chunk(chunk, w, first, n);
         for (size_t image = 0; image < n; image++) fire(first + image, image, w, lif, noise_key);
       }
@@ -133,8 +133,12 @@ class Tile {
       for (size_t i = first; i < std::min(first + kLanes, d_.n_in); i++) {
         for (size_t group = 0; group < n_groups_; group++) {
           Comparator comparator(magnitude(i, group));
-          for (int k = 0; k < kSlices && comparator.undecided(); k += 4)
-            for (int l = k; l < k + 4; l++) comparator.step(set1(slices[l][i - first]));
+          int k = 0;
+          const auto step_to = [&](int end) {
+            for (; k < end; k++) comparator.step(set1(slices[k][i - first]));
+          };
+          step_to(12);
+          if (comparator.undecided()) step_to(kSlices);
           const U bits = comparator.undecided()
                              ? bernoulli_word(key, word, S{i}, set1(0), magnitude(i, group))
                              : comparator.less();

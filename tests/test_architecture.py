@@ -55,6 +55,16 @@ def test_importing_the_package_loads_its_stages_when_they_are_used():
     assert run.stdout.splitlines() == ["['_checks', '_native', '_runtime']", "True False"]
 
 
+def test_importing_the_package_does_not_import_pathlib():
+    # It takes longer than the rest of the package, and NumPy does without.
+    code = (
+        "import sys; import numpy; sys.modules.pop('pathlib', None); import sc_neurocore;"
+        "print('pathlib' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
 def test_the_stub_lists_the_public_names():
     import sc_neurocore
 

@@ -314,7 +314,8 @@ def test_results_lie_on_cache_lines():
     [
         ("SC_NEUROCORE_ISA", "neon", "SC_NEUROCORE_ISA must be one of 'portable'"),
         ("SC_NEUROCORE_THREADS", "many", "SC_NEUROCORE_THREADS must be a whole number, got 'many'"),
-        ("SC_NEUROCORE_THREADS", "0", "SC_NEUROCORE_THREADS must be at least 1, got 0"),
+        ("SC_NEUROCORE_THREADS", "0", "THREADS must be at least 1 and at most 65536, got 0"),
+        ("SC_NEUROCORE_THREADS", str(2**64), "THREADS must be at least 1 and at most 65536, got"),
     ],
 )
 def test_a_wrong_environment_variable_is_named(name, value, message):

@@ -4,9 +4,9 @@ A value is the density of ones of a bitstream, a product is an AND gate, a sum i
 integrate-and-fire neuron turns the counts into a bitstream again.
 """
 
+import os
 import re
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from sc_neurocore._runtime import configure
@@ -14,16 +14,15 @@ from sc_neurocore._runtime import configure
 __version__ = "0.1.0"
 
 # The stub says which module has which name. A module is imported when one of its names is first used,
-# so that the package itself costs next to nothing.
-_MODULES = {
-    name: module
-    for module, names in re.findall(
-        r"^from (sc_neurocore\.\w+) import (\([^)]*\)|.*)$",
-        Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    for name in re.findall(r"\w+", names)
-}
+# so that the package itself costs next to nothing; pathlib alone would cost as much again.
+with open(os.path.splitext(__file__)[0] + ".pyi", encoding="utf-8") as _stub:
+    _MODULES = {
+        name: module
+        for module, names in re.findall(
+            r"^from (sc_neurocore\.\w+) import (\([^)]*\)|.*)$", _stub.read(), re.MULTILINE
+        )
+        for name in re.findall(r"\w+", names)
+    }
 __all__ = sorted(_MODULES)
 
 configure()

@@ -13,6 +13,7 @@ import os
 
 from sc_neurocore import _checks, _native
 
+_MOST_THREADS = 2**16
 # How many ask for checks: the environment, and each open block of correlation.checking.
 checkers = 0
 
@@ -28,7 +29,8 @@ def configure() -> None:
     threads = os.environ.get("SC_NEUROCORE_THREADS")
     if threads is not None and not threads.isdecimal():
         _checks.fail("SC_NEUROCORE_THREADS", "be a whole number", repr(threads))
-    _native.set_threads(_checks.integer("SC_NEUROCORE_THREADS", int(threads or _cores()), 1))
+    n = int(threads or _cores())
+    _native.set_threads(_checks.integer("SC_NEUROCORE_THREADS", n, 1, _MOST_THREADS))
 
 
 def set_threads(n: int | None) -> None:
@@ -46,7 +48,7 @@ def set_threads(n: int | None) -> None:
     1
     >>> set_threads(before)
     """
-    _native.set_threads(_cores() if n is None else _checks.integer("n", n, 1, 2**16))
+    _native.set_threads(_cores() if n is None else _checks.integer("n", n, 1, _MOST_THREADS))
 
 
 def get_threads() -> int:
