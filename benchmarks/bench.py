@@ -2,7 +2,7 @@
 
 python benchmarks/bench.py [part ...]
 
-Parts: step, population, network, layer, encode and product (beside the peers: see workloads.py),
+Parts: step, population, network, layer, encode, product and dot (beside the peers: see workloads.py),
 sources, operators, ceilings, scaling. A run of all parts writes build/bench/results.json, from which
 `chart.py` makes the pictures, README's table and the documentation's.
 """

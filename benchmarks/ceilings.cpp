@@ -1,10 +1,12 @@
 // What one core can do at most, measured: ceilings.py compiles this file once for each instruction
 // set and loads it. A rate is the best of several repeats, in instructions, blocks, bits or bytes a
-// second. `kept` costs nothing and makes the compiler believe that a value is changed and used.
-#include <chrono>
+// second of processor time. `kept` costs nothing and makes the compiler believe that a value is
+// changed and used.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
+#include <initializer_list>
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -74,12 +76,11 @@ U popcount(U a) {
 
 template <class Body>
 double best_rate(double work, Body body) {
-  using Clock = std::chrono::steady_clock;
   double best = 0;
   for (int repeat = 0; repeat < 15; repeat++) {
-    const auto start = Clock::now();
+    const std::clock_t start = std::clock();
     body();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = double(std::clock() - start) / CLOCKS_PER_SEC;
     if (work / seconds > best) best = work / seconds;
   }
   return best;

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from textwrap import fill as fill_line
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -106,15 +107,16 @@ def compare_table(results: dict[str, Any]) -> str:
 def ceilings_table(results: dict[str, Any]) -> str:
     """Return rate and share of the bound, a column an instruction set; and the limits."""
     kernels, limits = results["ceilings"]["kernels"], results["ceilings"]["limits"]
-    levels = list(limits)
-    lines = [
-        [name, *(f"{c['rate'] * 1e-9:.3g} ({100 * c['share']:.0f} %)" for c in cells.values())]
-        for name, cells in kernels.items()
-    ]
-    shares = table(["10⁹ bits, updates or products a second", *levels], lines)
+    levels, goals = list(limits), results["ceilings"]["goals"]
+    lines = []
+    for name, cells in kernels.items():
+        goal = f"{100 * goals[name]:.0f} %" if name in goals else ""
+        shares = [f"{c['rate'] * 1e-9:.3g} ({100 * c['share']:.0f} %)" for c in cells.values()]
+        lines.append([name, *shares, goal])
+    rates = table(["10⁹ bits, updates or products a second", *levels, "goal, avx512"], lines)
     names = [name for name in limits[levels[0]] if name != "lanes"]
     lines = [[f"`{n}`", *(f"{limits[level][n] * 1e-9:.3g}" for level in levels)] for n in names]
-    return f"{shares}\n\n" + table(["10⁹ instructions, blocks, bits or bytes a second", *levels], lines)
+    return f"{rates}\n\n" + table(["10⁹ instructions, blocks, bits or bytes a second", *levels], lines)
 
 
 def scaling_table(results: dict[str, Any]) -> str:
@@ -128,8 +130,9 @@ def scaling_table(results: dict[str, Any]) -> str:
     slopes = table(["varied", "threads", "sizes", "slope"], lines)
     return (
         f"{slopes}\n\nA layer of 10,000 by 10,000 takes {large['build']:.1f} s to build, "
-        f"{large['run']:.1f} s for 64 steps, and {peak:.1f} GiB at most, of which "
-        f"{weights:.2f} are its weights."
+        f"{large['first']:.1f} s for its first 64 steps, {large['run']:.1f} s for 64 more, "
+        f"{large['shared']:.1f} s for as many if its neurons share their random numbers, "
+        f"and {peak:.1f} GiB at most, of which {weights:.2f} are its weights."
     )
 
 
@@ -153,7 +156,7 @@ def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
     axes.set_ylim(len(others) - 0.4, -0.6)
     axes.axvline(1, color=OUR_COLOR, lw=2)
     axes.set_title(
-        f"{workload.title}\nsc-neurocore: {figure_of(ours['seconds'], workload.unit)}",
+        f"{fill_line(workload.title, 66)}\nsc-neurocore: {figure_of(ours['seconds'], workload.unit)}",
         fontsize=8, loc="left",
     )  # fmt: skip
     axes.set_xscale("log")
@@ -165,13 +168,13 @@ def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
 
 def speed(results: dict[str, Any]) -> Figure:
     """Return a panel a workload on one logarithmic axis."""
-    cases = ("step", "step noise", "population shared noise", "population shared", "network", "layer",
-             "encode", "product")  # fmt: skip
+    cases = ("step", "step noise", "population shared", "population own", "population shared noise",
+             "network", "layer", "encode", "product", "dot")  # fmt: skip
     drawn = [workload for workload in WORKLOADS if workload.case in cases]
     compared = results["compare"]["rows"]
     bars = [len(best_of_each(compared[workload.case])) for workload in drawn]
     heights = [max(pair) for pair in zip(bars[::2], bars[1::2], strict=True)]
-    figure = Figure((10, 9), layout="constrained")
+    figure = Figure((10, 11), layout="constrained")
     grid = figure.subplots(len(heights), 2, sharex=True, height_ratios=heights).ravel()
     for axes, workload in zip(grid, drawn, strict=True):
         draw_bars(axes, workload, compared[workload.case])

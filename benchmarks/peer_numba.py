@@ -8,7 +8,19 @@ import numba
 import numpy as np
 from numba import njit, prange
 from serve import Call, serve, threads
-from workloads import CURRENT, LEAK, LENGTH, NEURONS, NOISE, STEPS, STEPS_OF_ONE, VALUES
+from workloads import (
+    CURRENT,
+    DOT_INPUTS,
+    DOT_W,
+    DOT_X,
+    LEAK,
+    LENGTH,
+    NEURONS,
+    NOISE,
+    STEPS,
+    STEPS_OF_ONE,
+    VALUES,
+)
 
 rng = np.random.default_rng(0)
 parallel = threads() > 1
@@ -111,6 +123,32 @@ def product() -> Call:
     return partial(count_both, x, y)
 
 
+@njit(inline="always")
+def ones(x):
+    x -= x >> np.uint64(1) & np.uint64(0x5555555555555555)
+    x = (x & np.uint64(0x3333333333333333)) + (x >> np.uint64(2) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return x * np.uint64(0x0101010101010101) >> np.uint64(56)
+
+
+@njit(parallel=parallel)
+def dot_rows(x, w):
+    counts = np.empty((len(x), len(w)), np.int64)
+    for i in prange(len(x)):
+        for j in range(len(w)):
+            n = np.uint64(0)
+            for k in range(x.shape[1]):
+                n += ones(x[i, k] & w[j, k])
+            counts[i, j] = n
+    return counts
+
+
+def dot() -> Call:
+    words = DOT_INPUTS * LENGTH // 64
+    x, w = (rng.integers(2**64, size=(n, words), dtype=np.uint64) for n in (DOT_X, DOT_W))
+    return partial(dot_rows, x, w)
+
+
 if __name__ == "__main__":
     serve(
         numba.__version__,
@@ -123,5 +161,6 @@ if __name__ == "__main__":
             "population own noise": partial(population, NOISE, True),
             "encode": lambda: partial(random_bits, generators(), rng.random(VALUES), LENGTH),
             "product": product,
+            "dot": dot,
         },
     )

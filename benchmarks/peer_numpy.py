@@ -11,6 +11,9 @@ from serve import Call, serve
 from workloads import (
     BATCH,
     CURRENT,
+    DOT_INPUTS,
+    DOT_W,
+    DOT_X,
     LAYER_INPUTS,
     LAYER_LENGTH,
     LAYER_NEURONS,
@@ -97,6 +100,25 @@ def product() -> Call:
     return lambda: np.bitwise_count(x & y).sum(axis=-1, dtype=np.int64)
 
 
+BLOCK = 512  # words of a block: rows of one set stay in a cache, and 16 bits hold the ones of a row
+
+
+def dot() -> Call:
+    x, w = (
+        random_bits(rng.random(n * DOT_INPUTS)).view(np.uint64).reshape(n, -1) for n in (DOT_X, DOT_W)
+    )
+
+    def run() -> NDArray[np.int64]:
+        counts = np.zeros((DOT_X, DOT_W), np.int64)
+        for first in range(0, x.shape[1], BLOCK):
+            block = np.ascontiguousarray(w[:, first : first + BLOCK])
+            for i, row in enumerate(x[:, first : first + BLOCK]):
+                counts[i] += np.bitwise_count(row & block).sum(axis=-1, dtype=np.uint16)
+        return counts
+
+    return run
+
+
 if __name__ == "__main__":
     serve(
         np.__version__,
@@ -111,5 +133,6 @@ if __name__ == "__main__":
             "layer": lambda: lambda: lif(layer_build()[:LAYER_STEPS], LAYER_NEURONS, 0.02),
             "encode": lambda: partial(random_bits, rng.random(VALUES)),
             "product": product,
+            "dot": dot,
         },
     )

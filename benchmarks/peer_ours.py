@@ -10,6 +10,9 @@ from serve import Call, serve
 from workloads import (
     BATCH,
     CURRENT,
+    DOT_INPUTS,
+    DOT_W,
+    DOT_X,
     LAYER_INPUTS,
     LAYER_LENGTH,
     LAYER_NEURONS,
@@ -92,6 +95,11 @@ def product() -> Call:
     return lambda: (x & y).counts()
 
 
+def dot() -> Call:
+    x, w = (sc.encode(rng.random((n, DOT_INPUTS)), LENGTH, key=n) for n in (DOT_X, DOT_W))
+    return partial(sc.dot, x, w)
+
+
 if __name__ == "__main__":
     serve(
         sc.__version__,
@@ -108,5 +116,6 @@ if __name__ == "__main__":
             "layer": lambda: lambda: new_layer().run(LAYER_STEPS),
             "encode": encode,
             "product": product,
+            "dot": dot,
         },
     )

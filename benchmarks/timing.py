@@ -11,20 +11,25 @@ class Outside(float):
     """Seconds of a call that are no part of the work: a call returns them to have them left out."""
 
 
-def timings(call: Callable[[], object], samples: int = 3, least: float = 0.03) -> list[float]:
+def timings(
+    call: Callable[[], object],
+    samples: int = 3,
+    least: float = 0.03,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
     """Return seconds a call, `samples` times, each over as many calls as take about `least` seconds."""
-    start = time.perf_counter()
+    start = clock()
     call()
-    loops = max(1, int(least / max(time.perf_counter() - start, 1e-7)))
+    loops = max(1, int(least / max(clock() - start, 1e-7)))
     found = []
     for _ in range(samples):
         outside = 0.0
-        start = time.perf_counter()
+        start = clock()
         for _ in range(loops):
             returned = call()
             if type(returned) is Outside:
                 outside += returned
-        found.append((time.perf_counter() - start - outside) / loops)
+        found.append((clock() - start - outside) / loops)
     return found
 
 

@@ -22,6 +22,9 @@ encode      8,192 values as streams of 1,024 bits. Ours is exact to 32 bits, num
 product     AND of two sets of 8,192 encoded streams of 1,024 bits, and the ones of each, on the
             representation that the side encodes to. The streams of the package from PyPI are arrays of
             bytes that come one by one; NumPy's AND and count of each are the fastest on them.
+dot         Ones among all products of 100 rows with 128 rows of 784 encoded, packed streams of 1,024
+            bits. Words are used more than once, so that memory is not what everybody waits for. NumPy
+            goes through blocks of words that stay in a cache.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ SIZES, NET_STEPS, BATCH = (784, 128, 10), 100, 100
 NET_GAIN = 0.02
 LAYER_NEURONS, LAYER_INPUTS, LAYER_LENGTH, LAYER_STEPS = 100, 64, 2_048, 500
 VALUES, LENGTH = 8_192, 1_024
+DOT_X, DOT_W, DOT_INPUTS = 100, 128, 784
 
 # A peer with one thread or with one for each core.
 ONE, ALL = "one", "all"
@@ -114,6 +118,14 @@ WORKLOADS = (
         VALUES * LENGTH,
         "Gbit/s",
         _entries("NumPy", "numba*", "PyPI's sc-neurocore"),
+    ),
+    Workload(
+        "dot",
+        f"dot products of whole streams, {DOT_X} x {DOT_W} rows of {DOT_INPUTS} streams of "
+        f"{LENGTH:,} bits",
+        DOT_X * DOT_W * DOT_INPUTS * LENGTH,
+        "Gbit/s",
+        _entries("NumPy", "numba*"),
     ),
 )
 
