@@ -311,3 +311,21 @@ def test_the_representation_of_a_neuron_rebuilds_it(params, seed):
     neuron = StochasticLIFNeuron(**params, seed=seed)
     again = eval(repr(neuron))
     assert (again.lif, again.seed) == (neuron.lif, neuron.seed)
+
+
+def test_currents_are_read_where_they_are_and_not_changed():
+    currents = np.linspace(0.0, 0.3, 3 * 70).reshape(3, 70)
+    before = currents.copy()
+    spikes, _ = LIF().run(currents)
+    strided = np.asfortranarray(np.repeat(currents, 2, axis=1))[:, ::2]
+    assert LIF().run(strided)[0] == spikes
+    assert np.array_equal(currents, before)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
+def test_a_current_that_is_not_finite_is_found_wherever_it_is(wrong):
+    currents = np.full((3, 70), 1e308)
+    LIF().run(currents)  # finite, though its sum is not
+    currents[2, 69] = wrong
+    with pytest.raises(ValueError, match=rf"^currents must be finite, got {wrong} at index \(2, 69\)$"):
+        LIF().run(currents)

@@ -114,16 +114,24 @@ def within(name: str, values: NDArray[Any], low: float, high: float, remedy: str
         fail(name, f"lie in [{low}, {high}]", _first(values, outside), remedy)
 
 
-def array(name: str, values: ArrayLike, ndims: Sequence[int]) -> NDArray[np.float64]:
-    """Return finite numbers as a new float64 array with one of the numbers of axes in ndims."""
+def array(
+    name: str, values: ArrayLike, ndims: Sequence[int], *, borrow: bool = False
+) -> NDArray[np.float64]:
+    """Return finite numbers as a contiguous float64 array with one of the numbers of axes in ndims.
+
+    It is new, unless a caller that only reads it borrows the given one.
+    """
     raw = _numbers(name, "hold real numbers", values)
     if raw.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)
         fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
-    result = np.array(raw, np.float64)
-    bad = ~np.isfinite(result)
-    if bad.any():
-        fail(name, "be finite", _first(result, bad))
+    result = (np.asarray if borrow else np.array)(raw, np.float64, order="C")
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = math.isfinite(result.sum())  # one pass without a temporary; else look where
+    if not finite:
+        bad = ~np.isfinite(result)
+        if bad.any():
+            fail(name, "be finite", _first(result, bad))
     return result
 
 

@@ -240,7 +240,7 @@ def encode(
     >>> x & w
     Bitstream(shape=(2,), length=65536, p=[0.299 0.4])
     """
-    probabilities = _checks.array("p", p, range(33))
+    probabilities = _checks.array("p", p, range(33), borrow=True)
     length = _checks.length_of_stream("length", length)
     key = _checks.power_range("key", key, 64)
     _checks.instance("source", source, Source)

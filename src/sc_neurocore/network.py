@@ -77,7 +77,11 @@ class Dense:
     @cached_property
     def _codes(self) -> NDArray[np.int64]:
         """The weights as the native core takes them, shape (n_in, n_out)."""
-        codes = np.rint(self.weights.T * 2.0**32).astype(np.int64, order="C")
+        codes = np.empty((self.n_in, self.n_out), np.int64)
+        block = max(2**20 // self.n_out, 1)  # of inputs; temporaries stay in the cache
+        for first in range(0, self.n_in, block):
+            part = self.weights[:, first : first + block].T
+            codes[first : first + block] = np.rint(part * 2.0**32)
         codes.flags.writeable = False
         return codes
 
@@ -456,7 +460,7 @@ def _chunks(rows: NDArray[np.float64], length: int) -> list[NDArray[np.float64]]
 
 
 def _checked_densities(network: Network, x: ArrayLike) -> NDArray[np.float64]:
-    densities = _checks.array("x", x, [1, 2])
+    densities = _checks.array("x", x, [1, 2], borrow=True)
     if densities.shape[-1] != network.n_in or 0 in densities.shape:
         _checks.fail("x", _input_contract(network), densities.shape)
     _checks.within("x", densities, 0.0, 1.0, "scale the inputs to densities")

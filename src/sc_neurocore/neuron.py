@@ -115,7 +115,7 @@ class LIF:
             Of batch shape (n_neurons,) and length T.
         state : LIFState
         """
-        given = _checks.array("currents", currents, [1, 2])
+        given = _checks.array("currents", currents, [1, 2], borrow=True)
         if given.size == 0:
             _checks.fail("currents", "have at least one time step", f"shape {given.shape}")
         key = _checks.power_range("key", key, 64)
@@ -217,7 +217,7 @@ class StochasticLIFNeuron:
 
     def run(self, currents: ArrayLike) -> NDArray[np.uint8]:
         """Advance one step for each current and return the spikes, uint8 of shape (T,)."""
-        return self._neuron.run(_checks.array("currents", currents, [1]))
+        return self._neuron.run(_checks.array("currents", currents, [1], borrow=True))
 
     def process_bitstream(self, bits: ArrayLike, input_scale: float = 1.0) -> NDArray[np.uint8]:
         """Run on the current input_scale * bit of each bit; uint8 of shape (T,)."""
