@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
+from layers import layer_cases
 from serve import Call, serve
 from workloads import (
     BATCH,
@@ -14,9 +15,7 @@ from workloads import (
     DOT_W,
     DOT_X,
     LAYER_INPUTS,
-    LAYER_LENGTH,
     LAYER_NEURONS,
-    LAYER_STEPS,
     LENGTH,
     NET_GAIN,
     NET_STEPS,
@@ -57,35 +56,6 @@ def network() -> Call:
     return partial(sc.simulate, net, rng.random((BATCH, SIZES[0])), NET_STEPS, seed=1)
 
 
-def new_layer() -> sc.SCDenseLayer:
-    return sc.SCDenseLayer(
-        LAYER_NEURONS,
-        X,
-        W,
-        0.0,
-        1.0,
-        0.0,
-        1.0,
-        length=LAYER_LENGTH,
-        y_max=0.3,
-        neuron_params={"noise_std": 0.02},
-        base_seed=1,
-    )
-
-
-X, W = rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))
-
-
-def layer_run() -> Call:
-    layer = new_layer()
-
-    def run() -> None:
-        layer.reset()
-        layer.run(LAYER_STEPS)
-
-    return run
-
-
 def encode() -> Call:
     return partial(sc.encode, rng.random(VALUES), LENGTH, key=1)
 
@@ -111,9 +81,7 @@ if __name__ == "__main__":
             "population shared noise": partial(population, NOISE, False),
             "population own noise": partial(population, NOISE, True),
             "network": network,
-            "layer build": lambda: new_layer,
-            "layer run": layer_run,
-            "layer": lambda: lambda: new_layer().run(LAYER_STEPS),
+            **layer_cases(rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))),
             "encode": encode,
             "product": product,
             "dot": dot,

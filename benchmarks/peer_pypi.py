@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from layers import layer_cases
 from serve import Call, serve
 from workloads import (
     CURRENT,
     LAYER_INPUTS,
-    LAYER_LENGTH,
     LAYER_NEURONS,
-    LAYER_STEPS,
     LENGTH,
     NOISE,
     STEPS_OF_ONE,
@@ -29,35 +28,6 @@ def step(noise_std: float) -> Call:
     def run() -> None:
         for _ in range(STEPS_OF_ONE):
             neuron.step(CURRENT)
-
-    return run
-
-
-X, W = rng.random(LAYER_INPUTS).tolist(), rng.random((LAYER_NEURONS, LAYER_INPUTS)).tolist()
-
-
-def new_layer() -> sc.SCDenseLayer:
-    return sc.SCDenseLayer(
-        LAYER_NEURONS,
-        X,
-        W,
-        0.0,
-        1.0,
-        0.0,
-        1.0,
-        length=LAYER_LENGTH,
-        y_max=0.3,
-        neuron_params={"noise_std": 0.02},
-        base_seed=1,
-    )
-
-
-def layer_run() -> Call:
-    layer = new_layer()
-
-    def run() -> None:
-        layer.reset()
-        layer.run(LAYER_STEPS)
 
     return run
 
@@ -80,9 +50,9 @@ if __name__ == "__main__":
         {
             "step": partial(step, 0.0),
             "step noise": partial(step, NOISE),
-            "layer build": lambda: new_layer,
-            "layer run": layer_run,
-            "layer": lambda: lambda: new_layer().run(LAYER_STEPS),
+            **layer_cases(
+                rng.random(LAYER_INPUTS).tolist(), rng.random((LAYER_NEURONS, LAYER_INPUTS)).tolist()
+            ),
             "encode": encode,
             "product": product,
         },

@@ -276,12 +276,9 @@ class Tile {
                return gain * (to_double(count) + minus_negative[g]);
              });
     groups.store(v, refractory, count_ - at);
-    for (size_t g = 0; g < G; g++) {
-      uint64_t lanes[kLanes];
-      store(lanes, spikes[g]);
-      for (size_t l = 0; l < lanes_of(group + g); l++)
-        d_.spikes[(batch * d_.n_out + first_ + at + g * kLanes + l) * words_ + w] = lanes[l];
-    }
+    uint64_t* out = d_.spikes + (batch * d_.n_out + first_ + at) * words_ + w;
+    for (size_t g = 0; g < G; g++)
+      store_apart(out + g * kLanes * words_, words_, spikes[g], lanes_of(group + g));
   }
 
   const DenseLayer& d_;

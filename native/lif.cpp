@@ -85,12 +85,8 @@ void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, si
     position = (position + uint64_t(steps)) % p.period;
     U spikes[G];
     lif_word(lif, key, groups, p.first_step + 64 * w, steps, spikes, drives);
-    for (size_t g = 0; g < G; g++) {
-      uint64_t lanes[kLanes];
-      store(lanes, spikes[g]);
-      for (size_t i = 0; i < kLanes && g * kLanes + i < count; i++)
-        p.spikes[(n + g * kLanes + i) * words + w] = lanes[i];
-    }
+    for (size_t g = 0; g < G && g * kLanes < count; g++)
+      store_apart(p.spikes + (n + g * kLanes) * words + w, words, spikes[g], count - g * kLanes);
   }
   groups.store(p.v + n, p.refractory + n, count);
 }

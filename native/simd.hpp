@@ -48,14 +48,19 @@ inline void storef_some(double* out, F a, size_t count) {
   std::copy_n(lanes, count, out);
 }
 
+// Stores the first lanes `stride` words apart: a word of neighbouring rows.
+inline void store_apart(uint64_t* out, size_t stride, U a, size_t count) {
+  uint64_t lanes[kLanes];
+  store(lanes, a);
+  for (size_t i = 0; i < kLanes && i < count; i++) out[i * stride] = lanes[i];
+}
+
 // Writes word w of the kLanes streams from s on, without bits past the length.
 inline void store_column(const Streams& to, size_t s, size_t w, U bits) {
   const size_t words = words_for(to.length);
   if (w + 1 == words) bits = bits & set1(last_word_mask(to.length));
   if (words == 1) return store(to.out + s, bits);
-  uint64_t lanes[kLanes];
-  store(lanes, bits);
-  for (size_t i = 0; i < kLanes; i++) to.out[(s + i) * words + w] = lanes[i];
+  store_apart(to.out + s * words + w, words, bits, kLanes);
 }
 
 }  // namespace sc::SC_LEVEL

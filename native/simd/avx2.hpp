@@ -55,7 +55,6 @@ inline U equal_step(U eq, U r, U p) {
 }
 inline U sign_mask(U a) { return {_mm256_cmpgt_epi64(_mm256_setzero_si256(), a.v)}; }
 inline U and_not(U a, U b) { return {_mm256_andnot_si256(b.v, a.v)}; }
-inline U or_not(U a, U b) { return a | U{_mm256_xor_si256(b.v, _mm256_set1_epi64x(-1))}; }
 inline U or_and_not(U a, U b, U c) { return a | and_not(b, c); }
 inline U bit_select(U mask, U yes, U no) { return (mask & yes) | and_not(no, mask); }
 inline uint64_t sum_lanes(U a) {
@@ -114,11 +113,6 @@ inline F select(M m, F yes, F no) {
   return {_mm256_blendv_pd(no.v, yes.v, _mm256_castsi256_pd(m.v))};
 }
 inline U select(M m, U yes, U no) { return {_mm256_blendv_epi8(no.v, yes.v, m.v)}; }
-inline F add_where_bit(F sum, U word, int bit, F addend) {
-  const __m256i top = _mm256_sll_epi64(word.v, _mm_cvtsi32_si128(63 - bit));
-  const __m256d with = _mm256_add_pd(sum.v, addend.v);
-  return {_mm256_blendv_pd(sum.v, with, _mm256_castsi256_pd(top))};
-}
 
 // out[t] = the number whose digit p is bit t of planes[p * stride], for 64 steps.
 inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, uint32_t* out) {

@@ -59,7 +59,6 @@ inline U and_xor(U a, U b, U c) {
 inline U equal_step(U eq, U r, U p) { return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)}; }
 inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }
-inline U or_not(U a, U b) { return {_mm512_ternarylogic_epi64(a.v, b.v, b.v, 0xF3)}; }
 inline U or_and_not(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0xF4)}; }
 inline U bit_select(U mask, U yes, U no) {
   return {_mm512_ternarylogic_epi64(mask.v, yes.v, no.v, 0xCA)};
@@ -110,10 +109,6 @@ inline M less(U a, U b) { return {_mm512_cmplt_epi64_mask(a.v, b.v)}; }
 inline U or_where(M m, U a, U b) { return {_mm512_mask_or_epi64(a.v, m.v, a.v, b.v)}; }
 inline F select(M m, F yes, F no) { return {_mm512_mask_blend_pd(m.v, no.v, yes.v)}; }
 inline U select(M m, U yes, U no) { return {_mm512_mask_blend_epi64(m.v, no.v, yes.v)}; }
-inline F add_where_bit(F sum, U word, int bit, F addend) {
-  const __mmask8 m = _mm512_test_epi64_mask(word.v, _mm512_set1_epi64(1ll << bit));
-  return {_mm512_mask_add_pd(sum.v, m, sum.v, addend.v)};
-}
 
 // out[t] = the number whose digit p is bit t of planes[p * stride], for 64 steps.
 inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, uint32_t* out) {

@@ -47,7 +47,6 @@ inline U and_xor(U a, U b, U c) { return {(a.v & b.v) ^ c.v}; }
 inline U equal_step(U eq, U r, U p) { return {eq.v & ~(r.v ^ p.v)}; }
 inline U sign_mask(U a) { return {uint64_t(int64_t(a.v) >> 63)}; }
 inline U and_not(U a, U b) { return {a.v & ~b.v}; }
-inline U or_not(U a, U b) { return {a.v | ~b.v}; }
 inline U or_and_not(U a, U b, U c) { return {a.v | (b.v & ~c.v)}; }
 inline U bit_select(U mask, U yes, U no) { return {(mask.v & yes.v) | (~mask.v & no.v)}; }
 inline uint64_t sum_lanes(U a) { return a.v; }
@@ -76,9 +75,6 @@ inline M less(U a, U b) { return {int64_t(a.v) < int64_t(b.v)}; }
 inline U or_where(M m, U a, U b) { return {m.v ? a.v | b.v : a.v}; }
 inline F select(M m, F yes, F no) { return m.v ? yes : no; }
 inline U select(M m, U yes, U no) { return m.v ? yes : no; }
-inline F add_where_bit(F sum, U word, int bit, F addend) {
-  return {(word.v >> bit & 1) != 0 ? sum.v + addend.v : sum.v};
-}
 
 // out[t] = the number whose digit p is bit t of planes[p * stride], for 64 steps.
 inline void expand_counts(const uint64_t* planes, size_t stride, int n_planes, uint32_t* out) {
