@@ -84,25 +84,33 @@ inline int planes_for(size_t n) {
   return planes;
 }
 
+// Exchanges bits of b whose bit s of a position is 0 with those of a where it is 1.
+inline void exchange(U& a, U& b, int s) {
+  const U low = set1(~uint64_t{0} / ((uint64_t{1} << s) + 1)), old = a;
+  a = bit_select(low, old, b << s);
+  b = bit_select(low, old >> s, b);
+}
+
+// The exchanges of eight rows that lie `apart` rows from one another in a matrix.
+template <int apart>
+inline void exchange_blocks(U (&rows)[8]) {
+#pragma GCC unroll 3
+  for (int s = 4; s > 0; s /= 2)
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; r++)
+      if ((r & s) == 0) exchange(rows[r], rows[r + s], s * apart);
+}
+
 // Turns F planes into 64 counts a lane: afterwards the count of step t is in planes[t % F], in the
 // F bits from F * (t / F) on. Each block of F x F bits is transposed (Warren: Hacker's Delight,
 // 7-3).
 template <int F>
 inline void transpose_planes(U (&planes)[F]) {
-  uint64_t mask = ~uint64_t{0};
 #pragma GCC unroll 6
-  for (int s = F / 2; s > 0; s /= 2) {
-    // Ones where bit s of a position is 0.
-    mask = s == F / 2 ? ~uint64_t{0} / ((uint64_t{1} << s) + 1) : mask ^ mask << s;
-    const U low = set1(mask);
+  for (int s = F / 2; s > 0; s /= 2)
 #pragma GCC unroll 32
-    for (int r = 0; r < F; r++) {
-      if ((r & s) != 0) continue;
-      const U a = planes[r], b = planes[r + s];
-      planes[r] = bit_select(low, a, b << s);
-      planes[r + s] = bit_select(low, a >> s, b);
-    }
-  }
+    for (int r = 0; r < F; r++)
+      if ((r & s) == 0) exchange(planes[r], planes[r + s], s);
 }
 
 }  // namespace sc::SC_LEVEL

@@ -1,7 +1,9 @@
 // A dense layer: products are counted for many images at a time while the weight bits of a chunk of
-// inputs are in the first-level cache, then the neurons of a tile fire. Lanes are neurons.
+// inputs are in the first-level cache, then the neurons of a tile fire; or, where most inputs are
+// active and the level counts ones fast, across inputs. Lanes are neurons.
 #include <algorithm>
 
+#include "across.hpp"
 #include "counter.hpp"
 #include "kernels.hpp"
 #include "lif.hpp"
@@ -17,6 +19,10 @@ constexpr size_t kMaskWords = (kChunk + 63) / 64;
 
 // Images that are counted side by side: as many as the registers hold counters of.
 constexpr int kSide = kLanes == 1 ? 1 : 2;
+
+// Of kLanes images with at least this share of active inputs (in sixteenths) counts are taken
+// across inputs, where the level has a population count that is worth it.
+constexpr size_t kMostlyActive = 8;
 
 // The inputs of a chunk that have a spike in one of kSide images: where the weights of each lie in
 // the chunk, and the spikes. Padded with a row of zeros.
@@ -45,7 +51,8 @@ class Tile {
         masks_(bits_ + rows_ * kTile),
         totals_(masks_ + rows_ / kChunk * kMaskWords * kTile),
         negatives_(totals_ + kDenseImages * size_t(n_planes_) * kTile),
-        active_(reinterpret_cast<Active*>(negatives_ + kDenseImages * kTile)) {
+        active_(reinterpret_cast<Active*>(negatives_ + kDenseImages * kTile)),
+        across_(d.n_in, scratch + dense_scratch(d) - across_scratch(d.n_in)) {
     make_signs();
   }
 
@@ -53,8 +60,19 @@ class Tile {
            const PhiloxKey& noise_key) const {
     for (size_t w = 0; w < words_; w++) {
       make_bits(w);
-      for (size_t first = first_batch; first < last_batch; first += kDenseImages) {
-        const size_t n = std::min(kDenseImages, last_batch - first);
+      bool turned = false;
+      for (size_t block = first_batch; block < last_batch; block += kDenseImages) {
+        size_t first = block;
+        const size_t last = std::min(block + kDenseImages, last_batch);
+        if constexpr (kPopcounts) {
+          if (last - first >= kLanes && mostly_active(w, first, last)) {
+            for (size_t group = 0; group < n_groups_ && !turned; group++)
+              across_.turn_weights(group, strip(bits_, group), strip(signs_, group));
+            turned = true;
+            for (; first + kLanes <= last; first += kLanes) fire_images(first, w, lif, noise_key);
+          }
+        }
+        const size_t n = last - first;
         std::fill_n(totals_, n * size_t(n_planes_) * n_groups_ * kLanes, 0);
         std::fill_n(negatives_, n * n_groups_ * kLanes, 0);
         for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) count_chunk(chunk, w, first, n);
@@ -226,6 +244,44 @@ class Tile {
     }
   }
 
+  // Whether counting across inputs pays, judged by one image in kLanes.
+  bool mostly_active(size_t w, size_t first, size_t last) const {
+    size_t active = 0, looked_at = 0;
+    for (size_t image = first; image < last; image += kLanes) {
+      const uint64_t* x = d_.x + image * d_.n_in * words_ + w;
+      for (size_t i = 0; i < d_.n_in; i++) active += x[i * words_] != 0;
+      looked_at += d_.n_in;
+    }
+    return 16 * active >= kMostlyActive * looked_at;
+  }
+
+  // Counts across inputs and fires, kLanes images side by side.
+  void fire_images(size_t batch, size_t w, const Lif& lif, const PhiloxKey& noise_key) const {
+    across_.turn_inputs(d_.x + batch * d_.n_in * words_ + w, d_.n_in * words_, words_);
+    const uint64_t left = d_.length - 64 * w;
+    for (size_t group = 0; group < n_groups_; group++) {
+      const size_t first = first_ + group * kLanes, count = lanes_of(group);
+      const auto at = [&](auto* of, size_t image) {
+        return of + (batch + image) * d_.n_out + first;
+      };
+      LifGroups<kLanes> images;
+      for (size_t m = 0; m < kLanes; m++)
+        images.load_group(m, first, at(d_.v, m), at(d_.refractory, m), count);
+      const F gain = set1f(d_.gain), minus_negative = to_double(set1(0) - across_.negative(group));
+      U counts[kLanes], spikes[kLanes];
+      lif_word(lif, noise_key, images, 64 * (d_.first_word + w), left < 64 ? int(left) : 64, spikes,
+               [&](int m, int k) {
+                 if (m == 0) across_.count(group, size_t(k), counts);
+                 return gain * (to_double(counts[m]) + minus_negative);
+               });
+      for (size_t m = 0; m < kLanes; m++) {
+        images.store_group(m, at(d_.v, m), at(d_.refractory, m), count);
+        store_apart(d_.spikes + ((batch + m) * d_.n_out + first) * words_ + w, words_, spikes[m],
+                    count);
+      }
+    }
+  }
+
   void fire(size_t batch, size_t image, size_t w, const Lif& lif,
             const PhiloxKey& noise_key) const {
     size_t group = 0;
@@ -291,6 +347,7 @@ class Tile {
   uint64_t* totals_;
   uint64_t* negatives_;
   Active* active_;
+  Across across_;
 };
 
 }  // namespace

@@ -220,11 +220,17 @@ inline size_t permutation_scratch(uint64_t period) {
   return words + 3 + 10 * (period <= kShortPeriod ? words * most_lanes : words + most_lanes);
 }
 
+// Words of scratch memory that counting across n_in inputs needs.
+inline size_t across_scratch(size_t n_in) {
+  return words_for(n_in) * (65 * kTile + 64 * kDenseLanes);
+}
+
 // Words of scratch memory that one call of the dense kernel needs.
 inline size_t dense_scratch(const DenseLayer& d) {
   const size_t chunks = (d.n_in + kDenseChunk - 1) / kDenseChunk;
   const size_t weights = 2 * (chunks * kDenseChunk + 1) + 2 * chunks;
-  return kTile * (weights + kDenseImages * 33) + kDenseImages * kDenseActive;
+  return kTile * (weights + kDenseImages * 33) + kDenseImages * kDenseActive +
+         across_scratch(d.n_in);
 }
 
 struct Kernels {

@@ -65,16 +65,22 @@ struct LifGroups {
   void load(uint64_t first, const double* v_from, const uint64_t* refractory_from, size_t count) {
     for (size_t g = 0; g < G; g++) {
       const size_t at = std::min(g * kLanes, count);
-      v[g] = loadf_some(v_from + at, count - at);
-      refractory[g] = load_some(refractory_from + at, count - at);
-      neuron[g] = set1(first + g * kLanes) + iota();
+      load_group(g, first + g * kLanes, v_from + at, refractory_from + at, count - at);
     }
   }
+  void load_group(size_t g, uint64_t first, const double* v_from, const uint64_t* refractory_from,
+                  size_t count) {
+    v[g] = loadf_some(v_from, count);
+    refractory[g] = load_some(refractory_from, count);
+    neuron[g] = set1(first) + iota();
+  }
   void store(double* v_to, uint64_t* refractory_to, size_t count) const {
-    for (size_t g = 0; g < G && g * kLanes < count; g++) {
-      storef_some(v_to + g * kLanes, v[g], count - g * kLanes);
-      store_some(refractory_to + g * kLanes, refractory[g], count - g * kLanes);
-    }
+    for (size_t g = 0; g < G && g * kLanes < count; g++)
+      store_group(g, v_to + g * kLanes, refractory_to + g * kLanes, count - g * kLanes);
+  }
+  void store_group(size_t g, double* v_to, uint64_t* refractory_to, size_t count) const {
+    storef_some(v_to, v[g], count);
+    store_some(refractory_to, refractory[g], count);
   }
 };
 

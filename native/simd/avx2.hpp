@@ -10,6 +10,7 @@
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 4;
+inline constexpr bool kPopcounts = false;  // counts the ones of lanes in one instruction
 
 struct U {
   __m256i v;
@@ -50,6 +51,7 @@ inline U join32(U lo, U hi) {
 inline U xor3(U a, U b, U c) { return a ^ b ^ c; }
 inline U majority(U a, U b, U c) { return (a & b) | (c & (a | b)); }
 inline U and_xor(U a, U b, U c) { return (a & b) ^ c; }
+inline U and_xor_aside(U a, U b, U c) { return and_xor(a, b, c); }
 inline U equal_step(U eq, U r, U p) {
   return {_mm256_andnot_si256(_mm256_xor_si256(r.v, p.v), eq.v)};
 }

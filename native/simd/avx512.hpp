@@ -11,6 +11,7 @@
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 8;
+inline constexpr bool kPopcounts = true;  // counts the ones of lanes in one instruction
 
 struct U {
   __m512i v;
@@ -56,6 +57,8 @@ inline U and_xor(U a, U b, U c) {
   asm("" : "+v"(products));  // as one instruction of three operands it takes longer
   return {_mm512_xor_si512(products, c.v)};
 }
+// The same for many side by side, where instructions count and not how long one takes.
+inline U and_xor_aside(U a, U b, U c) { return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x6A)}; }
 inline U equal_step(U eq, U r, U p) { return {_mm512_ternarylogic_epi64(eq.v, r.v, p.v, 0x90)}; }
 inline U sign_mask(U a) { return {_mm512_srai_epi64(a.v, 63)}; }
 inline U and_not(U a, U b) { return {_mm512_andnot_si512(b.v, a.v)}; }

@@ -10,6 +10,7 @@
 namespace sc::SC_LEVEL {
 
 inline constexpr int kLanes = 1;
+inline constexpr bool kPopcounts = false;  // counts the ones of lanes in one instruction
 
 struct U {
   uint64_t v;
@@ -44,6 +45,7 @@ inline U join32(U lo, U hi) { return {uint64_t{uint32_t(lo.v)} | hi.v << 32}; }
 inline U xor3(U a, U b, U c) { return {a.v ^ b.v ^ c.v}; }
 inline U majority(U a, U b, U c) { return {(a.v & b.v) | (c.v & (a.v | b.v))}; }
 inline U and_xor(U a, U b, U c) { return {(a.v & b.v) ^ c.v}; }
+inline U and_xor_aside(U a, U b, U c) { return and_xor(a, b, c); }
 inline U equal_step(U eq, U r, U p) { return {eq.v & ~(r.v ^ p.v)}; }
 inline U sign_mask(U a) { return {uint64_t(int64_t(a.v) >> 63)}; }
 inline U and_not(U a, U b) { return {a.v & ~b.v}; }
