@@ -35,10 +35,22 @@ class Numbers {
     while (made_ < kFirst) make();
   }
 
-  U below(U threshold) {
-    Comparator comparator(threshold);
+  // Of R thresholds side by side, which hides the latency of a comparator.
+  template <size_t R>
+  void below(const U (&thresholds)[R], U (&bits)[R]) {
+    Comparator comparators[R];
+#pragma GCC unroll 4
+    for (size_t r = 0; r < R; r++) comparators[r] = Comparator(thresholds[r]);
 #pragma GCC unroll 12
-    for (int k = 0; k < kFirst; k++) comparator.step(slices_[k]);
+    for (int k = 0; k < kFirst; k++)
+#pragma GCC unroll 4
+      for (size_t r = 0; r < R; r++) comparators[r].step(slices_[k]);
+#pragma GCC unroll 4
+    for (size_t r = 0; r < R; r++) bits[r] = finish(comparators[r]);
+  }
+
+ private:
+  U finish(Comparator comparator) {
     for (int k = kFirst; k < 32 && comparator.undecided(); k += 4) {
       if (k == made_) make();
 #pragma GCC unroll 4
@@ -46,8 +58,6 @@ class Numbers {
     }
     return comparator.less();
   }
-
- private:
   void make() {
     U pairs[2][2];
     blocks_.slices(made_ / 2, pairs);
@@ -69,27 +79,42 @@ struct Lanes {
   uint64_t stream[kLanes] = {};
 };
 
+// Rows that are compared side by side: as many as the registers hold comparators of.
+constexpr size_t kSide = kLanes / 2 > 0 ? kLanes / 2 : 1;
+
 void encode_rows(const Encode& e, const PhiloxKey& key, size_t first, size_t last) {
   const size_t words = words_for(e.to.length);
   for (size_t f = first; f < last; f += kLanes) {
     const size_t here = std::min<size_t>(kLanes, last - f);
     Lanes at;
-    uint64_t number[kLanes] = {};
+    uint64_t number[kLanes] = {}, mask[kLanes] = {};
     for (size_t i = 0; i < here; i++) {
       at.stream[i] = (f + i) / words;
       at.word[i] = e.to.first_word + (f + i) % words;
       number[i] = e.streams[at.stream[i]];
+      mask[i] = (f + i) % words + 1 == words ? last_word_mask(e.to.length) : ~uint64_t{0};
     }
     Numbers numbers(key, load(at.word), load(number));
+    const U keep = load(mask);
     const bool one_stream = at.stream[0] == at.stream[here - 1];
-    for (size_t row = 0; row < e.n_rows; row++) {
-      const uint64_t* thresholds = e.to.thresholds + row * e.n_streams;
-      uint64_t lane[kLanes] = {};
-      if (!one_stream)
-        for (size_t i = 0; i < here; i++) lane[i] = thresholds[at.stream[i]];
-      const U threshold = one_stream ? set1(thresholds[at.stream[0]]) : load(lane);
-      store_some(e.to.out + row * e.n_streams * words + f, numbers.below(threshold), here);
-    }
+    const auto compare = [&]<size_t R>(size_t row) {
+      U thresholds[R], bits[R];
+      for (size_t r = 0; r < R; r++) {
+        const uint64_t* of_row = e.to.thresholds + (row + r) * e.n_streams;
+        uint64_t lane[kLanes] = {};
+        if (!one_stream)
+          for (size_t i = 0; i < here; i++) lane[i] = of_row[at.stream[i]];
+        thresholds[r] = one_stream ? set1(of_row[at.stream[0]]) : load(lane);
+      }
+      numbers.below(thresholds, bits);
+      for (size_t r = 0; r < R; r++) {
+        uint64_t* out = e.to.out + (row + r) * e.n_streams * words + f;
+        store_some(out, bits[r] & keep, here);
+      }
+    };
+    size_t row = 0;
+    for (; row + kSide <= e.n_rows; row += kSide) compare.template operator()<kSide>(row);
+    for (; row < e.n_rows; row++) compare.template operator()<1>(row);
   }
 }
 
@@ -131,17 +156,12 @@ void encode_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t 
 
 void encode(const Encode& e, size_t first, size_t last) {
   const PhiloxKey key(e.key);
-  if (e.n_rows > 1)
-    encode_rows(e, key, first, last);
-  else
-    encode_streams(e, key, first, last);
+  if (e.n_rows > 1) return encode_rows(e, key, first, last);
+  encode_streams(e, key, first, last);
   const uint64_t last_mask = last_word_mask(e.to.length);
   if (last_mask == ~uint64_t{0}) return;
   const size_t words = words_for(e.to.length);
-  for (size_t row = 0; row < e.n_rows; row++) {
-    uint64_t* out = e.to.out + row * e.n_streams * words;
-    for (size_t f = first / words * words + words - 1; f < last; f += words) out[f] &= last_mask;
-  }
+  for (size_t f = first / words * words + words - 1; f < last; f += words) e.to.out[f] &= last_mask;
 }
 
 namespace {

@@ -117,6 +117,7 @@ class Blocks {
 // digit at the last step up to which the two were equal.
 class Comparator {
  public:
+  Comparator() = default;
   explicit Comparator(U threshold)
       : digits_(threshold << 32),
         held_(sign_mask(threshold << 31)),

@@ -119,9 +119,7 @@ class Source(ABC):
 
     def thresholds(self, p: NDArray[np.float64]) -> Words:
         """Return round(p * levels), after cutting p to [0, 1]."""
-        scaled = np.clip(p, 0.0, 1.0)
-        scaled *= self.levels
-        return np.rint(scaled, out=scaled).astype(np.uint64)
+        return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.uint64)
 
     @abstractmethod
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
