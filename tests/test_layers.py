@@ -1,4 +1,4 @@
-"""Bias, delay, recurrence and convolution: on bitstreams as their twins, on real numbers as their law."""
+"""Bias, delay, recurrence and convolution: on bits as their twins, on real numbers as their law."""
 
 import copy
 import json
@@ -12,6 +12,7 @@ from sc_neurocore import (
     LFSR,
     LIF,
     Bernoulli,
+    Bitstream,
     Conv2d,
     Dense,
     Halton,
@@ -313,8 +314,7 @@ def test_a_spike_reaches_its_receivers_one_step_later():
     start = np.zeros((5, 1))
     start[0] = 1
     layer = Dense(start, 1.0, LIF(tau_mem=1.0), recurrent=ring, delay=2)
-    x = encode([[1.0]], 100, 0)
-    x = type(x).from_bits(np.eye(1, 100, dtype=np.uint8)[np.newaxis])
+    x = Bitstream.from_bits(np.eye(1, 100, dtype=np.uint8)[np.newaxis])
     spikes = simulate(Network([layer]), x, seed=0, record=True).spikes[0].bits()[0]
     expected = (np.arange(100) - 2) % 5 == np.arange(5)[:, np.newaxis]
     assert np.array_equal(spikes, expected & (np.arange(100) >= 2))
