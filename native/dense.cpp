@@ -261,12 +261,11 @@ class Tile {
     const uint64_t left = d_.length - 64 * w;
     for (size_t group = 0; group < n_groups_; group++) {
       const size_t first = first_ + group * kLanes, count = lanes_of(group);
-      const auto at = [&](auto* of, size_t image) {
-        return of + (batch + image) * d_.n_out + first;
-      };
+      const auto at = [&](size_t image) { return (batch + image) * d_.n_out + first; };
       LifGroups<kLanes> images;
       for (size_t m = 0; m < kLanes; m++)
-        images.load_group(m, first, at(d_.v, m), at(d_.refractory, m), count);
+        images.load_group(m, d_.state.from(at(m)), first, count, d_.positions,
+                          (batch + m) % d_.positions);
       const F gain = set1f(d_.gain), minus_negative = to_double(set1(0) - across_.negative(group));
       U counts[kLanes], spikes[kLanes];
       lif_word(lif, noise_key, images, 64 * (d_.first_word + w), left < 64 ? int(left) : 64, spikes,
@@ -275,9 +274,8 @@ class Tile {
                  return gain * (to_double(counts[m]) + minus_negative);
                });
       for (size_t m = 0; m < kLanes; m++) {
-        images.store_group(m, at(d_.v, m), at(d_.refractory, m), count);
-        store_apart(d_.spikes + ((batch + m) * d_.n_out + first) * words_ + w, words_, spikes[m],
-                    count);
+        images.store_group(m, d_.state.from(at(m)), count);
+        store_apart(d_.spikes + at(m) * words_ + w, words_, spikes[m], count);
       }
     }
   }
@@ -319,9 +317,8 @@ class Tile {
     }
     LifGroups<G> groups;
     const size_t at = group * kLanes;
-    double* v = d_.v + batch * d_.n_out + first_ + at;
-    uint64_t* refractory = d_.refractory + batch * d_.n_out + first_ + at;
-    groups.load(first_ + at, v, refractory, count_ - at);
+    const LifState state = d_.state.from(batch * d_.n_out + first_ + at);
+    groups.load(state, first_ + at, count_ - at, d_.positions, batch % d_.positions);
     const F gain = set1f(d_.gain);
     const U field = set1((uint64_t{1} << N) - 1);
     const uint64_t left = d_.length - 64 * w;
@@ -331,7 +328,7 @@ class Tile {
                const U count = (counts[g][k % N] >> (k / N * N)) & field;
                return gain * (to_double(count) + minus_negative[g]);
              });
-    groups.store(v, refractory, count_ - at);
+    groups.store(state, count_ - at);
     uint64_t* out = d_.spikes + (batch * d_.n_out + first_ + at) * words_ + w;
     for (size_t g = 0; g < G; g++)
       store_apart(out + g * kLanes * words_, words_, spikes[g], lanes_of(group + g));
