@@ -268,7 +268,7 @@ def dense_case(coefficients, length):
     """Return the arguments of a layer and what its twin makes of them; the state comes last."""
     rng = np.random.default_rng(length)
     # Nine images: eight are counted across inputs, where the level does that, and one along time.
-    batch = 9 if length % 4 == 0 else length % 3 + 1
+    batch = 9 if length % 12 == 0 else length % 3 + 1
     n_in, n_out = length % 29 + 1, length % 41 + 1
     x = twins.pack(rng.random((batch, n_in, length)) < rng.choice([0, 0.3, 1], (batch, n_in, 1)))
     weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
