@@ -72,7 +72,8 @@ class _Exact(torch.autograd.Function):
 class _Fire(torch.autograd.Function):
     """LIF neurons over a whole sequence; backwards by hand, a fraction of the cost of recorded steps.
 
-    Float64, in the order of operations of the native kernels.
+    Forwards in float64, in the order of operations of the native kernels; gradients in the type of the
+    weights.
     """
 
     @staticmethod
@@ -89,13 +90,13 @@ class _Fire(torch.autograd.Function):
         total = drive.double()
         if recurrent is not None:
             total = total.clone()
-        potential, spikes = torch.empty_like(total), torch.zeros_like(total)
+        over, spikes = torch.empty_like(drive), torch.zeros_like(drive)
         awake = torch.ones_like(total, dtype=torch.bool) if period else None
         v = torch.full_like(total[0], neuron.v_rest)
         i, rests = torch.zeros_like(v), torch.zeros_like(v)
         for t in range(len(total)):
             if recurrent is not None and t > 0:
-                total[t] += spikes[t - 1] @ recurrent[t].double().mT
+                total[t] += (spikes[t - 1] @ recurrent[t].mT).double()
             i = (i - i * synaptic) + gain * total[t]
             x = (v - (v - neuron.v_rest) * leak) + resistance * i
             if noise is not None:
@@ -111,46 +112,45 @@ class _Fire(torch.autograd.Function):
             if neuron.reset == "subtract":
                 after = x - (neuron.v_threshold - neuron.v_reset)
             v = torch.where(fires, after, x)
-            potential[t], spikes[t] = x, fires
-        ctx.save_for_backward(total, gain, recurrent, potential, spikes, awake)
+            over[t], spikes[t] = x - neuron.v_threshold, fires
+        ctx.save_for_backward(total.to(drive.dtype), gain, recurrent, over, spikes, awake)
         ctx.neuron = neuron
-        return spikes.to(drive.dtype), v
+        return spikes, v
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Propagate through time; the path through a reset itself is cut."""
-        total, gain, recurrent, potential, spikes, awake = ctx.saved_tensors
-        neuron = ctx.neuron
+        total, gain, recurrent, over, spikes, awake = ctx.saved_tensors
+        neuron, of_spikes, of_v = ctx.neuron, grads[0], grads[1].to(over.dtype)
+        slope = torch.zeros_like(over)
         width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
-        slope = torch.zeros_like(potential)
         if math.isfinite(width):
-            distance = (potential - neuron.v_threshold).abs() / width
-            slope = (1 + distance).square().reciprocal() / width
+            slope = over.abs().div_(width).add_(1).square_().mul_(width).reciprocal_()
         # How far a potential moves with the one before, and with its current.
-        keeps = torch.full_like(potential, 1 - neuron.dt / neuron.tau_mem)
-        moves = torch.full_like(potential, neuron.resistance * neuron.dt)
+        leak, resistance = neuron.dt / neuron.tau_mem, neuron.resistance * neuron.dt
+        keeps: Any = [1 - leak] * len(over)
+        moves: Any = [resistance] * len(over)
         if awake is not None:
-            slope = slope * awake
-            keeps, moves = torch.where(awake, keeps, 1.0), moves * awake
-        stays = torch.ones_like(spikes) if neuron.reset == "subtract" else 1 - spikes
-        of_spikes, of_v = grads[0].double(), grads[1].double()
-        of_total = torch.empty_like(potential)
-        of_i = torch.zeros_like(of_v)
+            here = awake.to(over.dtype)
+            slope, keeps, moves = slope * here, 1 - leak * here, resistance * here
+        stays = 1 - spikes if neuron.reset == "value" else None
+        gain_here = gain.to(over.dtype)
+        of_total, of_i = torch.empty_like(over), torch.zeros_like(of_v)
         current_left = 1 - _synaptic_leak(neuron)
-        for t in range(len(potential) - 1, -1, -1):
+        for t in range(len(over) - 1, -1, -1):
             of_spike = of_spikes[t]
-            if recurrent is not None and t + 1 < len(potential):
-                of_spike = of_spike + of_total[t + 1] @ recurrent[t + 1].double()
-            of_x = of_v * stays[t] + of_spike * slope[t]
-            of_i = of_i * current_left + of_x * moves[t]
-            of_total[t] = of_i * gain
+            if recurrent is not None and t + 1 < len(over):
+                of_spike = of_spike + of_total[t + 1] @ recurrent[t + 1]
+            of_x = torch.addcmul(of_v if stays is None else of_v * stays[t], of_spike, slope[t])
+            of_i = of_x * moves[t] + (of_i * current_left if current_left else 0.0)
+            torch.mul(of_i, gain_here, out=of_total[t])
             of_v = of_x * keeps[t]
         of_recurrent = None
         if recurrent is not None and ctx.needs_input_grad[2]:
             of_recurrent = torch.zeros_like(recurrent)
             of_recurrent[1:] = of_total[1:].mT @ spikes[:-1]
-        of_gain = (of_total * total).sum() / gain if ctx.needs_input_grad[1] else None
-        return of_total.to(grads[0].dtype), of_gain, of_recurrent, None, None
+        of_gain = (of_total * total).sum().double() / gain if ctx.needs_input_grad[1] else None
+        return of_total, of_gain, of_recurrent, None, None
 
 
 class _Layer(nn.Module, ABC):  # type: ignore[misc] # torch has no types where lint runs
