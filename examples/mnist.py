@@ -54,8 +54,9 @@ def recipe(name: str) -> Recipe:
     """Return a fresh network of a kind, and how to train it."""
     if name == "mlp":
         neuron = LIF(tau_mem=8.0)
-        layers = SCLinear(784, 128, gain=0.2, neuron=neuron), SCLinear(
-            128, 10, gain=0.2, neuron=INTEGRATOR
+        layers = (
+            SCLinear(784, 128, gain=0.2, neuron=neuron),
+            SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
         )
         return Recipe(layers, epochs=100, learning_rate=0.02)
     neuron = LIF(tau_mem=8.0)
@@ -163,7 +164,10 @@ def main() -> None:
     images, labels = load_images()
     first, held = TEST_IMAGES, slice(TEST_IMAGES)
     if arguments.validate:
-        first, held = TEST_IMAGES + VALIDATION_IMAGES, slice(TEST_IMAGES, TEST_IMAGES + VALIDATION_IMAGES)
+        first, held = (
+            TEST_IMAGES + VALIDATION_IMAGES,
+            slice(TEST_IMAGES, TEST_IMAGES + VALIDATION_IMAGES),
+        )
     how = recipe(arguments.network)
     if arguments.epochs:
         how = replace(how, epochs=arguments.epochs)

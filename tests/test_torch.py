@@ -10,7 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from sc_neurocore import LIF, Bernoulli, Conv2d, Dense, Network, Sobol, load_digits, simulate, simulate_float
+from sc_neurocore import (
+    LIF,
+    Bernoulli,
+    Conv2d,
+    Dense,
+    Network,
+    Sobol,
+    load_digits,
+    simulate,
+    simulate_float,
+)
 from sc_neurocore.torch import (
     SURROGATE_WIDTH,
     SCConv2d,
@@ -158,7 +168,9 @@ def test_gradients_of_an_integrator_are_finite_differences():
     rng = torch.Generator().manual_seed(0)
     drive = torch.randn(12, 2, 3, generator=rng, dtype=torch.float64, requires_grad=True)
     gain = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda d, g: _Fire.apply(d, g, None, None, neuron)[1], (drive, gain))
+    assert torch.autograd.gradcheck(
+        lambda d, g: _Fire.apply(d, g, None, None, neuron)[1], (drive, gain)
+    )
 
 
 def test_gradients_through_bits_average_to_those_of_the_mean():

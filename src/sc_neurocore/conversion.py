@@ -149,7 +149,9 @@ def _normalised(maps: Sequence[_Map], percentile: float) -> Conversion:
         gain = max(abs(weights).max(), 0 if bias is None else abs(bias).max())
         if gain == 0:
             _checks.fail("model", f"have weights other than 0 in layer {number}", "zeros only")
-        layers.append(_layer(linear, weights / gain, None if bias is None else bias / gain, float(gain)))
+        layers.append(
+            _layer(linear, weights / gain, None if bias is None else bias / gain, float(gain))
+        )
         at_bound = float((abs(layers[-1].weights) == 1).mean())
         report.append(LayerConversion(scale, clipped, lost, at_bound, float(gain)))
         before = scale
@@ -161,7 +163,13 @@ def _layer(linear: _Map, weights: Floats, bias: Floats | None, gain: float) -> L
     if linear.input_size is None:
         return Dense(weights, gain, neuron, bias=bias)
     return Conv2d(
-        weights, linear.input_size, gain, neuron, bias=bias, stride=linear.stride, padding=linear.padding
+        weights,
+        linear.input_size,
+        gain,
+        neuron,
+        bias=bias,
+        stride=linear.stride,
+        padding=linear.padding,
     )
 
 

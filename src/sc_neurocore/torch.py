@@ -78,7 +78,12 @@ class _Fire(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, drive: Tensor, gain: Tensor, recurrent: Tensor | None, noise: Tensor | None, neuron: LIF
+        ctx: Any,
+        drive: Tensor,
+        gain: Tensor,
+        recurrent: Tensor | None,
+        noise: Tensor | None,
+        neuron: LIF,
     ) -> tuple[Tensor, Tensor]:
         """Return spikes, like the drive (time, batch, neurons), and the last potentials.
 
@@ -171,7 +176,7 @@ class _Layer(nn.Module, ABC):  # type: ignore[misc] # torch has no types where l
     ) -> None:
         super().__init__()
         _checks.instance("neuron", neuron, LIF)
-        self.neuron, self.delay = neuron, np.asarray(delay)
+        self.neuron, self.delay = neuron, delay
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
         # A factor on what was given: a gain that is not learnt, or not yet, is that to the last bit.
@@ -456,7 +461,8 @@ class SCNetwork(nn.Module):  # type: ignore[misc]
         super().__init__()
         _checks.instance("independent", independent, bool)
         for i, layer in enumerate(layers):
-            _checks.instance(f"layers[{i}]", layer, _Layer)
+            if not isinstance(layer, _Layer):
+                _checks.wrong_type(f"layers[{i}]", "be a SCLinear or SCConv2d", layer)
         Network([layer.to_layer() for layer in layers])  # which checks that they fit
         self.layers = nn.ModuleList(layers)
         self.independent = independent
@@ -585,7 +591,13 @@ def _module_of(layer: Layer) -> _Layer:
         return SCLinear(layer.n_in, layer.n_out, recurrent=layer.recurrent is not None, **common)
     c_out, c_in, *kernel = layer.weights.shape
     return SCConv2d(
-        c_in, c_out, tuple(kernel), layer.input_size, stride=layer.stride, padding=layer.padding, **common
+        c_in,
+        c_out,
+        tuple(kernel),
+        layer.input_size,
+        stride=layer.stride,
+        padding=layer.padding,
+        **common,
     )
 
 
@@ -611,11 +623,12 @@ def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
     return bits.reshape(-1, *stream.shape)[: stream.length].to(like.device, like.dtype)
 
 
-def _delayed(x: Tensor, delay: NDArray[np.int64]) -> Tensor:
+def _delayed(x: Tensor, delay: ArrayLike) -> Tensor:
     """Return inputs (time, batch, n_in) some steps later, zeros before them."""
-    if not delay.any():
+    steps_late = np.asarray(delay)
+    if not steps_late.any():
         return x
-    late = torch.from_numpy(np.broadcast_to(delay, x.shape[2:]).copy()).to(x.device)
+    late = torch.from_numpy(np.broadcast_to(steps_late, x.shape[2:]).copy()).to(x.device)
     steps = torch.arange(len(x), device=x.device)[:, None] - late
     shifted = x.gather(0, steps.clamp(min=0)[:, None].expand_as(x))
     return shifted * (steps >= 0)[:, None]
