@@ -29,18 +29,22 @@ def outputs(model, x):
 MODELS = {
     "dense": (lambda: sequential(nn.Linear(20, 40), nn.ReLU(), nn.Dropout(), nn.Linear(40, 5)), (20,)),
     "without bias": (
-        lambda: sequential(nn.Linear(20, 40, bias=False), nn.ReLU(), nn.Linear(40, 5, bias=False)), (20,)),
+        lambda: sequential(nn.Linear(20, 40, bias=False), nn.ReLU(), nn.Linear(40, 5, bias=False)),
+        (20,)),
     "convolution": (
-        lambda: sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5)),
+        lambda: sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(),
+                           nn.Linear(96, 5)),
         (2, 8, 7)),
     "pool before Linear": (
-        lambda: sequential(nn.Conv2d(2, 6, (3, 2)), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(36, 5)),
+        lambda: sequential(nn.Conv2d(2, 6, (3, 2)), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
+                           nn.Linear(36, 5)),
         (2, 7, 8)),
     "pool before Conv2d": (
-        lambda: sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(4, 2, 2)), (1, 9, 10)),
+        lambda: sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(4, 2, 2)),
+        (1, 9, 10)),
     "pool first, padded": (
-        lambda: sequential(nn.AvgPool2d(2), nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(),
-                           nn.Linear(36, 5)), (2, 12, 10)),
+        lambda: sequential(nn.AvgPool2d(2), nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.ReLU(),
+                           nn.Flatten(), nn.Linear(36, 5)), (2, 12, 10)),
 }  # fmt: skip
 
 

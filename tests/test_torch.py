@@ -23,7 +23,6 @@ from sc_neurocore import (
 )
 from sc_neurocore.torch import (
     SURROGATE_WIDTH,
-    SCConv2d,
     SCLinear,
     SCNetwork,
     _Fire,
@@ -46,8 +45,10 @@ def networks():
     return {
         "dense": [Dense(w(30, 12), 0.4, PLAIN), Dense(w(5, 30), 0.3, PLAIN)],
         "bias": [Dense(w(30, 12), 0.4, PLAIN, bias=w(30)), Dense(w(5, 30), 0.3, IF, bias=w(5))],
-        "recurrent": [Dense(w(30, 12), 0.4, PLAIN, bias=w(30), recurrent=w(30, 30)), Dense(w(5, 30), 0.3)],
-        "delay": [Dense(w(30, 12), 0.4, PLAIN, delay=RNG.integers(0, 70, 12)), Dense(w(5, 30), 0.5, delay=3)],
+        "recurrent": [Dense(w(30, 12), 0.4, PLAIN, bias=w(30), recurrent=w(30, 30)),
+                      Dense(w(5, 30), 0.3)],
+        "delay": [Dense(w(30, 12), 0.4, PLAIN, delay=RNG.integers(0, 70, 12)),
+                  Dense(w(5, 30), 0.5, delay=3)],
         "rich": [Dense(w(30, 12), 0.4, RICH), Dense(w(5, 30), 0.3, RICH, recurrent=w(5, 5))],
         "readout": [Dense(w(30, 12), 0.4, PLAIN), Dense(w(5, 30), 0.3, READOUT)],
         "conv": [
@@ -174,8 +175,8 @@ def test_gradients_of_an_integrator_are_finite_differences():
 
 
 def test_gradients_through_bits_average_to_those_of_the_mean():
-    # potential = gain * sum over t of bits of x and w, whose mean is gain * L * w x. Given the bits, the
-    # gradient for w is gain times the ones of x: mean gain * L * x, variance gain**2 * L x (1 - x).
+    # potential = gain * sum over t of bits of x and w, whose mean is gain * L * w x. Given the bits,
+    # the gradient for w is gain times the ones of x: mean gain * L * x, variance gain**2 * L x (1 - x).
     x, length, seeds = torch.tensor([[0.3, 0.9, 0.5]], requires_grad=True), 50, 200
     layer = SCLinear(3, 1, gain=0.2, neuron=READOUT)
     model = SCNetwork(layer)

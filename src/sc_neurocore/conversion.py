@@ -19,8 +19,8 @@ from sc_neurocore.neuron import LIF
 
 Floats = NDArray[np.float64]
 
-# No leak, and what exceeds the threshold is kept: the rate is the mean current. Half a threshold to begin
-# with makes the count the nearest whole number instead of the one below (Bu et al. 2022).
+# No leak, and what exceeds the threshold is kept: the rate is the mean current. Half a threshold to
+# begin with makes the count the nearest whole number instead of the one below (Bu et al. 2022).
 INTEGRATE_AND_FIRE = LIF(v_rest=0.5, tau_mem=math.inf, reset="subtract")
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
@@ -38,8 +38,8 @@ class LayerConversion:
     lost : float
         Share of the sum of activations on the given data that saturation cuts off.
     at_bound : float
-        Share of weights at -1 or 1. A small share says that few large weights set the gain, and that the
-        others use little of their range.
+        Share of weights at -1 or 1. A small share says that few large weights set the gain, and that
+        the others use little of their range.
     gain : float
     """
 
@@ -80,8 +80,8 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     ----------
     model : torch.nn.Sequential or sklearn.neural_network.MLPClassifier
         Of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (which is left out), with a ReLU
-        between any two linear layers; or with activation="relu", fitted. A mean pool becomes part of the
-        linear layer that follows. Of a binary MLPClassifier the one output z becomes the two -z and z.
+        between any two linear layers; or with activation="relu", fitted. A mean pool becomes part of
+        the linear layer that follows. The one output z of a binary MLPClassifier becomes -z and z.
     data : array_like, shape (n, ...)
         Inputs as the model takes them, in [0, 1], that are typical: some hundred images of the training
         set.

@@ -53,19 +53,19 @@ class LIF:
     noise_std: float = 0.0
     resistance: float = 1.0
     refractory_period: int = 0
-    tau_syn: float = 0.0
-    reset: str = "value"
 
     def __post_init__(self) -> None:
         checked = {
             "v_rest": _checks.finite("v_rest", self.v_rest),
-            "tau_mem": float(self.tau_mem),
+            "tau_mem": _checks.positive("tau_mem", self.tau_mem),
             "dt": _checks.positive("dt", self.dt),
             "noise_std": _checks.non_negative("noise_std", self.noise_std),
             "resistance": _checks.positive("resistance", self.resistance),
             "refractory_period": _checks.integer("refractory_period", self.refractory_period, 0, 2**32),
         }
-        checked["v_reset"], checked["v_threshold"] = float(self.v_reset),float(self.v_threshold)
+        checked["v_reset"], checked["v_threshold"] = _checks.ordered(
+            "v_reset", self.v_reset, "v_threshold", self.v_threshold
+        )
         if checked["dt"] > checked["tau_mem"]:
             _checks.fail(
                 "dt",

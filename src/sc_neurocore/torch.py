@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,8 +160,8 @@ class _Fire(torch.autograd.Function):
 class _Layer(nn.Module, ABC):  # type: ignore[misc] # torch has no types where lint runs
     """What the layers share: weights in [-1, 1], a gain that is learnt as its logarithm, neurons.
 
-    Streams of an output: one for each of its weights, then that of its bias, then those of its recurrent
-    weights; the columns of one matrix.
+    Streams of an output: one for each of its weights, then that of its bias, then those of its
+    recurrent weights; the columns of one matrix.
     """
 
     def __init__(
@@ -339,7 +338,7 @@ class SCLinear(_Layer):
 
 
 class SCConv2d(_Layer):
-    """A `sc_neurocore.Conv2d` layer to be trained; inputs and outputs are flattened (channel, row, column).
+    """A `sc_neurocore.Conv2d` layer to be trained; inputs and outputs are flattened as there.
 
     Parameters
     ----------
@@ -428,8 +427,8 @@ class SCConv2d(_Layer):
 class SCNetwork(nn.Module):  # type: ignore[misc]
     """A `Network` to be trained: a module for any optimiser and training loop.
 
-    In training every forward pass first clips the weights to [-1, 1] (an optimiser that steps out of them
-    is put back; a clip in the graph alone would let weights drift away and come back late).
+    In training every forward pass first clips the weights to [-1, 1], where an optimiser moved them
+    out; a clip in the graph alone would let them drift away and come back late.
 
     Parameters
     ----------
