@@ -21,11 +21,10 @@ from sc_neurocore import (
     simulate,
     simulate_float,
 )
+from sc_neurocore._autograd import SURROGATE_WIDTH, Fire
 from sc_neurocore.torch import (
-    SURROGATE_WIDTH,
     SCLinear,
     SCNetwork,
-    _Fire,
     from_network,
     to_network,
 )
@@ -33,6 +32,7 @@ from sc_neurocore.torch import (
 IF = LIF(tau_mem=math.inf, reset="subtract")
 READOUT = LIF(tau_mem=math.inf, v_threshold=math.inf)
 PLAIN = LIF(tau_mem=8.0)
+BELOW = LIF(v_rest=0.1, v_reset=-0.1, tau_mem=7.0, refractory_period=1)
 RICH = LIF(
     v_rest=0.1, v_reset=-0.1, tau_mem=6.0, noise_std=0.1, resistance=1.3, refractory_period=2,
     tau_syn=3.0, reset="subtract",
@@ -50,6 +50,7 @@ def networks():
         "delay": [Dense(w(30, 12), 0.4, PLAIN, delay=RNG.integers(0, 70, 12)),
                   Dense(w(5, 30), 0.5, delay=3)],
         "rich": [Dense(w(30, 12), 0.4, RICH), Dense(w(5, 30), 0.3, RICH, recurrent=w(5, 5))],
+        "reset below rest": [Dense(w(30, 12), 0.4, BELOW), Dense(w(5, 30), 0.3, BELOW)],
         "readout": [Dense(w(30, 12), 0.4, PLAIN), Dense(w(5, 30), 0.3, READOUT)],
         "conv": [
             Conv2d(w(3, 2, 3, 2), (3, 2), 0.5, PLAIN, bias=w(3), padding=1),
@@ -154,7 +155,7 @@ def test_the_backward_pass_is_that_of_recorded_steps(neuron, with_recurrent):
     goal = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64)
     results = []
     for spikes, v in (
-        _Fire.apply(drive, gain, recurrent, None, neuron),
+        Fire.apply(drive, gain, recurrent, None, neuron),
         recorded(drive, gain, recurrent, neuron),
     ):
         loss = (spikes * goal).sum() + (v * goal[0]).sum()
@@ -169,9 +170,7 @@ def test_gradients_of_an_integrator_are_finite_differences():
     rng = torch.Generator().manual_seed(0)
     drive = torch.randn(12, 2, 3, generator=rng, dtype=torch.float64, requires_grad=True)
     gain = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda d, g: _Fire.apply(d, g, None, None, neuron)[1], (drive, gain)
-    )
+    assert torch.autograd.gradcheck(lambda d, g: Fire.apply(d, g, None, None, neuron)[1], (drive, gain))
 
 
 def test_gradients_through_bits_average_to_those_of_the_mean():
