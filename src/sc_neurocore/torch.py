@@ -267,12 +267,12 @@ class SCConv2d(_Layer):
     @property
     def n_in(self) -> int:
         """Number of inputs."""
-        return self._sizes[0]
+        return int(self._sizes[0])
 
     @property
     def n_out(self) -> int:
         """Number of neurons."""
-        return self._sizes[1]
+        return int(self._sizes[1])
 
     def to_layer(self) -> Conv2d:
         """Return the layer as `Network` takes it."""
