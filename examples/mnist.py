@@ -32,7 +32,7 @@ from sc_neurocore import LIF, Network, evaluate
 from sc_neurocore.torch import SCConv2d, SCLinear, SCNetwork, to_network
 
 SEED, SPLIT_SEED, TEST_IMAGES, VALIDATION_IMAGES = 0, 2024, 1000, 500
-BATCH, LENGTHS = 64, (8, 16, 32)
+BATCH = 64
 TEST_LENGTHS = (8, 16, 32, 64, 128, 256)
 PLAIN_SHARE = 0.2  # of images left without augmentation
 AVERAGE_DECAY = 0.998  # of the running mean of the parameters, which is what gets saved
@@ -45,29 +45,26 @@ class Recipe:
     """How a network is trained."""
 
     layers: tuple[SCLinear | SCConv2d, ...]
+    lengths: tuple[int, ...]  # of streams: one for each batch, at random
     epochs: int
     learning_rate: float
 
 
 def recipe(name: str) -> Recipe:
     """Return a fresh network of a kind, and how to train it."""
+    neuron = LIF(tau_mem=8.0)
     if name == "mlp":
-        neuron = LIF(tau_mem=8.0)
-        layers = (
+        layers: tuple[SCLinear | SCConv2d, ...] = (
             SCLinear(784, 128, gain=0.2, neuron=neuron),
             SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
         )
-        return Recipe(layers, epochs=200, learning_rate=0.03)
-    neuron = LIF(tau_mem=8.0)
-    return Recipe(
-        (
-            SCConv2d(1, 8, 5, (28, 28), gain=0.6, neuron=neuron, stride=2),
-            SCConv2d(8, 16, 5, (12, 12), gain=0.3, neuron=neuron, stride=2),
-            SCLinear(256, 10, gain=0.2, neuron=INTEGRATOR),
-        ),
-        epochs=70,
-        learning_rate=0.08,
+        return Recipe(layers, lengths=(8, 16, 32), epochs=200, learning_rate=0.03)
+    layers = (
+        SCConv2d(1, 16, 5, (28, 28), gain=0.6, neuron=neuron, stride=2),
+        SCConv2d(16, 32, 5, (12, 12), gain=0.3, neuron=neuron, stride=2),
+        SCLinear(512, 10, gain=0.2, neuron=INTEGRATOR),
     )
+    return Recipe(layers, lengths=(8, 16), epochs=40, learning_rate=0.08)
 
 
 def load_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -119,7 +116,7 @@ def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
     for _ in progress:
         total = 0.0
         for index in torch.randperm(len(x))[: batches * BATCH].view(batches, BATCH):
-            length = LENGTHS[int(torch.randint(len(LENGTHS), ()))]
+            length = how.lengths[int(torch.randint(len(how.lengths), ()))]
             potentials = model(augment(x[index]), length)
             # Sampling noise of a mean falls as 1/sqrt(length), so the logits sharpen accordingly.
             loss = functional.cross_entropy(potentials * (2 / math.sqrt(length)), y[index])
@@ -130,7 +127,8 @@ def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
             mean.update_parameters(model)
             total += loss.item()
         progress.set_postfix(loss=f"{total / batches:.3f}")
-    return mean.module.eval()
+    trained: SCNetwork = mean.module
+    return trained.eval()
 
 
 @torch.no_grad()

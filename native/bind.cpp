@@ -53,10 +53,10 @@ Out<T, N> allocate(const size_t (&shape)[N]) {
   return Out<T, N>(data, N, shape, owner);
 }
 
-using Coefficients = std::array<double, 7>;
+using Coefficients = std::array<double, 9>;
 
 sc::LifCoefficients unpack(const Coefficients& c) {
-  return {c[0], c[1], c[2], c[3], c[4], c[5], uint64_t(c[6])};
+  return {c[0], c[1], c[2], c[3], c[4], c[5], uint64_t(c[6]), c[7], c[8] != 0};
 }
 
 Out<uint32_t, 2> philox(uint64_t key, In<uint32_t, 2> counters) {
@@ -222,13 +222,20 @@ Out<int64_t, 2> dot(In<uint64_t, 2> x, In<uint64_t, 2> w) {
 
 Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 2> currents,
                      uint64_t position, uint64_t first_step, uint64_t steps, InOut<double, 1> v,
-                     InOut<uint64_t, 1> refractory) {
+                     InOut<uint64_t, 1> refractory, InOut<double, 1> i) {
   const size_t n = v.shape(0);
   auto out = allocate<uint64_t, 2>({n, sc::words_for(steps)});
   const size_t row_stride = currents.shape(0) == 1 ? 0 : currents.shape(1);
-  const sc::LifPopulation p{
-      unpack(coefficients), key,   currents.data(), row_stride,        currents.shape(1), position,
-      first_step,           steps, v.data(),        refractory.data(), out.data()};
+  const sc::LifPopulation p{unpack(coefficients),
+                            key,
+                            currents.data(),
+                            row_stride,
+                            currents.shape(1),
+                            position,
+                            first_step,
+                            steps,
+                            {v.data(), refractory.data(), i.data()},
+                            out.data()};
   {
     const nb::gil_scoped_release nogil;
     const sc::Kernels* k = kernels;
@@ -241,8 +248,8 @@ Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 
 Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, uint64_t noise_key,
                        In<uint64_t, 3> x, In<int64_t, 2> weights,
                        std::optional<In<uint64_t, 3>> weight_bits, bool shared, double gain,
-                       uint64_t first_word, uint64_t length, InOut<double, 2> v,
-                       InOut<uint64_t, 2> refractory) {
+                       uint32_t positions, uint64_t first_word, uint64_t length, InOut<double, 2> v,
+                       InOut<uint64_t, 2> refractory, InOut<double, 2> i) {
   const size_t n_batch = x.shape(0), n_in = weights.shape(0), n_out = weights.shape(1);
   auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
   const sc::DenseLayer d{unpack(coefficients),
@@ -256,10 +263,10 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
                          n_batch,
                          n_in,
                          n_out,
+                         positions,
                          first_word,
                          length,
-                         v.data(),
-                         refractory.data(),
+                         {v.data(), refractory.data(), i.data()},
                          out.data()};
   {
     const nb::gil_scoped_release nogil;
@@ -281,6 +288,39 @@ Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, ui
                               k->dense(d, j, std::min(j + tile, n_out), n_batch * part / parts,
                                        n_batch * (part + 1) / parts, scratch);
                             }
+                          });
+  }
+  return out;
+}
+
+Out<uint64_t, 3> recurrent(const Coefficients& coefficients, uint64_t noise_key,
+                           In<double, 3> drive, In<double, 2> weights,
+                           std::optional<In<uint64_t, 3>> weight_bits, double gain,
+                           uint64_t first_word, InOut<double, 2> v, InOut<uint64_t, 2> refractory,
+                           InOut<double, 2> i, InOut<uint64_t, 2> before) {
+  const size_t n_batch = drive.shape(0), n = drive.shape(1), length = drive.shape(2);
+  auto out = allocate<uint64_t, 3>({n_batch, n, sc::words_for(length)});
+  const sc::RecurrentLayer r{unpack(coefficients),
+                             noise_key,
+                             drive.data(),
+                             weights.data(),
+                             weight_bits ? weight_bits->data() : nullptr,
+                             gain,
+                             n_batch,
+                             n,
+                             first_word,
+                             length,
+                             {v.data(), refractory.data(), i.data()},
+                             before.data(),
+                             out.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    const sc::Kernels* k = kernels;
+    const size_t work = std::max<size_t>(n * sc::words_for(n) * length, 1);
+    const size_t grain = kStepGrain / work, most = std::max<size_t>(n_batch, 1);
+    parallel_with_scratch(n_batch, grain, sc::recurrent_scratch(r, most),
+                          [&](size_t first, size_t last, uint64_t* scratch) {
+                            k->recurrent(r, first, last, scratch);
                           });
   }
   return out;
@@ -419,10 +459,13 @@ NB_MODULE(_native, m) {
   m.def("channel_counts", channel_counts, "x"_a, "weights"_a, "length"_a);
   m.def("dot", dot, "x"_a, "w"_a);
   m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
-        "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert());
+        "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert());
   m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
-        "weight_bits"_a.none(), "shared"_a, "gain"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
-        "refractory"_a.noconvert());
+        "weight_bits"_a.none(), "shared"_a, "gain"_a, "positions"_a, "first_word"_a, "length"_a,
+        "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert());
+  m.def("recurrent", recurrent, "coefficients"_a, "noise_key"_a, "drive"_a, "weights"_a,
+        "weight_bits"_a.none(), "gain"_a, "first_word"_a, "v"_a.noconvert(),
+        "refractory"_a.noconvert(), "i"_a.noconvert(), "before"_a.noconvert());
 
   m.def("machine", machine, "table"_a, "n_out"_a, "inputs"_a, "length"_a, "states"_a.noconvert());
   m.def("integrate", integrate, "inputs"_a, "numbers"_a, "n_bits"_a, "length"_a,
@@ -441,8 +484,9 @@ NB_MODULE(_native, m) {
       .def("step", step, "input_current"_a.none())
       .def("run", run, "currents"_a)
       .def("reset", &sc::Neuron::reset)
-      .def("restore", &sc::Neuron::restore, "v"_a, "refractory"_a, "t"_a)
+      .def("restore", &sc::Neuron::restore, "v"_a, "refractory"_a, "i"_a, "t"_a)
       .def_prop_ro("v", &sc::Neuron::v)
+      .def_prop_ro("i", &sc::Neuron::i)
       .def_prop_ro("refractory", &sc::Neuron::refractory)
       .def_prop_ro("t", &sc::Neuron::t);
 }

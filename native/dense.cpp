@@ -263,9 +263,8 @@ class Tile {
     }
     LifGroups<G> groups;
     const size_t at = group * kLanes;
-    double* v = d_.v + batch * d_.n_out + first_ + at;
-    uint64_t* refractory = d_.refractory + batch * d_.n_out + first_ + at;
-    groups.load(first_ + at, v, refractory, count_ - at);
+    const LifState state = d_.state.from(batch * d_.n_out + first_ + at);
+    groups.load(state, first_ + at, count_ - at, d_.positions, batch % d_.positions);
     const F gain = set1f(d_.gain);
     const U field = set1((uint64_t{1} << N) - 1);
     const uint64_t left = d_.length - 64 * w;
@@ -275,7 +274,7 @@ class Tile {
                const U count = (counts[g][k % N] >> (k / N * N)) & field;
                return gain * (to_double(count) + minus_negative[g]);
              });
-    groups.store(v, refractory, count_ - at);
+    groups.store(state, count_ - at);
     uint64_t* out = d_.spikes + (batch * d_.n_out + first_ + at) * words_ + w;
     for (size_t g = 0; g < G; g++)
       store_apart(out + g * kLanes * words_, words_, spikes[g], lanes_of(group + g));

@@ -104,14 +104,27 @@ struct Dot {
 };
 
 // The LIF update as the kernels compute it, in this order of operations:
-//   v <- ((v - (v - v_rest) * leak) + gain * I) + noise * z
+//   i <- (i - i * syn_leak) + I                                i = I where syn_leak is 0
+//   v <- ((v - (v - v_rest) * leak) + gain * i) + noise * z
+// A spike sets v to v_reset or, if `subtracts`, takes v_threshold - v_reset from it.
 struct LifCoefficients {
   double leak, v_rest, gain, noise, v_threshold, v_reset;
   uint64_t refractory_period;
+  double syn_leak;
+  bool subtracts;
+};
+
+// The state of neurons, updated in place. A neuron's i stays as it is where syn_leak is 0.
+struct LifState {
+  double* v;
+  uint64_t* refractory;
+  double* i;
+
+  LifState from(size_t n) const { return {v + n, refractory + n, i + n}; }
 };
 
 // Independent neurons under given currents. Neuron n sees currents[n * row_stride + (position + k)
-// % period] at step k and the noise of (n, first_step + k). v and refractory are updated in place.
+// % period] at step k and the noise of (n, first_step + k).
 struct LifPopulation {
   LifCoefficients lif;
   uint64_t key;
@@ -119,12 +132,13 @@ struct LifPopulation {
   size_t row_stride;
   uint64_t period, position;
   uint64_t first_step, steps;
-  double* v;
-  uint64_t* refractory;
+  LifState state;
   uint64_t* spikes;  // [n][words_for(steps)]
 };
 
 // A dense layer of sign-magnitude weights under a batch of packed inputs, for one block of time.
+// Row b is position b % positions of an image, whose noise is that of neuron out * positions +
+// position.
 struct DenseLayer {
   LifCoefficients lif;
   uint64_t weight_key, noise_key;
@@ -134,10 +148,27 @@ struct DenseLayer {
   bool shared;                  // or stream `in` for all neurons
   double gain;
   size_t n_batch, n_in, n_out;
+  uint32_t positions;
   uint64_t first_word, length;  // of the block
-  double* v;                    // [n_batch][n_out]
-  uint64_t* refractory;         // [n_batch][n_out]
+  LifState state;               // [n_batch][n_out]
   uint64_t* spikes;             // [n_batch][n_out][words]
+};
+
+// A layer that also sees its own spikes of the step before, for one block of time:
+//   I = gain * (drive + sum of weights[k][j] * bit of weight_bits[j][k] * spike k of before)
+// where a weight's bits count with its sign alone; without weight_bits it is a real number.
+struct RecurrentLayer {
+  LifCoefficients lif;
+  uint64_t noise_key;
+  const double* drive;          // [n_batch][n][length]
+  const double* weights;        // [n][n], a row a sending neuron
+  const uint64_t* weight_bits;  // [n][n][words], a row a receiving neuron, or null
+  double gain;
+  size_t n_batch, n;
+  uint64_t first_word, length;  // of the block
+  LifState state;               // [n_batch][n]
+  uint64_t* before;             // [n_batch][words_for(n)], updated in place
+  uint64_t* spikes;             // [n_batch][n][words]
 };
 
 // Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
@@ -227,6 +258,14 @@ inline size_t dense_scratch(const DenseLayer& d) {
   return kTile * (weights + kDenseImages * 33) + kDenseImages * kDenseActive;
 }
 
+// Words of scratch memory that one call of the recurrent kernel needs for that many rows: weight
+// bits of 64 steps, their signs, noise; spikes of a step and of a word of time.
+inline size_t recurrent_scratch(const RecurrentLayer& r, size_t n_rows) {
+  const size_t neurons = (r.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t words = words_for(r.n);
+  return neurons * (words * (r.weight_bits == nullptr ? 1 : 65) + 4) + n_rows * (words + neurons);
+}
+
 struct Kernels {
   const char* name;
   void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
@@ -242,8 +281,9 @@ struct Kernels {
   void (*dot)(const Dot&, size_t first_x, size_t last_x, size_t first_w, size_t last_w);
   void (*lif)(const LifPopulation&, size_t first, size_t last);  // neurons
   void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
-                size_t last_batch, uint64_t* scratch);         // at most kTile neurons
-  void (*deposit)(const Deposit&, size_t first, size_t last);  // rows
+                size_t last_batch, uint64_t* scratch);  // at most kTile neurons
+  void (*recurrent)(const RecurrentLayer&, size_t first, size_t last, uint64_t* scratch);  // rows
+  void (*deposit)(const Deposit&, size_t first, size_t last);                              // rows
 };
 
 // A kernel of one form for all levels, on flat words, and the words of scratch memory it needs.

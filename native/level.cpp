@@ -19,11 +19,24 @@ void channel_counts(const ChannelCounts&, size_t first, size_t last, uint64_t*);
 void dot(const Dot&, size_t, size_t, size_t, size_t);
 void lif(const LifPopulation&, size_t first, size_t last);
 void dense(const DenseLayer&, size_t, size_t, size_t, size_t, uint64_t*);
+void recurrent(const RecurrentLayer&, size_t first, size_t last, uint64_t*);
 void deposit(const Deposit&, size_t first, size_t last);
 
 extern const Kernels kKernels;
-const Kernels kKernels{
-    SC_TEXT(SC_LEVEL), philox_blocks, normal_samples, encode, uniform, lfsr,  digital,
-    additive,          permutation,   channel_counts, dot,    lif,     dense, deposit};
+const Kernels kKernels{SC_TEXT(SC_LEVEL),
+                       philox_blocks,
+                       normal_samples,
+                       encode,
+                       uniform,
+                       lfsr,
+                       digital,
+                       additive,
+                       permutation,
+                       channel_counts,
+                       dot,
+                       lif,
+                       dense,
+                       recurrent,
+                       deposit};
 
 }  // namespace sc::SC_LEVEL

@@ -4,14 +4,14 @@
 namespace sc::SC_LEVEL {
 namespace {
 
-// gain * I of one word's steps, where all neurons see the same currents.
+// The drive of one word's steps, where all neurons see the same currents.
 class SharedDrive {
  public:
-  SharedDrive(const LifPopulation& p, size_t, size_t) : p_(p) {}
+  SharedDrive(const LifPopulation& p, size_t, size_t) : p_(p), scale_(drive_scale(p.lif)) {}
 
   void fill(uint64_t position, int steps) {
     for (int k = 0; k < steps; k++) {
-      drive_[k] = p_.lif.gain * p_.currents[position];
+      drive_[k] = scale_ * p_.currents[position];
       if (++position == p_.period) position = 0;
     }
   }
@@ -19,15 +19,16 @@ class SharedDrive {
 
  private:
   const LifPopulation& p_;
+  double scale_;
   double drive_[64];
 };
 
-// gain * I of one word's steps, where each neuron has a row of currents: in lanes, so turned.
+// The drive of one word's steps, where each neuron has a row of currents: in lanes, so turned.
 template <int G>
 class RowDrive {
  public:
   // Lanes past the last neuron see its currents.
-  RowDrive(const LifPopulation& p, size_t n, size_t count) : p_(p) {
+  RowDrive(const LifPopulation& p, size_t n, size_t count) : p_(p), scale_(drive_scale(p.lif)) {
     for (size_t i = 0; i < size_t{G} * kLanes; i++)
       rows_[i / kLanes][i % kLanes] = p.currents + (n + std::min(i, count - 1)) * p.row_stride;
   }
@@ -47,16 +48,16 @@ class RowDrive {
 
  private:
   void fill_group(int g, uint64_t position, int steps) {
-    const F gain = set1f(p_.lif.gain);
+    const F scale = set1f(scale_);
     for (int k = 0; k < steps;) {
       if (k + kLanes <= 64 && position + kLanes <= p_.period) {
         F columns[kLanes];
         load_columns(rows_[g], position, columns);
-        for (int j = 0; j < kLanes; j++) storef(drive_[g][k + j], gain * columns[j]);
+        for (int j = 0; j < kLanes; j++) storef(drive_[g][k + j], scale * columns[j]);
         k += kLanes;
         position += kLanes;
       } else {
-        for (int i = 0; i < kLanes; i++) drive_[g][k][i] = p_.lif.gain * rows_[g][i][position];
+        for (int i = 0; i < kLanes; i++) drive_[g][k][i] = scale_ * rows_[g][i][position];
         k++;
         position++;
       }
@@ -65,6 +66,7 @@ class RowDrive {
   }
 
   const LifPopulation& p_;
+  double scale_;
   const double* rows_[G][kLanes];
   uint64_t ahead_ = 0;
   alignas(64) double drive_[G][64][kLanes];
@@ -76,7 +78,7 @@ void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, si
                 size_t count) {
   const size_t words = words_for(p.steps);
   LifGroups<G> groups;
-  groups.load(n, p.v + n, p.refractory + n, count);
+  groups.load(p.state.from(n), n, count);
   Drives drives(p, n, count);
   uint64_t position = p.position;
   for (size_t w = 0; w < words; w++) {
@@ -88,7 +90,7 @@ void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, si
     for (size_t g = 0; g < G && g * kLanes < count; g++)
       store_apart(p.spikes + (n + g * kLanes) * words + w, words, spikes[g], count - g * kLanes);
   }
-  groups.store(p.v + n, p.refractory + n, count);
+  groups.store(p.state.from(n), count);
 }
 
 template <int G>

@@ -5,7 +5,15 @@
 
 namespace sc::SC_LEVEL {
 
-// gain * I, for a caller that multiplies once for many neurons.
+// How much of the update a population needs: without a refractory period; with one; all of it, with
+// synaptic currents and resets that subtract.
+enum class Form { kPlain, kResting, kGeneral };
+
+inline bool needs_all(const LifCoefficients& c) { return c.syn_leak != 0 || c.subtracts; }
+// What currents are multiplied with before they enter the update.
+inline double drive_scale(const LifCoefficients& c) { return needs_all(c) ? 1.0 : c.gain; }
+
+// drive_scale * I, for a caller that multiplies once for many neurons.
 struct Drive {
   F v;
 };
@@ -16,42 +24,58 @@ class Lif {
       : leak_(set1f(c.leak)),
         v_rest_(set1f(c.v_rest)),
         gain_(set1f(c.gain)),
+        scale_(set1f(drive_scale(c))),
         noise_(set1f(c.noise)),
         v_threshold_(set1f(c.v_threshold)),
         v_reset_(set1f(c.v_reset)),
+        drop_(set1f(c.v_threshold - c.v_reset)),
+        syn_leak_(set1f(c.syn_leak != 0 ? c.syn_leak : 1.0)),
         period_(set1(c.refractory_period)),
+        subtracts_(nonzero(set1(c.subtracts))),
         has_noise_(c.noise != 0),
-        has_period_(c.refractory_period != 0) {}
+        has_period_(c.refractory_period != 0),
+        has_synapse_(c.syn_leak != 0),
+        is_general_(needs_all(c)) {}
 
   bool has_noise() const { return has_noise_; }
   bool has_period() const { return has_period_; }
-  F v_reset() const { return v_reset_; }
+  bool has_synapse() const { return has_synapse_; }
+  bool is_general() const { return is_general_; }
+  // Where a neuron with that potential rests.
+  F resting(F v) const { return select(subtracts_, v, v_reset_); }
 
-  Drive drive(F current) const { return {gain_ * current}; }
+  Drive drive(F current) const { return {scale_ * current}; }
   Drive drive(Drive drive) const { return drive; }
 
-  // The step before time `next`, a signed number. A neuron rests while next <= wakes, and v is
-  // v_reset then; without kRests none rests or ever will.
-  template <bool kNoise, bool kRests>
-  M step(F& v, U& wakes, U next, Drive drive, F z) const {
-    F x = (v - (v - v_rest_) * leak_) + drive.v;
+  // The step before time `next`, a signed number. A neuron rests while next <= wakes, and v stays
+  // where resting() put it; in the plain form none rests or ever will.
+  template <bool kNoise, Form kForm>
+  M step(F& v, U& wakes, F& i, U next, Drive drive, F z) const {
+    F in = drive.v;
+    if constexpr (kForm == Form::kGeneral) {
+      i = (i - i * syn_leak_) + in;
+      in = gain_ * i;
+    }
+    F x = (v - (v - v_rest_) * leak_) + in;
     if constexpr (kNoise) x = x + noise_ * z;
-    if constexpr (!kRests) {
+    if constexpr (kForm == Form::kPlain) {
       const M spike = at_least(x, v_threshold_);
       v = select(spike, v_reset_, x);
       return spike;
     }
     const M awake = less(wakes, next);
     const M spike = at_least(x, v_threshold_, awake);
-    v = select(spike, v_reset_, select(awake, x, v));
+    const F reset = kForm == Form::kGeneral ? resting(x - drop_) : v_reset_;
+    v = select(spike, reset, select(awake, x, v));
     wakes = select(spike, next + period_, wakes);
     return spike;
   }
 
  private:
-  F leak_, v_rest_, gain_, noise_, v_threshold_, v_reset_;
+  F leak_, v_rest_, gain_, scale_, noise_, v_threshold_, v_reset_, drop_, syn_leak_;
   U period_;
-  bool has_noise_, has_period_;
+  M subtracts_;
+  bool has_noise_, has_period_, has_synapse_, is_general_;
 };
 
 // Groups of kLanes neurons side by side, which hides the latency of the update.
@@ -59,36 +83,44 @@ template <int G>
 struct LifGroups {
   F v[G];
   U refractory[G];
-  U neuron[G];
+  F i[G];
+  U neuron[G];  // the number of its noise
 
   // `count` neurons from number `first` on; lanes past them start from zeros and are not stored.
-  void load(uint64_t first, const double* v_from, const uint64_t* refractory_from, size_t count) {
+  // Of neurons that are channels of positions, the noise is that of (channel, position).
+  void load(const LifState& from, uint64_t first, size_t count, uint32_t positions = 1,
+            uint64_t position = 0) {
     for (size_t g = 0; g < G; g++) {
       const size_t at = std::min(g * kLanes, count);
-      v[g] = loadf_some(v_from + at, count - at);
-      refractory[g] = load_some(refractory_from + at, count - at);
-      neuron[g] = set1(first + g * kLanes) + iota();
+      v[g] = loadf_some(from.v + at, count - at);
+      refractory[g] = load_some(from.refractory + at, count - at);
+      i[g] = loadf_some(from.i + at, count - at);
+      const U channel = set1(first + g * kLanes) + iota();
+      neuron[g] = mul32(channel, set1(positions)) + set1(position);
     }
   }
-  void store(double* v_to, uint64_t* refractory_to, size_t count) const {
+  void store(const LifState& to, size_t count) const {
     for (size_t g = 0; g < G && g * kLanes < count; g++) {
-      storef_some(v_to + g * kLanes, v[g], count - g * kLanes);
-      store_some(refractory_to + g * kLanes, refractory[g], count - g * kLanes);
+      storef_some(to.v + g * kLanes, v[g], count - g * kLanes);
+      store_some(to.refractory + g * kLanes, refractory[g], count - g * kLanes);
+      storef_some(to.i + g * kLanes, i[g], count - g * kLanes);
     }
   }
 };
 
-template <int G, bool kNoise, bool kRests, class Current>
+template <int G, bool kNoise, Form kForm, class Current>
 inline void lif_steps(const Lif& lif, const PhiloxKey& noise_key, LifGroups<G>& groups,
                       uint64_t first_step, int steps, U (&spikes)[G], Current&& current) {
   // Times count from the least signed number on, so that any refractory count compares.
   const U start = set1(uint64_t{1} << 63);
-  F v[G];
+  F v[G], i[G];
   U wakes[G];
   for (int g = 0; g < G; g++) {
     spikes[g] = set1(0);
     v[g] = groups.v[g];
-    if (kRests) v[g] = select(nonzero(groups.refractory[g]), lif.v_reset(), v[g]);
+    i[g] = groups.i[g];
+    if (kForm != Form::kPlain)
+      v[g] = select(nonzero(groups.refractory[g]), lif.resting(v[g]), v[g]);
     wakes[g] = start + groups.refractory[g];
   }
   NoiseLanes lanes[G];
@@ -102,13 +134,15 @@ inline void lif_steps(const Lif& lif, const PhiloxKey& noise_key, LifGroups<G>& 
 #pragma GCC unroll 8
     for (int g = 0; g < G; g++) {
       const F z = kNoise ? widen(noise[g][t % 4]) : F{};
-      const M spike = lif.step<kNoise, kRests>(v[g], wakes[g], next, lif.drive(current(g, k)), z);
+      const Drive drive = lif.drive(current(g, k));
+      const M spike = lif.step<kNoise, kForm>(v[g], wakes[g], i[g], next, drive, z);
       spikes[g] = or_where(spike, spikes[g], bit);
     }
   }
   const U end = start + set1(uint64_t(steps));
   for (int g = 0; g < G; g++) {
     groups.v[g] = v[g];
+    if (kForm == Form::kGeneral && lif.has_synapse()) groups.i[g] = i[g];
     groups.refractory[g] = select(less(end, wakes[g]), wakes[g] - end, set1(0));
   }
 }
@@ -121,13 +155,18 @@ inline void lif_word(const Lif& lif, const PhiloxKey& noise_key, LifGroups<G>& g
   U refractory = groups.refractory[0];
   for (int g = 1; g < G; g++) refractory = refractory | groups.refractory[g];
   const bool rests = lif.has_period() || any_both(refractory, refractory);
-  const auto run = [&]<bool kNoise, bool kRests>() {
-    lif_steps<G, kNoise, kRests>(lif, noise_key, groups, first_step, steps, spikes, current);
+  const auto run = [&]<Form kForm>() {
+    if (lif.has_noise())
+      lif_steps<G, true, kForm>(lif, noise_key, groups, first_step, steps, spikes, current);
+    else
+      lif_steps<G, false, kForm>(lif, noise_key, groups, first_step, steps, spikes, current);
   };
-  if (lif.has_noise())
-    rests ? run.template operator()<true, true>() : run.template operator()<true, false>();
+  if (lif.is_general())
+    run.template operator()<Form::kGeneral>();
+  else if (rests)
+    run.template operator()<Form::kResting>();
   else
-    rests ? run.template operator()<false, true>() : run.template operator()<false, false>();
+    run.template operator()<Form::kPlain>();
 }
 
 }  // namespace sc::SC_LEVEL

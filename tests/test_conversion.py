@@ -128,7 +128,7 @@ def digits():
 
 def test_a_classifier_of_scikit_learn_keeps_its_accuracy_on_long_streams():
     x, y = digits()
-    model = MLPClassifier((64,), random_state=0, max_iter=60, tol=1.0).fit(x[:1200], y[:1200])
+    model = MLPClassifier((64,), random_state=0, n_iter_no_change=60, tol=1.0).fit(x[:1200], y[:1200])
     network = convert_relu(model, x[:1200]).network
     accuracy = model.score(x[1200:], y[1200:])
     assert accuracy > 0.88
@@ -139,7 +139,7 @@ def test_a_classifier_of_scikit_learn_keeps_its_accuracy_on_long_streams():
 
 def test_a_binary_classifier_has_an_output_for_each_class():
     x, y = digits()
-    model = MLPClassifier((16,), random_state=0, max_iter=60, tol=1.0).fit(x, y > 4)
+    model = MLPClassifier((16,), random_state=0, n_iter_no_change=60, tol=1.0).fit(x, y > 4)
     network = convert_relu(model, x).network
     assert network.shape == "64-16-2"
     classes = simulate_float(network, x, 500).classes()

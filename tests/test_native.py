@@ -166,11 +166,26 @@ def test_normal_samples_have_the_moments_and_tails_of_the_normal_distribution():
 
 
 LIFS = [
-    (0.05, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0),
-    (0.05, 0.0, 1.0, 0.1, 1.0, 0.0, 0.0),
-    (0.1, -0.2, 1.5, 0.3, 0.7, -0.4, 3.0),
-    (1.0, 0.1, 2.0, 0.0, 0.2, 0.0, 1.0),
+    (0.05, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+    (0.05, 0.0, 1.0, 0.1, 1.0, 0.0, 0.0, 0.0, 0.0),
+    (0.1, -0.2, 1.5, 0.3, 0.7, -0.4, 3.0, 0.0, 0.0),
+    (0.05, 0.0, 1.0, 0.1, 1.0, 0.0, 2.0, 0.2, 1.0),
+    (0.1, -0.2, 1.5, 0.0, 0.7, -0.4, 0.0, 0.0, 1.0),
+    (0.0, 0.0, 0.5, 0.0, 1.0, 0.1, 3.0, 1.0, 0.0),
+    (0.0, 0.1, 1.0, 0.0, np.inf, 0.0, 0.0, 0.3, 0.0),
+    (1.0, 0.1, 2.0, 0.0, 0.2, 0.0, 1.0, 0.0, 0.0),
 ]
+
+
+def population(rng, shape):
+    """Return potentials, refractory steps and synaptic currents."""
+    refractory = rng.integers(0, 3, shape).astype(np.uint64)
+    return [rng.uniform(-0.2, 0.6, shape), refractory, rng.uniform(-0.2, 0.2, shape)]
+
+
+def assert_equal_arrays(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.array_equal(a, b)
 
 
 @functools.cache
@@ -180,20 +195,19 @@ def lif_case(coefficients, steps):
     n, period = steps % 35 + 1, steps % 70 + 1
     currents = rng.uniform(0, 0.3, ((1, n)[steps % 2], period))
     arguments = (coefficients, KEY, currents, steps % period, steps * 7, steps)
-    v, refractory = rng.uniform(-0.2, 0.6, n), rng.integers(0, 3, n).astype(np.uint64)
-    state = v.copy(), refractory.copy()
-    return arguments, state, twins.lif(*arguments, v, refractory), v, refractory
+    after = population(rng, n)
+    state = [a.copy() for a in after]
+    return arguments, state, twins.lif(*arguments, *after), after
 
 
 @pytest.mark.parametrize("coefficients", LIFS)
 def test_lif_equals_its_twin_at_every_length(isa, threads, coefficients):
     for steps in range(1, 301):
-        arguments, state, spikes, v_twin, refractory_twin = lif_case(coefficients, steps)
-        v, refractory = state[0].copy(), state[1].copy()
-        words = _native.lif(*arguments, v, refractory)
+        arguments, state, spikes, after = lif_case(coefficients, steps)
+        ours = [a.copy() for a in state]
+        words = _native.lif(*arguments, *ours)
         assert np.array_equal(words, twins.pack(spikes)), steps
-        assert np.array_equal(v, v_twin)
-        assert np.array_equal(refractory, refractory_twin)
+        assert_equal_arrays(ours, after)
 
 
 @functools.cache
@@ -201,49 +215,52 @@ def population_case(coefficients, n, rows):
     """Return the arguments of 133 steps that wrap a period of 50, the state, and the twin's results."""
     rng = np.random.default_rng(n)
     arguments = (coefficients, KEY, rng.uniform(0, 0.3, (rows, 50)), n % 50, n)
-    v, refractory = rng.uniform(-0.2, 0.6, n), rng.integers(0, 3, n).astype(np.uint64)
-    state = v.copy(), refractory.copy()
-    return arguments, state, twins.lif(*arguments, 133, v, refractory), v, refractory
+    after = population(rng, n)
+    state = [a.copy() for a in after]
+    return arguments, state, twins.lif(*arguments, 133, *after), after
 
 
 @pytest.mark.parametrize("coefficients", LIFS)
 def test_populations_of_every_size_run_in_two_pieces_equal_their_twin(isa, threads, coefficients):
     for n in range(1, 71):
         for rows in {1, n}:
-            arguments, state, spikes, v_twin, refractory_twin = population_case(coefficients, n, rows)
-            (*fixed, position, first_step), (v, refractory) = arguments, (a.copy() for a in state)
-            part = _native.lif(*fixed, position, first_step, n, v, refractory)
+            arguments, state, spikes, after = population_case(coefficients, n, rows)
+            (*fixed, position, first_step), ours = arguments, [a.copy() for a in state]
+            part = _native.lif(*fixed, position, first_step, n, *ours)
             rest = (position + n) % 50, first_step + n, 133 - n
-            other = _native.lif(*fixed, *rest, v, refractory)
+            other = _native.lif(*fixed, *rest, *ours)
             unpacked = [twins.unpack(part, n), twins.unpack(other, 133 - n)]
             assert np.array_equal(np.concatenate(unpacked, axis=1), spikes), (n, rows)
-            assert np.array_equal(v, v_twin)
-            assert np.array_equal(refractory, refractory_twin)
+            assert_equal_arrays(ours, after)
 
 
-@pytest.mark.parametrize("coefficients", LIFS)
+@pytest.mark.parametrize("coefficients", [c for c in LIFS if c[4] < np.inf])
 def test_a_neuron_told_to_rest_for_any_time_rests(isa, coefficients):
     times = np.array([0, 1, 63, 64, 65, 100, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
     currents = np.full((1, 1), 100.0)  # every neuron that is awake fires
-    v, refractory = np.full(9, 0.5), times.copy()
-    spikes = twins.unpack(_native.lif(coefficients, KEY, currents, 0, 0, 100, v, refractory), 100)
-    period = int(coefficients[-1]) + 1
+    v, refractory, i = np.full(9, 0.5), times.copy(), np.zeros(9)
+    spikes = twins.unpack(_native.lif(coefficients, KEY, currents, 0, 0, 100, v, refractory, i), 100)
+    period = int(coefficients[6]) + 1
     for time, train in zip(times.tolist(), spikes, strict=True):
         expected = [t >= time and (t - time) % period == 0 for t in range(100)]
         assert train.tolist() == expected, time
-    assert (v == coefficients[5]).all()
+    if coefficients[8]:
+        assert (v[5:] == 0.5).all()
+    else:
+        assert (v == coefficients[5]).all()
     assert np.array_equal(refractory[5:], times[5:] - np.uint64(100))
 
 
 def test_a_large_population_split_over_threads_keeps_its_spikes(isa, threads):
     n, steps = 1001, 200
-    v, refractory = np.zeros(n), np.zeros(n, np.uint64)
-    words = _native.lif(LIFS[1], KEY, np.full((1, 1), 0.06), 0, 0, steps, v, refractory)
-    v_twin, refractory_twin = np.zeros(n), np.zeros(n, np.uint64)
-    spikes = twins.lif(LIFS[1], KEY, np.full((1, 1), 0.06), 0, 0, steps, v_twin, refractory_twin)
-    assert np.array_equal(words, twins.pack(spikes))
-    assert spikes.any()
-    assert np.array_equal(v, v_twin)
+    for coefficients in (LIFS[1], LIFS[3]):
+        ours = [np.zeros(n), np.zeros(n, np.uint64), np.zeros(n)]
+        theirs = [a.copy() for a in ours]
+        words = _native.lif(coefficients, KEY, np.full((1, 1), 0.06), 0, 0, steps, *ours)
+        spikes = twins.lif(coefficients, KEY, np.full((1, 1), 0.06), 0, 0, steps, *theirs)
+        assert np.array_equal(words, twins.pack(spikes))
+        assert spikes.any()
+        assert_equal_arrays(ours, theirs)
 
 
 @functools.cache
@@ -258,21 +275,23 @@ def dense_case(coefficients, length):
     if length % 5 == 0:
         bits = rng.integers(0, 2**64, (n_out, n_in, x.shape[-1]), np.uint64)
         bits[weights.T == 0] = 0
-    arguments = (coefficients, KEY, 5, x, weights, bits, length % 2 == 1, 0.4, length % 4, length)
-    v, refractory = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
-    return arguments, twins.dense(*arguments, v, refractory), v, refractory
+    positions, first_word = length % 3 + 1, length % 4
+    drawn = length % 2 == 1, 0.4, positions, first_word, length
+    arguments = (coefficients, KEY, 5, x, weights, bits, *drawn)
+    after = population(rng, (batch, n_out))
+    state = [a.copy() for a in after]
+    return arguments, state, twins.dense(*arguments, *after), after
 
 
-@pytest.mark.parametrize("coefficients", LIFS[:3])
+@pytest.mark.parametrize("coefficients", LIFS[:6])
 def test_dense_equals_its_twin_at_every_length(isa, threads, coefficients):
     fired = 0
     for length in range(1, 301):
-        arguments, spikes, v_twin, refractory_twin = dense_case(coefficients, length)
-        v, refractory = np.zeros_like(v_twin), np.zeros_like(refractory_twin)
-        words = _native.dense(*arguments, v, refractory)
+        arguments, state, spikes, after = dense_case(coefficients, length)
+        ours = [a.copy() for a in state]
+        words = _native.dense(*arguments, *ours)
         assert np.array_equal(words, twins.pack(spikes)), length
-        assert np.array_equal(v, v_twin)
-        assert np.array_equal(refractory, refractory_twin)
+        assert_equal_arrays(ours, after)
         fired += int(spikes.sum())
     assert fired > 1000
 
@@ -284,23 +303,71 @@ def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads):
         x = twins.pack(rng.random((batch, n_in, length)) < density)
         weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
         for shared in (False, True):
-            arguments = (LIFS[0], KEY, 5, x, weights, None, shared, 0.2, 0, length)
-            state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64)
-            twin_state = state[0].copy(), state[1].copy()
-            words = _native.dense(*arguments, *state)
-            spikes = twins.dense(*arguments, *twin_state)
+            arguments = (LIFS[0], KEY, 5, x, weights, None, shared, 0.2, 1, 0, length)
+            shape = batch, n_out
+            ours = [np.zeros(shape), np.zeros(shape, np.uint64), np.zeros(shape)]
+            theirs = [a.copy() for a in ours]
+            words = _native.dense(*arguments, *ours)
+            spikes = twins.dense(*arguments, *theirs)
             assert spikes.any()
             assert np.array_equal(words, twins.pack(spikes))
+
+
+@functools.cache
+def recurrent_case(coefficients, length):
+    """Return the arguments of a recurrent layer, its state, and what the twin makes of them."""
+    rng = np.random.default_rng(length)
+    batch, n = length % 4 + 1, (length % 9 + 1, length % 140 + 1)[length % 7 == 0]
+    weights = rng.uniform(-1, 1, (n, n)) * rng.choice([0, 1], (n, n), p=[0.1, 0.9])
+    bits = None
+    if length % 3:
+        bits = twins.pack(rng.random((n, n, length)) < np.abs(weights.T)[:, :, None])
+    drive = rng.integers(-3, 6, (batch, n, length)).astype(float)
+    arguments = (coefficients, 5, drive, weights, bits, 0.25, length % 4)
+    before = twins.pack(rng.integers(0, 2, (batch, n), np.uint8))
+    after = [*population(rng, (batch, n)), before]
+    state = [a.copy() for a in after]
+    return arguments, state, twins.recurrent(*arguments, *after), after
+
+
+@pytest.mark.parametrize("coefficients", LIFS)
+def test_recurrent_layers_equal_their_twin_at_every_length(isa, threads, coefficients):
+    fired = 0
+    for length in range(1, 301):
+        arguments, state, spikes, after = recurrent_case(coefficients, length)
+        ours = [a.copy() for a in state]
+        words = _native.recurrent(*arguments, *ours)
+        assert np.array_equal(words, twins.pack(spikes)), length
+        assert_equal_arrays(ours, after)
+        fired += int(spikes.sum())
+    assert fired > 1000 or coefficients[4] == np.inf
+
+
+def test_a_wide_recurrent_layer_split_over_threads_keeps_its_spikes(isa, threads):
+    rng = np.random.default_rng(5)
+    n, length, shape = 300, 70, (7, 300)
+    weights = rng.uniform(-1, 1, (n, n))
+    bits = twins.pack(rng.random((n, n, length)) < np.abs(weights.T)[:, :, None])
+    drive = rng.integers(-3, 6, (*shape, length)).astype(float)
+    ours = [np.zeros(shape), np.zeros(shape, np.uint64), np.zeros(shape), np.zeros((7, 5), np.uint64)]
+    theirs = [a.copy() for a in ours]
+    words = _native.recurrent(LIFS[3], 5, drive, weights, bits, 0.1, 0, *ours)
+    spikes = twins.recurrent(LIFS[3], 5, drive, weights, bits, 0.1, 0, *theirs)
+    assert spikes.any()
+    assert np.array_equal(words, twins.pack(spikes))
+    assert_equal_arrays(ours, theirs)
 
 
 def test_the_stepped_neuron_equals_the_twin_of_the_population():
     for coefficients in LIFS:
         currents = np.random.default_rng(6).uniform(0, 0.3, (1, 301))
-        v, refractory = np.full(1, coefficients[1]), np.zeros(1, np.uint64)
-        spikes = twins.lif(coefficients, KEY, currents, 0, 0, 301, v, refractory)
+        v, refractory, i = np.full(1, coefficients[1]), np.zeros(1, np.uint64), np.zeros(1)
+        spikes = twins.lif(coefficients, KEY, currents, 0, 0, 301, v, refractory, i)
         neuron = _native.Neuron(coefficients, KEY)
-        assert [neuron.step(float(i)) for i in currents[0]] == spikes[0].tolist()
-        assert neuron.v == v[0]
+        assert [neuron.step(float(current)) for current in currents[0]] == spikes[0].tolist()
+        assert (neuron.v, neuron.refractory) == (v[0], refractory[0])
+        if coefficients[7]:
+            assert neuron.i == i[0]
 
 
 def test_results_lie_on_cache_lines():

@@ -46,8 +46,8 @@ X = RNG.random((6, 20)) * (RNG.random((6, 20)) < 0.7)
 @pytest.fixture
 def short_blocks(monkeypatch):
     """Blocks of three words of time, of two that are made ahead."""
-    monkeypatch.setattr("sc_neurocore.network._SPIKE_WORDS", 3 * 6 * 33)
-    monkeypatch.setattr("sc_neurocore.network._KEPT_WORDS", 5 * 20 * 33)
+    monkeypatch.setattr("sc_neurocore._blocks._SPIKE_WORDS", 3 * 6 * 33)
+    monkeypatch.setattr("sc_neurocore._blocks._KEPT_WORDS", 5 * 20 * 33)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -61,8 +61,8 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, short_blocks
     for i, layer in enumerate(NETWORK.layers):
         weights = np.rint(layer.weights.T * 2.0**32).astype(np.int64)
         keys = stream_key(7, Role.WEIGHT, i), stream_key(7, Role.NOISE, i)
-        v = np.full((6, layer.n_out), layer.neuron.v_rest)
-        refractory = np.zeros((6, layer.n_out), np.uint64)
+        shape = (6, layer.n_out)
+        state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
             layer.neuron.coefficients,
             *keys,
@@ -71,10 +71,10 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, short_blocks
             None,
             shared,
             layer.gain,
+            1,
             0,
             length,
-            v,
-            refractory,
+            *state,
         )
         assert np.array_equal(result.spikes[i].bits(), train)
         spikes = twins.pack(train)
@@ -101,11 +101,11 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
         streams = (neuron << 32) + np.arange(layer.n_in)
         w = encode(np.abs(layer.weights), length, key, source=of_weights[i], streams=streams)
         keys = key, stream_key(7, Role.NOISE, i)
-        v = np.full((6, layer.n_out), layer.neuron.v_rest)
-        refractory = np.zeros((6, layer.n_out), np.uint64)
+        shape = (6, layer.n_out)
+        state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
-            layer.neuron.coefficients, *keys, spikes, weights, w.words, shared, layer.gain, 0, length,
-            v, refractory,
+            layer.neuron.coefficients, *keys, spikes, weights, w.words, shared, layer.gain, 1, 0, length,
+            *state,
         )  # fmt: skip
         assert np.array_equal(result.spikes[i].bits(), train)
         assert train.any()
@@ -114,8 +114,8 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
 
 def test_weights_made_for_several_blocks_are_those_of_each_block(monkeypatch):
     whole = simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True)
-    monkeypatch.setattr("sc_neurocore.network._KEPT_WORDS", 1000)
-    monkeypatch.setattr("sc_neurocore.network._SPIKE_WORDS", 1000)
+    monkeypatch.setattr("sc_neurocore._blocks._KEPT_WORDS", 1000)
+    monkeypatch.setattr("sc_neurocore._blocks._SPIKE_WORDS", 1000)
     for ours, theirs in zip(
         simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True).spikes,
         whole.spikes,
@@ -268,7 +268,7 @@ def rewritten(path, **changes):
         (lambda p: np.savez(p, header=np.array("{")), ""),
         (lambda p: np.savez(p, header=np.array("[]")), ""),
         (lambda p: rewritten(p, format="other"), "its format is 'other'"),
-        (lambda p: rewritten(p, version=2), "its version is 2, this release reads 1"),
+        (lambda p: rewritten(p, version=3), "its version is 3, this release reads 2"),
         (lambda p: rewritten(p, weights_1=None), "weights_1"),
         (lambda p: rewritten(p, weights_0=np.full((33, 20), np.nan)), "weights must be finite"),
         (lambda p: rewritten(p, weights_0=np.array([object()])), ""),

@@ -105,29 +105,42 @@ def to_normal(u):
     return signed.view(np.float32).astype(np.float64)
 
 
-def normal(key, n_neurons, first_step, steps):
+def normal(key, neurons, first_step, steps):
+    """Return the samples of neurons 0 .. n - 1, or of those numbers, shape (n, steps)."""
+    neurons = np.arange(neurons) if np.ndim(neurons) == 0 else neurons
     t = np.arange(first_step, first_step + steps)
-    x = np.array(philox(key, t // 4, NOISE_DOMAIN, np.arange(n_neurons)[:, None], 0))
+    x = np.array(philox(key, t // 4, NOISE_DOMAIN, neurons[:, None], 0))
     return to_normal(np.take_along_axis(x, (t % 4)[None, None, :], axis=0)[0])
 
 
-def lif(coefficients, key, currents, position, first_step, steps, v, refractory):
-    """Return the spikes (n, steps), unpacked; v and refractory are updated."""
-    leak, v_rest, gain, noise, v_threshold, v_reset, period = coefficients
-    n = len(v)
-    z = normal(key, n, first_step, steps)
-    spikes = np.zeros((n, steps), np.uint8)
+def lif(coefficients, key, currents, position, first_step, steps, v, refractory, i, neurons=None):
+    """Return the spikes (n, steps), unpacked; v, refractory and i are updated."""
+    noise = coefficients[3]
+    z = normal(key, len(v) if neurons is None else neurons, first_step, steps)
+    spikes = np.zeros((len(v), steps), np.uint8)
     for k in range(steps):
         current = currents[:, (position + k) % currents.shape[1]]
-        x = (v - (v - v_rest) * leak) + gain * current
-        if noise != 0:
-            x = x + noise * z[:, k]
-        resting = refractory > 0
-        fires = ~resting & (x >= v_threshold)
-        v[:] = np.where(resting | fires, v_reset, x)
-        refractory[:] = np.where(resting, refractory - resting, np.where(fires, np.uint64(period), 0))
-        spikes[:, k] = fires
+        spikes[:, k] = lif_step(coefficients, current, noise * z[:, k], v, refractory, i)
     return spikes
+
+
+def lif_step(coefficients, current, noise, v, refractory, i):
+    """Return the spikes (n,) of a step; v, refractory and i are updated."""
+    leak, v_rest, gain, noise_std, v_threshold, v_reset, period, syn_leak, subtracts = coefficients
+    if syn_leak != 0:
+        i[:] = (i - i * syn_leak) + current
+        current = i
+    x = (v - (v - v_rest) * leak) + gain * current
+    if noise_std != 0:
+        x = x + noise
+    resting = refractory > 0
+    fires = ~resting & (x >= v_threshold)
+    if subtracts:
+        v[:] = np.where(resting, v, np.where(fires, x - (v_threshold - v_reset), x))
+    else:
+        v[:] = np.where(resting | fires, v_reset, x)
+    refractory[:] = np.where(resting, refractory - resting, np.where(fires, np.uint64(period), 0))
+    return fires
 
 
 def dense(
@@ -139,12 +152,14 @@ def dense(
     weight_bits,
     shared,
     gain,
+    positions,
     first_word,
     length,
     v,
     refractory,
+    i,
 ):
-    """Return the spikes (batch, n_out, length), unpacked; v and refractory are updated."""
+    """Return the spikes (batch, n_out, length), unpacked; v, refractory and i are updated."""
     weights = weights.T
     n_out, n_in = weights.shape
     magnitudes = np.abs(weights).ravel().astype(np.uint64)
@@ -159,10 +174,36 @@ def dense(
     out = []
     for b in range(len(x)):
         counts = (inputs[b][None] * signed).sum(axis=1)
+        neurons = np.arange(n_out) * positions + b % positions
+        state = v[b], refractory[b], i[b]
         out.append(
-            lif(coefficients, noise_key, gain * counts, 0, 64 * first_word, length, v[b], refractory[b])
+            lif(coefficients, noise_key, gain * counts, 0, 64 * first_word, length, *state, neurons)
         )
     return np.array(out)
+
+
+def recurrent(
+    coefficients, noise_key, drive, weights, weight_bits, gain, first_word, v, refractory, i, before
+):
+    """Return the spikes (batch, n, length), unpacked; v, refractory, i and before are updated."""
+    batch, n, length = drive.shape
+    products = np.repeat(weights.T[:, :, None], length, axis=2)
+    if weight_bits is not None:
+        products = np.sign(products) * unpack(weight_bits, length)
+    z = normal(noise_key, n, 64 * first_word, length)
+    out = np.zeros(drive.shape, np.uint8)
+    for b in range(batch):
+        spikes = unpack(before[b], n)
+        for k in range(length):
+            total = np.zeros(n)
+            for sender in np.flatnonzero(spikes):
+                total = total + products[:, sender, k]
+            current = gain * (drive[b, :, k] + total)
+            noise = coefficients[3] * z[:, k]
+            spikes = lif_step(coefficients, current, noise, v[b], refractory[b], i[b])
+            out[b, :, k] = spikes
+        before[b] = pack(spikes)
+    return out
 
 
 def machine(table, n_out, bits, states):

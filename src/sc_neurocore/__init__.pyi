@@ -51,8 +51,9 @@ from sc_neurocore.correlation import (
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.layers import Conv2d, Dense
 from sc_neurocore.machine import Machine
-from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
+from sc_neurocore.network import Network
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
 from sc_neurocore.polynomial import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.precision import (
@@ -91,6 +92,7 @@ from sc_neurocore.sources import (
     VanDerCorput,
     Weyl,
 )
+from sc_neurocore.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 __version__: str
@@ -104,6 +106,7 @@ __all__ = [
     "BitstreamEncoder",
     "BitstreamSpikeRecorder",
     "BitstreamSynapse",
+    "Conv2d",
     "Conversion",
     "CorrelationWarning",
     "Dense",

@@ -51,9 +51,16 @@ def finite(name: str, value: Any) -> float:
     return number
 
 
-def positive(name: str, value: Any) -> float:
-    """Return a finite number above zero."""
-    number = finite(name, value)
+def finite_or_inf(name: str, value: Any) -> float:
+    """Return a real number that is finite or inf, not -inf."""
+    if isinstance(value, float | np.floating) and value == math.inf:
+        return math.inf
+    return finite(name, value)
+
+
+def positive(name: str, value: Any, *, infinite: bool = False) -> float:
+    """Return a number above zero, finite unless `infinite`."""
+    number = finite_or_inf(name, value) if infinite else finite(name, value)
     if number <= 0:
         fail(name, "be greater than 0", number)
     return number
@@ -97,12 +104,15 @@ def length_of_stream(name: str, value: Any) -> int:
     return length
 
 
-def ordered(low_name: str, low: Any, high_name: str, high: Any) -> tuple[float, float]:
-    """Return the two ends of an interval that is not empty."""
-    low, high = finite(low_name, low), finite(high_name, high)
+def ordered(
+    low_name: str, low: Any, high_name: str, high: Any, *, open_end: bool = False
+) -> tuple[float, float]:
+    """Return the two ends of an interval that is not empty; one with an open end may end at inf."""
+    low = finite(low_name, low)
+    high = finite_or_inf(high_name, high) if open_end else finite(high_name, high)
     if low >= high:
         fail(low_name, f"be less than {high_name}", f"{low_name}={low}, {high_name}={high}")
-    if not math.isfinite(high - low):
+    if math.isfinite(high) and not math.isfinite(high - low):
         fail(low_name, f"lie nearer to {high_name}", f"{low_name}={low}, {high_name}={high}")
     return low, high
 
@@ -172,6 +182,16 @@ def counting(name: str, values: ArrayLike) -> NDArray[np.uint64]:
     if (raw < 0).any():
         fail(name, contract, _first(raw, raw < 0))
     return raw.astype(np.uint64)
+
+
+def delays(name: str, value: Any, n_in: int) -> int | NDArray[np.int64]:
+    """Return one number of steps of 0 or more, or one for each input."""
+    if np.ndim(value) == 0:
+        return integer(name, value, 0, 2**38)
+    steps = counting(name, value)
+    if steps.shape != (n_in,):
+        fail(name, f"be an integer or hold one for each of the {n_in} inputs", f"shape {steps.shape}")
+    return np.minimum(steps, 2**38).astype(np.int64)
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:

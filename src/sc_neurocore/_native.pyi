@@ -120,8 +120,9 @@ def lif(
     steps: int,
     v: NDArray[np.float64],
     refractory: NDArray[np.uint64],
+    i: NDArray[np.float64],
 ) -> NDArray[np.uint64]:
-    """Packed spikes of n neurons, shape (n, words); v and refractory, shape (n,), are updated.
+    """Packed spikes of n neurons, shape (n, words); v, refractory and i, shape (n,), are updated.
 
     currents has shape (n, period) or (1, period) and is read from column `position` on, cyclically.
     coefficients are those of LIF.coefficients.
@@ -136,16 +137,40 @@ def dense(
     weight_bits: NDArray[np.uint64] | None,
     shared: bool,
     gain: float,
+    positions: int,
     first_word: int,
     length: int,
     v: NDArray[np.float64],
     refractory: NDArray[np.uint64],
+    i: NDArray[np.float64],
 ) -> NDArray[np.uint64]:
     """Packed spikes (batch, n_out, words) of a layer under x (batch, n_in, words) for one block.
 
     weights (n_in, n_out) are signed multiples of 2**-32. Their bits are weight_bits, of shape
     (n_out, n_in, words), or, for None, the Bernoulli streams out << 32 | in of weight_key, or `in` for
-    all neurons if shared. v and refractory (batch, n_out) are updated.
+    all neurons if shared. Row b has the noise of neurons out * positions + b % positions. v, refractory
+    and i (batch, n_out) are updated.
+    """
+
+def recurrent(
+    coefficients: tuple[float, ...],
+    noise_key: int,
+    drive: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    weight_bits: NDArray[np.uint64] | None,
+    gain: float,
+    first_word: int,
+    v: NDArray[np.float64],
+    refractory: NDArray[np.uint64],
+    i: NDArray[np.float64],
+    before: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """Packed spikes (batch, n, words) of a layer that also sees its own spikes of the step before.
+
+    The current is gain * (drive + products with these spikes); drive (batch, n, length). Row k of
+    weights (n, n) belongs to sending neuron k. Of a product with weight_bits, of shape (n, n, words), a
+    row a receiving neuron, it gives the sign; for None the weights are real numbers. v, refractory and
+    i (batch, n), and the packed spikes `before` (batch, words of n bits) are updated.
     """
 
 def machine(
@@ -209,12 +234,14 @@ class Neuron:
     def reset(self) -> None:
         """Return to the state after construction."""
 
-    def restore(self, v: float, refractory: int, t: int) -> None:
+    def restore(self, v: float, refractory: int, i: float, t: int) -> None:
         """Continue from that state."""
 
     @property
     def v(self) -> float: ...
     @property
     def refractory(self) -> int: ...
+    @property
+    def i(self) -> float: ...
     @property
     def t(self) -> int: ...

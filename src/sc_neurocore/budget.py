@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.analysis import rheobase
 from sc_neurocore.bitstream import Bitstream, encode
-from sc_neurocore.network import Dense, Network, simulate
+from sc_neurocore.layers import Dense
+from sc_neurocore.network import Network
 from sc_neurocore.precision import SAMPLES
 from sc_neurocore.random import Bernoulli, Role, Source, Sources, operands, stream_key
+from sc_neurocore.simulation import simulate
 from sc_neurocore.sources import Halton, Sobol
 
 

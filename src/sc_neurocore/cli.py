@@ -22,8 +22,9 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
-from sc_neurocore.network import Network, simulate
+from sc_neurocore.network import Network
 from sc_neurocore.random import Bernoulli, Source
+from sc_neurocore.simulation import simulate
 from sc_neurocore.sources import LFSR, Halton, Hammersley, Permutation, Sobol
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)

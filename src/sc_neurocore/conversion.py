@@ -100,7 +100,7 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     >>> from sc_neurocore import convert_relu, simulate
     >>> images, labels = load_digits(return_X_y=True)
     >>> images = images / 16
-    >>> model = MLPClassifier((40,), random_state=0, max_iter=40, tol=1.0).fit(images, labels)
+    >>> model = MLPClassifier((40,), random_state=0, n_iter_no_change=40, tol=1.0).fit(images, labels)
     >>> converted = convert_relu(model, images[:500])
     >>> classes = simulate(converted.network, images, 256, seed=1).classes()
     >>> bool((classes == model.predict(images)).mean() > 0.97)

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
-from sc_neurocore.network import Network, simulate, simulate_float
+from sc_neurocore.network import Network
 from sc_neurocore.random import Bernoulli, Sources
+from sc_neurocore.simulation import simulate, simulate_float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def evaluate(
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
 
-    The class is the output neuron with the most spikes, the first of equals.
+    The class is that of `Simulation.classes`.
 
     Parameters
     ----------

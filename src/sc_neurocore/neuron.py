@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,30 @@ class LIF:
 
     At each step
 
-        v <- v - (v - v_rest) * (dt / tau_mem) + (resistance * dt) * I + N(0, noise_std**2)
+        i <- i - i * (dt / tau_syn) + I        (i = I for tau_syn = 0)
+        v <- v - (v - v_rest) * (dt / tau_mem) + (resistance * dt) * i + N(0, noise_std**2)
 
-    and where v >= v_threshold the neuron fires and v <- v_reset. For the next refractory_period steps
-    v stays at v_reset and nothing fires. All arithmetic is float64, in this order.
+    and where v >= v_threshold the neuron fires and v <- v_reset, or v <- v - (v_threshold - v_reset) for
+    reset="subtract". For the next refractory_period steps v stays where that put it and nothing fires,
+    while i goes on. All arithmetic is float64, in this order.
 
     Parameters
     ----------
     v_rest, v_reset, v_threshold : float
-        Voltages; v_reset lies below v_threshold.
+        Voltages; v_reset lies below v_threshold. With v_threshold = inf the neuron never fires: a leaky
+        integrator, for readouts.
     tau_mem, dt : float
-        Membrane time constant and time step in ms, dt <= tau_mem.
+        Membrane time constant and time step in ms, dt <= tau_mem. With tau_mem = inf there is no leak:
+        integrate and fire.
     noise_std : float
         Standard deviation of the noise added at each step.
     resistance : float
     refractory_period : int
         In steps.
+    tau_syn : float
+        Time constant in ms of a synaptic current with exponential decay, dt <= tau_syn; 0: none.
+    reset : {"value", "subtract"}
+        Whether a spike sets v to v_reset, or lowers it by as much as from threshold to there.
 
     Examples
     --------
@@ -53,18 +62,22 @@ class LIF:
     noise_std: float = 0.0
     resistance: float = 1.0
     refractory_period: int = 0
+    tau_syn: float = 0.0
+    reset: str = "value"
 
     def __post_init__(self) -> None:
-        checked = {
+        checked: dict[str, Any] = {
             "v_rest": _checks.finite("v_rest", self.v_rest),
-            "tau_mem": _checks.positive("tau_mem", self.tau_mem),
+            "tau_mem": _checks.positive("tau_mem", self.tau_mem, infinite=True),
             "dt": _checks.positive("dt", self.dt),
             "noise_std": _checks.non_negative("noise_std", self.noise_std),
             "resistance": _checks.positive("resistance", self.resistance),
             "refractory_period": _checks.integer("refractory_period", self.refractory_period, 0, 2**32),
+            "tau_syn": _checks.non_negative("tau_syn", self.tau_syn),
+            "reset": _checks.choice("reset", self.reset, ("value", "subtract")),
         }
         checked["v_reset"], checked["v_threshold"] = _checks.ordered(
-            "v_reset", self.v_reset, "v_threshold", self.v_threshold
+            "v_reset", self.v_reset, "v_threshold", self.v_threshold, open_end=True
         )
         if checked["dt"] > checked["tau_mem"]:
             _checks.fail(
@@ -72,12 +85,22 @@ class LIF:
                 "be at most tau_mem, or the leak overshoots",
                 f"{checked['dt']} > {checked['tau_mem']}",
             )
+        if 0 < checked["tau_syn"] < checked["dt"]:
+            _checks.fail(
+                "dt",
+                "be at most tau_syn, or the decay overshoots",
+                f"{checked['dt']} > {checked['tau_syn']}",
+            )
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     @property
     def coefficients(self) -> tuple[float, ...]:
-        """What the native update needs: leak, v_rest, gain, noise_std, v_threshold, v_reset, period."""
+        """What the native update needs.
+
+        leak, v_rest, gain, noise_std, v_threshold, v_reset, period, decay of the synaptic current (0 for
+        none), whether a reset subtracts.
+        """
         return (
             self.dt / self.tau_mem,
             self.v_rest,
@@ -86,6 +109,8 @@ class LIF:
             self.v_threshold,
             self.v_reset,
             float(self.refractory_period),
+            self.dt / self.tau_syn if self.tau_syn else 0.0,
+            float(self.reset == "subtract"),
         )
 
     def initial_state(self, n_neurons: int = 1) -> LIFState:
@@ -137,24 +162,33 @@ class LIF:
         key: int,
     ) -> tuple[Bitstream, LIFState]:
         """Run on currents that repeat, of shape (1 or n_neurons, period), from a column on."""
-        v, refractory = state.v.copy(), state.refractory.copy()
-        words = _native.lif(self.coefficients, key, currents, position, state.t, steps, v, refractory)
-        return Bitstream(words, steps), LIFState(v, refractory, state.t + steps)
+        v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
+        words = _native.lif(
+            self.coefficients, key, currents, position, state.t, steps, v, refractory, i
+        )
+        return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)
 
 
 @dataclass(frozen=True)
 class LIFState:
-    """State of a population: potentials and refractory steps left, shape (n,), and the time step."""
+    """State of a population: potentials and refractory steps left, shape (n,), and the time step.
+
+    i are the synaptic currents, shape (n,), zeros by default; without a tau_syn they mean nothing.
+    """
 
     v: NDArray[np.float64]
     refractory: NDArray[np.uint64]
     t: int
+    i: NDArray[np.float64] = None  # type: ignore[assignment]  # an array from here on
 
     def __post_init__(self) -> None:
         v = _checks.array("v", self.v, [1])
         refractory = _checks.counting("refractory", self.refractory)
-        if refractory.shape != v.shape:
-            _checks.fail("refractory", f"have the shape of v, {v.shape}", refractory.shape)
+        i = np.zeros(v.shape) if self.i is None else _checks.array("i", self.i, [1])
+        for name, values in (("refractory", refractory), ("i", i)):
+            if values.shape != v.shape:
+                _checks.fail(name, f"have the shape of v, {v.shape}", values.shape)
+        object.__setattr__(self, "i", i)
         object.__setattr__(self, "v", v)
         object.__setattr__(self, "refractory", refractory)
         object.__setattr__(self, "t", _checks.integer("t", self.t, 0))
@@ -202,10 +236,14 @@ class StochasticLIFNeuron:
         resistance: float = 1.0,
         refractory_period: int = 0,
         seed: int | None = None,
+        *,
+        tau_syn: float = 0.0,
+        reset: str = "value",
     ) -> None:
         self.lif = LIF(
-            v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period
-        )
+            v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period,
+            tau_syn, reset,
+        )  # fmt: skip
         self.seed = checked_seed("seed", seed)
         self._neuron = _native.Neuron(self.lif.coefficients, stream_key(self.seed, Role.NOISE))
         self.step = self._neuron.step
@@ -229,14 +267,18 @@ class StochasticLIFNeuron:
         self._neuron.reset()
 
     def get_state(self) -> dict[str, Any]:
-        """Return {"v": potential, "refractory": steps left in which nothing fires}."""
-        return {"v": self._neuron.v, "refractory": self._neuron.refractory}
+        """Return {"v": potential, "refractory": steps left in which nothing fires}.
+
+        With a tau_syn also {"i": synaptic current}.
+        """
+        state = {"v": self._neuron.v, "refractory": self._neuron.refractory}
+        return state | {"i": self._neuron.i} if self.lif.tau_syn else state
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = (self._neuron.v, self._neuron.refractory, self._neuron.t)
-        return type(self), (*astuple(self.lif), self.seed), state
+        state = (self._neuron.v, self._neuron.refractory, self._neuron.i, self._neuron.t)
+        return partial(type(self), **asdict(self.lif), seed=self.seed), (), state
 
-    def __setstate__(self, state: tuple[float, int, int]) -> None:
+    def __setstate__(self, state: tuple[float, int, float, int]) -> None:
         self._neuron.restore(*state)
 
     def __repr__(self) -> str:

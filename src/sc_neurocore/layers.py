@@ -1,0 +1,278 @@
+"""Layers of a network as data: weights, neurons, and how the inputs meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.neuron import LIF
+
+_IN_RANGE = "put a scale into gain"
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """A layer of LIF neurons with one weight for each pair of output and input.
+
+    A weight is sign and magnitude: its bitstream has the density abs(w), and the current at a time step
+    is gain * (ones among the products of positive weights - ones among those of negative weights).
+
+    The weights of neuron j are streams j << 32 | k: k counts the inputs, then the bias, then the
+    recurrent inputs.
+
+    Parameters
+    ----------
+    weights : array_like, shape (n_out, n_in)
+        In [-1, 1].
+    gain : float
+        Current of a single one.
+    neuron : LIF
+    bias : array_like, shape (n_out,), optional
+        In [-1, 1]: weights of an input that is always on.
+    recurrent : array_like, shape (n_out, n_out), optional
+        In [-1, 1]: weights of the layer's own spikes of the step before, a row a receiving neuron.
+    delay : int or array_like of int, shape (n_in,)
+        Steps by which the inputs arrive late; before the first there are none.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, Dense
+    >>> Dense([[0.5, -0.25, 1.0]], gain=0.2, neuron=LIF(tau_mem=10.0))
+    Dense(3 -> 1, gain=0.2, neuron=LIF(tau_mem=10.0))
+    >>> Dense([[0.5, -0.25]], bias=[0.1], recurrent=[[-1.0]], delay=[0, 3])
+    Dense(2 -> 1, gain=1.0, neuron=LIF(), bias, recurrent, delay up to 3)
+    """
+
+    weights: NDArray[np.float64]
+    gain: float = 1.0
+    neuron: LIF = LIF()
+    _: KW_ONLY
+    bias: NDArray[np.float64] | None = None
+    recurrent: NDArray[np.float64] | None = None
+    delay: int | NDArray[np.int64] = 0
+
+    def __post_init__(self) -> None:
+        _check_common(self, 2)
+        if self.recurrent is not None:
+            _keep(self, "recurrent", _weights("recurrent", self.recurrent, (self.n_out, self.n_out)))
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons."""
+        return int(self.weights.shape[0])
+
+    @cached_property
+    def _matrix(self) -> NDArray[np.float64]:
+        """Weights of the inputs and, if there is one, the bias: shape (n_out, n_in [+ 1])."""
+        return _with_bias(self.weights, self.bias)
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int64]:
+        """The matrix as the native core takes it, shape (n_in [+ 1], n_out)."""
+        return _coded(self._matrix)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), _parameters(self))
+
+    def __repr__(self) -> str:
+        return f"Dense({self.n_in} -> {self.n_out}, {_shown(self)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d:
+    """A two-dimensional convolution (cross-correlation, as in PyTorch) that ends in LIF neurons.
+
+    Inputs and outputs are flattened in the order (channel, row, column). Each kernel weight is one
+    bitstream, shared by all positions, as hardware shares it: a position is one more row of a batch of
+    Dense(c_out, c_in * kh * kw) whose inputs are its patch. Neurons have noise of their own.
+
+    Parameters
+    ----------
+    weights : array_like, shape (c_out, c_in, kh, kw)
+        In [-1, 1].
+    input_size : (int, int)
+        Rows and columns of the input.
+    gain : float
+        Current of a single one.
+    neuron : LIF
+    bias : array_like, shape (c_out,), optional
+        In [-1, 1]: weights of an input that is always on.
+    stride, padding : int
+        Of rows and of columns; what is padded is never on.
+    delay : int or array_like of int, shape (n_in,)
+        Steps by which the inputs arrive late; before the first there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_neurocore import Conv2d
+    >>> layer = Conv2d(np.full((8, 1, 5, 5), 0.1), (28, 28), stride=2)
+    >>> layer
+    Conv2d(1x28x28 -> 8x12x12, kernel 5x5, stride=2, padding=0, gain=1.0, neuron=LIF())
+    >>> layer.n_in, layer.n_out
+    (784, 1152)
+    """
+
+    weights: NDArray[np.float64]
+    input_size: tuple[int, int]
+    gain: float = 1.0
+    neuron: LIF = LIF()
+    _: KW_ONLY
+    bias: NDArray[np.float64] | None = None
+    stride: int = 1
+    padding: int = 0
+    delay: int | NDArray[np.int64] = 0
+
+    def __post_init__(self) -> None:
+        size = self.input_size
+        if not isinstance(size, Sequence) or len(size) != 2:
+            _checks.wrong_type("input_size", "be a pair of integers, rows and columns", size)
+        _keep(self, "input_size", tuple(_checks.integer("input_size", n, 1) for n in size))
+        _keep(self, "stride", _checks.integer("stride", self.stride, 1))
+        _keep(self, "padding", _checks.integer("padding", self.padding, 0))
+        _check_common(self, 4)
+        padded = tuple(n + 2 * self.padding for n in self.input_size)
+        kernel = self.weights.shape[2:]
+        if kernel[0] > padded[0] or kernel[1] > padded[1]:
+            said = f"have kernels that fit the padded input, {padded[0]} x {padded[1]}"
+            _checks.fail("weights", said, f"{kernel[0]} x {kernel[1]}")
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Rows and columns of the output."""
+        (h, w), (kh, kw) = self.input_size, self.weights.shape[2:]
+        around = 2 * self.padding
+        return (h + around - kh) // self.stride + 1, (w + around - kw) // self.stride + 1
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs, over channels, rows and columns."""
+        return int(self.weights.shape[1] * self.input_size[0] * self.input_size[1])
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons, over channels, rows and columns."""
+        return int(self.weights.shape[0]) * self._positions
+
+    @property
+    def _positions(self) -> int:
+        return self.output_size[0] * self.output_size[1]
+
+    @cached_property
+    def _matrix(self) -> NDArray[np.float64]:
+        """Weights of a patch and, if there is one, the bias: shape (c_out, c_in * kh * kw [+ 1])."""
+        return _with_bias(self.weights.reshape(len(self.weights), -1), self.bias)
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int64]:
+        """The matrix as the native core takes it, shape (c_in * kh * kw [+ 1], c_out)."""
+        return _coded(self._matrix)
+
+    def _patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the patches of inputs (rows, n_in, time), (rows * positions, fan_in, time)."""
+        c_in, kh, kw = self.weights.shape[1:]
+        image = x.reshape(len(x), c_in, *self.input_size, x.shape[-1])
+        if around := self.padding:
+            image = np.pad(image, ((0, 0), (0, 0), (around, around), (around, around), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(image, (kh, kw), axis=(2, 3))  # type: ignore[call-overload]
+        strided = windows[:, :, :: self.stride, :: self.stride]
+        patches = strided.transpose(0, 2, 3, 1, 5, 6, 4)  # image, row, column, channel, kernel, time
+        return np.ascontiguousarray(patches).reshape(-1, c_in * kh * kw, x.shape[-1])
+
+    def _flattened(self, of_rows: NDArray[Any]) -> NDArray[Any]:
+        """Return values (rows * positions, c_out, ...) by image and neuron, (rows, n_out, ...)."""
+        c_out, *rest = of_rows.shape[1:]
+        by_image = of_rows.reshape(-1, self._positions, c_out, *rest).swapaxes(1, 2)
+        return np.ascontiguousarray(by_image).reshape(-1, self.n_out, *rest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), _parameters(self))
+
+    def __repr__(self) -> str:
+        c_out, c_in, kh, kw = self.weights.shape
+        (h, w), (oh, ow) = self.input_size, self.output_size
+        return (
+            f"Conv2d({c_in}x{h}x{w} -> {c_out}x{oh}x{ow}, kernel {kh}x{kw}, stride={self.stride}, "
+            f"padding={self.padding}, {_shown(self)})"
+        )
+
+
+Layer = Dense | Conv2d
+
+
+def delays_of(layer: Layer) -> NDArray[np.int64] | None:
+    """Return the delay of each input, shape (n_in,), or None if all arrive in time."""
+    delays = np.broadcast_to(np.asarray(layer.delay, np.int64), (layer.n_in,))
+    return delays if delays.any() else None
+
+
+def _check_common(layer: Layer, ndim: int) -> None:
+    weights = _checks.array("weights", layer.weights, [ndim])
+    if weights.size == 0:
+        _checks.fail("weights", "hold at least one value", f"shape {weights.shape}")
+    _keep(layer, "weights", _weights("weights", weights, weights.shape))
+    _keep(layer, "gain", _checks.positive("gain", layer.gain))
+    _checks.instance("neuron", layer.neuron, LIF)
+    if layer.bias is not None:
+        _keep(layer, "bias", _weights("bias", layer.bias, (len(weights),)))
+    delay = _checks.delays("delay", layer.delay, layer.n_in)
+    if isinstance(delay, np.ndarray):
+        delay.flags.writeable = False
+    _keep(layer, "delay", delay)
+
+
+def _weights(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    weights = _checks.array(name, values, [len(shape)])
+    if weights.shape != shape:
+        _checks.fail(name, f"have shape {shape}", weights.shape)
+    _checks.within(name, weights, -1.0, 1.0, _IN_RANGE)
+    weights.flags.writeable = False
+    return weights
+
+
+def _keep(layer: Layer, name: str, value: object) -> None:
+    object.__setattr__(layer, name, value)
+
+
+def _with_bias(weights: NDArray[np.float64], bias: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    return weights if bias is None else np.column_stack([weights, bias])
+
+
+def _coded(matrix: NDArray[np.float64]) -> NDArray[np.int64]:
+    n_out, n_in = matrix.shape
+    codes = np.empty((n_in, n_out), np.int64)
+    block = max(2**20 // n_out, 1)  # of inputs; temporaries stay in the cache
+    for first in range(0, n_in, block):
+        codes[first : first + block] = np.rint(matrix[:, first : first + block].T * 2.0**32)
+    codes.flags.writeable = False
+    return codes
+
+
+def _parameters(layer: Layer) -> dict[str, Any]:
+    return {field.name: getattr(layer, field.name) for field in fields(layer)}
+
+
+def _rebuilt(kind: type[Layer], parameters: dict[str, Any]) -> Layer:
+    return kind(**parameters)
+
+
+def _shown(layer: Layer) -> str:
+    changed = [f"{k}={v!r}" for k, v in asdict(layer.neuron).items() if v != getattr(LIF, k)]
+    said = [f"gain={layer.gain}", f"neuron=LIF({', '.join(changed)})"]
+    said += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
+    if isinstance(layer.delay, np.ndarray):
+        said.append(f"delay up to {layer.delay.max()}")
+    elif layer.delay:
+        said.append(f"delay={layer.delay}")
+    return ", ".join(said)
