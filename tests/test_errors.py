@@ -14,6 +14,7 @@ from sc_neurocore import (
     BitstreamEncoder,
     BitstreamSpikeRecorder,
     BitstreamSynapse,
+    Conv2d,
     Dense,
     Interval,
     LIFState,
@@ -29,6 +30,7 @@ from sc_neurocore import (
     isi_histogram,
     isi_ms,
     isi_steps,
+    noise_budget,
     rheobase,
     set_threads,
     simulate,
@@ -61,6 +63,7 @@ layer = with_defaults(
     w_min=0.0, w_max=1.0, length=8, base_seed=0,
 )  # fmt: skip
 dense = with_defaults(Dense, weights=[[0.5, 0.5]])
+conv = with_defaults(Conv2d, weights=[[[[0.5, 0.5]]]], input_size=(2, 3))
 streams = with_defaults(encode, p=[0.5, 0.5], length=8, key=0)
 trace = with_defaults(current_trace, x=PAIR, weights=PAIR)
 run = with_defaults(simulate, network=NETWORK, x=[0.5, 0.5], length=8, seed=0)
@@ -75,8 +78,8 @@ def layer_of(**params):
 
 # --- arguments of one kind have one set of messages
 
-VOLTAGES = ["v_rest", "v_reset", "v_threshold"]
-LIF_REALS = [*VOLTAGES, "tau_mem", "noise_std", "resistance"]
+LIF_REALS = ["v_rest", "v_reset", "noise_std", "resistance", "tau_syn"]
+LIF_REALS_OR_INF = ["v_threshold", "tau_mem"]
 ENDS = ["x_min", "x_max", "w_min", "w_max", "y_min", "y_max"]
 REALS = [
     (LIF, [*LIF_REALS, "dt"]),
@@ -89,6 +92,7 @@ REALS = [
     (encoder, ["x_min", "x_max"]),
     (interval, ["low", "high"]),
     (dense, ["gain"]),
+    (conv, ["gain"]),
     (BitstreamSpikeRecorder, ["dt_ms"]),
     (NEURON.step, ["input_current"]),
     (partial(NEURON.process_bitstream, [0, 1]), ["input_scale"]),
@@ -99,6 +103,11 @@ REALS = [
     (partial(interspike_intervals, [0, 1]), ["dt_ms"]),
     (partial(isi_histogram, [0, 1]), ["dt_ms"]),
     (partial(firing_rate_hz, [0, 1]), ["dt_ms"]),
+]
+REALS_OR_INF = [
+    (LIF, LIF_REALS_OR_INF),
+    (StochasticLIFNeuron, LIF_REALS_OR_INF),
+    (layer_of, LIF_REALS_OR_INF),
 ]
 NOT_REAL = [
     (NAN, ValueError, "be finite, got nan"),
@@ -117,6 +126,7 @@ POSITIVE = [
     (layer_of, ["tau_mem", "resistance"]),
     (layer, ["dt_ms"]),
     (dense, ["gain"]),
+    (conv, ["gain"]),
     (BitstreamSpikeRecorder, ["dt_ms"]),
     (partial(spike_times, [0, 1]), ["dt_ms"]),
     (partial(interspike_intervals, [0, 1]), ["dt_ms"]),
@@ -128,7 +138,7 @@ NOT_POSITIVE = [
     (-1.5, ValueError, "be greater than 0, got -1.5"),
 ]
 INTEGERS_FROM = {
-    0: [(layer().run, ["T"])],
+    0: [(layer().run, ["T"]), (conv, ["padding"])],
     1: [
         (encoder, ["length"]),
         (synapse, ["length"]),
@@ -140,6 +150,7 @@ INTEGERS_FROM = {
         (LIF().initial_state, ["n_neurons"]),
         (partial(isi_histogram, [0, 1]), ["bins"]),
         (BitstreamSpikeRecorder().isi_histogram, ["bins"]),
+        (conv, ["stride"]),
     ],
 }
 NOT_INTEGER = [
@@ -228,11 +239,12 @@ def of_one_kind(arguments, values):
     ]
 
 
-LIF_KEYS = "v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period"
+LIF_KEYS = "v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period, tau_syn, reset"
 UNKNOWN_KEY = f"neuron_params must have keys among {LIF_KEYS}, got "
 
 ERRORS = [
     *of_one_kind(REALS, NOT_REAL),
+    *of_one_kind(REALS_OR_INF, [row for row in NOT_REAL if row[0] is not INF]),
     *of_one_kind(POSITIVE, NOT_POSITIVE),
     *(row for arguments in INTEGERS_FROM.values() for row in of_one_kind(arguments, NOT_INTEGER)),
     *(
@@ -248,6 +260,7 @@ ERRORS = [
     *of_one_kind(ARRAYS, NOT_ARRAY),
     # real numbers that no float holds
     (lambda: LIF(tau_mem=10**400), ValueError, "tau_mem must be finite, got inf"),
+    (lambda: LIF(v_threshold=10**400), ValueError, "v_threshold must be finite, got inf"),
     (lambda: NEURON.step(10**400), ValueError, "input_current must be finite, got inf"),
     (lambda: LIF(tau_mem=RAGGED), TypeError, "tau_mem must be a real number, got [[0], [0, 1]]"),
     # LIF
@@ -258,6 +271,16 @@ ERRORS = [
      "v_reset must be less than v_threshold, got v_reset=2.0, v_threshold=1.0"),
     (lambda: LIF(dt=30.0), ValueError,
      "dt must be at most tau_mem, or the leak overshoots, got 30.0 > 20.0"),
+    (lambda: LIF(tau_syn=-1), ValueError, "tau_syn must be 0 or more, got -1.0"),
+    (lambda: LIF(tau_syn=0.5), ValueError,
+     "dt must be at most tau_syn, or the decay overshoots, got 1.0 > 0.5"),
+    (lambda: LIF(v_reset=INF, v_threshold=INF), ValueError, "v_reset must be finite, got inf"),
+    *(
+        (partial(call, reset=wrong), ValueError,
+         f"reset must be one of 'value', 'subtract', got {wrong!r}")
+        for call in (LIF, StochasticLIFNeuron, layer_of)
+        for wrong in ("zero", None, 1)
+    ),
     (lambda: LIF(refractory_period=-1), ValueError,
      "refractory_period must be at least 0 and at most 4294967296, got -1"),
     (lambda: LIF(refractory_period=2**32 + 1), ValueError,
@@ -279,6 +302,8 @@ ERRORS = [
      "refractory must hold integers of 0 or more, got -1 at index 1"),
     (lambda: state(refractory=[0.0, 1.0]), TypeError,
      "refractory must hold integers of 0 or more, got [0.0, 1.0]"),
+    (lambda: state(i=[0.0]), ValueError, "i must have the shape of v, (2,), got (1,)"),
+    (lambda: state(i=[0.0, NAN]), ValueError, "i must be finite, got nan at index 1"),
     (lambda: state(t=-1), ValueError, "t must be at least 0, got -1"),
     (lambda: state(t=1.0), TypeError, "t must be an integer, got 1.0"),
     (lambda: NEURON.run(0.1), ValueError, "currents must have 1 axis, got shape ()"),
@@ -289,6 +314,9 @@ ERRORS = [
     (lambda: isi_steps(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: isi_ms(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: stationary_std(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
+    (lambda: isi_steps(LIF(reset="subtract"), 0.1), ValueError,
+     f"neuron must have reset='value', or no leak, got {LIF(reset='subtract')}; its intervals have no "
+     "closed form; isi_ms has that of continuous time"),
     (lambda: firing_rate_hz(1), ValueError, "spikes must have at least one axis, time, got shape ()"),
     # intervals
     (lambda: Interval(1, 0), ValueError, "low must be less than high, got low=1.0, high=0.0"),
@@ -448,8 +476,61 @@ ERRORS = [
     (lambda: dense(neuron=NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: dense(neuron=None), TypeError, "neuron must be a LIF, got None"),
     (lambda: Network([]), ValueError, "layers must hold at least one layer, got none"),
-    (lambda: Network([dense(), 1]), TypeError, "layers[1] must be a Dense, got 1"),
-    (lambda: Network(dense()), TypeError, f"layers must be a sequence of Dense, got {dense()}"),
+    (lambda: Network([dense(), 1]), TypeError, "layers[1] must be a Dense or a Conv2d, got 1"),
+    *(
+        (partial(Network, wrong), TypeError,
+         f"layers must be a sequence of Dense or Conv2d, got {wrong}")
+        for wrong in (dense(), conv())
+    ),
+    *(
+        (partial(make, bias=wrong), error, f"bias must {said}")
+        for make in (dense, conv)
+        for wrong, error, said in [
+            (0.5, ValueError, "have 1 axis, got shape ()"),
+            ([0.5, 0.5], ValueError, "have shape (1,), got (2,)"),
+            ([1.5], ValueError, "lie in [-1.0, 1.0], got 1.5 at index 0; put a scale into gain"),
+            ([NAN], ValueError, "be finite, got nan at index 0"),
+            (["a"], TypeError, "hold real numbers, got ['a']"),
+        ]
+    ),
+    (lambda: dense(recurrent=[0.5]), ValueError, "recurrent must have 2 axes, got shape (1,)"),
+    (lambda: dense(recurrent=[[0.5, 0.5]]), ValueError, "recurrent must have shape (1, 1), got (1, 2)"),
+    (lambda: dense(recurrent=[[-2.0]]), ValueError,
+     "recurrent must lie in [-1.0, 1.0], got -2.0 at index (0, 0); put a scale into gain"),
+    *(
+        (partial(make, delay=wrong), error, f"delay must {said}")
+        for make, n_in in ((dense, 2), (conv, 6))
+        for wrong, error, said in [
+            (-1, ValueError, "be at least 0 and at most 274877906944, got -1"),
+            (2**39, ValueError, f"be at least 0 and at most 274877906944, got {2**39}"),
+            (1.0, TypeError, "be an integer, got 1.0"),
+            (True, TypeError, "be an integer, got True"),
+            (None, TypeError, "be an integer, got None"),
+            ([0], ValueError,
+             f"be an integer or hold one for each of the {n_in} inputs, got shape (1,)"),
+            ([0, -1], ValueError, "hold integers of 0 or more, got -1 at index 1"),
+            ([0.0, 1.0], TypeError, "hold integers of 0 or more, got [0.0, 1.0]"),
+        ]
+    ),
+    (lambda: conv(weights=[[0.5]]), ValueError, "weights must have 4 axes, got shape (1, 1)"),
+    (lambda: conv(weights=[[[[]]]]), ValueError,
+     "weights must hold at least one value, got shape (1, 1, 1, 0)"),
+    (lambda: conv(weights=[[[[1.5]]]]), ValueError,
+     "weights must lie in [-1.0, 1.0], got 1.5 at index (0, 0, 0, 0); put a scale into gain"),
+    (lambda: conv(weights=np.zeros((1, 1, 3, 3))), ValueError,
+     "weights must have kernels that fit the padded input, 2 x 3, got 3 x 3"),
+    (lambda: conv(input_size=3), TypeError,
+     "input_size must be a pair of integers, rows and columns, got 3"),
+    (lambda: conv(input_size=(3,)), TypeError,
+     "input_size must be a pair of integers, rows and columns, got (3,)"),
+    (lambda: conv(input_size=(3, 0)), ValueError, "input_size must be at least 1, got 0"),
+    (lambda: conv(input_size=(3, 1.5)), TypeError, "input_size must be an integer, got 1.5"),
+    (lambda: conv(neuron=None), TypeError, "neuron must be a LIF, got None"),
+    *(
+        (partial(noise_budget, Network([wrong]), [0.5] * wrong.n_in, 8), ValueError,
+         f"layers[0] must be a Dense without recurrent weights, got {wrong}")
+        for wrong in (conv(), dense(recurrent=[[0.5]]))
+    ),
     (lambda: Network([dense(), dense()]), ValueError,
      "layer 1 takes 2 inputs, but layer 0 has 1 neurons"),
     *(

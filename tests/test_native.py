@@ -330,7 +330,7 @@ def recurrent_case(coefficients, length):
     return arguments, state, twins.recurrent(*arguments, *after), after
 
 
-@pytest.mark.parametrize("coefficients", LIFS)
+@pytest.mark.parametrize("coefficients", LIFS[2:7])
 def test_recurrent_layers_equal_their_twin_at_every_length(isa, threads, coefficients):
     fired = 0
     for length in range(1, 301):

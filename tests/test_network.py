@@ -104,8 +104,8 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
         shape = (6, layer.n_out)
         state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
-            layer.neuron.coefficients, *keys, spikes, weights, w.words, shared, layer.gain, 1, 0, length,
-            *state,
+            layer.neuron.coefficients, *keys, spikes, weights, w.words, shared, layer.gain, 1, 0,
+            length, *state,
         )  # fmt: skip
         assert np.array_equal(result.spikes[i].bits(), train)
         assert train.any()

@@ -195,9 +195,8 @@ def recurrent(
     for b in range(batch):
         spikes = unpack(before[b], n)
         for k in range(length):
-            total = np.zeros(n)
-            for sender in np.flatnonzero(spikes):
-                total = total + products[:, sender, k]
+            # Added in the order of the senders: float sums depend on it.
+            total = np.cumsum(products[:, :, k] * spikes, axis=1)[:, -1]
             current = gain * (drive[b, :, k] + total)
             noise = coefficients[3] * z[:, k]
             spikes = lif_step(coefficients, current, noise, v[b], refractory[b], i[b])

@@ -126,8 +126,8 @@ class SCDenseLayer:
         Warns
         -----
         SilentLayerWarning
-            If no neuron has fired yet, with the mean current, the rheobase and the y_max that would
-            reach it.
+            If no neuron has fired yet though the threshold is finite, with the mean current, the
+            rheobase and the y_max that would reach it.
         """
         steps = _checks.integer("T", T, 0)
         if steps == 0:
@@ -138,7 +138,7 @@ class SCDenseLayer:
         )
         self._spikes.append(spikes)
         self._fired = self._fired or bool(spikes.words.any())
-        if not self._fired:
+        if not self._fired and self.lif.v_threshold < math.inf:
             warnings.warn(self._silence(), SilentLayerWarning, stacklevel=2)
 
     def get_spike_trains(self) -> NDArray[np.uint8]:
