@@ -128,7 +128,8 @@ def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
             total += loss.item()
         progress.set_postfix(loss=f"{total / batches:.3f}")
     trained: SCNetwork = mean.module
-    return trained.eval()
+    trained.eval()
+    return trained
 
 
 @torch.no_grad()

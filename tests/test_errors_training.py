@@ -37,7 +37,7 @@ def fitted(activation="relu"):
     model = MLPClassifier(
         (4,), activation=activation, max_iter=1, tol=9.0, solver="sgd", random_state=0
     )
-    return model.partial_fit(DATA, [0, 1], [0, 1])
+    return model.partial_fit(DATA, [0, 1], classes=[0, 1])
 
 
 def conv(value):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,7 +58,8 @@ class _Layer(nn.Module, ABC):
     ) -> None:
         super().__init__()
         _checks.instance("neuron", neuron, LIF)
-        self.neuron, self.delay = neuron, delay
+        self.neuron = neuron
+        self.delay: Any = delay
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
         # A factor on what was given: a gain that is not learnt, or not yet, is that to the last bit.
@@ -191,8 +192,8 @@ class SCLinear(_Layer):
             _clipped(self.weight),
             self.gain.item(),
             self.neuron,
-            bias=_clipped(self.bias),
-            recurrent=_clipped(self.recurrent),
+            bias=_clipped_if_any(self.bias),
+            recurrent=_clipped_if_any(self.recurrent),
             delay=self.delay,
         )
 
@@ -281,7 +282,7 @@ class SCConv2d(_Layer):
             self.input_size,
             self.gain.item(),
             self.neuron,
-            bias=_clipped(self.bias),
+            bias=_clipped_if_any(self.bias),
             stride=self.stride,
             padding=self.padding,
             delay=self.delay,
@@ -463,7 +464,7 @@ def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNet
 
 
 def _module_of(layer: Layer) -> _Layer:
-    common = {
+    common: dict[str, Any] = {
         "gain": layer.gain,
         "neuron": layer.neuron,
         "bias": layer.bias is not None,
@@ -487,8 +488,12 @@ def _array(values: Tensor) -> NDArray[np.float64]:
     return np.asarray(values.detach().double().cpu().numpy())
 
 
-def _clipped(weights: Tensor | None) -> NDArray[np.float64] | None:
-    return None if weights is None else np.clip(_array(weights), -1.0, 1.0)
+def _clipped(weights: Tensor) -> NDArray[np.float64]:
+    return np.clip(_array(weights), -1.0, 1.0)
+
+
+def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
+    return None if weights is None else _clipped(weights)
 
 
 def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
