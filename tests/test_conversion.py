@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from sc_neurocore import Conv2d, convert_relu, simulate, simulate_float
+from sc_neurocore import Conv2d, Network, convert_relu, simulate, simulate_float
 
 RNG = np.random.default_rng(0)
 
@@ -56,6 +56,11 @@ def test_rates_are_activations_but_for_half_a_spike(name):
     model, x, length = make(), RNG.random((50, *shape)), 100
     converted = convert_relu(model, x, percentile=100)
     result = simulate_float(converted.network, x.reshape(50, -1), length)
+    first = Network(converted.network.layers[:1])
+    counts = simulate_float(first, x.reshape(50, -1), length).counts
+    relu = [isinstance(module, nn.ReLU) for module in model].index(True)
+    rates = outputs(model[: relu + 1], x).reshape(50, -1) / converted.report[0].scale
+    assert (abs(counts - length * rates) <= 0.5 + 1e-9).all()
     readout = converted.network.layers[-1]
     if isinstance(readout, Conv2d):
         weighed = abs(readout.weights).sum(axis=(1, 2, 3)).repeat(readout.n_out // len(readout.weights))
