@@ -236,7 +236,7 @@ class SCConv2d(_Layer):
 
     Attributes
     ----------
-    weight : Parameter, shape (out_channels, in_channels, *kernel_size)
+    weight : Parameter, shape (out_channels, in_channels, kh, kw)
     bias : Parameter, shape (out_channels,), or None
     log_factor : Parameter
     """
