@@ -36,7 +36,7 @@ BATCH = 64
 TEST_LENGTHS = (8, 16, 32, 64, 128, 256)
 PLAIN_SHARE = 0.2  # of images left without augmentation
 AVERAGE_DECAY = 0.998  # of the running mean of the parameters, which is what gets saved
-WEIGHT_STEPS = 2**12  # saved weights are multiples of 1/WEIGHT_STEPS
+WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
 
