@@ -35,6 +35,7 @@ from sc_neurocore.bitstream import (
 from sc_neurocore.budget import LayerBudget, noise_budget
 from sc_neurocore.circuits import decorrelate, desynchronise, isolate, regenerate, synchronise
 from sc_neurocore.coding import Bipolar, SignMagnitude, TwoLine, Unipolar
+from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
 from sc_neurocore.correlation import (
     CorrelationWarning,
     autocorrelation,
@@ -106,6 +107,7 @@ __all__ = [
     "BitstreamSpikeRecorder",
     "BitstreamSynapse",
     "Conv2d",
+    "Conversion",
     "CorrelationWarning",
     "Dense",
     "Digits",
@@ -116,6 +118,7 @@ __all__ = [
     "LIF",
     "LIFState",
     "LayerBudget",
+    "LayerConversion",
     "Machine",
     "Network",
     "PeriodWarning",
@@ -144,6 +147,7 @@ __all__ = [
     "check_correlation",
     "check_white",
     "checking",
+    "convert_relu",
     "cordiv",
     "current_error",
     "current_trace",

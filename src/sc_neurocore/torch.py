@@ -1,0 +1,516 @@
+"""Training networks with the bits that they will be run with (extra: torch).
+
+The forward pass of `SCNetwork` samples the bitstreams of `simulate` and runs the same neurons through
+them: with equal seeds both give the same spikes, bit for bit (on a CPU; elsewhere convolutions may
+round). The backward pass takes the mean of a bit for the bit and a fast sigmoid for the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore.bitstream import Bitstream, encode
+from sc_neurocore.layers import Conv2d, Dense, Layer
+from sc_neurocore.network import Network
+from sc_neurocore.neuron import LIF
+from sc_neurocore.random import Bernoulli, Role, Source, Sources, lane_streams, operands, stream_key
+
+try:
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+except ImportError as error:
+    raise ImportError(
+        'sc_neurocore.torch needs PyTorch: pip install "sc-neurocore[torch]"', name="torch"
+    ) from error
+
+from sc_neurocore._autograd import Bits, Fire
+
+
+class Outputs(NamedTuple):
+    """What the output layer did: spike counts and last membrane potentials, (batch, n_out) each."""
+
+    counts: Tensor
+    potentials: Tensor
+
+
+class _Layer(nn.Module, ABC):
+    """What the layers share: weights in [-1, 1], a gain that is learnt as its logarithm, neurons.
+
+    Streams of an output: one for each of its weights, then that of its bias, then those of its
+    recurrent weights; the columns of one matrix.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        gain: float,
+        neuron: LIF,
+        bias: bool,
+        delay: ArrayLike,
+        learn_gain: bool,
+    ) -> None:
+        super().__init__()
+        _checks.instance("neuron", neuron, LIF)
+        self.neuron = neuron
+        self.delay: Any = delay
+        self.weight = nn.Parameter(torch.rand(shape) - 0.5)
+        self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
+        # A factor on what was given: a gain that is not learnt, or not yet, is that to the last bit.
+        initial = torch.tensor(_checks.positive("gain", gain), dtype=torch.float64)
+        self.register_buffer("initial_gain", initial)
+        self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_gain)
+
+    @property
+    def gain(self) -> Tensor:
+        """Current of a single one, float64."""
+        return self.initial_gain * self.log_factor.double().exp()
+
+    @property
+    @abstractmethod
+    def n_in(self) -> int:
+        """Number of inputs."""
+
+    @property
+    @abstractmethod
+    def n_out(self) -> int:
+        """Number of neurons."""
+
+    @abstractmethod
+    def to_layer(self) -> Layer:
+        """Return the layer as `Network` takes it."""
+
+    @abstractmethod
+    def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
+        """Return the current without gain of inputs (time, batch, n_in), by weights of each step."""
+
+    def _recurrent(self, matrix: Tensor) -> Tensor | None:
+        return None
+
+    def matrix(self) -> Tensor:
+        """Return all weights within their bounds, a row for each output."""
+        columns = [self.weight.flatten(1)]
+        if self.bias is not None:
+            columns.append(self.bias[:, None])
+        return torch.cat(columns, 1).clamp(-1, 1)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Clip the weights to their bounds."""
+        for weights in (self.weight, self.bias):
+            if weights is not None:
+                weights.clamp_(-1, 1)
+
+    def noise(self, length: int, rows: int, key: int) -> Tensor | None:
+        """Return the noise of each step, (time, rows, n_out)."""
+        if not self.neuron.noise_std:
+            return None
+        samples = _native.normal(key, rows * self.n_out, 0, length)
+        noise = torch.from_numpy(samples).T.reshape(length, rows, self.n_out)
+        return self.neuron.noise_std * noise.to(self.weight.device)
+
+    def sampled(self, length: int, key: int, source: Source) -> Tensor:
+        """Return the signed weight bits of each step, (time, n_rows, n_columns)."""
+        matrix = self.matrix()
+        values = _array(matrix)
+        stream = encode(abs(values), length, key, source=source, streams=lane_streams(*values.shape))
+        return Bits.apply(matrix, _unpacked(stream, matrix) * matrix.detach().sign())
+
+    def fire(self, x: Tensor, matrix: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the spikes (time, batch, n_out) and last potentials."""
+        drive = self._drive(_delayed(x, self.delay), matrix)
+        recurrent = self._recurrent(matrix)
+        spikes, potentials = Fire.apply(drive, self.gain, recurrent, noise, self.neuron)
+        return spikes, potentials
+
+
+class SCLinear(_Layer):
+    """A `Dense` layer to be trained.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    gain : float
+        Current of a single one, to begin with.
+    neuron : LIF
+    bias : bool
+        Whether there is an input that is always on.
+    recurrent : bool
+        Whether the layer sees its own spikes of the step before.
+    delay : int or array_like of int, shape (in_features,)
+        Steps by which inputs arrive late.
+    learn_gain : bool
+        Whether the gain is a parameter; its logarithm is learnt.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_features, in_features)
+        Begins uniform in [-0.5, 0.5], in PyTorch's default type; in training each forward pass first
+        clips it to [-1, 1].
+    bias : Parameter, shape (out_features,), or None
+    recurrent : Parameter, shape (out_features, out_features), or None
+    log_factor : Parameter
+        Logarithm of gain over the one to begin with.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        gain: float,
+        neuron: LIF = LIF(),
+        bias: bool = False,
+        recurrent: bool = False,
+        delay: ArrayLike = 0,
+        learn_gain: bool = True,
+    ) -> None:
+        n_in = _checks.integer("in_features", in_features, 1)
+        n_out = _checks.integer("out_features", out_features, 1)
+        super().__init__((n_out, n_in), gain, neuron, bias, delay, learn_gain)
+        self.recurrent = nn.Parameter(torch.zeros(n_out, n_out)) if recurrent else None
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self.weight.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons."""
+        return int(self.weight.shape[0])
+
+    def to_layer(self) -> Dense:
+        """Return the layer as `Network` takes it."""
+        return Dense(
+            _clipped(self.weight),
+            self.gain.item(),
+            self.neuron,
+            bias=_clipped_if_any(self.bias),
+            recurrent=_clipped_if_any(self.recurrent),
+            delay=self.delay,
+        )
+
+    def extra_repr(self) -> str:
+        """Return what `print` tells of the layer."""
+        return f"{self.n_in} -> {self.n_out}, gain={self.gain.item():.4g}, neuron={self.neuron}"
+
+    def matrix(self) -> Tensor:
+        """Return all weights within their bounds, a row for each output."""
+        if self.recurrent is None:
+            return super().matrix()
+        return torch.cat([super().matrix(), self.recurrent.clamp(-1, 1)], 1)
+
+    def project(self) -> None:
+        """Clip the weights to their bounds."""
+        super().project()
+        if self.recurrent is not None:
+            self.recurrent.data.clamp_(-1, 1)
+
+    def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
+        drive = torch.bmm(x, matrix[..., : self.n_in].mT)
+        return drive if self.bias is None else drive + matrix[:, None, :, self.n_in]
+
+    def _recurrent(self, matrix: Tensor) -> Tensor | None:
+        return None if self.recurrent is None else matrix[..., -self.n_out :]
+
+
+class SCConv2d(_Layer):
+    """A `sc_neurocore.Conv2d` layer to be trained; inputs and outputs are flattened as there.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : int or (int, int)
+    input_size : (int, int)
+        Rows and columns of an input.
+    stride, padding : int
+    gain, neuron, bias, delay, learn_gain
+        See `SCLinear`.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels, kh, kw)
+    bias : Parameter, shape (out_channels,), or None
+    log_factor : Parameter
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        input_size: tuple[int, int],
+        *,
+        gain: float,
+        neuron: LIF = LIF(),
+        bias: bool = False,
+        stride: int = 1,
+        padding: int = 0,
+        delay: ArrayLike = 0,
+        learn_gain: bool = True,
+    ) -> None:
+        c_in = _checks.integer("in_channels", in_channels, 1)
+        c_out = _checks.integer("out_channels", out_channels, 1)
+        kernel = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
+        sizes = [_checks.integer("kernel_size", size, 1) for size in kernel]
+        super().__init__((c_out, c_in, *sizes), gain, neuron, bias, delay, learn_gain)
+        self.input_size, self.stride, self.padding = input_size, stride, padding
+        layer = self.to_layer()  # which checks the geometry
+        self._sizes = layer.n_in, layer.n_out
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self._sizes[0])
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons."""
+        return int(self._sizes[1])
+
+    def to_layer(self) -> Conv2d:
+        """Return the layer as `Network` takes it."""
+        return Conv2d(
+            _clipped(self.weight),
+            self.input_size,
+            self.gain.item(),
+            self.neuron,
+            bias=_clipped_if_any(self.bias),
+            stride=self.stride,
+            padding=self.padding,
+            delay=self.delay,
+        )
+
+    def extra_repr(self) -> str:
+        """Return what `print` tells of the layer."""
+        return (
+            f"{tuple(self.weight.shape)} on {self.input_size}, stride={self.stride}, "
+            f"padding={self.padding}, gain={self.gain.item():.4g}, neuron={self.neuron}"
+        )
+
+    def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
+        length, batch = x.shape[:2]
+        c_out, c_in, *kernel = self.weight.shape
+        # Every step has weights of its own: steps are groups of channels.
+        images = x.transpose(0, 1).reshape(batch, length * c_in, *self.input_size)
+        kernels = matrix[..., : c_in * math.prod(kernel)].reshape(length * c_out, c_in, *kernel)
+        bias = None if self.bias is None else matrix[..., -1].reshape(-1)
+        maps = functional.conv2d(
+            images, kernels, bias, stride=self.stride, padding=self.padding, groups=length
+        )
+        return maps.view(batch, length, self.n_out).transpose(0, 1)
+
+
+class SCNetwork(nn.Module):
+    """A `Network` to be trained: a module for any optimiser and training loop.
+
+    In training every forward pass first clips the weights to [-1, 1], where an optimiser moved them
+    out; a clip in the graph alone would let them drift away and come back late.
+
+    Parameters
+    ----------
+    *layers : SCLinear or SCConv2d
+        Each fed with the spikes of the one before.
+    independent : bool
+        Whether the images of a batch meet independent numbers in training, which makes gradients less
+        noisy. In evaluation all see the same, as in `simulate`; image 0 always does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sc_neurocore import LIF, simulate
+    >>> from sc_neurocore.torch import SCLinear, SCNetwork, to_network
+    >>> _ = torch.manual_seed(0)
+    >>> model = SCNetwork(SCLinear(4, 8, gain=0.5), SCLinear(8, 2, gain=0.5))
+    >>> x, labels = torch.tensor([[0.9, 0.8, 0.1, 0.2], [0.1, 0.2, 0.9, 0.8]]), torch.tensor([0, 1])
+    >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    >>> for _ in range(50):
+    ...     loss = torch.nn.functional.cross_entropy(model(x, length=32), labels)
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    >>> simulate(to_network(model), x, length=32, seed=1).classes()
+    array([0, 1])
+    """
+
+    def __init__(self, *layers: _Layer, independent: bool = True) -> None:
+        super().__init__()
+        _checks.instance("independent", independent, bool)
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, _Layer):
+                _checks.wrong_type(f"layers[{i}]", "be a SCLinear or SCConv2d", layer)
+        Network([layer.to_layer() for layer in layers])  # which checks that they fit
+        self.layers = nn.ModuleList(layers)
+        self.independent = independent
+
+    def forward(
+        self,
+        x: Tensor,
+        length: int,
+        seed: int | None = None,
+        *,
+        source: Sources = Bernoulli(),
+        sampled: bool = True,
+    ) -> Tensor:
+        """Return spike counts (batch, n_out), or potentials of an output layer that never fires.
+
+        The same as `run`, of which it returns one or the other.
+        """
+        outputs = self.run(x, length, seed, source=source, sampled=sampled)
+        fires = math.isfinite(self.layers[-1].neuron.v_threshold)
+        return outputs.counts if fires else outputs.potentials
+
+    def run(
+        self,
+        x: Tensor,
+        length: int,
+        seed: int | None = None,
+        *,
+        source: Sources = Bernoulli(),
+        sampled: bool = True,
+    ) -> Outputs:
+        """Return counts and potentials of the output layer, both differentiable.
+
+        Memory grows with the length: for many images on long streams see `simulate`.
+
+        Parameters
+        ----------
+        x : Tensor, shape (batch, n_in)
+            Densities in [0, 1].
+        length : int
+            Time steps.
+        seed : int, optional
+            In [0, 2**128). By default drawn from PyTorch's generator, anew for each pass.
+        source : Source or tuple
+            Where the numbers of the inputs and of the weights of each layer come from, see `simulate`.
+        sampled : bool
+            Whether bits are drawn. Otherwise their means take their place, without noise, as in
+            `simulate_float`.
+
+        Returns
+        -------
+        Outputs
+            In evaluation those of `simulate` with that seed, to the last bit.
+        """
+        steps = _checks.length_of_stream("length", length)
+        if seed is None:
+            seed = int(torch.randint(2**63 - 1, ()))
+        of_inputs, *of_weights = operands(source, 1 + len(self.layers))
+        independent = self.independent and self.training
+        densities = self._checked(x)
+        if sampled:
+            rows = len(densities) if independent else 1
+            streams = lane_streams(rows, self.layers[0].n_in)
+            key = stream_key(seed, Role.INPUT)
+            bits = encode(_array(densities), steps, key, source=of_inputs, streams=streams)
+            spikes = Bits.apply(densities, _unpacked(bits, densities))
+        else:
+            spikes = densities.expand(steps, *densities.shape)
+        for number, (layer, weight_source) in enumerate(zip(self.layers, of_weights, strict=True)):
+            if self.training:
+                layer.project()
+            if sampled:
+                matrix = layer.sampled(steps, stream_key(seed, Role.WEIGHT, number), weight_source)
+                rows = len(densities) if independent else 1
+                noise = layer.noise(steps, rows, stream_key(seed, Role.NOISE, number))
+            else:
+                matrix, noise = layer.matrix().expand(steps, -1, -1), None
+            spikes, potentials = layer.fire(spikes, matrix, noise)
+        return Outputs(spikes.sum(0), potentials)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        _checks.instance("x", x, Tensor)
+        n_in = self.layers[0].n_in
+        if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
+            _checks.fail("x", f"have shape (batch, {n_in})", tuple(x.shape))
+        values = _checks.array("x", _array(x), [2], borrow=True)
+        _checks.within("x", values, 0.0, 1.0, "scale the inputs to densities")
+        return x.to(self.layers[0].weight.dtype)
+
+
+def to_network(model: SCNetwork) -> Network:
+    """Return a trained model as the network that `simulate` runs; weights past [-1, 1] are clipped."""
+    _checks.instance("model", model, SCNetwork)
+    return Network([layer.to_layer() for layer in model.layers])
+
+
+def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNetwork:
+    """Return a network as a model, to be trained further.
+
+    Parameters
+    ----------
+    network : Network
+    dtype : torch.dtype, optional
+        Of the weights, by default PyTorch's. Weights that float32 does not hold are rounded to it.
+    """
+    _checks.instance("network", network, Network)
+    model = SCNetwork(*map(_module_of, network.layers))
+    for module, layer in zip(model.layers, network.layers, strict=True):
+        module.to(dtype=dtype or module.weight.dtype)
+        module.initial_gain = torch.tensor(layer.gain, dtype=torch.float64)
+        for name in ("weight", "bias", "recurrent"):
+            parameter = getattr(module, name, None)
+            if parameter is not None:
+                values = getattr(layer, "weights" if name == "weight" else name)
+                parameter.data = torch.tensor(values, dtype=parameter.dtype)
+    return model
+
+
+def _module_of(layer: Layer) -> _Layer:
+    common: dict[str, Any] = {
+        "gain": layer.gain,
+        "neuron": layer.neuron,
+        "bias": layer.bias is not None,
+        "delay": layer.delay,
+    }
+    if isinstance(layer, Dense):
+        return SCLinear(layer.n_in, layer.n_out, recurrent=layer.recurrent is not None, **common)
+    c_out, c_in, *kernel = layer.weights.shape
+    return SCConv2d(
+        c_in,
+        c_out,
+        tuple(kernel),
+        layer.input_size,
+        stride=layer.stride,
+        padding=layer.padding,
+        **common,
+    )
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.detach().double().cpu().numpy())
+
+
+def _clipped(weights: Tensor) -> NDArray[np.float64]:
+    return np.clip(_array(weights), -1.0, 1.0)
+
+
+def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
+    return None if weights is None else _clipped(weights)
+
+
+def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
+    """Return bits as numbers of a tensor's type, time first: (length, *shape)."""
+    octets = stream.words.reshape(-1, stream.words.shape[-1]).astype("<u8", copy=False).view(np.uint8)
+    rows = np.ascontiguousarray(octets[:, : -(-stream.length // 8)].T)
+    shifts = torch.arange(8, dtype=torch.uint8)[:, None]
+    bits = (torch.from_numpy(rows)[:, None] >> shifts) & 1
+    return bits.reshape(-1, *stream.shape)[: stream.length].to(like.device, like.dtype)
+
+
+def _delayed(x: Tensor, delay: ArrayLike) -> Tensor:
+    """Return inputs (time, batch, n_in) some steps later, zeros before them."""
+    steps_late = np.asarray(delay)
+    if not steps_late.any():
+        return x
+    late = torch.from_numpy(np.broadcast_to(steps_late, x.shape[2:]).copy()).to(x.device)
+    steps = torch.arange(len(x), device=x.device)[:, None] - late
+    shifted = x.gather(0, steps.clamp(min=0)[:, None].expand_as(x))
+    return shifted * (steps >= 0)[:, None]

@@ -1,0 +1,110 @@
+"""Errors of training and conversion."""
+
+import numpy as np
+import torch
+from error_table import test_of
+from sklearn.neural_network import MLPClassifier
+from torch import nn
+
+from sc_neurocore import LIF, convert_relu
+from sc_neurocore.torch import SCConv2d, SCLinear, SCNetwork, from_network, to_network
+
+LAYER = SCLinear(3, 2, gain=0.5)
+MODEL = SCNetwork(LAYER)
+X = torch.full((1, 3), 0.5)
+DATA = np.full((2, 3), 0.5)
+RELU, POOL, FLATTEN = nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()
+LINEAR, NEXT, CONV = nn.Linear(3, 3), nn.Linear(3, 2), nn.Conv2d(1, 1, 2)
+IMAGES = np.full((1, 1, 6, 6), 0.5)
+PLAIN_CONV = (
+    "model must have Conv2d with one stride and padding, of zeros, without groups and dilation, got"
+)
+PLAIN_POOL = "model must have AvgPool2d with square windows side by side, without padding, got"
+
+
+def convert(*layers, data=DATA, **options):
+    return convert_relu(nn.Sequential(*layers), data, **options)
+
+
+def zeros(layer):
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+    return layer
+
+
+def fitted(activation="relu"):
+    model = MLPClassifier(
+        (4,), activation=activation, max_iter=1, tol=9.0, solver="sgd", random_state=0
+    )
+    return model.partial_fit(DATA, [0, 1], classes=[0, 1])
+
+
+def conv(value):
+    return f"{PLAIN_CONV} {value}"
+
+
+WIDE, STRIPES = nn.Conv2d(1, 1, 2, dilation=2), nn.Conv2d(1, 1, 2, stride=(1, 2))
+SAME, OVERLAP = nn.Conv2d(1, 1, 3, padding="same"), nn.AvgPool2d(3, 2)
+PADDED, TANH = nn.Conv2d(1, 1, 2, padding=1), nn.Tanh()
+
+test_errors = test_of([
+    (lambda: SCLinear(0, 2, gain=1), ValueError, "in_features must be at least 1, got 0"),
+    (lambda: SCLinear(2, 2.5, gain=1), TypeError, "out_features must be an integer, got 2.5"),
+    (lambda: SCLinear(2, 2, gain=0), ValueError, "gain must be greater than 0, got 0.0"),
+    (lambda: SCLinear(2, 2, gain=1, neuron=8.0), TypeError, "neuron must be a LIF, got 8.0"),
+    (lambda: SCConv2d(0, 1, 2, (3, 3), gain=1), ValueError, "in_channels must be at least 1, got 0"),
+    (lambda: SCConv2d(1, 0, 2, (3, 3), gain=1), ValueError, "out_channels must be at least 1, got 0"),
+    (lambda: SCConv2d(1, 1, (2, 0), (3, 3), gain=1), ValueError,
+     "kernel_size must be at least 1, got 0"),
+    (lambda: SCNetwork(LAYER, LIF()), TypeError,
+     f"layers[1] must be a SCLinear or SCConv2d, got {LIF()!r}"),
+    (lambda: SCNetwork(LAYER, LAYER), ValueError, "layer 1 takes 3 inputs, but layer 0 has 2 neurons"),
+    (lambda: SCNetwork(LAYER, independent=1), TypeError, "independent must be a bool, got 1"),
+    (lambda: MODEL([0.5] * 3, 8), TypeError, "x must be a Tensor, got [0.5, 0.5, 0.5]"),
+    (lambda: MODEL(X[0], 8), ValueError, "x must have shape (batch, 3), got (3,)"),
+    (lambda: MODEL(X[:, :2], 8), ValueError, "x must have shape (batch, 3), got (1, 2)"),
+    (lambda: MODEL(X + 1, 8), ValueError,
+     "x must lie in [0.0, 1.0], got 1.5 at index (0, 0); scale the inputs to densities"),
+    (lambda: MODEL(X / 0, 8), ValueError, "x must be finite, got inf at index (0, 0)"),
+    (lambda: MODEL(X, 0), ValueError, "length must be at least 1, got 0"),
+    (lambda: MODEL(X, 8, -1), ValueError, "seed must lie in [0, 2**128), got -1"),
+    (lambda: to_network(3), TypeError, "model must be a SCNetwork, got 3"),
+    (lambda: from_network(3), TypeError, "network must be a Network, got 3"),
+    (lambda: convert_relu(3, DATA), TypeError,
+     "model must be a torch.nn.Sequential or an sklearn MLPClassifier, got 3"),
+    (lambda: convert_relu(MLPClassifier(), DATA), ValueError,
+     f"model must be fitted, got {MLPClassifier()}"),
+    (lambda: convert_relu(fitted("tanh"), DATA), ValueError,
+     "model must have activation=\"relu\", got 'tanh'"),
+    (lambda: convert_relu(fitted(), DATA[:, :2]), ValueError,
+     "data must have shape (n, 3), got (2, 2)"),
+    (lambda: convert(NEXT, percentile=0), ValueError, "percentile must be greater than 0, got 0.0"),
+    (lambda: convert(NEXT, percentile=101), ValueError, "percentile must be at most 100, got 101.0"),
+    (lambda: convert(NEXT, data=DATA[:0]), ValueError,
+     "data must hold at least one input, got shape (0, 3)"),
+    (lambda: convert(NEXT, data=DATA + 1), ValueError,
+     "data must lie in [0.0, 1.0], got 1.5 at index (0, 0); scale the inputs to densities"),
+    (lambda: convert(LINEAR, TANH, NEXT), ValueError,
+     "model must consist of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout, got Tanh()"),
+    (lambda: convert(LINEAR, NEXT), ValueError,
+     f"model must have a ReLU between any two linear layers, got {nn.Sequential(LINEAR, NEXT)}"),
+    (lambda: convert(RELU), ValueError,
+     f"model must have a ReLU after a linear layer only, got {nn.Sequential(RELU)}"),
+    (lambda: convert(CONV, POOL, data=IMAGES), ValueError,
+     f"model must have an AvgPool2d first or after a ReLU only, got {nn.Sequential(CONV, POOL)}"),
+    (lambda: convert(LINEAR, RELU), ValueError,
+     f"model must end with a Linear or Conv2d, got {nn.Sequential(LINEAR, RELU)}"),
+    (lambda: convert(nn.Linear(6, 2), data=IMAGES), ValueError,
+     "model must have a Flatten before a Linear, got an input of shape (1, 6, 6)"),
+    (lambda: convert(WIDE, data=IMAGES), ValueError, conv(WIDE)),
+    (lambda: convert(STRIPES, data=IMAGES), ValueError, conv(STRIPES)),
+    (lambda: convert(SAME, data=IMAGES), ValueError, conv(SAME)),
+    (lambda: convert(OVERLAP, CONV, data=IMAGES), ValueError, f"{PLAIN_POOL} {OVERLAP}"),
+    (lambda: convert(POOL, PADDED, data=IMAGES[..., :5]), ValueError,
+     "model must pool whole windows before a padded Conv2d, got 2 of (1, 6, 5)"),
+    (lambda: convert(zeros(nn.Linear(3, 3)), RELU, NEXT), ValueError,
+     "data must activate layer 0, got zeros only"),
+    (lambda: convert(zeros(nn.Linear(3, 2))), ValueError,
+     "model must have weights other than 0 in layer 0, got zeros only"),
+])  # fmt: skip

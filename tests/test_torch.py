@@ -1,0 +1,323 @@
+"""Training samples the bits of the simulator, and its gradients are those of the means."""
+
+import copy
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sc_neurocore import (
+    LIF,
+    Bernoulli,
+    Conv2d,
+    Dense,
+    Network,
+    Sobol,
+    load_digits,
+    simulate,
+    simulate_float,
+)
+from sc_neurocore._autograd import SURROGATE_WIDTH, Fire
+from sc_neurocore.torch import (
+    SCLinear,
+    SCNetwork,
+    from_network,
+    to_network,
+)
+
+IF = LIF(tau_mem=math.inf, reset="subtract")
+READOUT = LIF(tau_mem=math.inf, v_threshold=math.inf)
+PLAIN = LIF(tau_mem=8.0)
+BELOW = LIF(v_rest=0.1, v_reset=-0.1, tau_mem=7.0, refractory_period=1)
+RICH = LIF(
+    v_rest=0.1, v_reset=-0.1, tau_mem=6.0, noise_std=0.1, resistance=1.3, refractory_period=2,
+    tau_syn=3.0, reset="subtract",
+)  # fmt: skip
+RNG = np.random.default_rng(0)
+
+
+def networks():
+    w = lambda *shape: RNG.uniform(-1, 1, shape)  # noqa: E731
+    return {
+        "dense": [Dense(w(30, 12), 0.4, PLAIN), Dense(w(5, 30), 0.3, PLAIN)],
+        "bias": [Dense(w(30, 12), 0.4, PLAIN, bias=w(30)), Dense(w(5, 30), 0.3, IF, bias=w(5))],
+        "recurrent": [Dense(w(30, 12), 0.4, PLAIN, bias=w(30), recurrent=w(30, 30)),
+                      Dense(w(5, 30), 0.3)],
+        "delay": [Dense(w(30, 12), 0.4, PLAIN, delay=RNG.integers(0, 70, 12)),
+                  Dense(w(5, 30), 0.5, delay=3)],
+        "rich": [Dense(w(30, 12), 0.4, RICH), Dense(w(5, 30), 0.3, RICH, recurrent=w(5, 5))],
+        "reset below rest": [Dense(w(30, 12), 0.4, BELOW), Dense(w(5, 30), 0.3, BELOW)],
+        "readout": [Dense(w(30, 12), 0.4, PLAIN), Dense(w(5, 30), 0.3, READOUT)],
+        "conv": [
+            Conv2d(w(3, 2, 3, 2), (3, 2), 0.5, PLAIN, bias=w(3), padding=1),
+            Conv2d(w(4, 3, 3, 3), (3, 3), 0.4, RICH, delay=2),
+            Dense(w(5, 4), 0.6, READOUT),
+        ],
+        "strided conv": [Conv2d(w(4, 3, 2, 2), (2, 2), 0.5, IF, stride=2), Dense(w(5, 4), 0.3, PLAIN)],
+    }  # fmt: skip
+
+
+NETWORKS = networks()
+X = torch.tensor(RNG.random((7, 12)) * (RNG.random((7, 12)) < 0.8))
+
+
+def model_of(name, **options):
+    return from_network(Network(NETWORKS[name]), dtype=torch.float64, **options)
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_is_the_simulation_bit_for_bit(name, source):
+    network, model = Network(NETWORKS[name]), model_of(name).eval()
+    fired = 0
+    for length in (1, 63, 64, 65, 200):
+        result = simulate(network, X, length, seed=3, source=source)
+        counts, potentials = model.run(X, length, 3, source=source)
+        assert np.array_equal(counts.detach().numpy(), result.counts)
+        assert np.array_equal(potentials.detach().numpy(), result.potentials)
+        fired += result.counts.sum() + abs(result.potentials).sum()
+    assert fired > 0
+
+
+def test_float32_weights_are_the_weights_of_the_network():
+    torch.manual_seed(1)
+    model = SCNetwork(SCLinear(12, 30, gain=0.4), SCLinear(30, 5, gain=0.3, neuron=READOUT)).eval()
+    with torch.no_grad():
+        model.layers[0].log_factor += 0.1
+    potentials = model(X.float(), 100, seed=9)
+    result = simulate(to_network(model), X.float().numpy(), 100, seed=9)
+    assert np.array_equal(potentials.detach().numpy(), result.potentials)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_sampling_it_is_the_simulation_on_real_numbers(name):
+    # Sums of multiples of powers of two are exact in any order.
+    layers = []
+    for layer in NETWORKS[name]:
+        layer = copy.copy(layer)
+        for part in ("weights", "bias", "recurrent"):
+            if getattr(layer, part, None) is not None:
+                object.__setattr__(layer, part, np.rint(getattr(layer, part) * 64) / 64)
+        object.__setattr__(layer, "gain", 0.25)
+        layers.append(layer)
+    network, x = Network(layers), np.rint(X.numpy() * 16) / 16
+    result = simulate_float(network, x, 90)
+    model = from_network(network).eval()
+    counts, potentials = model.run(torch.tensor(x), 90, sampled=False)
+    assert np.array_equal(counts.detach().numpy(), result.counts)
+    assert np.allclose(potentials.detach().numpy(), result.potentials, rtol=0, atol=1e-12)
+
+
+# --- gradients
+
+
+def recorded(drive, gain, recurrent, neuron):
+    """Spikes and last potentials by the equations, each step recorded by autograd."""
+    width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
+    v = torch.full_like(drive[0], neuron.v_rest)
+    i, rests, spike = torch.zeros_like(v), torch.zeros_like(v), torch.zeros_like(v)
+    spikes = []
+    for t in range(len(drive)):
+        total = drive[t] if recurrent is None else drive[t] + spike @ recurrent[t].mT
+        i = (i - i * neuron.dt / neuron.tau_syn if neuron.tau_syn else 0.0) + gain * total
+        x = v - (v - neuron.v_rest) * neuron.dt / neuron.tau_mem + neuron.resistance * neuron.dt * i
+        awake = rests == 0
+        x = torch.where(awake, x, v)
+        over = x - neuron.v_threshold
+        fires = ((over >= 0) & awake).double()
+        soft = width * (over / width) / (1 + (over / width).abs()) / width  # its slope is the surrogate
+        spike = torch.where(awake, fires + soft - soft.detach(), 0.0)
+        after = x - (neuron.v_threshold - neuron.v_reset) * fires
+        if neuron.reset == "value":
+            after = torch.where(fires > 0, neuron.v_reset, x)
+        v = after
+        rests = torch.where(fires > 0, float(neuron.refractory_period), (rests - 1).clamp(min=0))
+        spikes.append(spike)
+    return torch.stack(spikes), v
+
+
+@pytest.mark.parametrize("with_recurrent", [False, True])
+@pytest.mark.parametrize(
+    "neuron",
+    [PLAIN, IF, LIF(v_rest=0.1, v_reset=-0.2, tau_mem=6.0, refractory_period=2, resistance=1.3),
+     LIF(tau_mem=6.0, tau_syn=3.0, refractory_period=1, reset="subtract")],
+)  # fmt: skip
+def test_the_backward_pass_is_that_of_recorded_steps(neuron, with_recurrent):
+    rng = torch.Generator().manual_seed(0)
+    drive = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64) + 0.4
+    recurrent = torch.randn(40, 5, 5, generator=rng, dtype=torch.float64) if with_recurrent else None
+    gain = torch.tensor(0.5, dtype=torch.float64)
+    inputs = [t.requires_grad_() for t in (drive, gain, recurrent) if t is not None]
+    goal = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64)
+    results = []
+    for spikes, v in (
+        Fire.apply(drive, gain, recurrent, None, neuron),
+        recorded(drive, gain, recurrent, neuron),
+    ):
+        loss = (spikes * goal).sum() + (v * goal[0]).sum()
+        results.append((spikes, v, *torch.autograd.grad(loss, inputs)))
+    assert results[0][0].sum() > 50
+    for ours, theirs in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_gradients_of_an_integrator_are_finite_differences():
+    neuron = LIF(v_rest=0.1, v_threshold=math.inf, tau_mem=5.0, tau_syn=2.0, resistance=1.2)
+    rng = torch.Generator().manual_seed(0)
+    drive = torch.randn(12, 2, 3, generator=rng, dtype=torch.float64, requires_grad=True)
+    gain = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda d, g: Fire.apply(d, g, None, None, neuron)[1], (drive, gain))
+
+
+def test_gradients_through_bits_average_to_those_of_the_mean():
+    # potential = gain * sum over t of bits of x and w, whose mean is gain * L * w x. Given the bits,
+    # the gradient for w is gain times the ones of x: mean gain * L * x, variance gain**2 * L x (1 - x).
+    x, length, seeds = torch.tensor([[0.3, 0.9, 0.5]], requires_grad=True), 50, 200
+    layer = SCLinear(3, 1, gain=0.2, neuron=READOUT)
+    model = SCNetwork(layer)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.8, -0.4, 1.0]]))
+    of_w, of_x, potentials = [], [], []
+    for seed in range(seeds):
+        potential = model(x, length, seed)
+        parts = torch.autograd.grad(potential.sum(), (layer.weight, x, layer.log_factor))
+        of_w.append(parts[0].numpy()[0])
+        of_x.append(parts[1].numpy()[0])
+        potentials.append(potential.item())
+        assert parts[2].item() == pytest.approx(potential.item(), rel=1e-6)
+    w, p = layer.weight.detach().numpy()[0].astype(float), x.detach().numpy()[0].astype(float)
+    steps = length * seeds
+    for mean, q, sign in ((np.mean(of_w, 0), p, 1), (np.mean(of_x, 0), abs(w), np.sign(w))):
+        sigma = 0.2 * length * np.sqrt(q * (1 - q) / steps)
+        assert (abs(mean - sign * 0.2 * length * q) <= 5 * sigma + 1e-5).all()
+    z = abs(w) * p
+    sigma = 0.2 * length * np.sqrt((z * (1 - z)).sum() / steps)
+    assert abs(np.mean(potentials) - 0.2 * length * (w * p).sum()) <= 5 * sigma
+
+
+# --- as a module
+
+
+def test_images_of_a_batch_meet_independent_numbers_in_training_only():
+    model = model_of("dense")
+    same = X[:1].repeat(50, 1)
+    trained = model(same, 100, seed=1)
+    assert len(torch.unique(trained, dim=0)) > 10
+    shared = model.eval()(same, 100, seed=1)
+    assert len(torch.unique(shared, dim=0)) == 1
+    assert torch.equal(trained[0], shared[0])
+    dependent = SCNetwork(*model.layers, independent=False).train()
+    assert torch.equal(dependent(same, 100, seed=1), shared)
+
+
+def test_seeds_come_from_the_generator_of_pytorch():
+    model = model_of("dense")
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        runs.append([model(X, 60), model(X, 60)])
+    assert torch.equal(runs[0][0], runs[1][0])
+    assert torch.equal(runs[0][1], runs[1][1])
+    assert not torch.equal(runs[0][0], runs[0][1])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_comes_back_from_its_model(name):
+    network = Network(NETWORKS[name])
+    back = to_network(model_of(name))
+    assert repr(back) == repr(network)
+    for ours, theirs in zip(back.layers, network.layers, strict=True):
+        for part in ("weights", "bias", "recurrent", "delay"):
+            given, kept = getattr(theirs, part, None), getattr(ours, part, None)
+            assert (given is None) == (kept is None)
+            assert given is None or np.array_equal(kept, given)
+
+
+def test_the_shipped_network_is_held_by_float32():
+    digits = load_digits()
+    back = to_network(from_network(digits.network))
+    for ours, theirs in zip(back.layers, digits.network.layers, strict=True):
+        assert np.array_equal(ours.weights, theirs.weights)
+
+
+def test_weights_past_their_bounds_are_clipped_and_in_training_put_back():
+    model = model_of("recurrent")
+    weights = [model.layers[0].weight, model.layers[0].bias, model.layers[0].recurrent]
+    with torch.no_grad():
+        for weight in weights:
+            weight *= 1.5
+    assert max(abs(weight).max() for weight in weights) > 1
+    clipped = to_network(model).layers[0]
+    model.eval()(X, 10, seed=0)
+    assert max(abs(weight).max() for weight in weights) > 1
+    model.train()(X, 10, seed=0)
+    assert max(abs(weight).max() for weight in weights) == 1
+    assert np.array_equal(clipped.weights, weights[0].detach().numpy())
+    assert np.array_equal(clipped.recurrent, weights[2].detach().numpy())
+
+
+def trained(steps=60):
+    """A network that tells which half of its inputs is the larger, and its accuracy on other data."""
+    torch.manual_seed(0)
+    model = SCNetwork(SCLinear(10, 16, gain=0.4, bias=True), SCLinear(16, 2, gain=0.3, neuron=READOUT))
+    x = torch.rand(600, 10)
+    labels = (x[:, :5].sum(1) < x[:, 5:].sum(1)).long()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for step in range(steps):
+        part = slice(step % 10 * 40, step % 10 * 40 + 40)
+        loss = nn.functional.cross_entropy(model(x[part], 32), labels[part])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    classes = simulate(to_network(model), x[400:].numpy(), 64, seed=1).classes()
+    return model, float((classes == labels[400:].numpy()).mean())
+
+
+def test_training_reaches_an_accuracy_and_repeats():
+    model, accuracy = trained()
+    again, _ = trained()
+    assert accuracy > 0.85
+    for name, parameter in model.state_dict().items():
+        assert torch.equal(parameter, again.state_dict()[name]), name
+    assert model.layers[0].log_factor != 0
+
+
+def test_a_state_dict_holds_all_that_was_learnt():
+    model, _ = trained(steps=5)
+    other = SCNetwork(SCLinear(10, 16, gain=1.0, bias=True), SCLinear(16, 2, gain=1.0, neuron=READOUT))
+    other.load_state_dict(model.state_dict())
+    x = torch.rand(4, 10)
+    assert torch.equal(other.eval()(x, 50, seed=2), model.eval()(x, 50, seed=2))
+
+
+def test_a_gain_that_is_not_learnt_stays():
+    model = SCNetwork(SCLinear(3, 2, gain=0.3, learn_gain=False))
+    model(torch.rand(4, 3), 20).sum().backward()
+    assert model.layers[0].log_factor.grad is None
+    assert model.layers[0].weight.grad is not None
+    assert to_network(model).layers[0].gain == 0.3
+
+
+def test_the_gradient_reaches_all_parameters_of_all_layers():
+    for name in NETWORKS:
+        model = model_of(name)
+        x = X.clone().requires_grad_()
+        counts, potentials = model.run(x, 150, 4)
+        (counts.sum() + potentials.sum()).backward()
+        for label, parameter in [*model.named_parameters(), ("x", x)]:
+            assert parameter.grad.abs().sum() > 0, (name, label)
+
+
+def test_modules_print_their_geometry():
+    assert "12 -> 30, gain=0.4" in repr(model_of("dense"))
+    assert "(4, 3, 2, 2) on (2, 2), stride=2" in repr(model_of("strided conv"))
+
+
+def test_without_pytorch_the_remedy_is_told():
+    code = "import sys; sys.modules['torch'] = None; import sc_neurocore.torch"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert 'needs PyTorch: pip install "sc-neurocore[torch]"' in run.stderr
