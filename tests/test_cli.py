@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sc_neurocore import Dense, Network, Sobol, evaluate, load_digits, simulate
-from sc_neurocore.cli import SOURCES, main
+from sc_neurocore.cli import main
+from sc_neurocore.evaluation import SOURCES
 
 
 def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):

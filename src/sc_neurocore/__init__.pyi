@@ -53,6 +53,7 @@ from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.machine import Machine
 from sc_neurocore.network import Dense, Network, Simulation, simulate, simulate_float
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.planning import Plan, plan
 from sc_neurocore.polynomial import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.precision import (
     current_error,
@@ -90,6 +91,7 @@ from sc_neurocore.sources import (
     VanDerCorput,
     Weyl,
 )
+from sc_neurocore.stopping import EarlyDecisions, decide_early
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 __version__: str
@@ -106,6 +108,7 @@ __all__ = [
     "CorrelationWarning",
     "Dense",
     "Digits",
+    "EarlyDecisions",
     "Halton",
     "Hammersley",
     "Interval",
@@ -117,6 +120,7 @@ __all__ = [
     "Network",
     "PeriodWarning",
     "Permutation",
+    "Plan",
     "Ramp",
     "Role",
     "SCDenseLayer",
@@ -144,6 +148,7 @@ __all__ = [
     "cordiv",
     "current_error",
     "current_trace",
+    "decide_early",
     "decorrelate",
     "desynchronise",
     "dot",
@@ -176,6 +181,7 @@ __all__ = [
     "noise_budget",
     "operands",
     "phi",
+    "plan",
     "popcount_add",
     "product_error",
     "product_error_table",
