@@ -143,9 +143,7 @@ def _figure() -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ValueError(
-            "--plot must find Matplotlib, got none (pip install 'sc-neurocore[plot]')"
-        ) from None
+        _checks.fail("--plot", "find Matplotlib", "none", "pip install 'sc-neurocore[plot]'")
     return Figure((6, 4), layout="constrained")
 
 

@@ -143,7 +143,10 @@ def decide_early(
     >>> proved.changed, proved.mean_steps < 48
     (0.0, True)
     """
+    _checks.instance("network", network, Network)
     inputs = _checks.array("images", images, [2], borrow=True)
+    if len(inputs) == 0:
+        _checks.fail("images", "hold at least one image", f"shape {inputs.shape}")
     length = _checks.length_of_stream("length", length)
     if (risk := _checks.non_negative("risk", risk)) >= 1:
         _checks.fail("risk", "be below 1", risk)
