@@ -275,7 +275,7 @@ def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
 def draw_early(axes: Axes, name: str, found: dict[str, Any]) -> None:
     """Draw accuracy against the mean number of steps, a marker a way to stop."""
     for color, source in (("C0", "bernoulli"), ("C1", "sobol")):
-        for marker, risk in zip("o^s", sorted({row["risk"] for row in found["early"]}), strict=True):
+        for marker, risk in zip("o^s", sorted({row["risk"] for row in found["early"]}), strict=False):
             rows = [r for r in found["early"] if r["source"] == source and r["risk"] == risk]
             label = "by proof" if risk == 0 else f"risk {100 * risk:g} %"
             steps = [row["mean steps"] for row in rows]
