@@ -100,18 +100,18 @@ def ratios(base: Sequence[sc.Accuracy], other: Sequence[sc.Accuracy]) -> dict[st
     rights = [np.array([row.right for row in rows], np.float64) for rows in (base, other)]
     _, n_seeds, n_images = rights[0].shape
     generator = np.random.default_rng(0)
-    of_seeds = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), RESAMPLED) / n_seeds
-    of_images = generator.multinomial(n_images, np.full(n_images, 1 / n_images), RESAMPLED) / n_images
+    of_seeds = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), RESAMPLED)
+    of_images = generator.multinomial(n_images, np.full(n_images, 1 / n_images), RESAMPLED)
+    # Sums of whole numbers: exact in any order, so that equal accuracies compare equal.
     drawn = [np.einsum("lsr,rs->rl", right @ of_images.T, of_seeds) for right in rights]
-    means = [right.mean(axis=(1, 2)) for right in rights]
+    sums = [right.sum(axis=(1, 2)) for right in rights]
     found = {}
     for length in RATIO_AT:
         at = LENGTHS.index(length)
-        ratio = crossing(means[1], means[0][at]) / length
+        ratio = crossing(sums[1], sums[0][at]) / length
         spread = [crossing(b, a[at]) / length for a, b in zip(*drawn, strict=True)]
         low, high = np.quantile(spread, [0.025, 0.975], method="nearest")
-        # The order of sums depends on threads of the linear algebra: not the digits that are written.
-        found[str(length)] = [round(float(value), 4) for value in (ratio, low, high)]
+        found[str(length)] = [ratio, float(low), float(high)]
     return found
 
 
