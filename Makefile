@@ -3,6 +3,7 @@
 #   make bench   the benchmarks, beside other packages               make docs    HTML in build/docs
 #   make lint    format, style, types                                make clean   remove all that was made
 #   make bench-check    instructions of kernels against the record (needs valgrind)
+#   make results        the figures, tables and pictures of docs/results.md
 #   make bench-publish  README's table, the pictures and the page on speed, from the last `make bench`
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ SANITIZED := build/sanitized
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: demo test lint bench bench-check bench-publish docs format clean
+.PHONY: demo test lint bench bench-check bench-publish results docs format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -42,6 +43,9 @@ bench-check: $(VENV)/.dev
 
 bench-publish: $(VENV)/.dev
 	$(BIN)/python benchmarks/chart.py
+
+results: $(VENV)/.dev
+	$(BIN)/python docs/measure_results.py
 
 docs: $(VENV)/.docs
 	$(BIN)/sc-neurocore demo --out docs/pictures

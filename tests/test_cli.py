@@ -5,8 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from sc_neurocore import Dense, Network, Sobol, evaluate, load_digits, simulate
-from sc_neurocore.cli import SOURCES, main
+from sc_neurocore import Dense, Network, Sobol, VanDerCorput, evaluate, load_digits, simulate
+from sc_neurocore.cli import main
+from sc_neurocore.evaluation import SOURCES
 
 
 def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):
@@ -17,14 +18,6 @@ def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):
     pictures = sorted((tmp_path / "pictures").iterdir())
     assert [p.name for p in pictures] == ["accuracy.png", "digits.png", "raster.png"]
     assert all(p.read_bytes().startswith(b"\x89PNG") and p.stat().st_size > 5000 for p in pictures)
-
-
-def test_the_shipped_network_keeps_its_accuracy_on_bitstreams():
-    digits = load_digits()
-    row, short = evaluate(digits.network, digits.images, digits.labels, [64, 8])
-    assert row.mean >= 0.96
-    assert row.of_float >= 0.98
-    assert short.mean < row.mean
 
 
 def test_the_shipped_digits_are_small():
@@ -65,13 +58,45 @@ def test_evaluate_takes_a_source(capsys):
     assert f"{100 * np.mean(counts == digits.labels):.2f} +-" in said
 
 
-def test_every_source_classifies_digits(capsys):
+def test_evaluate_compares_sources_side_by_side(tmp_path, capsys):
+    table, picture = tmp_path / "table.csv", tmp_path / "curves.png"
+    arguments = ["evaluate", "digits", "--lengths", "4,8", "--seeds", "1", "--source"]
+    assert (
+        main([*arguments, "sobol,vandercorput,sobol", "--csv", str(table), "--plot", str(picture)]) == 0
+    )
+    said = capsys.readouterr().out
+    assert said.index("sobol streams") < said.index("vandercorput streams")
+    assert f"wrote {picture}" in said
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(r["source"], r["length"]) for r in rows] == [
+        (source, length) for source in ("sobol", "vandercorput") for length in ("4", "8")
+    ]
     digits = load_digits()
-    for name, source in SOURCES.items():
-        rows = evaluate(
-            digits.network, digits.images, digits.labels, [16, 100], seeds=[1], source=source
-        )
-        assert min(row.mean for row in rows) > 0.9, name
+    (row,) = evaluate(*digits, [8], seeds=[0], source=VanDerCorput())
+    assert float(rows[-1]["accuracy"]) == row.mean
+    low, high = row.interval()
+    assert f"{100 * low:.2f} to {100 * high:.2f}" in said
+
+
+def test_a_source_that_is_unknown_is_refused_with_those_that_are_known(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "digits", "--source", "sobol,x"])
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"sources must be among {', '.join(SOURCES)}, with commas between, got 'x'" in said
+
+
+def test_without_matplotlib_a_picture_is_refused_before_any_work():
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; from sc_neurocore.cli import main;"
+        "sys.exit(main(['evaluate', 'digits', '--plot', 'p.png']))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr == (
+        "sc-neurocore: --plot must find Matplotlib, got none; pip install 'sc-neurocore[plot]'\n"
+    )
+    assert run.stdout == ""
 
 
 def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):

@@ -55,6 +55,7 @@ from sc_neurocore.layers import Conv2d, Dense
 from sc_neurocore.machine import Machine
 from sc_neurocore.network import Network
 from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.planning import Plan, plan
 from sc_neurocore.polynomial import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.precision import (
     current_error,
@@ -93,6 +94,7 @@ from sc_neurocore.sources import (
     VanDerCorput,
     Weyl,
 )
+from sc_neurocore.stopping import EarlyDecisions, decide_early
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 __version__: str
@@ -111,6 +113,7 @@ __all__ = [
     "CorrelationWarning",
     "Dense",
     "Digits",
+    "EarlyDecisions",
     "Halton",
     "Hammersley",
     "Interval",
@@ -123,6 +126,7 @@ __all__ = [
     "Network",
     "PeriodWarning",
     "Permutation",
+    "Plan",
     "Ramp",
     "Role",
     "SCDenseLayer",
@@ -151,6 +155,7 @@ __all__ = [
     "cordiv",
     "current_error",
     "current_trace",
+    "decide_early",
     "decorrelate",
     "desynchronise",
     "dot",
@@ -183,6 +188,7 @@ __all__ = [
     "noise_budget",
     "operands",
     "phi",
+    "plan",
     "popcount_add",
     "product_error",
     "product_error_table",

@@ -66,6 +66,14 @@ def positive(name: str, value: Any, *, infinite: bool = False) -> float:
     return number
 
 
+def below_one(name: str, value: Any) -> float:
+    """Return a number above zero and below one."""
+    number = positive(name, value)
+    if number >= 1:
+        fail(name, "be below 1", number)
+    return number
+
+
 def non_negative(name: str, value: Any) -> float:
     """Return a finite number of zero or more."""
     number = finite(name, value)

@@ -9,7 +9,7 @@ import platform
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,12 @@ import sc_neurocore
 from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.digits import Digits, load_digits
-from sc_neurocore.evaluation import Accuracy, evaluate
+from sc_neurocore.evaluation import SOURCES, Accuracy, evaluate
 from sc_neurocore.network import Network
-from sc_neurocore.random import Bernoulli, Source
 from sc_neurocore.simulation import simulate
-from sc_neurocore.sources import LFSR, Halton, Hammersley, Permutation, Sobol
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
-SOURCES: dict[str, Callable[[int], Source]] = {
-    kind.__name__.lower(): kind.for_length
-    for kind in (Bernoulli, LFSR, Sobol, Hammersley, Halton, Permutation)
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,10 +65,14 @@ def _parser() -> argparse.ArgumentParser:
         "--lengths", type=_lengths, default=list(DEMO_LENGTHS), help="[8,16,32,64,128]"
     )
     evaluation.add_argument(
-        "--source", choices=SOURCES, default="bernoulli", help="of inputs and weights [bernoulli]"
+        "--source",
+        type=_sources,
+        default=["bernoulli"],
+        help=f"of inputs and weights, with commas between: {', '.join(SOURCES)} [bernoulli]",
     )
     evaluation.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 on [5]")
-    evaluation.add_argument("--csv", type=Path, help="write the table there too")
+    evaluation.add_argument("--csv", type=Path, help="write the accuracy of each seed there")
+    evaluation.add_argument("--plot", type=Path, help="draw the curves there (extra: plot)")
     evaluation.set_defaults(run=_evaluate)
 
     info = commands.add_parser("info", help="version, instruction set, threads")
@@ -89,6 +87,16 @@ def _lengths(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(
             f"lengths must be whole numbers with commas between, got {text!r}"
         ) from None
+
+
+def _sources(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in SOURCES:
+            raise argparse.ArgumentTypeError(
+                f"sources must be among {', '.join(SOURCES)}, with commas between, got {name!r}"
+            )
+    return list(dict.fromkeys(names))
 
 
 def _info(_: argparse.Namespace) -> None:
@@ -107,19 +115,37 @@ def _evaluate(options: argparse.Namespace) -> None:
     shipped = load_digits()
     network = shipped.network if options.network == "digits" else Network.load(options.network)
     images, labels = _load_data(options.data) if options.data else (shipped.images, shipped.labels)
-    print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {options.source} streams")
-    rows = evaluate(
-        network,
-        images,
-        labels,
-        options.lengths,
-        seeds=seeds,
-        source=SOURCES[options.source],
-        progress=sys.stderr.isatty(),
-    )
-    _print_table(rows)
+    figure = _figure() if options.plot else None
+    curves = {}
+    for name in options.source:
+        print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {name} streams")
+        curves[name] = evaluate(
+            network,
+            images,
+            labels,
+            options.lengths,
+            seeds=seeds,
+            source=SOURCES[name],
+            progress=sys.stderr.isatty(),
+        )
+        _print_table(curves[name])
     if options.csv:
-        _write_csv(options.csv, rows)
+        _write_csv(options.csv, curves)
+    if figure:
+        from sc_neurocore import plot
+
+        plot.accuracy(axes := figure.subplots(), curves)
+        axes.set_title(f"{network.shape}: accuracy by stream length")
+        _save(figure, options.plot)
+
+
+def _figure() -> Any:
+    """Return an empty figure, before any work: without Matplotlib there will be none."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        _checks.fail("--plot", "find Matplotlib", "none", "pip install 'sc-neurocore[plot]'")
+    return Figure((6, 4), layout="constrained")
 
 
 def _load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -133,20 +159,30 @@ def _load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _print_table(rows: Sequence[Accuracy]) -> None:
-    print("length   bitstreams         float")
+    print("length   bitstreams         95 % of images    float")
     for row in rows:
         spread = "" if np.isnan(row.std) else f" +- {100 * row.std:.2f}"
-        print(f"{row.length:6d}   {f'{100 * row.mean:.2f}{spread} %':17s}  {100 * row.of_float:.2f} %")
+        mean = f"{100 * row.mean:.2f}{spread} %"
+        low, high = row.interval(0.95)
+        between = f"{100 * low:.2f} to {100 * high:.2f}"
+        print(f"{row.length:6d}   {mean:17s}  {between:16s}  {100 * row.of_float:.2f} %")
 
 
-def _write_csv(path: Path, rows: Sequence[Accuracy]) -> None:
+def _write_csv(path: Path, curves: Mapping[str, Sequence[Accuracy]]) -> None:
     with replacing(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["length", "seed", "accuracy", "float_accuracy"])
-        for row in rows:
-            for seed, value in enumerate(row.by_seed):
-                writer.writerow([row.length, seed, value, row.of_float])
+        writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
+        for name, rows in curves.items():
+            for row in rows:
+                for seed, value in enumerate(row.by_seed):
+                    writer.writerow([name, row.length, seed, value, row.of_float])
     print(f"wrote {path}")
+
+
+def _save(figure: Any, path: Path) -> None:
+    with replacing(path) as part:
+        figure.savefig(part, dpi=120)
+    print(f"wrote {os.fspath(path)}")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -225,7 +261,4 @@ def _draw(
 
     print()
     for name, figure in (("raster", raster), ("digits", pictures), ("accuracy", curve)):
-        path = folder / f"{name}.png"
-        with replacing(path) as part:
-            figure.savefig(part, dpi=120)
-        print(f"wrote {os.fspath(path)}")
+        _save(figure, folder / f"{name}.png")

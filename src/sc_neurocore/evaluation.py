@@ -9,38 +9,89 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._progress import progress_bar
+from sc_neurocore._intervals import paired_difference, wilson
+from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore.network import Network
-from sc_neurocore.random import Bernoulli, Sources
+from sc_neurocore.random import Bernoulli, Source, Sources
 from sc_neurocore.simulation import simulate, simulate_float
+from sc_neurocore.sources import LFSR, Halton, Hammersley, Permutation, Sobol, VanDerCorput
+
+SourceByLength = Sources | Callable[[int], Sources]
+
+# Those that have sequences for any number of layers, as functions of the length.
+SOURCES: dict[str, Callable[[int], Source]] = {
+    kind.__name__.lower(): kind.for_length
+    for kind in (Bernoulli, LFSR, Sobol, Hammersley, Halton, VanDerCorput, Permutation)
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Accuracy:
-    """Accuracy at one stream length.
+    """Which images a network classifies right at one stream length, for each seed.
+
+    Two errors are in the mean. Other random numbers give another accuracy: `std` is its spread. Other
+    images do too: `standard_error` and the intervals tell by how much. These take the images as drawn
+    from all that there are and the seeds as given, and are too wide rather than too narrow where
+    several seeds are averaged.
 
     Attributes
     ----------
     length : int
-    by_seed : ndarray of float64, shape (n_seeds,)
-        Share of right classes on bitstreams, for each seed.
-    of_float : float
-        That of `simulate_float` after as many time steps.
+    right : ndarray of bool, shape (n_seeds, n_images)
+        On bitstreams.
+    float_right : ndarray of bool, shape (n_images,)
+        On real numbers, by `simulate_float`.
     """
 
     length: int
-    by_seed: NDArray[np.float64]
-    of_float: float
+    right: NDArray[np.bool_]
+    float_right: NDArray[np.bool_]
+
+    @property
+    def by_seed(self) -> NDArray[np.float64]:
+        """Share of right classes for each seed, shape (n_seeds,)."""
+        return np.asarray(self.right.mean(axis=1))
+
+    @property
+    def of_float(self) -> float:
+        """Share of right classes on real numbers."""
+        return float(self.float_right.mean())
 
     @property
     def mean(self) -> float:
         """Mean over the seeds."""
-        return float(self.by_seed.mean())
+        return float(self.right.mean())
 
     @property
     def std(self) -> float:
         """Standard deviation over the seeds (of the sample); NaN for one seed."""
-        return float(self.by_seed.std(ddof=1)) if len(self.by_seed) > 1 else float("nan")
+        return float(self.by_seed.std(ddof=1)) if len(self.right) > 1 else float("nan")
+
+    @property
+    def standard_error(self) -> float:
+        """That of the mean by the finite number of images: sqrt(mean (1 - mean) / n_images)."""
+        return float(np.sqrt(self.mean * (1 - self.mean) / self.right.shape[1]))
+
+    @property
+    def loss(self) -> float:
+        """Share that real numbers classify right, less that of bitstreams."""
+        return self.of_float - self.mean
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return the confidence interval of the mean over other images, by Wilson's score test."""
+        n = self.right.shape[1]
+        return wilson(n * self.mean, n, _checks.below_one("confidence", confidence))
+
+    def loss_interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return the confidence interval of the loss over other images.
+
+        Both are compared image by image, as in McNemar's test (by T. Tango's score test, Statistics in
+        Medicine 17, 1998): it is far narrower than two intervals of the accuracies.
+        """
+        differences = self.float_right - self.right.mean(axis=0)
+        lost, won = np.maximum(differences, 0).sum(), np.maximum(-differences, 0).sum()
+        confidence = _checks.below_one("confidence", confidence)
+        return paired_difference(float(lost), float(won), differences.size, confidence)
 
 
 def evaluate(
@@ -50,12 +101,13 @@ def evaluate(
     lengths: Sequence[int],
     *,
     seeds: Sequence[int] = range(5),
-    source: Sources | Callable[[int], Sources] = Bernoulli(),
+    source: SourceByLength = Bernoulli(),
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
 
-    The class is that of `Simulation.classes`.
+    The class is `Simulation.classes`. Equal seeds meet the same random numbers, so that lengths and
+    sources are compared on equal terms.
 
     Parameters
     ----------
@@ -75,17 +127,50 @@ def evaluate(
     Returns
     -------
     list of Accuracy
-        In the order of lengths.
+        In the order of lengths. Real numbers get as many time steps as the streams have bits.
 
     Examples
     --------
     >>> from sc_neurocore import evaluate, load_digits
     >>> digits = load_digits()
     >>> for row in evaluate(digits.network, digits.images, digits.labels, [16, 64]):
-    ...     print(f"{row.length:3d} bits: {row.mean:.1%}, float {row.of_float:.1%}")
-     16 bits: 97.6%, float 98.2%
-     64 bits: 98.2%, float 98.4%
+    ...     low, high = row.interval()
+    ...     print(f"{row.length:3d} bits: {row.mean:.1%} ({low:.1%} to {high:.1%})")
+     16 bits: 97.6% (95.7% to 98.6%)
+     64 bits: 98.2% (96.5% to 99.1%)
     """
+    inputs, classes = labelled(images, labels)
+    steps, seeds = lengths_and_seeds(lengths, seeds)
+    rows = []
+    with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
+        for length in steps:
+            right = right_by_seed(network, inputs, classes, length, seeds, source, bar)
+            reference = simulate_float(network, inputs, length).classes()
+            rows.append(Accuracy(length, right, reference == classes))
+    return rows
+
+
+def right_by_seed(
+    network: Network,
+    inputs: NDArray[np.float64],
+    classes: NDArray[np.integer],
+    length: int,
+    seeds: Sequence[int],
+    source: SourceByLength,
+    bar: Bar,
+) -> NDArray[np.bool_]:
+    """Return which images are classified right, shape (n_seeds, n_images), at a checked length."""
+    at_length = source(length) if callable(source) else source
+    right = []
+    for seed in seeds:
+        result = simulate(network, inputs, length, seed=seed, source=at_length)
+        right.append(result.classes() == classes)
+        bar.update(length)
+    return np.array(right)
+
+
+def labelled(images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """Return images and as many integer labels, checked."""
     inputs = _checks.array("images", images, [2])
     classes = np.asarray(labels)
     if classes.shape != (len(inputs),) or classes.dtype.kind not in "iu":
@@ -94,20 +179,14 @@ def evaluate(
             f"hold an integer for each of the {len(inputs)} images",
             f"{classes.dtype} of shape {classes.shape}",
         )
+    return inputs, classes
+
+
+def lengths_and_seeds(lengths: Sequence[int], seeds: Sequence[int]) -> tuple[list[int], Sequence[int]]:
+    """Return both, checked: at least one each."""
     for name, values in (("lengths", lengths), ("seeds", seeds)):
         _checks.instance(name, values, Sequence)
     steps = [_checks.length_of_stream("lengths", length) for length in lengths]
     if len(seeds) == 0 or len(steps) == 0:
         _checks.fail("lengths and seeds", "hold at least one value each", "none")
-    rows = []
-    with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
-        for length in steps:
-            by_seed = []
-            at_length = source(length) if callable(source) else source
-            for seed in seeds:
-                result = simulate(network, inputs, length, seed=seed, source=at_length)
-                by_seed.append(float((result.classes() == classes).mean()))
-                bar.update(length)
-            reference = simulate_float(network, inputs, length).classes()
-            rows.append(Accuracy(length, np.array(by_seed), float((reference == classes).mean())))
-    return rows
+    return steps, seeds

@@ -199,7 +199,7 @@ def length_for_density(error: float, confidence: float = 0.95, *, p: float | Non
     >>> length_for_density(0.01), length_for_density(0.01, p=0.3)
     (18445, 8068)
     """
-    error, confidence = _below_one("error", error), _below_one("confidence", confidence)
+    error, confidence = _checks.below_one("error", error), _checks.below_one("confidence", confidence)
     if p is None:
         return math.ceil(math.log(2 / (1 - confidence)) / (2 * error**2))
     value = float(_probabilities("p", _checks.finite("p", p)))
@@ -232,7 +232,7 @@ def length_for_product(
     >>> [length_for_product(0.01, source=s) for s in (Bernoulli(), Sobol(), Hammersley.for_length)]
     [8192, 256, 256]
     """
-    error, confidence = _below_one("error", error), _below_one("confidence", confidence)
+    error, confidence = _checks.below_one("error", error), _checks.below_one("confidence", confidence)
     at = source if callable(source) else lambda _: source
     length, reached = 8, math.inf
     while length <= _LONGEST:
@@ -243,13 +243,6 @@ def length_for_product(
         length *= 2
     contract = f"be one that this source reaches with up to {_LONGEST} bits"
     return _checks.fail("error", contract, error, f"it reaches {reached:.2g}")
-
-
-def _below_one(name: str, value: float) -> float:
-    number = _checks.positive(name, value)
-    if number >= 1:
-        _checks.fail(name, "be below 1", number)
-    return number
 
 
 def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:

@@ -1,0 +1,356 @@
+"""Fill in the tables of results.md and draw its pictures, from the figures of results.json alone.
+
+python docs/draw_results.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+HERE = Path(__file__).parent
+PAGE, FIGURES, PICTURES = HERE / "results.md", HERE / "results.json", HERE / "pictures"
+
+NAMES = {
+    "bernoulli": "Bernoulli",
+    "lfsr": "LFSR",
+    "vandercorput": "van der Corput",
+    "sobol": "Sobol",
+    "hammersley": "Hammersley",
+    "permutation": "Permutation",
+}
+LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+SHOWN = (4, 8, 16, 32, 64, 128, 256)
+
+# Published accuracies in percent by stream length, with what they were reached on.
+PEERS: list[dict[str, Any]] = [
+    {
+        "who": "uGEMM (D. Wu et al., ISCA 2020; data in UnarySim)",
+        "what": "MLP 1024-512-512-10, MNIST, streaming",
+        "points": {16: 9.7, 32: 51.9, 64: 82.1, 96: 95.0},
+        "float": None,
+    },
+    {
+        "who": "uSystolic (D. Wu, J. San Miguel, HPCA 2022)",
+        "what": "CNN, MNIST, sums in binary",
+        "points": {32: 98.94},
+        "float": "99.17",
+    },
+    {
+        "who": "sc-neurocore on PyPI (its documents, 2026)",
+        "what": "SNN 784-128-10, MNIST",
+        "points": {64: 17.4, 256: 25.0, 1024: 35.6},
+        "float": "96.2 to 96.8",
+    },
+    {
+        "who": "the same, trained for stochastic computing",
+        "what": "SNN 784-128-10, MNIST",
+        "points": {1024: 40.5},
+        "float": "96.2 to 96.8",
+    },
+    {
+        "who": "ReSCom (2026)",
+        "what": "SNN, MNIST, on an FPGA; its length is not stated here",
+        "points": {},
+        "float": None,
+        "without length": 92.80,
+    },
+]
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a share in percent."""
+    return f"{100 * value:.{digits}f}"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table of Markdown: the first column to the left, the others to the right."""
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+
+
+def accuracy_table(found: dict[str, Any]) -> str:
+    """Return accuracy by source and length, and that of real numbers."""
+    shown = [i for i, length in enumerate(LENGTHS) if length in SHOWN]
+    lines = []
+    for name, rows in found["curves"].items():
+        cells = [f"{percent(rows[i]['mean'])} ± {percent(rows[i]['std'])}" for i in shown]
+        lines.append([NAMES[name], *cells])
+    first = found["curves"]["bernoulli"]
+    lines.append(["real numbers, same steps", *(percent(first[i]["float"]) for i in shown)])
+    low, high = first[-1]["interval"]
+    title = (
+        f"{found['shape']}, {found['images']} images, mean and standard deviation over "
+        f"{found['seeds']} seeds in percent. By the number of images alone, 95 % of the last mean of "
+        f"Bernoulli lie from {percent(low)} to {percent(high)} %."
+    )
+    return f"{title}\n\n" + table(["source", *map(str, SHOWN)], lines)
+
+
+def loss_table(found: dict[str, Any]) -> str:
+    """Return the loss against real numbers after as many steps, with its interval."""
+    shown = [i for i, length in enumerate(LENGTHS) if length in (8, 16, 32, 64)]
+    lines = []
+    for name, rows in found["curves"].items():
+        cells = []
+        for i in shown:
+            low, high = rows[i]["loss_interval"]
+            cells.append(f"{percent(rows[i]['loss'], 2)} ({percent(low)} to {percent(high)})")
+        lines.append([NAMES[name], *cells])
+    verdicts = []
+    for length, goal in ((32, 0.005), (16, 0.015)):
+        at = LENGTHS.index(length)
+        losses = {name: rows[at]["loss"] for name, rows in found["curves"].items()}
+        missing = [NAMES[name] for name, loss in losses.items() if loss > goal]
+        verdicts.append(
+            f"- Within {100 * goal:g} points at {length} bits: "
+            + (f"every source but {', '.join(missing)}." if missing else "every source.")
+        )
+    return table(["loss in points (95 %)", *(str(LENGTHS[i]) for i in shown)], lines) + (
+        "\n\n" + "\n".join(verdicts)
+    )
+
+
+def plan_table(found: dict[str, Any]) -> str:
+    """Return the shortest lengths of `plan`."""
+    lines = []
+    for name in found["curves"]:
+        cells = []
+        for plans in found["plans"].values():
+            row = plans[name]
+            cells.append("none" if row is None else f"{row[0]}{'' if row[1] else ' *'}")
+        lines.append([NAMES[name], *cells])
+    heads = [f"loss at most {100 * float(loss):g} points" for loss in found["plans"]]
+    return table(["shortest length", *heads], lines) + (
+        "\n\n\\* The mean keeps it; the upper end of the 95 % interval over other images does not."
+    )
+
+
+def ratio_table(found: dict[str, Any]) -> str:
+    """Return the ratios of lengths for equal accuracy."""
+    lines = []
+    for name, cells in found["ratios"].items():
+        parts = []
+        for ratio, low, high in cells.values():
+            parts.append(f"{reached(ratio)} ({reached(low)} to {reached(high)})")
+        lines.append([NAMES[name], *parts])
+    heads = [f"Bernoulli at {length}" for length in next(iter(found["ratios"].values()))]
+    halves = []
+    for length in ("8", "16", "32"):
+        ratios = {name: cells[length] for name, cells in found["ratios"].items()}
+        met = [NAMES[name] for name, (ratio, _, _) in ratios.items() if ratio <= 0.5]
+        sure = [NAMES[name] for name, (_, _, high) in ratios.items() if high <= 0.5]
+        halves.append(
+            f"- At most half of {length} Bernoulli bits: {', '.join(met) or 'no source'}; with the "
+            f"whole interval: {', '.join(sure) or 'none'}."
+        )
+    return table(["length over that of Bernoulli (95 %)", *heads], lines) + "\n\n" + "\n".join(halves)
+
+
+def reached(ratio: float) -> str:
+    """Return a ratio, or that the accuracy is not reached."""
+    return f"{ratio:.2f}" if np.isfinite(ratio) else "never"
+
+
+def layer_table(found: dict[str, Any]) -> str:
+    """Return the ratios of spreads by layer."""
+    lines = [[length, *(f"{r:.2f}" for r in cells)] for length, cells in found["layers"].items()]
+    n = len(lines[0]) - 1
+    return table(["length", *(f"layer {i + 1}" for i in range(n))], lines)
+
+
+def early_table(found: dict[str, Any]) -> str:
+    """Return mean steps, distribution, accuracy and changes by source, length and risk."""
+    lines = [
+        [
+            NAMES[row["source"]],
+            str(row["length"]),
+            "proof" if row["risk"] == 0 else f"{100 * row['risk']:g} %",
+            f"{row['mean steps']:.1f}",
+            " / ".join(f"{q:.0f}" for q in row["quantiles"]),
+            percent(row["changed"], 2),
+            f"{row['above risk']} of {row['runs']}",
+            percent(row["accuracy"]),
+            percent(row["full accuracy"]),
+        ]
+        for row in found["early"]
+    ]
+    head = ["source", "length", "risk", "mean steps", "50 / 90 / 99 %", "changed %", "above risk",
+            "accuracy %", "after all bits %"]  # fmt: skip
+    return table(head, lines)
+
+
+def pair_table(found: dict[str, Any]) -> str:
+    """Return the accuracy of pairs and what the best is."""
+    cells = found["pairs"]["table"]
+    columns = [name for name in cells if any(name in row for row in cells.values())]
+    lines = [
+        [name, *(percent(row[column]) if column in row else "" for column in columns)]
+        for name, row in cells.items()
+    ]
+    inputs, weights, source = found["pairs"]["best"]
+    best, sobol, plain = (
+        f"{percent(mean)} ± {percent(std)} %" for mean, std in found["pairs"]["again"]
+    )
+    gain, low, high = found["pairs"]["gain"]
+    length, (chosen_on, kept) = found["pairs"]["length"], found["pairs"]["images"]
+    return table(["inputs, by weights", *columns], lines) + (
+        f"\n\nAccuracy in percent at {length} bits on {chosen_on} images. The best pair there without "
+        f"Bernoulli streams or permutations: {inputs} for the inputs, {weights} for the weights, "
+        f"`source={source}`. As the best of many it is in part luck. On the other {kept} images, with "
+        f"other seeds, it has {best}, `Sobol()` {sobol}, Bernoulli {plain}: better than `Sobol()` "
+        f"by {percent(gain, 2)} points ({percent(low)} to {percent(high)} with 95 % confidence)."
+    )
+
+
+def fan_in_table(found: dict[str, dict[str, float]]) -> str:
+    """Return the ratios of deviations and the bias by fan-in."""
+    heads = [key for key in next(iter(found.values())) if key != "bias"]
+    lines = [
+        [n, *(f"{cells[key]:.2f}" for key in heads), f"{percent(cells['bias'], 2)} %"]
+        for n, cells in found.items()
+    ]
+    return table(["inputs", *(f"{key} bits" for key in heads), f"bias at {heads[-1]}"], lines)
+
+
+def peer_table(cases: dict[str, Any]) -> str:
+    """Return what others published, beside ours."""
+    lines = []
+    for peer in PEERS:
+        points = ", ".join(f"{value} at {length}" for length, value in peer["points"].items())
+        accuracy = points or f"{peer['without length']:.2f}"
+        lines.append([peer["who"], peer["what"], accuracy, peer["float"] or ""])
+    for name, found in cases.items():
+        rows = found["curves"]["sobol"]
+        points = ", ".join(
+            f"{percent(row['mean'])} at {row['length']}"
+            for row in rows
+            if row["length"] in (8, 16, 32, 64)
+        )
+        of_float = percent(rows[LENGTHS.index(64)]["float"])
+        lines.append(["here, Sobol streams", f"SNN {found['shape']}, {name}", points, of_float])
+    return table(["who", "what", "accuracy in percent at bits", "real numbers"], lines)
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "accuracy": accuracy_table,
+    "loss": loss_table,
+    "plan": plan_table,
+    "ratio": ratio_table,
+    "layers": layer_table,
+    "early": early_table,
+    "pairs": pair_table,
+}
+
+
+def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
+    """Draw accuracy against length with its deviation over seeds, a curve a source."""
+    for marker, (source, rows) in zip("osv^D<", found["curves"].items(), strict=True):
+        lengths = [row["length"] for row in rows]
+        means, stds = (np.array([row[key] for row in rows]) for key in ("mean", "std"))
+        (line,) = axes.plot(lengths, 100 * means, marker + "-", ms=4, lw=1, label=NAMES[source])
+        axes.fill_between(
+            lengths, 100 * (means - stds), 100 * (means + stds), color=line.get_color(), alpha=0.1, lw=0
+        )
+    axes.plot(
+        lengths, [100 * row["float"] for row in rows], "k--", lw=1, label="real numbers, same steps"
+    )
+    log_lengths(axes, LENGTHS)
+    best = 100 * max(row["mean"] for row in rows)
+    axes.set(ylim=(best - 12, min(best + 1.5, 100.5)), ylabel="accuracy (%)")
+    axes.set_title(
+        f"{name}, {found['shape']}: mean and deviation over {found['seeds']} seeds", fontsize=9
+    )
+    axes.legend(fontsize=8, loc="lower right")
+
+
+def draw_early(axes: Axes, name: str, found: dict[str, Any]) -> None:
+    """Draw accuracy against the mean number of steps, a marker a way to stop."""
+    for color, source in (("C0", "bernoulli"), ("C1", "sobol")):
+        for marker, risk in zip("o^s", sorted({row["risk"] for row in found["early"]}), strict=False):
+            rows = [r for r in found["early"] if r["source"] == source and r["risk"] == risk]
+            label = "by proof" if risk == 0 else f"risk {100 * risk:g} %"
+            steps = [row["mean steps"] for row in rows]
+            values = [100 * row["accuracy"] for row in rows]
+            axes.plot(steps, values, color + marker, ms=6, label=f"{NAMES[source]}, {label}")
+        rows = found["curves"][source]
+        lengths = [row["length"] for row in rows]
+        means = [100 * row["mean"] for row in rows]
+        axes.plot(lengths, means, color + "-", lw=1, label=f"{NAMES[source]}, all bits")
+    best = max(means)
+    log_lengths(axes, LENGTHS)
+    axes.set(ylim=(best - 8, min(best + 1, 100.5)), ylabel="accuracy (%)", xlabel="mean steps")
+    axes.set_title(f"{name}: early decisions, streams of 16 to 256 bits", fontsize=9)
+    axes.legend(fontsize=7, loc="lower right")
+
+
+def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
+    """Draw published curves and ours; the sets of images differ and stand in the legend."""
+    for marker, peer in zip("osv^", PEERS, strict=False):
+        who = str(peer["who"]).split(" (")[0]
+        points = peer["points"].items()
+        axes.plot(*zip(*points, strict=True), marker + ":", ms=5, label=f"{who}: {peer['what']}")
+    for name, found in cases.items():
+        for source, style in (("bernoulli", "-"), ("sobol", "--")):
+            rows = found["curves"][source]
+            axes.plot(
+                [row["length"] for row in rows],
+                [100 * row["mean"] for row in rows],
+                style,
+                label=f"here, {NAMES[source]}: SNN {found['shape']}, {name}",
+            )
+    log_lengths(axes, 2 ** np.arange(1, 11))
+    axes.set(ylim=(0, 102), ylabel="accuracy (%)")
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+
+
+def log_lengths(axes: Axes, lengths: Sequence[int] | NDArray[np.integer]) -> None:
+    """Set up the axis of lengths."""
+    ticks = [n for n in lengths if n & (n - 1) == 0]
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(n) for n in ticks])
+    axes.set_xlabel("stream length (time steps)")
+    axes.grid(alpha=0.3)
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """Return the page with what stands between the markers of a name replaced."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"{PAGE} must have the markers <!-- {name} --> and <!-- /{name} -->")
+    return pattern.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text)
+
+
+def publish(results: dict[str, Any]) -> None:
+    """Fill the page's tables and draw its pictures from the figures alone."""
+    cases = results["cases"]
+    text = PAGE.read_text()
+    for name, tabulate in TABLES.items():
+        many = len(cases) > 1
+        parts = [(f"**{case}**\n\n" if many else "") + tabulate(found) for case, found in cases.items()]
+        text = fill(text, name, "\n\n".join(parts))
+    text = fill(text, "fan-in", fan_in_table(results["fan-in"]))
+    text = fill(text, "peers", peer_table(cases))
+    PAGE.write_text(text)
+    for name, draw in (("accuracy", draw_accuracy), ("early", draw_early)):
+        figure = Figure((6.4, 4.2 * len(cases)), layout="constrained")
+        panels = figure.subplots(len(cases), 1, squeeze=False).ravel()
+        for axes, (case, found) in zip(panels, cases.items(), strict=True):
+            draw(axes, case, found)
+        figure.savefig(PICTURES / f"results_{name}.png", dpi=110)
+    figure = Figure((6.4, 4.2), layout="constrained")
+    draw_peers(figure.subplots(), cases)
+    figure.savefig(PICTURES / "results_peers.png", dpi=110)
+    print(f"filled in {PAGE}, drew {PICTURES}/results_*.png")
+
+
+if __name__ == "__main__":
+    publish(json.loads(FIGURES.read_text()))

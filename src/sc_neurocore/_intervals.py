@@ -1,0 +1,81 @@
+"""Statistics of shares: exact or by score tests, so that they hold near 0 and 1 too.
+
+Counts may be fractions: what is averaged over the seeds of an image lies between 0 and 1, and varies at
+most as much as a right or wrong of the same mean. The intervals are then wider than they need be, never
+narrower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+
+
+def wilson(right: float, n: int, confidence: float) -> tuple[float, float]:
+    """Return the interval of a share by the score test of E. B. Wilson (JASA 22, 1927).
+
+    Its ends are the shares p with (right / n - p)**2 = z**2 p (1 - p) / n.
+    """
+    z = _quantile(confidence)
+    middle = (right + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * math.sqrt(right * (n - right) / n + z**2 / 4)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def paired_difference(first: float, second: float, n: int, confidence: float) -> tuple[float, float]:
+    """Return the interval of the difference of two shares of the same n cases.
+
+    Of these, `first` have the first property alone and `second` the second alone. By the score test of
+    T. Tango (Statistics in Medicine 17, 1998); at a difference of 0 it is McNemar's.
+    """
+    z = _quantile(confidence)
+
+    def score(difference: float) -> float:
+        # The most likely share of those with the second property alone solves a quadratic equation.
+        linear = first + second - (2 * n - first + second) * difference
+        constant = second * difference * (1 - difference)
+        share = (linear + math.sqrt(max(linear**2 + 8 * n * constant, 0.0))) / (4 * n)
+        variance = n * (2 * share + difference * (1 - difference))
+        gap = first - second - n * difference
+        return gap / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, gap)
+
+    middle = (first - second) / n
+    low = _root(lambda d: z - score(d), -1.0, middle)
+    high = _root(lambda d: -z - score(d), middle, 1.0)
+    return low, high
+
+
+def at_most(k: int, n: int, p: float) -> float:
+    """Return the probability that k or fewer of n are hit, each with a probability p in (0, 1).
+
+    The upper bound of a share by C. J. Clopper and E. S. Pearson (Biometrika 26, 1934) is the p at
+    which this is 1 - confidence; it is at most p where this is not more.
+    """
+    if k >= n:
+        return 1.0
+    hits = np.arange(k + 1)
+    ways = np.concatenate([[0.0], np.cumsum(np.log((n - hits[1:] + 1) / hits[1:]))])
+    return float(np.exp(ways + hits * math.log(p) + (n - hits) * math.log1p(-p)).sum())
+
+
+def cases_needed(p: float, confidence: float) -> int:
+    """Return the least n of which none being hit shows a probability of at most p."""
+    return math.ceil(math.log1p(-confidence) / math.log1p(-p))
+
+
+def _quantile(confidence: float) -> float:
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def _root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function that rises passes through 0, by bisection."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        if rising(middle) < 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
