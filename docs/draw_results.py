@@ -251,6 +251,18 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+# The figures of a case that a table shows.
+KEYS = {
+    "accuracy": "curves",
+    "loss": "curves",
+    "plan": "plans",
+    "ratio": "ratios",
+    "layers": "layers",
+    "early": "early",
+    "pairs": "pairs",
+}
+
+
 def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
     """Draw accuracy against length with its deviation over seeds, a curve a source."""
     for marker, (source, rows) in zip("osv^D<", found["curves"].items(), strict=True):
@@ -334,16 +346,20 @@ def publish(results: dict[str, Any]) -> None:
     cases = results["cases"]
     text = PAGE.read_text()
     for name, tabulate in TABLES.items():
-        many = len(cases) > 1
-        parts = [(f"**{case}**\n\n" if many else "") + tabulate(found) for case, found in cases.items()]
+        having = {case: found for case, found in cases.items() if KEYS[name] in found}
+        many = len(having) > 1
+        parts = [
+            (f"**{case}**\n\n" if many else "") + tabulate(found) for case, found in having.items()
+        ]
         text = fill(text, name, "\n\n".join(parts))
     text = fill(text, "fan-in", fan_in_table(results["fan-in"]))
     text = fill(text, "peers", peer_table(cases))
     PAGE.write_text(text)
     for name, draw in (("accuracy", draw_accuracy), ("early", draw_early)):
-        figure = Figure((6.4, 4.2 * len(cases)), layout="constrained")
-        panels = figure.subplots(len(cases), 1, squeeze=False).ravel()
-        for axes, (case, found) in zip(panels, cases.items(), strict=True):
+        having = {case: found for case, found in cases.items() if KEYS[name] in found}
+        figure = Figure((6.4, 4.2 * len(having)), layout="constrained")
+        panels = figure.subplots(len(having), 1, squeeze=False).ravel()
+        for axes, (case, found) in zip(panels, having.items(), strict=True):
             draw(axes, case, found)
         figure.savefig(PICTURES / f"results_{name}.png", dpi=110)
     figure = Figure((6.4, 4.2), layout="constrained")

@@ -1,6 +1,6 @@
 """Measure what results.md tells, write it to results.json, then fill in the page and its pictures.
 
-python docs/measure_results.py [--network FILE --data FILE]... [--seeds N]
+python docs/measure_results.py [--network FILE --data FILE]... [--seeds N] [--more-seeds N]
 
 The shipped digits always take part; networks of Network.save and images of an .npz come beside them.
 """
@@ -39,8 +39,11 @@ class Case(NamedTuple):
     labels: NDArray[np.integer]
 
 
-def measured(case: Case, n_seeds: int) -> dict[str, Any]:
-    """Return all figures of a case, as they are written to the file."""
+def measured(case: Case, n_seeds: int, of_pairs: bool) -> dict[str, Any]:
+    """Return all figures of a case, as they are written to the file.
+
+    An output layer that only integrates has no early decisions.
+    """
     seeds = range(n_seeds)
     curves = {}
     for name in NAMES:
@@ -54,7 +57,7 @@ def measured(case: Case, n_seeds: int) -> dict[str, Any]:
         }
         for loss in (0.015, 0.005)
     }
-    return {
+    found = {
         "shape": case.network.shape,
         "images": len(case.images),
         "seeds": n_seeds,
@@ -62,9 +65,12 @@ def measured(case: Case, n_seeds: int) -> dict[str, Any]:
         "ratios": {name: ratios(curves["bernoulli"], curves[name]) for name in list(NAMES)[1:]},
         "plans": plans,
         "layers": layer_errors(case, n_seeds),
-        "early": early(case),
-        "pairs": pairs(case, seeds),
     }
+    if np.isfinite(case.network.layers[-1].neuron.v_threshold):
+        found["early"] = early(case)
+    if of_pairs:
+        found["pairs"] = pairs(case, seeds)
+    return found
 
 
 def figures_of(row: sc.Accuracy) -> dict[str, Any]:
@@ -116,7 +122,7 @@ def ratios(base: Sequence[sc.Accuracy], other: Sequence[sc.Accuracy]) -> dict[st
 
 
 def layer_errors(case: Case, n_seeds: int) -> dict[str, list[float]]:
-    """Return, by length, the spread of counts over seeds in each layer: Sobol's over Bernoulli's."""
+    """Return, by length, the spread of counts over seeds in firing layers: Sobol's over Bernoulli's."""
     found = {}
     for length in (8, 32, 128):
         spreads = []
@@ -131,7 +137,10 @@ def layer_errors(case: Case, n_seeds: int) -> dict[str, list[float]]:
                     source=SOURCES[name](length),
                     record=True,
                 )
-                moments.append([spikes.counts().astype(float) for spikes in result.spikes])
+                firing = zip(case.network.layers, result.spikes, strict=True)
+                moments.append(
+                    [s.counts().astype(float) for la, s in firing if np.isfinite(la.neuron.v_threshold)]
+                )
             spreads.append([rms_spread(layer) for layer in zip(*moments, strict=True)])
         found[str(length)] = [a / b for a, b in zip(*spreads, strict=True)]
     return found
@@ -289,6 +298,7 @@ def main() -> None:
     parser.add_argument("--network", action="append", default=[], help="a file of Network.save")
     parser.add_argument("--data", action="append", default=[], help="its images and labels, .npz")
     parser.add_argument("--seeds", type=int, default=20, help="how many, from 0 on [20]")
+    parser.add_argument("--more-seeds", type=int, default=5, help="the same for --network [5]")
     options = parser.parse_args()
     digits = sc.load_digits()
     cases = [Case("digits", digits.network, digits.images, digits.labels)]
@@ -299,7 +309,10 @@ def main() -> None:
             images, labels = arrays["images"].astype(np.float64), arrays["labels"]
         cases.append(Case(Path(network).stem, sc.Network.load(network), images, labels))
     results = {
-        "cases": {case.name: measured(case, options.seeds) for case in cases},
+        "cases": {
+            case.name: measured(case, options.seeds if i == 0 else options.more_seeds, of_pairs=i == 0)
+            for i, case in enumerate(cases)
+        },
         "fan-in": fan_in(),
     }
     FIGURES.write_text(json.dumps(results, indent=1) + "\n")
