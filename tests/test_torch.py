@@ -16,10 +16,12 @@ from sc_neurocore import (
     Conv2d,
     Dense,
     Network,
+    Role,
     Sobol,
     load_digits,
     simulate,
     simulate_float,
+    stream_key,
 )
 from sc_neurocore._autograd import SURROGATE_WIDTH, Fire
 from sc_neurocore.torch import (
@@ -88,9 +90,23 @@ def test_float32_weights_are_the_weights_of_the_network():
     model = SCNetwork(SCLinear(12, 30, gain=0.4), SCLinear(30, 5, gain=0.3, neuron=READOUT)).eval()
     with torch.no_grad():
         model.layers[0].log_factor += 0.1
-    potentials = model(X.float(), 100, seed=9)
-    result = simulate(to_network(model), X.float().numpy(), 100, seed=9)
+    assert not torch.equal(X, X.float().double())
+    potentials = model(X, 100, seed=9)
+    result = simulate(to_network(model), X, 100, seed=9)
     assert np.array_equal(potentials.detach().numpy(), result.potentials)
+
+
+def test_inputs_are_encoded_before_they_are_rounded_to_the_type_of_the_weights():
+    # Densities just above the numbers that they are compared with, nearer than float32 tells apart.
+    numbers = Bernoulli().numbers(stream_key(0, Role.INPUT), [0], 100)[0]
+    x = torch.tensor((numbers[:, np.newaxis] + 1) / 2**32)
+    model = SCNetwork(SCLinear(1, 1, gain=1.0, neuron=READOUT)).eval()
+    with torch.no_grad():
+        model.layers[0].weight.fill_(1.0)
+        potentials = model(x, 100, seed=0).numpy()
+    assert np.array_equal(potentials, simulate(to_network(model), x, 100, seed=0).potentials)
+    rounded = simulate(to_network(model), x.float().numpy(), 100, seed=0).potentials
+    assert not np.array_equal(potentials, rounded)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -404,12 +404,13 @@ class SCNetwork(nn.Module):
             seed = int(torch.randint(2**63 - 1, ()))
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
         independent = self.independent and self.training
-        densities = self._checked(x)
+        values = self._checked(x)
+        densities = x.to(self.layers[0].weight.dtype)
         if sampled:
             rows = len(densities) if independent else 1
             streams = lane_streams(rows, self.layers[0].n_in)
             key = stream_key(seed, Role.INPUT)
-            bits = encode(_array(densities), steps, key, source=of_inputs, streams=streams)
+            bits = encode(values, steps, key, source=of_inputs, streams=streams)
             spikes = Bits.apply(densities, _unpacked(bits, densities))
         else:
             spikes = densities.expand(steps, *densities.shape)
@@ -425,14 +426,14 @@ class SCNetwork(nn.Module):
             spikes, potentials = layer.fire(spikes, matrix, noise)
         return Outputs(spikes.sum(0), potentials)
 
-    def _checked(self, x: Tensor) -> Tensor:
+    def _checked(self, x: Tensor) -> NDArray[np.float64]:
         _checks.instance("x", x, Tensor)
         n_in = self.layers[0].n_in
         if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
             _checks.fail("x", f"have shape (batch, {n_in})", tuple(x.shape))
         values = _checks.array("x", _array(x), [2], borrow=True)
         _checks.within("x", values, 0.0, 1.0, "scale the inputs to densities")
-        return x.to(self.layers[0].weight.dtype)
+        return values
 
 
 def to_network(model: SCNetwork) -> Network:
@@ -499,7 +500,7 @@ def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
 def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
     """Return bits as numbers of a tensor's type, time first: (length, *shape)."""
     octets = stream.words.reshape(-1, stream.words.shape[-1]).astype("<u8", copy=False).view(np.uint8)
-    rows = np.ascontiguousarray(octets[:, : -(-stream.length // 8)].T)
+    rows = octets[:, : -(-stream.length // 8)].T.copy()
     shifts = torch.arange(8, dtype=torch.uint8)[:, None]
     bits = (torch.from_numpy(rows)[:, None] >> shifts) & 1
     return bits.reshape(-1, *stream.shape)[: stream.length].to(like.device, like.dtype)
