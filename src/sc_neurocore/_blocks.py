@@ -210,9 +210,9 @@ def run_layers(
 
 def _kept(run: LayerRun) -> int:
     """Words that a word of time takes beside spikes: weight bits, patches of an image, currents."""
-    layer, made = run.layer, run.layer._matrix.size if run.bits is not None else 1
+    layer, made = run.layer, int(run.layer._matrix.size) if run.bits is not None else 1
     if isinstance(layer, Conv2d):
-        return made + layer._positions * layer._matrix.shape[1]
+        return made + layer._positions * int(layer._matrix.shape[1])
     if layer.recurrent is None:
         return made
     return 3 * made + 2 * layer.recurrent.size + 2 * 64 * layer.n_out
