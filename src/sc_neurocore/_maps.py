@@ -1,4 +1,4 @@
-"""Affine maps between spikes and neurons: what stands between two layers, folded into one of weights."""
+"""Affine maps between spikes and neurons: what stands between two layers, folded into one."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def dilated(weights: Reals, dilation: Pair) -> Reals:
     return spread
 
 
-def pool(channels: int, size: Pair, kernel: Pair, stride: Pair, padding: Pair, weight: float) -> Map:
+def pool(
+    channels: int, size: Pair, kernel: Pair, stride: Pair, padding: Pair, weight: float
+) -> Convolution:
     """Return the sum over windows, times a weight, as a convolution of each channel by itself."""
     weights = np.zeros((channels, channels, *kernel))
     each = np.arange(channels)

@@ -1,4 +1,4 @@
-"""The shape of a NIR graph: nested graphs made flat, recurrence found, nodes in the order of the signal."""
+"""The shape of a NIR graph: nested graphs made flat, recurrence found, nodes in order."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _without_inner_ends(
 
 
 def _loop(name: str, nodes: dict[str, Any], edges: list[Edge]) -> list[str] | None:
-    """Return the linear nodes on the way of a neuron to itself, None if there is none or are several."""
+    """Return the linear nodes on the way of a neuron to itself, None if there is not one way."""
     found = []
     for first in (b for a, b in edges if a == name):
         loop, at = [], first

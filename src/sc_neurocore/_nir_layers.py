@@ -1,4 +1,4 @@
-"""Layers from the nodes of a NIR graph: what stands between neurons becomes weights, delays and biases."""
+"""Layers from the nodes of a NIR graph: what stands between neurons becomes weights and delays."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class _Node:
     dt: float
 
     def misfit(self, given: object, taken: object) -> None:
-        _checks.fail(f"edge {self.source!r} -> {self.name!r}", "join equal shapes", f"{given} and {taken}")
+        _checks.fail(
+            f"edge {self.source!r} -> {self.name!r}", "join equal shapes", f"{given} and {taken}"
+        )
 
     def array(self, field: str, ndims: range = range(5)) -> Reals:
         return _checks.array(f"{self.name}.{field}", getattr(self.node, field), ndims)
@@ -269,11 +271,13 @@ def _delayed(at: _Node, signal: _Signal, number: int) -> tuple[_Signal, str, boo
 def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
     loop = parts.loops.get(at.name)
     if at.kind in READOUTS:
-        behind = [target for target in parts.targets[at.name] if kind_of(parts.nodes[target]) != "Output"]
+        behind = [
+            target for target in parts.targets[at.name] if kind_of(parts.nodes[target]) != "Output"
+        ]
         if behind or loop is not None:
             raise UnsupportedError("a readout, but its potentials go on, not to the output alone")
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
-    reading = read(at.kind, fields, at.dt, recurrent=loop is not None, said=recalled(at.node))
+    reading = read(at.kind, fields, at.dt, recalled(at.node))
     try:
         whole = _maps.identity(signal.shape) if signal.map is None else signal.map
         recurrent = None

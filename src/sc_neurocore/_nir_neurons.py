@@ -54,8 +54,8 @@ class Described:
 class Reading:
     """A neuron of NIR as a LIF.
 
-    Its weights are multiplied by a factor a neuron; plus, if any, are currents of an input that is always
-    on. approximation says what is not exact, note what is worth knowing.
+    Its weights are multiplied by a factor a neuron; plus, if any, are currents of an input that is
+    always on. approximation says what is not exact, note what is worth knowing.
     """
 
     neuron: LIF
@@ -66,11 +66,11 @@ class Reading:
     gain: float | None = None
 
 
-def describe(neuron: LIF, *, canonical: bool, recurrent: bool) -> Described:
+def describe(neuron: LIF, *, canonical: bool) -> Described:
     """Return what NIR holds of a neuron.
 
-    The canonical form has v_leak = 0 and an r that readers accept: 1, but the inverse of a step's share
-    where a current is filtered, is integrated without a leak, or is recurrent.
+    The canonical form has v_leak = 0 and the r that other readers take for granted: 1, but the inverse
+    of a step's share of the time constant, or of a second, where a current is filtered or never leaks.
     """
     per_step = neuron.resistance * neuron.dt
     zero = neuron.v_rest if canonical or math.isinf(neuron.tau_mem) else 0.0
@@ -84,12 +84,16 @@ def describe(neuron: LIF, *, canonical: bool, recurrent: bool) -> Described:
     r, factor = neuron.resistance * neuron.tau_mem, 1.0
     if canonical:
         r, factor = 1.0, r
-        if neuron.tau_syn or recurrent:
+        if neuron.tau_syn:
             r, factor = neuron.tau_mem / neuron.dt, per_step
     fields = {"r": r, "v_leak": neuron.v_rest - zero, **voltages}
     tau = neuron.tau_mem / 1000.0
     if neuron.tau_syn:
-        filtered = {"tau_syn": neuron.tau_syn / 1000.0, "tau_mem": tau, "w_in": neuron.tau_syn / neuron.dt}
+        filtered = {
+            "tau_syn": neuron.tau_syn / 1000.0,
+            "tau_mem": tau,
+            "w_in": neuron.tau_syn / neuron.dt,
+        }
         return Described("CubaLIF" if fires else "CubaLI", filtered | fields, factor)
     return Described("LIF" if fires else "LI", {"tau": tau, **fields}, factor)
 
@@ -102,9 +106,8 @@ def noted(neuron: LIF, gain: float, canonical: bool) -> dict[str, str]:
 def recalled(node: Any) -> tuple[LIF, float, bool] | None:
     """Return neuron, gain and form from the metadata of a node, None if there are none to be read."""
     metadata = getattr(node, "metadata", None)
-    text = metadata.get(METADATA) if isinstance(metadata, Mapping) else None
     try:
-        said = json.loads(text)
+        said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
         return LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"])
     except (ValueError, TypeError, KeyError):
         return None
@@ -114,15 +117,13 @@ def read(
     kind: str,
     fields: Mapping[str, Reals],
     dt: float,
-    *,
-    recurrent: bool,
     said: tuple[LIF, float, bool] | None,
 ) -> Reading:
     """Return a neuron of NIR, its fields of shape (n,), as a LIF with a time step of dt ms."""
     note = ""
     if said is not None:
         neuron, gain, canonical = said
-        own = describe(neuron, canonical=canonical, recurrent=recurrent)
+        own = describe(neuron, canonical=canonical)
         if own.kind == kind and all(
             np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
             for name, value in own.fields.items()
@@ -134,11 +135,11 @@ def read(
     else:
         tau = _time("tau_mem" if "tau_mem" in fields else "tau", fields, dt)
         leak, share = fields["v_leak"], fields["r"] / tau
-    tau_syn, filtered = 0.0, 1.0
+    tau_syn, filtered = 0.0, np.ones(len(share))
     if "tau_syn" in fields:
         tau_syn = _time("tau_syn", fields, dt)
         filtered = fields["w_in"] * (dt / tau_syn)
-    times = {"tau_mem": tau, "tau_syn": tau_syn, "dt": dt}
+    times: dict[str, Any] = {"tau_mem": tau, "tau_syn": tau_syn, "dt": dt}
     if kind in READOUTS:
         reading = _readout(share, leak, times)
     else:
@@ -148,24 +149,24 @@ def read(
     return Reading(reading.neuron, factor, reading.plus, reading.approximation, notes)
 
 
-def _readout(share: Reals, leak: Reals, times: dict[str, float]) -> Reading:
+def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:
     if not _is_uniform(leak):
         raise UnsupportedError("v_leak differs between neurons of a readout")
     rest = float(leak[0])
-    voltages = {"v_rest": rest, "v_reset": 0.0, "v_threshold": math.inf}
+    voltages: dict[str, Any] = {"v_rest": rest, "v_reset": 0.0, "v_threshold": math.inf}
     if _is_uniform(share) and share[0] > 0:
         return Reading(LIF(**voltages, **times, resistance=float(share[0])), np.ones(len(share)))
     return Reading(LIF(**voltages, **times), share, note="r folded into the weights")
 
 
 def _firing(
-    share: Reals, leak: Reals, threshold: Reals, reset: Reals, times: dict[str, float]
+    share: Reals, leak: Reals, threshold: Reals, reset: Reals, times: dict[str, Any]
 ) -> Reading:
     """Return the LIF of neurons that fire: as they are, or with potentials on one scale."""
     if (reset >= threshold).any():
         raise UnsupportedError("v_reset does not lie below v_threshold")
     if all(map(_is_uniform, (leak, threshold, reset))):
-        voltages = {
+        voltages: dict[str, Any] = {
             "v_rest": float(leak[0]),
             "v_reset": float(reset[0]),
             "v_threshold": float(threshold[0]),

@@ -1,7 +1,7 @@
 """Exchange with other simulators and hardware by NIR, the Neuromorphic Intermediate Representation.
 
-NIR (J. E. Pedersen et al., Nature Communications 15, 8122, 2024) is a graph of nodes that are differential
-equations and maps. Extra: nir.
+NIR (J. E. Pedersen et al., Nature Communications 15, 8122, 2024) is a graph of nodes that are
+differential equations and maps. Extra: nir.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
@@ -29,6 +30,7 @@ try:
 except ImportError as error:
     raise ImportError("sc_neurocore.nir needs NIR: pip install 'sc-neurocore[nir]'") from error
 
+Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 
 
@@ -68,9 +70,9 @@ def to_nir(
     path : path, optional
         Written whole or not at all.
     canonical : bool
-        Fold resistance and v_rest into weights and voltages, so that v_leak = 0 and r is what readers
-        accept (1, but for neurons with a synaptic current, without a leak, or with recurrence);
-        else write them as they are.
+        Fold resistance and v_rest into weights and voltages, so that v_leak = 0 and r is what other
+        readers take for granted (1, but for neurons with a synaptic current or without a leak); else
+        write them as they are.
 
     Returns
     -------
@@ -101,9 +103,6 @@ def to_nir(
         _check_place(i, layer, shape, is_last=i == len(network.layers) - 1)
         for name, node in _nodes_of(layer, shape, canonical):
             nodes[f"{name}{i}"] = node
-            if name == "recurrent":
-                edges += [(last, f"{name}{i}"), (f"{name}{i}", last)]
-                continue
             edges.append((last, f"{name}{i}"))
             last = f"{name}{i}"
         shape = _output_shape(layer)
@@ -111,7 +110,9 @@ def to_nir(
     edges.append((last, "output"))
     metadata = {METADATA: json.dumps({"version": __version__})}
     # The check of nir takes all kernels for squares.
-    square = all(isinstance(x, Dense) or x.weights.shape[2] == x.weights.shape[3] for x in network.layers)
+    square = all(
+        isinstance(x, Dense) or x.weights.shape[2] == x.weights.shape[3] for x in network.layers
+    )
     graph = nir.NIRGraph(nodes, edges, metadata=metadata, type_check=square)
     if path is not None:
         with replacing(path) as part:
@@ -143,23 +144,25 @@ def _check_place(i: int, layer: Layer, shape: Shape, *, is_last: bool) -> None:
 
 
 def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str, Any]]:
-    """Yield names and nodes of a layer; recurrent weights come after their neurons."""
+    """Yield names and nodes of a layer in the order of the signal."""
     delays, neuron = delays_of(layer), layer.neuron
-    recurrent = layer.recurrent if isinstance(layer, Dense) else None
-    described = describe(neuron, canonical=canonical, recurrent=recurrent is not None)
+    described = describe(neuron, canonical=canonical)
     scale = layer.gain * described.factor
     if delays is not None:
         yield "delay", nir.Delay(delays.reshape(shape) * (neuron.dt / 1000.0))
     bias = None if layer.bias is None else layer.bias * scale
     if isinstance(layer, Conv2d):
-        yield "conv", nir.Conv2d(
-            input_shape=layer.input_size,
-            weight=layer.weights * scale,
-            stride=layer.stride,
-            padding=layer.padding,
-            dilation=1,
-            groups=1,
-            bias=np.zeros(len(layer.weights)) if bias is None else bias,
+        yield (
+            "conv",
+            nir.Conv2d(
+                input_shape=layer.input_size,
+                weight=layer.weights * scale,
+                stride=layer.stride,
+                padding=layer.padding,
+                dilation=1,
+                groups=1,
+                bias=np.zeros(len(layer.weights)) if bias is None else bias,
+            ),
         )
     else:
         if len(shape) > 1:
@@ -170,14 +173,20 @@ def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str
             yield "affine", nir.Affine(layer.weights * scale, bias)
     fields = {k: np.full(_output_shape(layer), v) for k, v in described.fields.items()}
     metadata = noted(neuron, layer.gain, canonical)
-    yield described.kind.lower(), getattr(nir, described.kind)(**fields, metadata=metadata)
-    if recurrent is not None:
-        yield "recurrent", nir.Linear(recurrent * scale)
+    neurons = getattr(nir, described.kind)(**fields, metadata=metadata)
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        neurons = _recurrent(described.kind.lower(), neurons, layer.recurrent * scale)
+    yield described.kind.lower(), neurons
 
 
-def from_nir(
-    graph: Any, *, dt_ms: float | None = None, strict: bool = True
-) -> Imported:
+def _recurrent(name: str, neurons: Any, weights: Reals) -> Any:
+    """Return neurons that feed themselves as a graph: what readers take for recurrence."""
+    ends = {"input": nir.Input(neurons.input_type), "output": nir.Output(neurons.output_type)}
+    edges = [("input", name), (name, "recurrent"), ("recurrent", name), (name, "output")]
+    return nir.NIRGraph(ends | {name: neurons, "recurrent": nir.Linear(weights)}, edges)
+
+
+def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> Imported:
     """Return the network that a NIR graph describes, and a report with a row for each node.
 
     Neurons follow their equations by Euler's rule with a step of dt_ms. Weights of any size are scaled
@@ -229,7 +238,9 @@ def from_nir(
     wrong = [row.status for row in report.rows if row.status not in accepted]
     if wrong:
         remedy = "" if "unsupported" in wrong else "strict=False accepts what is approximate"
-        _checks.fail("graph", "hold only nodes that are " + " or ".join(accepted), f"\n{report}", remedy)
+        _checks.fail(
+            "graph", "hold only nodes that are " + " or ".join(accepted), f"\n{report}", remedy
+        )
     return Imported(Network(layers), report)
 
 
@@ -251,18 +262,17 @@ def _graph_of(path: str | os.PathLike[str]) -> Any:
 
 
 def _unchecked(said: dict[str, Any]) -> dict[str, Any]:
-    nodes = {
-        name: _unchecked(node) if node["type"] == "NIRGraph" else node
-        for name, node in said["nodes"].items()
-    }
+    nodes = {}
+    for name, node in said["nodes"].items():
+        if node["type"] not in nir.ir.__all__:
+            raise ValueError(f"its node {name!r} is of an unknown kind, {node['type']!r}")
+        nodes[name] = _unchecked(node) if node["type"] == "NIRGraph" else node
     return said | {"nodes": nodes, "type_check": False}
 
 
 def _steps(parts: Ordered, dt_ms: float | None) -> dict[str, float]:
     """Return the time step at each node: the caller's or that of the neurons which it leads to."""
-    of_neurons = {
-        name: recalled(node) for name, node in parts.nodes.items() if kind_of(node) in FIELDS
-    }
+    of_neurons = {name: recalled(node) for name, node in parts.nodes.items() if kind_of(node) in FIELDS}
     steps: dict[str, float] = {}
     for name in reversed(parts.nodes):
         if name in of_neurons:
