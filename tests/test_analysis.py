@@ -106,6 +106,67 @@ def test_the_refractory_period_comes_on_top(lif, strength, period):
     assert isi_ms(resting, current) == pytest.approx(isi_ms(ready, current) + period * lif.dt)
 
 
+@law
+@given(neurons, st.floats(1.05, 20.0), st.floats(1.0, 20.0))
+def test_a_synaptic_current_settles_at_tau_syn_steps_of_the_current(lif, strength, tau_syn):
+    slow = replace(lif, tau_syn=tau_syn)
+    at_rest = replace(lif, v_rest=min(lif.v_rest, 0.0))
+    current = rheobase(at_rest) * strength
+    given = current / (tau_syn / lif.dt)
+    assert rheobase(slow) == pytest.approx(rheobase(lif) / (tau_syn / lif.dt))
+    assume(math.isfinite(isi_ms(lif, current)))
+    assert isi_ms(slow, given) == pytest.approx(isi_ms(lif, current))
+    settle = math.ceil(40 * tau_syn / lif.dt)
+    assume(isi_steps(slow, given) == isi_steps(slow, given * (1 + 1e-9)))
+    assume(isi_steps(slow, given) == isi_steps(slow, given * (1 - 1e-9)) < 1000)
+    steps = settle + 4 * int(isi_steps(slow, given))
+    spikes, _ = slow.run(np.full(steps, given))
+    times = np.flatnonzero(spikes[0].bits())
+    assert set(np.diff(times[times > settle])) == {isi_steps(slow, given)}
+
+
+@law
+@given(neurons, st.floats(0.01, 3.0))
+def test_without_a_leak_a_spike_takes_its_share_of_the_current(lif, rise):
+    flat = replace(lif, tau_mem=math.inf)
+    current = rise / (lif.resistance * lif.dt)
+    assert rheobase(flat) == 0.0
+    assert isi_steps(flat, 0.0) == isi_steps(flat, -current) == isi_ms(flat, 0.0) == math.inf
+    height = lif.v_threshold - lif.v_reset
+    v, steps = lif.v_reset, 0
+    while v < lif.v_threshold:
+        v, steps = v + lif.resistance * lif.dt * current, steps + 1
+        assume(abs(v - lif.v_threshold) > 1e-9)
+    assert isi_steps(flat, current) == steps + lif.refractory_period
+    rest = lif.refractory_period * lif.dt
+    assert isi_ms(flat, current) == pytest.approx(height / rise * lif.dt + rest)
+    subtracting = replace(flat, reset="subtract")
+    assert isi_ms(subtracting, current) == isi_ms(flat, current)
+    spikes, _ = subtracting.run(np.full(3000, current))
+    intervals = np.diff(np.flatnonzero(spikes[0].bits()))
+    mean = isi_steps(subtracting, current)
+    if rise < height:  # else v runs away from the threshold, and every step fires
+        assert abs(intervals.sum() - mean * len(intervals)) <= 1 + 1e-6 + lif.refractory_period
+    assert isi_steps(subtracting, current) == pytest.approx(
+        max(height / rise, 1.0) + lif.refractory_period
+    )
+
+
+def test_a_neuron_without_a_threshold_never_fires_in_theory_either():
+    lif = LIF(v_threshold=math.inf)
+    assert rheobase(lif) == isi_steps(lif, 1e9) == isi_ms(lif, 1e9) == math.inf
+    assert rheobase(replace(lif, tau_mem=math.inf)) == math.inf
+
+
+def test_noise_without_a_leak_has_no_stationary_law():
+    assert stationary_std(LIF(tau_mem=math.inf, noise_std=0.1)) == math.inf
+    assert stationary_std(LIF(tau_mem=math.inf)) == 0.0
+
+
+def test_both_resets_have_one_interval_in_continuous_time():
+    assert isi_ms(LIF(reset="subtract"), 0.08) == isi_ms(LIF(), 0.08)
+
+
 def test_without_memory_every_step_fires():
     lif = LIF(tau_mem=1.0, dt=1.0)
     assert isi_steps(lif, 1.5) == 1.0

@@ -74,12 +74,20 @@ def test_the_stub_lists_the_public_names():
     assert ast.literal_eval(listed) == sorted(sc_neurocore.__all__, key=lambda n: (n[0].islower(), n))
 
 
-@pytest.mark.parametrize("source", ["Bernoulli()", "LFSR(16)"])
-def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source):
+@pytest.mark.parametrize(
+    ("source", "layer"),
+    [
+        ("Bernoulli()", "Dense(np.full((100, 64), 0.5), gain=0.1)"),
+        ("LFSR(16)", "Dense(np.full((100, 64), 0.5), gain=0.1)"),
+        ("Bernoulli()", "Conv2d(np.full((1, 1, 3, 3), 0.5), (32, 32), bias=[0.1], delay=200)"),
+        ("Bernoulli()", "Dense(np.full((90, 8), 0.5), gain=0.1, recurrent=np.full((90, 90), 0.5))"),
+    ],
+)
+def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source, layer):
     code = (
         "import resource, sys; import numpy as np; from sc_neurocore import *;"
-        "network = Network([Dense(np.full((100, 64), 0.5), gain=0.1)]);"
-        f"simulate(network, np.full(64, 0.5), int(sys.argv[1]), seed=1, source={source});"
+        f"network = Network([{layer}]);"
+        f"simulate(network, np.full(network.n_in, 0.5), int(sys.argv[1]), seed=1, source={source});"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     peaks = []

@@ -239,7 +239,10 @@ def of_one_kind(arguments, values):
     ]
 
 
-LIF_KEYS = "v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period, tau_syn, reset"
+LIF_KEYS = (
+    "v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period, "
+    "tau_syn, reset"
+)
 UNKNOWN_KEY = f"neuron_params must have keys among {LIF_KEYS}, got "
 
 ERRORS = [

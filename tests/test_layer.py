@@ -35,6 +35,13 @@ def layer(**changes):
     return SCDenseLayer(**arguments | changes)
 
 
+def test_a_layer_of_readouts_that_never_fire_is_silent_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = ran(50, neuron_params={"v_threshold": np.inf, "tau_syn": 3.0, "reset": "subtract"})
+    assert not made.get_spike_trains().any()
+
+
 def ran(steps, **changes):
     made = layer(**changes)
     made.run(steps)

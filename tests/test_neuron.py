@@ -33,6 +33,8 @@ parameters = st.fixed_dictionaries(
         "noise_std": st.sampled_from([0.0, 0.05, 0.4]),
         "resistance": st.floats(0.1, 5.0),
         "refractory_period": st.integers(0, 6),
+        "tau_syn": st.sampled_from([0.0, 1.0, 7.5]),
+        "reset": st.sampled_from(["value", "subtract"]),
     }
 )
 seeds = st.integers(0, 2**128 - 1)
@@ -125,22 +127,28 @@ def test_the_first_neuron_of_a_layer_is_the_neuron_with_its_seed(params, seed, l
 def test_without_noise_the_neuron_is_its_equation_bit_for_bit(params, steps):
     lif = LIF(**params | {"noise_std": 0.0})
     neuron = StochasticLIFNeuron(**params | {"noise_std": 0.0})
-    v, resting = lif.v_rest, 0
+    v, resting, i = lif.v_rest, 0, 0.0
     assert neuron.v == v
     for current in drive(lif, steps).tolist():
-        v = v - (v - lif.v_rest) * (lif.dt / lif.tau_mem) + lif.resistance * lif.dt * current
+        i = i - i * (lif.dt / lif.tau_syn) + current if lif.tau_syn else current
+        before = v
+        v = v - (v - lif.v_rest) * (lif.dt / lif.tau_mem) + lif.resistance * lif.dt * i
         fires = resting == 0 and v >= lif.v_threshold
-        if resting or fires:
-            v = lif.v_reset
+        if resting:
+            v = before
+        elif fires:
+            down = lif.v_threshold - lif.v_reset
+            v = v - down if lif.reset == "subtract" else lif.v_reset
         resting = lif.refractory_period if fires else max(resting - 1, 0)
         assert neuron.step(current) == fires
-        assert neuron.get_state() == {"v": v, "refractory": resting}
+        expected = {"v": v, "refractory": resting} | ({"i": i} if lif.tau_syn else {})
+        assert neuron.get_state() == expected
 
 
 @law
 @given(parameters, st.floats(1.02, 10.0))
 def test_the_firing_period_is_the_exact_euler_interval(params, strength):
-    lif = LIF(**params | {"noise_std": 0.0})
+    lif = LIF(**params | {"noise_std": 0.0, "tau_syn": 0.0, "reset": "value"})
     current = strength * (lif.v_threshold - min(lif.v_rest, 0)) / (lif.resistance * lif.tau_mem)
     period = isi_steps(lif, current)
     assume(not _at_a_step_boundary(lif, current))
@@ -149,6 +157,56 @@ def test_the_firing_period_is_the_exact_euler_interval(params, strength):
     times = np.flatnonzero(spikes[0].bits())
     assert len(times) >= 3
     assert set(np.diff(times)) == {period}
+
+
+def test_without_leak_and_with_subtraction_spikes_count_the_current():
+    # Nothing is lost: what came in is what the spikes took, and what is left of it.
+    lif = LIF(v_reset=-0.25, tau_mem=math.inf, reset="subtract")
+    currents = np.random.default_rng(1).integers(0, 9, (30, 400)) / 8
+    spikes, state = lif.run(currents)
+    assert np.array_equal(state.v + 1.25 * spikes.counts(), currents.sum(axis=1))
+    assert spikes.counts().all()
+
+
+def test_without_a_threshold_v_is_the_filtered_current():
+    lif = LIF(tau_mem=10.0, tau_syn=4.0, v_threshold=math.inf, refractory_period=3)
+    current, steps = 0.3, 60
+    spikes, state = lif.run([1.0] + [0.0] * (steps - 1))
+    assert not spikes.counts().any()
+    # An impulse: i = a**k, v = sum of a**k b**(n - k) with a and b the decays of the two.
+    a, b = 1 - 1 / 4.0, 1 - 1 / 10.0
+    exact = sum(a**k * b ** (steps - 1 - k) for k in range(steps))
+    assert state.v[0] == pytest.approx(exact, rel=1e-12)
+    assert state.i[0] == pytest.approx(a ** (steps - 1), rel=1e-12)
+    _, state = lif.run(np.full(2000, current))
+    assert state.i[0] == pytest.approx(current * lif.tau_syn / lif.dt)
+    assert state.v[0] == pytest.approx(current * lif.tau_syn * lif.tau_mem)
+
+
+def test_a_resting_neuron_stays_where_its_reset_put_it_while_its_current_goes_on():
+    params = {"v_reset": 0.25, "refractory_period": 3, "tau_syn": 2.0, "reset": "subtract", "seed": 1}
+    neuron = StochasticLIFNeuron(**params)
+    assert neuron.step(5.0) == 1
+    for left, i in ((3, 5.0), (2, 2.5), (1, 1.25), (0, 0.625)):
+        assert neuron.get_state() == {"v": 4.25, "refractory": left, "i": i}
+        fired = neuron.step(0.0)
+        assert fired == (left == 0)
+
+
+def test_a_state_without_currents_has_none():
+    state = LIF(tau_syn=3.0).initial_state(4)
+    assert state.i.tolist() == [0.0] * 4
+    _, after = LIF().run(np.ones(3))
+    assert after.i.tolist() == [0.0]
+
+
+def test_a_synaptic_time_constant_of_one_step_is_none():
+    currents = drive(LIF(), 300)
+    for more in ({}, {"noise_std": 0.3, "reset": "subtract", "refractory_period": 2}):
+        a, b = (LIF(**more, tau_syn=tau).run(currents, key=3) for tau in (0.0, 1.0))
+        assert a[0] == b[0]
+        assert a[0].counts().any()
+        assert np.array_equal(a[1].v, b[1].v)
 
 
 def _at_a_step_boundary(lif, current):
@@ -234,7 +292,9 @@ def test_v_rests_at_reset_for_exactly_the_refractory_period(period):
 def test_reset_rewinds_potential_refractory_steps_and_noise(params, seed, steps):
     neuron = StochasticLIFNeuron(**params, seed=seed)
     start, currents = neuron.get_state(), drive(neuron.lif, 100)
-    assert start == {"v": neuron.lif.v_rest, "refractory": 0}
+    assert start == {"v": neuron.lif.v_rest, "refractory": 0} | (
+        {"i": 0.0} if params["tau_syn"] else {}
+    )
     neuron.run(currents[:steps])
     neuron.reset_state()
     assert neuron.get_state() == start

@@ -81,6 +81,7 @@ from sc_neurocore.sequential import (
     toggle_add,
     umul,
 )
+from sc_neurocore.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.sources import (
     LFSR,
     Halton,
@@ -91,7 +92,6 @@ from sc_neurocore.sources import (
     VanDerCorput,
     Weyl,
 )
-from sc_neurocore.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 __version__: str

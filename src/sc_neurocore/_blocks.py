@@ -1,4 +1,4 @@
-"""Layers on packed spikes, a block of time after another: what keeps the memory of `simulate` bounded."""
+"""Layers on packed spikes, block by block of time, which bounds the memory of `simulate`."""
 
 from __future__ import annotations
 

@@ -190,4 +190,5 @@ def _sampling_variance(
     errors = ((bits & weights).probability() - x[b, i] * w[j, i]) * np.sqrt(present[i])
     # What all errors have in common adds up with the signs of the weights.
     signs = np.sign(layer._matrix).sum(axis=1)
-    return w.shape[1] * float(errors.var()) + float(errors.mean() ** 2 * (signs**2).mean())
+    common = float(errors.mean() ** 2 * (signs**2).mean())
+    return int(w.shape[1]) * float(errors.var()) + common

@@ -185,7 +185,7 @@ class Conv2d:
         image = x.reshape(len(x), c_in, *self.input_size, x.shape[-1])
         if around := self.padding:
             image = np.pad(image, ((0, 0), (0, 0), (around, around), (around, around), (0, 0)))
-        windows = np.lib.stride_tricks.sliding_window_view(image, (kh, kw), axis=(2, 3))  # type: ignore[call-overload]
+        windows = np.lib.stride_tricks.sliding_window_view(image, (kh, kw), axis=(2, 3))
         strided = windows[:, :, :: self.stride, :: self.stride]
         patches = strided.transpose(0, 2, 3, 1, 5, 6, 4)  # image, row, column, channel, kernel, time
         return np.ascontiguousarray(patches).reshape(-1, c_in * kh * kw, x.shape[-1])

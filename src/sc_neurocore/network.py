@@ -24,8 +24,8 @@ FORMAT_VERSION = 2
 class Network:
     """Layers, each fed with the spikes of the one before at the same time step.
 
-    A layer with delays sees its inputs later, one with recurrent weights also its own spikes of the step
-    before.
+    A layer with delays sees its inputs later, one with recurrent weights also its own spikes of the
+    step before.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _described(layer: Layer) -> dict[str, Any]:
 
 def _layer(number: int, said: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
     """Return a layer of version 1, which knew no kinds, or 2."""
-    given = {n: arrays[f"{n}_{number}"] for n in _ARRAYS if f"{n}_{number}" in arrays}
+    given: dict[str, Any] = {n: arrays[f"{n}_{number}"] for n in _ARRAYS if f"{n}_{number}" in arrays}
     rest = {k: v for k, v in said.items() if k not in ("kind", "neuron")}
     kind = said.get("kind", "Dense")
     if kind not in ("Dense", "Conv2d"):

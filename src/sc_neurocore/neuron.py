@@ -24,9 +24,9 @@ class LIF:
         i <- i - i * (dt / tau_syn) + I        (i = I for tau_syn = 0)
         v <- v - (v - v_rest) * (dt / tau_mem) + (resistance * dt) * i + N(0, noise_std**2)
 
-    and where v >= v_threshold the neuron fires and v <- v_reset, or v <- v - (v_threshold - v_reset) for
-    reset="subtract". For the next refractory_period steps v stays where that put it and nothing fires,
-    while i goes on. All arithmetic is float64, in this order.
+    and where v >= v_threshold the neuron fires and v <- v_reset, or v <- v - (v_threshold - v_reset)
+    for reset="subtract". For the next refractory_period steps v stays where that put it and nothing
+    fires, while i goes on. All arithmetic is float64, in this order.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class LIF:
     def coefficients(self) -> tuple[float, ...]:
         """What the native update needs.
 
-        leak, v_rest, gain, noise_std, v_threshold, v_reset, period, decay of the synaptic current (0 for
-        none), whether a reset subtracts.
+        leak, v_rest, gain, noise_std, v_threshold, v_reset, period, decay of the synaptic current (0
+        for none), whether a reset subtracts.
         """
         return (
             self.dt / self.tau_mem,
@@ -203,6 +203,7 @@ class StochasticLIFNeuron:
     Parameters
     ----------
     v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period
+    tau_syn, reset
         See `LIF`.
     seed : int, optional
         Of the noise, in [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
