@@ -60,9 +60,15 @@ class Euler:
         return node.scale * x
 
     def of_Conv2d(self, name, node, x):
-        pad = node.padding if isinstance(node.padding, str) else tuple(node.padding)
-        rest = tuple(node.stride), pad, tuple(node.dilation), int(node.groups)
-        arrays = (torch.from_numpy(np.asarray(a, float)) for a in (x[np.newaxis], node.weight, node.bias))
+        pad = node.padding
+        if isinstance(pad, str):
+            sums = np.array(node.dilation) * (np.array(node.weight.shape[2:]) - 1) * (pad == "same")
+            x = np.pad(x, [(0, 0), *((int(n) // 2, int(n) - int(n) // 2) for n in sums)])
+            pad = 0, 0
+        rest = tuple(node.stride), tuple(pad), tuple(node.dilation), int(node.groups)
+        arrays = (
+            torch.from_numpy(np.asarray(a, float)) for a in (x[np.newaxis], node.weight, node.bias)
+        )
         return torch.nn.functional.conv2d(*arrays, *rest)[0].numpy()
 
     def of_AvgPool2d(self, name, node, x):

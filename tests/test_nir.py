@@ -48,11 +48,17 @@ def layers(seed, kind=""):
         "cuba": [replace(dense, neuron=cuba)],
         "recurrent": [replace(dense, recurrent=uniform(rng, 8, 8), bias=uniform(rng, 8))],
         "recurrent cuba": [replace(dense, neuron=cuba, recurrent=uniform(rng, 8, 8))],
-        "delay": [replace(dense, delay=rng.integers(0, 9, 6)), Dense(uniform(rng, 3, 8), delay=4, neuron=lif)],
+        "delay": [
+            replace(dense, delay=rng.integers(0, 9, 6)),
+            Dense(uniform(rng, 3, 8), delay=4, neuron=lif),
+        ],
         "conv": [image, wide],
         "conv conv": [image, Conv2d(uniform(rng, 2, 3, 2, 3, low=-0.3), (3, 3), 0.7, lif)],
         "li": [dense, Dense(uniform(rng, 4, 8), 0.7, replace(lif, v_threshold=math.inf, v_rest=0.1))],
-        "i": [dense, Dense(uniform(rng, 4, 8), 0.7, replace(lif, v_threshold=math.inf, tau_mem=math.inf))],
+        "i": [
+            dense,
+            Dense(uniform(rng, 4, 8), 0.7, replace(lif, v_threshold=math.inf, tau_mem=math.inf)),
+        ],
         "cuba li": [dense, Dense(uniform(rng, 4, 8), 0.7, replace(cuba, v_threshold=math.inf))],
     }
     return kinds[kind] if kind else kinds
@@ -267,7 +273,7 @@ IMAGES = {  # nodes on images of 2 x 7 x 6, and whether they end in a convolutio
     "pool with its own stride": ([pool(nir.SumPool2d, (3, 3), (1, 1)), conv(weight=K[:, :, :2, :2])], True),
     "pool with padding": ([pool(nir.SumPool2d, (2, 2), (1, 1), (1, 1)), conv()], True),
     "pool behind": ([conv(), pool(nir.AvgPool2d, (2, 2))], True),
-    "two convs": ([conv(bias=BIAS), conv(weight=NEXT, bias=BIAS[:2])], True),
+    "two convs": ([conv(bias=BIAS - 1), conv(weight=NEXT, bias=BIAS[:2])], True),
     "two convs and padding": ([conv(padding=1), conv(weight=NEXT, bias=BIAS[:2], padding=1)], False),
     "scale of channels": ([nir.Scale(np.array([[[0.5]], [[-2.0]]])), conv()], True),
     "scale of pixels": ([nir.Scale(R.uniform(-1, 1, (2, 7, 6))), conv()], False),
@@ -281,20 +287,8 @@ def test_nodes_on_images_run_by_their_equations(kind):
     one = np.array([1.0])
     neurons = nir.LIF(2.5e-3 * one, one, 0 * one, 0.03 * one, 0 * one)
     graph = graph_of(*nodes, neurons, shape=[2, 7, 6])
-    graph.nodes["end"] = nir.Output(np.array(from_shape(nodes)))
     network = check(graph)
     assert isinstance(network.layers[0], Conv2d if stays else Dense)
-
-
-def from_shape(nodes):
-    shape = [2, 7, 6]
-    for node in nodes:
-        bits = np.zeros((1, int(np.prod(shape))))
-        graph = graph_of(node, shape=shape)
-        from nir_oracle import Euler
-
-        shape = list(Euler(graph, 1.0).step(bits.reshape(shape)).shape)
-    return shape
 
 
 def test_pooling_and_a_dense_layer_behind_it_are_one_layer():
@@ -307,7 +301,6 @@ def test_a_layer_on_pooled_spikes_equals_numpy_on_repeated_weights():
     weights = R.uniform(-1, 1, (3, 1, 2, 2))
     nodes = [pool(nir.SumPool2d, (2, 2)), conv(weight=weights, bias=np.zeros(3)), lif(1)]
     graph = graph_of(*nodes, shape=[1, 6, 6])
-    graph.nodes["end"] = nir.Output(np.array([3, 2, 2]))
     (layer,) = from_nir(graph, dt_ms=DT).network.layers
     assert (layer.stride, layer.padding) == (2, 0)
     np.testing.assert_allclose(
@@ -354,7 +347,9 @@ def chains(draw):
             shape = (shape[0], shape[1] - 1, shape[2] - 1)
         if len(shape) == 3 and min(shape[1:]) > 1 and draw(st.booleans()):
             padding = draw(st.integers(0, 1))
-            nodes.append(conv(rng.uniform(-0.3, 1, (3, shape[0], 2, 2)), 1, padding, bias=rng.random(3)))
+            nodes.append(
+                conv(rng.uniform(-0.3, 1, (3, shape[0], 2, 2)), 1, padding, bias=rng.random(3))
+            )
             shape = (3, shape[1] + 2 * padding - 1, shape[2] + 2 * padding - 1)
         elif draw(st.booleans()):
             nodes.append(nir.Scale(rng.uniform(0.5, 2, shape)))
@@ -363,22 +358,22 @@ def chains(draw):
                 nodes.append(nir.Flatten(None, 0, -1))
             weights = rng.uniform(-0.5, 1, (4, int(np.prod(shape))))
             biased = draw(st.booleans())
-            nodes.append(nir.Affine(weights, rng.uniform(-0.1, 0.3, 4)) if biased else nir.Linear(weights))
+            nodes.append(
+                nir.Affine(weights, rng.uniform(-0.1, 0.3, 4)) if biased else nir.Linear(weights)
+            )
             shape = (4,)
         one, each = np.ones(shape), rng.uniform(0.5, 2, shape)
         nodes.append(draw(st.sampled_from([
-            nir.LIF(2e-3 * one, each, 0 * one, 0.1 * each, 0 * one),
-            nir.LIF(2e-3 * one, one, 0.01 * one, 0.1 * one, -0.1 * one),
-            nir.IF(1e3 * each, one, 0 * one),
-            nir.CubaLIF(1e-3 * one, 2e-3 * one, each, 0 * one, 0.1 * one, 0 * one, each),
+            nir.LIF(2e-3 * one, each, 0 * one, 0.137 * each, 0 * one),
+            nir.LIF(2e-3 * one, one, 0.01 * one, 0.113 * one, -0.1 * one),
+            nir.IF(1e3 * each, 1.13 * one, 0 * one),
+            nir.CubaLIF(1e-3 * one, 2e-3 * one, each, 0 * one, 0.137 * one, 0 * one, each),
         ])))  # fmt: skip
-    graph = graph_of(*nodes, shape=start)
-    graph.nodes["end"] = nir.Output(np.array(shape))
-    return graph
+    return graph_of(*nodes, shape=start)
 
 
 @given(chains())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_random_chains_run_by_their_equations(graph):
     check(graph, steps=60, fires=False)
 
@@ -542,7 +537,6 @@ def test_importing_without_nir_says_what_to_install():
 
 def test_the_graph_that_is_read_stays_as_it_was(tmp_path):
     graph = graph_of(conv(), lif(1), shape=[2, 7, 6])
-    graph.nodes["end"] = nir.Output(np.array([4, 5, 4]))
     before = {name: dict(vars(node)) for name, node in graph.nodes.items()}
     from_nir(graph, dt_ms=DT)
     assert {name: dict(vars(node)) for name, node in graph.nodes.items()} == before
@@ -587,3 +581,16 @@ def test_a_file_that_lacks_something_is_refused(tmp_path, damage):
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         from_nir(tmp_path / "none.nir")
+
+
+def test_a_convolution_of_a_vector_comes_back_as_a_matrix_of_the_same_weights():
+    rng = np.random.default_rng(4)
+    first = Dense(uniform(rng, 12, 5, low=-0.2), 0.5, LIF(tau_mem=2.5, dt=DT, resistance=3.0))
+    second = Conv2d(uniform(rng, 2, 1, 2, 2, low=-0.2), (3, 4), 0.9, first.neuron, bias=[0.1, -0.2])
+    network = Network([first, second])
+    again = from_nir(to_nir(network)).network
+    assert isinstance(again.layers[1], Dense)
+    bits = bits_for(network)
+    spikes = run_network(network, bits)[0]
+    assert spikes.any()
+    assert np.array_equal(run_network(again, bits)[0], spikes)

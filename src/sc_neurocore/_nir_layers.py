@@ -107,7 +107,7 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
             if kind == "Input":
                 signal, why = _Signal(_shape(node.input_type["input"])), ""
             elif signal is None:
-                raise UnsupportedError(f"comes after {at.source}" if sources else "nothing feeds it")
+                raise UnsupportedError(f"comes after {at.source}")
             else:
                 signal, why, exact = _passed(at, signal, parts, layers)
                 status = status if exact else "approximate"
@@ -125,6 +125,8 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
     """Return why a node has no place in a chain, nothing if it has one."""
     sources, targets = parts.sources[name], parts.targets[name]
+    if not sources and kind != "Input":
+        return "nothing feeds it"
     if name in parts.feedback:
         return "in or after feedback over several neurons"
     if len(sources) > (kind != "Input"):
@@ -149,9 +151,9 @@ def _passed(
     if at.kind == "Delay":
         return _delayed(at, signal, number)
     if at.kind == "Output":
-        given = _shape(at.node.output_type["output"])
-        if given != signal.shape:
-            at.misfit(signal.shape, given)
+        declared = at.node.output_type["output"]
+        if declared is not None and _shape(declared) != signal.shape:
+            at.misfit(signal.shape, _shape(declared))
         if signal.map is not None or np.any(signal.delay) or not layers:
             raise UnsupportedError("the output of a network is that of neurons")
         return signal, "", True

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
+from sc_neurocore._maps import Convolution, as_matrix
 from sc_neurocore._nir_graph import Ordered, kind_of, ordered
 from sc_neurocore._nir_layers import STATUS, Row, layers_of
 from sc_neurocore._nir_neurons import FIELDS, METADATA, describe, noted, recalled
@@ -62,7 +63,8 @@ def to_nir(
 
     Weights become those of a spike: gain is multiplied into them. What NIR cannot hold (time step,
     refractory period, noise, a reset that subtracts, gain) goes into the metadata of the neurons, which
-    `from_nir` reads and other readers do not.
+    `from_nir` reads and other readers do not. A convolution behind a dense layer, or behind images of
+    another size, is written as a matrix and comes back as `Dense`.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ def to_nir(
     ------
     ValueError
         If NIR has no node for a layer: neurons with a synaptic current and no leak, readouts that are
-        not the last layer or recurrent, convolutions of what is not an image of that size.
+        not the last layer or recurrent.
 
     Examples
     --------
@@ -100,7 +102,8 @@ def to_nir(
     shape = _input_shape(first)
     nodes, edges, last = {"input": nir.Input(np.array(shape))}, [], "input"
     for i, layer in enumerate(network.layers):
-        _check_place(i, layer, shape, is_last=i == len(network.layers) - 1)
+        _check_place(i, layer, is_last=i == len(network.layers) - 1)
+        layer = _placed(layer, shape)
         for name, node in _nodes_of(layer, shape, canonical):
             nodes[f"{name}{i}"] = node
             edges.append((last, f"{name}{i}"))
@@ -128,11 +131,17 @@ def _output_shape(layer: Layer) -> Shape:
     return (len(layer.weights), *layer.output_size) if isinstance(layer, Conv2d) else (layer.n_out,)
 
 
-def _check_place(i: int, layer: Layer, shape: Shape, *, is_last: bool) -> None:
+def _placed(layer: Layer, shape: Shape) -> Layer:
+    """Return a layer that takes inputs of that shape: NIR makes no images of vectors."""
+    if isinstance(layer, Dense) or shape == _input_shape(layer):
+        return layer
+    stride, padding = (layer.stride,) * 2, (layer.padding,) * 2
+    whole = as_matrix(Convolution(layer.weights, layer.input_size, stride, padding, layer.bias))
+    return Dense(whole.weights, layer.gain, layer.neuron, bias=whole.bias, delay=layer.delay)
+
+
+def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
     named, neuron = f"layers[{i}]", layer.neuron
-    if isinstance(layer, Conv2d) and shape != _input_shape(layer):
-        given = f"{_input_shape(layer)} after {shape}"
-        _checks.fail(named, "take its input in the shape in which it comes, for NIR", given)
     if math.isinf(neuron.tau_mem) and neuron.tau_syn:
         said = "have a leak or no synaptic current, for NIR"
         _checks.fail(named, said, f"tau_mem=inf, tau_syn={neuron.tau_syn}")
