@@ -128,7 +128,7 @@ def test_a_file_says_who_wrote_it(tmp_path):
 
 def test_metadata_of_a_node_that_was_changed_since_are_not_used():
     graph = to_nir(Network([Dense([[1.0]], neuron=LIF(tau_mem=10.0, refractory_period=3))]))
-    graph.nodes["lif0"].tau = np.array([0.02])
+    graph.nodes["layer0_1_lif"].tau = np.array([0.02])
     imported = from_nir(graph)
     assert imported.network.layers[0].neuron == LIF(tau_mem=20.0, resistance=1 / 20)
     assert "metadata" in str(imported.report)
@@ -152,12 +152,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_the_canonical_form_has_no_leak_voltage_and_an_r_of_one():
     network = Network([Dense([[0.5]], 2.0, LIF(0.25, 0.0, 1.0, 5.0, 0.5, resistance=0.3))])
-    lif = to_nir(network).nodes["lif0"]
+    lif = to_nir(network).nodes["layer0_1_lif"]
     assert (lif.r, lif.v_leak, lif.v_threshold, lif.v_reset, lif.tau) == (1, 0, 0.75, -0.25, 0.005)
-    assert to_nir(network).nodes["linear0"].weight == 0.5 * 2.0 * 0.3 * 5.0
+    assert to_nir(network).nodes["layer0_0_linear"].weight == 0.5 * 2.0 * 0.3 * 5.0
     as_it_is = to_nir(network, canonical=False).nodes
-    assert (as_it_is["lif0"].r, as_it_is["lif0"].v_leak) == (0.3 * 5.0, 0.25)
-    assert as_it_is["linear0"].weight == 1.0
+    assert (as_it_is["layer0_1_lif"].r, as_it_is["layer0_1_lif"].v_leak) == (0.3 * 5.0, 0.25)
+    assert as_it_is["layer0_0_linear"].weight == 1.0
 
 
 # Graphs of others
@@ -562,11 +562,11 @@ def test_a_damaged_file_is_refused(tmp_path, cut):
     "damage",
     [
         lambda f: f.__delitem__("node"),
-        lambda f: f["node/nodes/lif0"].__delitem__("tau"),
+        lambda f: f["node/nodes/layer0_1_lif"].__delitem__("tau"),
         lambda f: f["node"].__delitem__("edges"),
-        lambda f: f["node/nodes/lif0"].__delitem__("type"),
-        lambda f: f["node/nodes/lif0/type"].__setitem__((), "Izhikevich"),
-        lambda f: f["node/nodes/lif0"].create_dataset("more", data=1),
+        lambda f: f["node/nodes/layer0_1_lif"].__delitem__("type"),
+        lambda f: f["node/nodes/layer0_1_lif/type"].__setitem__((), "Izhikevich"),
+        lambda f: f["node/nodes/layer0_1_lif"].create_dataset("more", data=1),
     ],
 )
 def test_a_file_that_lacks_something_is_refused(tmp_path, damage):

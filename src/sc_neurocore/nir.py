@@ -92,8 +92,8 @@ def to_nir(
     >>> from sc_neurocore.nir import from_nir, to_nir
     >>> graph = to_nir(Network([Dense([[0.5, -0.25]], gain=0.2, neuron=LIF(tau_mem=10.0))]))
     >>> graph.edges
-    [('input', 'linear0'), ('linear0', 'lif0'), ('lif0', 'output')]
-    >>> graph.nodes["linear0"].weight, graph.nodes["lif0"].tau
+    [('input', 'layer0_0_linear'), ('layer0_0_linear', 'layer0_1_lif'), ('layer0_1_lif', 'output')]
+    >>> graph.nodes["layer0_0_linear"].weight, graph.nodes["layer0_1_lif"].tau
     (array([[ 1. , -0.5]]), array([0.01]))
     """
     _checks.instance("network", network, Network)
@@ -101,13 +101,16 @@ def to_nir(
     first = network.layers[0]
     shape = _input_shape(first)
     nodes, edges, last = {"input": nir.Input(np.array(shape))}, [], "input"
+    width = len(str(len(network.layers) - 1))
     for i, layer in enumerate(network.layers):
         _check_place(i, layer, is_last=i == len(network.layers) - 1)
         layer = _placed(layer, shape)
-        for name, node in _nodes_of(layer, shape, canonical):
-            nodes[f"{name}{i}"] = node
-            edges.append((last, f"{name}{i}"))
-            last = f"{name}{i}"
+        # A file keeps nodes by name, and nirtorch cannot take a nested graph before what feeds it.
+        for j, (kind, node) in enumerate(_nodes_of(layer, shape, canonical)):
+            name = f"layer{i:0{width}}_{j}_{kind}"
+            nodes[name] = node
+            edges.append((last, name))
+            last = name
         shape = _output_shape(layer)
     nodes["output"] = nir.Output(np.array(shape))
     edges.append((last, "output"))
