@@ -40,26 +40,26 @@ class Euler:
         given = [self.output(a) for a, b in self.graph.edges if b == name]
         node = self.graph.nodes[name]
         total = self.x if type(node).__name__ == "Input" else sum(given)
-        kind = getattr(self, f"of_{type(node).__name__}", None)
+        kind = getattr(self, f"of_{type(node).__name__.lower()}", None)
         self.now[name] = total if kind is None else kind(name, node, np.asarray(total, float))
         return self.now[name]
 
-    def of_NIRGraph(self, name, node, x):
+    def of_nirgraph(self, name, node, x):
         return self.inner[name].step(x)
 
-    def of_Flatten(self, name, node, x):
+    def of_flatten(self, name, node, x):
         return x.reshape(-1)
 
-    def of_Linear(self, name, node, x):
+    def of_linear(self, name, node, x):
         return node.weight @ (np.zeros(node.weight.shape[1]) + x)
 
-    def of_Affine(self, name, node, x):
-        return self.of_Linear(name, node, x) + node.bias
+    def of_affine(self, name, node, x):
+        return self.of_linear(name, node, x) + node.bias
 
-    def of_Scale(self, name, node, x):
+    def of_scale(self, name, node, x):
         return node.scale * x
 
-    def of_Conv2d(self, name, node, x):
+    def of_conv2d(self, name, node, x):
         pad = node.padding
         if isinstance(pad, str):
             sums = np.array(node.dilation) * (np.array(node.weight.shape[2:]) - 1) * (pad == "same")
@@ -71,14 +71,14 @@ class Euler:
         )
         return torch.nn.functional.conv2d(*arrays, *rest)[0].numpy()
 
-    def of_AvgPool2d(self, name, node, x):
+    def of_avgpool2d(self, name, node, x):
         sizes = (tuple(int(n) for n in size) for size in (node.kernel_size, node.stride, node.padding))
         return torch.nn.functional.avg_pool2d(torch.from_numpy(x[np.newaxis]), *sizes)[0].numpy()
 
-    def of_SumPool2d(self, name, node, x):
-        return self.of_AvgPool2d(name, node, x) * np.prod(node.kernel_size)
+    def of_sumpool2d(self, name, node, x):
+        return self.of_avgpool2d(name, node, x) * np.prod(node.kernel_size)
 
-    def of_Delay(self, name, node, x):
+    def of_delay(self, name, node, x):
         past = self.past.setdefault(name, [])
         past.append(x)
         steps = np.rint(np.broadcast_to(node.delay, x.shape) / self.dt).astype(int)
@@ -102,24 +102,24 @@ class Euler:
         self.i[name] = i + self.dt / node.tau_syn * (node.w_in * x - i)
         return self.i[name]
 
-    def of_LIF(self, name, node, x):
+    def of_lif(self, name, node, x):
         return self.fire(name, self.leak(name, node.tau, node, x), node)
 
-    def of_IF(self, name, node, x):
+    def of_if(self, name, node, x):
         return self.fire(name, self.v.get(name, 0.0) + self.dt * node.r * x, node)
 
-    def of_CubaLIF(self, name, node, x):
+    def of_cubalif(self, name, node, x):
         return self.fire(name, self.leak(name, node.tau_mem, node, self.synapse(name, node, x)), node)
 
-    def of_LI(self, name, node, x):
+    def of_li(self, name, node, x):
         self.v[name] = self.leak(name, node.tau, node, x)
         return self.v[name]
 
-    def of_I(self, name, node, x):
+    def of_i(self, name, node, x):
         self.v[name] = self.v.get(name, 0.0) + self.dt * node.r * x
         return self.v[name]
 
-    def of_CubaLI(self, name, node, x):
+    def of_cubali(self, name, node, x):
         self.v[name] = self.leak(name, node.tau_mem, node, self.synapse(name, node, x))
         return self.v[name]
 

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -169,7 +170,7 @@ def graph_of(*nodes, shape):
     names = ["source", *named, "end"]
     ends = {"source": nir.Input(np.array(shape)), "end": nir.Output(None)}
     whole = dict(sorted((ends | named).items()))
-    return nir.NIRGraph(whole, list(zip(names, names[1:], strict=False)), type_check=False)
+    return nir.NIRGraph(whole, list(pairwise(names)), type_check=False)
 
 
 def lif(n, tau=2.5e-3, r=1.0, v_leak=0.0, v_threshold=0.1, v_reset=0.0):
@@ -270,7 +271,8 @@ IMAGES = {  # nodes on images of 2 x 7 x 6, and whether they end in a convolutio
     "avg pool before padding": (
         [pool(nir.AvgPool2d, (1, 2)), conv(weight=K[:, :, :2, :2], padding=1)], False),
     "sum pool before padding": ([pool(nir.SumPool2d, (2, 2)), conv(padding=1)], False),
-    "pool with its own stride": ([pool(nir.SumPool2d, (3, 3), (1, 1)), conv(weight=K[:, :, :2, :2])], True),
+    "pool with its own stride": (
+        [pool(nir.SumPool2d, (3, 3), (1, 1)), conv(weight=K[:, :, :2, :2])], True),
     "pool with padding": ([pool(nir.SumPool2d, (2, 2), (1, 1), (1, 1)), conv()], True),
     "pool behind": ([conv(), pool(nir.AvgPool2d, (2, 2))], True),
     "two convs": ([conv(bias=BIAS - 1), conv(weight=NEXT, bias=BIAS[:2])], True),
@@ -414,8 +416,8 @@ def test_a_neuron_at_its_threshold_fires_here_and_not_in_nir():
 
 
 def test_the_published_neuron_fires_when_it_was_published_to():
-    # The example of one LIF neuron: tau 2.5 ms, r 1, v_leak 0, v_threshold 0.1, steps of 0.1 ms, weight 1,
-    # spikes at steps 460, 510, 710 and 760. Its input is not at hand: this one is made to give these
+    # The example of one LIF neuron: tau 2.5 ms, r 1, v_leak 0, v_threshold 0.1, steps of 0.1 ms,
+    # weight 1, spikes at steps 460, 510, 710 and 760. Its input is not at hand: this one is made to give these
     # spikes. A step adds 0.04 and keeps 0.96, so that the fifth of spikes 10 steps apart is the first
     # to lift the potential above 0.1.
     times = [*range(420, 511, 10), *range(670, 761, 10)]
@@ -493,7 +495,8 @@ def test_leaks_and_resets_that_differ_are_approximate_and_right_after_the_first_
         ([nir.Linear(W34), lif(4, v_reset=0.2)], "LIF", "v_reset does not lie below v_threshold"),
         ([nir.Linear(W34), nir.LI(ONE4, ONE4, B4), nir.Linear(W44), lif(4)], "LI",
          "a readout, but its potentials go on, not to the output alone"),
-        ([nir.Linear(W34), nir.LI(ONE4, ONE4, B4)], "LI", "v_leak differs between neurons of a readout"),
+        ([nir.Linear(W34), nir.LI(ONE4, ONE4, B4)], "LI",
+         "v_leak differs between neurons of a readout"),
         ([nir.Linear(W34)], "Output", "the output of a network is that of neurons"),
         ([nir.Linear(W34), nir.Threshold(ONE4), lif(4)], "Threshold", "no node of a chain of layers"),
         ([nir.Linear(W34), nir.Threshold(ONE4), lif(4)], "LIF", "comes after 2_Threshold"),

@@ -5,7 +5,10 @@ weights are random, so that no potential meets a threshold: there NIR's > and ou
 """
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import nir
 import norse.torch
@@ -133,7 +136,8 @@ def modules(kind):
         return (9,), [torch.nn.Linear(9, 7), recurrent, torch.nn.Linear(7, 4), leaky(4)]
     return (2, 7, 7), [
         torch.nn.Conv2d(2, 3, 3, padding=1), leaky((3, 7, 7)), torch.nn.AvgPool2d(2),
-        torch.nn.Conv2d(3, 4, 2), leaky((4, 2, 2)), torch.nn.Flatten(), torch.nn.Linear(16, 5), leaky(5),
+        torch.nn.Conv2d(3, 4, 2), leaky((4, 2, 2)), torch.nn.Flatten(),
+        torch.nn.Linear(16, 5), leaky(5),
     ]  # fmt: skip
 
 
@@ -166,3 +170,15 @@ class _Steps(torch.nn.Module):
 
     def forward(self, x, state):
         return self.module(x)
+
+
+def test_the_example_trains_in_snntorch_and_runs_on_bitstreams():
+    path = Path(__file__).parents[1] / "examples" / "snntorch_to_bitstreams.py"
+    run = subprocess.run(
+        [sys.executable, str(path), "--epochs", "3", "--seeds", "1"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    *_, last = run.stdout.splitlines()
+    length, accuracy, *_ = last.split()
+    assert length == "256"
+    assert float(accuracy.rstrip("%")) > 80
