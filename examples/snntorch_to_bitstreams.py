@@ -1,8 +1,8 @@
 """Train a spiking network in snnTorch and see how accurate it is on bitstreams.
 
 A 64-64-10 network of leaky neurons is trained on scikit-learn's 8x8 digits with Bernoulli spikes as
-inputs, exported by snnTorch as a NIR graph, read by `from_nir`, and evaluated by stream length on images
-that took no part in training.
+inputs, exported by snnTorch as a NIR graph, read by `from_nir`, and evaluated by stream length on
+images that took no part in training.
 
 snnTorch's neurons come by NIR as they run if they reset to zero in the step of the spike
 (reset_mechanism="zero", reset_delay=False) and have one beta and threshold a neuron. Its export takes a

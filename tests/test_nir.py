@@ -293,6 +293,15 @@ def test_nodes_on_images_run_by_their_equations(kind):
     assert isinstance(network.layers[0], Conv2d if stays else Dense)
 
 
+def test_neurons_that_differ_by_channel_stay_a_convolution():
+    by_channel = np.linspace(0.5, 1.5, 4)[:, np.newaxis, np.newaxis]
+    for r, stays in ((by_channel, True), (R.uniform(0.5, 1.5, (4, 5, 4)), False)):
+        one = np.ones(r.shape)
+        neurons = nir.LIF(2.5e-3 * one, r * one, 0 * one, 0.13 * r, 0 * one)
+        network = check(graph_of(conv(), neurons, shape=[2, 7, 6]))
+        assert isinstance(network.layers[0], Conv2d if stays else Dense)
+
+
 def test_pooling_and_a_dense_layer_behind_it_are_one_layer():
     nodes = [pool(nir.AvgPool2d, (2, 2)), FLAT, nir.Linear(R.uniform(-0.3, 1, (5, 18))), lif(5)]
     (layer,) = check(graph_of(*nodes, shape=[2, 7, 6])).layers
@@ -417,8 +426,9 @@ def test_a_neuron_at_its_threshold_fires_here_and_not_in_nir():
 
 def test_the_published_neuron_fires_when_it_was_published_to():
     # The example of one LIF neuron: tau 2.5 ms, r 1, v_leak 0, v_threshold 0.1, steps of 0.1 ms,
-    # weight 1, spikes at steps 460, 510, 710 and 760. Its input is not at hand: this one is made to give these
-    # spikes. A step adds 0.04 and keeps 0.96, so that the fifth of spikes 10 steps apart is the first
+    # weight 1, spikes at steps 460, 510, 710 and 760. Its input is not at hand: this one is made to
+    # give these spikes. A step adds 0.04 and keeps 0.96, so that the fifth of spikes 10 steps apart is
+    # the first
     # to lift the potential above 0.1.
     times = [*range(420, 511, 10), *range(670, 761, 10)]
     bits = np.zeros((1000, 1), int)
@@ -505,6 +515,8 @@ def test_leaks_and_resets_that_differ_are_approximate_and_right_after_the_first_
         ([nir.Affine(W34, B4), nir.Delay(ONE4 / 1e4), lif(4)], "Delay", "a delay behind a bias"),
         ([nir.Delay(-ONE4[:3]), nir.Linear(W34), lif(4)], "Delay", "a delay is negative"),
         ([nir.Linear(W34[np.newaxis]), lif(4)], "Linear", "weights have 3 axes"),
+        ([nir.Linear(np.ones((12_000, 3))), nir.Scale(np.ones(12_000)), lif(12_000), lif(12_000)],
+         "LIF", "its weights are no convolution, and too many for a matrix"),
     ],
 )  # fmt: skip
 def test_an_unsupported_node_is_told_with_its_reason(nodes, kind, why):
