@@ -135,6 +135,14 @@ def test_metadata_of_a_node_that_was_changed_since_are_not_used():
     assert "metadata" in str(imported.report)
 
 
+def test_weights_that_were_changed_since_are_those_that_are_read():
+    graph = to_nir(Network([Dense([[1.0, 0.5]], gain=0.5, neuron=LIF(refractory_period=3))]))
+    graph.nodes["layer0_0_linear"].weight *= 4
+    (layer,) = from_nir(graph).network.layers
+    assert (layer.neuron.refractory_period, layer.gain) == (3, 2.0)
+    np.testing.assert_allclose(layer.weights, [[1.0, 0.5]], rtol=1e-15)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.nir"
     to_nir(Network([Dense([[1.0]])]), path)
@@ -230,6 +238,13 @@ VECTORS = {
         nir.CubaLIF(5e-4 * ONE4, 2e-3 * ONE4, 1 + abs(B4), 0 * ONE4, 0.2 + abs(B4), 0 * ONE4, 1 + B4),
     ],
     "delays": [nir.Delay(np.array([0.0, 3.0, 11.0]) * DT / 1000), nir.Linear(W34), lif(4)],
+    "two delays": [
+        nir.Delay(np.array([0.0, 3.0, 11.0]) * DT / 1000),
+        nir.Scale(np.array([1.0, 2.0, 1.5])),
+        nir.Delay(2 * np.ones(3) * DT / 1000),
+        nir.Linear(W34),
+        lif(4),
+    ],
     "a delay behind weights": [nir.Linear(W34), nir.Delay(5 * ONE4 * DT / 1000), lif(4)],
     "two layers": [nir.Affine(W34, B4), lif(4), nir.Linear(abs(W44)), lif(4)],
 }  # fmt: skip
@@ -428,8 +443,7 @@ def test_the_published_neuron_fires_when_it_was_published_to():
     # The example of one LIF neuron: tau 2.5 ms, r 1, v_leak 0, v_threshold 0.1, steps of 0.1 ms,
     # weight 1, spikes at steps 460, 510, 710 and 760. Its input is not at hand: this one is made to
     # give these spikes. A step adds 0.04 and keeps 0.96, so that the fifth of spikes 10 steps apart is
-    # the first
-    # to lift the potential above 0.1.
+    # the first to lift the potential above 0.1.
     times = [*range(420, 511, 10), *range(670, 761, 10)]
     bits = np.zeros((1000, 1), int)
     bits[times] = 1
