@@ -193,7 +193,7 @@ def run_layers(
     trains = [np.empty((rows, layer.n_out, n_words), np.uint64) for layer in layers if record]
     widest = max(layers[0].n_in, *(layer.n_out for layer in layers))
     made = sum(_all_weights(layer).size for layer in layers)
-    kept = max((_kept(run.layer) for run in runs if run.bits is not None), default=1)
+    kept = max(_kept(run) for run in runs)
     step = max(min(_SPIKE_WORDS // (rows * widest), _MADE_WORDS // made, _KEPT_WORDS // kept), 1)
     for first in range(0, n_words, step):
         block = slice(first, min(first + step, n_words))
@@ -208,11 +208,14 @@ def run_layers(
     return counts, trains
 
 
-def _kept(layer: Layer) -> int:
-    """Words that a word of time takes beside spikes: weight bits, currents of recurrent layers."""
-    if isinstance(layer, Conv2d) or layer.recurrent is None:
-        return layer._matrix.size
-    return 3 * layer._matrix.size + 2 * layer.recurrent.size + 2 * 64 * layer.n_out
+def _kept(run: LayerRun) -> int:
+    """Words that a word of time takes beside spikes: weight bits, patches of an image, currents."""
+    layer, made = run.layer, int(run.layer._matrix.size) if run.bits is not None else 1
+    if isinstance(layer, Conv2d):
+        return made + layer._positions * int(layer._matrix.shape[1])
+    if layer.recurrent is None:
+        return made
+    return 3 * made + 2 * layer.recurrent.size + 2 * 64 * layer.n_out
 
 
 def _all_weights(layer: Layer) -> NDArray[np.float64]:
