@@ -7,7 +7,7 @@ import nir
 import numpy as np
 from error_table import test_of
 
-from sc_neurocore import LIF, Dense, Network
+from sc_neurocore import LIF, Conv2d, Dense, Network
 from sc_neurocore.nir import from_nir, to_nir
 
 ONE, NAN = np.ones(2), math.nan
@@ -55,6 +55,9 @@ ERRORS = [
      "layers[0] must fire or be the last layer, for NIR, got v_threshold=inf"),
     (lambda: to_nir(Network([Dense([[1.0]], neuron=READOUT, recurrent=[[0.5]])])), ValueError,
      "layers[0] must fire or have no recurrent weights, for NIR, got v_threshold=inf"),
+    (lambda: to_nir(Network([Dense(np.ones((12_100, 1))), Conv2d(np.ones((1, 1, 1, 1)), (110, 110))])),
+     ValueError, "layers[1] must take images of its size, or be small enough for a matrix, for NIR, "
+     "got 12100 inputs of shape (12100,)"),
     (lambda: from_nir(1, dt_ms=1.0), TypeError,
      "graph must be a nir.NIRGraph or the path of one, got 1"),
     (read({}, dt_ms=0), ValueError, "dt_ms must be greater than 0, got 0.0"),

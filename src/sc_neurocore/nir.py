@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
-from sc_neurocore._maps import Convolution, as_matrix
+from sc_neurocore._maps import Convolution, TooLargeError, as_matrix
 from sc_neurocore._nir_graph import Ordered, kind_of, ordered
 from sc_neurocore._nir_layers import STATUS, Row, layers_of
 from sc_neurocore._nir_neurons import FIELDS, METADATA, describe, noted, recalled
@@ -84,7 +84,7 @@ def to_nir(
     ------
     ValueError
         If NIR has no node for a layer: neurons with a synaptic current and no leak, readouts that are
-        not the last layer or recurrent.
+        not the last layer or recurrent; or if a convolution is too large as a matrix.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def to_nir(
     width = len(str(len(network.layers) - 1))
     for i, layer in enumerate(network.layers):
         _check_place(i, layer, is_last=i == len(network.layers) - 1)
-        layer = _placed(layer, shape)
+        layer = _placed(i, layer, shape)
         # A file keeps nodes by name, and nirtorch cannot take a nested graph before what feeds it.
         for j, (kind, node) in enumerate(_nodes_of(layer, shape, canonical)):
             name = f"layer{i:0{width}}_{j}_{kind}"
@@ -134,12 +134,16 @@ def _output_shape(layer: Layer) -> Shape:
     return (len(layer.weights), *layer.output_size) if isinstance(layer, Conv2d) else (layer.n_out,)
 
 
-def _placed(layer: Layer, shape: Shape) -> Layer:
+def _placed(i: int, layer: Layer, shape: Shape) -> Layer:
     """Return a layer that takes inputs of that shape: NIR makes no images of vectors."""
     if isinstance(layer, Dense) or shape == _input_shape(layer):
         return layer
     stride, padding = (layer.stride,) * 2, (layer.padding,) * 2
-    whole = as_matrix(Convolution(layer.weights, layer.input_size, stride, padding, layer.bias))
+    try:
+        whole = as_matrix(Convolution(layer.weights, layer.input_size, stride, padding, layer.bias))
+    except TooLargeError:
+        said = "take images of its size, or be small enough for a matrix, for NIR"
+        _checks.fail(f"layers[{i}]", said, f"{layer.n_in} inputs of shape {shape}")
     return Dense(whole.weights, layer.gain, layer.neuron, bias=whole.bias, delay=layer.delay)
 
 
