@@ -1,0 +1,193 @@
+"""Affine maps between spikes and neurons: what stands between two layers, folded into one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reals = NDArray[np.float64]
+Pair = tuple[int, int]
+
+# Weights of the largest matrix that a convolution is written out to, 1 GB.
+_LARGEST = 2**27
+
+
+class TooLargeError(Exception):
+    """A map that is no single convolution has too many weights as a matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """x -> weights x + bias, of flattened values; weights (n_out, n_in), bias (n_out,)."""
+
+    weights: Reals
+    bias: Reals | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """A cross-correlation of values (c_in, *size); weights (c_out, c_in, kh, kw), bias (c_out,)."""
+
+    weights: Reals
+    size: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    bias: Reals | None = None
+
+    @property
+    def output_size(self) -> Pair:
+        """Rows and columns of the output; none or fewer where the kernel does not fit."""
+        h, w = (
+            (n + 2 * p - k) // s + 1
+            for n, p, k, s in zip(
+                self.size, self.padding, self.weights.shape[2:], self.stride, strict=True
+            )
+        )
+        return h, w
+
+    @property
+    def is_square(self) -> bool:
+        """Whether rows and columns have one stride and one padding."""
+        return self.stride[0] == self.stride[1] and self.padding[0] == self.padding[1]
+
+
+Map = Matrix | Convolution
+
+
+def ungrouped(weights: Reals, groups: int) -> Reals:
+    """Return the kernels of all inputs, (c_out, c_in, kh, kw), those of other groups 0."""
+    c_out, of_group, kh, kw = weights.shape
+    full = np.zeros((groups, c_out // groups, groups, of_group, kh, kw))
+    each = np.arange(groups)
+    full[each, :, each] = weights.reshape(groups, c_out // groups, of_group, kh, kw)
+    return full.reshape(c_out, groups * of_group, kh, kw)
+
+
+def dilated(weights: Reals, dilation: Pair) -> Reals:
+    """Return kernels with zeros between the weights."""
+    *channels, kh, kw = weights.shape
+    (dh, dw) = dilation
+    spread = np.zeros((*channels, (kh - 1) * dh + 1, (kw - 1) * dw + 1))
+    spread[:, :, ::dh, ::dw] = weights
+    return spread
+
+
+def pool(
+    channels: int, size: Pair, kernel: Pair, stride: Pair, padding: Pair, weight: float
+) -> Convolution:
+    """Return the sum over windows, times a weight, as a convolution of each channel by itself."""
+    weights = np.zeros((channels, channels, *kernel))
+    each = np.arange(channels)
+    weights[each, each] = weight
+    return Convolution(weights, size, stride, padding)
+
+
+def identity(shape: tuple[int, ...]) -> Map:
+    """Return the map that changes nothing: a 1 x 1 convolution of images, else a matrix."""
+    if len(shape) == 3:
+        return Convolution(np.eye(shape[0])[:, :, np.newaxis, np.newaxis], (shape[1], shape[2]))
+    return Matrix(np.eye(_bounded(int(np.prod(shape)), 1)))
+
+
+def after(second: Map, first: Map) -> Map:
+    """Return the map that does the first and then the second."""
+    if isinstance(second, Convolution) and isinstance(first, Convolution):
+        if _composes(second, first):
+            return _composed(second, first)
+        second = as_matrix(second)
+    elif isinstance(second, Convolution):
+        second = as_matrix(second)
+    assert isinstance(second, Matrix)
+    bias = second.bias
+    if first.bias is not None:
+        each = first.bias
+        if isinstance(first, Convolution):
+            each = np.repeat(each, first.output_size[0] * first.output_size[1])
+        bias = second.weights @ each + (0.0 if bias is None else bias)
+    if isinstance(first, Convolution):
+        return Matrix(_pulled_back(second.weights, first), bias)
+    return Matrix(second.weights @ first.weights, bias)
+
+
+def scaled(a: Map, by: Reals, plus: Reals | None = None) -> Map:
+    """Return the map whose outputs, flattened, are multiplied by numbers, and more is added to them."""
+    if isinstance(a, Convolution):
+        channels = _by_channel(by, len(a.weights))
+        more = None if plus is None else _by_channel(plus, len(a.weights))
+        if channels is None or (more is None and plus is not None):
+            return scaled(as_matrix(a), by, plus)
+        by, plus = channels, more
+    weights = a.weights * by.reshape(-1, *(1,) * (a.weights.ndim - 1))
+    bias = None if a.bias is None else a.bias * by
+    if plus is not None:
+        bias = plus if bias is None else bias + plus
+    return replace(a, weights=weights, bias=bias)
+
+
+def as_matrix(a: Map) -> Matrix:
+    """Return the map with a weight for each pair of output and input."""
+    if isinstance(a, Matrix):
+        return a
+    positions = a.output_size[0] * a.output_size[1]
+    bias = None if a.bias is None else np.repeat(a.bias, positions)
+    n_out = len(a.weights) * positions
+    return Matrix(_pulled_back(np.eye(_bounded(n_out, 1)), a), bias)
+
+
+def _composes(second: Convolution, first: Convolution) -> bool:
+    """Whether two convolutions are one.
+
+    What the second pads is 0, what the first makes of padding need not be: it must see either none of
+    the second's padding, or whole tiles of it.
+    """
+    if second.padding == (0, 0):
+        return True
+    kernel = first.weights.shape[2:]
+    tiles = kernel == first.stride and first.padding == (0, 0) and first.bias is None
+    return tiles and all(n % k == 0 for n, k in zip(first.size, kernel, strict=True))
+
+
+def _composed(second: Convolution, first: Convolution) -> Convolution:
+    (kh, kw), (sh, sw) = first.weights.shape[2:], first.stride
+    c_out, _, nh, nw = second.weights.shape
+    weights = np.zeros((c_out, first.weights.shape[1], (nh - 1) * sh + kh, (nw - 1) * sw + kw))
+    for u, v in np.ndindex(nh, nw):
+        part = np.tensordot(second.weights[:, :, u, v], first.weights, axes=1)
+        weights[:, :, u * sh : u * sh + kh, v * sw : v * sw + kw] += part
+    bias = second.bias
+    if first.bias is not None:
+        bias = second.weights.sum(axis=(2, 3)) @ first.bias + (0.0 if bias is None else bias)
+    stride = sh * second.stride[0], sw * second.stride[1]
+    padding = (
+        first.padding[0] + sh * second.padding[0],
+        first.padding[1] + sw * second.padding[1],
+    )
+    return Convolution(weights, first.size, stride, padding, bias)
+
+
+def _pulled_back(rows: Reals, a: Convolution) -> Reals:
+    """Return the weights on the inputs of a convolution that rows have on its outputs."""
+    c_out, c_in, kh, kw = a.weights.shape
+    (h, w), (oh, ow), (sh, sw), (ph, pw) = a.size, a.output_size, a.stride, a.padding
+    _bounded(len(rows), c_in * h * w)
+    by_output = rows.reshape(len(rows), c_out, oh, ow)
+    padded = np.zeros((len(rows), c_in, h + 2 * ph, w + 2 * pw))
+    for u, v in np.ndindex(kh, kw):
+        part = np.tensordot(by_output, a.weights[:, :, u, v], axes=([1], [0]))
+        ends = u + (oh - 1) * sh + 1, v + (ow - 1) * sw + 1
+        padded[:, :, u : ends[0] : sh, v : ends[1] : sw] += np.moveaxis(part, -1, 1)
+    return np.ascontiguousarray(padded[:, :, ph : ph + h, pw : pw + w]).reshape(len(rows), -1)
+
+
+def _by_channel(values: Reals, channels: int) -> Reals | None:
+    """Return the value of each channel, or None where one has several."""
+    rows = values.reshape(channels, -1)
+    return rows[:, 0].copy() if (rows == rows[:, :1]).all() else None
+
+
+def _bounded(n_out: int, n_in: int) -> int:
+    if n_out * n_in > _LARGEST or (n_in == 1 and n_out**2 > _LARGEST):
+        raise TooLargeError
+    return n_out

@@ -1,0 +1,155 @@
+"""The shape of a NIR graph: nested graphs made flat, recurrence found, nodes in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sc_neurocore import _checks
+from sc_neurocore._nir_neurons import FIELDS
+
+Edge = tuple[str, str]
+
+# What may stand between a neuron and itself.
+_LINEAR = ("Affine", "Linear", "Scale")
+
+
+@dataclass(frozen=True, eq=False)
+class Ordered:
+    """A graph without graphs in it.
+
+    Attributes
+    ----------
+    nodes : dict
+        By name; each comes after what feeds it, but for those in `feedback` and `within`.
+    sources, targets : dict
+        Names of the nodes before and after each, without recurrence.
+    loops : dict
+        Of a recurrent neuron: the names of the linear nodes through which it feeds itself.
+    within : dict
+        Of such a linear node: its neuron.
+    feedback : set
+        Nodes in, and after, a cycle over several neurons.
+    """
+
+    nodes: dict[str, Any]
+    sources: dict[str, list[str]]
+    targets: dict[str, list[str]]
+    loops: dict[str, list[str]]
+    within: dict[str, str]
+    feedback: set[str]
+
+
+def kind_of(node: Any) -> str:
+    """Return the kind of a node, as NIR names it."""
+    return type(node).__name__
+
+
+def ordered(graph: Any) -> Ordered:
+    """Return a graph in the order of its signal."""
+    nodes, edges = _without_inner_ends(*_flat(graph, ""))
+    neurons = [name for name, node in nodes.items() if kind_of(node) in FIELDS]
+    _check_cycles([name for name in nodes if name not in neurons], edges)
+    loops = {name: loop for name in neurons if (loop := _loop(name, nodes, edges)) is not None}
+    within = {inner: name for name, loop in loops.items() for inner in loop}
+    recurrent = {
+        pair for name, loop in loops.items() for pair in zip([name, *loop], [*loop, name], strict=True)
+    }
+    forward = [edge for edge in edges if edge not in recurrent]
+    outer = [name for name in nodes if name not in within]
+    order = _sorted(outer, forward)
+    feedback = [name for name in outer if name not in order]
+    names = [x for name in (*order, *feedback) for x in (name, *loops.get(name, ()))]
+    return Ordered(
+        {name: nodes[name] for name in names},
+        {name: [a for a, b in forward if b == name] for name in names},
+        {name: [b for a, b in forward if a == name] for name in names},
+        loops,
+        within,
+        set(feedback),
+    )
+
+
+def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str]:
+    """Return nodes and edges of a graph and of those in it, and the names of its input and output."""
+    nodes: dict[str, Any] = {}
+    edges: list[Edge] = []
+    enters: dict[str, str] = {}
+    leaves: dict[str, str] = {}
+    for key, node in graph.nodes.items():
+        name = f"{prefix}{key}"
+        inner: dict[str, Any] = {name: node}
+        enters[key] = leaves[key] = name
+        if kind_of(node) == "NIRGraph":
+            inner, inner_edges, enters[key], leaves[key] = _flat(node, f"{name}.")
+            edges += inner_edges
+        for twice in set(inner) & set(nodes):
+            _checks.fail("graph", "have nodes of different names", f"{twice!r} twice")
+        nodes |= inner
+    for a, b in graph.edges:
+        for end in (a, b):
+            if end not in enters:
+                _checks.fail(f"edge {a!r} -> {b!r}", "join nodes of the graph", repr(end))
+        edges.append((leaves[a], enters[b]))
+    ends = []
+    for kind in ("Input", "Output"):
+        keys = [key for key, node in graph.nodes.items() if kind_of(node) == kind]
+        if len(keys) != 1:
+            named = f"graph {prefix[:-1]!r}" if prefix else "graph"
+            _checks.fail(named, f"have one {kind} node", ", ".join(map(repr, keys)) or "none")
+        ends.append(prefix + keys[0])
+    return nodes, list(dict.fromkeys(edges)), ends[0], ends[1]
+
+
+def _without_inner_ends(
+    nodes: dict[str, Any], edges: list[Edge], *outer: str
+) -> tuple[dict[str, Any], list[Edge]]:
+    """Return the graph with what feeds the input of a nested graph joined to what that feeds."""
+    ends = [n for n, node in nodes.items() if kind_of(node) in ("Input", "Output") and n not in outer]
+    for end in ends:
+        before = [a for a, b in edges if b == end]
+        behind = [b for a, b in edges if a == end]
+        kept = [edge for edge in edges if end not in edge]
+        edges = list(dict.fromkeys([*kept, *((a, b) for a in before for b in behind)]))
+    return {name: node for name, node in nodes.items() if name not in ends}, edges
+
+
+def _loop(name: str, nodes: dict[str, Any], edges: list[Edge]) -> list[str] | None:
+    """Return the linear nodes on the way of a neuron to itself, None if there is not one way."""
+    found = []
+    for first in (b for a, b in edges if a == name):
+        loop, at = [], first
+        while at != name and kind_of(nodes[at]) in _LINEAR:
+            behind = [b for a, b in edges if a == at]
+            if len(behind) != 1 or sum(b == at for _, b in edges) != 1:
+                break
+            loop.append(at)
+            at = behind[0]
+        if at == name:
+            found.append(loop)
+    return found[0] if len(found) == 1 else None
+
+
+def _check_cycles(names: list[str], edges: list[Edge]) -> None:
+    """Raise if nodes without a state feed each other in a cycle."""
+    inner = [edge for edge in edges if edge[0] in names and edge[1] in names]
+    after_one = [name for name in names if name not in _sorted(names, inner)]
+    backwards = [(b, a) for a, b in inner if a in after_one and b in after_one]
+    if after_one:
+        in_cycle = [name for name in after_one if name not in _sorted(after_one, backwards)]
+        _checks.fail("graph", "have a neuron in every cycle", ", ".join(map(repr, in_cycle)))
+
+
+def _sorted(names: Iterable[str], edges: list[Edge]) -> list[str]:
+    """Return names so that each comes after what feeds it, without those in or after a cycle."""
+    names = list(names)
+    waits = {name: sum(b == name for _, b in edges) for name in names}
+    order = [name for name in names if waits[name] == 0]
+    for name in order:  # grows as it goes
+        for a, b in edges:
+            if a == name and b in waits:
+                waits[b] -= 1
+                if waits[b] == 0:
+                    order.append(b)
+    return order

@@ -1,0 +1,340 @@
+"""Layers from the nodes of a NIR graph: what stands between neurons becomes weights and delays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks, _maps
+from sc_neurocore._maps import Convolution, Map, Matrix
+from sc_neurocore._nir_graph import Ordered, kind_of
+from sc_neurocore._nir_neurons import FIELDS, READOUTS, Reading, UnsupportedError, read, recalled
+from sc_neurocore.layers import Conv2d, Dense, Layer
+
+Reals = NDArray[np.float64]
+Shape = tuple[int, ...]
+Delay = int | NDArray[np.int64]
+
+STATUS = ("faithful", "approximate", "unsupported")
+
+# Delays that miss a whole step by less, by share, were rounded.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a node: its name and kind, faithful, approximate or unsupported, and why."""
+
+    node: str
+    kind: str
+    status: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Signal:
+    """What arrives at a node: outputs of neurons that went through delays, then through a map."""
+
+    shape: Shape
+    map: Map | None = None
+    delay: Delay = 0
+
+    def through(self, new: Map, shape: Shape) -> _Signal:
+        whole = new if self.map is None else _maps.after(new, self.map)
+        return replace(self, map=whole, shape=shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """A node, and where it is: for checks and messages."""
+
+    name: str
+    kind: str
+    node: Any
+    source: str
+    dt: float
+
+    def misfit(self, given: object, taken: object) -> None:
+        _checks.fail(
+            f"edge {self.source!r} -> {self.name!r}", "join equal shapes", f"{given} and {taken}"
+        )
+
+    def array(self, field: str, ndims: range = range(5)) -> Reals:
+        return _checks.array(f"{self.name}.{field}", getattr(self.node, field), ndims)
+
+    def each(self, field: str, shape: Shape) -> Reals:
+        """Return the values of a field for each element of a shape, flattened."""
+        values = self.array(field)
+        if values.size == 1:
+            values = values.reshape((1,) * len(shape))
+        matches = values.ndim == len(shape) and all(
+            n in (1, whole) for n, whole in zip(values.shape, shape, strict=True)
+        )
+        if not matches:
+            self.misfit(shape, values.shape)
+        return np.broadcast_to(values, shape).ravel()
+
+    def pair(self, field: str) -> tuple[int, int]:
+        """Return a field that is one number or two, rows and columns."""
+        values = self.array(field)
+        if values.size not in (1, 2) or (values != np.rint(values)).any() or (values < 0).any():
+            _checks.fail(f"{self.name}.{field}", "be one or two integers of 0 or more", values.tolist())
+        rows, columns = np.broadcast_to(values.ravel(), 2).astype(int).tolist()
+        return rows, columns
+
+
+def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], list[Layer]]:
+    """Return a row for each node and the layers, which are all of them if no row is unsupported.
+
+    Steps are the time steps at each node in ms.
+    """
+    signals: dict[str, _Signal | None] = {}
+    rows: list[Row] = []
+    layers: list[Layer] = []
+    for name, node in parts.nodes.items():
+        kind, status = kind_of(node), "faithful"
+        if name in parts.within:
+            rows.append(Row(name, kind, status, f"recurrent weights of {parts.within[name]}"))
+            continue
+        sources = parts.sources[name]
+        at = _Node(name, kind, node, sources[0] if sources else "", steps[name])
+        signal = signals.get(at.source)
+        try:
+            if kind == "Input":
+                signal, why = _Signal(_shape(node.input_type["input"])), ""
+            elif signal is None:
+                raise UnsupportedError(f"comes after {at.source}")
+            else:
+                signal, why, exact = _passed(at, signal, parts, layers)
+                status = status if exact else "approximate"
+        except UnsupportedError as error:
+            status, why = "unsupported", str(error)
+            keeps = signal is not None and kind in (*FIELDS, "Delay", "Scale")
+            signal = _Signal(signal.shape) if signal is not None and keeps else None
+        if misplaced := _misplaced(name, kind, parts):
+            status, why = "unsupported", misplaced
+        signals[name] = signal
+        rows.append(Row(name, kind, status, why))
+    return rows, layers
+
+
+def _misplaced(name: str, kind: str, parts: Ordered) -> str:
+    """Return why a node has no place in a chain, nothing if it has one."""
+    sources, targets = parts.sources[name], parts.targets[name]
+    if not sources and kind != "Input":
+        return "nothing feeds it"
+    if name in parts.feedback:
+        return "in or after feedback over several neurons"
+    if len(sources) > (kind != "Input"):
+        return f"a chain has no skip connections or branches, but this is fed by {', '.join(sources)}"
+    if len(targets) > (kind != "Output"):
+        return f"a chain has no skip connections or branches, but this feeds {', '.join(targets)}"
+    return "" if targets or kind == "Output" else "leads nowhere"
+
+
+def _passed(
+    at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]
+) -> tuple[_Signal, str, bool]:
+    """Return the signal behind a node, what is said of it, and whether it is exact."""
+    number = len(layers)
+    if at.kind in FIELDS:
+        layer, reading = _layer(at, signal, parts)
+        layers.append(layer)
+        notes = [f"layer {number}", reading.note, reading.approximation]
+        if len(signal.shape) == 3 and isinstance(layer, Dense):
+            notes.append("the convolution written out as a matrix")
+        return _Signal(signal.shape), "; ".join(filter(None, notes)), not reading.approximation
+    if at.kind == "Delay":
+        return _delayed(at, signal, number)
+    if at.kind == "Output":
+        declared = at.node.output_type["output"]
+        if declared is not None and _shape(declared) != signal.shape:
+            at.misfit(signal.shape, _shape(declared))
+        if signal.map is not None or np.any(signal.delay) or not layers:
+            raise UnsupportedError("the output of a network is that of neurons")
+        return signal, "", True
+    if at.kind == "Flatten":
+        return replace(signal, shape=_flattened(at, signal.shape)), "", True
+    return _mapped(at, signal), f"weights of layer {number}", True
+
+
+def _mapped(at: _Node, signal: _Signal) -> _Signal:
+    """Return the signal behind weights."""
+    maps = {
+        "Affine": _matrix,
+        "Linear": _matrix,
+        "Scale": _scale,
+        "Conv2d": _convolution,
+        "SumPool2d": _pool,
+        "AvgPool2d": _pool,
+    }
+    if at.kind not in maps:
+        raise UnsupportedError(f"no node of a chain of layers: {', '.join((*FIELDS, *maps))}")
+    try:
+        return maps[at.kind](at, signal)
+    except _maps.TooLargeError:
+        raise UnsupportedError("is no single convolution, and too large for a matrix") from None
+
+
+def _matrix(at: _Node, signal: _Signal) -> _Signal:
+    weights = at.array("weight", range(2, 9))
+    if weights.ndim != 2:
+        raise UnsupportedError(f"weights have {weights.ndim} axes")
+    if signal.shape != (weights.shape[1],):
+        at.misfit(signal.shape, (weights.shape[1],))
+    bias = None
+    if at.kind == "Affine":
+        bias = at.array("bias")
+        if bias.shape != (len(weights),):
+            _checks.fail(f"{at.name}.bias", f"have shape ({len(weights)},)", bias.shape)
+    return signal.through(Matrix(weights, bias), (len(weights),))
+
+
+def _scale(at: _Node, signal: _Signal) -> _Signal:
+    one = _maps.identity(signal.shape) if signal.map is None else signal.map
+    return replace(signal, map=_maps.scaled(one, at.each("scale", signal.shape)))
+
+
+def _convolution(at: _Node, signal: _Signal) -> _Signal:
+    node = at.node
+    weights = at.array("weight", range(4, 5))
+    groups = _checks.integer(f"{at.name}.groups", node.groups, 1)
+    if len(weights) % groups:
+        _checks.fail(f"{at.name}.groups", f"divide the {len(weights)} output channels", groups)
+    c_in = weights.shape[1] * groups
+    given = None if node.input_shape is None else (c_in, *_shape(node.input_shape))
+    if len(signal.shape) != 3 or signal.shape[0] != c_in or given not in (None, signal.shape):
+        at.misfit(signal.shape, given or (c_in, "rows", "columns"))
+    weights = _maps.dilated(_maps.ungrouped(weights, groups), at.pair("dilation"))
+    padding = node.padding
+    if isinstance(padding, str) and padding == "same":
+        # Odd sums are padded by one more behind: a row of zeros before the kernel makes them even.
+        odd = [(n - 1) % 2 for n in weights.shape[2:]]
+        weights = np.pad(weights, ((0, 0), (0, 0), (odd[0], 0), (odd[1], 0)))
+        pads = weights.shape[2] // 2, weights.shape[3] // 2
+    else:
+        pads = (0, 0) if isinstance(padding, str) else at.pair("padding")
+    bias = None if node.bias is None else at.array("bias")
+    if bias is not None and bias.shape != (len(weights),):
+        _checks.fail(f"{at.name}.bias", f"have shape ({len(weights)},)", bias.shape)
+    if bias is not None and not bias.any():
+        bias = None  # NIR's convolutions always have one
+    size = signal.shape[1], signal.shape[2]
+    return _convolved(at, signal, Convolution(weights, size, at.pair("stride"), pads, bias))
+
+
+def _pool(at: _Node, signal: _Signal) -> _Signal:
+    if len(signal.shape) != 3:
+        at.misfit(signal.shape, ("channels", "rows", "columns"))
+    channels, *size = signal.shape
+    kernel, stride, padding = (at.pair(field) for field in ("kernel_size", "stride", "padding"))
+    weight = 1.0 / max(kernel[0] * kernel[1], 1) if at.kind == "AvgPool2d" else 1.0
+    pooled = _maps.pool(channels, (size[0], size[1]), kernel, stride, padding, weight)
+    return _convolved(at, signal, pooled)
+
+
+def _convolved(at: _Node, signal: _Signal, new: Convolution) -> _Signal:
+    if min(new.stride) < 1 or min(new.weights.shape[2:]) < 1:
+        _checks.fail(at.name, "have a stride and a kernel of at least 1", f"stride {new.stride}")
+    if min(new.output_size) < 1:
+        taken = "x".join(map(str, new.weights.shape[2:]))
+        _checks.fail(at.name, f"have a kernel that fits its input, {signal.shape}", taken)
+    return signal.through(new, (len(new.weights), *new.output_size))
+
+
+def _flattened(at: _Node, shape: Shape) -> Shape:
+    first = _checks.integer(f"{at.name}.start_dim", at.node.start_dim, -len(shape))
+    last = _checks.integer(f"{at.name}.end_dim", at.node.end_dim, -len(shape), len(shape) - 1)
+    first, last = (end + len(shape) if end < 0 else end for end in (first, last))
+    if first > last:
+        return shape
+    return *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :]
+
+
+def _delayed(at: _Node, signal: _Signal, number: int) -> tuple[_Signal, str, bool]:
+    exact_steps = at.each("delay", signal.shape) * (1000.0 / at.dt)
+    if (exact_steps < 0).any():
+        raise UnsupportedError("a delay is negative")
+    steps = np.rint(exact_steps).astype(np.int64)
+    more: Delay = int(steps[0]) if (steps == steps[0]).all() else steps
+    if signal.map is not None and isinstance(more, np.ndarray):
+        raise UnsupportedError("delays behind weights differ: only those of a layer's inputs may")
+    if signal.map is not None and signal.map.bias is not None:
+        raise UnsupportedError("a delay behind a bias")
+    whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
+    why = f"delay of layer {number}" + ("" if whole else ", rounded to whole steps")
+    return replace(signal, delay=signal.delay + more), why, whole
+
+
+def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
+    loop = parts.loops.get(at.name)
+    if at.kind in READOUTS:
+        behind = [
+            target for target in parts.targets[at.name] if kind_of(parts.nodes[target]) != "Output"
+        ]
+        if behind or loop is not None:
+            raise UnsupportedError("a readout, but its potentials go on, not to the output alone")
+    fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
+    reading = read(at.kind, fields, at.dt, recalled(at.node))
+    try:
+        whole = _maps.identity(signal.shape) if signal.map is None else signal.map
+        recurrent = None
+        if loop is not None:
+            own = _recurrent(at, signal.shape, loop, parts)
+            whole = _maps.as_matrix(whole)
+            if own.bias is not None and own.bias.any():
+                whole = _maps.scaled(whole, np.ones(len(own.bias)), own.bias)
+            recurrent = own.weights * reading.factor[:, np.newaxis]
+        whole = _maps.scaled(whole, reading.factor, reading.plus)
+        if isinstance(whole, Convolution) and not whole.is_square:
+            whole = _maps.as_matrix(whole)
+    except _maps.TooLargeError:
+        raise UnsupportedError("its weights are no convolution, and too many for a matrix") from None
+    return _weighted(whole, recurrent, signal.delay, reading), reading
+
+
+def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
+    """Return the weights of a neuron's own spikes."""
+    signal, before = _Signal(shape), at.name
+    for name in loop:
+        node = parts.nodes[name]
+        signal = _mapped(_Node(name, kind_of(node), node, before, at.dt), signal)
+        before = name
+    if signal.shape != shape:
+        replace(at, source=before).misfit(signal.shape, shape)
+    return _maps.as_matrix(_maps.identity(shape) if signal.map is None else signal.map)
+
+
+def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> Layer:
+    """Return the layer, its weights scaled into [-1, 1] by gain."""
+    given = [x for x in (whole.weights, whole.bias, recurrent) if x is not None]
+    peak = max(float(np.abs(x).max()) for x in given) or 1.0
+    gain = reading.gain
+    if gain is None or peak > gain * (1.0 + 1e-9):
+        gain = peak
+
+    def share(x: Reals | None) -> Reals | None:
+        return None if x is None else np.clip(x / gain, -1.0, 1.0)
+
+    weights, bias = np.clip(whole.weights / gain, -1.0, 1.0), share(whole.bias)
+    if isinstance(whole, Matrix):
+        own = share(recurrent)
+        return Dense(weights, gain, reading.neuron, bias=bias, recurrent=own, delay=delay)
+    return Conv2d(
+        weights,
+        whole.size,
+        gain,
+        reading.neuron,
+        bias=bias,
+        stride=whole.stride[0],
+        padding=whole.padding[0],
+        delay=delay,
+    )
+
+
+def _shape(given: Any) -> Shape:
+    return tuple(np.asarray(given).astype(int).ravel().tolist())

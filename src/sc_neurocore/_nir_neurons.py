@@ -1,0 +1,215 @@
+"""LIF neurons as those of NIR, and back: units, and what is folded into weights.
+
+NIR counts in seconds. By Euler's rule its LIF is v <- v + (dt/tau) ((v_leak - v) + r I), so that
+tau_mem = 1000 tau and resistance = r / tau_mem; its IF is v <- v + dt r I, so that
+resistance = r / 1000; and its CubaLIF filters by i <- i + (dt/tau_syn) (w_in S - i).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.neuron import LIF
+
+Reals = NDArray[np.float64]
+
+# The fields of each kind. Those that do not fire are readouts.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "LIF": ("tau", "r", "v_leak", "v_threshold", "v_reset"),
+    "IF": ("r", "v_threshold", "v_reset"),
+    "CubaLIF": ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"),
+    "LI": ("tau", "r", "v_leak"),
+    "I": ("r",),
+    "CubaLI": ("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
+}
+READOUTS = ("LI", "I", "CubaLI")
+
+METADATA = "sc_neurocore"
+
+# Numbers that this much apart, by share, were written as one and rounded: NIR files are often float32.
+_ROUNDING = 1e-6
+
+
+class UnsupportedError(Exception):
+    """Why a node has no place in a `Network`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A LIF neuron in NIR: kind, fields, and the weight in NIR of a current of 1 a spike."""
+
+    kind: str
+    fields: dict[str, float]
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A neuron of NIR as a LIF.
+
+    Its weights are multiplied by a factor a neuron; plus, if any, are currents of an input that is
+    always on. approximation says what is not exact, note what is worth knowing.
+    """
+
+    neuron: LIF
+    factor: Reals
+    plus: Reals | None = None
+    approximation: str = ""
+    note: str = ""
+    gain: float | None = None
+
+
+def describe(neuron: LIF, *, canonical: bool) -> Described:
+    """Return what NIR holds of a neuron.
+
+    The canonical form has v_leak = 0 and the r that other readers take for granted: 1, but the inverse
+    of a step's share of the time constant, or of a second, where a current is filtered or never leaks.
+    """
+    per_step = neuron.resistance * neuron.dt
+    zero = neuron.v_rest if canonical or math.isinf(neuron.tau_mem) else 0.0
+    fires = math.isfinite(neuron.v_threshold)
+    voltages = (
+        {"v_threshold": neuron.v_threshold - zero, "v_reset": neuron.v_reset - zero} if fires else {}
+    )
+    if math.isinf(neuron.tau_mem):
+        factor, r = (per_step, 1000.0 / neuron.dt) if canonical else (1.0, 1000.0 * neuron.resistance)
+        return Described("IF" if fires else "I", {"r": r, **voltages}, factor)
+    r, factor = neuron.resistance * neuron.tau_mem, 1.0
+    if canonical:
+        r, factor = 1.0, r
+        if neuron.tau_syn:
+            r, factor = neuron.tau_mem / neuron.dt, per_step
+    fields = {"r": r, "v_leak": neuron.v_rest - zero, **voltages}
+    tau = neuron.tau_mem / 1000.0
+    if neuron.tau_syn:
+        filtered = {
+            "tau_syn": neuron.tau_syn / 1000.0,
+            "tau_mem": tau,
+            "w_in": neuron.tau_syn / neuron.dt,
+        }
+        return Described("CubaLIF" if fires else "CubaLI", filtered | fields, factor)
+    return Described("LIF" if fires else "LI", {"tau": tau, **fields}, factor)
+
+
+def noted(neuron: LIF, gain: float, canonical: bool) -> dict[str, str]:
+    """Return the metadata of a node: what its fields cannot hold."""
+    return {METADATA: json.dumps({"neuron": asdict(neuron), "gain": gain, "canonical": canonical})}
+
+
+def recalled(node: Any) -> tuple[LIF, float, bool] | None:
+    """Return neuron, gain and form from the metadata of a node, None if there are none to be read."""
+    metadata = getattr(node, "metadata", None)
+    try:
+        said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
+        return LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def read(
+    kind: str,
+    fields: Mapping[str, Reals],
+    dt: float,
+    said: tuple[LIF, float, bool] | None,
+) -> Reading:
+    """Return a neuron of NIR, its fields of shape (n,), as a LIF with a time step of dt ms."""
+    note = ""
+    if said is not None:
+        neuron, gain, canonical = said
+        own = describe(neuron, canonical=canonical)
+        if own.kind == kind and all(
+            np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
+            for name, value in own.fields.items()
+        ):
+            return Reading(neuron, np.full(len(fields["r"]), 1.0 / own.factor), gain=gain)
+        note = "its metadata are those of other fields, not used"
+    if kind in ("IF", "I"):
+        tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0
+    else:
+        tau = _time("tau_mem" if "tau_mem" in fields else "tau", fields, dt)
+        leak, share = fields["v_leak"], fields["r"] / tau
+    tau_syn, filtered = 0.0, np.ones(len(share))
+    if "tau_syn" in fields:
+        tau_syn = _time("tau_syn", fields, dt)
+        filtered = fields["w_in"] * (dt / tau_syn)
+    times: dict[str, Any] = {"tau_mem": tau, "tau_syn": tau_syn, "dt": dt}
+    if kind in READOUTS:
+        reading = _readout(share, leak, times)
+    else:
+        reading = _firing(share, leak, fields["v_threshold"], fields["v_reset"], times)
+    factor = reading.factor * filtered
+    notes = "; ".join(part for part in (reading.note, note) if part)
+    return Reading(reading.neuron, factor, reading.plus, reading.approximation, notes)
+
+
+def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:
+    if not _is_uniform(leak):
+        raise UnsupportedError("v_leak differs between neurons of a readout")
+    rest = float(leak[0])
+    voltages: dict[str, Any] = {"v_rest": rest, "v_reset": 0.0, "v_threshold": math.inf}
+    if _is_uniform(share) and share[0] > 0:
+        return Reading(LIF(**voltages, **times, resistance=float(share[0])), np.ones(len(share)))
+    return Reading(LIF(**voltages, **times), share, note="r folded into the weights")
+
+
+def _firing(
+    share: Reals, leak: Reals, threshold: Reals, reset: Reals, times: dict[str, Any]
+) -> Reading:
+    """Return the LIF of neurons that fire: as they are, or with potentials on one scale."""
+    if (reset >= threshold).any():
+        raise UnsupportedError("v_reset does not lie below v_threshold")
+    if all(map(_is_uniform, (leak, threshold, reset))):
+        voltages: dict[str, Any] = {
+            "v_rest": float(leak[0]),
+            "v_reset": float(reset[0]),
+            "v_threshold": float(threshold[0]),
+        }
+        if _is_uniform(share) and share[0] > 0:
+            neuron = LIF(**voltages, **times, resistance=float(share[0]))
+            return Reading(neuron, np.ones(len(share)))
+        return Reading(LIF(**voltages, **times), share, note="r folded into the weights")
+    note = "voltages folded into the weights"
+    span = threshold - leak
+    if (span > 0).all() and _is_uniform((reset - leak) / span, 1e-12):
+        ratio = float((reset[0] - leak[0]) / span[0])
+        return Reading(LIF(v_reset=ratio, **times), share / span, note=note)
+    span = threshold - reset
+    neuron = LIF(**times)
+    if math.isinf(times["tau_mem"]):
+        approximation = "potentials start at v_reset, not at 0"
+        return Reading(neuron, share / span, None, approximation, note)
+    if times["tau_syn"]:
+        raise UnsupportedError("v_leak and v_reset lie differently to v_threshold between neurons")
+    drive = (leak - reset) / (span * times["tau_mem"])
+    if not drive.any():
+        return Reading(neuron, share / span, note=note)
+    approximation = "v_leak became a bias, and potentials start at v_reset"
+    return Reading(neuron, share / span, drive, approximation, note)
+
+
+def _time(name: str, fields: Mapping[str, Reals], dt: float) -> float:
+    """Return a time constant in ms that all neurons share."""
+    values = fields[name] * 1000.0
+    if not _is_uniform(values):
+        raise UnsupportedError(
+            f"{name} differs between neurons, {values.min():.6g} to {values.max():.6g} ms"
+        )
+    tau = float(values[0])
+    if not tau > 0:
+        raise UnsupportedError(f"{name} is {tau:.6g} ms, not above 0")
+    if tau < dt and math.isclose(tau, dt, rel_tol=_ROUNDING):
+        return dt
+    if tau < dt:
+        raise UnsupportedError(f"{name} is {tau:.6g} ms, shorter than the step of {dt:.6g} ms")
+    return tau
+
+
+def _is_uniform(values: Reals, tolerance: float = 0.0) -> bool:
+    return bool(np.ptp(values) <= tolerance * np.abs(values).max())

@@ -1,0 +1,306 @@
+"""Exchange with other simulators and hardware by NIR, the Neuromorphic Intermediate Representation.
+
+NIR (J. E. Pedersen et al., Nature Communications 15, 8122, 2024) is a graph of nodes that are
+differential equations and maps. Extra: nir.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import __version__, _checks
+from sc_neurocore._files import replacing
+from sc_neurocore._maps import Convolution, TooLargeError, as_matrix
+from sc_neurocore._nir_graph import Ordered, kind_of, ordered
+from sc_neurocore._nir_layers import STATUS, Row, layers_of
+from sc_neurocore._nir_neurons import FIELDS, METADATA, describe, noted, recalled
+from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
+from sc_neurocore.network import Network
+
+try:
+    import h5py
+    import nir
+except ImportError as error:
+    raise ImportError("sc_neurocore.nir needs NIR: pip install 'sc-neurocore[nir]'") from error
+
+Reals = NDArray[np.float64]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A row for each node of a graph, in the order of the signal; printed as a table."""
+
+    rows: tuple[Row, ...]
+
+    def __str__(self) -> str:
+        cells = [(row.node, row.kind, row.status, row.why) for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A network that was read from NIR, and the report on it."""
+
+    network: Network
+    report: Report
+
+
+def to_nir(
+    network: Network, path: str | os.PathLike[str] | None = None, *, canonical: bool = True
+) -> Any:
+    """Return a network as a NIR graph, and write it to a file if there is a path.
+
+    Weights become those of a spike: gain is multiplied into them. What NIR cannot hold (time step,
+    refractory period, noise, a reset that subtracts, gain) goes into the metadata of the neurons, which
+    `from_nir` reads and other readers do not. A convolution behind a dense layer, or behind images of
+    another size, is written as a matrix and comes back as `Dense`.
+
+    Parameters
+    ----------
+    network : Network
+    path : path, optional
+        Written whole or not at all.
+    canonical : bool
+        Fold resistance and v_rest into weights and voltages, so that v_leak = 0 and r is what other
+        readers take for granted (1, but for neurons with a synaptic current or without a leak); else
+        write them as they are.
+
+    Returns
+    -------
+    nir.NIRGraph
+
+    Raises
+    ------
+    ValueError
+        If NIR has no node for a layer: neurons with a synaptic current and no leak, readouts that are
+        not the last layer or recurrent; or if a convolution is too large as a matrix.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, Dense, Network
+    >>> from sc_neurocore.nir import from_nir, to_nir
+    >>> graph = to_nir(Network([Dense([[0.5, -0.25]], gain=0.2, neuron=LIF(tau_mem=10.0))]))
+    >>> graph.edges
+    [('input', 'layer0_0_linear'), ('layer0_0_linear', 'layer0_1_lif'), ('layer0_1_lif', 'output')]
+    >>> graph.nodes["layer0_0_linear"].weight, graph.nodes["layer0_1_lif"].tau
+    (array([[ 1. , -0.5]]), array([0.01]))
+    """
+    _checks.instance("network", network, Network)
+    _checks.instance("canonical", canonical, bool)
+    first = network.layers[0]
+    shape = _input_shape(first)
+    nodes, edges, last = {"input": nir.Input(np.array(shape))}, [], "input"
+    width = len(str(len(network.layers) - 1))
+    for i, layer in enumerate(network.layers):
+        _check_place(i, layer, is_last=i == len(network.layers) - 1)
+        layer = _placed(i, layer, shape)
+        # A file keeps nodes by name, and nirtorch cannot take a nested graph before what feeds it.
+        for j, (kind, node) in enumerate(_nodes_of(layer, shape, canonical)):
+            name = f"layer{i:0{width}}_{j}_{kind}"
+            nodes[name] = node
+            edges.append((last, name))
+            last = name
+        shape = _output_shape(layer)
+    nodes["output"] = nir.Output(np.array(shape))
+    edges.append((last, "output"))
+    metadata = {METADATA: json.dumps({"version": __version__})}
+    # The check of nir takes all kernels for squares.
+    square = all(
+        isinstance(x, Dense) or x.weights.shape[2] == x.weights.shape[3] for x in network.layers
+    )
+    graph = nir.NIRGraph(nodes, edges, metadata=metadata, type_check=square)
+    if path is not None:
+        with replacing(path) as part:
+            nir.write(str(part), graph)
+    return graph
+
+
+def _input_shape(layer: Layer) -> Shape:
+    return (layer.weights.shape[1], *layer.input_size) if isinstance(layer, Conv2d) else (layer.n_in,)
+
+
+def _output_shape(layer: Layer) -> Shape:
+    return (len(layer.weights), *layer.output_size) if isinstance(layer, Conv2d) else (layer.n_out,)
+
+
+def _placed(i: int, layer: Layer, shape: Shape) -> Layer:
+    """Return a layer that takes inputs of that shape: NIR makes no images of vectors."""
+    if isinstance(layer, Dense) or shape == _input_shape(layer):
+        return layer
+    stride, padding = (layer.stride,) * 2, (layer.padding,) * 2
+    try:
+        whole = as_matrix(Convolution(layer.weights, layer.input_size, stride, padding, layer.bias))
+    except TooLargeError:
+        said = "take images of its size, or be small enough for a matrix, for NIR"
+        _checks.fail(f"layers[{i}]", said, f"{layer.n_in} inputs of shape {shape}")
+    return Dense(whole.weights, layer.gain, layer.neuron, bias=whole.bias, delay=layer.delay)
+
+
+def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
+    named, neuron = f"layers[{i}]", layer.neuron
+    if math.isinf(neuron.tau_mem) and neuron.tau_syn:
+        said = "have a leak or no synaptic current, for NIR"
+        _checks.fail(named, said, f"tau_mem=inf, tau_syn={neuron.tau_syn}")
+    if math.isinf(neuron.v_threshold):
+        if not is_last:
+            _checks.fail(named, "fire or be the last layer, for NIR", "v_threshold=inf")
+        if isinstance(layer, Dense) and layer.recurrent is not None:
+            _checks.fail(named, "fire or have no recurrent weights, for NIR", "v_threshold=inf")
+
+
+def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str, Any]]:
+    """Yield names and nodes of a layer in the order of the signal."""
+    delays, neuron = delays_of(layer), layer.neuron
+    described = describe(neuron, canonical=canonical)
+    scale = layer.gain * described.factor
+    if delays is not None:
+        yield "delay", nir.Delay(delays.reshape(shape) * (neuron.dt / 1000.0))
+    bias = None if layer.bias is None else layer.bias * scale
+    if isinstance(layer, Conv2d):
+        yield (
+            "conv",
+            nir.Conv2d(
+                input_shape=layer.input_size,
+                weight=layer.weights * scale,
+                stride=layer.stride,
+                padding=layer.padding,
+                dilation=1,
+                groups=1,
+                bias=np.zeros(len(layer.weights)) if bias is None else bias,
+            ),
+        )
+    else:
+        if len(shape) > 1:
+            yield "flatten", nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1)
+        if bias is None:
+            yield "linear", nir.Linear(layer.weights * scale)
+        else:
+            yield "affine", nir.Affine(layer.weights * scale, bias)
+    fields = {k: np.full(_output_shape(layer), v) for k, v in described.fields.items()}
+    metadata = noted(neuron, layer.gain, canonical)
+    neurons = getattr(nir, described.kind)(**fields, metadata=metadata)
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        neurons = _recurrent(described.kind.lower(), neurons, layer.recurrent * scale)
+    yield described.kind.lower(), neurons
+
+
+def _recurrent(name: str, neurons: Any, weights: Reals) -> Any:
+    """Return neurons that feed themselves as a graph: what readers take for recurrence."""
+    ends = {"input": nir.Input(neurons.input_type), "output": nir.Output(neurons.output_type)}
+    edges = [("input", name), (name, "recurrent"), ("recurrent", name), (name, "output")]
+    return nir.NIRGraph(ends | {name: neurons, "recurrent": nir.Linear(weights)}, edges)
+
+
+def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> Imported:
+    """Return the network that a NIR graph describes, and a report with a row for each node.
+
+    Neurons follow their equations by Euler's rule with a step of dt_ms. Weights of any size are scaled
+    into [-1, 1], the scale goes into gain; a bias becomes the weights of an input that is always on.
+    Linear nodes between two neurons become one layer of weights.
+
+    Parameters
+    ----------
+    graph : nir.NIRGraph or path
+        A graph, or the file of one.
+    dt_ms : float, optional
+        Time step in ms; NIR has none. May be left out for what `to_nir` made.
+    strict : bool
+        Raise unless every node is faithful; else accept what is approximate too.
+
+    Returns
+    -------
+    Imported
+        `network` and `report`; print the report.
+
+    Raises
+    ------
+    ValueError
+        If the graph is damaged, or if nodes are not faithful: with the whole report.
+
+    Examples
+    --------
+    >>> import nir
+    >>> import numpy as np
+    >>> from sc_neurocore.nir import from_nir
+    >>> one = np.ones(2)
+    >>> lif = nir.LIF(tau=0.01 * one, r=one, v_leak=0 * one, v_threshold=one)
+    >>> imported = from_nir(nir.NIRGraph.from_list(nir.Linear(np.eye(2) * 4), lif), dt_ms=1.0)
+    >>> imported.network.layers
+    (Dense(2 -> 2, gain=4.0, neuron=LIF(tau_mem=10.0, resistance=0.1)),)
+    >>> print(imported.report)
+    input   Input   faithful
+    linear  Linear  faithful  weights of layer 0
+    lif     LIF     faithful  layer 0
+    output  Output  faithful
+    """
+    _checks.instance("strict", strict, bool)
+    if dt_ms is not None:
+        dt_ms = _checks.positive("dt_ms", dt_ms)
+    parts = ordered(graph if isinstance(graph, nir.NIRGraph) else _graph_of(graph))
+    rows, layers = layers_of(parts, _steps(parts, dt_ms))
+    report = Report(tuple(rows))
+    accepted = STATUS[:1] if strict else STATUS[:2]
+    wrong = [row.status for row in report.rows if row.status not in accepted]
+    if wrong:
+        remedy = "" if "unsupported" in wrong else "strict=False accepts what is approximate"
+        _checks.fail(
+            "graph", "hold only nodes that are " + " or ".join(accepted), f"\n{report}", remedy
+        )
+    return Imported(Network(layers), report)
+
+
+def _graph_of(path: str | os.PathLike[str]) -> Any:
+    """Return the graph of a file; nir's check of types is left out, it refuses what is right."""
+    if not isinstance(path, str | os.PathLike):
+        _checks.wrong_type("graph", "be a nir.NIRGraph or the path of one", path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
+    try:
+        with h5py.File(path, "r") as file:
+            said = nir.serialization.hdf2dict(file["node"])
+        if said["type"] != "NIRGraph":
+            raise ValueError(f"it holds a node of kind {said['type']}")
+        return nir.dict2NIRNode(_unchecked(said))
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        reason = str(error) or type(error).__name__
+        _checks.fail("graph", "be a NIR file", f"{os.fspath(path)!r} ({reason})")
+
+
+def _unchecked(said: dict[str, Any]) -> dict[str, Any]:
+    nodes = {}
+    for name, node in said["nodes"].items():
+        if node["type"] not in nir.ir.__all__:
+            raise ValueError(f"its node {name!r} is of an unknown kind, {node['type']!r}")
+        nodes[name] = _unchecked(node) if node["type"] == "NIRGraph" else node
+    return said | {"nodes": nodes, "type_check": False}
+
+
+def _steps(parts: Ordered, dt_ms: float | None) -> dict[str, float]:
+    """Return the time step at each node: the caller's or that of the neurons which it leads to."""
+    of_neurons = {name: recalled(node) for name, node in parts.nodes.items() if kind_of(node) in FIELDS}
+    steps: dict[str, float] = {}
+    for name in reversed(parts.nodes):
+        if name in of_neurons:
+            said = of_neurons[name]
+            if said is None and dt_ms is None:
+                remedy = "NIR has no time step; it may be left out for what to_nir made"
+                _checks.wrong_type("dt_ms", "be given, in ms", dt_ms, remedy)
+            own = said[0].dt if said is not None else dt_ms
+            if dt_ms is not None and own != dt_ms:
+                _checks.fail("dt_ms", f"be left out or equal that of the graph, {own}", dt_ms)
+            steps[name] = float(own or 0.0)
+        else:
+            behind = [steps[target] for target in parts.targets[name] if target in steps]
+            steps[name] = behind[0] if behind else dt_ms or 1.0
+    return steps

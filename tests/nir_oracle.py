@@ -1,0 +1,131 @@
+"""NIR by its equations, step by step with Euler's rule, and networks on given spikes."""
+
+import numpy as np
+import torch
+
+from sc_neurocore._reals import RealRun
+
+
+def run_network(network, bits):
+    """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under bits (T, n_in)."""
+    signal = np.asarray(bits, float)[np.newaxis]
+    for layer in network.layers:
+        run = RealRun(layer, 1, signal.shape[1])
+        signal = np.swapaxes(run.spikes(signal, 0, signal.shape[1]), 1, 2).astype(float)
+    return signal[0].astype(int), run.potentials()[0]
+
+
+class Euler:
+    """A NIR graph with a state: a node that waits for itself gets its output of the step before."""
+
+    def __init__(self, graph, dt):
+        self.graph, self.dt, self.last, self.v, self.i, self.past = graph, dt, {}, {}, {}, {}
+        self.inner = {
+            name: Euler(node, dt) for name, node in graph.nodes.items() if hasattr(node, "nodes")
+        }
+
+    def step(self, x):
+        self.now, self.waits, self.x = {}, set(), x
+        (end,) = (name for name, node in self.graph.nodes.items() if type(node).__name__ == "Output")
+        result = self.output(end)
+        self.last = self.now
+        return result
+
+    def output(self, name):
+        if name in self.now:
+            return self.now[name]
+        if name in self.waits:
+            return self.last.get(name, 0.0)
+        self.waits.add(name)
+        given = [self.output(a) for a, b in self.graph.edges if b == name]
+        node = self.graph.nodes[name]
+        total = self.x if type(node).__name__ == "Input" else sum(given)
+        kind = getattr(self, f"of_{type(node).__name__.lower()}", None)
+        self.now[name] = total if kind is None else kind(name, node, np.asarray(total, float))
+        return self.now[name]
+
+    def of_nirgraph(self, name, node, x):
+        return self.inner[name].step(x)
+
+    def of_flatten(self, name, node, x):
+        return x.reshape(-1)
+
+    def of_linear(self, name, node, x):
+        return node.weight @ (np.zeros(node.weight.shape[1]) + x)
+
+    def of_affine(self, name, node, x):
+        return self.of_linear(name, node, x) + node.bias
+
+    def of_scale(self, name, node, x):
+        return node.scale * x
+
+    def of_conv2d(self, name, node, x):
+        pad = node.padding
+        if isinstance(pad, str):
+            sums = np.array(node.dilation) * (np.array(node.weight.shape[2:]) - 1) * (pad == "same")
+            x = np.pad(x, [(0, 0), *((int(n) // 2, int(n) - int(n) // 2) for n in sums)])
+            pad = 0, 0
+        rest = tuple(node.stride), tuple(pad), tuple(node.dilation), int(node.groups)
+        arrays = (
+            torch.from_numpy(np.asarray(a, float)) for a in (x[np.newaxis], node.weight, node.bias)
+        )
+        return torch.nn.functional.conv2d(*arrays, *rest)[0].numpy()
+
+    def of_avgpool2d(self, name, node, x):
+        sizes = (tuple(int(n) for n in size) for size in (node.kernel_size, node.stride, node.padding))
+        return torch.nn.functional.avg_pool2d(torch.from_numpy(x[np.newaxis]), *sizes)[0].numpy()
+
+    def of_sumpool2d(self, name, node, x):
+        return self.of_avgpool2d(name, node, x) * np.prod(node.kernel_size)
+
+    def of_delay(self, name, node, x):
+        past = self.past.setdefault(name, [])
+        past.append(x)
+        steps = np.rint(np.broadcast_to(node.delay, x.shape) / self.dt).astype(int)
+        late = np.zeros(x.shape)
+        for at in np.ndindex(x.shape):
+            if steps[at] < len(past):
+                late[at] = past[-1 - steps[at]][at]
+        return late
+
+    def fire(self, name, v, node):
+        spikes = v > node.v_threshold
+        self.v[name] = np.where(spikes, node.v_reset, v)
+        return spikes.astype(float)
+
+    def leak(self, name, tau, node, current):
+        v = self.v.get(name, node.v_leak)
+        return v + self.dt / tau * (node.v_leak - v + node.r * current)
+
+    def synapse(self, name, node, x):
+        i = self.i.get(name, 0.0)
+        self.i[name] = i + self.dt / node.tau_syn * (node.w_in * x - i)
+        return self.i[name]
+
+    def of_lif(self, name, node, x):
+        return self.fire(name, self.leak(name, node.tau, node, x), node)
+
+    def of_if(self, name, node, x):
+        return self.fire(name, self.v.get(name, 0.0) + self.dt * node.r * x, node)
+
+    def of_cubalif(self, name, node, x):
+        return self.fire(name, self.leak(name, node.tau_mem, node, self.synapse(name, node, x)), node)
+
+    def of_li(self, name, node, x):
+        self.v[name] = self.leak(name, node.tau, node, x)
+        return self.v[name]
+
+    def of_i(self, name, node, x):
+        self.v[name] = self.v.get(name, 0.0) + self.dt * node.r * x
+        return self.v[name]
+
+    def of_cubali(self, name, node, x):
+        self.v[name] = self.leak(name, node.tau_mem, node, self.synapse(name, node, x))
+        return self.v[name]
+
+
+def run_graph(graph, bits, dt_ms):
+    """Outputs (T, n_out) of a graph under bits (T, n_in)."""
+    (start,) = (node for node in graph.nodes.values() if type(node).__name__ == "Input")
+    euler, shape = Euler(graph, dt_ms / 1000), tuple(int(n) for n in start.input_type["input"])
+    return np.array([euler.step(x.reshape(shape)).ravel() for x in np.asarray(bits, float)])
