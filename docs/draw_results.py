@@ -321,7 +321,7 @@ def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
             )
     log_lengths(axes, 2 ** np.arange(1, 11))
     axes.set(ylim=(0, 102), ylabel="accuracy (%)")
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def log_lengths(axes: Axes, lengths: Sequence[int] | NDArray[np.integer]) -> None:
@@ -362,7 +362,7 @@ def publish(results: dict[str, Any]) -> None:
         for axes, (case, found) in zip(panels, having.items(), strict=True):
             draw(axes, case, found)
         figure.savefig(PICTURES / f"results_{name}.png", dpi=110)
-    figure = Figure((6.4, 4.2), layout="constrained")
+    figure = Figure((6.4, 5.4), layout="constrained")
     draw_peers(figure.subplots(), cases)
     figure.savefig(PICTURES / "results_peers.png", dpi=110)
     print(f"filled in {PAGE}, drew {PICTURES}/results_*.png")

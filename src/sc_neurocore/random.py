@@ -11,6 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,7 +49,12 @@ def stream_key(seed: int, role: Role, *path: int) -> int:
     """
     _checks.instance("role", role, Role)
     words = (role, *(_checks.power_range("path", p, 32) for p in path))
-    sequence = np.random.SeedSequence(_checks.power_range("seed", seed, 128), spawn_key=words)
+    return _key(_checks.power_range("seed", seed, 128), words)
+
+
+@lru_cache(maxsize=1024)  # runs of several lengths and sources meet the same keys
+def _key(seed: int, words: tuple[int, ...]) -> int:
+    sequence = np.random.SeedSequence(seed, spawn_key=words)
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
@@ -119,7 +125,8 @@ class Source(ABC):
 
     def thresholds(self, p: NDArray[np.float64]) -> Words:
         """Return round(p * levels), after cutting p to [0, 1]."""
-        return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.uint64)
+        # By way of int64, to which machines convert many at a time.
+        return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.int64).view(np.uint64)
 
     @abstractmethod
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
