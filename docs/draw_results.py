@@ -321,7 +321,7 @@ def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
             )
     log_lengths(axes, 2 ** np.arange(1, 11))
     axes.set(ylim=(0, 102), ylabel="accuracy (%)")
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    axes.figure.legend(fontsize=7, loc="outside lower center")
 
 
 def log_lengths(axes: Axes, lengths: Sequence[int] | NDArray[np.integer]) -> None:
