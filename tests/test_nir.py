@@ -440,7 +440,7 @@ def test_a_neuron_at_its_threshold_fires_here_and_not_in_nir():
 
 
 def test_the_published_neuron_fires_when_it_was_published_to():
-    # The paper's example of one LIF neuron: tau 2.5 ms, r 1, v_leak 0, v_threshold 0.1, steps of 0.1 ms,
+    # The paper's example of one LIF neuron: tau 2.5 ms, r 1, v_leak 0, v_threshold 0.1, dt 0.1 ms,
     # weight 1, and an input spike at every tenth step of those here (paper/01_lif in NIR's repository).
     # Norse, Nengo, snnTorch, SpiNNaker2 and the exact solution fire at 460, 510, 710 and 760.
     tenths = [6, 22, 27, 31, 32, 35, 37, 40, 41, *range(43, 54), *range(67, 79), 84, 85]
