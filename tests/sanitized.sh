@@ -9,7 +9,8 @@ compiler=${CXX:-c++}
 # Python is not linked with the sanitizers: their library goes first, and libstdc++ beside it, so that
 # exceptions thrown across modules are seen.
 export LD_PRELOAD="$($compiler -print-file-name=libasan.so) $($compiler -print-file-name=libstdc++.so)"
-export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1
+# Without detect_stack_use_after_return: GCC up to 13 puts 64-byte vectors at odd places of its frames (PR 110027).
+export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0
 export UBSAN_OPTIONS=print_stacktrace=1
 export SC_NEUROCORE_SANITIZED=$folder
 exec "$python" -m pytest -q -p no:cacheprovider tests/test_native.py tests/test_native_sequential.py \
