@@ -240,26 +240,15 @@ def peer_table(cases: dict[str, Any]) -> str:
     return table(["who", "what", "accuracy in percent at bits", "real numbers"], lines)
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "accuracy": accuracy_table,
-    "loss": loss_table,
-    "plan": plan_table,
-    "ratio": ratio_table,
-    "layers": layer_table,
-    "early": early_table,
-    "pairs": pair_table,
-}
-
-
-# The figures of a case that a table shows.
-KEYS = {
-    "accuracy": "curves",
-    "loss": "curves",
-    "plan": "plans",
-    "ratio": "ratios",
-    "layers": "layers",
-    "early": "early",
-    "pairs": "pairs",
+# Tables of the page, each with the figures of a case that it shows.
+TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "accuracy": ("curves", accuracy_table),
+    "loss": ("curves", loss_table),
+    "plan": ("plans", plan_table),
+    "ratio": ("ratios", ratio_table),
+    "layers": ("layers", layer_table),
+    "early": ("early", early_table),
+    "pairs": ("pairs", pair_table),
 }
 
 
@@ -341,12 +330,17 @@ def fill(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text)
 
 
+def cases_with(cases: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the cases that have figures of a kind."""
+    return {case: found for case, found in cases.items() if key in found}
+
+
 def publish(results: dict[str, Any]) -> None:
     """Fill the page's tables and draw its pictures from the figures alone."""
     cases = results["cases"]
     text = PAGE.read_text()
-    for name, tabulate in TABLES.items():
-        having = {case: found for case, found in cases.items() if KEYS[name] in found}
+    for name, (key, tabulate) in TABLES.items():
+        having = cases_with(cases, key)
         many = len(having) > 1
         parts = [
             (f"**{case}**\n\n" if many else "") + tabulate(found) for case, found in having.items()
@@ -355,8 +349,8 @@ def publish(results: dict[str, Any]) -> None:
     text = fill(text, "fan-in", fan_in_table(results["fan-in"]))
     text = fill(text, "peers", peer_table(cases))
     PAGE.write_text(text)
-    for name, draw in (("accuracy", draw_accuracy), ("early", draw_early)):
-        having = {case: found for case, found in cases.items() if KEYS[name] in found}
+    for name, key, draw in (("accuracy", "curves", draw_accuracy), ("early", "early", draw_early)):
+        having = cases_with(cases, key)
         figure = Figure((6.4, 4.2 * len(having)), layout="constrained")
         panels = figure.subplots(len(having), 1, squeeze=False).ravel()
         for axes, (case, found) in zip(panels, having.items(), strict=True):
