@@ -101,6 +101,30 @@ inline void exchange_blocks(U (&rows)[8]) {
       if ((r & s) == 0) exchange(rows[r], rows[r + s], s * apart);
 }
 
+// Turns kLanes matrices of 64 x 64 bits: bit i of row k of a lane becomes bit k of its row i.
+// row(i) is read once, in any order; put(k, turned row).
+template <class Row, class Put>
+inline void turn_64(Row&& row, Put&& put) {
+  uint64_t between[64][kLanes];
+  U part[8];
+#pragma GCC unroll 1
+  for (size_t i = 0; i < 8; i++) {
+#pragma GCC unroll 8
+    for (size_t q = 0; q < 8; q++) part[q] = row(i + 8 * q);
+    exchange_blocks<8>(part);
+#pragma GCC unroll 8
+    for (size_t q = 0; q < 8; q++) store(between[i + 8 * q], part[q]);
+  }
+#pragma GCC unroll 1
+  for (size_t k = 0; k < 64; k += 8) {
+#pragma GCC unroll 8
+    for (size_t q = 0; q < 8; q++) part[q] = load(between[k + q]);
+    exchange_blocks<1>(part);
+#pragma GCC unroll 8
+    for (size_t q = 0; q < 8; q++) put(k + q, part[q]);
+  }
+}
+
 // Turns F planes into 64 counts a lane: afterwards the count of step t is in planes[t % F], in the
 // F bits from F * (t / F) on. Each block of F x F bits is transposed (Warren: Hacker's Delight,
 // 7-3).

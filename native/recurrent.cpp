@@ -81,17 +81,16 @@ class Rows {
     for (size_t j = 0; j < r_.n; j += kLanes) {
       const size_t count = lanes_of(j);
       for (size_t word = 0; word < words_; word++) {
-        U turned[64];
-        for (size_t k = 0; k < 64; k++) {
+        const auto row = [&](size_t k) {
           uint64_t lanes[kLanes] = {};
           if (64 * word + k < r_.n)
             for (size_t i = 0; i < count; i++)
               lanes[i] = r_.weight_bits[((j + i) * r_.n + 64 * word + k) * n_words + w];
-          turned[k] = load(lanes);
-        }
-        transpose_planes<64>(turned);
-        for (size_t t = 0; t < 64; t++)
-          store(bits_ + ((t * n_groups_ + j / kLanes) * words_ + word) * kLanes, turned[t]);
+          return load(lanes);
+        };
+        uint64_t* out = bits_ + (j / kLanes * words_ + word) * kLanes;
+        turn_64(row,
+                [&](size_t t, U turned) { store(out + t * n_groups_ * words_ * kLanes, turned); });
       }
     }
   }
