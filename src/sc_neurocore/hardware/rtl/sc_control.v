@@ -1,0 +1,62 @@
+// What happens to an image: its values are taken, LENGTH steps run, the class is offered.
+module sc_control #(
+    parameter N_IN = 64,
+    parameter LENGTH = 64,
+    parameter COUNT = 7,                     // bits that hold the larger of both
+    parameter PIPELINED = 0                  // a step each clock, or each when the one before is done
+) (
+    input wire clk,
+    input wire rst,
+    input wire in_valid,
+    output wire in_ready,
+    output wire take,                        // a value is taken
+    output wire clear,                       // the layers go to the start of an image
+    output wire step,
+    input wire step_done,
+    output wire last_step,                   // the step that is done next is the last
+    input wire class_valid,
+    output wire out_valid,
+    input wire out_ready
+);
+    localparam [1:0] TAKE = 0, RUN = 1, READ = 2, OFFER = 3;
+    reg [1:0] state;
+    reg [COUNT-1:0] issued, finished;        // values taken or steps issued; steps done
+    reg idle;
+
+    assign in_ready = state == TAKE;
+    assign take = in_ready && in_valid;
+    assign clear = in_ready;
+    localparam integer LAST_VALUE = N_IN - 1, LAST_STEP = LENGTH - 1;
+    assign step = state == RUN && issued != LENGTH[COUNT-1:0] && (PIPELINED != 0 || idle);
+    assign last_step = finished == LAST_STEP[COUNT-1:0];
+    assign out_valid = state == OFFER;
+
+    always @(posedge clk)
+        if (rst) begin
+            state <= TAKE;
+            issued <= {COUNT{1'b0}};
+        end else case (state)
+            TAKE: begin
+                finished <= {COUNT{1'b0}};
+                idle <= 1'b1;
+                if (take) begin
+                    issued <= issued + 1'b1;
+                    if (issued == LAST_VALUE[COUNT-1:0]) begin
+                        issued <= {COUNT{1'b0}};
+                        state <= RUN;
+                    end
+                end
+            end
+            RUN: begin
+                if (step) issued <= issued + 1'b1;
+                idle <= step_done || (idle && !step);
+                if (step_done) finished <= finished + 1'b1;
+                if (step_done && last_step) state <= READ;
+            end
+            READ: begin
+                issued <= {COUNT{1'b0}};
+                if (class_valid) state <= OFFER;
+            end
+            OFFER: if (out_ready) state <= TAKE;
+        endcase
+endmodule

@@ -1,0 +1,137 @@
+// A folded layer: SIMD inputs of PE neurons a clock. Weights lie in a memory, a word a clock; so do
+// the states of the neurons, a word a group of PE. A pass is one time step of all neurons: the
+// number that weights are compared with stays the same through it.
+//   A  addresses of weights and inputs   B  products, added up   C  the LIF step of a group
+module sc_folded #(
+    parameter N_IN = 64, parameter SIMD = 8, parameter PE = 1, parameter BITS = 8,
+    parameter BIAS = 0,                      // the last of N_IN inputs is always on
+    parameter COUNT = 8,                     // bits of the signed count
+    parameter SEQUENCE = 8,                  // bits of the step counter
+    parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
+    parameter WORD = 16, parameter FRACTION = 4, parameter LEAK = 1, parameter LEAK_SHIFT = 4,
+    parameter THRESHOLD = 1024, parameter RESET = 0, parameter SUBTRACT = 0,
+    parameter REFRACTORY = 0, parameter REST = 1,
+    parameter COLUMNS = 8, parameter GROUPS = 32,          // words of inputs, groups of neurons
+    parameter COLUMN = 3, parameter GROUP = 5, parameter ADDRESS = 8,      // bits that number them
+    parameter WEIGHTS = ""                   // word g * COLUMNS + c: {negative, magnitude} a lane
+) (
+    input wire clk,
+    input wire clear,
+    input wire step,
+    output wire [COLUMN-1:0] x_address,
+    input wire [SIMD-1:0] x_word,            // one clock after its address
+    output reg valid,
+    output reg [GROUP-1:0] group,
+    output reg [PE-1:0] spike,
+    output reg [PE*WORD-1:0] v,
+    output reg done
+);
+    localparam LANE = BITS + 1, STATE = (REFRACTORY == 0) ? WORD : WORD + REST;
+    localparam integer LAST_COLUMN = COLUMNS - 1, LAST_GROUP = GROUPS - 1;
+    localparam integer LAST_LANE = (N_IN - 1) % SIMD;
+
+    // A
+    reg busy;
+    reg [COLUMN-1:0] column_a;
+    reg [GROUP-1:0] group_a;
+    reg [ADDRESS-1:0] address;
+    wire last_column = column_a == LAST_COLUMN[COLUMN-1:0];
+    always @(posedge clk)
+        if (clear) busy <= 1'b0;
+        else if (!busy) begin
+            busy <= step;
+            column_a <= {COLUMN{1'b0}};
+            group_a <= {GROUP{1'b0}};
+            address <= {ADDRESS{1'b0}};
+        end else begin
+            busy <= !(last_column && group_a == LAST_GROUP[GROUP-1:0]);
+            column_a <= last_column ? {COLUMN{1'b0}} : column_a + 1'b1;
+            if (last_column) group_a <= group_a + 1'b1;
+            address <= address + 1'b1;
+        end
+    assign x_address = column_a;
+
+    // B
+    wire [PE*SIMD*LANE-1:0] weights;
+    sc_weights #(
+        .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
+    ) u_weights (.clk(clk), .address(address), .word(weights));
+    reg valid_b, first_b, last_b;
+    reg [GROUP-1:0] group_b;
+    always @(posedge clk) begin
+        valid_b <= busy && !clear;
+        first_b <= column_a == 0;
+        last_b <= last_column;
+        group_b <= group_a;
+    end
+    reg [SIMD-1:0] x;
+    always @* begin
+        x = x_word;
+        if (BIAS != 0 && last_b) x[LAST_LANE] = 1'b1;
+    end
+    wire [BITS-1:0] number;
+    sc_sequence #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_sequence (
+        .clk(clk), .clear(clear), .step(done), .number(number)
+    );
+
+    // C
+    reg [PE*STATE-1:0] states [0:GROUPS-1];
+    reg [PE*STATE-1:0] state_read;
+    reg valid_c, fresh;                      // fresh: states are still those of another image
+    reg [GROUP-1:0] group_c;
+    wire [PE*STATE-1:0] state_next;
+    wire [PE-1:0] spike_next;
+    wire [PE*WORD-1:0] v_next;
+    always @(posedge clk) begin
+        state_read <= states[group_b];
+        if (valid_c) states[group_c] <= state_next;
+        valid_c <= valid_b && last_b && !clear;
+        group_c <= group_b;
+        valid <= valid_c && !clear;
+        done <= valid_c && group_c == LAST_GROUP[GROUP-1:0] && !clear;
+        if (clear) fresh <= 1'b1;
+        else if (done) fresh <= 1'b0;
+        if (valid_c) begin
+            group <= group_c;
+            spike <= spike_next;
+            v <= v_next;
+        end
+    end
+
+    genvar p;
+    generate
+        for (p = 0; p < PE; p = p + 1) begin : g_pe
+            reg [SIMD-1:0] product, negative;
+            reg signed [COUNT-1:0] total, count;
+            integer k;
+            always @* begin
+                total = first_b ? {COUNT{1'b0}} : count;
+                for (k = 0; k < SIMD; k = k + 1) begin
+                    product[k] = x[k] && number < weights[(p*SIMD+k)*LANE +: BITS];
+                    negative[k] = weights[(p*SIMD+k)*LANE+BITS];
+                    total = total + {{(COUNT-1){1'b0}}, product[k] && !negative[k]}
+                        - {{(COUNT-1){1'b0}}, product[k] && negative[k]};
+                end
+            end
+            always @(posedge clk) if (valid_b) count <= total;
+
+            wire [STATE-1:0] state = fresh ? {STATE{1'b0}} : state_read[p*STATE +: STATE];
+            wire [REST-1:0] rest, rest_next;
+            sc_lif #(
+                .WORD(WORD), .COUNT(COUNT), .FRACTION(FRACTION), .LEAK(LEAK), .LEAK_SHIFT(LEAK_SHIFT),
+                .THRESHOLD(THRESHOLD), .RESET(RESET), .SUBTRACT(SUBTRACT), .REFRACTORY(REFRACTORY),
+                .REST(REST)
+            ) u_lif (
+                .v(state[WORD-1:0]), .rest(rest), .count(count), .spike(spike_next[p]),
+                .v_next(v_next[p*WORD +: WORD]), .rest_next(rest_next)
+            );
+            assign state_next[p*STATE +: WORD] = v_next[p*WORD +: WORD];
+            if (REFRACTORY == 0) begin : g_rest
+                assign rest = {REST{1'b0}};
+            end else begin : g_rest
+                assign rest = state[WORD +: REST];
+                assign state_next[p*STATE+WORD +: REST] = rest_next;
+            end
+        end
+    endgenerate
+endmodule

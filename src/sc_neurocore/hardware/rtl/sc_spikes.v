@@ -1,0 +1,34 @@
+// Spikes of a folded layer, PE at a time, kept in words of SIMD for the next layer.
+module sc_spikes #(
+    parameter PE = 1, parameter SIMD = 8,    // PE divides SIMD
+    parameter COLUMNS = 4, parameter COLUMN = 2
+) (
+    input wire clk,
+    input wire clear,
+    input wire valid,
+    input wire done,                         // with the last of a pass
+    input wire [PE-1:0] spike,
+    input wire [COLUMN-1:0] x_address,
+    output reg [SIMD-1:0] x_word
+);
+    reg [SIMD-1:0] words [0:COLUMNS-1];
+    reg [SIMD-1:0] word, place;              // place: a one where the next spikes begin
+    reg [COLUMN-1:0] column;
+    integer k;
+    reg [SIMD-1:0] grown;
+    always @* begin
+        grown = place[0] ? {SIMD{1'b0}} : word;
+        for (k = 0; k < SIMD; k = k + 1)
+            if (place[k/PE*PE]) grown[k] = spike[k%PE];
+    end
+    wire ends = place[SIMD-PE] || done;
+    always @(posedge clk) begin
+        if (clear || (valid && ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
+        else if (valid) place <= place << PE;
+        if (clear || (valid && done)) column <= {COLUMN{1'b0}};
+        else if (valid && ends) column <= column + 1'b1;
+        if (valid) word <= grown;
+        if (valid && ends) words[column] <= grown;
+        x_word <= words[x_address];
+    end
+endmodule

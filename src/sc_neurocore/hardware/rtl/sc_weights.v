@@ -1,0 +1,34 @@
+// A memory of constants, read one clock after its address. One that is deep is cut at the largest
+// power of two, and the rest likewise: block memories then fit without many words to choose from.
+module sc_weights #(
+    parameter DEPTH = 256, parameter WIDTH = 72, parameter ADDRESS = 8,
+    parameter FILE = "",                     // of part 0: FILE, "_0.hex"
+    parameter [7:0] PART = 0
+) (
+    input wire clk,
+    input wire [ADDRESS-1:0] address,
+    output wire [WIDTH-1:0] word
+);
+    localparam POWER = 1 << ($clog2(DEPTH + 1) - 1);
+    localparam BANK = (DEPTH < 2048 && PART == 0) ? DEPTH : POWER, LEFT = DEPTH - BANK;
+    localparam BITS = (BANK == 1) ? 1 : $clog2(BANK);
+    (* ram_style = "block" *) reg [WIDTH-1:0] bank [0:BANK-1];
+    initial if (FILE != "") $readmemh({FILE, "_", 8'd48 + PART, ".hex"}, bank);
+    reg [WIDTH-1:0] of_bank;
+    always @(posedge clk) of_bank <= bank[address[BITS-1:0]];
+
+    generate
+        if (LEFT == 0) begin : g_left
+            assign word = of_bank;
+        end else begin : g_left
+            localparam LESS = (LEFT == 1) ? 1 : $clog2(LEFT);
+            wire [WIDTH-1:0] of_left;
+            reg beyond;
+            always @(posedge clk) beyond <= address[ADDRESS-1];
+            sc_weights #(.DEPTH(LEFT), .WIDTH(WIDTH), .ADDRESS(LESS), .FILE(FILE), .PART(PART + 8'd1)) u_left (
+                .clk(clk), .address(address[LESS-1:0]), .word(of_left)
+            );
+            assign word = beyond ? of_left : of_bank;
+        end
+    endgenerate
+endmodule
