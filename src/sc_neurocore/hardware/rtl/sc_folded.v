@@ -116,7 +116,9 @@ module sc_folded #(
             always @(posedge clk) if (valid_b) count <= total;
 
             wire [STATE-1:0] state = fresh ? {STATE{1'b0}} : state_read[p*STATE +: STATE];
+            /* verilator lint_off UNUSEDSIGNAL */ // the counter of a neuron that never rests
             wire [REST-1:0] rest, rest_next;
+            /* verilator lint_on UNUSEDSIGNAL */
             sc_lif #(
                 .WORD(WORD), .COUNT(COUNT), .FRACTION(FRACTION), .LEAK(LEAK), .LEAK_SHIFT(LEAK_SHIFT),
                 .THRESHOLD(THRESHOLD), .RESET(RESET), .SUBTRACT(SUBTRACT), .REFRACTORY(REFRACTORY),

@@ -20,8 +20,9 @@ module sc_lif #(
 );
     localparam SUM = ((COUNT + FRACTION > WORD) ? COUNT + FRACTION : WORD) + 1;
     localparam signed [WORD-1:0] LEAST = {1'b1, {(WORD-1){1'b0}}}, MOST = ~LEAST;
-    localparam FIRES = THRESHOLD <= MOST;
-    localparam signed [SUM:0] TO_FIRE = THRESHOLD, TO_DROP = THRESHOLD - RESET;
+    localparam FIRES = THRESHOLD < (1 << (WORD - 1));
+    localparam signed [SUM:0] TO_FIRE = THRESHOLD;
+    localparam integer TO_DROP = THRESHOLD - RESET;
 
     wire signed [SUM-1:0] kept;
     generate
@@ -48,7 +49,8 @@ module sc_lif #(
     assign spike = FIRES && awake && !margin[SUM];
     // Above the word a neuron fires: only one that never does is cut there.
     wire signed [WORD-1:0] n = !outside || (FIRES && !negative) ? sum[WORD-1:0] : negative ? LEAST : MOST;
-    wire signed [WORD-1:0] fallen = !SUBTRACT ? RESET : (outside ? MOST : sum[WORD-1:0]) - TO_DROP[WORD-1:0];
+    wire signed [WORD-1:0] at_most = outside ? MOST : sum[WORD-1:0];
+    wire signed [WORD-1:0] fallen = (SUBTRACT != 0) ? at_most - TO_DROP[WORD-1:0] : RESET[WORD-1:0];
     assign v_next = spike ? fallen : awake ? n : v;
-    assign rest_next = spike ? REFRACTORY : awake ? {REST{1'b0}} : rest - 1'b1;
+    assign rest_next = spike ? REFRACTORY[REST-1:0] : awake ? {REST{1'b0}} : rest - 1'b1;
 endmodule

@@ -1,0 +1,273 @@
+"""What is built: one frozen object with every parameter of the hardware; all widths follow from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore._sequences import generator_columns
+from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
+from sc_neurocore.layers import Dense
+from sc_neurocore.network import Network
+from sc_neurocore.simulation import Simulation, simulate
+from sc_neurocore.sources import Hammersley
+
+ARCHITECTURES = ("unrolled", "folded")
+# An unrolled synapse is a gate and a share of an adder, so that some thousand fill a small device.
+MOST_UNROLLED = 2000
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Numbers M t xor shift over GF(2), t a counter of steps: the leading bits that are compared.
+
+    Attributes
+    ----------
+    width, bits : int
+        Of the counter and of the numbers.
+    rows : tuple of int
+        Row k: the digits of t whose parity is bit k of a number.
+    shift : int
+    """
+
+    width: int
+    bits: int
+    rows: tuple[int, ...]
+    shift: int
+
+    @classmethod
+    def of(cls, source: Hammersley, bits: int) -> Sequence:
+        """Return that of an axis."""
+        columns = generator_columns(source.axis - 1, source.width)[: source.width].tolist()
+        (shift,) = source._shifts(0, np.zeros(1, np.uint64)).tolist()
+        rows = (
+            sum((column >> (32 - bits + k) & 1) << j for j, column in enumerate(columns))
+            for k in range(bits)
+        )
+        return cls(source.width, bits, tuple(rows), shift >> (32 - bits))
+
+
+@dataclass(frozen=True, eq=False)
+class LayerDesign:
+    """A layer as hardware has it.
+
+    Attributes
+    ----------
+    magnitudes : ndarray of int64, shape (n_out, n_in)
+        In units of 2**-bits. The last input is the bias, if there is one: it is always on.
+    negative : ndarray of bool, shape (n_out, n_in)
+    has_bias : bool
+    neuron : FixedLIF
+    numbers : Sequence
+        What weights are compared with.
+    simd, pe : int
+        Inputs and neurons a clock, of a folded layer.
+    """
+
+    magnitudes: NDArray[np.int64]
+    negative: NDArray[np.bool_]
+    has_bias: bool
+    neuron: FixedLIF
+    numbers: Sequence
+    simd: int
+    pe: int
+
+    @property
+    def n_in(self) -> int:
+        """Inputs, the bias among them."""
+        return int(self.magnitudes.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Neurons."""
+        return int(self.magnitudes.shape[0])
+
+    @property
+    def count_bits(self) -> int:
+        """Bits of a count from -n_in to n_in."""
+        return self.n_in.bit_length() + 1
+
+    @property
+    def rest_bits(self) -> int:
+        """Bits of the counter of refractory steps."""
+        return max(self.neuron.refractory.bit_length(), 1)
+
+    @property
+    def columns(self) -> int:
+        """Words of simd inputs."""
+        return -(-self.n_in // self.simd)
+
+    @property
+    def groups(self) -> int:
+        """Groups of pe neurons."""
+        return self.n_out // self.pe
+
+    @property
+    def depth(self) -> int:
+        """Words of the weight memory of a folded layer."""
+        return self.columns * self.groups
+
+    def memory(self) -> list[int]:
+        """Return the words of the weight memory: lane p * simd + k holds {negative, magnitude}."""
+        lane = self.numbers.bits + 1
+        padded = np.zeros((self.n_out, self.columns * self.simd), np.int64)
+        padded[:, : self.n_in] = self.magnitudes | self.negative.astype(np.int64) << (lane - 1)
+        shape = self.groups, self.pe, self.columns, self.simd
+        words = padded.reshape(shape).swapaxes(1, 2).reshape(self.depth, -1)
+        bits = words[:, :, np.newaxis] >> np.arange(lane) & 1
+        packed = np.packbits(bits.reshape(self.depth, -1).astype(np.uint8), axis=1, bitorder="little")
+        return [int.from_bytes(word.tobytes(), "little") for word in packed]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Hardware of a network: it takes an image, value by value, and gives a class.
+
+    Parameters
+    ----------
+    network : Network
+        Of `Dense` layers without recurrent weights, delays, noise and synaptic currents.
+    length : int
+        Time steps for an image.
+    number : FixedPoint
+    source : Hammersley
+        Not randomised. Inputs are compared with its numbers, weights of each layer with those of the
+        next axes; all comparators of a stage see one number.
+    architecture : {"unrolled", "folded"}, optional
+        A gate for each synapse and a time step a clock, or `simd` inputs of `pe` neurons a clock and
+        weights in memories. By default unrolled up to 2,000 synapses.
+    simd, pe : int
+        Powers of two, pe <= simd; the last layer has pe = 1.
+    name : str
+        Of the top module.
+
+    Examples
+    --------
+    >>> from sc_neurocore import load_digits
+    >>> from sc_neurocore.hardware import Design
+    >>> design = Design(load_digits().network, length=32, name="digits")
+    >>> design
+    Design(digits: 64-100-10, 32 steps, folded, simd=8, pe=1)
+    >>> design.clocks
+    30049
+    """
+
+    network: Network
+    length: int
+    _: KW_ONLY
+    number: FixedPoint = FixedPoint()
+    source: Hammersley = Hammersley(8, 1, randomised=False)
+    architecture: str | None = None
+    simd: int = 8
+    pe: int = 1
+    name: str = "network"
+
+    def __post_init__(self) -> None:
+        _checks.instance("network", self.network, Network)
+        _checks.instance("number", self.number, FixedPoint)
+        _checks.instance("source", self.source, Hammersley)
+        if self.source.randomised:
+            _checks.fail("source", "not be randomised", self.source, "hardware has no keys")
+        if self.number.word > 30:
+            _checks.fail("number", "have potentials of at most 30 bits in hardware", self.number)
+        length = _checks.integer("length", self.length, 1, 2**24)
+        for name, most in (("simd", 128), ("pe", self.simd)):
+            value = _checks.integer(name, getattr(self, name), 1, most)
+            if value & (value - 1):
+                _checks.fail(name, "be a power of two", value)
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z]\w*", self.name):
+            _checks.fail("name", "be a Verilog identifier", repr(self.name))
+        if self.architecture is None:
+            synapses = sum(layer.n_in * layer.n_out for layer in self.network.layers)
+            chosen = "unrolled" if synapses <= MOST_UNROLLED else "folded"
+        else:
+            chosen = _checks.choice("architecture", self.architecture, ARCHITECTURES)
+        for i, layer in enumerate(self.network.layers[:-1]):
+            if chosen == "folded" and layer.n_out % self.pe:
+                _checks.fail("pe", f"divide the {layer.n_out} neurons of layer {i}", self.pe)
+        object.__setattr__(self, "length", length)
+        object.__setattr__(self, "architecture", chosen)
+        self.layers  # noqa: B018  what has no hardware is refused here
+
+    @property
+    def folded(self) -> bool:
+        """Whether the architecture is folded."""
+        return self.architecture == "folded"
+
+    @cached_property
+    def layers(self) -> tuple[LayerDesign, ...]:
+        """The layers, in order."""
+        network, neurons = fixed_layers(self.network, self.number)
+        bits = self.number.bits
+        axes = self.source.sequences(1 + len(neurons))[1:]
+        layers = []
+        for i, (layer, neuron, axis) in enumerate(zip(network.layers, neurons, axes, strict=True)):
+            assert isinstance(layer, Dense)
+            assert isinstance(axis, Hammersley)
+            if neuron.refractory >= 2**16:
+                _checks.fail(
+                    "network", "rest for less than 2**16 steps", f"{neuron.refractory} in layer {i}"
+                )
+            weights = np.rint(layer._matrix * 2**bits).astype(np.int64)
+            layers.append(
+                LayerDesign(
+                    np.abs(weights),
+                    weights < 0,
+                    layer.bias is not None,
+                    neuron,
+                    Sequence.of(axis, bits),
+                    self.simd,
+                    self.pe if i < len(neurons) - 1 else 1,
+                )
+            )
+        return tuple(layers)
+
+    @property
+    def encoder(self) -> Sequence:
+        """What inputs are compared with."""
+        return Sequence.of(self.source, self.number.bits)
+
+    @property
+    def n_in(self) -> int:
+        """Values of an image."""
+        return self.network.n_in
+
+    @property
+    def n_out(self) -> int:
+        """Classes."""
+        return self.network.n_out
+
+    @property
+    def clocks(self) -> int:
+        """Clocks from the one that takes the first value of an image to the one that offers its class."""
+        if not self.folded:
+            return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
+        return self.n_in + self.length * (1 + sum(layer.depth + 3 for layer in self.layers)) + 1
+
+    def codes(self, images: ArrayLike) -> NDArray[np.int64]:
+        """Return the values that hardware takes for densities (..., n_in), in units of 2**-bits."""
+        densities = _checks.array("images", images, [1, 2], borrow=True)
+        if densities.shape[-1] != self.n_in:
+            _checks.fail("images", f"have {self.n_in} values each", f"shape {densities.shape}")
+        _checks.within("images", densities, 0.0, 1.0, "scale the inputs to densities")
+        levels = 2**self.number.bits
+        return np.asarray(np.minimum(np.rint(densities * levels), levels - 1), np.int64)
+
+    def simulate(self, x: ArrayLike | Bitstream, *, record: bool = False) -> Simulation:
+        """Return what the hardware does under inputs, bit by bit, by the package's model."""
+        length = None if isinstance(x, Bitstream) else self.length
+        source, number = self.source, self.number
+        return simulate(self.network, x, length, seed=0, source=source, number=number, record=record)
+
+    def __repr__(self) -> str:
+        folding = f", simd={self.simd}, pe={self.pe}" if self.folded else ""
+        return (
+            f"Design({self.name}: {self.network.shape}, {self.length} steps, "
+            f"{self.architecture}{folding})"
+        )

@@ -1,0 +1,199 @@
+"""Verilog from a design: the text of its files, and the files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore._files import replacing
+from sc_neurocore.fixed import fixed_trace
+from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
+
+_LIBRARY_UNROLLED = (
+    "sc_control",
+    "sc_encoder",
+    "sc_sequence",
+    "sc_thermometer",
+    "sc_neuron",
+    "sc_count",
+)
+_LIBRARY_FOLDED = ("sc_control", "sc_image", "sc_sequence", "sc_folded", "sc_weights", "sc_spikes")
+
+
+def verilog(design: Design) -> dict[str, str]:
+    """Return the text of each file of a design by its name: modules `*.v`, weight memories `*.hex`.
+
+    The text is a function of the design alone.
+    """
+    kind = design.architecture
+    shared = {
+        "design": design,
+        "last": len(design.layers) - 1,
+        "control_bits": max(design.n_in, design.length).bit_length(),
+        "spike_bits": design.length.bit_length(),
+    }
+    text = {f"{design.name}.v": _rendered(f"top_{kind}.v", shared)}
+    for k, layer in enumerate(design.layers):
+        module = f"{design.name}_layer{k}"
+        text[f"{module}.v"] = _rendered(
+            f"layer_{kind}.v", {"design": design, "layer": layer, "k": k, "module": module}
+        )
+        if design.folded:
+            text |= _memories(module, layer)
+    for name in library(design):
+        text[name] = (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
+    return text
+
+
+def library(design: Design) -> list[str]:
+    """Return the names of the modules that a design takes as they are."""
+    if design.folded:
+        own = [*_LIBRARY_FOLDED, "sc_readout_folded"]
+    else:
+        own = [*_LIBRARY_UNROLLED, "sc_readout"]
+    if len(design.layers) == 1 and design.folded:
+        own.remove("sc_spikes")
+    return [f"{name}.v" for name in [*own, "sc_lif", "sc_best"]]
+
+
+def testbench(design: Design, images: ArrayLike) -> dict[str, str]:
+    """Return a testbench and its vectors, by file name, for images (n, n_in) of densities.
+
+    It runs under Icarus Verilog and Verilator, compares every spike, potential and class with those of
+    the model, and ends with an error if there is a difference.
+    """
+    codes = np.atleast_2d(design.codes(images))
+    result = design.simulate(codes / 2**design.number.bits)
+    traces = [
+        fixed_trace(
+            design.network, row / 2**design.number.bits, design.length, design.number, design.source
+        )
+        for row in codes
+    ]
+    name = f"{design.name}_tb"
+    digits = -(-design.number.bits // 4)
+    text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
+    text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes().tolist())
+    n_spikes = 0
+    for k, layer in enumerate(design.layers):
+        spikes = np.stack([trace.layers[k].spikes.bits() for trace in traces])
+        potentials = np.stack([trace.layers[k].potentials for trace in traces])
+        n_spikes += int(spikes.sum())
+        text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
+    said = {"design": design, "n_images": len(codes), "n_spikes": n_spikes}
+    return {f"{name}.v": _rendered("testbench.v", said), **text}
+
+
+def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
+    """Write files of that text to a folder, which is made if it is not there."""
+    from pathlib import Path
+
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, content in text.items():
+        with replacing(Path(folder) / name) as part:
+            part.write_text(content, encoding="utf-8")
+
+
+def _lines(lines: Any) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _expected(
+    design: Design, layer: LayerDesign, spikes: NDArray[Any], potentials: NDArray[Any]
+) -> Any:
+    """Yield {v, spike} of each valid of a layer, given (image, neuron, step)."""
+    lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
+    word = layer.neuron.word
+    fired, v = (
+        values.reshape(-1, groups, lanes, design.length).transpose(0, 3, 1, 2).reshape(-1, lanes)
+        for values in (spikes, potentials)
+    )
+    digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1
+    whole = np.concatenate([fired, digits_of_v.reshape(len(v), -1)], axis=1)
+    packed = np.packbits(whole.astype(np.uint8), axis=1, bitorder="little")
+    digits = -(-whole.shape[1] // 4)
+    for row in packed:
+        yield f"{int.from_bytes(row.tobytes(), 'little'):0{digits}x}"
+
+
+@cache
+def _templates() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        _checks.fail("hardware", "find Jinja2", "none", "pip install 'sc-neurocore[hdl]'")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sc_neurocore.hardware", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.globals.update(
+        bits_for=bits_for,
+        rows=_rows,
+        shift=_shift,
+        magnitudes=_magnitudes,
+        signs=_signs,
+        neuron=_neuron,
+    )
+    return environment
+
+
+def _rendered(name: str, values: Mapping[str, Any]) -> str:
+    return str(_templates().get_template(f"{name}.j2").render(values))
+
+
+def bits_for(n: int) -> int:
+    """Return the bits that number n things."""
+    return max((n - 1).bit_length(), 1)
+
+
+def _rows(numbers: Sequence) -> str:
+    digits = (f"{row:0{numbers.width}b}" for row in reversed(numbers.rows))
+    return f"{numbers.bits * numbers.width}'b{'_'.join(digits)}"
+
+
+def _shift(numbers: Sequence) -> str:
+    return f"{numbers.bits}'b{numbers.shift:0{numbers.bits}b}"
+
+
+def _magnitudes(layer: LayerDesign, neuron: int) -> str:
+    """Return the magnitudes of a neuron, the last input first, some on a line."""
+    bits, a_line = layer.numbers.bits, 12
+    literals = [f"{bits}'d{m}" for m in reversed(layer.magnitudes[neuron].tolist())]
+    lines = [", ".join(literals[i : i + a_line]) for i in range(0, len(literals), a_line)]
+    return ",\n".join(f"            {line}" for line in lines)
+
+
+def _signs(layer: LayerDesign, neuron: int) -> str:
+    return f"{layer.n_in}'b{''.join('01'[s] for s in reversed(layer.negative[neuron].tolist()))}"
+
+
+def _neuron(layer: LayerDesign) -> str:
+    n = layer.neuron
+    return (
+        f".WORD({n.word}), .FRACTION({n.fraction}), .LEAK({n.leak}), .LEAK_SHIFT({n.leak_shift}),\n"
+        f"        .THRESHOLD({n.threshold}), .RESET({n.reset}), .SUBTRACT({int(n.subtract)}), "
+        f".REFRACTORY({n.refractory}), .REST({layer.rest_bits})"
+    )
+
+
+def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
+    """Return the parts of a weight memory, cut as `sc_weights` cuts it."""
+    words, text = layer.memory(), {}
+    digits = -(-layer.simd * layer.pe * (layer.numbers.bits + 1) // 4)
+    deep = len(words) >= 2048
+    while words:
+        bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
+        text[f"{module}_{len(text)}.hex"] = _lines(f"{word:0{digits}x}" for word in words[:bank])
+        words = words[bank:]
+    return text
