@@ -245,7 +245,7 @@ class Design:
 
     @property
     def clocks(self) -> int:
-        """Clocks from the one that takes the first value of an image to the one that offers its class."""
+        """Clocks from taking the first value of an image to offering its class."""
         if not self.folded:
             return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
         return self.n_in + self.length * (1 + sum(layer.depth + 3 for layer in self.layers)) + 1
