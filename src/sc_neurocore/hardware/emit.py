@@ -16,15 +16,9 @@ from sc_neurocore._files import replacing
 from sc_neurocore.fixed import fixed_trace
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 
-_LIBRARY_UNROLLED = (
-    "sc_control",
-    "sc_encoder",
-    "sc_sequence",
-    "sc_thermometer",
-    "sc_neuron",
-    "sc_count",
-)
-_LIBRARY_FOLDED = ("sc_control", "sc_image", "sc_sequence", "sc_folded", "sc_weights", "sc_spikes")
+_SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
+_UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
+_FOLDED = ("sc_image", "sc_folded", "sc_weights", "sc_readout_folded")
 
 
 def verilog(design: Design) -> dict[str, str]:
@@ -54,13 +48,9 @@ def verilog(design: Design) -> dict[str, str]:
 
 def library(design: Design) -> list[str]:
     """Return the names of the modules that a design takes as they are."""
-    if design.folded:
-        own = [*_LIBRARY_FOLDED, "sc_readout_folded"]
-    else:
-        own = [*_LIBRARY_UNROLLED, "sc_readout"]
-    if len(design.layers) == 1 and design.folded:
-        own.remove("sc_spikes")
-    return [f"{name}.v" for name in [*own, "sc_lif", "sc_best"]]
+    own = _FOLDED if design.folded else _UNROLLED
+    between = ["sc_spikes"] if design.folded and len(design.layers) > 1 else []
+    return [f"{name}.v" for name in (*_SHARED, *own, *between)]
 
 
 def testbench(design: Design, images: ArrayLike) -> dict[str, str]:
@@ -70,12 +60,11 @@ def testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     the model, and ends with an error if there is a difference.
     """
     codes = np.atleast_2d(design.codes(images))
-    result = design.simulate(codes / 2**design.number.bits)
+    densities = codes / 2**design.number.bits
+    result = design.simulate(densities)
     traces = [
-        fixed_trace(
-            design.network, row / 2**design.number.bits, design.length, design.number, design.source
-        )
-        for row in codes
+        fixed_trace(design.network, row, design.length, design.number, design.source)
+        for row in densities
     ]
     name = f"{design.name}_tb"
     digits = -(-design.number.bits // 4)
