@@ -5,6 +5,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -53,10 +54,11 @@ Out<T, N> allocate(const size_t (&shape)[N]) {
   return Out<T, N>(data, N, shape, owner);
 }
 
-using Coefficients = std::array<double, 9>;
+using Coefficients = std::array<double, 12>;
 
 sc::LifCoefficients unpack(const Coefficients& c) {
-  return {c[0], c[1], c[2], c[3], c[4], c[5], uint64_t(c[6]), c[7], c[8] != 0};
+  return {c[0], c[1], c[2], c[3], c[4], c[5], uint64_t(c[6]), c[7], c[8] != 0, c[9] != 0,
+          c[10], c[11]};
 }
 
 Out<uint32_t, 2> philox(uint64_t key, In<uint32_t, 2> counters) {
@@ -243,6 +245,28 @@ Out<uint64_t, 2> lif(const Coefficients& coefficients, uint64_t key, In<double, 
                  [&](size_t first, size_t last) { k->lif(p, first, last); });
   }
   return out;
+}
+
+auto fixed_trace(const std::array<int64_t, 9>& c, In<int32_t, 2> counts, InOut<int32_t, 1> v,
+                 InOut<uint64_t, 1> refractory, InOut<uint64_t, 2> saturations) {
+  const size_t n = counts.shape(0), steps = counts.shape(1);
+  auto potentials = allocate<int32_t, 2>({n, steps});
+  auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
+  const sc::FixedTrace f{
+      {c[0], c[1], int(c[2]), c[3], c[4], c[5] != 0, uint64_t(c[6]), c[7], c[8]},
+      counts.data(),
+      steps,
+      v.data(),
+      refractory.data(),
+      saturations.data(),
+      potentials.data(),
+      spikes.data()};
+  {
+    const nb::gil_scoped_release nogil;
+    sc::parallel(n, kStepGrain / std::max<size_t>(steps, 1), n_threads,
+                 [&](size_t first, size_t last) { sc::fixed_trace(f, first, last); });
+  }
+  return std::make_pair(potentials, spikes);
 }
 
 Out<uint64_t, 3> dense(const Coefficients& coefficients, uint64_t weight_key, uint64_t noise_key,
@@ -460,6 +484,8 @@ NB_MODULE(_native, m) {
   m.def("dot", dot, "x"_a, "w"_a);
   m.def("lif", lif, "coefficients"_a, "key"_a, "currents"_a, "position"_a, "first_step"_a,
         "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert());
+  m.def("fixed_trace", fixed_trace, "coefficients"_a, "counts"_a, "v"_a, "refractory"_a,
+        "saturations"_a);
   m.def("dense", dense, "coefficients"_a, "weight_key"_a, "noise_key"_a, "x"_a, "weights"_a,
         "weight_bits"_a.none(), "shared"_a, "gain"_a, "positions"_a, "first_word"_a, "length"_a,
         "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert());

@@ -107,11 +107,16 @@ struct Dot {
 //   i <- (i - i * syn_leak) + I                                i = I where syn_leak is 0
 //   v <- ((v - (v - v_rest) * leak) + gain * i) + noise * z
 // A spike sets v to v_reset or, if `subtracts`, takes v_threshold - v_reset from it.
+//
+// In fixed point (`fixed`) all of these are integers but the leak, v_rest is 0 and there is no
+// synapse and no noise:
+//   v <- min(max((v - floor(v * leak)) + I, v_min), v_max)
 struct LifCoefficients {
   double leak, v_rest, gain, noise, v_threshold, v_reset;
   uint64_t refractory_period;
   double syn_leak;
-  bool subtracts;
+  bool subtracts, fixed;
+  double v_min, v_max;
 };
 
 // The state of neurons, updated in place. A neuron's i stays as it is where syn_leak is 0.
@@ -135,6 +140,30 @@ struct LifPopulation {
   LifState state;
   uint64_t* spikes;  // [n][words_for(steps)]
 };
+
+// Integers of a neuron in fixed point: a single one adds `one`, a step leaks v * leak >> leak_shift.
+struct FixedNeuron {
+  int64_t one, leak;
+  int leak_shift;
+  int64_t threshold, reset;
+  bool subtracts;
+  uint64_t refractory_period;
+  int64_t v_min, v_max;
+};
+
+// Neurons in fixed point under given counts, with what the kernels that fire do not tell: their
+// potentials after each step, and how often a sum was below and above the word.
+struct FixedTrace {
+  FixedNeuron neuron;
+  const int32_t* counts;  // [n][steps]
+  uint64_t steps;
+  int32_t* v;            // [n], updated in place, as are the next
+  uint64_t* refractory;  // [n]
+  uint64_t* saturations;  // [n][2], added to
+  int32_t* potentials;   // [n][steps]
+  uint64_t* spikes;      // [n][words_for(steps)]
+};
+void fixed_trace(const FixedTrace&, size_t first, size_t last);  // neurons
 
 // A dense layer of sign-magnitude weights under a batch of packed inputs, for one block of time.
 // Row b is position b % positions of an image, whose noise is that of neuron out * positions +

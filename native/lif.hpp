@@ -6,10 +6,12 @@
 namespace sc::SC_LEVEL {
 
 // How much of the update a population needs: without a refractory period; with one; all of it, with
-// synaptic currents and resets that subtract.
-enum class Form { kPlain, kResting, kGeneral };
+// synaptic currents and resets that subtract; integers.
+enum class Form { kPlain, kResting, kGeneral, kFixed };
 
-inline bool needs_all(const LifCoefficients& c) { return c.syn_leak != 0 || c.subtracts; }
+inline bool needs_all(const LifCoefficients& c) {
+  return c.syn_leak != 0 || (c.subtracts && !c.fixed);
+}
 // What currents are multiplied with before they enter the update.
 inline double drive_scale(const LifCoefficients& c) { return needs_all(c) ? 1.0 : c.gain; }
 
@@ -30,17 +32,21 @@ class Lif {
         v_reset_(set1f(c.v_reset)),
         drop_(set1f(c.v_threshold - c.v_reset)),
         syn_leak_(set1f(c.syn_leak != 0 ? c.syn_leak : 1.0)),
+        v_min_(set1f(c.v_min)),
+        v_max_(set1f(c.v_max)),
         period_(set1(c.refractory_period)),
         subtracts_(nonzero(set1(c.subtracts))),
         has_noise_(c.noise != 0),
         has_period_(c.refractory_period != 0),
         has_synapse_(c.syn_leak != 0),
-        is_general_(needs_all(c)) {}
+        is_general_(needs_all(c)),
+        is_fixed_(c.fixed) {}
 
   bool has_noise() const { return has_noise_; }
   bool has_period() const { return has_period_; }
   bool has_synapse() const { return has_synapse_; }
   bool is_general() const { return is_general_; }
+  bool is_fixed() const { return is_fixed_; }
   // Where a neuron with that potential rests.
   F resting(F v) const { return select(subtracts_, v, v_reset_); }
 
@@ -56,7 +62,11 @@ class Lif {
       i = (i - i * syn_leak_) + in;
       in = gain_ * i;
     }
-    F x = (v - (v - v_rest_) * leak_) + in;
+    F x;
+    if constexpr (kForm == Form::kFixed)
+      x = clamp((v - floor(v * leak_)) + in, v_min_, v_max_);
+    else
+      x = (v - (v - v_rest_) * leak_) + in;
     if constexpr (kNoise) x = x + noise_ * z;
     if constexpr (kForm == Form::kPlain) {
       const M spike = at_least(x, v_threshold_);
@@ -65,17 +75,18 @@ class Lif {
     }
     const M awake = less(wakes, next);
     const M spike = at_least(x, v_threshold_, awake);
-    const F reset = kForm == Form::kGeneral ? resting(x - drop_) : v_reset_;
+    constexpr bool kMaySubtract = kForm == Form::kGeneral || kForm == Form::kFixed;
+    const F reset = kMaySubtract ? resting(x - drop_) : v_reset_;
     v = select(spike, reset, select(awake, x, v));
     wakes = select(spike, next + period_, wakes);
     return spike;
   }
 
  private:
-  F leak_, v_rest_, gain_, scale_, noise_, v_threshold_, v_reset_, drop_, syn_leak_;
+  F leak_, v_rest_, gain_, scale_, noise_, v_threshold_, v_reset_, drop_, syn_leak_, v_min_, v_max_;
   U period_;
   M subtracts_;
-  bool has_noise_, has_period_, has_synapse_, is_general_;
+  bool has_noise_, has_period_, has_synapse_, is_general_, is_fixed_;
 };
 
 // Groups of kLanes neurons side by side, which hides the latency of the update.
@@ -166,7 +177,9 @@ inline void lif_word(const Lif& lif, const PhiloxKey& noise_key, LifGroups<G>& g
     else
       lif_steps<G, false, kForm>(lif, noise_key, groups, first_step, steps, spikes, current);
   };
-  if (lif.is_general())
+  if (lif.is_fixed())
+    lif_steps<G, false, Form::kFixed>(lif, noise_key, groups, first_step, steps, spikes, current);
+  else if (lif.is_general())
     run.template operator()<Form::kGeneral>();
   else if (rests)
     run.template operator()<Form::kResting>();

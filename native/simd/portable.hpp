@@ -1,6 +1,7 @@
 // One 64-bit lane in plain C++: the form that every machine has, and the meaning of the others.
 #pragma once
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -63,6 +64,8 @@ inline F widen(const float* p) { return {double(*p)}; }
 inline F operator+(F a, F b) { return {a.v + b.v}; }
 inline F operator-(F a, F b) { return {a.v - b.v}; }
 inline F operator*(F a, F b) { return {a.v * b.v}; }
+inline F floor(F a) { return {std::floor(a.v)}; }
+inline F clamp(F a, F low, F high) { return {std::fmin(std::fmax(a.v, low.v), high.v)}; }
 inline F to_double(U a) { return {double(int64_t(a.v))}; }
 
 // columns[k] = element k of each row.

@@ -50,6 +50,7 @@ from sc_neurocore.correlation import (
 )
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
+from sc_neurocore.fixed import FixedPoint
 from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.layers import Conv2d, Dense
 from sc_neurocore.machine import Machine
@@ -114,6 +115,7 @@ __all__ = [
     "Dense",
     "Digits",
     "EarlyDecisions",
+    "FixedPoint",
     "Halton",
     "Hammersley",
     "Interval",

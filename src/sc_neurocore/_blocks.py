@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _native
 from sc_neurocore._progress import Bar
+from sc_neurocore.fixed import FixedLIF
 from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
+from sc_neurocore.neuron import LIF
 from sc_neurocore.random import Bernoulli, Role, Source, lane_streams, stream_key
 
 Words = NDArray[np.uint64]
@@ -78,6 +80,7 @@ class LayerRun:
     """
 
     layer: Layer
+    neuron: LIF | FixedLIF
     weight_key: int
     noise_key: int
     shared: bool
@@ -90,9 +93,17 @@ class LayerRun:
 
     @classmethod
     def of(
-        cls, layer: Layer, number: int, rows: int, length: int, seed: int, source: Source, shared: bool
+        cls,
+        layer: Layer,
+        neuron: LIF | FixedLIF,
+        number: int,
+        rows: int,
+        length: int,
+        seed: int,
+        source: Source,
+        shared: bool,
     ) -> LayerRun:
-        """Return a layer of a network at rest before the first step."""
+        """Return a layer of a network at rest before the first step, with its neurons."""
         key = stream_key(seed, Role.WEIGHT, number)
         delays = delays_of(layer)
         neurons = len(layer.weights)
@@ -109,12 +120,13 @@ class LayerRun:
                 bits = Bits.of(source, key, streams, thresholds.reshape(1, -1), length)
         return cls(
             layer,
+            neuron,
             key,
             stream_key(seed, Role.NOISE, number),
             shared,
             bits,
             None if delays is None else DelayLine(delays, rows, length),
-            np.full(shape, layer.neuron.v_rest),
+            np.full(shape, neuron.v_rest if isinstance(neuron, LIF) else 0.0),
             np.zeros(shape, np.uint64),
             np.zeros(shape),
             np.zeros((rows, -(-neurons // 64) if recurrent else 0), np.uint64),
@@ -137,14 +149,22 @@ class LayerRun:
         return self._run_recurrent(layer, layer.recurrent, x, bits, first, steps)
 
     def potentials(self) -> NDArray[np.float64]:
-        """Return the membrane potentials, shape (images, n_out)."""
-        return self.layer._flattened(self.v) if isinstance(self.layer, Conv2d) else self.v
+        """Return the membrane potentials in volts, shape (images, n_out)."""
+        v = self.v if isinstance(self.neuron, LIF) else self.neuron.volts(self.v)
+        return self.layer._flattened(v) if isinstance(self.layer, Conv2d) else v
+
+    @property
+    def _gain(self) -> float:
+        """What a single one adds to the current, or to a potential in fixed point."""
+        if isinstance(self.neuron, LIF):
+            return self.layer.gain
+        return float(2**self.neuron.fraction)
 
     def _run_rows(self, rows: slice, x: Words, bits: Words | None, first: int, steps: int) -> Words:
         layer = self.layer
         return _native.dense(
-            layer.neuron.coefficients, self.weight_key, self.noise_key, x, layer._codes, bits,
-            self.shared, layer.gain, _positions(layer), first, steps, self.v[rows],
+            self.neuron.coefficients, self.weight_key, self.noise_key, x, layer._codes, bits,
+            self.shared, self._gain, _positions(layer), first, steps, self.v[rows],
             self.refractory[rows], self.i[rows],
         )  # fmt: skip
 

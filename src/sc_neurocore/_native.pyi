@@ -128,6 +128,19 @@ def lif(
     coefficients are those of LIF.coefficients.
     """
 
+def fixed_trace(
+    coefficients: tuple[int, ...],
+    counts: NDArray[np.int32],
+    v: NDArray[np.int32],
+    refractory: NDArray[np.uint64],
+    saturations: NDArray[np.uint64],
+) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+    """Potentials after each step (n, length) and packed spikes (n, words) of neurons in fixed point.
+
+    counts has shape (n, length), coefficients are those of FixedLIF.integers. v and refractory, shape
+    (n,), are updated; saturations, shape (n, 2), counts sums below and above the word.
+    """
+
 def dense(
     coefficients: tuple[float, ...],
     weight_key: int,

@@ -99,7 +99,8 @@ class LIF:
         """What the native update needs.
 
         leak, v_rest, gain, noise_std, v_threshold, v_reset, period, decay of the synaptic current (0
-        for none), whether a reset subtracts.
+        for none), whether a reset subtracts; then what a neuron in fixed point has: whether it is one,
+        least and most potential.
         """
         return (
             self.dt / self.tau_mem,
@@ -111,6 +112,9 @@ class LIF:
             float(self.refractory_period),
             self.dt / self.tau_syn if self.tau_syn else 0.0,
             float(self.reset == "subtract"),
+            0.0,
+            0.0,
+            0.0,
         )
 
     def initial_state(self, n_neurons: int = 1) -> LIFState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,9 @@ from sc_neurocore._blocks import Bits, LayerRun, run_layers
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._reals import chunks, run_rows
 from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
 from sc_neurocore.network import Network
+from sc_neurocore.neuron import LIF
 from sc_neurocore.random import (
     Bernoulli,
     Role,
@@ -69,6 +72,7 @@ def simulate(
     seed: int | None = None,
     source: Sources = Bernoulli(),
     shared: bool = False,
+    number: FixedPoint | None = None,
     record: bool = False,
     progress: bool = False,
 ) -> Simulation:
@@ -104,6 +108,9 @@ def simulate(
         hardware does to save generators. Each current keeps its mean and variance, but those of two
         neurons vary together where their weights agree, and against each other where they differ in
         sign.
+    number : FixedPoint, optional
+        Round weights and inputs, and compute the neurons in fixed point, as hardware does. Inputs that
+        are a Bitstream stay as they are. By default neurons are in float64.
     record : bool
         Keep the packed spikes of every layer. Otherwise the memory does not grow with the length.
     progress : bool
@@ -117,6 +124,10 @@ def simulate(
     seed = checked_seed("seed", seed)
     _checks.instance("shared", shared, bool)
     of_inputs, *of_weights = operands(source, 1 + len(network.layers))
+    neurons: Sequence[LIF | FixedLIF] = [layer.neuron for layer in network.layers]
+    if number is not None:
+        _checks.instance("number", number, FixedPoint)
+        network, neurons = fixed_layers(network, number)
     if isinstance(x, Bitstream):
         if length is not None and length != x.length:
             _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
@@ -131,12 +142,16 @@ def simulate(
         if length is None:
             _checks.wrong_type("length", "be given unless x is a Bitstream", length)
         length, batch = _checks.length_of_stream("length", length), densities.shape[:-1]
+        if number is not None:
+            densities = number.rounded(densities)
         thresholds = of_inputs.thresholds(densities.reshape(-1, network.n_in))
         key, rows = stream_key(seed, Role.INPUT), len(thresholds)
         inputs = Bits.of(of_inputs, key, lane_streams(1, network.n_in).ravel(), thresholds, length)
     runs = [
-        LayerRun.of(layer, i, rows, length, seed, source, shared)
-        for i, (layer, source) in enumerate(zip(network.layers, of_weights, strict=True))
+        LayerRun.of(layer, neuron, i, rows, length, seed, source, shared)
+        for i, (layer, neuron, source) in enumerate(
+            zip(network.layers, neurons, of_weights, strict=True)
+        )
     ]
     with progress_bar(length, "simulate", "step", show=progress) as bar:
         counts, trains = run_layers(runs, inputs, rows, length, record, bar)

@@ -2,5 +2,15 @@
 
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import testbench, verilog, write
+from sc_neurocore.hardware.trace import LayerTrace, trace
 
-__all__ = ["Design", "LayerDesign", "Sequence", "testbench", "verilog", "write"]
+__all__ = [
+    "Design",
+    "LayerDesign",
+    "LayerTrace",
+    "Sequence",
+    "testbench",
+    "trace",
+    "verilog",
+    "write",
+]

@@ -25,32 +25,43 @@ MOST_UNROLLED = 2000
 
 @dataclass(frozen=True)
 class Sequence:
-    """Numbers M t xor shift over GF(2), t a counter of steps: the leading bits that are compared.
+    """Numbers that a stage compares with: M t xor shift over GF(2), where t counts steps.
 
     Attributes
     ----------
-    width, bits : int
-        Of the counter and of the numbers.
-    rows : tuple of int
-        Row k: the digits of t whose parity is bit k of a number.
-    shift : int
+    source : Hammersley
+        The same numbers in the package.
+    bits : int
+        How many leading bits of a number are compared.
     """
 
-    width: int
+    source: Hammersley
     bits: int
-    rows: tuple[int, ...]
-    shift: int
 
-    @classmethod
-    def of(cls, source: Hammersley, bits: int) -> Sequence:
-        """Return that of an axis."""
-        columns = generator_columns(source.axis - 1, source.width)[: source.width].tolist()
-        (shift,) = source._shifts(0, np.zeros(1, np.uint64)).tolist()
-        rows = (
-            sum((column >> (32 - bits + k) & 1) << j for j, column in enumerate(columns))
-            for k in range(bits)
+    @property
+    def width(self) -> int:
+        """Bits of the counter."""
+        return self.source.width
+
+    @cached_property
+    def rows(self) -> tuple[int, ...]:
+        """For each bit of a number, the digits of t whose parity it is."""
+        columns = generator_columns(self.source.axis - 1, self.width)[: self.width].tolist()
+        return tuple(
+            sum((column >> (32 - self.bits + k) & 1) << j for j, column in enumerate(columns))
+            for k in range(self.bits)
         )
-        return cls(source.width, bits, tuple(rows), shift >> (32 - bits))
+
+    @cached_property
+    def shift(self) -> int:
+        """What is added to each number, bit by bit."""
+        (shift,) = self.source._shifts(0, np.zeros(1, np.uint64)).tolist()
+        return int(shift) >> (32 - self.bits)
+
+    def words(self, values: NDArray[np.int64], first: int, length: int) -> NDArray[np.uint64]:
+        """Return packed bits, number < value, from word `first` on; values (n,), shape (n, words)."""
+        thresholds = values.astype(np.uint64) << np.uint64(32 - self.bits)
+        return self.source._words(0, np.zeros(values.size, np.uint64), thresholds, first, length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +232,7 @@ class Design:
                     weights < 0,
                     layer.bias is not None,
                     neuron,
-                    Sequence.of(axis, bits),
+                    Sequence(axis, bits),
                     self.simd,
                     self.pe if i < len(neurons) - 1 else 1,
                 )
@@ -231,7 +242,7 @@ class Design:
     @property
     def encoder(self) -> Sequence:
         """What inputs are compared with."""
-        return Sequence.of(self.source, self.number.bits)
+        return Sequence(self.source, self.number.bits)
 
     @property
     def n_in(self) -> int:

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.fixed import fixed_trace
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
+from sc_neurocore.hardware.trace import trace
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
@@ -62,18 +62,15 @@ def testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     codes = np.atleast_2d(design.codes(images))
     densities = codes / 2**design.number.bits
     result = design.simulate(densities)
-    traces = [
-        fixed_trace(design.network, row, design.length, design.number, design.source)
-        for row in densities
-    ]
+    traces = [trace(design, row) for row in densities]
     name = f"{design.name}_tb"
     digits = -(-design.number.bits // 4)
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
     text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes().tolist())
     n_spikes = 0
     for k, layer in enumerate(design.layers):
-        spikes = np.stack([trace.layers[k].spikes.bits() for trace in traces])
-        potentials = np.stack([trace.layers[k].potentials for trace in traces])
+        spikes = np.stack([layers[k].spikes.bits() for layers in traces])
+        potentials = np.stack([layers[k].potentials for layers in traces])
         n_spikes += int(spikes.sum())
         text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
     said = {"design": design, "n_images": len(codes), "n_spikes": n_spikes}
@@ -178,7 +175,8 @@ def _neuron(layer: LayerDesign) -> str:
 
 def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
     """Return the parts of a weight memory, cut as `sc_weights` cuts it."""
-    words, text = layer.memory(), {}
+    words = layer.memory()
+    text: dict[str, str] = {}
     digits = -(-layer.simd * layer.pe * (layer.numbers.bits + 1) // 4)
     deep = len(words) >= 2048
     while words:

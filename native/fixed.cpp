@@ -1,0 +1,39 @@
+// Neurons in fixed point with their potentials after every step, in integers: what hardware computes.
+#include <algorithm>
+
+#include "kernels.hpp"
+
+namespace sc {
+
+void fixed_trace(const FixedTrace& f, size_t first, size_t last) {
+  const FixedNeuron& c = f.neuron;
+  for (size_t n = first; n < last; n++) {
+    const int32_t* counts = f.counts + n * f.steps;
+    int32_t* potentials = f.potentials + n * f.steps;
+    uint64_t* spikes = f.spikes + n * words_for(f.steps);
+    uint64_t* saturations = f.saturations + 2 * n;
+    std::fill_n(spikes, words_for(f.steps), 0);
+    int64_t v = f.v[n];
+    uint64_t rest = f.refractory[n];
+    for (uint64_t t = 0; t < f.steps; t++) {
+      if (rest != 0) {
+        rest--;
+      } else {
+        const int64_t sum = v - (v * c.leak >> c.leak_shift) + int64_t{counts[t]} * c.one;
+        v = std::clamp(sum, c.v_min, c.v_max);
+        saturations[0] += sum < c.v_min;
+        saturations[1] += sum > c.v_max;
+        if (v >= c.threshold) {
+          spikes[t / 64] |= uint64_t{1} << t % 64;
+          v = c.subtracts ? v - (c.threshold - c.reset) : c.reset;
+          rest = c.refractory_period;
+        }
+      }
+      potentials[t] = int32_t(v);
+    }
+    f.v[n] = int32_t(v);
+    f.refractory[n] = rest;
+  }
+}
+
+}  // namespace sc

@@ -1,0 +1,95 @@
+"""What the layers of a design hold at each step: counts, potentials, spikes, saturations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore.bitstream import Bitstream, last_mask
+from sc_neurocore.hardware.design import Design, LayerDesign
+
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTrace:
+    """A layer through time.
+
+    Attributes
+    ----------
+    counts, potentials : ndarray of int32, shape (n_out, steps)
+        What the neurons count at each step, and their potentials after it, in units of the last place.
+    spikes : Bitstream
+        Of batch shape (n_out,).
+    saturations : ndarray of uint64, shape (n_out, 2)
+        How often a sum was below the word, and above it.
+    """
+
+    counts: NDArray[np.int32]
+    potentials: NDArray[np.int32]
+    spikes: Bitstream
+    saturations: Words
+
+
+class LayerRun:
+    """A layer that goes through time block by block."""
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        self.v = np.zeros(layer.n_out, np.int32)
+        self.refractory = np.zeros(layer.n_out, np.uint64)
+        self._step = 0
+
+    def run(self, x: Words, steps: int) -> LayerTrace:
+        """Return a block of that many steps, all but the last of a multiple of 64.
+
+        x holds the packed inputs, shape (n_in, words), without the bias.
+        """
+        layer = self.layer
+        if layer.has_bias:
+            always = np.full((1, x.shape[1]), np.uint64(2**64 - 1))
+            always[:, -1] = last_mask(steps)
+            x = np.concatenate([x, always])
+        magnitudes = layer.magnitudes.ravel()
+        bits = layer.numbers.words(magnitudes, self._step // 64, steps).reshape(
+            *layer.negative.shape, -1
+        )
+        counts = np.zeros((layer.n_out, steps), np.int32)
+        for sign, chosen in ((1, ~layer.negative), (-1, layer.negative)):
+            (ones,) = _native.channel_counts(x[np.newaxis], bits * chosen[:, :, np.newaxis], steps)
+            counts += sign * ones.view(np.int32)
+        saturations = np.zeros((layer.n_out, 2), np.uint64)
+        potentials, spikes = _native.fixed_trace(
+            layer.neuron.integers, counts, self.v, self.refractory, saturations
+        )
+        self._step += steps
+        return LayerTrace(counts, potentials, Bitstream(spikes, steps), saturations)
+
+
+def trace(design: Design, x: ArrayLike | Bitstream) -> tuple[LayerTrace, ...]:
+    """Return the layers of a design under one image of densities, or one of packed inputs.
+
+    Spikes and last potentials are those of `Design.simulate`.
+
+    Parameters
+    ----------
+    design : Design
+    x : array_like of shape (n_in,), or Bitstream of that batch shape
+    """
+    if isinstance(x, Bitstream):
+        if x.shape != (design.n_in,):
+            _checks.fail("x", f"have batch shape ({design.n_in},)", x.shape)
+        words, steps = x.words, x.length
+    else:
+        codes = design.codes(x)
+        if codes.ndim != 1:
+            _checks.fail("x", f"have shape ({design.n_in},)", codes.shape)
+        words, steps = design.encoder.words(codes, 0, design.length), design.length
+    layers = []
+    for layer in design.layers:
+        layers.append(LayerRun(layer).run(np.ascontiguousarray(words), steps))
+        words = layers[-1].spikes.words
+    return tuple(layers)
