@@ -126,7 +126,7 @@ def lif(coefficients, key, currents, position, first_step, steps, v, refractory,
 
 def lif_step(coefficients, current, noise, v, refractory, i):
     """Return the spikes (n,) of a step; v, refractory and i are updated."""
-    leak, v_rest, gain, noise_std, v_threshold, v_reset, period, syn_leak, subtracts = coefficients
+    leak, v_rest, gain, noise_std, v_threshold, v_reset, period, syn_leak, subtracts, *_ = coefficients
     if syn_leak != 0:
         i[:] = (i - i * syn_leak) + current
         current = i
@@ -141,6 +141,31 @@ def lif_step(coefficients, current, noise, v, refractory, i):
         v[:] = np.where(resting | fires, v_reset, x)
     refractory[:] = np.where(resting, refractory - resting, np.where(fires, np.uint64(period), 0))
     return fires
+
+
+def fixed_trace(integers, counts, v, refractory, saturations):
+    """Return potentials and spikes (n, steps) of neurons in fixed point, in exact integers.
+
+    v, refractory and saturations are updated.
+    """
+    one, leak, leak_shift, threshold, reset, subtracts, period, least, most = integers
+    potentials, spikes = np.zeros(counts.shape, np.int32), np.zeros(counts.shape, np.uint8)
+    for t in range(counts.shape[1]):
+        for n in range(len(counts)):
+            if refractory[n] > 0:
+                refractory[n] -= np.uint64(1)
+            else:
+                total = int(v[n]) - (int(v[n]) * leak >> leak_shift) + int(counts[n, t]) * one
+                saturations[n, 0] += np.uint64(total < least)
+                saturations[n, 1] += np.uint64(total > most)
+                total = min(max(total, least), most)
+                if total >= threshold:
+                    spikes[n, t] = 1
+                    refractory[n] = period
+                    total = total - (threshold - reset) if subtracts else reset
+                v[n] = total
+            potentials[n, t] = v[n]
+    return potentials, spikes
 
 
 def dense(

@@ -1,0 +1,316 @@
+"""Fixed point: integers against their twin, bit by bit, and what becomes of a network in it."""
+
+from dataclasses import replace
+from functools import cache, partial
+
+import numpy as np
+import pytest
+import twins
+
+from sc_neurocore import (
+    LIF,
+    Bernoulli,
+    Conv2d,
+    Dense,
+    FixedPoint,
+    Hammersley,
+    Network,
+    Role,
+    Sobol,
+    _native,
+    encode,
+    load_digits,
+    simulate,
+    simulate_float,
+    stream_key,
+)
+from sc_neurocore.fixed import FixedLIF, fixed_layers
+
+COUNTERS = Hammersley(8, axis=1, randomised=False)
+neuron = partial(FixedLIF, unit=1.0, rest=0.0)
+#               word, fraction, leak, leak_shift, threshold, reset, subtract, refractory
+NEURONS = [
+    neuron(16, 4, 1, 4, 300, 0, False, 0),
+    neuron(16, 4, 1, 4, 300, -20, False, 2),
+    neuron(16, 5, 205, 12, 900, 0, True, 1),
+    neuron(8, 4, 13, 7, 120, -128, True, 0),  # saturates at both ends
+    neuron(8, 5, 0, 0, 127, -3, False, 3),  # integrates
+    neuron(7, 3, 1, 2, 64, 0, False, 0),  # never fires
+    neuron(4, 0, 1, 1, 3, -1, True, 1),
+    neuron(32, 20, 3, 5, 2**22 + 1, 7, True, 0),
+    neuron(30, 3, 65535, 17, -5, -9, False, 1),  # fires at rest
+    neuron(12, 2, 1, 0, 12, 0, False, 0),  # keeps nothing
+]
+
+
+@cache
+def case(length, n_out=5, n_in=9, batch=3):
+    """A layer in fixed point: packed inputs, signed codes, weight bits, and its counts."""
+    rng = np.random.default_rng(length)
+    x = rng.random((batch, n_in, length)) < rng.random((batch, n_in, 1))
+    signs = np.where(rng.random((n_out, n_in)) < 0.45, -1, 1)
+    signs[0] = 1
+    signs[1] = -1
+    bits = rng.random((n_out, n_in, length)) < rng.random((n_out, n_in, 1))
+    counts = np.einsum("bit,ji,jit->bjt", x, signs, bits).astype(np.int32)
+    return twins.pack(x), np.ascontiguousarray(signs.T * 2**31), twins.pack(bits), counts
+
+
+def state_of(n):
+    return np.zeros(n, np.int32), np.zeros(n, np.uint64)
+
+
+@cache
+def of_twin(lif, length, row):
+    counts = case(length)[3][row]
+    state, cuts = state_of(len(counts)), np.zeros((len(counts), 2), np.uint64)
+    potentials, spikes = twins.fixed_trace(lif.integers, counts, *state, cuts)
+    return potentials, spikes, state, cuts
+
+
+def run_dense(lif, x, codes, bits, length, state):
+    spikes = _native.dense(
+        lif.coefficients, 0, 0, x, codes, bits, False, float(2**lif.fraction), 1, 0, length, *state
+    )
+    return twins.unpack(spikes, length)
+
+
+@pytest.mark.parametrize("lif", NEURONS)
+def test_both_kernels_equal_the_integer_twin_at_every_length(isa, threads, lif):
+    saw = np.zeros(4, np.int64)
+    for length in range(1, 301):
+        x, codes, bits, counts = case(length)
+        batch, n_out = counts.shape[:2]
+        row = length % batch
+        state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64), np.zeros((batch, n_out))
+        fired = run_dense(lif, x, codes, bits, length, state)
+        ours, cut = state_of(n_out), np.zeros((n_out, 2), np.uint64)
+        potentials, words = _native.fixed_trace(lif.integers, counts[row], *ours, cut)
+        expected, spikes, theirs, cuts = of_twin(lif, length, row)
+        v, rest = theirs
+        assert np.array_equal(potentials, expected), length
+        assert np.array_equal(words, twins.pack(spikes)), length
+        assert np.array_equal(fired[row], spikes), length
+        assert np.array_equal(state[0][row], v)
+        assert np.array_equal(state[1][row], rest)
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+        assert np.array_equal(cut, cuts)
+        saw += np.array([spikes.sum(), rest.sum(), *cuts.sum(axis=0)], np.int64)
+    assert saw[0] > 100 or lif.threshold > lif.most
+    assert saw[1] > 0 or lif.refractory == 0
+    assert (saw[2:] > 0).all() == (lif.word in (4, 7, 8))
+
+
+def test_a_wide_layer_keeps_its_spikes_at_every_level(isa, threads):
+    for lif in NEURONS[:4]:
+        x, codes, bits, counts = case(133, n_out=150, n_in=200, batch=9)
+        shape = counts.shape[:2]
+        state = np.zeros(shape), np.zeros(shape, np.uint64), np.zeros(shape)
+        fired = run_dense(lif, x, codes, bits, 133, state)
+        flat = np.ascontiguousarray(counts.reshape(-1, 133))
+        _, words = _native.fixed_trace(
+            lif.integers, flat, *state_of(len(flat)), np.zeros((len(flat), 2), np.uint64)
+        )
+        assert fired.any()
+        assert np.array_equal(fired.reshape(-1, 133), twins.unpack(words, 133))
+
+
+def test_a_run_in_blocks_is_a_run():
+    lif = NEURONS[2]
+    x, codes, bits, counts = case(300)
+    whole = tuple(np.zeros(counts.shape[:2], kind) for kind in (np.float64, np.uint64, np.float64))
+    parts = tuple(a.copy() for a in whole)
+    fired = run_dense(lif, x, codes, bits, 300, whole)
+    pieces = []
+    for first, last in ((0, 2), (2, 3), (3, 5)):
+        length = min(64 * last, 300) - 64 * first
+        pieces.append(
+            run_dense(
+                lif,
+                np.ascontiguousarray(x[:, :, first:last]),
+                codes,
+                np.ascontiguousarray(bits[:, :, first:last]),
+                length,
+                parts,
+            )
+        )
+    assert np.array_equal(np.concatenate(pieces, axis=-1), fired)
+    assert all(np.array_equal(a, b) for a, b in zip(parts, whole, strict=True))
+
+
+def network(**changes):
+    rng = np.random.default_rng(3)
+    lif = replace(LIF(tau_mem=8.0, v_rest=0.1, v_reset=-0.2, refractory_period=1), **changes)
+    first = Dense(rng.uniform(-1, 1, (12, 20)), gain=0.3, neuron=lif, bias=rng.uniform(-1, 1, 12))
+    return Network([first, Dense(rng.uniform(-1, 1, (4, 12)), gain=0.5, neuron=lif)])
+
+
+@pytest.mark.parametrize("source", [COUNTERS, Bernoulli(), Sobol()])
+def test_a_network_in_fixed_point_computes_the_integers_of_its_layers(source):
+    net, number = network(), FixedPoint(bits=6, word=12, leak_bits=3)
+    x = np.random.default_rng(4).random((5, 20))
+    run = simulate(net, x, 200, seed=5, source=source, number=number, record=True)
+    rounded, neurons = fixed_layers(net, number)
+    thresholds = [np.abs(layer._matrix) for layer in rounded.layers]
+    assert all(np.array_equal(t * 64 % 1, np.zeros_like(t)) for t in thresholds)
+    inputs, *sources = source.sequences(3)
+    keys = [stream_key(5, Role.INPUT), *(stream_key(5, Role.WEIGHT, i) for i in range(2))]
+    bits = encode(np.minimum(np.rint(x * 64), 63) / 64, 200, keys[0], source=inputs, streams=range(20))
+    for row in range(5):
+        spikes = bits[row].bits()
+        for i, (layer, lif) in enumerate(zip(rounded.layers, neurons, strict=True)):
+            weights = layer._matrix
+            streams = np.arange(len(weights))[:, None] << 32 | np.arange(weights.shape[1])
+            of_weights = encode(np.abs(weights), 200, keys[1 + i], source=sources[i], streams=streams)
+            arriving = np.vstack([spikes, np.ones((1, 200), np.uint8)])[: weights.shape[1]]
+            counts = np.einsum("ji,jit,it->jt", np.sign(weights), of_weights.bits(), arriving)
+            state, cuts = state_of(len(counts)), np.zeros((len(counts), 2), np.uint64)
+            integers = counts.astype(np.int32)
+            potentials, spikes = twins.fixed_trace(lif.integers, integers, *state, cuts)
+            assert np.array_equal(run.spikes[i][row].bits(), spikes)
+        assert np.array_equal(run.potentials[row], potentials[:, -1] * lif.unit + lif.rest)
+    assert run.counts.sum() > 100
+    alone = simulate(net, x[2], 200, seed=5, source=source, number=number)
+    assert np.array_equal(alone.counts, run.counts[2])
+
+
+def test_values_of_one_saturate_and_do_not_wrap():
+    number = FixedPoint(bits=3)
+    assert number.rounded(np.array([1.0, -1.0, 0.94, 0.93, 0.5, -0.06, -0.07])).tolist() == [
+        0.875, -0.875, 0.875, 0.875, 0.5, 0.0, -0.125,
+    ]  # fmt: skip
+    always = Network([Dense([[1.0]], neuron=LIF(tau_mem=1.0, v_threshold=0.5))])
+    run = simulate(always, [1.0], 256, source=COUNTERS, number=FixedPoint())
+    # 255 of 256 numbers are below each; the neuron keeps nothing and fires with every product.
+    assert 254 <= run.counts[0] <= 255
+
+
+def test_with_long_words_and_little_rounding_it_is_the_float_network():
+    # Weights and inputs that need no rounding, a leak that is a power of two, thresholds between
+    # potentials: the same spikes as in float64.
+    rng = np.random.default_rng(6)
+    lif = LIF(tau_mem=8.0, refractory_period=2)
+    net = Network([Dense(rng.integers(-255, 256, (30, 20)) / 256, gain=1 / 7, neuron=lif)])
+    x = rng.integers(0, 256, (4, 20)) / 256
+    fixed = simulate(net, x, 300, source=COUNTERS, number=FixedPoint(word=32, fraction=24))
+    floats = simulate(net, x, 300, source=COUNTERS)
+    assert fixed.counts.sum() > 1000
+    assert np.abs(fixed.counts - floats.counts).sum() <= 2
+
+
+def test_the_default_fraction_leaves_room_and_uses_the_word():
+    for word in (10, 12, 16, 20):
+        _, neurons = fixed_layers(load_digits().network, FixedPoint(word=word))
+        for i, lif in enumerate(neurons):
+            weights = load_digits().network.layers[i].weights
+            reach = np.maximum(weights.clip(0).sum(1), (-weights).clip(0).sum(1)).max() * 8
+            assert reach * 2**lif.fraction < 2 ** (word - 1) <= 2.02 * reach * 2**lif.fraction
+
+
+@pytest.mark.parametrize(
+    ("tau", "bits", "leak"),
+    [
+        (8.0, 8, (1, 3)),
+        (8.0, 1, (1, 3)),
+        (1.0, 8, (1, 0)),
+        (20.0, 8, (205, 12)),
+        (20.0, 4, (13, 8)),
+        (20.0, 1, (1, 4)),
+        (10.0, 2, (3, 5)),
+        (np.inf, 8, (0, 0)),
+        (1e9, 8, (137, 37)),
+    ],
+)
+def test_the_leak_has_few_digits_and_lowest_terms(tau, bits, leak):
+    net = Network([Dense([[0.5]], neuron=LIF(tau_mem=tau))])
+    (lif,) = fixed_layers(net, FixedPoint(leak_bits=bits, word=32))[1]
+    assert (lif.leak, lif.leak_shift) == leak
+    if lif.leak:
+        assert abs(lif.leak / 2**lif.leak_shift * tau - 1) <= 2.0**-bits
+
+
+def test_thresholds_are_the_first_integers_that_reach_them():
+    lif = LIF(v_rest=-0.5, v_reset=-0.7, v_threshold=0.5, tau_mem=8.0)
+    (fixed,) = fixed_layers(Network([Dense([[0.5]], gain=0.3, neuron=lif)]), FixedPoint(fraction=3))[1]
+    assert fixed.unit == 0.3 / 8
+    assert (fixed.threshold - 1) * fixed.unit < 1.0 <= fixed.threshold * fixed.unit
+    assert fixed.reset == round(-0.2 / fixed.unit)
+    never = LIF(v_threshold=np.inf)
+    (fixed,) = fixed_layers(Network([Dense([[0.5]], neuron=never)]), FixedPoint(word=9))[1]
+    assert fixed.threshold == 256 == fixed.most + 1
+
+
+def test_potentials_are_in_volts():
+    silent = LIF(v_rest=-0.5, v_threshold=np.inf, tau_mem=8.0)
+    net = Network([Dense([[0.5, -0.25]], gain=0.2, neuron=silent)])
+    run = simulate(net, [0.75, 0.5], 4096, source=COUNTERS, number=FixedPoint(word=20))
+    assert run.counts.sum() == 0
+    expected = simulate_float(net, [0.75, 0.5], 4096).potentials
+    assert run.potentials == pytest.approx(expected, abs=0.3)
+    assert expected == pytest.approx(-0.5 + 0.2 * 8 * (0.375 - 0.125))
+
+
+def test_inputs_that_are_bits_stay_as_they_are():
+    net = Network([Dense([[0.996]], neuron=LIF(tau_mem=1.0))])
+    ones = encode([1.0], 256, 3)
+    run = simulate(net, ones, source=COUNTERS, number=FixedPoint())
+    assert run.counts[0] == 255
+    assert simulate(net, [1.0], 256, source=COUNTERS, number=FixedPoint()).counts[0] == 254
+
+
+def test_the_digits_lose_nothing_that_shows():
+    digits = load_digits()
+    for length, least in ((16, 0.975), (64, 0.975)):
+        run = simulate(digits.network, digits.images, length, source=COUNTERS, number=FixedPoint())
+        assert (run.classes() == digits.labels).mean() >= least
+
+
+DENSE = Dense([[0.5]])
+ERRORS = [
+    (lambda: FixedPoint(bits=0), "bits must be at least 1 and at most 16, got 0"),
+    (lambda: FixedPoint(word=33), "word must be at least 4 and at most 32, got 33"),
+    (lambda: FixedPoint(word=8, fraction=7), "fraction must be at least 0 and at most 6, got 7"),
+    (lambda: FixedPoint(leak_bits=17), "leak_bits must be at least 1 and at most 16, got 17"),
+    (
+        lambda: fixed_layers(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), FixedPoint()),
+        "network must have dense layers only in fixed point, got Conv2d",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, recurrent=[[0.1]])]), FixedPoint()),
+        "network must have no recurrent weights in fixed point, got Dense(1 -> 1",
+    ),
+    (
+        lambda: fixed_layers(Network([DENSE, replace(DENSE, delay=2)]), FixedPoint()),
+        "delay=2) as layer 1",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, neuron=LIF(noise_std=0.1))]), FixedPoint()),
+        "network must have no noise in fixed point",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, neuron=LIF(tau_syn=2.0))]), FixedPoint()),
+        "network must have no synaptic currents in fixed point",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, gain=1e-4)]), FixedPoint(word=12)),
+        "number must hold the threshold of layer 0, 10000 in units of the last place",
+    ),
+    (
+        lambda: fixed_layers(
+            Network([replace(DENSE, neuron=LIF(v_reset=0.9))]), FixedPoint(fraction=0)
+        ),
+        "number must tell threshold and reset of layer 0 apart",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), ERRORS)
+def test_what_fixed_point_has_not_is_refused(call, message):
+    with pytest.raises(ValueError) as raised:
+        call()
+    assert message in str(raised.value)
+
+
+def test_a_number_that_is_none_of_ours_is_refused():
+    with pytest.raises(TypeError, match="number must be a FixedPoint, got 8"):
+        simulate(Network([DENSE]), [0.5], 8, number=8)
