@@ -1,0 +1,150 @@
+"""Synthesis: cells, memories and clock of a design, and what its toggles cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from sc_neurocore import _checks
+from sc_neurocore.hardware import tools
+from sc_neurocore.hardware.netlist import Run
+
+TARGETS = ("ice40", "xilinx", "generic")
+# What places a design once more; the clock that is quoted is the median.
+SEEDS = (1, 2, 3)
+
+_SCRIPTS = {
+    "ice40": "synth_ice40 -dff -top {top} -json {out}",
+    "xilinx": "synth_xilinx -family xc7 -flatten -top {top} -json {out}",
+    "generic": "synth -flatten -noabc -top {top}; dfflegalize -cell $_DFF_P_ 0; opt_clean; "
+    "abc -g AND,XOR,MUX; opt_clean; write_json {out}",
+}
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What a design takes on a target.
+
+    Attributes
+    ----------
+    target : str
+    cells : dict of int
+        Cells by type.
+    path : Path
+        The netlist, JSON.
+    logic_cells : int or None
+        LUTs and registers packed into cells, by nextpnr (iCE40 HX8K, package CT256).
+    mhz : float or None
+        The median of the clocks that nextpnr reached with `SEEDS`.
+    """
+
+    target: str
+    cells: dict[str, int]
+    path: Path
+    logic_cells: int | None = None
+    mhz: float | None = None
+
+    @property
+    def luts(self) -> int:
+        """Look-up tables; gates for the generic target."""
+        if self.target == "generic":
+            return sum(n for kind, n in self.cells.items() if not re.search("DFF|mem", kind))
+        return sum(n for kind, n in self.cells.items() if "LUT" in kind)
+
+    @property
+    def flip_flops(self) -> int:
+        """Registers."""
+        return sum(n for kind, n in self.cells.items() if "DFF" in kind or kind in ("FDRE", "FDSE"))
+
+    @property
+    def memories(self) -> dict[str, int]:
+        """Block and distributed memories by type."""
+        return {kind: n for kind, n in self.cells.items() if "RAM" in kind or "$mem" in kind}
+
+
+def synthesise(
+    files: Sequence[str | os.PathLike[str]],
+    top: str,
+    target: str,
+    folder: str | os.PathLike[str],
+    *,
+    place: bool = True,
+) -> Synthesis:
+    """Return cells and, for iCE40, the clock of a module; its netlist stays in the folder.
+
+    Parameters
+    ----------
+    files : sequence of paths
+        Verilog; memories are looked for in the folder.
+    top : str
+    target : {"ice40", "xilinx", "generic"}
+        Series 7 for xilinx. iCE40 netlists are optimised across registers, which start at 0 there.
+    folder : path
+    place : bool
+        Place and route for iCE40, if nextpnr is there.
+    """
+    target = _checks.choice("target", target, TARGETS)
+    out = Path(folder).resolve() / f"{top}_{target}.json"
+    read = "read_verilog -defer " + " ".join(f'"{Path(f).resolve()}"' for f in files)
+    tools.yosys([read, _SCRIPTS[target].format(top=top, out=f'"{out}"')], folder)
+    module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
+    cells = Counter(cell["type"] for cell in module["cells"].values())
+    del cells["$scopeinfo"]
+    placed: tuple[int, float] | tuple[None, None] = (None, None)
+    if place and target == "ice40" and tools.has_nextpnr():
+        placed = _placed(out, folder)
+    return Synthesis(target, dict(sorted(cells.items())), out, *placed)
+
+
+def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int, float]:
+    logic_cells, clocks = 0, []
+    for seed in SEEDS:
+        log = tools.nextpnr_ice40(
+            f"--hx8k --package ct256 --json {netlist.name} --seed {seed} --freq 100 "
+            "--pcf-allow-unconstrained --timing-allow-fail".split(),
+            folder,
+        )
+        logic_cells = int(re.findall(r"ICESTORM_LC:\s*(\d+)/", log)[-1])
+        clocks.append(float(re.findall(r"Max frequency for clock[^:]*: ([\d.]+) MHz", log)[-1]))
+    return logic_cells, median(clocks)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of a clock in pJ: what is counted, times what was measured on iCE40 UP5K devices.
+
+    A clock costs 52 pJ, a logic cell 14 to 198 fJ a clock by what it does, which is some 0.2 pJ a
+    toggle; 104 uW are drawn all the time (measurements of tinyvision-ai-inc/ice40_power). Another
+    device, layout or voltage changes all of them: this is an order of magnitude.
+
+    Attributes
+    ----------
+    clock : float
+        Of the clock tree.
+    toggles : float
+        Toggles of nets a clock.
+    low, middle, high : float
+        In pJ a clock: of the logic at 14 fJ a cell, at 0.2 pJ a toggle, at 198 fJ a cell, each with the
+        clock.
+    static_microwatt : float
+    """
+
+    toggles: float
+    low: float
+    middle: float
+    high: float
+    clock: float = 52.0
+    static_microwatt: float = 104.0
+
+
+def energy(run: Run, cells: int) -> Energy:
+    """Return the energy of a clock from a run with toggles counted, of a netlist of logic cells."""
+    toggles = run.toggles / run.lane_clocks
+    clock = Energy.clock
+    return Energy(toggles, clock + 0.014 * cells, clock + 0.2 * toggles, clock + 0.198 * cells)

