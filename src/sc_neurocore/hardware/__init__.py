@@ -1,7 +1,7 @@
 """Hardware of networks: Verilog that computes the bits of `simulate` (extra: hdl)."""
 
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
-from sc_neurocore.hardware.emit import testbench, verilog, write
+from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
 from sc_neurocore.hardware.trace import LayerTrace, trace
 
 __all__ = [
@@ -9,8 +9,8 @@ __all__ = [
     "LayerDesign",
     "LayerTrace",
     "Sequence",
-    "testbench",
     "trace",
     "verilog",
+    "verilog_testbench",
     "write",
 ]

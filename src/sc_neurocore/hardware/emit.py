@@ -53,7 +53,7 @@ def library(design: Design) -> list[str]:
     return [f"{name}.v" for name in (*_SHARED, *own, *between)]
 
 
-def testbench(design: Design, images: ArrayLike) -> dict[str, str]:
+def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     """Return a testbench and its vectors, by file name, for images (n, n_in) of densities.
 
     It runs under Icarus Verilog and Verilator, compares every spike, potential and class with those of

@@ -27,7 +27,7 @@ module sc_lif #(
     wire signed [SUM-1:0] kept;
     generate
         if (LEAK == 0) begin : g_leak
-            assign kept = v;
+            assign kept = {{(SUM-WORD){v[WORD-1]}}, v};
         end else begin : g_leak
             localparam FACTOR = $clog2(LEAK + 1) + 1;  // bits of LEAK with a sign
             localparam PRODUCT = (WORD + FACTOR > SUM) ? WORD + FACTOR : SUM;
