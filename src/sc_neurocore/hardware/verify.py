@@ -16,8 +16,9 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
+from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import verilate
-from sc_neurocore.hardware.trace import LayerRun, LayerTrace
+from sc_neurocore.hardware.trace import LayerRun
 
 Words = NDArray[np.uint32]
 # What drives a layer: outputs by name under inputs by name, (clocks, words of 32 bits).
@@ -93,7 +94,6 @@ def verify_layer(
     layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
     clocks = _checks.integer("clocks", clocks, 1)
     rng = np.random.default_rng(_checks.power_range("seed", seed, 128))
-    block = _folded_block if design.folded else _unrolled_block
     total = Verification()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -101,10 +101,117 @@ def verify_layer(
     ):
         run = runner or _verilated(design, k, folder)
         while total.clocks < clocks:
-            part = block(layer, run, rng, min(clocks - total.clocks, _BLOCK))
+            part = _block(design, layer, run, rng, min(clocks - total.clocks, _BLOCK))
             total += part
             bar.update(part.clocks)
     return total
+
+
+def verify_netlist(
+    design: Design, k: int, netlist: Netlist, clocks: int, lanes: int, *, seed: int = 0
+) -> Verification:
+    """Return the comparison of the synthesised layer k with its model, in that many lanes at once.
+
+    The steps are those of all lanes, the inputs of each are its own. Clocks and all other figures are
+    summed over the lanes.
+    """
+    layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
+    rng = np.random.default_rng(_checks.power_range("seed", seed, 128))
+    plan = _Plan.of(design, layer, rng, clocks)
+    x = np.stack([_inputs(layer, rng, plan.steps) for _ in range(lanes)], axis=-1)
+    size = plan.clocks, 1, lanes
+    stimulus = {
+        "clear": np.broadcast_to(plan.clear[:, np.newaxis, np.newaxis], size),
+        "step": np.broadcast_to(plan.step[:, np.newaxis, np.newaxis], size),
+        plan.port: plan.placed(layer, x),
+    }
+    out = netlist.run(stimulus).outputs
+    valid = out["valid"][1:, 0] != plan.valid[1:, np.newaxis]
+    total = Verification(differences=int(valid.sum()))
+    spikes = out["spike"][plan.at].reshape(plan.steps, layer.n_out, lanes)
+    digits = out["v"][plan.at].reshape(plan.steps, layer.n_out, layer.neuron.word, lanes)
+    for lane in range(lanes):
+        potentials = _signed(digits[..., lane])
+        run = x[..., lane], spikes[..., lane], potentials
+        total += _compared(layer, *run, plan.clocks)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """When a layer gets its steps and inputs, and when its outputs are valid.
+
+    Attributes
+    ----------
+    clear, step, valid : ndarray of bool, shape (clocks,)
+    at : ndarray of int
+        The clocks at which outputs are valid, in order.
+    port : str
+        Of the inputs.
+    where, row : ndarray of int
+        Clocks at which rows of the inputs are there, and which.
+    """
+
+    clear: NDArray[np.bool_]
+    step: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    at: NDArray[np.int64]
+    port: str
+    where: NDArray[np.int64]
+    row: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, design: Design, layer: LayerDesign, rng: np.random.Generator, clocks: int) -> _Plan:
+        """Return a plan of about that many clocks: the first one clears, the last have no step."""
+        return cls._folded(layer, clocks) if design.folded else cls._unrolled(rng, clocks)
+
+    @classmethod
+    def _unrolled(cls, rng: np.random.Generator, clocks: int) -> _Plan:
+        steps = max(int(clocks * rng.uniform(0.7, 1.0)) - 8, 1)
+        clocks = max(clocks, steps + 4)
+        # Steps with gaps at random.
+        where = 1 + np.sort(rng.permutation(clocks - 3)[:steps])
+        step = _ones_at(where, clocks)
+        at = where + 2
+        return cls(_ones_at([0], clocks), step, _ones_at(at, clocks), at, "x", where, np.arange(steps))
+
+    @classmethod
+    def _folded(cls, layer: LayerDesign, clocks: int) -> _Plan:
+        period = layer.depth + 3
+        passes = max(clocks // period, 1)
+        clocks = passes * period + 4
+        starts = 1 + np.arange(passes)[:, np.newaxis] * period
+        # The words that a pass asks for come from two clocks after its step on.
+        where = starts + 2 + np.arange(layer.depth)
+        row = np.arange(passes)[:, np.newaxis] * layer.columns + np.arange(layer.depth) % layer.columns
+        at = (starts + layer.columns * (1 + np.arange(layer.groups)) + 3).ravel()
+        clear, step = _ones_at([0], clocks), _ones_at(starts.ravel(), clocks)
+        return cls(clear, step, _ones_at(at, clocks), at, "x_word", where.ravel(), row.ravel())
+
+    @property
+    def clocks(self) -> int:
+        return len(self.step)
+
+    @property
+    def steps(self) -> int:
+        return int(self.step.sum())
+
+    def placed(self, layer: LayerDesign, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return inputs (n_in, steps, ...) clock by clock, (clocks, bits of the port, ...)."""
+        rows = x.swapaxes(0, 1)
+        if self.port == "x_word":
+            padding = [(0, 0)] * rows.ndim
+            padding[1] = (0, layer.columns * layer.simd - rows.shape[1])
+            rows = np.pad(rows, padding).reshape(-1, layer.simd, *rows.shape[2:])
+        out = np.zeros((self.clocks, *rows.shape[1:]), np.uint8)
+        out[self.where] = rows[self.row]
+        return out
+
+
+def _ones_at(places: Any, size: int) -> NDArray[np.bool_]:
+    ones = np.zeros(size, bool)
+    ones[places] = True
+    return ones
 
 
 def _verilated(design: Design, k: int, folder: str) -> Runner:
@@ -133,87 +240,40 @@ def _inputs(layer: LayerDesign, rng: np.random.Generator, steps: int) -> NDArray
     return spikes
 
 
-def _unrolled_block(
-    layer: LayerDesign, run: Runner, rng: np.random.Generator, clocks: int
-) -> Verification:
-    steps = max(int(clocks * rng.uniform(0.7, 1.0)) - 8, 1)
-    x = _inputs(layer, rng, steps)
-    n_clocks = max(clocks, steps + 4)
-    step = np.zeros(n_clocks, bool)
-    # One clock clears, and the last two are without a step, so that all comes out.
-    step[1 + np.sort(rng.permutation(n_clocks - 3)[:steps])] = True
-    clear = np.arange(n_clocks) == 0
-    words = np.zeros((n_clocks, -(-x.shape[0] // 32)), np.uint32)
-    words[step] = _packed(x.T)
-    out = run({"clear": _column(clear), "step": _column(step), "x": words})
-    model = _model(layer, x)
-    valid = out["valid"][:, 0].astype(bool)
-    expected = np.concatenate([[False, False], step[:-2]])
-    differences = int((valid[1:] != expected[1:]).sum())
-    at = np.flatnonzero(expected)
-    spikes = _bits(out["spike"][at], layer.n_out)
-    potentials = _potentials(out["v"][at], layer.n_out, layer.neuron.word)
-    return _compared(layer, model, spikes, potentials, n_clocks, differences)
-
-
-def _folded_block(
-    layer: LayerDesign, run: Runner, rng: np.random.Generator, clocks: int
-) -> Verification:
-    period = layer.depth + 3
-    passes = max(clocks // period, 1)
-    x = _inputs(layer, rng, passes)
-    padded = np.zeros((passes, layer.columns * layer.simd), np.uint8)
-    padded[:, : len(x)] = x.T
-    words = _packed(padded.reshape(passes * layer.columns, layer.simd))
-    words = np.tile(words.reshape(passes, layer.columns, -1), (1, layer.groups, 1))
-    # A step at the start of each period; the words that it asks for come from two clocks on.
-    n_clocks = passes * period + 4
-    clear, step = np.zeros(n_clocks, bool), np.zeros(n_clocks, bool)
-    x_word = np.zeros((n_clocks, words.shape[2]), np.uint32)
-    clear[0] = True
-    starts = 1 + np.arange(passes) * period
-    step[starts] = True
-    x_word[(starts[:, np.newaxis] + 2 + np.arange(layer.depth)).ravel()] = words.reshape(
-        -1, words.shape[2]
-    )
-    out = run({"clear": _column(clear), "step": _column(step), "x_word": x_word})
-    ready = layer.columns * (1 + np.arange(layer.groups)) + 3
-    at = (starts[:, np.newaxis] + ready).ravel()
-    expected = np.zeros(n_clocks, bool)
-    expected[at] = True
-    valid = out["valid"][:, 0].astype(bool)
-    differences = int((valid[1:] != expected[1:]).sum())
-    differences += int((out["group"][at, 0] != np.tile(np.arange(layer.groups), passes)).sum())
-    done = np.zeros(n_clocks, bool)
-    done[starts + ready[-1]] = True
-    differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
-    spikes = _bits(out["spike"][at], layer.pe).reshape(passes, layer.n_out)
-    potentials = _potentials(out["v"][at], layer.pe, layer.neuron.word)
-    model = _model(layer, x)
-    shaped = potentials.reshape(passes, layer.n_out)
-    return _compared(layer, model, spikes, shaped, n_clocks, differences)
-
-
-def _model(layer: LayerDesign, x: NDArray[np.uint8]) -> LayerTrace:
-    return LayerRun(layer).run(Bitstream.from_bits(x).words, x.shape[1])
+def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: int) -> Verification:
+    plan = _Plan.of(design, layer, rng, clocks)
+    x = _inputs(layer, rng, plan.steps)
+    words = _packed(plan.placed(layer, x))
+    out = run({"clear": _column(plan.clear), "step": _column(plan.step), plan.port: words})
+    differences = int((out["valid"][1:, 0].astype(bool) != plan.valid[1:]).sum())
+    lanes = layer.n_out
+    if design.folded:
+        lanes = layer.pe
+        groups = np.tile(np.arange(layer.groups), plan.steps)
+        differences += int((out["group"][plan.at, 0] != groups).sum())
+        done = _ones_at(plan.at[layer.groups - 1 :: layer.groups], plan.clocks)
+        differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
+    spikes = _bits(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
+    potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
+    seen = _compared(layer, x, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
+    return seen + Verification(differences=differences)
 
 
 def _compared(
     layer: LayerDesign,
-    model: LayerTrace,
+    x: NDArray[np.uint8],
     spikes: NDArray[np.uint8],
     potentials: NDArray[np.int32],
     clocks: int,
-    differences: int,
 ) -> Verification:
-    """Return the comparison with outputs (steps, n_out)."""
+    """Return the comparison of outputs (steps, n_out) with those of the model under inputs."""
+    model = LayerRun(layer).run(Bitstream.from_bits(np.ascontiguousarray(x)).words, x.shape[1])
     fired = model.spikes.bits()
-    differences += int((fired != spikes.T).sum() + (model.potentials != potentials.T).sum())
-    n_spikes = int(fired.sum())
+    differences = int((fired != spikes.T).sum() + (model.potentials != potentials.T).sum())
     # A spike is followed by that many steps of rest, but for the last ones.
     rests = sum(int(fired[:, :-k].sum()) for k in range(1, min(layer.neuron.refractory, 64) + 1))
     below, above = model.saturations.sum(axis=0).tolist()
-    return Verification(clocks, len(spikes), differences, n_spikes, rests, below, above)
+    return Verification(clocks, len(spikes), differences, int(fired.sum()), rests, below, above)
 
 
 def _column(bits: NDArray[np.bool_]) -> Words:
@@ -236,6 +296,11 @@ def _potentials(words: Words, n: int, word: int) -> NDArray[np.int32]:
     """Return n numbers of `word` bits in two's complement from each row."""
     if word == 16:
         return np.ascontiguousarray(words.astype("<u4")).view("<i2")[:, :n].astype(np.int32)
-    digits = _bits(words, n * word).reshape(len(words), n, word).astype(np.int64)
-    unsigned = (digits << np.arange(word)).sum(axis=2)
+    return _signed(_bits(words, n * word).reshape(len(words), n, word))
+
+
+def _signed(digits: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the numbers in two's complement of digits along the last axis."""
+    word = digits.shape[-1]
+    unsigned = (digits.astype(np.int64) << np.arange(word)).sum(axis=-1)
     return np.asarray(unsigned - (unsigned >> (word - 1) << word), np.int32)

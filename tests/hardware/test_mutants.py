@@ -1,0 +1,195 @@
+"""The checks bite: changes of Verilog, weights and parameters are found by the testbenches."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from sc_neurocore import LIF, Dense, FixedPoint, Network
+from sc_neurocore.hardware import Design, trace, verilog, verilog_testbench, write
+from sc_neurocore.hardware.simulators import run_testbench
+from sc_neurocore.hardware.tools import ToolFailedError
+
+RNG = np.random.default_rng(5)
+
+
+def design(architecture, reset, refractory, word, v_threshold=1.0):
+    lif = LIF(
+        tau_mem=8.0,
+        v_reset=-0.2,
+        v_threshold=v_threshold,
+        reset=reset,
+        refractory_period=refractory,
+    )
+    first = RNG.uniform(-1, 1, (6, 9))
+    first[0], first[1], first[2, :2] = 1.0, -1.0, (0.0, 1.0)
+    layers = [
+        Dense(first, gain=0.3, neuron=lif, bias=RNG.uniform(-1, 1, 6)),
+        Dense(RNG.uniform(-1, 1, (5, 6)), gain=0.5, neuron=lif),
+        Dense(RNG.uniform(-1, 1, (3, 5)), gain=0.6, neuron=LIF(tau_mem=4.0)),
+    ]
+    pe = 1 if architecture == "unrolled" else 2
+    if pe == 2:
+        layers[1] = Dense(RNG.uniform(-1, 1, (4, 6)), gain=0.5, neuron=lif)
+        layers[2] = Dense(RNG.uniform(-1, 1, (3, 4)), gain=0.6, neuron=LIF(tau_mem=4.0))
+    number = FixedPoint(word=word, fraction=4)
+    return Design(Network(layers), 150, number=number, architecture=architecture, simd=4, pe=pe)
+
+
+# Together they reach both ends of the word, both resets, rest and none.
+DESIGNS = {
+    f"{architecture}, {reset}": design(architecture, reset, refractory, word)
+    for architecture in ("unrolled", "folded")
+    for reset, refractory, word in (("value", 2, 8), ("subtract", 0, 8))
+}
+IMAGES = np.vstack([RNG.random((3, 9)), np.ones(9), np.zeros(9)])
+
+# File, what is there, what is put in its place.
+MUTANTS = [
+    ("sc_lif.v", "product >>> LEAK_SHIFT", "product >>> (LEAK_SHIFT + 1)"),
+    ("sc_lif.v", "product >>> LEAK_SHIFT", "product >> LEAK_SHIFT"),
+    ("sc_lif.v", "} - lost[SUM-1:0]", "} + lost[SUM-1:0]"),
+    ("sc_lif.v", "count} <<< FRACTION", "count} <<< (FRACTION - 1)"),
+    ("sc_lif.v", "{count[COUNT-1]}}, count}", "{1'b0}}, count}"),
+    ("sc_lif.v", "kept + drive;", "kept - drive;"),
+    ("sc_lif.v", "kept + (drive - TO_FIRE)", "kept + (drive - TO_FIRE - 1)"),
+    ("sc_lif.v", "kept + (drive - TO_FIRE)", "kept + (drive - TO_FIRE + 1)"),
+    ("sc_lif.v", "TO_FIRE = THRESHOLD", "TO_FIRE = THRESHOLD + 1"),
+    ("sc_lif.v", "TO_DROP = THRESHOLD - RESET", "TO_DROP = THRESHOLD"),
+    ("sc_lif.v", "FIRES && awake && !margin[SUM]", "FIRES && !margin[SUM]"),
+    ("sc_lif.v", "FIRES && awake && !margin[SUM]", "FIRES && awake && margin[SUM]"),
+    ("sc_lif.v", "negative ? LEAST : MOST;", "negative ? MOST : LEAST;"),
+    ("sc_lif.v", "!outside || (FIRES && !negative)", "1'b1"),
+    ("sc_lif.v", "LEAST = {1'b1, {(WORD-1){1'b0}}}", "LEAST = {1'b1, {(WORD-2){1'b0}}, 1'b1}"),
+    ("sc_lif.v", "outside ? MOST : sum", "1'b0 ? MOST : sum"),
+    ("sc_lif.v", "at_most - TO_DROP[WORD-1:0]", "at_most"),
+    ("sc_lif.v", ": RESET[WORD-1:0]", ": {WORD{1'b0}}"),
+    ("sc_lif.v", "awake ? n : v", "awake ? n : {WORD{1'b0}}"),
+    ("sc_lif.v", "awake ? n : v", "n"),
+    ("sc_lif.v", "REFRACTORY[REST-1:0] :", "REFRACTORY[REST-1:0] - 1'b1 :"),
+    ("sc_lif.v", "rest - 1'b1", "rest"),
+    ("sc_lif.v", "SUM = ((COUNT + FRACTION > WORD) ? COUNT + FRACTION : WORD) + 1", "SUM = WORD"),
+    ("sc_sequence.v", "t <= {WIDTH{1'b0}}", "t <= {{(WIDTH-1){1'b0}}, 1'b1}"),
+    ("sc_sequence.v", "else if (step) t", "else t"),
+    ("sc_sequence.v", "t + 1'b1", "t + 2'b10"),
+    ("sc_sequence.v", "^ SHIFT[k]", ""),
+    ("sc_sequence.v", "^(t & ROWS", "|(t & ROWS"),
+    ("sc_thermometer.v", "1'b0} << number", "1'b1} << number"),
+    ("sc_thermometer.v", "{((1<<BITS)-1){1'b1}}, 1'b0}", "{(1<<BITS){1'b1}}}"),
+    ("sc_count.v", "product[i] ^ NEGATIVE[i]", "product[i]"),
+    ("sc_count.v", "- NEGATIVES", "- NEGATIVES + 1"),
+    ("sc_count.v", "reg [COUNT-2:0] ones", "reg [COUNT-3:0] ones"),
+    ("sc_neuron.v", "x[i] & below", "x[i] | below"),
+    ("sc_neuron.v", "if (step) count <= total", "if (fire) count <= total"),
+    ("sc_neuron.v", "end else if (fire) begin", "end else begin"),
+    ("sc_neuron.v", "rest <= rest_next", "rest <= {REST{1'b0}}"),
+    ("sc_neuron.v", "v <= {WORD{1'b0}};", ""),
+    ("sc_neuron.v", "rest <= {REST{1'b0}};\n            spike", "spike"),
+    ("sc_encoder.v", "number < values", "number <= values"),
+    ("sc_encoder.v", "{value, values[N_IN*BITS-1:BITS]}", "{values[N_IN*BITS-BITS-1:0], value}"),
+    ("sc_encoder.v", ".step(step)", ".step(1'b1)"),
+    ("sc_readout.v", "if (valid && spike[i])", "if (spike[i])"),
+    ("sc_readout.v", "spikes <= {(N*SPIKES){1'b0}};", ""),
+    ("sc_best.v", "score > highest", "score >= highest"),
+    ("sc_best.v", "neuron == 0 || ", ""),
+    ("sc_best.v", "~v[WORD-1]", "v[WORD-1]"),
+    ("sc_best.v", "{spikes, ~v", "{{SPIKES{1'b0}}, ~v"),
+    ("sc_control.v", "LAST_VALUE = N_IN - 1", "LAST_VALUE = N_IN - 2"),
+    ("sc_control.v", "LAST_STEP = LENGTH - 1", "LAST_STEP = LENGTH - 2"),
+    ("sc_control.v", "issued != LENGTH[COUNT-1:0]", "issued != LENGTH[COUNT-1:0] - 1'b1"),
+    ("sc_control.v", "(PIPELINED != 0 || idle)", "1'b1"),
+    ("sc_control.v", "assign clear = in_ready", "assign clear = rst"),
+    ("sc_control.v", "if (out_ready) state <= TAKE", "state <= TAKE"),
+    ("sc_control.v", "in_ready && in_valid", "in_ready"),
+    ("sc_folded.v", "x && number <" if False else "number < weights", "number <= weights"),
+    ("sc_folded.v", "first_b ? {COUNT{1'b0}} : count", "count"),
+    ("sc_folded.v", "product[k] && !negative[k]}", "product[k]}"),
+    ("sc_folded.v", ".step(done), .number", ".step(valid), .number"),
+    ("sc_folded.v", "fresh ? {STATE{1'b0}} : ", ""),
+    ("sc_folded.v", "else if (done) fresh <= 1'b0", "else if (valid) fresh <= 1'b0"),
+    ("sc_folded.v", "if (valid_c) states[group_c]", "if (valid_c) states[group_b]"),
+    ("sc_folded.v", "state_read <= states[group_b]", "state_read <= states[group_a]"),
+    ("sc_folded.v", "if (BIAS != 0 && last_b)", "if (BIAS != 0)"),
+    ("sc_folded.v", "if (BIAS != 0 && last_b)", "if (1'b0)"),
+    ("sc_folded.v", "valid_b && last_b && !clear", "valid_b && first_b && !clear"),
+    ("sc_weights.v", "bank[address[BITS-1:0]]", "bank[address[BITS-1:0] ^ 1'b1]"),
+    ("sc_image.v", "number < read", "number <= read"),
+    ("sc_image.v", "take && word_ends) values", "take) values"),
+    ("sc_image.v", ".step(next)", ".step(1'b1)"),
+    ("sc_spikes.v", "place[SIMD-PE] || done", "place[SIMD-PE]"),
+    ("sc_spikes.v", "clear || (valid && done)) column", "clear) column"),
+    ("sc_spikes.v", "place[0] ? {SIMD{1'b0}} : word", "word"),
+    ("sc_readout_folded.v", "fresh ? {SPIKES{1'b0}} : ", ""),
+    ("sc_readout_folded.v", ".valid(valid && last)", ".valid(valid)"),
+    ("sc_readout_folded.v", "}}, spike}", "}}, 1'b1}"),
+]  # fmt: skip
+
+# What changes no bit that anyone can see, and why.
+EQUIVALENT = {
+    ("sc_control.v", "LAST_STEP = LENGTH - 2"): "",
+}
+CHANGES = [
+    (name, "weights", lambda text: text)  # filled below
+    for name in ()
+]
+
+
+def texts(name):
+    d = DESIGNS[name]
+    return {**verilog(d), **verilog_testbench(d, IMAGES)}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """Return the text of every design, after its testbench has passed."""
+    made = {}
+    for name in DESIGNS:
+        made[name] = texts(name)
+        folder = tmp_path_factory.mktemp("sound")
+        assert "PASSED" in run(made[name], folder)
+    return made
+
+
+def run(text, folder):
+    write(text, folder)
+    files = [folder / name for name in text if name.endswith(".v")]
+    return run_testbench(files, "network_tb", folder)
+
+
+def caught(text, folder):
+    """Return whether a testbench found a difference; what does not compile is not caught."""
+    try:
+        run(text, folder)
+    except ToolFailedError as failure:
+        assert "FAILED" in str(failure) or "stuck" in str(failure), failure
+        return True
+    return False
+
+
+def test_the_designs_reach_what_they_should():
+    below = above = rests = 0
+    for d in DESIGNS.values():
+        for image in IMAGES:
+            for layer, seen in zip(d.layers, trace(d, image), strict=True):
+                below += int(seen.saturations[:, 0].sum())
+                above += int(seen.saturations[:, 1].sum())
+                rests += int(seen.spikes.counts().sum()) * layer.neuron.refractory
+    assert min(below, above, rests) > 100
+
+
+def test_mutants_of_the_verilog_are_caught(sound, tmp_path):
+    assert len(MUTANTS) >= 40
+
+    def escapes(number):
+        file, old, new = MUTANTS[number]
+        for name, text in sound.items():
+            if file in text:
+                assert text[file].count(old) >= 1, (file, old)
+                changed = {**text, file: text[file].replace(old, new)}
+                if caught(changed, tmp_path / f"{number} {name}"):
+                    return None
+        return MUTANTS[number]
+
+    with ThreadPoolExecutor(2) as pool:
+        escaped = [m for m in pool.map(escapes, range(len(MUTANTS))) if m is not None]
+    assert not escaped

@@ -1,0 +1,159 @@
+"""Netlists as synthesised: what they compute, and the budget of cells that is quoted."""
+
+import numpy as np
+import pytest
+from conftest import one_layer
+
+from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.hardware.verify import verify_netlist
+
+# Design, target, budgets of what is counted; all from one run, a little above what was reached.
+FIGURES = {
+    "8x4": (one_layer(8, 4, "unrolled", 1 / 24), "ice40", {"logic_cells": 360, "mhz": 88}),
+    "64x32 folded": (
+        one_layer(64, 32, "folded", 1 / 20),
+        "ice40",
+        {"logic_cells": 400, "mhz": 62, "SB_RAM40_4K": 7},
+    ),
+    "784x128 folded": (
+        one_layer(784, 128, "folded", 1 / 40, simd=16),
+        "xilinx",
+        {"luts": 600, "RAMB36E1": 26},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_synthesised_layers_stay_within_their_budget(built, name):
+    design, target, budget = FIGURES[name]
+    made = built.netlist(design, target)
+    for what, limit in budget.items():
+        reached = made.cells[what] if what in made.cells else getattr(made, what)
+        assert (reached >= limit) if what == "mhz" else (reached <= limit), (what, reached, made)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_synthesised_layers_compute_the_bits_of_the_model_in_a_thousand_lanes(built, name):
+    design, target, _ = FIGURES[name]
+    made = built.netlist(design, target)
+    netlist = Netlist.read(made.path, "layer_layer0")
+    clocks = max(1400, 4 * (design.layers[0].depth + 3))
+    seen = verify_netlist(design, 0, netlist, clocks, 1024)
+    assert seen.clocks >= 1024 * 1000
+    assert seen.passed(design.layers[0]), seen
+
+
+def test_a_netlist_with_a_flipped_cell_is_found(built):
+    import json
+
+    design, target, _ = FIGURES["8x4"]
+    made = built.netlist(design, target)
+    module = json.loads(made.path.read_text())["modules"]["layer_layer0"]
+    luts = [cell for cell in module["cells"].values() if cell["type"] == "SB_LUT4"]
+    found = 0
+    for cell in luts[::40]:
+        table = cell["parameters"]["LUT_INIT"]
+        flipped = {"0": "1", "1": "0"}
+        cell["parameters"]["LUT_INIT"] = "".join(flipped[c] for c in table)
+        seen = verify_netlist(design, 0, Netlist(module), 500, 64)
+        found += seen.differences > 0
+        cell["parameters"]["LUT_INIT"] = table
+    assert found == len(luts[::40])
+
+
+def module(cells, inputs, outputs):
+    def port(direction, bits):
+        return {"direction": direction, "bits": bits}
+
+    ports = {
+        "clk": port("input", [2]),
+        **{n: port("input", b) for n, b in inputs.items()},
+        **{n: port("output", b) for n, b in outputs.items()},
+    }
+    return {"ports": ports, "netnames": {}, "cells": {str(i): c for i, c in enumerate(cells)}}
+
+
+def lut(table, out, *inputs):
+    names = {f"I{k}": [bit] for k, bit in enumerate(inputs)}
+    kind = {"type": f"LUT{len(inputs)}", "parameters": {"INIT": table}}
+    return {**kind, "connections": {**names, "O": [out]}}
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_look_up_tables_are_their_truth_tables(n):
+    rng = np.random.default_rng(n)
+    tables = [int.from_bytes(rng.bytes(8), "little") & ((1 << (1 << n)) - 1) for _ in range(40)]
+    tables += [0, (1 << (1 << n)) - 1, 1, 1 << ((1 << n) - 1)]
+    inputs = list(range(3, 3 + n))
+    cells = [lut(table, 100 + i, *inputs) for i, table in enumerate(tables)]
+    outputs = {"y": [100 + i for i in range(len(tables))]}
+    lanes = 1 << n
+    x = (np.arange(lanes)[None, None, :] >> np.arange(n)[None, :, None]) & 1
+    out = Netlist(module(cells, {"x": inputs}, outputs)).run({"x": x}).outputs["y"][0]
+    for table, bits in zip(tables, out, strict=True):
+        assert bits.tolist() == [table >> i & 1 for i in range(lanes)]
+
+
+def ram(mode, depth_bits, width, where):
+    address, data = list(range(10, 10 + 11)), list(range(30, 46))
+    return {
+        "type": "SB_RAM40_4K",
+        "parameters": {"READ_MODE": mode, "WRITE_MODE": mode, "INIT_0": 0xBEEF},
+        "connections": {
+            "RADDR": address[:depth_bits] + ["0"] * (11 - depth_bits),
+            "WADDR": address[:depth_bits] + ["0"] * (11 - depth_bits),
+            "WDATA": data, "RDATA": list(range(60, 76)), "MASK": ["0"] * 16,
+            "WE": [50], "RE": ["1"], "WCLKE": ["1"], "RCLKE": ["1"], "WCLK": [2], "RCLK": [2],
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "depth_bits", "places"), [
+    (0, 8, list(range(16))), (1, 9, list(range(0, 16, 2))), (2, 10, [1, 5, 9, 13]), (3, 11, [3, 11]),
+])  # fmt: skip
+def test_block_memories_hold_what_is_written_in_every_shape(mode, depth_bits, places):
+    rng = np.random.default_rng(mode)
+    inputs = {"a": list(range(10, 10 + depth_bits)), "d": list(range(30, 46)), "w": [50]}
+    netlist = Netlist(module([ram(mode, depth_bits, 0, 0)], inputs, {"q": [60 + p for p in places]}))
+    clocks, lanes = 400, 3
+    a = rng.integers(0, 40, clocks)
+    d, w = rng.integers(0, 2, (clocks, 16, lanes)), rng.integers(0, 2, clocks)
+    bits = (a[:, None] >> np.arange(depth_bits) & 1)[:, :, None].repeat(lanes, axis=2)
+    run = netlist.run({"a": bits, "d": d, "w": w[:, None, None].repeat(lanes, axis=2)})
+    held = np.zeros((1 << depth_bits, len(places), lanes), np.uint8)
+    word = [0xBEEF >> k & 1 for k in range(16)]
+    parts = 1 << mode
+    for part in range(parts):  # word 0 of the memory, in parts
+        held[part << 8] = np.array(word[part::parts])[:, None]
+    expected = np.zeros((clocks, len(places), lanes), np.uint8)
+    for t in range(clocks - 1):
+        expected[t + 1] = held[a[t]]
+        if w[t]:
+            held[a[t]] = d[t][places]
+    assert np.array_equal(run.outputs["q"], expected)
+
+
+def test_addresses_that_differ_between_lanes_are_refused():
+    inputs = {"a": list(range(10, 18)), "d": list(range(30, 46)), "w": [50]}
+    netlist = Netlist(module([ram(0, 8, 0, 0)], inputs, {"q": [60]}))
+    zeros = np.zeros((2, 16, 2), bool)
+    a = np.zeros((2, 8, 2), bool)
+    a[1, 3, 1] = True
+    with pytest.raises(ValueError, match="an address of a memory must be the same in all lanes"):
+        netlist.run({"a": a, "d": zeros, "w": zeros[:, :1]})
+
+
+def test_toggles_are_counted():
+    netlist = Netlist(module([lut(0b01, 5, 3)], {"x": [3]}, {"y": [5]}))
+    x = np.array([0, 1, 1, 0, 1])[:, None, None].repeat(7, axis=2)
+    run = netlist.run({"x": x}, toggles=True)
+    assert run.toggles == 3 * 7
+    assert run.lane_clocks == 35
+
+
+def test_unknown_cells_and_inputs_are_named():
+    with pytest.raises(ValueError, match="got \\$_SDFF_PP0_"):
+        Netlist(module([{"type": "$_SDFF_PP0_", "connections": {}}], {}, {}))
+    netlist = Netlist(module([lut(0b01, 5, 3)], {"x": [3]}, {"y": [5]}))
+    with pytest.raises(ValueError, match="stimulus must hold \\['x'\\], got \\['z'\\]"):
+        netlist.run({"z": np.zeros((1, 1, 1))})
