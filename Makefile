@@ -2,6 +2,8 @@
 #   make demo    the tutorial and the digits, pictures in demo/     make test    all tests
 #   make bench   the benchmarks, beside other packages               make docs    HTML in build/docs
 #   make lint    format, style, types                                make clean   remove all that was made
+#   make hardware-test  designs simulated, synthesised and proved (needs Icarus Verilog: iverilog)
+#   make hdl-demo       the digits network as Verilog, verified on test images, in hdl_demo/
 #   make bench-check    instructions of kernels against the record (needs valgrind)
 #   make results        the figures, tables and pictures of docs/results.md
 #   make bench-publish  README's table, the pictures and the page on speed, from the last `make bench`
@@ -14,7 +16,7 @@ SANITIZED := build/sanitized
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: demo test lint bench bench-check bench-publish results docs format clean
+.PHONY: demo test hardware-test hdl-demo lint bench bench-check bench-publish results docs format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -23,6 +25,13 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev $(SANITIZED)/.built
 	$(BIN)/pytest
 	tests/sanitized.sh $(SANITIZED) $(BIN)/python
+
+hardware-test: $(VENV)/.dev
+	@command -v iverilog >/dev/null || { echo "needed: Icarus Verilog (Debian, Ubuntu: apt install iverilog)"; exit 1; }
+	$(BIN)/pytest tests/hardware
+
+hdl-demo: $(VENV)/.hdl
+	$(BIN)/sc-neurocore hdl digits --out hdl_demo --images 20 --verify 1000000 --synth ice40
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -58,7 +67,7 @@ docs: $(VENV)/.docs
 	@echo "open build/docs/index.html"
 
 clean:
-	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build demo hdl_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
@@ -80,6 +89,10 @@ $(VENV)/.native: $(VENV)/.build $(NATIVE)
 
 $(VENV)/.demo: $(VENV)/.native
 	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e .[plot,progress]
+	@touch $@
+
+$(VENV)/.hdl: $(VENV)/.native
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e .[hdl,progress]
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.native requirements-dev.txt
