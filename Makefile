@@ -23,7 +23,7 @@ demo: $(VENV)/.demo
 	$(BIN)/sc-neurocore demo --out demo
 
 test: $(VENV)/.dev $(SANITIZED)/.built
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore=tests/hardware
 	tests/sanitized.sh $(SANITIZED) $(BIN)/python
 
 hardware-test: $(VENV)/.dev

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import one_layer
+from designs import one_layer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

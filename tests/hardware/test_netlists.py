@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import one_layer
+from designs import one_layer
 
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.verify import verify_netlist

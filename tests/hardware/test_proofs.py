@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import z3
-from conftest import one_layer
+from designs import one_layer
 from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned, wide
 
 import sc_neurocore.hardware
