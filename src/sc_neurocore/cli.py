@@ -22,6 +22,7 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import SOURCES, Accuracy, evaluate
+from sc_neurocore.fixed import FixedPoint
 from sc_neurocore.network import Network
 from sc_neurocore.simulation import simulate
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"sc-neurocore: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -74,6 +75,27 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--csv", type=Path, help="write the accuracy of each seed there")
     evaluation.add_argument("--plot", type=Path, help="draw the curves there (extra: plot)")
     evaluation.set_defaults(run=_evaluate)
+
+    hdl = commands.add_parser("hdl", help="Verilog that computes the bits of a network (extra: hdl)")
+    hdl.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
+    hdl.add_argument("--out", type=Path, required=True, help="folder for the design and its report")
+    hdl.add_argument("--length", type=int, default=32, help="time steps an image [32]")
+    hdl.add_argument(
+        "--architecture", choices=("unrolled", "folded"), help="[unrolled up to 2,000 synapses]"
+    )
+    hdl.add_argument("--simd", type=int, default=8, help="inputs a clock of a folded layer [8]")
+    hdl.add_argument("--pe", type=int, default=1, help="neurons a clock of a folded layer [1]")
+    hdl.add_argument("--bits", type=int, default=8, help="of weights and inputs [8]")
+    hdl.add_argument("--word", type=int, default=16, help="bits of a potential [16]")
+    hdl.add_argument("--leak-bits", type=int, default=8, help="of the leak; 1: a shift [8]")
+    hdl.add_argument("--name", help="of the top module [that of the file]")
+    hdl.add_argument("--data", type=Path, help="an .npz of images and labels, as for evaluate")
+    hdl.add_argument("--images", type=int, default=5, help="in the testbench [5]")
+    hdl.add_argument(
+        "--verify", type=int, metavar="CLOCKS", help="run the testbench, and each layer for CLOCKS"
+    )
+    hdl.add_argument("--synth", choices=("ice40", "xilinx", "generic"), help="count cells, and more")
+    hdl.set_defaults(run=_hdl)
 
     info = commands.add_parser("info", help="version, instruction set, threads")
     info.set_defaults(run=_info)
@@ -137,6 +159,61 @@ def _evaluate(options: argparse.Namespace) -> None:
         plot.accuracy(axes := figure.subplots(), curves)
         axes.set_title(f"{network.shape}: accuracy by stream length")
         _save(figure, options.plot)
+
+
+def _hdl(options: argparse.Namespace) -> None:
+    from sc_neurocore import hardware
+    from sc_neurocore._progress import progress_bar
+
+    shipped = load_digits()
+    is_digits = options.network == "digits"
+    network = shipped.network if is_digits else Network.load(options.network)
+    data = _load_data(options.data) if options.data else None
+    if data is None and is_digits:
+        data = shipped.images, shipped.labels
+    design = hardware.Design(
+        network,
+        _checks.integer("--length", options.length, 1),
+        number=FixedPoint(bits=options.bits, word=options.word, leak_bits=options.leak_bits),
+        architecture=options.architecture,
+        simd=options.simd,
+        pe=options.pe,
+        name=options.name or re.sub(r"\W", "_", Path(options.network).stem),
+    )
+    n_images = _checks.integer("--images", options.images, 1)
+    images = np.random.default_rng(0).random((n_images, design.n_in)) if data is None else data[0]
+    text = hardware.verilog(design)
+    bench = hardware.verilog_testbench(design, images[:n_images])
+    hardware.write({**text, **bench}, options.out)
+    print(f"{design!r}\nwrote {len(text)} files and a testbench of {n_images} images to {options.out}")
+
+    found: dict[str, Any] = {}
+    if data is not None:
+        found["quantised"] = hardware.quantisation(design, *data)
+    show = sys.stderr.isatty()
+    if options.verify:
+        found["said"] = hardware.run_bench(design, options.out)
+        print(found["said"])
+        seen = [
+            hardware.verify_layer(design, k, options.verify, progress=show)
+            for k in range(len(design.layers))
+        ]
+        found["verified"] = tuple(seen)
+        for k, (layer, part) in enumerate(zip(design.layers, seen, strict=True)):
+            print(f"layer {k}: {part.clocks:,} clocks, {part.differences} differences")
+            if not part.passed(layer):
+                raise ValueError(f"layer {k} must compute the bits of the model, got {part}")
+    if options.synth:
+        with progress_bar(1, f"synthesise for {options.synth}", "design", show=show) as bar:
+            files_ = [options.out / name for name in text if name.endswith(".v")]
+            made = hardware.synthesise(files_, design.name, options.synth, options.out)
+            found["synthesis"] = made
+            if options.synth == "ice40":
+                found["energy"] = hardware.energy_of(design, made, images[0])
+            bar.update(1)
+    page = hardware.report(design, **found)
+    hardware.write({"REPORT.md": page}, options.out)
+    print(f"{page}\nwrote {options.out / 'REPORT.md'}")
 
 
 def _figure() -> Any:

@@ -2,15 +2,33 @@
 
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
+from sc_neurocore.hardware.report import Quantisation, quantisation, report
+from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesise
+from sc_neurocore.hardware.tools import MissingToolError, ToolFailedError
 from sc_neurocore.hardware.trace import LayerTrace, trace
+from sc_neurocore.hardware.verify import Verification, run_bench, verify_layer, verify_netlist
 
 __all__ = [
     "Design",
     "LayerDesign",
+    "Energy",
     "LayerTrace",
+    "MissingToolError",
+    "Quantisation",
     "Sequence",
+    "Synthesis",
+    "ToolFailedError",
+    "Verification",
+    "energy",
+    "energy_of",
+    "quantisation",
+    "report",
+    "run_bench",
+    "synthesise",
     "trace",
     "verilog",
     "verilog_testbench",
+    "verify_layer",
+    "verify_netlist",
     "write",
 ]

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from sc_neurocore import _checks
 from sc_neurocore.hardware import tools
-from sc_neurocore.hardware.netlist import Run
+from sc_neurocore.hardware.design import Design
+from sc_neurocore.hardware.netlist import Netlist, Run
 
 TARGETS = ("ice40", "xilinx", "generic")
 # What places a design once more; the clock that is quoted is the median.
@@ -141,6 +145,20 @@ class Energy:
     high: float
     clock: float = 52.0
     static_microwatt: float = 104.0
+
+
+def energy_of(design: Design, made: Synthesis, image: ArrayLike, *, clocks: int = 2000) -> Energy:
+    """Return the energy of a clock of a synthesised design, from its first clocks under an image."""
+    netlist = Netlist.read(made.path, design.name)
+    codes = design.codes(image)
+    digits = codes[:, np.newaxis] >> np.arange(design.number.bits) & 1
+    data = np.zeros((clocks, design.number.bits, 1), bool)
+    data[1 : 1 + design.n_in, :, 0] = digits[: clocks - 1]
+    on = np.ones((clocks, 1, 1), bool)
+    rst = np.arange(clocks)[:, np.newaxis, np.newaxis] == 0
+    stimulus = {"rst": rst, "in_valid": on, "in_data": data, "out_ready": on}
+    run = netlist.run(stimulus, toggles=True)
+    return energy(run, made.logic_cells or made.luts)
 
 
 def energy(run: Run, cells: int) -> Energy:

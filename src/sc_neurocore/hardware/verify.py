@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.simulators import verilate
+from sc_neurocore.hardware.simulators import has_verilator, run_testbench, verilate
 from sc_neurocore.hardware.trace import LayerRun
 
 Words = NDArray[np.uint32]
@@ -27,7 +28,7 @@ Runner = Callable[[dict[str, Words]], dict[str, Words]]
 # Clocks that are simulated at a time: some tens of MB.
 _BLOCK = 2**19
 # Steps after which the kind of the inputs changes.
-_SEGMENT = 256
+_SEGMENT = 64
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,15 @@ def verify_layer(
             total += part
             bar.update(part.clocks)
     return total
+
+
+def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
+    """Return what the testbench of a written design said, under Verilator or else Icarus Verilog."""
+    simulator = "verilator" if has_verilator() else "icarus"
+    paths = sorted(Path(folder).glob("*.v"))
+    said = run_testbench(paths, f"{design.name}_tb", folder, simulator)
+    (line,) = (line for line in said.splitlines() if line.startswith("PASSED"))
+    return f"{line} ({simulator})"
 
 
 def verify_netlist(
@@ -227,7 +237,7 @@ def _inputs(layer: LayerDesign, rng: np.random.Generator, steps: int) -> NDArray
     spikes = np.empty((n_in, steps), np.uint8)
     for first in range(0, steps, _SEGMENT):
         shape = n_in, min(_SEGMENT, steps - first)
-        kind = rng.integers(8)
+        kind = first // _SEGMENT % 8
         negative = layer.negative[rng.integers(layer.n_out), :n_in, np.newaxis]
         if kind == 0:
             part = np.broadcast_to(~negative, shape)
