@@ -37,6 +37,24 @@ def test_imports_go_one_way_through_the_stages():
             assert not later, f"{module} imports {later}, which comes after it"
 
 
+def test_imports_go_one_way_through_hardware():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    order = re.findall(r"^\| `hardware/(\w+)\.py` \|", text, flags=re.MULTILINE)
+    folder = PACKAGE / "hardware"
+    assert set(order) == {p.stem for p in folder.glob("*.py")} - {"__init__"}
+    for i, module in enumerate(order):
+        source = (folder / f"{module}.py").read_text()
+        wanted = re.findall(
+            r"^from sc_neurocore\.hardware(?:\.(\w+))? import (.*)", source, re.MULTILINE
+        )
+        names = {name for name, what in wanted if name} | {
+            part.strip() for name, what in wanted if not name for part in what.split(",")
+        }
+        assert names <= set(order[:i]), f"{module} imports {names - set(order[:i])}"
+    others = [p for p in PACKAGE.glob("*.py") if p.stem != "cli"]
+    assert not [p for p in others if "sc_neurocore.hardware" in p.read_text()]
+
+
 def test_importing_the_package_imports_numpy_and_nothing_else():
     code = (
         "import sys; import numpy; before = set(sys.modules); import sc_neurocore;"

@@ -165,7 +165,8 @@ def report(
             "",
             f"Layer {k} against the model: {seen.clocks:,} clocks, {seen.steps:,} steps, "
             f"{seen.differences} differences; seen were {seen.spikes:,} spikes, "
-            f"{seen.rests:,} steps of rest, {seen.below:,} sums below the word and {seen.above:,} above.",
+            f"{seen.rests:,} steps of rest, {seen.below:,} sums below the word, "
+            f"{seen.above:,} above.",
         ]
     if synthesis:
         lines += [
