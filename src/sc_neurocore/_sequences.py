@@ -160,6 +160,17 @@ def _lane_matrices(dimension: int, width: int, in_blocks: bool, lanes: Words) ->
     return np.ascontiguousarray(_product(np.repeat(columns[np.newaxis], lanes.size, axis=0), orders))
 
 
+@lru_cache(maxsize=16)
+def phases_of_states(width: int, feedback: int) -> NDArray[np.uint64]:
+    """Return for each state of a register the steps after which it comes from state 1."""
+    phases = np.zeros(1 << width, np.uint64)
+    state = 1
+    for phase in range((1 << width) - 1):
+        phases[state] = phase
+        state = state >> 1 | ((state & feedback).bit_count() & 1) << (width - 1)
+    return phases
+
+
 def generator_columns(dimension: int, width: int) -> NDArray[np.uint32]:
     """Return the first `width` columns of a Sobol dimension or, for -1, of the counter."""
     digits = np.arange(32)
