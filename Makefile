@@ -16,7 +16,7 @@ SANITIZED := build/sanitized
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: demo test hardware-test hdl-demo lint bench bench-check bench-publish results docs format clean
+.PHONY: demo test hardware-test hdl-demo lint bench bench-check bench-publish results hardware-figures docs format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -59,6 +59,9 @@ results: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/measure_results.py \
 	  --network examples/networks/mnist_mlp.npz --data build/mnist_test.npz \
 	  --network examples/networks/mnist_conv.npz --data build/mnist_test.npz
+
+hardware-figures: $(VENV)/.dev
+	$(BIN)/python docs/measure_hardware.py
 
 docs: $(VENV)/.docs
 	$(BIN)/sc-neurocore demo --out docs/pictures

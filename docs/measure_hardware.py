@@ -1,0 +1,227 @@
+"""Measure the figures of hardware.md and draw its pictures.
+
+python docs/measure_hardware.py          synthesise, time, write docs/hardware.json, fill the page
+python docs/measure_hardware.py --draw   pictures and tables from docs/hardware.json alone
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from draw_results import fill
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits
+from sc_neurocore.hardware import Design, synthesise, trace, verilog, verilog_testbench, write
+from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.hardware.simulators import run_testbench, verilate
+from sc_neurocore.hardware.synthesis import Synthesis
+from sc_neurocore.hardware.trace import LayerRun
+
+DOCS = Path(__file__).parent
+FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
+
+
+def layer(n_in: int, n_out: int, architecture: str, gain: float, simd: int = 8) -> Design:
+    """Return a layer of random weights."""
+    weights = np.random.default_rng(0).uniform(-1, 1, (n_out, n_in))
+    lif = LIF(tau_mem=16.0, refractory_period=2)
+    return Design(
+        Network([Dense(weights, gain=gain, neuron=lif)]),
+        64,
+        number=FixedPoint(fraction=4),
+        architecture=architecture,
+        simd=simd,
+        name="layer",
+    )
+
+
+# Name, design, target, top; what is left out is larger than devices are.
+DESIGNS = [
+    ("8x4 unrolled", layer(8, 4, "unrolled", 1 / 24), "ice40", "layer_layer0"),
+    ("8x4 folded", layer(8, 4, "folded", 1 / 24), "ice40", "layer_layer0"),
+    ("64x32 unrolled", layer(64, 32, "unrolled", 1 / 20), "ice40", "layer_layer0"),
+    ("64x32 folded", layer(64, 32, "folded", 1 / 20), "ice40", "layer_layer0"),
+    ("784x128 folded", layer(784, 128, "folded", 1 / 40, 16), "xilinx", "layer_layer0"),
+    ("digits 64-100-10", Design(load_digits().network, 32, name="digits"), "ice40", "digits"),
+]
+
+
+def resources(folder: Path) -> list[dict[str, Any]]:
+    """Return cells and clocks of all designs."""
+    rows = []
+    for i, (name, design, target, top) in enumerate(DESIGNS):
+        place = folder / str(i)
+        text = verilog(design)
+        write(text, place)
+        files = [place / f for f in text if f.endswith(".v")]
+        made = synthesise(files, top, target, place)
+        print(name, made, flush=True)
+        rows.append(
+            {
+                "name": name,
+                "target": target,
+                "luts": made.luts,
+                "flip_flops": made.flip_flops,
+                "memories": made.memories,
+                "logic_cells": made.logic_cells,
+                "mhz": made.mhz,
+                "steps": 1 if not design.folded else sum(part.depth + 3 for part in design.layers),
+            }
+        )
+        if name in ("8x4 unrolled", "64x32 unrolled"):
+            rows[-1]["speeds"] = speeds(design, files, place, made)
+            print(rows[-1]["speeds"], flush=True)
+    return rows
+
+
+def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> dict[str, float]:
+    """Return clocks a second (of all lanes) of the model and of three simulators, on one core."""
+    (built,) = design.layers
+    n, n_in = 300_000, built.n_in
+    rng = np.random.default_rng(1)
+    x = (rng.random((n_in, n)) < 0.5).astype(np.uint8)
+    words = Bitstream.from_bits(x).words
+    step = np.ones((n, 1), np.uint32)
+    packed = np.packbits(x.T, axis=1, bitorder="little")
+    padded = np.zeros((n, -(-n_in // 32) * 4), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    inputs = {"clear": step * 0, "step": step, "x": padded.view("<u4")}
+    modules = [f for f in files if f.name != "layer.v"]
+    library = verilate(modules, "layer_layer0", folder / "build")
+    netlist = Netlist.read(made.path, "layer_layer0")
+    lanes, clocks = 8192, 60
+    some = rng.random((clocks, n_in, lanes)) < 0.5
+    on = np.ones((clocks, 1, lanes), bool)
+    spikes = Bitstream.from_bits(x[: design.n_in])
+    write(verilog_testbench(design, rng.random((20, design.n_in))), folder)
+    ran = [*files, folder / "layer_tb.v"]
+    return {
+        "model": n / median(lambda: design.simulate(spikes)),
+        "model with every potential": n / median(lambda: LayerRun(built).run(words, n)),
+        "Verilator": n / median(lambda: library.run(inputs)),
+        "netlist": clocks * lanes / median(lambda: netlist.run({"clear": ~on, "step": on, "x": some})),
+        "Icarus": 20 * design.clocks / median(lambda: run_testbench(ran, "layer_tb", folder), 1),
+    }
+
+
+def median(call: Any, times: int = 3) -> float:
+    """Return the median time of a call after a first one."""
+    call()
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the table of resources."""
+    lines = [
+        "| design | target | LUTs | flip-flops | memories | logic cells | MHz | clocks a step |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        memories = ", ".join(f"{n} {kind}" for kind, n in r["memories"].items()) or "none"
+        placed = (str(r["logic_cells"]), f"{r['mhz']:.0f}") if r["mhz"] else ("", "")
+        lines.append(
+            f"| {r['name']} | {r['target']} | {r['luts']:,} | {r['flip_flops']} | {memories} "
+            f"| {placed[0]} | {placed[1]} | {r['steps']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def speed_table(rows: list[dict[str, Any]]) -> str:
+    """Return the table of clocks a second."""
+    timed = [r for r in rows if "speeds" in r]
+    lines = [
+        "| thousand clocks a second | " + " | ".join(r["name"] for r in timed) + " |",
+        "|---|" + "---|" * len(timed),
+    ]
+    for name in timed[0]["speeds"]:
+        values = " | ".join(f"{r['speeds'][name] / 1e3:,.0f}" for r in timed)
+        lines.append(f"| {name} | {values} |")
+    return "\n".join(lines)
+
+
+def draw_blocks(path: Path) -> None:
+    """Draw what an image goes through in both architectures."""
+    figure = Figure((9, 4.2), layout="constrained")
+    upper, lower = figure.subplots(2)
+    chain(
+        upper,
+        "unrolled: a time step a clock",
+        ["values", "sc_encoder\nregisters,\ncomparators", "sc_neuron x n\nAND, sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best", "class"],
+        "sc_sequence + sc_thermometer: one number a layer and step",
+    )  # fmt: skip
+    chain(
+        lower,
+        "folded: simd inputs of pe neurons a clock",
+        ["values", "sc_image\nmemory,\ncomparators", "sc_folded\nsc_weights,\nstates, sc_lif", "sc_spikes\nmemory", "sc_folded\n...", "sc_readout_\nfolded", "class"],
+        "sc_sequence: one number a layer and step, held through a pass",
+    )  # fmt: skip
+    figure.savefig(path, dpi=120)
+
+
+def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
+    """Draw blocks from left to right, and what feeds those between the first and the last."""
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlim(-0.6, len(blocks) - 0.4)
+    axes.set_ylim(-1.1, 0.6)
+    axes.axis("off")
+    for i, text in enumerate(blocks):
+        framed = 0 < i < len(blocks) - 1
+        box = {"boxstyle": "round,pad=0.35", "fc": "#e8eef7", "ec": "#34557f"} if framed else None
+        axes.text(i, 0, text, ha="center", va="center", fontsize=8, bbox=box)
+        if i:
+            ends = {"arrowstyle": "->", "color": "#34557f"}
+            axes.annotate("", (i - 0.36, 0), (i - 0.64, 0), arrowprops=ends)
+    axes.text((len(blocks) - 1) / 2, -0.9, below, ha="center", fontsize=8, style="italic")
+
+
+def draw_waveform(path: Path) -> None:
+    """Draw a neuron of the digits network in hardware through time."""
+    digits = load_digits()
+    design = Design(digits.network, 32, name="digits")
+    layers = trace(design, digits.images[0])
+    most = int(layers[0].spikes.counts().argmax())
+    seen, neuron = layers[0], design.layers[0].neuron
+    steps = np.arange(design.length)
+    figure = Figure((8, 4.4), layout="constrained")
+    count, potential, spike = figure.subplots(3, sharex=True, height_ratios=[1, 2, 0.4])
+    count.step(steps, seen.counts[most], where="mid", color="#34557f")
+    count.set_ylabel("count")
+    potential.step(steps, seen.potentials[most], where="mid", color="#34557f", label="v")
+    potential.axhline(neuron.threshold, color="#b3412e", linestyle="--", label="threshold")
+    potential.set_ylabel("v, units of the\nlast place")
+    potential.legend(loc="upper right", fontsize=8)
+    spike.vlines(np.flatnonzero(seen.spikes.bits()[most]), 0, 1, color="#34557f")
+    spike.set_yticks([])
+    spike.set_ylabel("spike")
+    spike.set_xlabel("time step")
+    count.set_title(f"Neuron {most} of layer 0 of the digits network in hardware, one image")
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Measure unless only pictures are wanted; then publish."""
+    if "--draw" not in sys.argv:
+        with tempfile.TemporaryDirectory() as folder:
+            FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
+    rows = json.loads(FIGURES.read_text())
+    text = fill(PAGE.read_text(), "resources", table(rows))
+    PAGE.write_text(fill(text, "speeds", speed_table(rows)))
+    draw_blocks(PICTURES / "hardware_blocks.png")
+    draw_waveform(PICTURES / "hardware_waveform.png")
+
+
+if __name__ == "__main__":
+    main()
