@@ -206,7 +206,14 @@ def _hdl(options: argparse.Namespace) -> None:
     if options.synth:
         with progress_bar(1, f"synthesise for {options.synth}", "design", show=show) as bar:
             files_ = [options.out / name for name in text if name.endswith(".v")]
-            made = hardware.synthesise(files_, design.name, options.synth, options.out)
+            synapses = sum(layer.magnitudes.size for layer in design.layers)
+            made = hardware.synthesise(
+                files_,
+                design.name,
+                options.synth,
+                options.out,
+                across_registers=design.folded or synapses <= 500,
+            )
             found["synthesis"] = made
             if options.synth == "ice40":
                 found["energy"] = hardware.energy_of(design, made, images[0])

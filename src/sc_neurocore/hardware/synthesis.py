@@ -24,7 +24,7 @@ TARGETS = ("ice40", "xilinx", "generic")
 SEEDS = (1, 2, 3)
 
 _SCRIPTS = {
-    "ice40": "synth_ice40 -dff -top {top} -json {out}",
+    "ice40": "synth_ice40 {dff}-top {top} -json {out}",
     "xilinx": "synth_xilinx -family xc7 -flatten -top {top} -json {out}",
     "generic": "synth -flatten -noabc -top {top}; dfflegalize -cell $_DFF_P_ 0; opt_clean; "
     "abc -g AND,XOR,MUX; opt_clean; write_json {out}",
@@ -79,6 +79,7 @@ def synthesise(
     folder: str | os.PathLike[str],
     *,
     place: bool = True,
+    across_registers: bool = True,
 ) -> Synthesis:
     """Return cells and, for iCE40, the clock of a module; its netlist stays in the folder.
 
@@ -88,15 +89,24 @@ def synthesise(
         Verilog; memories are looked for in the folder.
     top : str
     target : {"ice40", "xilinx", "generic"}
-        Series 7 for xilinx. iCE40 netlists are optimised across registers, which start at 0 there.
+        Series 7 for xilinx.
     folder : path
     place : bool
         Place and route for iCE40, if nextpnr is there.
+    across_registers : bool
+        Let iCE40 netlists be optimised across registers, which start at 0 there: a third smaller for
+        small designs, and minutes for unrolled ones of a thousand synapses and more.
     """
     target = _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
     read = "read_verilog -defer " + " ".join(f'"{Path(f).resolve()}"' for f in files)
-    tools.yosys([read, _SCRIPTS[target].format(top=top, out=f'"{out}"')], folder)
+    tools.yosys(
+        [
+            read,
+            _SCRIPTS[target].format(top=top, out=f'"{out}"', dff="-dff " if across_registers else ""),
+        ],
+        folder,
+    )
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
     del cells["$scopeinfo"]

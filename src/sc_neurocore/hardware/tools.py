@@ -105,3 +105,24 @@ def has_nextpnr() -> bool:
 
 def _has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
+
+
+def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> list[str]:
+    """Return what pyslang and the checks of Yosys find in a module."""
+    if not _has("pyslang"):
+        raise MissingToolError("lint needs pyslang: pip install 'sc-neurocore[hdl]'")
+    import pyslang.driver
+
+    driver = pyslang.driver.Driver()
+    driver.addStandardArgs()
+    paths = " ".join(f'"{Path(f).resolve()}"' for f in files)
+    command = f"slang --std 1364-2005 -Wextra --top {top} {paths}"
+    good = driver.parseCommandLine(command) and driver.processOptions()
+    good = good and driver.parseAllSources() and driver.runFullCompilation(True)
+    found = [] if good else [f"slang finds errors in {top}"]
+    script = [f"read_verilog -defer {paths}", f"hierarchy -check -top {top}", "proc", "check -assert"]
+    try:
+        log = yosys(script, folder)
+    except ToolFailedError as error:
+        return [*found, str(error)]
+    return [*found, *(line for line in log.splitlines() if line.startswith("Warning:"))]
