@@ -446,8 +446,10 @@ def _compare_signature(stub, overloads):
 def _simplify(signature):
     signature = re.sub(r"(?:numpy\.)?ndarray\[dtype=(\w+),[^]]*\]", r"array[\1]", signature)
     signature = re.sub(r"NDArray\[np\.(\w+)\]", r"array[\1]", signature)
-    signature = signature.replace("collections.abc.Sequence[float]", "Floats")
-    return signature.replace("tuple[float, ...]", "Floats")
+    for kind in ("float", "int"):
+        signature = signature.replace(f"collections.abc.Sequence[{kind}]", f"{kind}s")
+        signature = signature.replace(f"tuple[{kind}, ...]", f"{kind}s")
+    return signature
 
 
 def _python(code, environment):

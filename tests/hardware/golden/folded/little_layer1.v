@@ -1,0 +1,28 @@
+// Layer 1 of little: 6 inputs, 3 neurons, 4 inputs of 1 neuron a clock.
+module little_layer1 (
+    input wire clk,
+    input wire clear,                        // to the start of an image
+    input wire step,
+    output wire [0:0] x_address,
+    input wire [3:0] x_word,              // one clock after its address
+    output wire valid,                       // a group of neurons
+    output wire [1:0] group,
+    output wire [0:0] spike,
+    output wire [15:0] v,
+    output wire done                         // with the last group
+);
+    sc_folded #(
+        .N_IN(6), .SIMD(4), .PE(1), .BITS(8), .BIAS(0),
+        .COUNT(4), .SEQUENCE(8),
+        .ROWS(64'b11011011_10110110_00010100_00101000_01110000_11100000_01000000_10000000),
+        .SHIFT(8'b00001111),
+        .WORD(16), .FRACTION(9), .LEAK(205), .LEAK_SHIFT(12),
+        .THRESHOLD(1280), .RESET(0), .SUBTRACT(1), .REFRACTORY(0), .REST(1),
+        .COLUMNS(2), .GROUPS(3),
+        .COLUMN(1), .GROUP(2), .ADDRESS(3),
+        .WEIGHTS("little_layer1")
+    ) u_folded (
+        .clk(clk), .clear(clear), .step(step), .x_address(x_address), .x_word(x_word),
+        .valid(valid), .group(group), .spike(spike), .v(v), .done(done)
+    );
+endmodule
