@@ -132,7 +132,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for r in rows:
         memories = ", ".join(f"{n} {kind}" for kind, n in r["memories"].items()) or "none"
-        placed = (str(r["logic_cells"]), f"{r['mhz']:.0f}") if r["mhz"] else ("", "")
+        placed = str(r["logic_cells"] or ""), f"{r['mhz']:.0f}" if r["mhz"] else ""
         lines.append(
             f"| {r['name']} | {r['target']} | {r['luts']:,} | {r['flip_flops']} | {memories} "
             f"| {placed[0]} | {placed[1]} | {r['steps']:,} |"

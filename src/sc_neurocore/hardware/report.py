@@ -174,10 +174,12 @@ def report(
             f"Synthesised for {synthesis.target}: {synthesis.luts} LUTs or gates, "
             f"{synthesis.flip_flops} flip-flops, memories {synthesis.memories or 'none'}.",
         ]
-        if synthesis.logic_cells:
+        if synthesis.logic_cells and synthesis.mhz:
             lines.append(
                 f"Placed: {synthesis.logic_cells} logic cells, {synthesis.mhz:.1f} MHz (median)."
             )
+        elif synthesis.logic_cells:
+            lines.append(f"It does not fit an HX8K: {synthesis.logic_cells} logic cells.")
         lines += ["", "| cell | number |", "|---|---|"]
         lines += [f"| {kind} | {n} |" for kind, n in synthesis.cells.items()]
     if energy:

@@ -45,7 +45,7 @@ class Synthesis:
     logic_cells : int or None
         LUTs and registers packed into cells, by nextpnr (iCE40 HX8K, package CT256).
     mhz : float or None
-        The median of the clocks that nextpnr reached with `SEEDS`.
+        The median of the clocks that nextpnr reached with `SEEDS`; None if it does not fit.
     """
 
     target: str
@@ -110,23 +110,31 @@ def synthesise(
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
     del cells["$scopeinfo"]
-    placed: tuple[int, float] | tuple[None, None] = (None, None)
+    logic_cells, mhz = None, None
     if place and target == "ice40" and tools.has_nextpnr():
-        placed = _placed(out, folder)
-    return Synthesis(target, dict(sorted(cells.items())), out, *placed)
+        logic_cells, mhz = _placed(out, folder)
+    return Synthesis(target, dict(sorted(cells.items())), out, logic_cells, mhz)
 
 
-def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int, float]:
-    logic_cells, clocks = 0, []
+def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, float | None]:
+    """Return logic cells and the clock; no clock for what does not fit the device."""
+    clocks = []
+    cells: list[str] = []
     for seed in SEEDS:
-        log = tools.nextpnr_ice40(
-            f"--hx8k --package ct256 --json {netlist.name} --seed {seed} --freq 100 "
-            "--pcf-allow-unconstrained --timing-allow-fail".split(),
-            folder,
-        )
-        logic_cells = int(re.findall(r"ICESTORM_LC:\s*(\d+)/", log)[-1])
+        try:
+            log = tools.nextpnr_ice40(
+                f"--hx8k --package ct256 --json {netlist.name} --seed {seed} --freq 100 "
+                "--pcf-allow-unconstrained --timing-allow-fail".split(),
+                folder,
+            )
+        except tools.ToolFailedError as error:
+            cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", str(error))
+            if not cells:
+                raise
+            return int(cells[-1]), None
+        cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", log)
         clocks.append(float(re.findall(r"Max frequency for clock[^:]*: ([\d.]+) MHz", log)[-1]))
-    return logic_cells, median(clocks)
+    return int(cells[-1]), median(clocks)
 
 
 @dataclass(frozen=True)
