@@ -84,7 +84,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
 
 
 def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> dict[str, float]:
-    """Return clocks a second (of all lanes) of the model and of three simulators, on one core."""
+    """Return clocks a second (of all lanes) of the model and of three simulators."""
     (built,) = design.layers
     n, n_in = 300_000, built.n_in
     rng = np.random.default_rng(1)
@@ -148,7 +148,7 @@ def speed_table(rows: list[dict[str, Any]]) -> str:
         "|---|" + "---|" * len(timed),
     ]
     for name in timed[0]["speeds"]:
-        values = " | ".join(f"{r['speeds'][name] / 1e3:,.0f}" for r in timed)
+        values = " | ".join(f"{float(f'{r["speeds"][name] / 1e3:.3g}'):,g}" for r in timed)
         lines.append(f"| {name} | {values} |")
     return "\n".join(lines)
 
