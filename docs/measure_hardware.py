@@ -148,7 +148,7 @@ def speed_table(rows: list[dict[str, Any]]) -> str:
         "|---|" + "---|" * len(timed),
     ]
     for name in timed[0]["speeds"]:
-        values = " | ".join(f"{float(f'{r["speeds"][name] / 1e3:.3g}'):,g}" for r in timed)
+        values = " | ".join(three_digits(r["speeds"][name] / 1e3) for r in timed)
         lines.append(f"| {name} | {values} |")
     return "\n".join(lines)
 
@@ -160,6 +160,11 @@ FOLDED = [
     "sc_folded\n...",
     "sc_readout_\nfolded",
 ]
+
+
+def three_digits(value: float) -> str:
+    """Return a number rounded to three digits."""
+    return f"{float(f'{value:.3g}'):,g}"
 
 
 def draw_blocks(path: Path) -> None:
@@ -201,9 +206,8 @@ def draw_waveform(path: Path) -> None:
     """Draw a neuron of the digits network in hardware through time."""
     digits = load_digits()
     design = Design(digits.network, 32, name="digits")
-    layers = trace(design, digits.images[0])
-    most = int(layers[0].spikes.counts().argmax())
-    seen, neuron = layers[0], design.layers[0].neuron
+    (_, seen), neuron = trace(design, digits.images[0]), design.layers[1].neuron
+    most = int(seen.spikes.counts().argmax())
     steps = np.arange(design.length)
     figure = Figure((8, 4.4), layout="constrained")
     count, potential, spike = figure.subplots(3, sharex=True, height_ratios=[1, 2, 0.4])
@@ -217,7 +221,7 @@ def draw_waveform(path: Path) -> None:
     spike.set_yticks([])
     spike.set_ylabel("spike")
     spike.set_xlabel("time step")
-    count.set_title(f"Neuron {most} of layer 0 of the digits network in hardware, one image")
+    count.set_title(f"Output {most} of the digits network in hardware, one image")
     figure.savefig(path, dpi=120)
 
 
