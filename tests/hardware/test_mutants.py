@@ -145,6 +145,11 @@ def _flipped(match):
     return f"{match[1]}{1 - int(match[2])}"
 
 
+def _msb(match):
+    """Change the largest digit of the magnitude of a word's first weight."""
+    return f"{match[1]}{int(match[2], 16) ^ 8:x}"
+
+
 def texts(name):
     d = DESIGNS[name]
     return {**verilog(d), **verilog_testbench(d, IMAGES)}
@@ -222,7 +227,7 @@ CHANGES = [
     ("folded, value", "network_layer0.v", r"(THRESHOLD\()(\d+)", _more),
     ("folded, value", "network_layer0.v", r"(BIAS\()(\d+)", lambda m: f"{m[1]}0"),
     ("folded, value", "network.v", r"(SHIFT\(8'b)([01])", _flipped),
-    ("folded, value", "network_layer0_0.hex", r"()([0-9a-f])", lambda m: f"{int(m[2], 16) ^ 4:x}"),
+    ("folded, value", "network_layer0_0.hex", r"((?:\w+\n){9}\w{16})(\w)", _msb),
     ("folded, value", "network_layer1_0.hex", r"()([0-9a-f])", lambda m: f"{int(m[2], 16) ^ 8:x}"),
 ]
 
