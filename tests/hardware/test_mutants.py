@@ -227,7 +227,7 @@ CHANGES = [
     ("folded, value", "network_layer0.v", r"(THRESHOLD\()(\d+)", _more),
     ("folded, value", "network_layer0.v", r"(BIAS\()(\d+)", lambda m: f"{m[1]}0"),
     ("folded, value", "network.v", r"(SHIFT\(8'b)([01])", _flipped),
-    ("folded, value", "network_layer0_0.hex", r"((?:\w+\n){9}\w{16})(\w)", _msb),
+    ("folded, value", "network_layer0_0.hex", r"((?:\w+\n){4}\w{16})(\w)", _msb),
     ("folded, value", "network_layer1_0.hex", r"()([0-9a-f])", lambda m: f"{int(m[2], 16) ^ 8:x}"),
 ]
 
