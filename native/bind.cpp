@@ -57,8 +57,8 @@ Out<T, N> allocate(const size_t (&shape)[N]) {
 using Coefficients = std::array<double, 12>;
 
 sc::LifCoefficients unpack(const Coefficients& c) {
-  return {c[0], c[1], c[2], c[3], c[4], c[5], uint64_t(c[6]), c[7], c[8] != 0, c[9] != 0,
-          c[10], c[11]};
+  return {c[0],           c[1], c[2],      c[3],      c[4],  c[5],
+          uint64_t(c[6]), c[7], c[8] != 0, c[9] != 0, c[10], c[11]};
 }
 
 Out<uint32_t, 2> philox(uint64_t key, In<uint32_t, 2> counters) {
@@ -252,15 +252,14 @@ auto fixed_trace(const std::array<int64_t, 9>& c, In<int32_t, 2> counts, InOut<i
   const size_t n = counts.shape(0), steps = counts.shape(1);
   auto potentials = allocate<int32_t, 2>({n, steps});
   auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
-  const sc::FixedTrace f{
-      {c[0], c[1], int(c[2]), c[3], c[4], c[5] != 0, uint64_t(c[6]), c[7], c[8]},
-      counts.data(),
-      steps,
-      v.data(),
-      refractory.data(),
-      saturations.data(),
-      potentials.data(),
-      spikes.data()};
+  const sc::FixedTrace f{{c[0], c[1], int(c[2]), c[3], c[4], c[5] != 0, uint64_t(c[6]), c[7], c[8]},
+                         counts.data(),
+                         steps,
+                         v.data(),
+                         refractory.data(),
+                         saturations.data(),
+                         potentials.data(),
+                         spikes.data()};
   {
     const nb::gil_scoped_release nogil;
     sc::parallel(n, kStepGrain / std::max<size_t>(steps, 1), n_threads,

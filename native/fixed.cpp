@@ -1,4 +1,5 @@
-// Neurons in fixed point with their potentials after every step, in integers: what hardware computes.
+// Neurons in fixed point with their potentials after every step, in integers: what hardware
+// computes.
 #include <algorithm>
 
 #include "kernels.hpp"

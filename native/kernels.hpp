@@ -141,7 +141,8 @@ struct LifPopulation {
   uint64_t* spikes;  // [n][words_for(steps)]
 };
 
-// Integers of a neuron in fixed point: a single one adds `one`, a step leaks v * leak >> leak_shift.
+// Integers of a neuron in fixed point: a single one adds `one`, a step leaks v * leak >>
+// leak_shift.
 struct FixedNeuron {
   int64_t one, leak;
   int leak_shift;
@@ -157,11 +158,11 @@ struct FixedTrace {
   FixedNeuron neuron;
   const int32_t* counts;  // [n][steps]
   uint64_t steps;
-  int32_t* v;            // [n], updated in place, as are the next
-  uint64_t* refractory;  // [n]
+  int32_t* v;             // [n], updated in place, as are the next
+  uint64_t* refractory;   // [n]
   uint64_t* saturations;  // [n][2], added to
-  int32_t* potentials;   // [n][steps]
-  uint64_t* spikes;      // [n][words_for(steps)]
+  int32_t* potentials;    // [n][steps]
+  uint64_t* spikes;       // [n][words_for(steps)]
 };
 void fixed_trace(const FixedTrace&, size_t first, size_t last);  // neurons
 

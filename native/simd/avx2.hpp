@@ -86,9 +86,7 @@ inline F operator+(F a, F b) { return {_mm256_add_pd(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm256_sub_pd(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm256_mul_pd(a.v, b.v)}; }
 inline F floor(F a) { return {_mm256_floor_pd(a.v)}; }
-inline F clamp(F a, F low, F high) {
-  return {_mm256_min_pd(_mm256_max_pd(a.v, low.v), high.v)};
-}
+inline F clamp(F a, F low, F high) { return {_mm256_min_pd(_mm256_max_pd(a.v, low.v), high.v)}; }
 inline F to_double(U a) {
   alignas(32) long long x[4];
   _mm256_store_si256((__m256i*)x, a.v);

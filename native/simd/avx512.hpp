@@ -83,9 +83,7 @@ inline F operator*(F a, F b) { return {_mm512_mul_pd(a.v, b.v)}; }
 inline F floor(F a) {
   return {_mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
 }
-inline F clamp(F a, F low, F high) {
-  return {_mm512_min_pd(_mm512_max_pd(a.v, low.v), high.v)};
-}
+inline F clamp(F a, F low, F high) { return {_mm512_min_pd(_mm512_max_pd(a.v, low.v), high.v)}; }
 inline F to_double(U a) { return {_mm512_cvtepi64_pd(a.v)}; }
 
 // columns[k] = element k of each row.
