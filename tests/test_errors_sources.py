@@ -75,7 +75,7 @@ ERRORS = [
     *((lambda make=make: make(source=(Sobol(1), Sobol(1))), ValueError,
        TWICE.format("Sobol(dimension=1, randomised=True)")) for make in (source, layer, run)),
     (lambda: operands((LFSR(8), LFSR(8))), ValueError,
-     TWICE.format("LFSR(width=8, taps=(8, 6, 5, 4))")),
+     TWICE.format("LFSR(width=8, taps=(8, 6, 5, 4), start=None)")),
     (lambda: Weyl(8).sequences(3), ValueError,
      "source must have 3 independent sequences, got Weyl(period=8, randomised=True), which has two; "
      "Sobol() and Hammersley() have more, Bernoulli() any number"),
