@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sc_neurocore import (
@@ -246,6 +246,7 @@ def test_a_layer_that_fires_says_nothing():
     st.sampled_from(["mean", "sum", "or"]),
     st.floats(-0.3, 0.5),
 )
+@example([1.0, 1.0], 1.0, -0.5, False, "sum", 0.0)  # the remedy is a y_max below 0
 def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate, v_rest):
     n = 3
     weights = [[w / (i + 1)] * len(x) for i in range(n)] if rows else [w] * len(x)
@@ -264,7 +265,7 @@ def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate
     share = (needed - y_min) / (y_max - y_min)
     assert needed - 1e-12 <= best <= needed + 1e-3 * max(abs(y_max), 1) * share
     # A current whose mean is above the rheobase cannot keep v below threshold for ever.
-    assert ran(2000, **changes, y_max=1.5 * y_max).get_spike_trains().any()
+    assert ran(2000, **changes, y_max=y_max + 0.5 * (y_max - y_min)).get_spike_trains().any()
 
 
 def test_a_layer_that_has_fired_is_not_silent_between_its_spikes():
