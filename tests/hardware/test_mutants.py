@@ -149,6 +149,10 @@ def _flipped(match):
     return f"{match[1]}{1 - int(match[2])}"
 
 
+def _other(match):
+    return f"{match[1]}{int(match[2]) ^ 64}"
+
+
 def _inhibited(match):
     """Turn the last exciting synapse into an inhibiting one."""
     return f"{match[1]}{int(match[2]) - 1}), .INHIBITING({int(match[3]) + 1}"
@@ -221,7 +225,7 @@ def test_mutants_of_the_verilog_are_caught(sound, tmp_path):
 
 # Weights, numbers and parameters, as the text of a design has them: all are to be caught.
 CHANGES = [
-    ("unrolled, value", "network_layer0.v", r"(below\[)(\d+)(?=\])", lambda m: f"{m[1]}{int(m[2]) ^ 64}"),
+    ("unrolled, value", "network_layer0.v", r"(below\[)(\d+)(?=\])", _other),
     ("unrolled, value", "network_layer1.v", r"(EXCITING\()(\d+)\), .INHIBITING\((\d+)", _inhibited),
     ("unrolled, value", "network_layer1.v", r"( x\[)(\d+)(?=\])", lambda m: f"{m[1]}{5 - int(m[2])}"),
     ("unrolled, value", "network_layer0.v", r"(SHIFT\(8'b)([01])", _flipped),

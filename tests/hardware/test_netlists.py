@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from designs import one_layer
 
+from sc_neurocore.hardware._logic import Statements, parts, tree_of
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.verify import verify_netlist
 
@@ -92,6 +93,31 @@ def test_look_up_tables_are_their_truth_tables(n):
     out = Netlist(module(cells, {"x": inputs}, outputs)).run({"x": x}).outputs["y"][0]
     for table, bits in zip(tables, out, strict=True):
         assert bits.tolist() == [table >> i & 1 for i in range(lanes)]
+
+
+def test_programs_compute_their_tables_and_share_what_they_repeat():
+    rng = np.random.default_rng(0)
+    tables = [*range(256), *(int(t) for t in rng.integers(0, 2**16, 800))]
+    names = "pqrs"
+    trees = {f"y{i}": tree_of(t, names[: 3 if i < 256 else 4]) for i, t in enumerate(tables)}
+    made = Statements(trees.values())
+    for name, tree in trees.items():
+        made.assign(name, tree)
+    values = {n: sum((i >> k & 1) << i for i in range(16)) for k, n in enumerate(names)}
+    values["M"] = 2**16 - 1
+    exec("\n".join(made.lines), values)
+    for i, table in enumerate(tables):
+        assert values[f"y{i}"] == (table | table << 8 if i < 256 else table)
+    alone = sum(len(list(parts(tree))) for tree in trees.values())
+    together = sum(line.count("(") for line in made.lines)
+    assert together < 0.6 * alone
+
+
+def test_an_adder_takes_five_operations_a_digit():
+    made = Statements([tree_of(0b1001_0110, "abc"), tree_of(0b1110_1000, "abc")])
+    made.assign("sum", tree_of(0b1001_0110, "abc"))
+    made.assign("carry", tree_of(0b1110_1000, "abc"))
+    assert sum(line.count("(") for line in made.lines) == 5
 
 
 def ram(mode, depth_bits, width, where):

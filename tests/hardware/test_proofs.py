@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import z3
 from designs import one_layer
-from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned, wide
+from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned
 
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
@@ -72,7 +72,8 @@ def test_thermometers_compare_with_every_number(folder):
 
 def test_counts_are_the_ones_among_products(folder):
     sizes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12]
-    for net, n in zip(netlists([("sc_count", {"N": n}) for n in sizes], RTL, folder), sizes, strict=True):
+    made = netlists([("sc_count", {"N": n}) for n in sizes], RTL, folder)
+    for net, n in zip(made, sizes, strict=True):
         step = Step(net)
         product = step.inputs["x"] & step.inputs["w"]
         ones = sum((unsigned(z3.Extract(i, i, product), 8) for i in range(n)), number(0, 8))

@@ -11,34 +11,38 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.hardware._logic import Statements, Tree, tree_of
+
 Bit = int | str  # a net, or "0", "1", "x"
 CLOCKS = ("clk",)
 
+# Inputs and truth tables: bit i is the output where input k has bit k of i.
 _GATES = {
-    "$_BUF_": "{A}",
-    "$_NOT_": "{A}^M",
-    "$_AND_": "{A}&{B}",
-    "$_NAND_": "({A}&{B})^M",
-    "$_OR_": "{A}|{B}",
-    "$_NOR_": "({A}|{B})^M",
-    "$_XOR_": "{A}^{B}",
-    "$_XNOR_": "{A}^{B}^M",
-    "$_ANDNOT_": "{A}&({B}^M)",
-    "$_ORNOT_": "{A}|({B}^M)",
-    "$_MUX_": "{A}^({S}&({A}^{B}))",
-    "SB_CARRY": "({I0}&{I1})|({CI}&({I0}|{I1}))",
-    "INV": "{I}^M",
-    "IBUF": "{I}",
-    "OBUF": "{I}",
-    "BUFG": "{I}",
-    "MUXF7": "{I0}^({S}&({I0}^{I1}))",
-    "MUXF8": "{I0}^({S}&({I0}^{I1}))",
+    "$_BUF_": ("A", 0b10),
+    "$_NOT_": ("A", 0b01),
+    "$_AND_": ("A B", 0b1000),
+    "$_NAND_": ("A B", 0b0111),
+    "$_OR_": ("A B", 0b1110),
+    "$_NOR_": ("A B", 0b0001),
+    "$_XOR_": ("A B", 0b0110),
+    "$_XNOR_": ("A B", 0b1001),
+    "$_ANDNOT_": ("A B", 0b0010),
+    "$_ORNOT_": ("A B", 0b1011),
+    "$_MUX_": ("A B S", 0b1100_1010),
+    "SB_CARRY": ("I0 I1 CI", 0b1110_1000),
+    "INV": ("I", 0b01),
+    "IBUF": ("I", 0b10),
+    "OBUF": ("I", 0b10),
+    "BUFG": ("I", 0b10),
+    "MUXF7": ("I0 I1 S", 0b1100_1010),
+    "MUXF8": ("I0 I1 S", 0b1100_1010),
 }
 _OUTPUT = {"SB_CARRY": "CO", **dict.fromkeys(("INV", "IBUF", "OBUF", "BUFG", "MUXF7", "MUXF8"), "O")}
 
@@ -47,10 +51,10 @@ _OUTPUT = {"SB_CARRY": "CO", **dict.fromkeys(("INV", "IBUF", "OBUF", "BUFG", "MU
 class _Cells:
     """What of a netlist is computed within a clock, and what at its end."""
 
-    # net -> expression over nets, nets it needs
-    gates: dict[int, tuple[str, list[Bit]]] = field(default_factory=dict)
-    # net -> expression of its next value; value at the start
-    registers: dict[int, tuple[str, int]] = field(default_factory=dict)
+    # net -> truth table, its inputs
+    gates: dict[int, tuple[int, list[Bit]]] = field(default_factory=dict)
+    # net -> truth table of its next value, its inputs; value at the start
+    registers: dict[int, tuple[int, list[Bit], int]] = field(default_factory=dict)
     memories: list[_Memory] = field(default_factory=list)
 
 
@@ -113,7 +117,7 @@ class Netlist:
         self._cells = _Cells()
         for name in CLOCKS:  # buffers of a clock lead to registers alone
             for net in module["ports"].get(name, {"bits": []})["bits"]:
-                self._cells.gates[net] = ("0", [])
+                self._cells.gates[net] = (0, [])
         counted = 0
         for cell in module["cells"].values():
             if cell["type"] != "$scopeinfo":
@@ -140,31 +144,40 @@ class Netlist:
             raise ValueError(f"stimulus must hold {sorted(self.inputs)}, got {sorted(stimulus)}")
         arrays = [np.asarray(stimulus[name], bool) for name in self.inputs]
         clocks, _, lanes = arrays[0].shape if arrays else (0, 0, 0)
-        ones = (1 << lanes) - 1
-        state = [ones * start for _, start in self._cells.registers.values()]
+        ones, size = (1 << lanes) - 1, -(-lanes // 8)
+        packed = [np.packbits(array, axis=-1, bitorder="little") for array in arrays]
+        state = [ones * start for *_, start in self._cells.registers.values()]
         stores = [
             [[ones * (word >> k & 1) for k in range(m.width)] for word in m.words]
             for m in self._cells.memories
         ]
-        results: list[list[int]] = []
         changed = 0
         step = self._step
         if toggles:
             step = self._counting_step = self._counting_step or self._compiled(count=True)
         before: list[int] = [0] * len(self._order)
+        address = _address(ones)
+        results = []
         for t in range(clocks):
             values = [
-                int.from_bytes(row.tobytes(), "little")
-                for array in arrays
-                for row in np.packbits(array[t], axis=-1, bitorder="little")
+                int.from_bytes(array[t, k].tobytes(), "little")
+                for array in packed
+                for k in range(array.shape[1])
             ]
             if toggles:
-                state, out, n = step(ones, state, values, stores, _address(ones), before)
+                state, out, n = step(ones, state, values, stores, address, before)
                 changed += n if t else 0
             else:
-                state, out = step(ones, state, values, stores, _address(ones))
-            results.append(out)
-        return Run(self._unpacked(results, lanes), changed, clocks * lanes)
+                state, out = step(ones, state, values, stores, address)
+            results += [value.to_bytes(size, "little") for value in out]
+        bits = np.frombuffer(b"".join(results), np.uint8).reshape(clocks, -1, size)
+        ends = np.cumsum([len(nets) for nets in self.outputs.values()])
+        return Run(
+            dict(zip(self.outputs, np.split(bits, ends[:-1], axis=1), strict=True)),
+            lanes,
+            changed,
+            clocks * lanes,
+        )
 
     def next_state(
         self, ones: Any, state: Mapping[Bit, Any], inputs: Mapping[str, Sequence[Any]]
@@ -179,17 +192,6 @@ class Netlist:
         flat = iter(out)
         outputs = {name: [next(flat) for _ in bits] for name, bits in self.outputs.items()}
         return dict(zip(self.registers, after, strict=True)), outputs
-
-    def _unpacked(self, results: list[list[int]], lanes: int) -> dict[str, NDArray[np.uint8]]:
-        n_bytes = -(-lanes // 8)
-        flat = b"".join(value.to_bytes(n_bytes, "little") for row in results for value in row)
-        packed = np.frombuffer(flat, np.uint8).reshape(len(results), -1, n_bytes)
-        out, at = {}, 0
-        for name, bits in self.outputs.items():
-            part = packed[:, at : at + len(bits)]
-            out[name] = np.unpackbits(part, axis=-1, count=lanes, bitorder="little")
-            at += len(bits)
-        return out
 
     def _sorted(self) -> list[int]:
         """Return the nets of gates, each after those that it needs."""
@@ -230,14 +232,17 @@ class Netlist:
             for port in memory.reads
             for k, net in enumerate(port.nets)
         }
+        gates = {net: _tree(*gate) for net, gate in cells.gates.items()}
+        after = [_tree(table, needs) for table, needs, _ in cells.registers.values()]
+        made = Statements([*gates.values(), *after])
         for net in self._order:
-            if net in cells.gates:
-                lines.append(f" n{net} = {cells.gates[net][0]}")
+            if net in gates:
+                made.assign(f"n{net}", gates[net])
             else:
                 m, port, k = reads[net]
-                lines.append(f" n{net} = stores[{m}][address({_list(port.address)})][{k}]")
-        after = [*(f"{expression}" for expression, _ in cells.registers.values())]
-        lines.append(f" after = [{', '.join(after)}]")
+                made.lines.append(f"n{net} = stores[{m}][address({_list(port.address)})][{k}]")
+        made.lines.append(f"after = [{', '.join([made.text(tree) for tree in after])}]")
+        lines += [f" {line}" for line in made.lines]
         lines += _read_and_write(cells.memories, self.registers)
         outputs = ", ".join(_name(b) for bits in self.outputs.values() for b in bits)
         if count:
@@ -258,16 +263,27 @@ class Run:
 
     Attributes
     ----------
-    outputs : dict of ndarray of uint8, shape (clocks, bits, lanes)
+    packed : dict of ndarray of uint8, shape (clocks, bits, lanes / 8)
+        Outputs, eight lanes a byte, the first in the lowest bit.
+    lanes : int
     toggles : int
         Changes of nets of gates from one clock to the next, over all lanes; 0 if not counted.
     lane_clocks : int
         Clocks times lanes.
     """
 
-    outputs: dict[str, NDArray[np.uint8]]
+    packed: dict[str, NDArray[np.uint8]]
+    lanes: int
     toggles: int
     lane_clocks: int
+
+    @cached_property
+    def outputs(self) -> dict[str, NDArray[np.uint8]]:
+        """Outputs of shape (clocks, bits, lanes)."""
+        return {
+            name: np.unpackbits(bits, axis=-1, count=self.lanes, bitorder="little")
+            for name, bits in self.packed.items()
+        }
 
 
 def _read_and_write(memories: Sequence[_Memory], registers: Sequence[Bit]) -> Iterator[str]:
@@ -329,29 +345,9 @@ def _list(bits: Sequence[Bit]) -> str:
     return f"[{', '.join(map(_name, bits))}]"
 
 
-def _lut(table: int, inputs: Sequence[str]) -> str:
-    """Return an expression of a truth table, bit i of it at inputs with the number i."""
-    if not inputs:
-        return "M" if table else "0"
-    *rest, top = inputs
-    half = 1 << len(rest)
-    low, high = table & ((1 << half) - 1), table >> half
-    full = (1 << half) - 1
-    if low == high:
-        return _lut(low, rest)
-    if low == high ^ full:
-        inner = _lut(low, rest)
-        return top if inner == "0" else f"({top}^M)" if inner == "M" else f"({top}^{inner})"
-    if low == 0:
-        return top if high == full else f"({top}&{_lut(high, rest)})"
-    if high == full:
-        return f"({top}|{_lut(low, rest)})"
-    if high == 0:
-        return f"(({top}^M)&{_lut(low, rest)})"
-    if low == full:
-        return f"(({top}^M)|{_lut(high, rest)})"
-    no, yes = _lut(low, rest), _lut(high, rest)
-    return f"({no}^({top}&({no}^{yes})))"
+def _tree(table: int, inputs: Sequence[Bit]) -> Tree:
+    constants = {"0": False, "1": True, "x": False, "z": False}
+    return tree_of(table, [constants[b] if isinstance(b, str) else f"n{b}" for b in inputs])
 
 
 def _add(cells: _Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> None:
@@ -362,29 +358,26 @@ def _add(cells: _Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> N
         bits = pins.get(name) or [default]
         return default if bits[0] in ("x", "z") else bits[0]
 
-    def gate(net: Bit, expression: str, needs: Sequence[Bit]) -> None:
+    def gate(net: Bit, table: int, needs: Sequence[Bit]) -> None:
         if isinstance(net, int):
-            cells.gates[net] = (expression, list(needs))
+            cells.gates[net] = (table, list(needs))
 
     if kind in _GATES:
-        needs = {name: bits[0] for name, bits in pins.items() if name != _OUTPUT.get(kind, "Y")}
-        named = {name: _name(bit) for name, bit in needs.items()}
-        gate(pins[_OUTPUT.get(kind, "Y")][0], _GATES[kind].format(**named), list(needs.values()))
+        names, table = _GATES[kind]
+        gate(pins[_OUTPUT.get(kind, "Y")][0], table, [pins[name][0] for name in names.split()])
     elif kind == "SB_LUT4":
-        _add_lut(gate, pin("O"), _number(parameters["LUT_INIT"]), [pin(f"I{k}") for k in range(4)])
+        gate(pin("O"), _number(parameters["LUT_INIT"]), [pin(f"I{k}") for k in range(4)])
     elif kind in ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"):
-        inputs = [pin(f"I{k}") for k in range(int(kind[3]))]
-        _add_lut(gate, pin("O"), _number(parameters["INIT"]), inputs)
+        gate(pin("O"), _number(parameters["INIT"]), [pin(f"I{k}") for k in range(int(kind[3]))])
     elif kind == "CARRY4":
         carry = pin("CI") if pin("CI") != "0" else pin("CYINIT")
         for k in range(4):
             s, d = pins["S"][k], pins["DI"][k]
-            gate(pins["O"][k], f"{_name(s)}^{_name(carry)}", [s, carry])
-            taken = f"{_name(d)}^({_name(s)}&({_name(d)}^{_name(carry)}))"
-            gate(pins["CO"][k], taken, [s, d, carry])
+            gate(pins["O"][k], 0b0110, [s, carry])
+            gate(pins["CO"][k], 0b1100_1010, [d, carry, s])
             carry = pins["CO"][k]
     elif kind == "$_DFF_P_":
-        cells.registers[pins["Q"][0]] = (_name(pin("D")), starts.get(pins["Q"][0], 0))
+        cells.registers[pins["Q"][0]] = (0b10, [pin("D")], starts.get(pins["Q"][0], 0))
     elif kind.startswith("SB_DFF"):
         _add_register(cells, pins["Q"][0], pin("D"), pin("E", "1"), pin("R"), pin("S"), 0, within=True)
     elif kind in ("FDRE", "FDSE"):
@@ -410,28 +403,27 @@ def _add(cells: _Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> N
         raise ValueError(f"netlist must consist of cells of iCE40, Xilinx or gates, got {kind}")
 
 
-def _add_lut(
-    gate: Callable[[Bit, str, Sequence[Bit]], None], net: Bit, table: int, inputs: Sequence[Bit]
-) -> None:
-    gate(net, _lut(table, [_name(bit) for bit in inputs]), inputs)
-
-
 def _add_register(
     cells: _Cells, q: int, d: Bit, enable: Bit, reset: Bit, set_: Bit, start: int, *, within: bool
 ) -> None:
     """Add one with a reset to 0 or to 1 that waits for the enable, or does not."""
+    cells.registers[q] = (_REGISTERS[within], [q, d, enable, reset, set_], start)
 
-    def enabled(value: str) -> str:
-        return value if enable == "1" else f"n{q}^({_name(enable)}&(n{q}^({value})))"
 
-    value = _name(d)
-    if not within:
-        value = enabled(value)
-    if reset != "0":
-        value = f"({value})&({_name(reset)}^M)"
-    if set_ != "0":
-        value = f"({value})|{_name(set_)}"
-    cells.registers[q] = (enabled(value) if within else value, start)
+def _register(within: bool) -> int:
+    """Return the truth table of the next value of a register: over itself, d, enable, reset, set."""
+    table = 0
+    for i in range(32):
+        q, d, enable, reset, set_ = (bool(i >> k & 1) for k in range(5))
+        if enable:
+            q = d
+        if enable or not within:
+            q = (q and not reset) or set_
+        table |= q << i
+    return table
+
+
+_REGISTERS = {within: _register(within) for within in (False, True)}
 
 
 def _add_read_registers(cells: _Cells) -> None:
@@ -439,7 +431,7 @@ def _add_read_registers(cells: _Cells) -> None:
     for port in cells.memories[-1].reads:
         for net in port.nets:
             if isinstance(net, int):
-                cells.registers[net] = (f"n{net}", 0)
+                cells.registers[net] = (0b10, [net], 0)
 
 
 def _ice40_memory(
