@@ -203,7 +203,7 @@ def test_the_report_tells_all_that_it_is_given(tmp_path):
     )
     for said in (
         "Latency: 30,049 clocks an image, 32 time steps.",
-        "At 61.0 MHz these are 2,030 images a second.",  # a clock more for the class to be taken
+        "At 61.0 MHz these are 2,030 images a second.",
         "folded, 8 inputs of 1 neuron a clock",
         "| 0 | 64 | 100 | 1/8 | 71 | 64 |",
         "It said: PASSED: 5 images",
@@ -231,6 +231,8 @@ def test_the_report_tells_no_more_than_it_is_given(tmp_path):
     made = Synthesis("generic", {"$_AND_": 3, "$_DFF_P_": 2}, tmp_path / "none.json")
     assert "For generic by Yosys: 3 gates, 2 flip-flops, no memories." in report(design, synthesis=made)
     made = replace(made, target="ice40", logic_cells=9999)
+    # 2 values, 7 steps, 4 clocks to the class, and one in which it is taken.
+    assert "these are 3,000,000 images" in report(design, synthesis=replace(made, mhz=42.0))
     assert "It does not fit an HX8K: 9,999 logic cells." in report(design, synthesis=made)
     made = replace(made, logic_cells=None)
     assert "It was not placed, so there is no clock." in report(design, synthesis=made)
