@@ -12,6 +12,8 @@ from sc_neurocore import (
     Accuracy,
     Bernoulli,
     Dense,
+    FixedPoint,
+    Hammersley,
     Network,
     Permutation,
     Sobol,
@@ -127,6 +129,17 @@ def test_evaluate_tells_which_images_are_right_for_each_seed():
         np.testing.assert_array_equal(
             row.float_right, simulate_float(NETWORK, IMAGES, length).classes() == LABELS
         )
+
+
+def test_evaluate_in_fixed_point_is_the_simulation_in_fixed_point():
+    # Words so short that they show.
+    number, counters = FixedPoint(bits=2, word=6, leak_bits=1), Hammersley(8, 1, randomised=False)
+    (row,) = evaluate(*DIGITS, [16], seeds=[4], source=counters, number=number)
+    run = simulate(NETWORK, IMAGES, 16, seed=4, source=counters, number=number)
+    assert np.array_equal(row.right[0], run.classes() == LABELS)
+    (plain,) = evaluate(*DIGITS, [16], seeds=[4], source=counters)
+    assert np.array_equal(row.float_right, plain.float_right)
+    assert row.mean < plain.mean - 0.01
 
 
 def test_the_shipped_network_keeps_its_accuracy_on_bitstreams():

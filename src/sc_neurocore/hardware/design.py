@@ -207,7 +207,7 @@ class Design:
             value = _checks.integer(name, getattr(self, name), 1, most)
             if value & (value - 1):
                 _checks.fail(name, "be a power of two", value)
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z]\w*", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z]\w*", self.name, re.ASCII):
             _checks.fail("name", "be a Verilog identifier", repr(self.name))
         if self.name in _KEYWORDS.split() or self.name.startswith("sc_"):
             contract = "be neither a keyword of Verilog nor begin with sc_, as the library does"

@@ -33,10 +33,10 @@ def verilog(design: Design) -> dict[str, str]:
         "control_bits": max(design.n_in, design.length).bit_length(),
         "spike_bits": design.length.bit_length(),
     }
-    text = {f"{design.name}.v": _rendered(f"top_{kind}.v", shared)}
+    text = {f"{design.name}.v": rendered(f"top_{kind}.v", shared)}
     for k, layer in enumerate(design.layers):
         module = f"{design.name}_layer{k}"
-        text[f"{module}.v"] = _rendered(
+        text[f"{module}.v"] = rendered(
             f"layer_{kind}.v", {"design": design, "layer": layer, "k": k, "module": module}
         )
         if design.folded:
@@ -74,7 +74,7 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
         n_spikes += int(spikes.sum())
         text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
     said = {"design": design, "n_images": len(codes), "n_spikes": n_spikes}
-    return {f"{name}.v": _rendered("testbench.v", said), **text}
+    return {f"{name}.v": rendered("testbench.v", said), **text}
 
 
 def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
@@ -133,7 +133,8 @@ def _templates() -> Any:
     return environment
 
 
-def _rendered(name: str, values: Mapping[str, Any]) -> str:
+def rendered(name: str, values: Mapping[str, Any]) -> str:
+    """Return the text of a template."""
     return str(_templates().get_template(f"{name}.j2").render(values))
 
 

