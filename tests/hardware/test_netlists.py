@@ -94,6 +94,36 @@ def test_look_up_tables_are_their_truth_tables(n):
         assert bits.tolist() == [table >> i & 1 for i in range(lanes)]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_networks_of_tables_are_what_their_tables_say_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    n_in, n_gates, lanes = 6, 150, 256
+    cells, values = [], list(rng.integers(0, 2, (n_in, lanes)))
+    for gate in range(n_gates):
+        n = int(rng.integers(1, 7))
+        table = rng.integers(0, 2, 1 << n)
+        from_ = rng.integers(max(0, len(values) - 20), len(values), n)
+        bits = ["01"[int(rng.integers(2))] if rng.random() < 0.1 else 3 + int(i) for i in from_]
+        text = "".join(map(str, table[::-1]))
+        cells.append(lut(text, 3 + n_in + gate, *bits))
+        of_bits = [np.full(lanes, int(b)) if isinstance(b, str) else values[b - 3] for b in bits]
+        values.append(table[sum(value << k for k, value in enumerate(of_bits))])
+    nets = range(3, 3 + len(values))
+    outputs = {"all": list(nets), "last": [nets[-1]]}
+    x = np.array(values[:n_in])[None]
+    for shown in ("all", "last"):
+        netlist = Netlist(module(cells, {"x": list(nets[:n_in])}, {shown: outputs[shown]}))
+        for toggles in (False, True):
+            out = netlist.run({"x": x}, toggles=toggles).outputs[shown][0]
+            assert np.array_equal(out, values if shown == "all" else values[-1:])
+
+
+def test_an_input_of_one_lane_is_that_of_all():
+    netlist = Netlist(module([lut(0b0110, 5, 3, 4)], {"x": [3], "y": [4]}, {"z": [5]}))
+    x, y = np.array([1, 0, 1])[:, None, None], np.eye(3, 9)[:, None]
+    assert np.array_equal(netlist.run({"x": x, "y": y}).outputs["z"], y.astype(int) ^ x)
+
+
 def ram(mode, depth_bits, width, where):
     address, data = list(range(10, 10 + 11)), list(range(30, 46))
     return {

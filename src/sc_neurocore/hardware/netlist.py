@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,41 +17,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore.hardware.logic import Code, Logic
+
 Bit = int | str  # a net, or "0", "1", "x"
 CLOCKS = ("clk",)
 
+# Pins of inputs, pin of the output, and bit i of the output where the inputs have the number i.
 _GATES = {
-    "$_BUF_": "{A}",
-    "$_NOT_": "{A}^M",
-    "$_AND_": "{A}&{B}",
-    "$_NAND_": "({A}&{B})^M",
-    "$_OR_": "{A}|{B}",
-    "$_NOR_": "({A}|{B})^M",
-    "$_XOR_": "{A}^{B}",
-    "$_XNOR_": "{A}^{B}^M",
-    "$_ANDNOT_": "{A}&({B}^M)",
-    "$_ORNOT_": "{A}|({B}^M)",
-    "$_MUX_": "{A}^({S}&({A}^{B}))",
-    "SB_CARRY": "({I0}&{I1})|({CI}&({I0}|{I1}))",
-    "INV": "{I}^M",
-    "IBUF": "{I}",
-    "OBUF": "{I}",
-    "BUFG": "{I}",
-    "MUXF7": "{I0}^({S}&({I0}^{I1}))",
-    "MUXF8": "{I0}^({S}&({I0}^{I1}))",
+    "$_BUF_": ("A", "Y", 0b10),
+    "$_NOT_": ("A", "Y", 0b01),
+    "$_AND_": ("A B", "Y", 0b1000),
+    "$_NAND_": ("A B", "Y", 0b0111),
+    "$_OR_": ("A B", "Y", 0b1110),
+    "$_NOR_": ("A B", "Y", 0b0001),
+    "$_XOR_": ("A B", "Y", 0b0110),
+    "$_XNOR_": ("A B", "Y", 0b1001),
+    "$_ANDNOT_": ("A B", "Y", 0b0010),
+    "$_ORNOT_": ("A B", "Y", 0b1011),
+    "$_MUX_": ("A B S", "Y", 0b11001010),
+    "SB_CARRY": ("I0 I1 CI", "CO", 0b11101000),
+    "INV": ("I", "O", 0b01),
+    "IBUF": ("I", "O", 0b10),
+    "OBUF": ("I", "O", 0b10),
+    "BUFG": ("I", "O", 0b10),
+    "MUXF7": ("I0 I1 S", "O", 0b11001010),
+    "MUXF8": ("I0 I1 S", "O", 0b11001010),
 }
-_OUTPUT = {"SB_CARRY": "CO", **dict.fromkeys(("INV", "IBUF", "OBUF", "BUFG", "MUXF7", "MUXF8"), "O")}
+_XOR, _MUX = _GATES["$_XOR_"][2], _GATES["$_MUX_"][2]
 
 
 @dataclass
 class _Cells:
     """What of a netlist is computed within a clock, and what at its end."""
 
-    # net -> expression over nets, nets it needs
-    gates: dict[int, tuple[str, list[Bit]]] = field(default_factory=dict)
-    # net -> expression of its next value; value at the start
-    registers: dict[int, tuple[str, int]] = field(default_factory=dict)
+    # net -> truth table, its inputs
+    gates: dict[int, tuple[int, list[Bit]]] = field(default_factory=dict)
+    registers: dict[int, _Register] = field(default_factory=dict)
     memories: list[_Memory] = field(default_factory=list)
+
+
+@dataclass
+class _Register:
+    """A register with a reset to 0 and a set to 1, which wait for the enable if `within`."""
+
+    d: Bit
+    enable: Bit = "1"
+    reset: Bit = "0"
+    set: Bit = "0"
+    start: int = 0
+    within: bool = False
+
+    def after(self, q: int, logic: Logic, literals: Mapping[Bit, int]) -> int:
+        """Return the literal of the next value; what depends on enable and resets alone is shared."""
+        controls = [literals[bit] for bit in (self.enable, self.reset, self.set)]
+
+        def control(holds: Callable[[int, int, int], int]) -> int:
+            table = sum(holds(i & 1, i >> 1 & 1, i >> 2) << i for i in range(8))
+            return logic.positive(logic.table(table, controls))
+
+        if self.within:
+            keep = control(lambda e, r, s: e ^ 1)
+            take = control(lambda e, r, s: e & (r | s) ^ e)
+            force = control(lambda e, r, s: e & s)
+        else:
+            keep = control(lambda e, r, s: (e | r | s) ^ 1)
+            take = control(lambda e, r, s: e & (r | s) ^ e)
+            force = control(lambda e, r, s: s)
+        table = sum((i & i >> 1 & 1 | i >> 2 & i >> 3 & 1 | i >> 4) << i for i in range(32))
+        return logic.table(table, [q, keep, literals[self.d], take, force])
 
 
 @dataclass
@@ -113,7 +146,7 @@ class Netlist:
         self._cells = _Cells()
         for name in CLOCKS:  # buffers of a clock lead to registers alone
             for net in module["ports"].get(name, {"bits": []})["bits"]:
-                self._cells.gates[net] = ("0", [])
+                self._cells.gates[net] = (0, [])
         counted = 0
         for cell in module["cells"].values():
             if cell["type"] != "$scopeinfo":
@@ -121,8 +154,8 @@ class Netlist:
                 counted += 1
         self.cells = counted
         self.registers = list(self._cells.registers)
-        self._order = self._sorted()
-        self._step = self._compiled(count=False)
+        self._program = _Program(self._cells, self.inputs, self.outputs)
+        self._step = self._program.compiled(count=False)
         self._counting_step: Callable[..., Any] | None = None
 
     @classmethod
@@ -133,31 +166,29 @@ class Netlist:
     def run(self, stimulus: Mapping[str, NDArray[Any]], *, toggles: bool = False) -> Run:
         """Return the outputs under inputs of shape (clocks, bits, lanes), from the start.
 
-        An output of clock t is what it is before the edge that ends it, under the inputs of t.
+        An output of clock t is what it is before the edge that ends it, under the inputs of t. An input
+        of one lane is that of all.
         """
         missing = set(self.inputs) - set(stimulus)
         if missing or set(stimulus) - set(self.inputs):
             raise ValueError(f"stimulus must hold {sorted(self.inputs)}, got {sorted(stimulus)}")
         arrays = [np.asarray(stimulus[name], bool) for name in self.inputs]
-        clocks, _, lanes = arrays[0].shape if arrays else (0, 0, 0)
+        clocks = arrays[0].shape[0] if arrays else 0
+        lanes = max((array.shape[-1] for array in arrays), default=0)
         ones = (1 << lanes) - 1
-        state = [ones * start for _, start in self._cells.registers.values()]
+        state = [ones * register.start for register in self._cells.registers.values()]
         stores = [
-            [[ones * (word >> k & 1) for k in range(m.width)] for word in m.words]
+            [[(0, ones)[word >> k & 1] for k in range(m.width)] for word in m.words]
             for m in self._cells.memories
         ]
         results: list[list[int]] = []
         changed = 0
         step = self._step
         if toggles:
-            step = self._counting_step = self._counting_step or self._compiled(count=True)
-        before: list[int] = [0] * len(self._order)
+            step = self._counting_step = self._counting_step or self._program.compiled(count=True)
+        before: list[int] = [0] * len(self._cells.gates)
         for t in range(clocks):
-            values = [
-                int.from_bytes(row.tobytes(), "little")
-                for array in arrays
-                for row in np.packbits(array[t], axis=-1, bitorder="little")
-            ]
+            values = [value for array in arrays for value in _values(array[t], ones)]
             if toggles:
                 state, out, n = step(ones, state, values, stores, _address(ones), before)
                 changed += n if t else 0
@@ -191,66 +222,6 @@ class Netlist:
             at += len(bits)
         return out
 
-    def _sorted(self) -> list[int]:
-        """Return the nets of gates, each after those that it needs."""
-        order: list[int] = []
-        done: set[Bit] = set()
-        gates = self._cells.gates
-        immediate = {
-            net: [*port.address]
-            for memory in self._cells.memories
-            if memory.immediate
-            for port in memory.reads
-            for net in port.nets
-        }
-        for first in [*gates, *immediate]:
-            stack: list[tuple[Any, bool]] = [(first, False)]
-            while stack:
-                net, seen = stack.pop()
-                if seen:
-                    order.append(net)
-                elif net not in done and (net in gates or net in immediate):
-                    done.add(net)
-                    stack.append((net, True))
-                    needs = gates[net][1] if net in gates else immediate[net]
-                    stack += [(bit, False) for bit in needs if bit not in done]
-        return order
-
-    def _compiled(self, *, count: bool) -> Callable[..., Any]:
-        """Return the function of one clock: (M, state, inputs, stores, address) -> state, outputs."""
-        cells = self._cells
-        names = [*(f"n{q}" for q in self.registers)]
-        inputs = [f"n{b}" for bits in self.inputs.values() for b in bits]
-        lines = ["def step(M, state, inputs, stores, address" + (", before):" if count else "):")]
-        lines += [f" [{', '.join(names)}] = state", f" [{', '.join(inputs)}] = inputs"]
-        reads = {
-            net: (m, port, k)
-            for m, memory in enumerate(cells.memories)
-            if memory.immediate
-            for port in memory.reads
-            for k, net in enumerate(port.nets)
-        }
-        for net in self._order:
-            if net in cells.gates:
-                lines.append(f" n{net} = {cells.gates[net][0]}")
-            else:
-                m, port, k = reads[net]
-                lines.append(f" n{net} = stores[{m}][address({_list(port.address)})][{k}]")
-        after = [*(f"{expression}" for expression, _ in cells.registers.values())]
-        lines.append(f" after = [{', '.join(after)}]")
-        lines += _read_and_write(cells.memories, self.registers)
-        outputs = ", ".join(_name(b) for bits in self.outputs.values() for b in bits)
-        if count:
-            lines.append(" n = 0")
-            for i, net in enumerate(self._order):
-                lines.append(f" n += (n{net} ^ before[{i}]).bit_count(); before[{i}] = n{net}")
-            lines.append(f" return after, [{outputs}], n")
-        else:
-            lines.append(f" return after, [{outputs}]")
-        space: dict[str, Any] = {}
-        exec(compile("\n".join(lines), "<netlist>", "exec"), space)
-        return space["step"]  # type: ignore[no-any-return]
-
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -270,42 +241,157 @@ class Run:
     lane_clocks: int
 
 
-def _read_and_write(memories: Sequence[_Memory], registers: Sequence[Bit]) -> Iterator[str]:
-    """Yield what memories do at the end of a clock: they read what was there before, then write."""
-    at = {net: i for i, net in enumerate(registers)}
-    for m, memory in enumerate(memories):
-        for port in () if memory.immediate else memory.reads:
-            yield from _guarded(
-                port,
-                [
-                    f"word = stores[{m}][where % {len(memory.words)}]",
-                    f"part = where // {len(memory.words)}",
-                    *(
-                        f"after[{at[net]}] = word[{k * port.parts} + part]"
-                        for k, net in enumerate(port.nets)
-                        if net in at
-                    ),
-                ],
+def _values(rows: NDArray[np.bool_], ones: int) -> list[int]:
+    """Return rows of lanes as integers; a single lane is that of all."""
+    if rows.shape[1] == 1:
+        return [ones if bit else 0 for bit in rows[:, 0].tolist()]
+    packed = np.packbits(rows, axis=-1, bitorder="little")
+    data, size = packed.tobytes(), packed.shape[1]
+    return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+
+
+class _Program:
+    """The text of a netlist's clock: a function of (M, state, inputs, stores, address)."""
+
+    def __init__(
+        self, cells: _Cells, inputs: Mapping[str, list[Bit]], outputs: Mapping[str, list[Bit]]
+    ) -> None:
+        self._cells = cells
+        self._inputs = [bit for bits in inputs.values() for bit in bits]
+        self._outputs = [bit for bits in outputs.values() for bit in bits]
+        self._logic = logic = Logic()
+        immediate = [(m, memory) for m, memory in enumerate(cells.memories) if memory.immediate]
+        # What is read within the clock: memory, port and which of its nets.
+        self._reads = {
+            net: (m, port, k)
+            for m, memory in immediate
+            for port in memory.reads
+            for k, net in enumerate(port.nets)
+        }
+        literals: dict[Bit, int] = {"0": 0, "1": 1, "x": 0, "z": 0}
+        literals |= {net: logic.leaf() for net in (*cells.registers, *self._inputs, *self._reads)}
+        for net in _sorted(cells.gates):
+            table, bits = cells.gates[net]
+            literals[net] = logic.table(table, [literals[bit] for bit in bits])
+        self._after = [
+            logic.node(register.after(literals[q], logic, literals))
+            for q, register in cells.registers.items()
+        ]
+        self._nodes = {bit: logic.node(literal) for bit, literal in literals.items()}
+
+    def compiled(self, *, count: bool) -> Callable[..., Any]:
+        """Return the function: state after the clock, outputs before its end, toggles if counted."""
+        cells, nodes = self._cells, self._nodes
+        self._wheres: dict[tuple[Bit, ...], str] = {}
+        roots = [*self._after, *(nodes[bit] for bit in self._needed(count=count))]
+        given = [*cells.registers, *self._inputs]
+        late = {
+            nodes[net]: (
+                [nodes[bit] for bit in port.address],
+                lambda code, m=m, port=port, k=k: (
+                    f"stores[{m}][{self._where(code, port.address)}][{k}]"
+                ),
             )
-    for m, memory in enumerate(memories):
-        for port in memory.writes:
-            lines = [
-                f"word = list(stores[{m}][where % {len(memory.words)}])",
-                f"part = where // {len(memory.words)}",
-            ]
-            for k, net in enumerate(port.nets):
-                place = f"word[{k * port.parts} + part]"
-                keep = _name(port.keeps[k]) if port.keeps else "0"
-                lines.append(f"{place} = {_name(net)} ^ ({keep} & ({_name(net)} ^ {place}))")
-            lines.append(f"stores[{m}][where % {len(memory.words)}] = word")
-            yield from _guarded(port, lines)
+            for net, (m, port, k) in self._reads.items()
+        }
+        code = Code(self._logic, {nodes[net]: f"n{nodes[net]}" for net in given}, late, roots)
+        code.lines.append(f" after = [{', '.join(code.texts[node] for node in self._after)}]")
+        self._write_memories(code)
+        returned = f"after, {self._list(code, self._outputs)}"
+        if count:
+            code.lines.append(" n = 0")
+            for i, net in enumerate(cells.gates):
+                name = self._name(code, net)
+                code.lines.append(f" n += ({name} ^ before[{i}]).bit_count(); before[{i}] = {name}")
+            returned += ", n"
+        text = [
+            f"def step(M, state, inputs, stores, address{', before' * count}):",
+            f" {self._list(code, [*cells.registers])} = state",
+            f" {self._list(code, self._inputs)} = inputs",
+            *code.lines,
+            f" return {returned}",
+        ]
+        space: dict[str, Any] = {}
+        exec(compile("\n".join(text), "<netlist>", "exec"), space)
+        return space["step"]  # type: ignore[no-any-return]
+
+    def _needed(self, *, count: bool) -> list[Bit]:
+        """Return the nets that are looked at, but for those of registers."""
+        bits = [*self._outputs, *(self._cells.gates if count else ())]
+        for memory in self._cells.memories:
+            for port in memory.reads:
+                bits += [*port.address, *port.enables]
+            for port in memory.writes:
+                bits += [*port.address, *port.enables, *port.nets, *port.keeps]
+        return bits
+
+    def _name(self, code: Code, bit: Bit) -> str:
+        return code.texts[self._nodes[bit]]
+
+    def _list(self, code: Code, bits: Sequence[Bit]) -> str:
+        return f"[{', '.join(self._name(code, bit) for bit in bits)}]"
+
+    def _where(self, code: Code, bits: Sequence[Bit]) -> str:
+        """Return the name of the number that nets are, in all lanes."""
+        key = tuple(bits)
+        if key not in self._wheres:
+            self._wheres[key] = f"w{len(self._wheres)}"
+            used = max((k + 1 for k, bit in enumerate(bits) if self._nodes[bit]), default=0)
+            code.lines.append(f" {self._wheres[key]} = address({self._list(code, bits[:used])})")
+        return self._wheres[key]
+
+    def _write_memories(self, code: Code) -> None:
+        """Write what memories do at the end of a clock: they read what was there before, then write."""
+        at: dict[Bit, int] = {net: i for i, net in enumerate(self._cells.registers)}
+        for m, memory in enumerate(self._cells.memories):
+            for port in () if memory.immediate else memory.reads:
+                word, part = self._place(code, m, port)
+                first = at[port.nets[0]]
+                self._guard(code, port)
+                code.lines.append(f"  after[{first}:{first + len(port.nets)}] = {word}{part}")
+        for m, memory in enumerate(self._cells.memories):
+            for port in memory.writes:
+                word, part = self._place(code, m, port)
+                new = [self._name(code, bit) for bit in port.nets]
+                keeps = [self._name(code, bit) for bit in port.keeps or "0" * len(new)]
+                self._guard(code, port)
+                if any(keep != "0" for keep in keeps):
+                    code.lines.append(f"  old = {word}{part}")
+                    new = [
+                        f"{d}^({k}&({d}^old[{i}]))"
+                        for i, (d, k) in enumerate(zip(new, keeps, strict=True))
+                    ]
+                code.lines.append(f"  {word}{part or '[:]'} = [{', '.join(new)}]")
+
+    def _place(self, code: Code, m: int, port: _Port) -> tuple[str, str]:
+        """Return the word of a memory at a port's address, and the slice of it that is the port's."""
+        where, depth = self._where(code, port.address), len(self._cells.memories[m].words)
+        if port.parts == 1:
+            return f"stores[{m}][{where}]", ""
+        return f"stores[{m}][{where} % {depth}]", f"[{where} // {depth}::{port.parts}]"
+
+    def _guard(self, code: Code, port: _Port) -> None:
+        enables = [bit for bit in port.enables if bit != "1"]
+        all_on = (1 << len(enables)) - 1
+        condition = f"{self._where(code, enables)} == {all_on}" if enables else "True"
+        code.lines.append(f" if {condition}:")
 
 
-def _guarded(port: _Port, lines: Sequence[str]) -> Iterator[str]:
-    enables = [bit for bit in port.enables if bit != "1"]
-    yield f" if address({_list(enables)}) == {(1 << len(enables)) - 1}:"
-    yield f"  where = address({_list(port.address)})"
-    yield from (f"  {line}" for line in lines)
+def _sorted(gates: Mapping[int, tuple[int, list[Bit]]]) -> list[int]:
+    """Return the nets of gates, each after those that it needs."""
+    order: list[int] = []
+    done: set[Bit] = set()
+    for first in gates:
+        stack: list[tuple[Any, bool]] = [(first, False)]
+        while stack:
+            net, seen = stack.pop()
+            if seen:
+                order.append(net)
+            elif net not in done and net in gates:
+                done.add(net)
+                stack.append((net, True))
+                stack += [(bit, False) for bit in gates[net][1] if bit not in done]
+    return order
 
 
 def _address(ones: int) -> Callable[[Sequence[int]], int]:
@@ -321,39 +407,6 @@ def _address(ones: int) -> Callable[[Sequence[int]], int]:
     return address
 
 
-def _name(bit: Bit) -> str:
-    return {"0": "0", "1": "M", "x": "0", "z": "0"}[bit] if isinstance(bit, str) else f"n{bit}"
-
-
-def _list(bits: Sequence[Bit]) -> str:
-    return f"[{', '.join(map(_name, bits))}]"
-
-
-def _lut(table: int, inputs: Sequence[str]) -> str:
-    """Return an expression of a truth table, bit i of it at inputs with the number i."""
-    if not inputs:
-        return "M" if table else "0"
-    *rest, top = inputs
-    half = 1 << len(rest)
-    low, high = table & ((1 << half) - 1), table >> half
-    full = (1 << half) - 1
-    if low == high:
-        return _lut(low, rest)
-    if low == high ^ full:
-        inner = _lut(low, rest)
-        return top if inner == "0" else f"({top}^M)" if inner == "M" else f"({top}^{inner})"
-    if low == 0:
-        return top if high == full else f"({top}&{_lut(high, rest)})"
-    if high == full:
-        return f"({top}|{_lut(low, rest)})"
-    if high == 0:
-        return f"(({top}^M)&{_lut(low, rest)})"
-    if low == full:
-        return f"(({top}^M)|{_lut(high, rest)})"
-    no, yes = _lut(low, rest), _lut(high, rest)
-    return f"({no}^({top}&({no}^{yes})))"
-
-
 def _add(cells: _Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> None:
     kind, pins = cell["type"], cell["connections"]
     parameters = cell.get("parameters", {})
@@ -362,35 +415,31 @@ def _add(cells: _Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> N
         bits = pins.get(name) or [default]
         return default if bits[0] in ("x", "z") else bits[0]
 
-    def gate(net: Bit, expression: str, needs: Sequence[Bit]) -> None:
+    def gate(net: Bit, table: int, *needs: Bit) -> None:
         if isinstance(net, int):
-            cells.gates[net] = (expression, list(needs))
+            cells.gates[net] = (table, list(needs))
 
     if kind in _GATES:
-        needs = {name: bits[0] for name, bits in pins.items() if name != _OUTPUT.get(kind, "Y")}
-        named = {name: _name(bit) for name, bit in needs.items()}
-        gate(pins[_OUTPUT.get(kind, "Y")][0], _GATES[kind].format(**named), list(needs.values()))
+        inputs, output, table = _GATES[kind]
+        gate(pins[output][0], table, *(pins[name][0] for name in inputs.split()))
     elif kind == "SB_LUT4":
-        _add_lut(gate, pin("O"), _number(parameters["LUT_INIT"]), [pin(f"I{k}") for k in range(4)])
+        gate(pin("O"), _number(parameters["LUT_INIT"]), *(pin(f"I{k}") for k in range(4)))
     elif kind in ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"):
-        inputs = [pin(f"I{k}") for k in range(int(kind[3]))]
-        _add_lut(gate, pin("O"), _number(parameters["INIT"]), inputs)
+        gate(pin("O"), _number(parameters["INIT"]), *(pin(f"I{k}") for k in range(int(kind[3]))))
     elif kind == "CARRY4":
         carry = pin("CI") if pin("CI") != "0" else pin("CYINIT")
         for k in range(4):
-            s, d = pins["S"][k], pins["DI"][k]
-            gate(pins["O"][k], f"{_name(s)}^{_name(carry)}", [s, carry])
-            taken = f"{_name(d)}^({_name(s)}&({_name(d)}^{_name(carry)}))"
-            gate(pins["CO"][k], taken, [s, d, carry])
+            gate(pins["O"][k], _XOR, pins["S"][k], carry)
+            gate(pins["CO"][k], _MUX, pins["DI"][k], carry, pins["S"][k])
             carry = pins["CO"][k]
     elif kind == "$_DFF_P_":
-        cells.registers[pins["Q"][0]] = (_name(pin("D")), starts.get(pins["Q"][0], 0))
+        cells.registers[pins["Q"][0]] = _Register(pin("D"), start=starts.get(pins["Q"][0], 0))
     elif kind.startswith("SB_DFF"):
-        _add_register(cells, pins["Q"][0], pin("D"), pin("E", "1"), pin("R"), pin("S"), 0, within=True)
+        register = _Register(pin("D"), pin("E", "1"), pin("R"), pin("S"), within=True)
+        cells.registers[pins["Q"][0]] = register
     elif kind in ("FDRE", "FDSE"):
-        start = _number(parameters.get("INIT", "0")) & 1 if "INIT" in parameters else 0
-        reset, set_ = pin("R"), pin("S")
-        _add_register(cells, pins["Q"][0], pin("D"), pin("CE", "1"), reset, set_, start, within=False)
+        start = _number(parameters.get("INIT", "0")) & 1
+        cells.registers[pins["Q"][0]] = _Register(pin("D"), pin("CE", "1"), pin("R"), pin("S"), start)
     elif kind == "SB_RAM40_4K":
         cells.memories.append(_ice40_memory(pins, parameters, pin))
         _add_read_registers(cells)
@@ -410,36 +459,14 @@ def _add(cells: _Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> N
         raise ValueError(f"netlist must consist of cells of iCE40, Xilinx or gates, got {kind}")
 
 
-def _add_lut(
-    gate: Callable[[Bit, str, Sequence[Bit]], None], net: Bit, table: int, inputs: Sequence[Bit]
-) -> None:
-    gate(net, _lut(table, [_name(bit) for bit in inputs]), inputs)
-
-
-def _add_register(
-    cells: _Cells, q: int, d: Bit, enable: Bit, reset: Bit, set_: Bit, start: int, *, within: bool
-) -> None:
-    """Add one with a reset to 0 or to 1 that waits for the enable, or does not."""
-
-    def enabled(value: str) -> str:
-        return value if enable == "1" else f"n{q}^({_name(enable)}&(n{q}^({value})))"
-
-    value = _name(d)
-    if not within:
-        value = enabled(value)
-    if reset != "0":
-        value = f"({value})&({_name(reset)}^M)"
-    if set_ != "0":
-        value = f"({value})|{_name(set_)}"
-    cells.registers[q] = (enabled(value) if within else value, start)
-
-
 def _add_read_registers(cells: _Cells) -> None:
     """Add the registers of the last memory: what it read; they hold until it reads again."""
     for port in cells.memories[-1].reads:
-        for net in port.nets:
-            if isinstance(net, int):
-                cells.registers[net] = (f"n{net}", 0)
+        # What leads nowhere has a number of its own.
+        others = range(-len(cells.registers), -len(cells.registers) - len(port.nets), -1)
+        nets = [net if isinstance(net, int) else k for net, k in zip(port.nets, others, strict=True)]
+        cells.registers |= {net: _Register(net, enable="0") for net in nets}
+        port.nets = [*nets]
 
 
 def _ice40_memory(
