@@ -115,6 +115,13 @@ class Netlist:
     Registers start at 0, unless the netlist says otherwise. A memory has one address for all lanes:
     what its address bits are must not depend on the stimulus.
 
+    Parameters
+    ----------
+    module : mapping
+        Of the JSON that Yosys writes.
+    watched : sequence of str
+        Names of nets within that are outputs as well.
+
     Attributes
     ----------
     inputs, outputs : dict of list
@@ -125,7 +132,7 @@ class Netlist:
         How many cells are simulated.
     """
 
-    def __init__(self, module: Mapping[str, Any]) -> None:
+    def __init__(self, module: Mapping[str, Any], watched: Sequence[str] = ()) -> None:
         self.inputs = {
             name: port["bits"]
             for name, port in module["ports"].items()
@@ -137,6 +144,7 @@ class Netlist:
             if port["direction"] == "output"
         }
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
+        self.outputs |= {name: self.names[name] for name in watched}
         starts = {
             bit: int(value == "1")
             for said in module["netnames"].values()
@@ -159,9 +167,9 @@ class Netlist:
         self._counting_step: Callable[..., Any] | None = None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], top: str) -> Netlist:
+    def read(cls, path: str | os.PathLike[str], top: str, watched: Sequence[str] = ()) -> Netlist:
         """Return the netlist of a module in a file of `write_json`."""
-        return cls(json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top])
+        return cls(json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top], watched)
 
     def run(self, stimulus: Mapping[str, NDArray[Any]], *, toggles: bool = False) -> Run:
         """Return the outputs under inputs of shape (clocks, bits, lanes), from the start.
@@ -169,33 +177,48 @@ class Netlist:
         An output of clock t is what it is before the edge that ends it, under the inputs of t. An input
         of one lane is that of all.
         """
+        arrays = {name: np.asarray(array, bool) for name, array in stimulus.items()}
+        lanes = max((array.shape[-1] for array in arrays.values()), default=0)
+        packed = {}
+        for name, array in arrays.items():
+            whole = np.broadcast_to(array, (*array.shape[:-1], lanes))
+            packed[name] = np.packbits(whole, axis=-1, bitorder="little")
+        return self.run_packed(packed, lanes, toggles=toggles)
+
+    def run_packed(
+        self, stimulus: Mapping[str, NDArray[np.uint8]], lanes: int, *, toggles: bool = False
+    ) -> Run:
+        """Return what `run` does under inputs of shape (clocks, bits, bytes), eight lanes a byte."""
         missing = set(self.inputs) - set(stimulus)
         if missing or set(stimulus) - set(self.inputs):
             raise ValueError(f"stimulus must hold {sorted(self.inputs)}, got {sorted(stimulus)}")
-        arrays = [np.asarray(stimulus[name], bool) for name in self.inputs]
-        clocks = arrays[0].shape[0] if arrays else 0
-        lanes = max((array.shape[-1] for array in arrays), default=0)
-        ones = (1 << lanes) - 1
+        ones, size = (1 << lanes) - 1, -(-lanes // 8)
+        clocks = max((len(array) for array in stimulus.values()), default=0)
         state = [ones * register.start for register in self._cells.registers.values()]
         stores = [
             [[(0, ones)[word >> k & 1] for k in range(m.width)] for word in m.words]
             for m in self._cells.memories
         ]
-        results: list[list[int]] = []
-        changed = 0
-        step = self._step
+        step, changed = self._step, 0
         if toggles:
             step = self._counting_step = self._counting_step or self._program.compiled(count=True)
         before: list[int] = [0] * len(self._cells.gates)
+        packed = np.empty((clocks, sum(map(len, self.outputs.values())), size), np.uint8)
         for t in range(clocks):
-            values = [value for array in arrays for value in _values(array[t], ones)]
+            data = b"".join(stimulus[name][t].tobytes() for name in self.inputs)
+            values = [
+                int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)
+            ]
             if toggles:
                 state, out, n = step(ones, state, values, stores, _address(ones), before)
                 changed += n if t else 0
             else:
                 state, out = step(ones, state, values, stores, _address(ones))
-            results.append(out)
-        return Run(self._unpacked(results, lanes), changed, clocks * lanes)
+            row = b"".join([value.to_bytes(size, "little") for value in out])
+            packed[t] = np.frombuffer(row, np.uint8).reshape(-1, size)
+        ends = np.cumsum([len(bits) for bits in self.outputs.values()])[:-1]
+        parts = dict(zip(self.outputs, np.split(packed, ends, axis=1), strict=True))
+        return Run(parts, lanes, changed)
 
     def next_state(
         self, ones: Any, state: Mapping[Bit, Any], inputs: Mapping[str, Sequence[Any]]
@@ -211,17 +234,6 @@ class Netlist:
         outputs = {name: [next(flat) for _ in bits] for name, bits in self.outputs.items()}
         return dict(zip(self.registers, after, strict=True)), outputs
 
-    def _unpacked(self, results: list[list[int]], lanes: int) -> dict[str, NDArray[np.uint8]]:
-        n_bytes = -(-lanes // 8)
-        flat = b"".join(value.to_bytes(n_bytes, "little") for row in results for value in row)
-        packed = np.frombuffer(flat, np.uint8).reshape(len(results), -1, n_bytes)
-        out, at = {}, 0
-        for name, bits in self.outputs.items():
-            part = packed[:, at : at + len(bits)]
-            out[name] = np.unpackbits(part, axis=-1, count=lanes, bitorder="little")
-            at += len(bits)
-        return out
-
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -229,25 +241,36 @@ class Run:
 
     Attributes
     ----------
-    outputs : dict of ndarray of uint8, shape (clocks, bits, lanes)
+    packed : dict of ndarray of uint8, shape (clocks, bits, bytes)
+        Outputs, eight lanes a byte.
+    lanes : int
     toggles : int
         Changes of nets of gates from one clock to the next, over all lanes; 0 if not counted.
-    lane_clocks : int
-        Clocks times lanes.
     """
 
-    outputs: dict[str, NDArray[np.uint8]]
+    packed: dict[str, NDArray[np.uint8]]
+    lanes: int
     toggles: int
-    lane_clocks: int
 
+    @property
+    def lane_clocks(self) -> int:
+        """Clocks times lanes."""
+        return self.lanes * max((len(part) for part in self.packed.values()), default=0)
 
-def _values(rows: NDArray[np.bool_], ones: int) -> list[int]:
-    """Return rows of lanes as integers; a single lane is that of all."""
-    if rows.shape[1] == 1:
-        return [ones if bit else 0 for bit in rows[:, 0].tolist()]
-    packed = np.packbits(rows, axis=-1, bitorder="little")
-    data, size = packed.tobytes(), packed.shape[1]
-    return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+    @property
+    def outputs(self) -> dict[str, NDArray[np.uint8]]:
+        """All outputs, shape (clocks, bits, lanes)."""
+        return {name: self.at(slice(None), name) for name in self.packed}
+
+    def at(self, clocks: slice | NDArray[Any], name: str) -> NDArray[np.uint8]:
+        """Return an output at those clocks, shape (clocks, bits, lanes)."""
+        return np.unpackbits(self.packed[name][clocks], axis=-1, count=self.lanes, bitorder="little")
+
+    def part(self, first: int, lanes: int) -> Run:
+        """Return that many lanes, or what there is of them, from one on that is a multiple of 8."""
+        lanes = min(lanes, self.lanes - first)
+        within = slice(first // 8, -(-(first + lanes) // 8))
+        return Run({name: bits[..., within] for name, bits in self.packed.items()}, lanes, 0)
 
 
 class _Program:
