@@ -104,9 +104,8 @@ class Code:
         self.texts = {0: "0", -1: "M", **named}
         self._logic, self._late = logic, late
         self._free: list[str] = []  # names
-        self._within: dict[
-            int, list[int]
-        ] = {}  # nodes with names in a text that stands where it is used
+        # Of a text that stands where it is used: nodes in it that have names.
+        self._within: dict[int, list[int]] = {}
         self._depth: Counter[int] = Counter()
         self._uses = Counter(dict.fromkeys([*roots, *self.texts], 2))
         order = self._order(roots)
