@@ -79,11 +79,15 @@ MUTANTS = [
     ("sc_sequence.v", "^(t & ROWS", "|(t & ROWS"),
     ("sc_thermometer.v", "1'b0} << number", "1'b1} << number"),
     ("sc_thermometer.v", "{((1<<BITS)-1){1'b1}}, 1'b0}", "{(1<<BITS){1'b1}}}"),
-    ("sc_count.v", "product[i] ^ NEGATIVE[i]", "product[i]"),
-    ("sc_count.v", "- NEGATIVES", "- NEGATIVES + 1"),
-    ("sc_count.v", "reg [COUNT-2:0] ones", "reg [COUNT-3:0] ones"),
-    ("sc_neuron.v", "x[i] & below", "x[i] | below"),
-    ("sc_neuron.v", "if (step) count <= total", "if (fire) count <= total"),
+    ("sc_count.v", "ones = x & w", "ones = x | w"),
+    ("sc_count.v", "x[0] & w[0] ^ x[1] & w[1]}", "x[0] & w[0] | x[1] & w[1]}"),
+    ("sc_count.v", "| product[2] & (product[0] ^ product[1])", "| product[2]"),
+    ("sc_count.v", "sum[ONES:1]", "sum[ONES-1:0]"),
+    ("sc_count.v", "low, x[N-1]}", "low, 1'b1}"),
+    ("sc_count.v", "x[LOW +: HIGH]", "x[0 +: HIGH]"),
+    ("sc_neuron.v", "exciting - inhibiting", "inhibiting - exciting"),
+    ("sc_neuron.v", "w[EXCITING +: INHIBITING]", "w[0 +: INHIBITING]"),
+    ("sc_neuron.v", "if (step) count", "if (fire) count"),
     ("sc_neuron.v", "end else if (fire) begin", "end else begin"),
     ("sc_neuron.v", "rest <= rest_next", "rest <= {REST{1'b0}}"),
     ("sc_neuron.v", "v <= {WORD{1'b0}};", ""),
@@ -143,6 +147,15 @@ def _more(match):
 
 def _flipped(match):
     return f"{match[1]}{1 - int(match[2])}"
+
+
+def _other(match):
+    return f"{match[1]}{int(match[2]) ^ 64}"
+
+
+def _inhibited(match):
+    """Turn the last exciting synapse into an inhibiting one."""
+    return f"{match[1]}{int(match[2]) - 1}), .INHIBITING({int(match[3]) + 1}"
 
 
 def _msb(match):
@@ -212,8 +225,9 @@ def test_mutants_of_the_verilog_are_caught(sound, tmp_path):
 
 # Weights, numbers and parameters, as the text of a design has them: all are to be caught.
 CHANGES = [
-    ("unrolled, value", "network_layer0.v", r"(8'd)(\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 64}"),
-    ("unrolled, value", "network_layer0.v", r"(NEGATIVE\(9'b|NEGATIVE\(10'b)([01])", _flipped),
+    ("unrolled, value", "network_layer0.v", r"(below\[)(\d+)(?=\])", _other),
+    ("unrolled, value", "network_layer1.v", r"(EXCITING\()(\d+)\), .INHIBITING\((\d+)", _inhibited),
+    ("unrolled, value", "network_layer1.v", r"( x\[)(\d+)(?=\])", lambda m: f"{m[1]}{5 - int(m[2])}"),
     ("unrolled, value", "network_layer0.v", r"(SHIFT\(8'b)([01])", _flipped),
     ("unrolled, value", "network_layer1.v", r"(ROWS\(64'b)([01])", _flipped),
     ("unrolled, value", "network_layer0.v", r"(THRESHOLD\()(\d+)", _more),

@@ -127,8 +127,7 @@ def _templates() -> Any:
         bits_for=bits_for,
         rows=_rows,
         shift=_shift,
-        magnitudes=_magnitudes,
-        signs=_signs,
+        synapses=_synapses,
         neuron=_neuron,
     )
     return environment
@@ -152,16 +151,23 @@ def _shift(numbers: Sequence) -> str:
     return f"{numbers.bits}'b{numbers.shift:0{numbers.bits}b}"
 
 
-def _magnitudes(layer: LayerDesign, neuron: int) -> str:
-    """Return the magnitudes of a neuron, the last input first, some on a line."""
-    bits, a_line = layer.numbers.bits, 12
-    literals = [f"{bits}'d{m}" for m in reversed(layer.magnitudes[neuron].tolist())]
+def _synapses(layer: LayerDesign, neuron: int) -> tuple[int, int, str, str]:
+    """Return how many excite and inhibit a neuron, and their inputs and weights, the last one first."""
+    magnitudes, negative = layer.magnitudes[neuron], layer.negative[neuron]
+    exciting = np.flatnonzero((magnitudes > 0) & ~negative).tolist()
+    inhibiting = np.flatnonzero((magnitudes > 0) & negative).tolist()
+    if not exciting and not inhibiting:
+        exciting = [0]
+    order = [*exciting, *inhibiting][::-1]
+    bias = layer.n_in - 1 if layer.has_bias else None
+    x = _on_lines(["1'b1" if i == bias else f"x[{i}]" for i in order])
+    w = _on_lines([f"below[{magnitudes[i]}]" for i in order])
+    return len(exciting), len(inhibiting), x, w
+
+
+def _on_lines(literals: list[str], a_line: int = 8) -> str:
     lines = [", ".join(literals[i : i + a_line]) for i in range(0, len(literals), a_line)]
     return ",\n".join(f"            {line}" for line in lines)
-
-
-def _signs(layer: LayerDesign, neuron: int) -> str:
-    return f"{layer.n_in}'b{''.join('01'[s] for s in reversed(layer.negative[neuron].tolist()))}"
 
 
 def _neuron(layer: LayerDesign) -> str:

@@ -1,19 +1,34 @@
-// Ones among the products of positive weights less those among the products of negative ones. The
-// bit of a negative weight is inverted, which counts 1 - b instead of -b: one too much for each.
+// Products that are one: a synapse is the AND of an input and the stream of its weight. Two sums of
+// halves and one product more are added at once: x + w carries just if x & w, so that in the place
+// below the sums this product costs no gate.
 module sc_count #(
-    parameter N = 8,
-    parameter COUNT = 5,                     // bits of the signed count
-    parameter [N-1:0] NEGATIVE = 0,
-    parameter NEGATIVES = 0                  // how many these are
+    parameter N = 8
 ) (
-    input wire [N-1:0] product,
-    output wire signed [COUNT-1:0] count
+    input wire [N-1:0] x,
+    input wire [N-1:0] w,
+    output wire [$clog2(N+1)-1:0] ones
 );
-    reg [COUNT-2:0] ones;
-    integer i;
-    always @* begin
-        ones = {(COUNT-1){1'b0}};
-        for (i = 0; i < N; i = i + 1) ones = ones + {{(COUNT-2){1'b0}}, product[i] ^ NEGATIVE[i]};
-    end
-    assign count = $signed({1'b0, ones}) - NEGATIVES;
+    localparam ONES = $clog2(N + 1), LOW = (N - 1) / 2, HIGH = N - 1 - LOW;
+    generate
+        if (N == 1) begin : g_count
+            assign ones = x & w;
+        end else if (N == 2) begin : g_count
+            assign ones = {x[0] & w[0] & x[1] & w[1], x[0] & w[0] ^ x[1] & w[1]};
+        end else if (N == 3) begin : g_count
+            wire [2:0] product = x & w;
+            assign ones = {product[0] & product[1] | product[2] & (product[0] ^ product[1]), ^product};
+        end else begin : g_count
+            wire [$clog2(LOW+1)-1:0] low;
+            wire [$clog2(HIGH+1)-1:0] high;
+            sc_count #(.N(LOW)) u_low (.x(x[0 +: LOW]), .w(w[0 +: LOW]), .ones(low));
+            sc_count #(.N(HIGH)) u_high (.x(x[LOW +: HIGH]), .w(w[LOW +: HIGH]), .ones(high));
+
+            wire [ONES:0] low_and_x = {{(ONES-$clog2(LOW+1)){1'b0}}, low, x[N-1]};
+            wire [ONES:0] high_and_w = {{(ONES-$clog2(HIGH+1)){1'b0}}, high, w[N-1]};
+            /* verilator lint_off UNUSEDSIGNAL */ // x ^ w
+            wire [ONES:0] sum = low_and_x + high_and_w;
+            /* verilator lint_on UNUSEDSIGNAL */
+            assign ones = sum[ONES:1];
+        end
+    endgenerate
 endmodule

@@ -1,30 +1,42 @@
-// A neuron of an unrolled layer: one gate a synapse, the count, the LIF step. Counts are registered,
-// so spike and v belong to the inputs of two steps before.
+// A neuron of an unrolled layer: its synapses counted, exciting ones first, then the LIF step. Counts
+// are registered, so spike and v belong to the inputs of two steps before.
 module sc_neuron #(
-    parameter N_IN = 8, parameter BITS = 8, parameter COUNT = 5,
-    parameter [N_IN*BITS-1:0] WEIGHTS = 0,   // magnitudes in units of 2**-BITS
-    parameter [N_IN-1:0] NEGATIVE = 0, parameter NEGATIVES = 0,
+    parameter EXCITING = 4, INHIBITING = 4,  // synapses, one at least
+    parameter COUNT = 5,                     // bits of the signed count
     parameter WORD = 16, parameter FRACTION = 4, parameter LEAK = 1, parameter LEAK_SHIFT = 4,
     parameter THRESHOLD = 1024, parameter RESET = 0, parameter SUBTRACT = 0,
     parameter REFRACTORY = 0, parameter REST = 1
 ) (
     input wire clk,
     input wire clear,
-    input wire step,                         // takes x and below
+    input wire step,                         // takes x and w
     input wire fire,                         // the step after
-    input wire [N_IN-1:0] x,
-    input wire [(1<<BITS)-1:0] below,        // of a thermometer
+    input wire [EXCITING+INHIBITING-1:0] x,
+    input wire [EXCITING+INHIBITING-1:0] w,  // streams of the weights' magnitudes
     output reg spike,
     output reg signed [WORD-1:0] v
 );
-    reg [N_IN-1:0] product;
-    integer i;
-    always @* for (i = 0; i < N_IN; i = i + 1) product[i] = x[i] & below[WEIGHTS[i*BITS +: BITS]];
-
-    wire signed [COUNT-1:0] total;
-    sc_count #(.N(N_IN), .COUNT(COUNT), .NEGATIVE(NEGATIVE), .NEGATIVES(NEGATIVES)) u_count (.product(product), .count(total));
+    wire signed [COUNT-1:0] exciting, inhibiting;
+    generate
+        if (EXCITING == 0) begin : g_exciting
+            assign exciting = {COUNT{1'b0}};
+        end else begin : g_exciting
+            wire [$clog2(EXCITING+1)-1:0] ones;
+            sc_count #(.N(EXCITING)) u_count (.x(x[0 +: EXCITING]), .w(w[0 +: EXCITING]), .ones(ones));
+            assign exciting = {{(COUNT-$clog2(EXCITING+1)){1'b0}}, ones};
+        end
+        if (INHIBITING == 0) begin : g_inhibiting
+            assign inhibiting = {COUNT{1'b0}};
+        end else begin : g_inhibiting
+            wire [$clog2(INHIBITING+1)-1:0] ones;
+            sc_count #(.N(INHIBITING)) u_count (
+                .x(x[EXCITING +: INHIBITING]), .w(w[EXCITING +: INHIBITING]), .ones(ones)
+            );
+            assign inhibiting = {{(COUNT-$clog2(INHIBITING+1)){1'b0}}, ones};
+        end
+    endgenerate
     reg signed [COUNT-1:0] count;
-    always @(posedge clk) if (step) count <= total;
+    always @(posedge clk) if (step) count <= exciting - inhibiting;
 
     reg [REST-1:0] rest;
     wire spike_next;

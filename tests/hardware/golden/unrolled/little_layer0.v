@@ -4,7 +4,9 @@ module little_layer0 (
     input wire clk,
     input wire clear,                        // to the start of an image
     input wire step,
+    /* verilator lint_off UNUSEDSIGNAL */ // inputs whose weights are all 0
     input wire [9:0] x,
+    /* verilator lint_on UNUSEDSIGNAL */
     output reg valid,                        // two clocks after the step
     output wire [5:0] spike,
     output wire [95:0] v
@@ -16,7 +18,9 @@ module little_layer0 (
         .SHIFT(8'b00001111)
     ) u_sequence (.clk(clk), .clear(clear), .step(step), .number(number));
 
+    /* verilator lint_off UNUSEDSIGNAL */ // magnitudes that no weight has
     wire [255:0] below;
+    /* verilator lint_on UNUSEDSIGNAL */
     sc_thermometer #(.BITS(8)) u_thermometer (.number(number), .below(below));
 
     reg fire;
@@ -25,83 +29,105 @@ module little_layer0 (
         valid <= fire && !clear;
     end
 
-    wire [10:0] inputs = {1'b1, x};
-
     sc_neuron #(
-        .N_IN(11), .BITS(8), .COUNT(5),
-        .WEIGHTS({
-            8'd164, 8'd198, 8'd120, 8'd174, 8'd11, 8'd34, 8'd208, 8'd42, 8'd154, 8'd135, 8'd212
-        }),
-        .NEGATIVE(11'b11011110011), .NEGATIVES(8),
+        .EXCITING(3), .INHIBITING(8), .COUNT(5),
         .WORD(16), .FRACTION(9), .LEAK(1), .LEAK_SHIFT(3),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(0), .REFRACTORY(1), .REST(1)
     ) u_neuron0 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(inputs), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            1'b1, x[9], x[7], x[6], x[5], x[4], x[1], x[0],
+            x[8], x[3], x[2]
+        }),
+        .w({
+            below[164], below[198], below[174], below[11], below[34], below[208], below[135], below[212],
+            below[120], below[42], below[154]
+        }),
         .spike(spike[0]), .v(v[0 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(11), .BITS(8), .COUNT(5),
-        .WEIGHTS({
-            8'd126, 8'd106, 8'd100, 8'd76, 8'd110, 8'd234, 8'd122, 8'd44, 8'd36, 8'd9, 8'd56
-        }),
-        .NEGATIVE(11'b01001000101), .NEGATIVES(4),
+        .EXCITING(7), .INHIBITING(4), .COUNT(5),
         .WORD(16), .FRACTION(9), .LEAK(1), .LEAK_SHIFT(3),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(0), .REFRACTORY(1), .REST(1)
     ) u_neuron1 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(inputs), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[9], x[6], x[2], x[0], 1'b1, x[8], x[7], x[5],
+            x[4], x[3], x[1]
+        }),
+        .w({
+            below[106], below[110], below[36], below[56], below[126], below[100], below[76], below[234],
+            below[122], below[44], below[9]
+        }),
         .spike(spike[1]), .v(v[16 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(11), .BITS(8), .COUNT(5),
-        .WEIGHTS({
-            8'd129, 8'd106, 8'd240, 8'd140, 8'd15, 8'd44, 8'd201, 8'd95, 8'd103, 8'd242, 8'd255
-        }),
-        .NEGATIVE(11'b00101001101), .NEGATIVES(5),
+        .EXCITING(6), .INHIBITING(5), .COUNT(5),
         .WORD(16), .FRACTION(9), .LEAK(1), .LEAK_SHIFT(3),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(0), .REFRACTORY(1), .REST(1)
     ) u_neuron2 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(inputs), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[8], x[6], x[3], x[2], x[0], 1'b1, x[9], x[7],
+            x[5], x[4], x[1]
+        }),
+        .w({
+            below[240], below[15], below[95], below[103], below[255], below[129], below[106], below[140],
+            below[44], below[201], below[242]
+        }),
         .spike(spike[2]), .v(v[32 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(11), .BITS(8), .COUNT(5),
-        .WEIGHTS({
-            8'd34, 8'd144, 8'd114, 8'd124, 8'd103, 8'd67, 8'd150, 8'd221, 8'd82, 8'd209, 8'd64
-        }),
-        .NEGATIVE(11'b01001010011), .NEGATIVES(5),
+        .EXCITING(6), .INHIBITING(5), .COUNT(5),
         .WORD(16), .FRACTION(9), .LEAK(1), .LEAK_SHIFT(3),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(0), .REFRACTORY(1), .REST(1)
     ) u_neuron3 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(inputs), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[9], x[6], x[4], x[1], x[0], 1'b1, x[8], x[7],
+            x[5], x[3], x[2]
+        }),
+        .w({
+            below[144], below[103], below[150], below[209], below[64], below[34], below[114], below[124],
+            below[67], below[221], below[82]
+        }),
         .spike(spike[3]), .v(v[48 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(11), .BITS(8), .COUNT(5),
-        .WEIGHTS({
-            8'd216, 8'd54, 8'd179, 8'd204, 8'd194, 8'd132, 8'd37, 8'd164, 8'd94, 8'd81, 8'd169
-        }),
-        .NEGATIVE(11'b01010010000), .NEGATIVES(3),
+        .EXCITING(8), .INHIBITING(3), .COUNT(5),
         .WORD(16), .FRACTION(9), .LEAK(1), .LEAK_SHIFT(3),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(0), .REFRACTORY(1), .REST(1)
     ) u_neuron4 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(inputs), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[9], x[7], x[4], 1'b1, x[8], x[6], x[5], x[3],
+            x[2], x[1], x[0]
+        }),
+        .w({
+            below[54], below[204], below[37], below[216], below[179], below[194], below[132], below[164],
+            below[94], below[81], below[169]
+        }),
         .spike(spike[4]), .v(v[64 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(11), .BITS(8), .COUNT(5),
-        .WEIGHTS({
-            8'd151, 8'd155, 8'd58, 8'd51, 8'd32, 8'd115, 8'd190, 8'd107, 8'd102, 8'd181, 8'd10
-        }),
-        .NEGATIVE(11'b11010101011), .NEGATIVES(7),
+        .EXCITING(4), .INHIBITING(7), .COUNT(5),
         .WORD(16), .FRACTION(9), .LEAK(1), .LEAK_SHIFT(3),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(0), .REFRACTORY(1), .REST(1)
     ) u_neuron5 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(inputs), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            1'b1, x[9], x[7], x[5], x[3], x[1], x[0], x[8],
+            x[6], x[4], x[2]
+        }),
+        .w({
+            below[151], below[155], below[51], below[115], below[107], below[181], below[10], below[58],
+            below[32], below[190], below[102]
+        }),
         .spike(spike[5]), .v(v[80 +: 16])
     );
 endmodule

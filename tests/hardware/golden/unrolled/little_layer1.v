@@ -4,7 +4,9 @@ module little_layer1 (
     input wire clk,
     input wire clear,                        // to the start of an image
     input wire step,
+    /* verilator lint_off UNUSEDSIGNAL */ // inputs whose weights are all 0
     input wire [5:0] x,
+    /* verilator lint_on UNUSEDSIGNAL */
     output reg valid,                        // two clocks after the step
     output wire [2:0] spike,
     output wire [47:0] v
@@ -16,7 +18,9 @@ module little_layer1 (
         .SHIFT(8'b00001111)
     ) u_sequence (.clk(clk), .clear(clear), .step(step), .number(number));
 
+    /* verilator lint_off UNUSEDSIGNAL */ // magnitudes that no weight has
     wire [255:0] below;
+    /* verilator lint_on UNUSEDSIGNAL */
     sc_thermometer #(.BITS(8)) u_thermometer (.number(number), .below(below));
 
     reg fire;
@@ -26,41 +30,47 @@ module little_layer1 (
     end
 
     sc_neuron #(
-        .N_IN(6), .BITS(8), .COUNT(4),
-        .WEIGHTS({
-            8'd241, 8'd55, 8'd63, 8'd238, 8'd169, 8'd180
-        }),
-        .NEGATIVE(6'b000010), .NEGATIVES(1),
+        .EXCITING(5), .INHIBITING(1), .COUNT(4),
         .WORD(16), .FRACTION(9), .LEAK(205), .LEAK_SHIFT(12),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(1), .REFRACTORY(0), .REST(1)
     ) u_neuron0 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(x), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[1], x[5], x[4], x[3], x[2], x[0]
+        }),
+        .w({
+            below[169], below[241], below[55], below[63], below[238], below[180]
+        }),
         .spike(spike[0]), .v(v[0 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(6), .BITS(8), .COUNT(4),
-        .WEIGHTS({
-            8'd157, 8'd213, 8'd67, 8'd228, 8'd148, 8'd147
-        }),
-        .NEGATIVE(6'b111100), .NEGATIVES(4),
+        .EXCITING(2), .INHIBITING(4), .COUNT(4),
         .WORD(16), .FRACTION(9), .LEAK(205), .LEAK_SHIFT(12),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(1), .REFRACTORY(0), .REST(1)
     ) u_neuron1 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(x), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[5], x[4], x[3], x[2], x[1], x[0]
+        }),
+        .w({
+            below[157], below[213], below[67], below[228], below[148], below[147]
+        }),
         .spike(spike[1]), .v(v[16 +: 16])
     );
 
     sc_neuron #(
-        .N_IN(6), .BITS(8), .COUNT(4),
-        .WEIGHTS({
-            8'd179, 8'd4, 8'd104, 8'd191, 8'd184, 8'd147
-        }),
-        .NEGATIVE(6'b011101), .NEGATIVES(4),
+        .EXCITING(2), .INHIBITING(4), .COUNT(4),
         .WORD(16), .FRACTION(9), .LEAK(205), .LEAK_SHIFT(12),
         .THRESHOLD(1280), .RESET(0), .SUBTRACT(1), .REFRACTORY(0), .REST(1)
     ) u_neuron2 (
-        .clk(clk), .clear(clear), .step(step), .fire(fire), .x(x), .below(below),
+        .clk(clk), .clear(clear), .step(step), .fire(fire),
+        .x({
+            x[4], x[3], x[2], x[0], x[5], x[1]
+        }),
+        .w({
+            below[4], below[104], below[191], below[147], below[179], below[184]
+        }),
         .spike(spike[2]), .v(v[32 +: 16])
     );
 endmodule
