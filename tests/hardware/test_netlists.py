@@ -102,6 +102,17 @@ def test_a_digits_network_with_a_flipped_cell_is_found(digits, tmp_path):
     assert last.differences > 0
 
 
+def test_a_synthesised_unrolled_network_does_what_the_model_does_on_images(built):
+    rng = np.random.default_rng(0)
+    lif = LIF(tau_mem=4.0, refractory_period=2)
+    layers = [Dense(rng.uniform(-1, 1, shape), gain=0.5, neuron=lif) for shape in ((6, 5), (3, 6))]
+    design = Design(Network(layers), 40, architecture="unrolled", name="little")
+    made = built.netlist(design, "ice40", "little", place=False)
+    seen = verify_images(design, made.path, rng.random((70, 5)))
+    for layer, part in zip(design.layers, seen, strict=True):
+        assert part.passed(layer), part
+
+
 def flip(cell):
     table = cell["parameters"]["LUT_INIT"]
     cell["parameters"]["LUT_INIT"] = table.translate(str.maketrans("01", "10"))
@@ -245,5 +256,7 @@ def test_unknown_cells_and_inputs_are_named():
     with pytest.raises(ValueError, match="got \\$_SDFF_PP0_"):
         Netlist(module([{"type": "$_SDFF_PP0_", "connections": {}}], {}, {}))
     netlist = Netlist(module([lut(0b01, 5, 3)], {"x": [3]}, {"y": [5]}))
+    with pytest.raises(ValueError, match="watch must be names that synthesis kept, got gone"):
+        Netlist(module([], {}, {}), watch=["gone"])
     with pytest.raises(ValueError, match="stimulus must hold \\['x'\\], got \\['z'\\]"):
         netlist.run({"z": np.zeros((1, 1, 1))})

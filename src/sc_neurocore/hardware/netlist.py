@@ -31,7 +31,7 @@ class Netlist:
     ----------
     module : mapping
         Of the JSON that Yosys writes.
-    watched : sequence of str
+    watch : sequence of str
         Names of nets within that are outputs as well.
 
     Attributes
@@ -44,7 +44,7 @@ class Netlist:
         How many cells are simulated.
     """
 
-    def __init__(self, module: Mapping[str, Any], watched: Sequence[str] = ()) -> None:
+    def __init__(self, module: Mapping[str, Any], *, watch: Sequence[str] = ()) -> None:
         self.inputs = {
             name: port["bits"]
             for name, port in module["ports"].items()
@@ -56,7 +56,10 @@ class Netlist:
             if port["direction"] == "output"
         }
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
-        self.outputs |= {name: self.names[name] for name in watched}
+        gone = [name for name in watch if name not in self.names]
+        if gone:
+            raise ValueError(f"watch must be names that synthesis kept, got {', '.join(gone)}")
+        self.outputs |= {name: self.names[name] for name in watch}
         self._cells = Cells.of(module)
         self.cells = self._cells.count
         self.registers = list(self._cells.registers)
@@ -65,9 +68,10 @@ class Netlist:
         self._counting_step: Callable[..., Any] | None = None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], top: str, watched: Sequence[str] = ()) -> Netlist:
+    def read(cls, path: str | os.PathLike[str], top: str, *, watch: Sequence[str] = ()) -> Netlist:
         """Return the netlist of a module in a file of `write_json`."""
-        return cls(json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top], watched)
+        module = json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top]
+        return cls(module, watch=watch)
 
     def run(self, stimulus: Mapping[str, NDArray[Any]], *, toggles: bool = False) -> Run:
         """Return the outputs under inputs of shape (clocks, bits, lanes), from the start.

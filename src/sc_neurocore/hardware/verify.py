@@ -161,7 +161,8 @@ def verify_images(
     """Return the comparison of a whole synthesised design with its model, an image a lane, by layer.
 
     Compared are when values are valid, all spikes, and of the last layer potentials, and the class and
-    when it is there. Of the other layers potentials show in spikes alone: no net keeps them.
+    when it is there. Of the other layers potentials show in spikes alone: no net keeps them. Synthesis
+    may merge the spikes of an unrolled layer with another register: that is a ValueError.
 
     Parameters
     ----------
@@ -175,13 +176,12 @@ def verify_images(
     codes, clocks = design.codes(images), design.clocks + 2
     data = np.zeros((clocks, design.number.bits, len(codes)), bool)
     # A clock of reset, then a value a clock.
-    data[1 : 1 + design.n_in] = (
-        codes.T[:, np.newaxis] >> np.arange(design.number.bits)[:, np.newaxis] & 1
-    )
+    digits = np.arange(design.number.bits)[:, np.newaxis]
+    data[1 : 1 + design.n_in] = codes.T[:, np.newaxis] >> digits & 1
     reset = _ones_at([0], clocks)[:, np.newaxis, np.newaxis]
     last = len(design.layers) - 1
-    watched = [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")]
-    run = Netlist.read(netlist, design.name, [*watched, f"layer{last}_v"]).run(
+    watch = [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")]
+    run = Netlist.read(netlist, design.name, watch=[*watch, f"layer{last}_v"]).run(
         {"rst": reset, "in_valid": ~reset, "in_data": data, "out_ready": ~reset}
     )
     total = []
