@@ -19,7 +19,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits
-from sc_neurocore.hardware import Design, synthesise, trace, verilog, verilog_testbench, write
+from sc_neurocore.hardware import (
+    Design,
+    synthesise,
+    trace,
+    verify_images,
+    verify_netlist,
+    verilog,
+    verilog_testbench,
+    write,
+)
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis
@@ -65,6 +74,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
         small = name != "64x32 unrolled"
         made = synthesise(files, top, target, place, across_registers=small)
         print(name, made, flush=True)
+        compare_netlist(design, made, top)
         rows.append(
             {
                 "name": name,
@@ -83,6 +93,18 @@ def resources(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
+    """Stop unless a netlist does what its model does, in a million lane-clocks or on all images."""
+    if top == design.name:
+        seen = verify_images(design, made.path, load_digits().images)
+    else:
+        clocks = max(1100, 4 * (design.layers[0].depth + 3))
+        seen = (verify_netlist(design, 0, Netlist.read(made.path, top), clocks, 1024),)
+    for part, built in zip(seen, design.layers, strict=True):
+        if not part.passed(built):
+            raise SystemExit(f"the netlist of {design} is not its model: {part}")
+
+
 def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> dict[str, float]:
     """Return clocks a second (of all lanes) of the model and of three simulators."""
     (built,) = design.layers
@@ -98,17 +120,19 @@ def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> 
     modules = [f for f in files if f.name != "layer.v"]
     library = verilate(modules, "layer_layer0", folder / "build")
     netlist = Netlist.read(made.path, "layer_layer0")
-    lanes, clocks = 8192, 60
-    some = rng.random((clocks, n_in, lanes)) < 0.5
-    on = np.ones((clocks, 1, lanes), bool)
+    lanes, clocks = 16384, 60
+    some = rng.integers(0, 256, (clocks, n_in, lanes // 8), np.uint8)
+    on = np.full((clocks, 1, lanes // 8), 255, np.uint8)
+    stimulus = {"clear": ~on, "step": on, "x": some}
     spikes = Bitstream.from_bits(x[: design.n_in])
     write(verilog_testbench(design, rng.random((20, design.n_in))), folder)
     ran = [*files, folder / "layer_tb.v"]
+    of_netlist = median(lambda: netlist.run_packed(stimulus, lanes))
     return {
         "model": n / median(lambda: design.simulate(spikes)),
         "model with every potential": n / median(lambda: LayerRun(built).run(words, n)),
         "Verilator": n / median(lambda: library.run(inputs)),
-        "netlist": clocks * lanes / median(lambda: netlist.run({"clear": ~on, "step": on, "x": some})),
+        f"netlist, {lanes:,} lanes": clocks * lanes / of_netlist,
         "Icarus": 20 * design.clocks / median(lambda: run_testbench(ran, "layer_tb", folder), 1),
     }
 

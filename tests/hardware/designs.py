@@ -43,9 +43,9 @@ class Built:
             self._made[key] = (design, folder, {})
         return sorted(self._made[key][1].glob("*.v"))
 
-    def netlist(self, design, target, top="layer_layer0"):
+    def netlist(self, design, target, top="layer_layer0", **options):
         files = self.files(design)
         _, folder, made = self._made[id(design)]
         if target not in made:
-            made[target] = synthesise(files, top, target, folder)
+            made[target] = synthesise(files, top, target, folder, **options)
         return made[target]

@@ -6,7 +6,13 @@ from sc_neurocore.hardware.report import Quantisation, quantisation, report
 from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesise
 from sc_neurocore.hardware.tools import MissingToolError, ToolFailedError
 from sc_neurocore.hardware.trace import LayerTrace, trace
-from sc_neurocore.hardware.verify import Verification, run_bench, verify_layer, verify_netlist
+from sc_neurocore.hardware.verify import (
+    Verification,
+    run_bench,
+    verify_images,
+    verify_layer,
+    verify_netlist,
+)
 
 __all__ = [
     "Design",
@@ -28,6 +34,7 @@ __all__ = [
     "trace",
     "verilog",
     "verilog_testbench",
+    "verify_images",
     "verify_layer",
     "verify_netlist",
     "write",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +21,11 @@ class LayerTrace:
 
     Attributes
     ----------
-    counts, potentials : ndarray of int32, shape (n_out, steps)
+    counts, potentials : ndarray of int32, shape (*batch, n_out, steps)
         What the neurons count at each step, and their potentials after it, in units of the last place.
     spikes : Bitstream
-        Of batch shape (n_out,).
-    saturations : ndarray of uint64, shape (n_out, 2)
+        Of batch shape (*batch, n_out).
+    saturations : ndarray of uint64, shape (*batch, n_out, 2)
         How often a sum was below the word, and above it.
     """
 
@@ -35,38 +36,46 @@ class LayerTrace:
 
 
 class LayerRun:
-    """A layer that goes through time block by block."""
+    """A layer, or a batch of it, that goes through time block by block."""
 
-    def __init__(self, layer: LayerDesign) -> None:
+    def __init__(self, layer: LayerDesign, batch: tuple[int, ...] = ()) -> None:
         self.layer = layer
-        self.v = np.zeros(layer.n_out, np.int32)
-        self.refractory = np.zeros(layer.n_out, np.uint64)
+        self._shape = *batch, layer.n_out
+        self.v = np.zeros(math.prod(self._shape), np.int32)
+        self.refractory = np.zeros(self.v.size, np.uint64)
         self._step = 0
 
     def run(self, x: Words, steps: int) -> LayerTrace:
         """Return a block of that many steps, all but the last of a multiple of 64.
 
-        x holds the packed inputs, shape (n_in, words), without the bias.
+        x holds the packed inputs, shape (*batch, n_in, words), without the bias.
         """
         layer = self.layer
+        x = x.reshape(-1, *x.shape[-2:])
         if layer.has_bias:
-            always = np.full((1, x.shape[1]), np.uint64(2**64 - 1))
-            always[:, -1] = last_mask(steps)
-            x = np.concatenate([x, always])
+            always = np.full((len(x), 1, x.shape[2]), np.uint64(2**64 - 1))
+            always[:, :, -1] = last_mask(steps)
+            x = np.concatenate([x, always], axis=1)
         magnitudes = layer.magnitudes.ravel()
         bits = layer.numbers.words(magnitudes, self._step // 64, steps).reshape(
             *layer.negative.shape, -1
         )
-        counts = np.zeros((layer.n_out, steps), np.int32)
+        counts = np.zeros((self.v.size, steps), np.int32)
         for sign, chosen in ((1, ~layer.negative), (-1, layer.negative)):
-            (ones,) = _native.channel_counts(x[np.newaxis], bits * chosen[:, :, np.newaxis], steps)
-            counts += sign * ones.view(np.int32)
-        saturations = np.zeros((layer.n_out, 2), np.uint64)
+            ones = _native.channel_counts(x, bits * chosen[:, :, np.newaxis], steps)
+            counts += sign * ones.view(np.int32).reshape(counts.shape)
+        saturations = np.zeros((self.v.size, 2), np.uint64)
         potentials, spikes = _native.fixed_trace(
             layer.neuron.integers, counts, self.v, self.refractory, saturations
         )
         self._step += steps
-        return LayerTrace(counts, potentials, Bitstream(spikes, steps), saturations)
+        shape = self._shape
+        return LayerTrace(
+            counts.reshape(*shape, steps),
+            potentials.reshape(*shape, steps),
+            Bitstream(spikes.reshape(*shape, -1), steps),
+            saturations.reshape(*shape, 2),
+        )
 
 
 def trace(design: Design, x: ArrayLike | Bitstream) -> tuple[LayerTrace, ...]:

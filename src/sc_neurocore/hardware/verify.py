@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
-from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.hardware.netlist import Netlist, Run
 from sc_neurocore.hardware.simulators import has_verilator, run_testbench, verilate
-from sc_neurocore.hardware.trace import LayerRun
+from sc_neurocore.hardware.trace import LayerRun, LayerTrace
 
 Words = NDArray[np.uint32]
 # What drives a layer: outputs by name under inputs by name, (clocks, words of 32 bits).
@@ -27,6 +27,8 @@ Runner = Callable[[dict[str, Words]], dict[str, Words]]
 
 # Clocks that are simulated at a time: some tens of MB.
 _BLOCK = 2**19
+# Lanes of a netlist that are compared at a time, a multiple of 8.
+_LANES = 64
 # Steps after which the kind of the inputs changes.
 _SEGMENT = 64
 
@@ -118,7 +120,7 @@ def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
 
 
 def verify_netlist(
-    design: Design, k: int, netlist: Netlist, clocks: int, lanes: int, *, seed: int = 0
+    design: Design, k: int, netlist: Netlist, clocks: int, lanes: int = 4096, *, seed: int = 0
 ) -> Verification:
     """Return the comparison of the synthesised layer k with its model, in that many lanes at once.
 
@@ -128,23 +130,114 @@ def verify_netlist(
     layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
     rng = np.random.default_rng(_checks.power_range("seed", seed, 128))
     plan = _Plan.of(design, layer, rng, clocks)
-    x = np.stack([_inputs(layer, rng, plan.steps) for _ in range(lanes)], axis=-1)
-    size = plan.clocks, 1, lanes
+    words, rows = [], []
+    for first in range(0, lanes, _LANES):
+        some = range(first, min(first + _LANES, lanes))
+        x = np.stack([_inputs(layer, rng, plan.steps, lane) for lane in some])
+        words.append(Bitstream.from_bits(x).words)
+        rows.append(np.packbits(x, axis=0, bitorder="little"))
+    all_lanes = np.packbits(np.ones(lanes, bool), bitorder="little")
     stimulus = {
-        "clear": np.broadcast_to(plan.clear[:, np.newaxis, np.newaxis], size),
-        "step": np.broadcast_to(plan.step[:, np.newaxis, np.newaxis], size),
-        plan.port: plan.placed(layer, x),
+        "clear": plan.clear[:, np.newaxis, np.newaxis] * all_lanes,
+        "step": plan.step[:, np.newaxis, np.newaxis] * all_lanes,
+        plan.port: plan.placed(layer, np.moveaxis(np.concatenate(rows), 0, -1)),
     }
-    out = netlist.run(stimulus).outputs
-    valid = out["valid"][1:, 0] != plan.valid[1:, np.newaxis]
-    total = Verification(differences=int(valid.sum()))
-    spikes = out["spike"][plan.at].reshape(plan.steps, layer.n_out, lanes)
-    digits = out["v"][plan.at].reshape(plan.steps, layer.n_out, layer.neuron.word, lanes)
-    for lane in range(lanes):
-        potentials = _signed(digits[..., lane])
-        run = x[..., lane], spikes[..., lane], potentials
-        total += _compared(layer, *run, plan.clocks)
+    run = netlist.run_packed(stimulus, lanes)
+    total = Verification()
+    for i, of_inputs in enumerate(words):
+        part = run.part(i * _LANES, _LANES)
+        valid = part.at(slice(1, None), "valid")[:, 0] != plan.valid[1:, np.newaxis]
+        spikes = _lane_by_lane(part.at(plan.at, "spike"), layer.n_out)
+        potentials = _lane_by_lane(_numbers(part.at(plan.at, "v"), layer.neuron.word), layer.n_out)
+        model = LayerRun(layer, of_inputs.shape[:1]).run(of_inputs, plan.steps)
+        total += _compared(layer, model, spikes, potentials, plan.clocks)
+        total += Verification(differences=int(valid.sum()))
     return total
+
+
+def verify_images(
+    design: Design, netlist: str | os.PathLike[str], images: ArrayLike
+) -> tuple[Verification, ...]:
+    """Return the comparison of a whole synthesised design with its model, an image a lane, by layer.
+
+    Compared are when values are valid, all spikes, and of the last layer potentials, and the class and
+    when it is there. Of the other layers potentials show in spikes alone: no net keeps them. Synthesis
+    may merge the spikes of an unrolled layer with another register: that is a ValueError.
+
+    Parameters
+    ----------
+    design : Design
+    netlist : path
+        What `synthesise` made of the design's top module.
+    images : array_like, shape (n, n_in)
+        Densities.
+    """
+    images = _checks.array("images", images, [2], borrow=True)
+    codes, clocks = design.codes(images), design.clocks + 2
+    data = np.zeros((clocks, design.number.bits, len(codes)), bool)
+    # A clock of reset, then a value a clock.
+    digits = np.arange(design.number.bits)[:, np.newaxis]
+    data[1 : 1 + design.n_in] = codes.T[:, np.newaxis] >> digits & 1
+    reset = _ones_at([0], clocks)[:, np.newaxis, np.newaxis]
+    last = len(design.layers) - 1
+    watch = [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")]
+    run = Netlist.read(netlist, design.name, watch=[*watch, f"layer{last}_v"]).run(
+        {"rst": reset, "in_valid": ~reset, "in_data": data, "out_ready": ~reset}
+    )
+    total = []
+    words = design.encoder.words(codes.ravel(), 0, design.length).reshape(*codes.shape, -1)
+    for k, layer in enumerate(design.layers):
+        model = LayerRun(layer, codes.shape[:1]).run(words, design.length)
+        total.append(_layer_of_images(design, k, run, model))
+        words = model.spikes.words
+    total[last] += _classes_of(design, run, images)
+    return tuple(total)
+
+
+def _layer_of_images(design: Design, k: int, run: Run, model: LayerTrace) -> Verification:
+    """Return the comparison of layer k of a whole design with its model, an image a lane."""
+    layer = design.layers[k]
+    valid = run.at(slice(1, None), f"layer{k}_valid")[:, 0]
+    at = 1 + np.flatnonzero(valid[:, 0])
+    # How often values are valid is known, and that it is at once in all lanes.
+    if len(at) != design.length * (layer.groups if design.folded else 1):
+        return Verification(differences=model.potentials.size)
+    differences = int((valid != valid[:, :1]).sum())
+    spikes = _lane_by_lane(run.at(at, f"layer{k}_spike"), layer.n_out)
+    potentials = None
+    if k == len(design.layers) - 1:
+        digits = run.at(at, f"layer{k}_v")
+        potentials = _lane_by_lane(_numbers(digits, layer.neuron.word), layer.n_out)
+    seen = _compared(layer, model, spikes, potentials, len(valid) + 1)
+    return seen + Verification(differences=differences)
+
+
+def _classes_of(design: Design, run: Run, images: NDArray[np.float64]) -> Verification:
+    """Return how many classes differ from those of the model, or come at another clock."""
+    ready = run.at(slice(1, None), "out_valid")[:, 0]
+    expected = _ones_at([design.clocks], len(ready))[:, np.newaxis]
+    classes = run.at(np.array([1 + design.clocks]), "out_class")[0]
+    numbers = (classes << np.arange(len(classes))[:, np.newaxis]).sum(axis=0)
+    differ = numbers != design.simulate(images).classes()
+    return Verification(differences=int((ready != expected).sum() + differ.sum()))
+
+
+def _lane_by_lane(values: NDArray[Any], n_out: int) -> NDArray[Any]:
+    """Return (clocks, neurons, lanes) as (lanes, steps, n_out)."""
+    return np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T).reshape(
+        values.shape[-1], -1, n_out
+    )
+
+
+def _numbers(digits: NDArray[np.uint8], word: int) -> NDArray[np.int32]:
+    """Return bits (clocks, n * word, lanes) as numbers in two's complement, (clocks, n, lanes)."""
+    clocks, _, lanes = digits.shape
+    digits = digits.reshape(clocks, -1, word, lanes)
+    numbers = -digits[:, :, -1].astype(np.int32)
+    for k in range(word - 2, -1, -1):
+        numbers <<= 1
+        numbers |= digits[:, :, k]
+    return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,13 +324,15 @@ def _verilated(design: Design, k: int, folder: str) -> Runner:
     return verilate(sorted(Path(folder).glob("*.v")), top, Path(folder) / "build").run
 
 
-def _inputs(layer: LayerDesign, rng: np.random.Generator, steps: int) -> NDArray[np.uint8]:
+def _inputs(
+    layer: LayerDesign, rng: np.random.Generator, steps: int, first_kind: int = 0
+) -> NDArray[np.uint8]:
     """Return spikes of shape (n_in, steps), segment by segment of another kind."""
     n_in = layer.n_in - layer.has_bias
     spikes = np.empty((n_in, steps), np.uint8)
     for first in range(0, steps, _SEGMENT):
         shape = n_in, min(_SEGMENT, steps - first)
-        kind = first // _SEGMENT % 8
+        kind = (first // _SEGMENT + first_kind) % 8
         negative = layer.negative[rng.integers(layer.n_out), :n_in, np.newaxis]
         if kind == 0:
             part = np.broadcast_to(~negative, shape)
@@ -265,25 +360,29 @@ def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: in
         differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
     spikes = _bits(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
     potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
-    seen = _compared(layer, x, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
+    model = LayerRun(layer).run(Bitstream.from_bits(x).words, plan.steps)
+    seen = _compared(layer, model, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
     return seen + Verification(differences=differences)
 
 
 def _compared(
     layer: LayerDesign,
-    x: NDArray[np.uint8],
+    model: LayerTrace,
     spikes: NDArray[np.uint8],
-    potentials: NDArray[np.int32],
+    potentials: NDArray[np.int32] | None,
     clocks: int,
 ) -> Verification:
-    """Return the comparison of outputs (steps, n_out) with those of the model under inputs."""
-    model = LayerRun(layer).run(Bitstream.from_bits(np.ascontiguousarray(x)).words, x.shape[1])
+    """Return the comparison of outputs (*batch, steps, n_out) with those of the model."""
     fired = model.spikes.bits()
-    differences = int((fired != spikes.T).sum() + (model.potentials != potentials.T).sum())
+    differences = int((fired != spikes.swapaxes(-1, -2)).sum())
+    if potentials is not None:
+        differences += int((model.potentials != potentials.swapaxes(-1, -2)).sum())
     # A spike is followed by that many steps of rest, but for the last ones.
-    rests = sum(int(fired[:, :-k].sum()) for k in range(1, min(layer.neuron.refractory, 64) + 1))
-    below, above = model.saturations.sum(axis=0).tolist()
-    return Verification(clocks, len(spikes), differences, int(fired.sum()), rests, below, above)
+    rests = sum(int(fired[..., :-k].sum()) for k in range(1, min(layer.neuron.refractory, 64) + 1))
+    below, above = model.saturations.reshape(-1, 2).sum(axis=0).tolist()
+    steps = spikes.size // layer.n_out
+    lanes = steps // spikes.shape[-2]
+    return Verification(clocks * lanes, steps, differences, int(fired.sum()), rests, below, above)
 
 
 def _column(bits: NDArray[np.bool_]) -> Words:
@@ -306,11 +405,4 @@ def _potentials(words: Words, n: int, word: int) -> NDArray[np.int32]:
     """Return n numbers of `word` bits in two's complement from each row."""
     if word == 16:
         return np.ascontiguousarray(words.astype("<u4")).view("<i2")[:, :n].astype(np.int32)
-    return _signed(_bits(words, n * word).reshape(len(words), n, word))
-
-
-def _signed(digits: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return the numbers in two's complement of digits along the last axis."""
-    word = digits.shape[-1]
-    unsigned = (digits.astype(np.int64) << np.arange(word)).sum(axis=-1)
-    return np.asarray(unsigned - (unsigned >> (word - 1) << word), np.int32)
+    return _numbers(_bits(words, n * word)[:, :, np.newaxis], word)[:, :, 0]

@@ -1,0 +1,226 @@
+"""Cells of iCE40, of Xilinx and gates, as truth tables, registers and memories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sc_neurocore.hardware.logic import Logic
+
+Bit = int | str  # a net, or "0", "1", "x"
+CLOCKS = ("clk",)
+
+# Pins of inputs, pin of the output, and bit i of the output where the inputs have the number i.
+_GATES = {
+    "$_BUF_": ("A", "Y", 0b10),
+    "$_NOT_": ("A", "Y", 0b01),
+    "$_AND_": ("A B", "Y", 0b1000),
+    "$_NAND_": ("A B", "Y", 0b0111),
+    "$_OR_": ("A B", "Y", 0b1110),
+    "$_NOR_": ("A B", "Y", 0b0001),
+    "$_XOR_": ("A B", "Y", 0b0110),
+    "$_XNOR_": ("A B", "Y", 0b1001),
+    "$_ANDNOT_": ("A B", "Y", 0b0010),
+    "$_ORNOT_": ("A B", "Y", 0b1011),
+    "$_MUX_": ("A B S", "Y", 0b11001010),
+    "SB_CARRY": ("I0 I1 CI", "CO", 0b11101000),
+    "INV": ("I", "O", 0b01),
+    "IBUF": ("I", "O", 0b10),
+    "OBUF": ("I", "O", 0b10),
+    "BUFG": ("I", "O", 0b10),
+    "MUXF7": ("I0 I1 S", "O", 0b11001010),
+    "MUXF8": ("I0 I1 S", "O", 0b11001010),
+}
+_XOR, _MUX = _GATES["$_XOR_"][2], _GATES["$_MUX_"][2]
+
+
+@dataclass
+class Cells:
+    """What of a netlist is computed within a clock, and what at its end."""
+
+    # net -> truth table, its inputs
+    gates: dict[int, tuple[int, list[Bit]]] = field(default_factory=dict)
+    registers: dict[int, Register] = field(default_factory=dict)
+    memories: list[Memory] = field(default_factory=list)
+    count: int = 0
+
+    @classmethod
+    def of(cls, module: Mapping[str, Any]) -> Cells:
+        """Return the cells of a module in the JSON that Yosys writes."""
+        starts = {
+            bit: int(value == "1")
+            for said in module["netnames"].values()
+            if "init" in said["attributes"]
+            for bit, value in zip(said["bits"], reversed(str(said["attributes"]["init"])), strict=False)
+        }
+        cells = cls()
+        for name in CLOCKS:  # buffers of a clock lead to registers alone
+            for net in module["ports"].get(name, {"bits": []})["bits"]:
+                cells.gates[net] = (0, [])
+        for cell in module["cells"].values():
+            if cell["type"] != "$scopeinfo":
+                _add(cells, cell, starts)
+                cells.count += 1
+        return cells
+
+
+@dataclass
+class Register:
+    """A register with a reset to 0 and a set to 1, which wait for the enable if `within`."""
+
+    d: Bit
+    enable: Bit = "1"
+    reset: Bit = "0"
+    set: Bit = "0"
+    start: int = 0
+    within: bool = False
+
+    def after(self, q: int, logic: Logic, literals: Mapping[Bit, int]) -> int:
+        """Return the literal of the next value; what depends on enable and resets alone is shared."""
+        controls = [literals[bit] for bit in (self.enable, self.reset, self.set)]
+
+        def control(holds: Callable[[int, int, int], int]) -> int:
+            table = sum(holds(i & 1, i >> 1 & 1, i >> 2) << i for i in range(8))
+            return logic.positive(logic.table(table, controls))
+
+        take = control(lambda e, r, s: e & ~(r | s))
+        if self.within:
+            keep, force = control(lambda e, r, s: 1 - e), control(lambda e, r, s: e & s)
+        else:
+            keep, force = control(lambda e, r, s: 1 - (e | r | s)), control(lambda e, r, s: s)
+        # q & keep | d & take | force
+        table = sum((i & i >> 1 & 1 | i >> 2 & i >> 3 & 1 | i >> 4) << i for i in range(32))
+        return logic.table(table, [q, keep, literals[self.d], take, force])
+
+
+@dataclass
+class Port:
+    """A port of a memory: words of `nets` at an address, if enabled (all of `enables`)."""
+
+    address: list[Bit]
+    nets: list[Bit]
+    enables: list[Bit]
+    keeps: list[Bit] = field(default_factory=list)  # ones where a bit is not written
+    parts: int = 1  # words of the port in a word of the memory; the address's upper bits choose
+
+
+@dataclass
+class Memory:
+    """Words of bits, read at the end of a clock, or within it if `immediate`."""
+
+    words: list[int]
+    width: int
+    reads: list[Port]
+    writes: list[Port]
+    immediate: bool = False
+
+
+def _add(cells: Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> None:
+    kind, pins = cell["type"], cell["connections"]
+    parameters = cell.get("parameters", {})
+
+    def pin(name: str, default: Bit = "0") -> Bit:
+        bits = pins.get(name) or [default]
+        return default if bits[0] in ("x", "z") else bits[0]
+
+    def gate(net: Bit, table: int, *needs: Bit) -> None:
+        if isinstance(net, int):
+            cells.gates[net] = (table, list(needs))
+
+    if kind in _GATES:
+        inputs, output, table = _GATES[kind]
+        gate(pins[output][0], table, *(pins[name][0] for name in inputs.split()))
+    elif kind == "SB_LUT4":
+        gate(pin("O"), _number(parameters["LUT_INIT"]), *(pin(f"I{k}") for k in range(4)))
+    elif kind in ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"):
+        gate(pin("O"), _number(parameters["INIT"]), *(pin(f"I{k}") for k in range(int(kind[3]))))
+    elif kind == "CARRY4":
+        carry = pin("CI") if pin("CI") != "0" else pin("CYINIT")
+        for k in range(4):
+            gate(pins["O"][k], _XOR, pins["S"][k], carry)
+            gate(pins["CO"][k], _MUX, pins["DI"][k], carry, pins["S"][k])
+            carry = pins["CO"][k]
+    elif kind == "$_DFF_P_":
+        cells.registers[pins["Q"][0]] = Register(pin("D"), start=starts.get(pins["Q"][0], 0))
+    elif kind.startswith("SB_DFF"):
+        register = Register(pin("D"), pin("E", "1"), pin("R"), pin("S"), within=True)
+        cells.registers[pins["Q"][0]] = register
+    elif kind in ("FDRE", "FDSE"):
+        start = _number(parameters.get("INIT", "0")) & 1
+        cells.registers[pins["Q"][0]] = Register(pin("D"), pin("CE", "1"), pin("R"), pin("S"), start)
+    elif kind == "SB_RAM40_4K":
+        cells.memories.append(_ice40_memory(pins, parameters, pin))
+        _add_read_registers(cells)
+    elif kind in ("RAMB36E1", "RAMB18E1"):
+        cells.memories.append(_xilinx_rom(kind, pins, parameters))
+        _add_read_registers(cells)
+    elif kind in ("RAM64M", "RAM32M"):
+        depth, wide = (64, 1) if kind == "RAM64M" else (32, 2)
+        for letter in "ABCD":
+            if any(isinstance(net, int) for net in pins.get(f"DO{letter}", [])):
+                start = _number(parameters.get(f"INIT_{letter}", "0"))
+                words = [start >> (wide * k) & ((1 << wide) - 1) for k in range(depth)]
+                read = Port(pins[f"ADDR{letter}"], pins[f"DO{letter}"], [])
+                write = Port(pins["ADDRD"], pins[f"DI{letter}"], [pin("WE")])
+                cells.memories.append(Memory(words, wide, [read], [write], immediate=True))
+    else:
+        raise ValueError(f"netlist must consist of cells of iCE40, Xilinx or gates, got {kind}")
+
+
+def _add_read_registers(cells: Cells) -> None:
+    """Add the registers of the last memory: what it read; they hold until it reads again."""
+    for port in cells.memories[-1].reads:
+        # What leads nowhere has a number of its own.
+        others = range(-len(cells.registers), -len(cells.registers) - len(port.nets), -1)
+        nets = [net if isinstance(net, int) else k for net, k in zip(port.nets, others, strict=True)]
+        cells.registers |= {net: Register(net, enable="0") for net in nets}
+        port.nets = [*nets]
+
+
+def _ice40_memory(
+    pins: Mapping[str, Any], parameters: Mapping[str, Any], pin: Callable[..., Bit]
+) -> Memory:
+    words = []
+    for row in range(16):
+        value = _number(parameters.get(f"INIT_{row:X}", "0"))
+        words += [value >> (16 * k) & 0xFFFF for k in range(16)]
+    ports = []
+    for data, letter, mode in (("RDATA", "R", "READ_MODE"), ("WDATA", "W", "WRITE_MODE")):
+        log = _number(parameters.get(mode, "0"))
+        parts = 1 << log
+        first = (0, 0, 1, 3)[log]  # where the bits of a narrow word are among the sixteen
+        nets = [pins[data][k * parts + first] for k in range(16 // parts)]
+        enables = [pin(f"{letter}CLKE", "1"), pin(f"{letter}E", "1" if letter == "R" else "0")]
+        keeps = pins.get("MASK", []) if letter == "W" and log == 0 else []
+        address = pins[f"{letter}ADDR"][: 8 + log]
+        ports.append(Port(address, nets, enables, keeps, parts))
+    return Memory(words, 16, [ports[0]], [ports[1]] if ports[1].enables[1] != "0" else [])
+
+
+def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any]) -> Memory:
+    """Return a block memory that is read alone: through port A, or in one word through both."""
+    rows = 128 if kind == "RAMB36E1" else 64
+    data = sum(_number(parameters.get(f"INIT_{k:02X}", "0")) << (256 * k) for k in range(rows))
+    parity = sum(_number(parameters.get(f"INITP_{k:02X}", "0")) << (256 * k) for k in range(rows // 8))
+    width = _number(parameters["READ_WIDTH_A"])
+    wide = width // 9 * 8 if width % 9 == 0 else width
+    depth = 256 * rows // wide
+    address = pins["ADDRARDADDR"]
+    # The lower bits of an address number single bits, whatever the width.
+    skipped = wide.bit_length() - 1
+    bits = depth.bit_length() - 1
+    nets = [*pins["DOADO"], *pins["DOBDO"]][:wide]
+    nets += [*pins["DOPADOP"], *pins["DOPBDOP"]][: width - wide]
+    words = [
+        data >> (wide * k) & ((1 << wide) - 1)
+        | (parity >> ((width - wide) * k) & ((1 << (width - wide)) - 1)) << wide
+        for k in range(depth)
+    ]
+    read = Port(address[skipped : skipped + bits], nets, [pins["ENARDEN"][0]])
+    return Memory(words, width, [read], [])
+
+
+def _number(value: Any) -> int:
+    """Return a parameter of the JSON format: a string of binary digits, or an integer."""
+    return value if isinstance(value, int) else int(str(value).replace("x", "0"), 2)

@@ -1,0 +1,260 @@
+"""Truth tables as the fewest operations & | ^ on nets; operations that recur are shared.
+
+A literal is twice the number of a node, plus 1 where it is inverted (the convention of AIGER files);
+literals 0 and 1 are the constants. A function of n literals is always 0, or its inverse is, where all
+nodes are 0, and every function that is 0 there is a formula in & | ^ alone: inversions cost nothing but
+where a value leaves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+Formula = int | tuple[str, "Formula", "Formula"]  # the number of an input, or an operation
+
+_VARIABLES = (0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
+_OPERATIONS = {"^": np.bitwise_xor, "&": np.bitwise_and, "|": np.bitwise_or}
+_UNREACHED = 255
+# Operations in one another that Python's parser takes with ease.
+_DEEPEST = 40
+
+
+class Logic:
+    """Operations on nodes, each of which is there once.
+
+    Attributes
+    ----------
+    nodes : list of tuple or None
+        Operation and two nodes, or None for what is given: the constant and all that `leaf` made. Node
+        -1 is all ones.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[str, int, int] | None] = [None]
+        self._known: dict[tuple[str, int, int], int] = {}
+
+    def leaf(self) -> int:
+        """Return a new literal."""
+        self.nodes.append(None)
+        return 2 * len(self.nodes) - 2
+
+    def table(self, table: int, literals: Sequence[int]) -> int:
+        """Return the literal of a truth table, bit i of it at literals with the number i."""
+        nodes = list(dict.fromkeys(literal >> 1 for literal in literals if literal > 1))
+        at = {node: i for i, node in enumerate(nodes)}
+        places = tuple((at.get(literal >> 1, -1), literal & 1) for literal in literals)
+        normal, used, inverted = _normal(table, places)
+        if not used:
+            return inverted
+        return 2 * self._built(_formula(normal, len(used)), [nodes[i] for i in used]) + inverted
+
+    def positive(self, literal: int) -> int:
+        """Return a literal of the same value that is not inverted."""
+        return 2 * self._node("^", -1, literal >> 1) if literal & 1 and literal > 1 else literal
+
+    def node(self, literal: int) -> int:
+        """Return the node that has the value of a literal."""
+        return -1 if literal == 1 else self.positive(literal) >> 1
+
+    def _built(self, formula: Formula | None, nodes: Sequence[int]) -> int:
+        if not isinstance(formula, tuple):
+            return 0 if formula is None else nodes[formula]
+        operation, left, right = formula
+        return self._node(operation, *sorted((self._built(left, nodes), self._built(right, nodes))))
+
+    def _node(self, operation: str, left: int, right: int) -> int:
+        key = operation, left, right
+        if key not in self._known:
+            self._known[key] = len(self.nodes)
+            self.nodes.append(key)
+        return self._known[key]
+
+
+class Code:
+    """Statements of Python that compute nodes.
+
+    A node that is used once stands where it is used, and names are used again: the values that are held
+    at a time are then few, and stay in the cache.
+
+    Parameters
+    ----------
+    logic : Logic
+    named : mapping of int to str
+        What is there from the start.
+    late : mapping
+        Given nodes that wait for others: these, and what returns their text.
+    roots : sequence of int
+        Nodes that are needed to the end.
+    """
+
+    def __init__(
+        self,
+        logic: Logic,
+        named: Mapping[int, str],
+        late: Mapping[int, tuple[Sequence[int], Callable[[Code], str]]],
+        roots: Sequence[int],
+    ) -> None:
+        self.lines: list[str] = []
+        self.texts = {0: "0", -1: "M", **named}
+        self._logic, self._late = logic, late
+        self._free: list[str] = []  # names
+        # Of a text that stands where it is used: nodes in it that have names.
+        self._within: dict[int, list[int]] = {}
+        self._depth: Counter[int] = Counter()
+        self._uses = Counter(dict.fromkeys([*roots, *self.texts], 2))
+        order = self._order(roots)
+        self._uses.update(need for node in order for need in self._needs(node))
+        for node in order:
+            self._write(node)
+
+    def _needs(self, node: int) -> Sequence[int]:
+        if node in self._late:
+            return self._late[node][0]
+        found = self._logic.nodes[node]
+        assert found is not None, "netlist must drive all nets"
+        return found[1:]
+
+    def _order(self, roots: Sequence[int]) -> list[int]:
+        """Return all that roots need and is not there, each after what it needs."""
+        order: dict[int, None] = {}
+        stack = [*roots[::-1]]
+        while stack:
+            node = stack.pop()
+            if node not in order and node not in self.texts:
+                waiting = [n for n in self._needs(node) if n not in order and n not in self.texts]
+                if waiting:
+                    stack += [node, *waiting]
+                else:
+                    order[node] = None
+        return [*order]
+
+    def _write(self, node: int) -> None:
+        used: list[int] = []
+        depth = _DEEPEST
+        if node in self._late:
+            text = self._late[node][1](self)
+        else:
+            operation, left, right = self._logic.nodes[node]  # type: ignore[misc]
+            text = f"({self.texts[left]}{operation}{self.texts[right]})"
+            depth = 1 + max(self._depth[left], self._depth[right])
+            used = [name for part in (left, right) for name in self._within.get(part, [part])]
+        if self._uses[node] == 1 and depth < _DEEPEST:
+            self.texts[node], self._depth[node], self._within[node] = text, depth, used
+            return
+        for part in used:
+            self._uses[part] -= 1
+            if self._uses[part] == 0:
+                self._free.append(self.texts[part])
+        name = self._free.pop() if self._free else f"n{node}"
+        self.texts[node] = name
+        self.lines.append(f" {name} = {text}")
+
+
+@cache
+def _normal(table: int, places: tuple[tuple[int, int], ...]) -> tuple[int, tuple[int, ...], int]:
+    """Return the table of the variables that matter, 0 where these are 0; these; whether inverted.
+
+    An input is variable `place` or constant 0, if that is -1, and may be inverted.
+    """
+    used = list(range(1 + max((place for place, _ in places), default=-1)))
+    values = []
+    for bits in product((0, 1), repeat=len(used)):
+        variables = [*bits[::-1], 0]
+        i = sum((variables[place] ^ inverted) << k for k, (place, inverted) in enumerate(places))
+        values.append(table >> i & 1)
+    array = np.array(values, np.uint8).reshape((2,) * len(used))
+    for axis in range(len(used)):  # the first axis is the last variable
+        low, high = np.split(array, 2, axis)
+        if np.array_equal(low, high):
+            array = low
+    kept = tuple(v for v in used if array.shape[len(used) - 1 - v] == 2)
+    inverted = int(array.flat[0])
+    bits = (array.ravel() ^ inverted).tolist()
+    return sum(bit << i for i, bit in enumerate(bits)), kept, inverted
+
+
+@cache
+def _formula(table: int, n: int) -> Formula | None:
+    """Return a formula of a table of n inputs that is 0 at 0: the shortest up to 4; None if it is 0."""
+    if n <= 4:
+        return _looked_up(table * ((1 << 16) - 1) // ((1 << (1 << n)) - 1))
+    return min((_split(table, n, k) for k in range(n)), key=_size)
+
+
+def _size(formula: Formula | None) -> int:
+    return 1 + _size(formula[1]) + _size(formula[2]) if isinstance(formula, tuple) else 0
+
+
+def _looked_up(table: int) -> Formula | None:
+    if table in (0, *_VARIABLES):
+        return _VARIABLES.index(table) if table else None
+    symbol, left, right = _shortest()[table].tolist()
+    return _joined([*_OPERATIONS][symbol], _looked_up(left), _looked_up(right))
+
+
+def _split(table: int, n: int, k: int) -> Formula | None:
+    """Return a formula of those of the tables where input k is 0 and where it is 1."""
+    places = [i for i in range(1 << n) if not i >> k & 1]
+    low = sum((table >> place & 1) << i for i, place in enumerate(places))
+    high = sum((table >> (place | 1 << k) & 1) << i for i, place in enumerate(places))
+    inverse = high ^ (1 << (1 << (n - 1))) - 1
+    where_low = _without(low, n, k)
+    if not high & 1:
+        return _joined("^", where_low, _joined("&", k, _without(low ^ high, n, k)))
+    if low == inverse:
+        return _joined("^", k, where_low)
+    where_high = _joined("&", k, _without(inverse, n, k))
+    return _joined("^", _joined("|", k, where_low), where_high)
+
+
+def _without(table: int, n: int, k: int) -> Formula | None:
+    """Return a formula of a table of n inputs but k."""
+    normal, used, _ = _normal(table, tuple((i, 0) for i in range(n - 1)))
+    others = [i for i in range(n) if i != k]
+    return _renamed(_formula(normal, len(used)), [others[i] for i in used])
+
+
+def _renamed(formula: Formula | None, names: Sequence[int]) -> Formula | None:
+    if isinstance(formula, tuple):
+        return _joined(formula[0], *(_renamed(part, names) for part in formula[1:]))
+    return None if formula is None else names[formula]
+
+
+def _joined(operation: str, left: Formula | None, right: Formula | None) -> Formula | None:
+    if left is None or right is None:
+        return None if operation == "&" else right if left is None else left
+    return operation, left, right
+
+
+@cache
+def _shortest() -> NDArray[np.uint16]:
+    """Return for all tables of 4 inputs that are 0 at 0 the operation that comes last, and its parts.
+
+    Level by level: a formula of k operations is one of i and one of k - 1 - i. Of equals the first is
+    taken, which splits a sum and its carry into the same parts.
+    """
+    operations = np.full(1 << 16, _UNREACHED, np.uint8)
+    parts = np.zeros((1 << 16, 3), np.uint16)
+    levels = [np.array(_VARIABLES[::-1], np.uint16)]
+    operations[[0, *_VARIABLES]] = 0
+    while (operations[::2] == _UNREACHED).any():
+        k = len(levels)
+        new = []
+        for i in range((k - 1) // 2, -1, -1):
+            left, right = levels[i], levels[k - 1 - i]
+            for symbol, operation in enumerate(_OPERATIONS.values()):
+                found = operation.outer(left, right).ravel()
+                fresh = np.flatnonzero(operations[found] == _UNREACHED)
+                tables, at = np.unique(found[fresh], return_index=True)
+                operations[tables] = k
+                first, second = left[fresh[at] // right.size], right[fresh[at] % right.size]
+                parts[tables] = np.stack([np.full_like(first, symbol), first, second], axis=-1)
+                new.append(tables)
+        levels.append(np.concatenate(new))
+    return parts
