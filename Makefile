@@ -28,7 +28,7 @@ test: $(VENV)/.dev $(SANITIZED)/.built
 
 hardware-test: $(VENV)/.dev
 	@command -v iverilog >/dev/null || { echo "needed: Icarus Verilog (Debian, Ubuntu: apt install iverilog)"; exit 1; }
-	$(BIN)/pytest tests/hardware
+	$(BIN)/pytest tests/hardware -n auto --dist loadfile
 
 hdl-demo: $(VENV)/.hdl
 	$(BIN)/sc-neurocore hdl digits --out hdl_demo --images 20 --verify 1000000 --synth ice40

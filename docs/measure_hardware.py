@@ -52,7 +52,7 @@ def layer(n_in: int, n_out: int, architecture: str, gain: float, simd: int = 8) 
     )
 
 
-# Name, design, target, top; what is left out is larger than devices are.
+# Name, design, target, top.
 DESIGNS = [
     ("8x4 unrolled", layer(8, 4, "unrolled", 1 / 24), "ice40", "layer_layer0"),
     ("8x4 folded", layer(8, 4, "folded", 1 / 24), "ice40", "layer_layer0"),
@@ -75,6 +75,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
         made = synthesise(files, top, target, place, across_registers=small)
         print(name, made, flush=True)
         compare_netlist(design, made, top)
+        mhz = made.mhz if small else clock_inside(design, files, place)
         rows.append(
             {
                 "name": name,
@@ -83,14 +84,56 @@ def resources(folder: Path) -> list[dict[str, Any]]:
                 "flip_flops": made.flip_flops,
                 "memories": made.memories,
                 "logic_cells": made.logic_cells,
-                "mhz": made.mhz,
+                "mhz": mhz,
                 "steps": 1 if not design.folded else sum(part.depth + 3 for part in design.layers),
             }
         )
         if name in ("8x4 unrolled", "64x32 unrolled"):
             rows[-1]["speeds"] = speeds(design, files, place, made)
             print(rows[-1]["speeds"], flush=True)
+    rows.insert(-1, whole_layer(folder))
     return rows
+
+
+def clock_inside(design: Design, files: list[Path], folder: Path) -> float | None:
+    """Return the clock of a layer whose potentials stay inside: a device has no pins for them."""
+    (built,) = design.layers
+    inside = folder / "inside.v"
+    inside.write_text(
+        f"""module inside (
+    input wire clk, input wire clear, input wire step, input wire [{built.n_in - 1}:0] x,
+    output wire valid, output wire [{built.n_out - 1}:0] spike
+);
+    layer_layer0 u_layer (
+        .clk(clk), .clear(clear), .step(step), .x(x), .valid(valid), .spike(spike), .v()
+    );
+endmodule
+"""
+    )
+    return synthesise([*files, inside], "inside", "ice40", folder, across_registers=False).mhz
+
+
+def whole_layer(folder: Path) -> dict[str, Any]:
+    """Return what 784x128 unrolled takes, by what two neurons more take."""
+    luts, flip_flops = {}, {}
+    for n in (2, 4):
+        place = folder / f"part{n}"
+        text = verilog(layer(784, n, "unrolled", 1 / 40))
+        write(text, place)
+        files = [place / f for f in text if f.endswith(".v")]
+        made = synthesise(files, "layer_layer0", "xilinx", place)
+        print(f"784x{n} unrolled", made, flush=True)
+        luts[n], flip_flops[n] = made.luts, made.flip_flops
+    return {
+        "name": "784x128 unrolled, extended from 784x2 and 784x4",
+        "target": "xilinx",
+        "luts": luts[2] + (luts[4] - luts[2]) * 63,
+        "flip_flops": flip_flops[2] + (flip_flops[4] - flip_flops[2]) * 63,
+        "memories": {},
+        "logic_cells": None,
+        "mhz": None,
+        "steps": 1,
+    }
 
 
 def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
@@ -158,7 +201,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         memories = ", ".join(f"{n} {kind}" for kind, n in r["memories"].items()) or "none"
         placed = str(r["logic_cells"] or ""), f"{r['mhz']:.0f}" if r["mhz"] else ""
         lines.append(
-            f"| {r['name']} | {r['target']} | {r['luts']:,} | {r['flip_flops']} | {memories} "
+            f"| {r['name']} | {r['target']} | {r['luts']:,} | {r['flip_flops']:,} | {memories} "
             f"| {placed[0]} | {placed[1]} | {r['steps']:,} |"
         )
     return "\n".join(lines)
@@ -177,7 +220,7 @@ def speed_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-UNROLLED = ["sc_neuron x n\nAND, sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
+UNROLLED = ["sc_neuron x n\n2 sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
 FOLDED = [
     "sc_folded\nsc_weights,\nstates, sc_lif",
     "sc_spikes\nmemory",
@@ -240,7 +283,8 @@ def draw_waveform(path: Path) -> None:
     potential.step(steps, seen.potentials[most], where="mid", color="#34557f", label="v")
     potential.axhline(neuron.threshold, color="#b3412e", linestyle="--", label="threshold")
     potential.set_ylabel("v, units of the\nlast place")
-    potential.legend(loc="upper right", fontsize=8)
+    potential.set_ylim(top=1.5 * neuron.threshold)
+    potential.legend(loc="upper right", ncols=2, fontsize=8)
     spike.vlines(np.flatnonzero(seen.spikes.bits()[most]), 0, 1, color="#34557f")
     spike.set_yticks([])
     spike.set_ylabel("spike")

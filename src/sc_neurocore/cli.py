@@ -27,7 +27,7 @@ from sc_neurocore.network import Network
 from sc_neurocore.simulation import simulate
 
 if TYPE_CHECKING:
-    from sc_neurocore.hardware import Design, Verification
+    from sc_neurocore.hardware import Design, Synthesis, Verification
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
@@ -107,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
         "--verify",
         type=int,
         metavar="CLOCKS",
-        help="run the testbench, and compare each layer with its model for CLOCKS (needs Verilator)",
+        help="run the testbench, and compare each layer with its model for CLOCKS (needs Verilator), "
+        "and with --synth the netlist on the images of the testbench",
     )
     hdl.add_argument(
         "--synth",
@@ -223,6 +224,8 @@ def _hdl(options: argparse.Namespace) -> None:
                 print("no clock: nextpnr is not there (pip install 'sc-neurocore[hdl]')")
             _say("counting toggles")
             found["energy"] = hardware.energy_of(design, made, in_bench)
+        if options.verify:
+            found["netlist"] = _verified_netlist(design, made, in_bench)
     page = hardware.report(design, **found)
     hardware.write({"REPORT.md": page}, out)
     print(f"\n{page}\nwrote {out / 'REPORT.md'}")
@@ -279,6 +282,24 @@ def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
         raise RuntimeError(f"layer {k} in Verilog differs from its model: {seen}")
     if not seen.passed(design.layers[k]):
         _checks.fail("--verify", f"let layer {k} fire and rest", seen, "take more clocks")
+    return seen
+
+
+def _verified_netlist(
+    design: Design, made: Synthesis, images: NDArray[Any]
+) -> tuple[Verification, ...]:
+    from sc_neurocore.hardware import verify_images
+
+    _say(f"comparing the netlist on {len(images)} images")
+    try:
+        seen = verify_images(design, made.path, images)
+    except ValueError as error:  # synthesis made one register of two: their names are gone
+        print(f"the netlist was not compared: {error}")
+        return ()
+    clocks, differences = seen[0].clocks, sum(part.differences for part in seen)
+    print(f"netlist: {clocks:,} clocks, {differences} differences")
+    if differences:
+        raise RuntimeError(f"the netlist {made.path} differs from its model: {seen}")
     return seen
 
 

@@ -167,6 +167,7 @@ def report(
     quantised: Quantisation | None = None,
     verified: tuple[Verification, ...] = (),
     synthesis: Synthesis | None = None,
+    netlist: tuple[Verification, ...] = (),
     energy: Energy | None = None,
     said: str = "",
 ) -> str:
@@ -178,6 +179,7 @@ def report(
         "made": synthesis,
         "mhz": synthesis.mhz if synthesis else None,
         "seeds": SEEDS,
+        "netlist": netlist,
         "e": energy,
         "said": said,
         "joules": _joules,
