@@ -43,11 +43,22 @@ def test_hdl_writes_verifies_and_synthesises(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "PASSED: 5 images" in said
     assert "layer 1: 20,000 clocks, 0 differences" in said
+    # Neurons that rest a single step: the spike is the rest, and one register holds both.
+    assert "the netlist was not compared: watch must be names that synthesis kept" in said
     page = (out / "REPORT.md").read_text()
     for part in ("Latency:", "PASSED: 5 images", "SB_LUT4", "MHz (median", "pJ a clock", "ice40_power"):
         assert part in page
     assert re.search(r"^\| 1 \| 20,000 \| [\d,]+ \| 0 \|", page, flags=re.MULTILINE)
     assert {"little.v", "little_layer0.v", "little_tb.v", "sc_lif.v"} <= {p.name for p in out.iterdir()}
+
+
+def test_hdl_compares_the_netlist(tmp_path, capsys):
+    network, out = tmp_path / "little.npz", tmp_path / "out"
+    small("folded").network.save(network)
+    arguments = ["hdl", str(network), "--out", str(out), "--architecture", "folded", "--images", "3"]
+    assert main([*arguments, "--verify", "5000", "--synth", "generic"]) == 0
+    assert re.search(r"netlist: [\d,]+ clocks, 0 differences", capsys.readouterr().out)
+    assert re.search(r"the class: 0 differences in \d+ spikes", (out / "REPORT.md").read_text())
 
 
 def test_hdl_reports_the_accuracy_of_the_digits(tmp_path, capsys):

@@ -26,7 +26,7 @@ SEEDS = (1, 2, 3)
 
 _SCRIPTS = {
     "ice40": "synth_ice40 {dff}-top {top} -json {out}",
-    "xilinx": "synth_xilinx -family xc7 -flatten -top {top} -json {out}",
+    "xilinx": "synth_xilinx -family xc7 -flatten -nodsp -top {top} -json {out}",
     "generic": "synth -flatten -noabc -top {top}; dfflegalize -cell $_DFF_P_ 0; opt_clean; "
     "abc -g AND,XOR,MUX; opt_clean; write_json {out}",
 }
@@ -90,7 +90,7 @@ def synthesise(
         Verilog; memories are looked for in the folder.
     top : str
     target : {"ice40", "xilinx", "generic"}
-        Series 7 for xilinx.
+        Series 7 for xilinx, without its multipliers.
     folder : path
     place : bool
         Place and route for iCE40, if nextpnr is there.
