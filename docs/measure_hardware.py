@@ -236,7 +236,7 @@ def three_digits(value: float) -> str:
 
 def draw_blocks(path: Path) -> None:
     """Draw what an image goes through in both architectures."""
-    figure = Figure((9, 4.2), layout="constrained")
+    figure = Figure((9, 3), layout="constrained")
     upper, lower = figure.subplots(2)
     chain(
         upper,
@@ -257,7 +257,7 @@ def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
     """Draw blocks from left to right, and what feeds those between the first and the last."""
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlim(-0.6, len(blocks) - 0.4)
-    axes.set_ylim(-1.1, 0.6)
+    axes.set_ylim(-0.8, 0.5)
     axes.axis("off")
     for i, text in enumerate(blocks):
         framed = 0 < i < len(blocks) - 1
@@ -266,7 +266,7 @@ def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
         if i:
             ends = {"arrowstyle": "->", "color": "#34557f"}
             axes.annotate("", (i - 0.36, 0), (i - 0.64, 0), arrowprops=ends)
-    axes.text((len(blocks) - 1) / 2, -0.9, below, ha="center", fontsize=8, style="italic")
+    axes.text((len(blocks) - 1) / 2, -0.7, below, ha="center", fontsize=8, style="italic")
 
 
 def draw_waveform(path: Path) -> None:
