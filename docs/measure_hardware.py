@@ -68,9 +68,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
     rows = []
     for i, (name, design, target, top) in enumerate(DESIGNS):
         place = folder / str(i)
-        text = verilog(design)
-        write(text, place)
-        files = [place / f for f in text if f.endswith(".v")]
+        files = written(design, place)
         small = name != "64x32 unrolled"
         made = synthesise(files, top, target, place, across_registers=small)
         print(name, made, flush=True)
@@ -93,6 +91,13 @@ def resources(folder: Path) -> list[dict[str, Any]]:
             print(rows[-1]["speeds"], flush=True)
     rows.insert(-1, whole_layer(folder))
     return rows
+
+
+def written(design: Design, folder: Path) -> list[Path]:
+    """Write a design to a folder and return its modules."""
+    text = verilog(design)
+    write(text, folder)
+    return [folder / name for name in text if name.endswith(".v")]
 
 
 def clock_inside(design: Design, files: list[Path], folder: Path) -> float | None:
@@ -118,9 +123,7 @@ def whole_layer(folder: Path) -> dict[str, Any]:
     luts, flip_flops = {}, {}
     for n in (2, 4):
         place = folder / f"part{n}"
-        text = verilog(layer(784, n, "unrolled", 1 / 40))
-        write(text, place)
-        files = [place / f for f in text if f.endswith(".v")]
+        files = written(layer(784, n, "unrolled", 1 / 40), place)
         made = synthesise(files, "layer_layer0", "xilinx", place)
         print(f"784x{n} unrolled", made, flush=True)
         luts[n], flip_flops[n] = made.luts, made.flip_flops

@@ -194,7 +194,8 @@ def _hdl(options: argparse.Namespace) -> None:
     design, images, labels = _designed(options)
     out = options.out or Path(f"hdl_{design.name}")
     in_bench = images[: _checks.integer("--images", options.images, 1)]
-    text = hardware.verilog(design) | hardware.verilog_testbench(design, in_bench)
+    modules = hardware.verilog(design)
+    text = modules | hardware.verilog_testbench(design, in_bench)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantised": hardware.quantisation(design, images, labels)}
     for target in TARGETS:  # netlists of what was there before
@@ -213,7 +214,7 @@ def _hdl(options: argparse.Namespace) -> None:
         _say(f"synthesising for {options.synth}")
         synapses = sum(layer.magnitudes.size for layer in design.layers)
         found["synthesis"] = made = hardware.synthesise(
-            [out / name for name in hardware.verilog(design) if name.endswith(".v")],
+            [out / name for name in modules if name.endswith(".v")],
             design.name,
             options.synth,
             out,

@@ -288,6 +288,20 @@ class Design:
         levels = 2**self.number.bits
         return np.asarray(np.minimum(np.rint(densities * levels), levels - 1), np.int64)
 
+    def stimulus(self, images: ArrayLike, clocks: int) -> dict[str, NDArray[np.bool_]]:
+        """Return inputs of the top module for `Netlist.run`, (clocks, bits, lanes), an image a lane.
+
+        A clock of reset, then a value a clock.
+        """
+        codes = np.atleast_2d(self.codes(images)).T
+        digits = codes[:, np.newaxis] >> np.arange(self.number.bits)[:, np.newaxis] & 1
+        data = np.zeros((clocks, self.number.bits, codes.shape[1]), bool)
+        data[1 : 1 + self.n_in] = digits[: clocks - 1]
+        on = np.ones((clocks, 1, 1), bool)
+        reset = np.zeros_like(on)
+        reset[0] = True
+        return {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
+
     def simulate(self, x: ArrayLike | Bitstream, *, record: bool = False) -> Simulation:
         """Return what the hardware does under inputs, bit by bit, by the package's model."""
         length = None if isinstance(x, Bitstream) else self.length

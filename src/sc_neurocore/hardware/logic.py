@@ -9,14 +9,17 @@ where a value leaves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Formula = int | tuple[str, "Formula", "Formula"]  # the number of an input, or an operation
+
+T = TypeVar("T")
 
 _VARIABLES = (0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
 _OPERATIONS = {"^": np.bitwise_xor, "&": np.bitwise_and, "|": np.bitwise_or}
@@ -76,6 +79,23 @@ class Logic:
         return self._known[key]
 
 
+def ordered(roots: Iterable[T], needs: Callable[[T], Iterable[T]], there: Container[T]) -> list[T]:
+    """Return roots and all that they need but what is there, each after what it needs."""
+    order: list[T] = []
+    done: set[T] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            item, seen = stack.pop()
+            if seen:
+                order.append(item)
+            elif item not in done and item not in there:
+                done.add(item)
+                stack.append((item, True))
+                stack += [(need, False) for need in needs(item)]
+    return order
+
+
 class Code:
     """Statements of Python that compute nodes.
 
@@ -108,7 +128,7 @@ class Code:
         self._within: dict[int, list[int]] = {}
         self._depth: Counter[int] = Counter()
         self._uses = Counter(dict.fromkeys([*roots, *self.texts], 2))
-        order = self._order(roots)
+        order = ordered(roots, self._needs, self.texts)
         self._uses.update(need for node in order for need in self._needs(node))
         for node in order:
             self._write(node)
@@ -119,20 +139,6 @@ class Code:
         found = self._logic.nodes[node]
         assert found is not None, "netlist must drive all nets"
         return found[1:]
-
-    def _order(self, roots: Sequence[int]) -> list[int]:
-        """Return all that roots need and is not there, each after what it needs."""
-        order: dict[int, None] = {}
-        stack = [*roots[::-1]]
-        while stack:
-            node = stack.pop()
-            if node not in order and node not in self.texts:
-                waiting = [n for n in self._needs(node) if n not in order and n not in self.texts]
-                if waiting:
-                    stack += [node, *waiting]
-                else:
-                    order[node] = None
-        return [*order]
 
     def _write(self, node: int) -> None:
         used: list[int] = []

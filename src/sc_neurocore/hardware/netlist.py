@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
-from sc_neurocore.hardware.logic import Code, Logic
+from sc_neurocore.hardware.logic import Code, Logic, ordered
 
 
 class Netlist:
@@ -195,8 +195,9 @@ class _Program:
         }
         literals: dict[Bit, int] = {"0": 0, "1": 1, "x": 0, "z": 0}
         literals |= {net: logic.leaf() for net in (*cells.registers, *self._inputs, *self._reads)}
-        for net in _sorted(cells.gates):
-            table, bits = cells.gates[net]
+        gates: Mapping[Any, tuple[int, list[Bit]]] = cells.gates
+        for net in ordered(gates, lambda net: gates[net][1], literals):
+            table, bits = gates[net]
             literals[net] = logic.table(table, [literals[bit] for bit in bits])
         self._after = [
             logic.node(register.after(literals[q], logic, literals))
@@ -300,23 +301,6 @@ class _Program:
         all_on = (1 << len(enables)) - 1
         condition = f"{self._where(code, enables)} == {all_on}" if enables else "True"
         code.lines.append(f" if {condition}:")
-
-
-def _sorted(gates: Mapping[int, tuple[int, list[Bit]]]) -> list[int]:
-    """Return the nets of gates, each after those that it needs."""
-    order: list[int] = []
-    done: set[Bit] = set()
-    for first in gates:
-        stack: list[tuple[Any, bool]] = [(first, False)]
-        while stack:
-            net, seen = stack.pop()
-            if seen:
-                order.append(net)
-            elif net not in done and net in gates:
-                done.add(net)
-                stack.append((net, True))
-                stack += [(bit, False) for bit in gates[net][1] if bit not in done]
-    return order
 
 
 def _address(ones: int) -> Callable[[Sequence[int]], int]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
@@ -170,15 +169,8 @@ def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int
 
     Toggles are counted from the first value of an image to its class, for at most that many clocks.
     """
-    codes = np.atleast_2d(design.codes(images)).T
     clocks = 1 + min(_checks.integer("clocks", clocks, 1), design.clocks)
-    data = np.zeros((clocks, design.number.bits, codes.shape[1]), bool)
-    digits = codes[:, np.newaxis] >> np.arange(design.number.bits)[:, np.newaxis] & 1
-    data[1 : 1 + design.n_in] = digits[: clocks - 1]
-    on = np.ones((clocks, 1, codes.shape[1]), bool)
-    rst = np.zeros_like(on)
-    rst[0] = True
-    stimulus = {"rst": rst, "in_valid": on, "in_data": data, "out_ready": on}
+    stimulus = design.stimulus(images, clocks)
     run = Netlist.read(made.path, design.name).run(stimulus, toggles=True)
     return energy(run, made.logic_cells or made.luts)
 

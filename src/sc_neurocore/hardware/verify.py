@@ -173,17 +173,10 @@ def verify_images(
         Densities.
     """
     images = _checks.array("images", images, [2], borrow=True)
-    codes, clocks = design.codes(images), design.clocks + 2
-    data = np.zeros((clocks, design.number.bits, len(codes)), bool)
-    # A clock of reset, then a value a clock.
-    digits = np.arange(design.number.bits)[:, np.newaxis]
-    data[1 : 1 + design.n_in] = codes.T[:, np.newaxis] >> digits & 1
-    reset = _ones_at([0], clocks)[:, np.newaxis, np.newaxis]
-    last = len(design.layers) - 1
+    codes, last = design.codes(images), len(design.layers) - 1
     watch = [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")]
-    run = Netlist.read(netlist, design.name, watch=[*watch, f"layer{last}_v"]).run(
-        {"rst": reset, "in_valid": ~reset, "in_data": data, "out_ready": ~reset}
-    )
+    made = Netlist.read(netlist, design.name, watch=[*watch, f"layer{last}_v"])
+    run = made.run(design.stimulus(images, design.clocks + 2))
     total = []
     words = design.encoder.words(codes.ravel(), 0, design.length).reshape(*codes.shape, -1)
     for k, layer in enumerate(design.layers):
