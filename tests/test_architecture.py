@@ -5,54 +5,59 @@ import os
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "sc_neurocore"
+FOUNDATION = {"_checks", "_files", "_native", "_progress", "_runtime", "_types"}
+MODULES = {
+    ".".join(p.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): p
+    for p in PACKAGE.rglob("*.py")
+    if p.parent != PACKAGE or p.stem in FOUNDATION
+}
+
+
+def rooms():
+    """The rooms in the order of the table in ARCHITECTURE.md."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    return re.findall(r"^\| `(\w+)/` \|", text, flags=re.MULTILINE)
 
 
 def imported(path):
     """Modules of the package that a module imports anywhere in its text."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "sc_neurocore":
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from re.findall(r"^sc_neurocore\.(\w+)", node.module)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = re.fullmatch(r"sc_neurocore(?:\.([\w.]+))?", node.module)
+            for alias in node.names if module else ():
+                full = ".".join(filter(None, (module[1], alias.name)))
+                yield full if full in MODULES or module[1] is None else module[1]
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                yield from re.findall(r"^sc_neurocore\.(\w+)", alias.name)
+                yield from re.findall(r"^sc_neurocore\.([\w.]+)", alias.name)
 
 
-def test_imports_go_one_way_through_the_stages():
-    text = (ROOT / "ARCHITECTURE.md").read_text()
-    order = re.findall(r"^\| `(\w+)\.pyi?` \|", text, flags=re.MULTILINE)
-    modules = {p.stem for p in PACKAGE.glob("*.py*")} - {"__init__", "__main__"}
-    assert set(order) == modules
-    for i, module in enumerate(order):
-        path = PACKAGE / f"{module}.py"
-        if path.exists():
-            later = set(imported(path)) & set(order[i:])
-            assert not later, f"{module} imports {later}, which comes after it"
+def test_the_rooms_are_those_of_the_map():
+    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    assert set(rooms()) == folders - {"hardware"}
 
 
-def test_imports_go_one_way_through_hardware():
-    text = (ROOT / "ARCHITECTURE.md").read_text()
-    order = re.findall(r"^\| `hardware/(\w+)\.py` \|", text, flags=re.MULTILINE)
-    folder = PACKAGE / "hardware"
-    assert set(order) == {p.stem for p in folder.glob("*.py")} - {"__init__"}
-    for i, module in enumerate(order):
-        source = (folder / f"{module}.py").read_text()
-        wanted = re.findall(
-            r"^from sc_neurocore\.hardware(?:\.(\w+))? import (.*)", source, re.MULTILINE
-        )
-        names = {name for name, what in wanted if name} | {
-            part.strip() for name, what in wanted if not name for part in what.split(",")
-        }
-        assert names <= set(order[:i]), f"{module} imports {names - set(order[:i])}"
-    others = [p for p in PACKAGE.glob("*.py") if p.stem != "cli"]
-    assert not [p for p in others if "sc_neurocore.hardware" in p.read_text()]
+def test_a_room_imports_only_from_rooms_above_it():
+    order = rooms()
+    for name, path in MODULES.items():
+        room = name.split(".")[0]
+        if room == "hardware":
+            continue
+        above = FOUNDATION if room in FOUNDATION else {*FOUNDATION, *order[: order.index(room)], room}
+        for other in imported(path):
+            assert other.split(".")[0] in above | {"__version__"}, f"{name} imports {other}"
+
+
+def test_no_modules_import_one_another():
+    graph = {name: set(imported(path)) - {name} for name, path in MODULES.items()}
+    tuple(TopologicalSorter(graph).static_order())  # raises for a cycle
 
 
 def test_importing_the_package_imports_numpy_and_nothing_else():
@@ -70,7 +75,7 @@ def test_importing_the_package_loads_its_stages_when_they_are_used():
         "import sys; import sc_neurocore as sc;"
         "loaded = lambda: {m for m in sys.modules if m.startswith('sc_neurocore')};"
         "print(sorted(m.split('.')[1] for m in loaded() if '.' in m));"
-        "sc.encode; print('sc_neurocore.bitstream' in loaded(), 'sc_neurocore.network' in loaded())"
+        "sc.encode; print('sc_neurocore.streams' in loaded(), 'sc_neurocore.networks' in loaded())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == ["['_checks', '_native', '_runtime']", "True False"]
@@ -123,7 +128,7 @@ def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source, layer)
 def test_python_never_loops_over_time():
     # The kernels do: a loop in the package's Python runs over layers, blocks, streams' names or rows.
     # That of training, which goes back in time, is the exception.
-    for path in set(PACKAGE.glob("*.py")) - {PACKAGE / "_autograd.py"}:
+    for path in set(PACKAGE.rglob("*.py")) - set(PACKAGE.rglob("_autograd.py")):
         assert not re.search(r"for \w+ in range\((T|steps|length|self\.length)\)", path.read_text()), (
             path
         )

@@ -43,7 +43,7 @@ from sc_neurocore import (
     stanh,
     stream_key,
 )
-from sc_neurocore.correlation import NEEDS
+from sc_neurocore.streams.correlation import NEEDS
 
 KEY, OTHER = stream_key(5, Role.INPUT), stream_key(5, Role.WEIGHT)
 SELECT = stream_key(5, Role.SELECT)

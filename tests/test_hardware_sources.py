@@ -5,7 +5,7 @@ import pytest
 import twins
 
 from sc_neurocore import LFSR, Dense, Hammersley, Network, RotatedLFSR, encode, simulate
-from sc_neurocore._sequences import TAPS
+from sc_neurocore.streams._numbers import TAPS
 
 
 @pytest.mark.parametrize(("width", "start"), [(3, 1), (3, 7), (8, 0xAC), (16, 0xACE1)])

@@ -31,7 +31,7 @@ from sc_neurocore import (
     scc,
     stream_key,
 )
-from sc_neurocore._sequences import is_primitive
+from sc_neurocore.streams._numbers import is_primitive
 
 KEY = 0x123456789ABCDEF0
 STREAMS = np.array([0, 1, 2, 3, 9, 500], np.uint64)

@@ -19,7 +19,7 @@ with open(os.path.splitext(__file__)[0] + ".pyi", encoding="utf-8") as _stub:
     _MODULES = {
         name: module
         for module, names in re.findall(
-            r"^from (sc_neurocore\.\w+) import (\([^)]*\)|.*)$", _stub.read(), re.MULTILINE
+            r"^from (sc_neurocore\.[\w.]+) import (\([^)]*\)|.*)$", _stub.read(), re.MULTILINE
         )
         for name in re.findall(r"\w+", names)
     }

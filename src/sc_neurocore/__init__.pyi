@@ -23,31 +23,10 @@ from sc_neurocore.arithmetic import (
     saturating_subtract,
     scaled_add,
 )
-from sc_neurocore.bitstream import (
-    Bitstream,
-    BitstreamEncoder,
-    Interval,
-    bitstream_to_probability,
-    encode,
-    encode_pair,
-    stack,
-)
 from sc_neurocore.budget import LayerBudget, noise_budget
 from sc_neurocore.circuits import decorrelate, desynchronise, isolate, regenerate, synchronise
 from sc_neurocore.coding import Bipolar, SignMagnitude, TwoLine, Unipolar
 from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
-from sc_neurocore.correlation import (
-    CorrelationWarning,
-    autocorrelation,
-    check_correlation,
-    check_white,
-    checking,
-    effective_length,
-    phi,
-    scc,
-    scc_matrix,
-    zce,
-)
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.fixed import FixedPoint
@@ -67,7 +46,6 @@ from sc_neurocore.precision import (
     product_error,
     product_error_table,
 )
-from sc_neurocore.random import Bernoulli, PeriodWarning, Role, Source, operands, stream_key
 from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.sequential import (
     addie,
@@ -85,18 +63,43 @@ from sc_neurocore.sequential import (
     umul,
 )
 from sc_neurocore.simulation import Simulation, simulate, simulate_float
-from sc_neurocore.sources import (
-    LFSR,
+from sc_neurocore.stateful.encoder import BitstreamEncoder
+from sc_neurocore.stopping import EarlyDecisions, decide_early
+from sc_neurocore.streams.bitstream import (
+    Bitstream,
+    Interval,
+    bitstream_to_probability,
+    encode,
+    encode_pair,
+    stack,
+)
+from sc_neurocore.streams.correlation import (
+    CorrelationWarning,
+    autocorrelation,
+    check_correlation,
+    check_white,
+    checking,
+    effective_length,
+    phi,
+    scc,
+    scc_matrix,
+    zce,
+)
+from sc_neurocore.streams.keys import Role, stream_key
+from sc_neurocore.streams.low_discrepancy import (
     Halton,
     Hammersley,
-    Permutation,
-    Ramp,
-    RotatedLFSR,
     Sobol,
     VanDerCorput,
-    Weyl,
 )
-from sc_neurocore.stopping import EarlyDecisions, decide_early
+from sc_neurocore.streams.periods import Permutation, Ramp, Weyl
+from sc_neurocore.streams.registers import LFSR, RotatedLFSR
+from sc_neurocore.streams.source import (
+    Bernoulli,
+    PeriodWarning,
+    Source,
+    operands,
+)
 from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 __version__: str

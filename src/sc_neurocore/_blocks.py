@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _native
 from sc_neurocore._progress import Bar
+from sc_neurocore._types import Words
 from sc_neurocore.fixed import FixedLIF
 from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
 from sc_neurocore.neuron import LIF
-from sc_neurocore.random import Bernoulli, Role, Source, lane_streams, stream_key
-
-Words = NDArray[np.uint64]
+from sc_neurocore.streams.keys import Role, lane_streams, stream_key
+from sc_neurocore.streams.source import Bernoulli, Source
 
 # Words of spikes of a layer in a block of time, 8 MB, and of weight bits that are made in it: less than
 # a second of work, which an interrupt or a bar waits for.

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.bitstream import Bitstream, broadcast_words
-from sc_neurocore.random import Bernoulli
+from sc_neurocore.streams.bitstream import Bitstream, broadcast_words
+from sc_neurocore.streams.source import Bernoulli
 
 # Operators take the upper half of a key's streams, so that the key of an operand does no harm.
 APART = 2**63

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
-from sc_neurocore.bitstream import Bitstream, encode
-from sc_neurocore.correlation import check_operands
-from sc_neurocore.random import Bernoulli, Source
+from sc_neurocore.streams.bitstream import Bitstream, encode
+from sc_neurocore.streams.correlation import check_operands
+from sc_neurocore.streams.source import Bernoulli, Source
 
 EXACT_METHODS = ("division", "rotation", "coprime")
 

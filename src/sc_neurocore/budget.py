@@ -11,13 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._blocks import DelayLine
 from sc_neurocore.analysis import rheobase
-from sc_neurocore.bitstream import Bitstream, encode
 from sc_neurocore.layers import Dense, delays_of
 from sc_neurocore.network import Network
 from sc_neurocore.precision import SAMPLES
-from sc_neurocore.random import Bernoulli, Role, Source, Sources, operands, stream_key
 from sc_neurocore.simulation import simulate
-from sc_neurocore.sources import Halton, Sobol
+from sc_neurocore.streams.bitstream import Bitstream, encode
+from sc_neurocore.streams.keys import Role, stream_key
+from sc_neurocore.streams.low_discrepancy import Halton, Sobol
+from sc_neurocore.streams.source import (
+    Bernoulli,
+    Source,
+    Sources,
+    operands,
+)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._rows import run_on_numbers, stacked_rows
-from sc_neurocore.bitstream import Bitstream, encode, last_mask
 from sc_neurocore.machine import Machine
-from sc_neurocore.random import Bernoulli, Source
+from sc_neurocore.streams.bitstream import Bitstream, encode, last_mask
+from sc_neurocore.streams.source import Bernoulli, Source
 
 
 def synchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:

@@ -27,10 +27,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.arithmetic import multiply
-from sc_neurocore.bitstream import Bitstream, Index, Interval, encode, stack
-from sc_neurocore.correlation import check_operands
-from sc_neurocore.random import Source
 from sc_neurocore.sequential import toggle_add
+from sc_neurocore.streams.bitstream import (
+    Bitstream,
+    Index,
+    Interval,
+    encode,
+    stack,
+)
+from sc_neurocore.streams.correlation import check_operands
+from sc_neurocore.streams.source import Source
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -13,9 +13,16 @@ from sc_neurocore._intervals import paired_difference, wilson
 from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore.fixed import FixedPoint
 from sc_neurocore.network import Network
-from sc_neurocore.random import Bernoulli, Source, Sources
 from sc_neurocore.simulation import simulate, simulate_float
-from sc_neurocore.sources import LFSR, Halton, Hammersley, Permutation, Sobol, VanDerCorput
+from sc_neurocore.streams.low_discrepancy import (
+    Halton,
+    Hammersley,
+    Sobol,
+    VanDerCorput,
+)
+from sc_neurocore.streams.periods import Permutation
+from sc_neurocore.streams.registers import LFSR
+from sc_neurocore.streams.source import Bernoulli, Source, Sources
 
 SourceByLength = Sources | Callable[[int], Sources]
 

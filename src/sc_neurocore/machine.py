@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._rows import broadcast_rows, stacked_rows
-from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.streams.bitstream import Bitstream
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.bitstream import Bitstream
-from sc_neurocore.random import Role, checked_seed, stream_key
+from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 
 
 @dataclass(frozen=True)

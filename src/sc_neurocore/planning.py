@@ -17,9 +17,9 @@ from sc_neurocore.evaluation import (
     right_by_seed,
 )
 from sc_neurocore.network import Network
-from sc_neurocore.random import Bernoulli
 from sc_neurocore.simulation import simulate_float
-from sc_neurocore.sources import Sobol
+from sc_neurocore.streams.low_discrepancy import Sobol
+from sc_neurocore.streams.source import Bernoulli
 
 LENGTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _runtime
 from sc_neurocore.arithmetic import choose, n_inputs
-from sc_neurocore.bitstream import Bitstream, encode
-from sc_neurocore.correlation import check_operands
-from sc_neurocore.random import Bernoulli, Source
+from sc_neurocore.streams.bitstream import Bitstream, encode
+from sc_neurocore.streams.correlation import check_operands
+from sc_neurocore.streams.source import Bernoulli, Source
 
 
 def bernstein(

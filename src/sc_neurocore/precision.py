@@ -14,9 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.bitstream import Bitstream, encode
-from sc_neurocore.random import Bernoulli, Role, Source, Sources, operands, stream_key
-from sc_neurocore.sources import Halton, Permutation
+from sc_neurocore.streams.bitstream import Bitstream, encode
+from sc_neurocore.streams.keys import Role, stream_key
+from sc_neurocore.streams.low_discrepancy import Halton
+from sc_neurocore.streams.periods import Permutation
+from sc_neurocore.streams.source import (
+    Bernoulli,
+    Source,
+    Sources,
+    operands,
+)
 from sc_neurocore.synapse import ACCUMULATE
 
 SAMPLES = 4096

@@ -12,19 +12,17 @@ from sc_neurocore import _checks
 from sc_neurocore._blocks import Bits, LayerRun, run_layers
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._reals import chunks, run_rows
-from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
 from sc_neurocore.network import Network
 from sc_neurocore.neuron import LIF
-from sc_neurocore.random import (
-    Bernoulli,
+from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams.keys import (
     Role,
-    Sources,
     checked_seed,
     lane_streams,
-    operands,
     stream_key,
 )
+from sc_neurocore.streams.source import Bernoulli, Sources, operands
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,9 @@ from sc_neurocore import _checks
 from sc_neurocore._intervals import at_most, cases_needed
 from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore.network import Network
-from sc_neurocore.random import Bernoulli, Sources, checked_seed
 from sc_neurocore.simulation import simulate
+from sc_neurocore.streams.keys import checked_seed
+from sc_neurocore.streams.source import Bernoulli, Sources
 
 # Leads that are tried against a risk, in standard deviations, from the safest on: fixed beforehand, so
 # that the test may go on to the next without a correction.

@@ -6,17 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.bitstream import Bitstream, Interval, encode
-from sc_neurocore.correlation import check_operands
-from sc_neurocore.random import (
-    Bernoulli,
+from sc_neurocore.streams.bitstream import Bitstream, Interval, encode
+from sc_neurocore.streams.correlation import check_operands
+from sc_neurocore.streams.keys import (
     Role,
-    Source,
-    Sources,
     checked_seed,
     lane_streams,
-    operands,
     stream_key,
+)
+from sc_neurocore.streams.source import (
+    Bernoulli,
+    Source,
+    Sources,
+    operands,
 )
 
 ACCUMULATE = ("mean", "sum", "or")

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._sequences import generator_columns
-from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
 from sc_neurocore.layers import Dense
 from sc_neurocore.network import Network
 from sc_neurocore.simulation import Simulation, simulate
-from sc_neurocore.sources import Hammersley
+from sc_neurocore.streams._numbers import generator_columns
+from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams.low_discrepancy import Hammersley
 
 ARCHITECTURES = ("unrolled", "folded")
 # An unrolled synapse is a gate and a share of an adder, so that some thousand fill a small device.

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.bitstream import Bitstream, last_mask
+from sc_neurocore._types import Words
 from sc_neurocore.hardware.design import Design, LayerDesign
-
-Words = NDArray[np.uint64]
+from sc_neurocore.streams.bitstream import Bitstream, last_mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
-from sc_neurocore.bitstream import Bitstream
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
 from sc_neurocore.hardware.netlist import Netlist, Run
 from sc_neurocore.hardware.simulators import has_verilator, run_testbench, verilate
 from sc_neurocore.hardware.trace import LayerRun, LayerTrace
+from sc_neurocore.streams.bitstream import Bitstream
 
 Words = NDArray[np.uint32]
 # What drives a layer: outputs by name under inputs by name, (clocks, words of 32 bits).

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _native
-from sc_neurocore.random import Words
+from sc_neurocore._types import Words
 
 ALL_LEVELS = 2**32
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0

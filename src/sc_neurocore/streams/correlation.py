@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _runtime
-from sc_neurocore.bitstream import Bitstream
+from sc_neurocore.streams.bitstream import Bitstream
 
 
 def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:

@@ -1,0 +1,323 @@
+"""Deterministic sources: registers, low-discrepancy sequences, counters, permutations.
+
+A stream's key and number choose where its sequence starts or how it is shifted. In the low-discrepancy
+sources the shift is an exclusive or with 32 random bits (in base b, a random digit added to each
+digit), which keeps the discrepancy and makes every product of a pair unbiased. The stream's lane, the
+low half of its number, chooses the order of steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks, _native
+from sc_neurocore._types import Words
+from sc_neurocore.streams._numbers import (
+    ALL_LEVELS,
+    coprime_bases,
+    digit_shifts,
+    digital_numbers,
+    generator_columns,
+    largest_power,
+    prime_factors,
+    prime_powers,
+    primes,
+    radical_numbers,
+    random32,
+    reordered,
+    sobol_columns,
+)
+from sc_neurocore.streams.source import Source
+
+
+@dataclass(frozen=True)
+class Sobol(Source):
+    """A Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
+
+    The numbers have 32 bits. Over 2**w steps from a multiple of 2**w on they take each of the 2**w
+    leading bit patterns once. Dimensions, not shifts, make streams independent: the product of two
+    streams of one dimension under different shifts is wrong by some 0.09 (root mean square) at any
+    length, that of dimensions 0 and 1 by 0.6 / L, that of high dimensions by several times as much.
+
+    Parameters
+    ----------
+    dimension : int, optional
+        In [0, 1024), for all streams. By default stream s is dimension s.
+    randomised : bool
+        Shift each stream by random bits of its key and number and, where all have one dimension, take
+        the steps of each lane in another order; or take the numbers as published.
+    """
+
+    dimension: int | None = None
+    randomised: bool = True
+
+    def __post_init__(self) -> None:
+        if self.dimension is not None:
+            dimension = _checks.integer("dimension", self.dimension, 0, len(sobol_columns()) - 1)
+            object.__setattr__(self, "dimension", dimension)
+        _checks.instance("randomised", self.randomised, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """2**32."""
+        return ALL_LEVELS
+
+    @classmethod
+    def for_length(cls, length: int) -> Sobol:
+        """Return the source; it fits any length."""
+        return cls()
+
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this dimension and the next, from 0 on by default."""
+        first = self.dimension or 0
+        return tuple(Sobol(first + i, self.randomised) for i in range(n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        dimensions = range(len(sobol_columns())) if self.dimension is None else [self.dimension]
+        return frozenset(("base 2", d) for d in dimensions)
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        columns, matrices = self._matrices(streams)
+        return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        columns, matrices = self._matrices(streams)
+        shifts = self._shifts(key, streams)
+        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+
+    def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
+        columns = sobol_columns()
+        if self.dimension is not None:
+            if self.randomised:
+                return reordered(self.dimension, streams, 32, in_blocks=True)
+            return columns[self.dimension, np.newaxis], np.zeros(streams.size, np.uint64)
+        if (streams >= len(columns)).any():
+            contract = f"be below {len(columns)}, the dimensions of Sobol()"
+            remedy = "Sobol(0) is one dimension for all streams"
+            _checks.fail("stream numbers", contract, streams.max(), remedy)
+        return columns, streams
+
+    def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
+        return random32(key, streams) if self.randomised else np.zeros(streams.size, np.uint32)
+
+
+@dataclass(frozen=True)
+class Hammersley(Source):
+    """A counter of `width` bits, or that with its bits reversed: the pair for products.
+
+    Over a period of 2**width steps both take every level once; streams should run over whole periods.
+    With fixed shifts it is the best deterministic pair here: its root mean square error over all pairs
+    of levels is 0.0066 at L = 64 and 0.0019 at L = 256, and its mean error 0 for even widths. That
+    takes a shift with as many ones as zeros on one axis: without any, all errors have one sign and
+    are twice as large. Random shifts are better for sums of many products, whose errors they make
+    independent.
+
+    Parameters
+    ----------
+    width : int
+        In [1, 31].
+    axis : int
+        In [0, 1024]: the counter, the reversed counter, and the further dimensions of `Sobol`.
+    randomised : bool
+        Shift each stream by random bits of its key and number and take the steps of each lane in
+        another order; or shift all by the best fixed bits.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Hammersley, encode_pair
+    >>> x, w = encode_pair(0.5, 0.25, 256, seed=1, source=Hammersley(8))
+    >>> int(x.counts()), int(w.counts()), int((x & w).counts())
+    (128, 64, 32)
+    """
+
+    width: int = 8
+    axis: int = 0
+    randomised: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", _checks.integer("width", self.width, 1, 31))
+        object.__setattr__(self, "axis", _checks.integer("axis", self.axis, 0, len(sobol_columns())))
+        _checks.instance("randomised", self.randomised, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32, of which fixed shifts use the middles of 2**width intervals."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """2**width."""
+        return 1 << self.width
+
+    @classmethod
+    def for_length(cls, length: int) -> Hammersley:
+        """Return the widest counter whose period is not longer."""
+        return cls(min(max(length.bit_length() - 1, 1), 31))
+
+    @property
+    def rises(self) -> bool:
+        """Whether it is the counter itself, in its own order."""
+        return self.axis == 0 and not self.randomised
+
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this axis and the next."""
+        return tuple(Hammersley(self.width, self.axis + i, self.randomised) for i in range(n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset({("base 2", self.axis - 1) if self.axis else "counter"})
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        columns, matrices = self._matrices(streams)
+        return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        columns, matrices = self._matrices(streams)
+        shifts = self._shifts(key, streams)
+        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+
+    def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
+        if self.randomised:
+            return reordered(self.axis - 1, streams, self.width, in_blocks=False)
+        columns = generator_columns(self.axis - 1, self.width)
+        return columns[np.newaxis], np.zeros(streams.size, np.uint64)
+
+    def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
+        if self.randomised:
+            return random32(key, streams)
+        balanced = 2 ** (self.width // 2) - 1 if self.axis else 0
+        middle = 2 ** (31 - self.width)
+        return np.full(streams.size, (balanced << (32 - self.width)) + middle, np.uint32)
+
+
+@dataclass(frozen=True)
+class VanDerCorput(Source):
+    """Radical inverses: the digits of t in a base, reversed behind the point, cut to 32 bits.
+
+    The density of a stream of length L has an error below some (base - 1) log(L) / L. Beside it go the
+    smallest primes that do not divide it, as in a Halton sequence. All lanes take their steps in one
+    order: the firing rates of a network do not become more precise with length, as they do with
+    `Sobol`.
+
+    Parameters
+    ----------
+    base : int
+        In [2, 65536].
+    randomised : bool
+        Shift the digits of each stream by random digits of its key and number, or not.
+    """
+
+    base: int = 2
+    randomised: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", _checks.integer("base", self.base, 2, 65536))
+        _checks.instance("randomised", self.randomised, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """The largest power of the base up to 2**32."""
+        return largest_power(self.base)
+
+    @classmethod
+    def for_length(cls, length: int) -> VanDerCorput:
+        """Return the source; it fits any length."""
+        return cls()
+
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return this base and the smallest primes that do not divide it."""
+        return tuple(VanDerCorput(b, self.randomised) for b in coprime_bases(self.base, n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset(("base 2", 0) if p == 2 else p for p in prime_factors(self.base))
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        bases = np.full(streams.size, self.base, np.uint64)
+        return radical_numbers(bases, self._shifts(key, streams), first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        shifts = self._shifts(key, streams)
+        if self.base == 2:  # the same numbers by the faster kernel
+            columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
+            bits = shifts.astype(np.uint32)
+            return _native.digital(columns, matrices, bits, thresholds, first, length)
+        bases = np.full(streams.size, self.base, np.uint64)
+        return _native.radical(bases, shifts, thresholds, first, length)
+
+    def _shifts(self, key: int, streams: Words) -> Words:
+        return digit_shifts(self.randomised, largest_power(self.base), key, streams)
+
+
+@dataclass(frozen=True)
+class Halton(Source):
+    """A Halton sequence: stream s is the radical inverse in the prime number s, counted from 0.
+
+    Large primes need long streams: over fewer steps than the prime they rise like a counter. Its
+    sequences for networks are those of `VanDerCorput`, with what is said there.
+
+    Parameters
+    ----------
+    randomised : bool
+        Shift the digits of each stream by random digits of its key and number, or not.
+    """
+
+    randomised: bool = True
+
+    def __post_init__(self) -> None:
+        _checks.instance("randomised", self.randomised, bool)
+
+    @property
+    def levels(self) -> int:
+        """2**32."""
+        return ALL_LEVELS
+
+    @property
+    def period(self) -> int | None:
+        """None: each stream has a period of its own."""
+        return None
+
+    @classmethod
+    def for_length(cls, length: int) -> Halton:
+        """Return the source; it fits any length."""
+        return cls()
+
+    def sequences(self, n: int) -> tuple[Source, ...]:
+        """Return the bases 2, 3, 5, ..., one for all streams of each."""
+        return tuple(VanDerCorput(b, self.randomised) for b in coprime_bases(2, n))
+
+    @property
+    def _roots(self) -> frozenset[object]:
+        return frozenset(("base 2", 0) if p == 2 else p for p in primes().tolist())
+
+    def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        bases = self._bases(streams)
+        shifts = digit_shifts(self.randomised, prime_powers()[streams], key, streams)
+        return radical_numbers(bases, shifts, first, length)
+
+    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+        bases = self._bases(streams)
+        shifts = digit_shifts(self.randomised, prime_powers()[streams], key, streams)
+        return _native.radical(bases, shifts, thresholds, first, length)
+
+    def _bases(self, streams: Words) -> Words:
+        bases = primes()
+        if (streams >= bases.size).any():
+            contract = f"be below {bases.size}, the bases of Halton()"
+            remedy = "VanDerCorput() is one base for all streams"
+            _checks.fail("stream numbers", contract, streams.max(), remedy)
+        return bases[streams]
