@@ -29,7 +29,7 @@ from sc_neurocore import (
     toggle_add,
     umul,
 )
-from sc_neurocore._rows import APART
+from sc_neurocore.operators._batches import APART
 
 KEY = stream_key(11, Role.INPUT)
 OTHER = stream_key(11, Role.WEIGHT)

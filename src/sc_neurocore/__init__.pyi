@@ -11,7 +11,31 @@ from sc_neurocore.analysis import (
     spike_times,
     stationary_std,
 )
-from sc_neurocore.arithmetic import (
+from sc_neurocore.budget import LayerBudget, noise_budget
+from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
+from sc_neurocore.digits import Digits, load_digits
+from sc_neurocore.evaluation import Accuracy, evaluate
+from sc_neurocore.fixed import FixedPoint
+from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.layers import Conv2d, Dense
+from sc_neurocore.network import Network
+from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
+from sc_neurocore.operators.codings import (
+    Bipolar,
+    SignMagnitude,
+    TwoLine,
+    Unipolar,
+)
+from sc_neurocore.operators.current import current_trace
+from sc_neurocore.operators.decorrelation import (
+    decorrelate,
+    desynchronise,
+    isolate,
+    regenerate,
+    synchronise,
+)
+from sc_neurocore.operators.gates import (
     absolute_difference,
     dot,
     exact_product,
@@ -23,31 +47,8 @@ from sc_neurocore.arithmetic import (
     saturating_subtract,
     scaled_add,
 )
-from sc_neurocore.budget import LayerBudget, noise_budget
-from sc_neurocore.circuits import decorrelate, desynchronise, isolate, regenerate, synchronise
-from sc_neurocore.coding import Bipolar, SignMagnitude, TwoLine, Unipolar
-from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
-from sc_neurocore.digits import Digits, load_digits
-from sc_neurocore.evaluation import Accuracy, evaluate
-from sc_neurocore.fixed import FixedPoint
-from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
-from sc_neurocore.layers import Conv2d, Dense
-from sc_neurocore.machine import Machine
-from sc_neurocore.network import Network
-from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
-from sc_neurocore.planning import Plan, plan
-from sc_neurocore.polynomial import bernstein, bernstein_fit, bernstein_value
-from sc_neurocore.precision import (
-    current_error,
-    dot_error,
-    encode_error,
-    length_for_density,
-    length_for_product,
-    product_error,
-    product_error_table,
-)
-from sc_neurocore.recorder import BitstreamSpikeRecorder
-from sc_neurocore.sequential import (
+from sc_neurocore.operators.machine import Machine
+from sc_neurocore.operators.machines import (
     addie,
     buffered_add,
     cordiv,
@@ -62,8 +63,20 @@ from sc_neurocore.sequential import (
     toggle_add,
     umul,
 )
+from sc_neurocore.planning import Plan, plan
+from sc_neurocore.precision import (
+    current_error,
+    dot_error,
+    encode_error,
+    length_for_density,
+    length_for_product,
+    product_error,
+    product_error_table,
+)
+from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.stateful.encoder import BitstreamEncoder
+from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse
 from sc_neurocore.stopping import EarlyDecisions, decide_early
 from sc_neurocore.streams.bitstream import (
     Bitstream,
@@ -100,7 +113,6 @@ from sc_neurocore.streams.source import (
     Source,
     operands,
 )
-from sc_neurocore.synapse import BitstreamCurrentSource, BitstreamSynapse, current_trace
 
 __version__: str
 

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.analysis import firing_rate_hz, rheobase
 from sc_neurocore.neuron import LIF, LIFState
+from sc_neurocore.stateful.synapse import encoded_trace
 from sc_neurocore.streams.bitstream import Bitstream, Interval
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 from sc_neurocore.streams.source import Bernoulli, Sources
-from sc_neurocore.synapse import encoded_trace
 
 
 class SilentLayerWarning(UserWarning):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.operators.current import ACCUMULATE
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton
@@ -24,7 +25,6 @@ from sc_neurocore.streams.source import (
     Sources,
     operands,
 )
-from sc_neurocore.synapse import ACCUMULATE
 
 SAMPLES = 4096
 _LONGEST = 2**16

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore._rows import broadcast_rows, stacked_rows
+from sc_neurocore.operators._batches import broadcast_rows, stacked_rows
 from sc_neurocore.streams.bitstream import Bitstream
 
 

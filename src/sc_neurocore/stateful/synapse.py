@@ -1,13 +1,13 @@
-"""From bits to currents: products of inputs and weights, added up at each time step."""
+"""The synapse and the current source of the tutorial."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore import _checks, _native
-from sc_neurocore.streams.bitstream import Bitstream, Interval, encode
-from sc_neurocore.streams.correlation import check_operands
+from sc_neurocore import _checks
+from sc_neurocore.operators.current import current_trace
+from sc_neurocore.streams.bitstream import Interval, encode
 from sc_neurocore.streams.keys import (
     Role,
     checked_seed,
@@ -20,73 +20,6 @@ from sc_neurocore.streams.source import (
     Sources,
     operands,
 )
-
-ACCUMULATE = ("mean", "sum", "or")
-
-
-def current_trace(
-    x: Bitstream,
-    weights: Bitstream,
-    *,
-    y_min: float = 0.0,
-    y_max: float = 1.0,
-    accumulate: str = "mean",
-) -> NDArray[np.float64]:
-    """Return the current of each time step, y_min + (y_max - y_min) * s(t).
-
-    s(t) is a function of the products x_i(t) & w_i(t) of the n inputs: "mean" takes (ones) / n, the
-    scaled addition of stochastic computing, which stays within [y_min, y_max]; "sum" the ones
-    without the division; "or" the OR of the products, 1 - prod(1 - p_i) in the mean.
-
-    Parameters
-    ----------
-    x : Bitstream
-        Of batch shape (..., n_inputs).
-    weights : Bitstream
-        Of batch shape (n_inputs,) or (n_neurons, n_inputs) and the length of x.
-    y_min, y_max : float
-        Currents of s = 0 and s = 1.
-    accumulate : {"mean", "sum", "or"}
-
-    Returns
-    -------
-    ndarray of float64
-        Of shape (..., length) or (..., n_neurons, length).
-
-    Examples
-    --------
-    >>> from sc_neurocore import Bitstream, current_trace
-    >>> x = Bitstream.from_bits([[1, 1, 0, 1], [1, 0, 0, 1]])
-    >>> w = Bitstream.from_bits([[1, 1, 1, 0], [1, 1, 0, 0]])
-    >>> current_trace(x, w, y_max=2.0)
-    array([2., 1., 0., 0.])
-    """
-    _checks.choice("accumulate", accumulate, ACCUMULATE)
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("weights", weights, Bitstream)
-    y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
-    if x.length != weights.length:
-        _checks.fail("weights", f"have the length of x, {x.length}", weights.length)
-    if not x.shape or 0 in x.shape:
-        _checks.fail("x", "have batch shape (..., n_inputs), not empty", x.shape)
-    n = x.shape[-1]
-    if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
-        _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
-    each = x.reshape(*x.shape[:-1], *(1,) * (len(weights.shape) - 1), n)
-    check_operands("current_trace", each, weights)
-    ones: NDArray[np.unsignedinteger]
-    if accumulate == "or":
-        any_product = np.bitwise_or.reduce(each.words & weights.words, axis=-2)
-        ones = Bitstream(any_product, x.length).bits()
-    else:
-        images = np.ascontiguousarray(x.words.reshape(-1, n, x.words.shape[-1]))
-        rows = np.ascontiguousarray(weights.words.reshape(-1, n, weights.words.shape[-1]))
-        counts = _native.channel_counts(images, rows, x.length)
-        ones = counts.reshape(*x.shape[:-1], *weights.shape[:-1], x.length)
-    gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
-    currents = y_min + ones * gain
-    # Rounding alone could lift a full count over y_max.
-    return np.asarray(currents if accumulate == "sum" else np.minimum(currents, y_max))
 
 
 class BitstreamSynapse:

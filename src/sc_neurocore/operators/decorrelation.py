@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore._rows import run_on_numbers, stacked_rows
-from sc_neurocore.machine import Machine
+from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
+from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams.bitstream import Bitstream, encode, last_mask
 from sc_neurocore.streams.source import Bernoulli, Source
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _runtime
-from sc_neurocore.arithmetic import choose, n_inputs
+from sc_neurocore.operators.gates import choose, n_inputs
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
 from sc_neurocore.streams.source import Bernoulli, Source

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore._rows import run_on_numbers, stacked_rows
-from sc_neurocore.arithmetic import n_inputs
-from sc_neurocore.machine import Machine
+from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
+from sc_neurocore.operators.gates import n_inputs
+from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_input, check_operands
 

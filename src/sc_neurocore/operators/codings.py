@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.arithmetic import multiply
-from sc_neurocore.sequential import toggle_add
+from sc_neurocore.operators.gates import multiply
+from sc_neurocore.operators.machines import toggle_add
 from sc_neurocore.streams.bitstream import (
     Bitstream,
     Index,

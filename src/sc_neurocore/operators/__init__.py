@@ -1,0 +1,80 @@
+"""Operators on bitstreams: gates, machines with a state, codings, and what moves correlation."""
+
+from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
+from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
+from sc_neurocore.operators.current import current_trace
+from sc_neurocore.operators.decorrelation import (
+    decorrelate,
+    desynchronise,
+    isolate,
+    regenerate,
+    synchronise,
+)
+from sc_neurocore.operators.gates import (
+    absolute_difference,
+    dot,
+    exact_product,
+    maximum,
+    minimum,
+    multiply,
+    popcount_add,
+    saturating_add,
+    saturating_subtract,
+    scaled_add,
+)
+from sc_neurocore.operators.machine import Machine
+from sc_neurocore.operators.machines import (
+    addie,
+    buffered_add,
+    cordiv,
+    ema,
+    gaines_divide,
+    gaines_sqrt,
+    jk_flip_flop,
+    linear_distribution,
+    linear_machine,
+    sexp,
+    stanh,
+    toggle_add,
+    umul,
+)
+
+__all__ = [
+    "Bipolar",
+    "Machine",
+    "SignMagnitude",
+    "TwoLine",
+    "Unipolar",
+    "absolute_difference",
+    "addie",
+    "bernstein",
+    "bernstein_fit",
+    "bernstein_value",
+    "buffered_add",
+    "cordiv",
+    "current_trace",
+    "decorrelate",
+    "desynchronise",
+    "dot",
+    "ema",
+    "exact_product",
+    "gaines_divide",
+    "gaines_sqrt",
+    "isolate",
+    "jk_flip_flop",
+    "linear_distribution",
+    "linear_machine",
+    "maximum",
+    "minimum",
+    "multiply",
+    "popcount_add",
+    "regenerate",
+    "saturating_add",
+    "saturating_subtract",
+    "scaled_add",
+    "sexp",
+    "stanh",
+    "synchronise",
+    "toggle_add",
+    "umul",
+]
