@@ -1,25 +1,26 @@
 """The public names and where they are: `__init__.py` reads them from here."""
 
 from sc_neurocore._runtime import get_threads, set_threads
-from sc_neurocore.analysis import (
-    firing_rate_hz,
-    interspike_intervals,
-    isi_histogram,
-    isi_ms,
-    isi_steps,
-    rheobase,
-    spike_times,
-    stationary_std,
-)
 from sc_neurocore.budget import LayerBudget, noise_budget
 from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
 from sc_neurocore.digits import Digits, load_digits
 from sc_neurocore.evaluation import Accuracy, evaluate
 from sc_neurocore.fixed import FixedPoint
-from sc_neurocore.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.layers import Conv2d, Dense
 from sc_neurocore.network import Network
-from sc_neurocore.neuron import LIF, LIFState, StochasticLIFNeuron
+from sc_neurocore.neurons.lif import LIF, LIFState
+from sc_neurocore.neurons.spike_trains import (
+    firing_rate_hz,
+    interspike_intervals,
+    isi_histogram,
+    spike_times,
+)
+from sc_neurocore.neurons.theory import (
+    isi_ms,
+    isi_steps,
+    rheobase,
+    stationary_std,
+)
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import (
     Bipolar,
@@ -73,9 +74,11 @@ from sc_neurocore.precision import (
     product_error,
     product_error_table,
 )
-from sc_neurocore.recorder import BitstreamSpikeRecorder
 from sc_neurocore.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.stateful.encoder import BitstreamEncoder
+from sc_neurocore.stateful.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.stateful.neuron import StochasticLIFNeuron
+from sc_neurocore.stateful.recorder import BitstreamSpikeRecorder
 from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse
 from sc_neurocore.stopping import EarlyDecisions, decide_early
 from sc_neurocore.streams.bitstream import (

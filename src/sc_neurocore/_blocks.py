@@ -13,7 +13,7 @@ from sc_neurocore._progress import Bar
 from sc_neurocore._types import Words
 from sc_neurocore.fixed import FixedLIF
 from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams.keys import Role, lane_streams, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 
 Reals = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._blocks import DelayLine
-from sc_neurocore.analysis import rheobase
 from sc_neurocore.layers import Dense, delays_of
 from sc_neurocore.network import Network
+from sc_neurocore.neurons.theory import rheobase
 from sc_neurocore.precision import SAMPLES
 from sc_neurocore.simulation import simulate
 from sc_neurocore.streams.bitstream import Bitstream, encode

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.layers import Conv2d, Dense, Layer
 from sc_neurocore.network import Network
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 
 Floats = NDArray[np.float64]
 

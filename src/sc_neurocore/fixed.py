@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore.layers import Dense, Layer
 from sc_neurocore.network import Network
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 
 
 @dataclass(frozen=True)

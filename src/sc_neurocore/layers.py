@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 
 _IN_RANGE = "put a scale into gain"
 

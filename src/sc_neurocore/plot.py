@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.analysis import spike_times
 from sc_neurocore.evaluation import Accuracy
+from sc_neurocore.neurons.spike_trains import spike_times
 
 
 def raster(axes: Axes, spikes: ArrayLike, dt_ms: float = 1.0) -> None:

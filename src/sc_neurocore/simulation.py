@@ -14,7 +14,7 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore._reals import chunks, run_rows
 from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
 from sc_neurocore.network import Network
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.keys import (
     Role,

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore.layers import Conv2d, Dense, Layer
 from sc_neurocore.network import Network
-from sc_neurocore.neuron import LIF
+from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, lane_streams, stream_key
 from sc_neurocore.streams.source import (

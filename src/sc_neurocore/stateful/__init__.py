@@ -1,1 +1,17 @@
 """The classes of the tutorial: the only objects of the package whose state changes."""
+
+from sc_neurocore.stateful.encoder import BitstreamEncoder
+from sc_neurocore.stateful.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.stateful.neuron import StochasticLIFNeuron
+from sc_neurocore.stateful.recorder import BitstreamSpikeRecorder
+from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse
+
+__all__ = [
+    "BitstreamCurrentSource",
+    "BitstreamEncoder",
+    "BitstreamSpikeRecorder",
+    "BitstreamSynapse",
+    "SCDenseLayer",
+    "SilentLayerWarning",
+    "StochasticLIFNeuron",
+]

@@ -1,4 +1,4 @@
-"""Packed bitstreams, the linear code between values and probabilities, and their friendly face."""
+"""Packed bitstreams, and the linear code between values and probabilities."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.analysis import firing_rate_hz, rheobase
-from sc_neurocore.neuron import LIF, LIFState
+from sc_neurocore.neurons.lif import LIF, LIFState
+from sc_neurocore.neurons.spike_trains import firing_rate_hz
+from sc_neurocore.neurons.theory import rheobase
 from sc_neurocore.stateful.synapse import encoded_trace
 from sc_neurocore.streams.bitstream import Bitstream, Interval
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore import _checks, analysis
+from sc_neurocore import _checks
+from sc_neurocore.neurons import spike_trains
 
 
 class BitstreamSpikeRecorder:
@@ -46,15 +47,15 @@ class BitstreamSpikeRecorder:
 
     def firing_rate_hz(self) -> float:
         """Return the spikes per second of recorded time; 0 if nothing was recorded."""
-        return float(analysis.firing_rate_hz(self.as_array(), self.dt_ms))
+        return float(spike_trains.firing_rate_hz(self.as_array(), self.dt_ms))
 
     def isi_histogram(self, bins: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return counts (bins,) and edges (bins + 1,) in ms; see `analysis.isi_histogram`."""
-        return analysis.isi_histogram(self.as_array(), bins, self.dt_ms)
+        """Return counts (bins,) and edges (bins + 1,) in ms; see `spike_trains.isi_histogram`."""
+        return spike_trains.isi_histogram(self.as_array(), bins, self.dt_ms)
 
     def spike_times_ms(self) -> NDArray[np.float64]:
         """Return the times of the spikes in ms, the first step being at 0."""
-        return analysis.spike_times(self.as_array(), self.dt_ms)
+        return spike_trains.spike_times(self.as_array(), self.dt_ms)
 
     def as_array(self) -> NDArray[np.uint8]:
         """Return the train, uint8 of shape (T,)."""

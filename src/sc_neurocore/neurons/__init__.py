@@ -1,0 +1,23 @@
+"""The leaky integrate-and-fire neuron, functions on its spike trains, and its closed forms."""
+
+from sc_neurocore.neurons.lif import LIF, LIFState
+from sc_neurocore.neurons.spike_trains import (
+    firing_rate_hz,
+    interspike_intervals,
+    isi_histogram,
+    spike_times,
+)
+from sc_neurocore.neurons.theory import isi_ms, isi_steps, rheobase, stationary_std
+
+__all__ = [
+    "LIF",
+    "LIFState",
+    "firing_rate_hz",
+    "interspike_intervals",
+    "isi_histogram",
+    "isi_ms",
+    "isi_steps",
+    "rheobase",
+    "spike_times",
+    "stationary_std",
+]
