@@ -19,8 +19,8 @@ from draw_results import FIGURES, LENGTHS, NAMES, publish
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore._intervals import cases_needed, paired_difference
-from sc_neurocore.evaluation import SOURCES
+from sc_neurocore.evidence._intervals import cases_needed, paired_difference
+from sc_neurocore.evidence.evaluation import SOURCES
 
 RATIO_AT = (8, 16, 32, 64)
 EARLY_AT = (16, 32, 64, 128, 256)

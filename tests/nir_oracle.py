@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sc_neurocore._reals import RealRun
+from sc_neurocore.networks._real_layers import RealRun
 
 
 def run_network(network, bits):

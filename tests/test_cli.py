@@ -7,7 +7,7 @@ import pytest
 
 from sc_neurocore import Dense, Network, Sobol, VanDerCorput, evaluate, load_digits, simulate
 from sc_neurocore.cli import main
-from sc_neurocore.evaluation import SOURCES
+from sc_neurocore.evidence.evaluation import SOURCES
 
 
 def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):
@@ -21,7 +21,7 @@ def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):
 
 
 def test_the_shipped_digits_are_small():
-    import sc_neurocore.digits as module
+    import sc_neurocore.networks.digits as module
 
     folder = module.files("sc_neurocore") / "data"
     size = sum(len((folder / name).read_bytes()) for name in ("digits.npz", "digits_test.npz"))

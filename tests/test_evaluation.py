@@ -23,11 +23,16 @@ from sc_neurocore import (
     plan,
     simulate,
     simulate_float,
-    stopping,
 )
-from sc_neurocore._intervals import at_most, cases_needed, paired_difference, wilson
-from sc_neurocore.evaluation import SOURCES
-from sc_neurocore.stopping import _Leads
+from sc_neurocore.evidence import stopping
+from sc_neurocore.evidence._intervals import (
+    at_most,
+    cases_needed,
+    paired_difference,
+    wilson,
+)
+from sc_neurocore.evidence.evaluation import SOURCES
+from sc_neurocore.evidence.stopping import _Leads
 
 DIGITS = load_digits()
 NETWORK, IMAGES, LABELS = DIGITS

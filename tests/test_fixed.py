@@ -24,7 +24,7 @@ from sc_neurocore import (
     simulate_float,
     stream_key,
 )
-from sc_neurocore.fixed import FixedLIF, fixed_layers
+from sc_neurocore.networks.fixed_point import FixedLIF, fixed_layers
 
 COUNTERS = Hammersley(8, axis=1, randomised=False)
 neuron = partial(FixedLIF, unit=1.0, rest=0.0)

@@ -1,13 +1,25 @@
 """The public names and where they are: `__init__.py` reads them from here."""
 
 from sc_neurocore._runtime import get_threads, set_threads
-from sc_neurocore.budget import LayerBudget, noise_budget
 from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
-from sc_neurocore.digits import Digits, load_digits
-from sc_neurocore.evaluation import Accuracy, evaluate
-from sc_neurocore.fixed import FixedPoint
-from sc_neurocore.layers import Conv2d, Dense
-from sc_neurocore.network import Network
+from sc_neurocore.evidence.budget import LayerBudget, noise_budget
+from sc_neurocore.evidence.evaluation import Accuracy, evaluate
+from sc_neurocore.evidence.planning import Plan, plan
+from sc_neurocore.evidence.precision import (
+    current_error,
+    dot_error,
+    encode_error,
+    length_for_density,
+    length_for_product,
+    product_error,
+    product_error_table,
+)
+from sc_neurocore.evidence.stopping import EarlyDecisions, decide_early
+from sc_neurocore.networks.digits import Digits, load_digits
+from sc_neurocore.networks.fixed_point import FixedPoint
+from sc_neurocore.networks.layers import Conv2d, Dense
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.neurons.lif import LIF, LIFState
 from sc_neurocore.neurons.spike_trains import (
     firing_rate_hz,
@@ -64,23 +76,11 @@ from sc_neurocore.operators.machines import (
     toggle_add,
     umul,
 )
-from sc_neurocore.planning import Plan, plan
-from sc_neurocore.precision import (
-    current_error,
-    dot_error,
-    encode_error,
-    length_for_density,
-    length_for_product,
-    product_error,
-    product_error_table,
-)
-from sc_neurocore.simulation import Simulation, simulate, simulate_float
 from sc_neurocore.stateful.encoder import BitstreamEncoder
 from sc_neurocore.stateful.layer import SCDenseLayer, SilentLayerWarning
 from sc_neurocore.stateful.neuron import StochasticLIFNeuron
 from sc_neurocore.stateful.recorder import BitstreamSpikeRecorder
 from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse
-from sc_neurocore.stopping import EarlyDecisions, decide_early
 from sc_neurocore.streams.bitstream import (
     Bitstream,
     Interval,

@@ -13,7 +13,7 @@ from sc_neurocore import _checks, _maps
 from sc_neurocore._maps import Convolution, Map, Matrix
 from sc_neurocore._nir_graph import Ordered, kind_of
 from sc_neurocore._nir_neurons import FIELDS, READOUTS, Reading, UnsupportedError, read, recalled
-from sc_neurocore.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]

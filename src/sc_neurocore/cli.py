@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 import sc_neurocore
 from sc_neurocore import _checks, _native
 from sc_neurocore._files import read_arrays, replacing
-from sc_neurocore.digits import Digits, load_digits
-from sc_neurocore.evaluation import SOURCES, Accuracy, evaluate
-from sc_neurocore.fixed import FixedPoint
-from sc_neurocore.network import Network
-from sc_neurocore.simulation import simulate
+from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
+from sc_neurocore.networks.digits import Digits, load_digits
+from sc_neurocore.networks.fixed_point import FixedPoint
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import simulate
 
 if TYPE_CHECKING:
     from sc_neurocore.hardware import Design, Synthesis, Verification
@@ -173,7 +173,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.csv:
         _write_csv(options.csv, curves)
     if figure:
-        from sc_neurocore import plot
+        from sc_neurocore.evidence import plot
 
         plot.accuracy(axes := figure.subplots(), curves)
         axes.set_title(f"{network.shape}: accuracy by stream length")
@@ -410,7 +410,7 @@ def _draw(
     try:
         from matplotlib.figure import Figure
 
-        from sc_neurocore import plot
+        from sc_neurocore.evidence import plot
     except ImportError:
         print("\nno pictures: they need Matplotlib (pip install 'sc-neurocore[plot]')")
         return

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.layers import Conv2d, Dense, Layer
-from sc_neurocore.network import Network
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
 
 Floats = NDArray[np.float64]

@@ -22,8 +22,13 @@ from sc_neurocore._maps import Convolution, TooLargeError, as_matrix
 from sc_neurocore._nir_graph import Ordered, kind_of, ordered
 from sc_neurocore._nir_layers import STATUS, Row, layers_of
 from sc_neurocore._nir_neurons import FIELDS, METADATA, describe, noted, recalled
-from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
-from sc_neurocore.network import Network
+from sc_neurocore.networks.layers import (
+    Conv2d,
+    Dense,
+    Layer,
+    delays_of,
+)
+from sc_neurocore.networks.network import Network
 
 try:
     import h5py

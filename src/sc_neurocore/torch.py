@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.layers import Conv2d, Dense, Layer
-from sc_neurocore.network import Network
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, lane_streams, stream_key

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
-from sc_neurocore.layers import Dense
-from sc_neurocore.network import Network
-from sc_neurocore.simulation import Simulation, simulate
+from sc_neurocore.networks.fixed_point import FixedLIF, FixedPoint, fixed_layers
+from sc_neurocore.networks.layers import Dense
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import Simulation, simulate
 from sc_neurocore.streams._numbers import generator_columns
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.low_discrepancy import Hammersley

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.layers import Dense, Layer
-from sc_neurocore.network import Network
+from sc_neurocore.networks.layers import Dense, Layer
+from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import read_arrays, replacing
-from sc_neurocore.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.neurons.lif import LIF
 
 FORMAT = "sc-neurocore network"

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._blocks import Bits, LayerRun, run_layers
 from sc_neurocore._progress import progress_bar
-from sc_neurocore._reals import chunks, run_rows
-from sc_neurocore.fixed import FixedLIF, FixedPoint, fixed_layers
-from sc_neurocore.network import Network
+from sc_neurocore.networks._bit_layers import Bits, LayerRun, run_layers
+from sc_neurocore.networks._real_layers import chunks, run_rows
+from sc_neurocore.networks.fixed_point import FixedLIF, FixedPoint, fixed_layers
+from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.keys import (

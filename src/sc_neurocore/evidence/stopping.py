@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._intervals import at_most, cases_needed
 from sc_neurocore._progress import Bar, progress_bar
-from sc_neurocore.network import Network
-from sc_neurocore.simulation import simulate
+from sc_neurocore.evidence._intervals import at_most, cases_needed
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import simulate
 from sc_neurocore.streams.keys import checked_seed
 from sc_neurocore.streams.source import Bernoulli, Sources
 

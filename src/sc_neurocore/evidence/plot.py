@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.evaluation import Accuracy
+from sc_neurocore.evidence.evaluation import Accuracy
 from sc_neurocore.neurons.spike_trains import spike_times
 
 

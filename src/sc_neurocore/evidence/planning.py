@@ -9,15 +9,15 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
-from sc_neurocore.evaluation import (
+from sc_neurocore.evidence.evaluation import (
     Accuracy,
     SourceByLength,
     labelled,
     lengths_and_seeds,
     right_by_seed,
 )
-from sc_neurocore.network import Network
-from sc_neurocore.simulation import simulate_float
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import simulate_float
 from sc_neurocore.streams.low_discrepancy import Sobol
 from sc_neurocore.streams.source import Bernoulli
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.network import Network
+from sc_neurocore.networks.network import Network
 
 
 class Digits(NamedTuple):

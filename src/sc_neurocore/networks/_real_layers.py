@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _native
-from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
+from sc_neurocore.networks.layers import (
+    Conv2d,
+    Dense,
+    Layer,
+    delays_of,
+)
 
 Reals = NDArray[np.float64]
 

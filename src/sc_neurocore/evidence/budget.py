@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._blocks import DelayLine
-from sc_neurocore.layers import Dense, delays_of
-from sc_neurocore.network import Network
+from sc_neurocore.evidence.precision import SAMPLES
+from sc_neurocore.networks._bit_layers import DelayLine
+from sc_neurocore.networks.layers import Dense, delays_of
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import simulate
 from sc_neurocore.neurons.theory import rheobase
-from sc_neurocore.precision import SAMPLES
-from sc_neurocore.simulation import simulate
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton, Sobol

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._intervals import paired_difference, wilson
 from sc_neurocore._progress import Bar, progress_bar
-from sc_neurocore.fixed import FixedPoint
-from sc_neurocore.network import Network
-from sc_neurocore.simulation import simulate, simulate_float
+from sc_neurocore.evidence._intervals import paired_difference, wilson
+from sc_neurocore.networks.fixed_point import FixedPoint
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.simulation import simulate, simulate_float
 from sc_neurocore.streams.low_discrepancy import (
     Halton,
     Hammersley,

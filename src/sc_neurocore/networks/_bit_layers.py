@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 from sc_neurocore import _native
 from sc_neurocore._progress import Bar
 from sc_neurocore._types import Words
-from sc_neurocore.fixed import FixedLIF
-from sc_neurocore.layers import Conv2d, Dense, Layer, delays_of
+from sc_neurocore.networks.fixed_point import FixedLIF
+from sc_neurocore.networks.layers import (
+    Conv2d,
+    Dense,
+    Layer,
+    delays_of,
+)
 from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams.keys import Role, lane_streams, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source
