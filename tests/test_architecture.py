@@ -41,15 +41,13 @@ def imported(path):
 
 def test_the_rooms_are_those_of_the_map():
     folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
-    assert set(rooms()) == folders - {"hardware"}
+    assert set(rooms()) == folders
 
 
 def test_a_room_imports_only_from_rooms_above_it():
     order = rooms()
     for name, path in MODULES.items():
         room = name.split(".")[0]
-        if room == "hardware":
-            continue
         above = FOUNDATION if room in FOUNDATION else {*FOUNDATION, *order[: order.index(room)], room}
         for other in imported(path):
             assert other.split(".")[0] in above | {"__version__"}, f"{name} imports {other}"

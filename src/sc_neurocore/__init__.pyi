@@ -1,7 +1,6 @@
 """The public names and where they are: `__init__.py` reads them from here."""
 
 from sc_neurocore._runtime import get_threads, set_threads
-from sc_neurocore.conversion import Conversion, LayerConversion, convert_relu
 from sc_neurocore.evidence.budget import LayerBudget, noise_budget
 from sc_neurocore.evidence.evaluation import Accuracy, evaluate
 from sc_neurocore.evidence.planning import Plan, plan
@@ -15,6 +14,7 @@ from sc_neurocore.evidence.precision import (
     product_error_table,
 )
 from sc_neurocore.evidence.stopping import EarlyDecisions, decide_early
+from sc_neurocore.exchange.relu import Conversion, LayerConversion, convert_relu
 from sc_neurocore.networks.digits import Digits, load_digits
 from sc_neurocore.networks.fixed_point import FixedPoint
 from sc_neurocore.networks.layers import Conv2d, Dense

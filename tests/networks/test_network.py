@@ -46,8 +46,8 @@ X = RNG.random((6, 20)) * (RNG.random((6, 20)) < 0.7)
 @pytest.fixture
 def short_blocks(monkeypatch):
     """Blocks of three words of time, of two that are made ahead."""
-    monkeypatch.setattr("sc_neurocore._blocks._SPIKE_WORDS", 3 * 6 * 33)
-    monkeypatch.setattr("sc_neurocore._blocks._KEPT_WORDS", 5 * 20 * 33)
+    monkeypatch.setattr("sc_neurocore.networks._bit_layers._SPIKE_WORDS", 3 * 6 * 33)
+    monkeypatch.setattr("sc_neurocore.networks._bit_layers._KEPT_WORDS", 5 * 20 * 33)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -114,8 +114,8 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
 
 def test_weights_made_for_several_blocks_are_those_of_each_block(monkeypatch):
     whole = simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True)
-    monkeypatch.setattr("sc_neurocore._blocks._KEPT_WORDS", 1000)
-    monkeypatch.setattr("sc_neurocore._blocks._SPIKE_WORDS", 1000)
+    monkeypatch.setattr("sc_neurocore.networks._bit_layers._KEPT_WORDS", 1000)
+    monkeypatch.setattr("sc_neurocore.networks._bit_layers._SPIKE_WORDS", 1000)
     for ours, theirs in zip(
         simulate(NETWORK, X, 3000, seed=3, source=Sobol(), record=True).spikes,
         whole.spikes,

@@ -8,7 +8,7 @@ import numpy as np
 from error_table import test_of
 
 from sc_neurocore import LIF, Conv2d, Dense, Network
-from sc_neurocore.nir import from_nir, to_nir
+from sc_neurocore.exchange.nir import from_nir, to_nir
 
 ONE, NAN = np.ones(2), math.nan
 IN, OUT = nir.Input(np.array([2])), nir.Output(np.array([2]))

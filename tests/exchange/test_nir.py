@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nir_oracle import run_graph, run_network
 
 from sc_neurocore import LIF, Bitstream, Conv2d, Dense, Network, simulate, simulate_float
-from sc_neurocore.nir import Imported, from_nir, to_nir
+from sc_neurocore.exchange.nir import Imported, from_nir, to_nir
 
 T = 300
 DT = 0.1
@@ -558,10 +558,15 @@ def test_skip_connections_branches_and_feedback_are_named():
 
 
 def test_importing_without_nir_says_what_to_install():
-    code = "import sys; sys.modules['nir'] = None\nimport sc_neurocore\nimport sc_neurocore.nir"
+    code = (
+        "import sys; sys.modules['nir'] = None\nimport sc_neurocore\nimport sc_neurocore.exchange.nir"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
-    assert "ImportError: sc_neurocore.nir needs NIR: pip install 'sc-neurocore[nir]'" in run.stderr
+    assert (
+        "ImportError: sc_neurocore.exchange.nir needs NIR: pip install 'sc-neurocore[nir]'"
+        in run.stderr
+    )
 
 
 def test_the_graph_that_is_read_stays_as_it_was(tmp_path):

@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore import _checks, _maps
-from sc_neurocore._maps import Convolution, Map, Matrix
-from sc_neurocore._nir_graph import Ordered, kind_of
-from sc_neurocore._nir_neurons import FIELDS, READOUTS, Reading, UnsupportedError, read, recalled
+from sc_neurocore import _checks
+from sc_neurocore.exchange import _affine as _maps
+from sc_neurocore.exchange._affine import Convolution, Map, Matrix
+from sc_neurocore.exchange._nir_graph import Ordered, kind_of
+from sc_neurocore.exchange._nir_neurons import (
+    FIELDS,
+    READOUTS,
+    Reading,
+    UnsupportedError,
+    read,
+    recalled,
+)
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 
 Reals = NDArray[np.float64]

@@ -21,7 +21,7 @@ from snntorch.export_nir import export_to_nir
 from snntorch.import_nir import import_from_nir
 
 from sc_neurocore import LIF, Conv2d, Dense, Network
-from sc_neurocore.nir import from_nir, to_nir
+from sc_neurocore.exchange.nir import from_nir, to_nir
 
 pytestmark = pytest.mark.filterwarnings("ignore:nirtorch:DeprecationWarning")
 
@@ -173,7 +173,7 @@ class _Steps(torch.nn.Module):
 
 
 def test_the_example_trains_in_snntorch_and_runs_on_bitstreams():
-    path = Path(__file__).parents[1] / "examples" / "snntorch_to_bitstreams.py"
+    path = Path(__file__).parents[2] / "examples" / "snntorch_to_bitstreams.py"
     run = subprocess.run(
         [sys.executable, str(path), "--epochs", "3", "--seeds", "1"],
         capture_output=True, text=True, check=True,

@@ -76,9 +76,9 @@ NETWORK = Network(
 @pytest.fixture
 def short_blocks(monkeypatch):
     """Blocks of one or two words of time, a few images and rows at a time."""
-    monkeypatch.setattr("sc_neurocore._blocks._SPIKE_WORDS", 2 * 3 * N_IN)
-    monkeypatch.setattr("sc_neurocore._blocks._KEPT_WORDS", 3 * N_IN * 7)
-    monkeypatch.setattr("sc_neurocore._reals._VALUES", 64 * 128)
+    monkeypatch.setattr("sc_neurocore.networks._bit_layers._SPIKE_WORDS", 2 * 3 * N_IN)
+    monkeypatch.setattr("sc_neurocore.networks._bit_layers._KEPT_WORDS", 3 * N_IN * 7)
+    monkeypatch.setattr("sc_neurocore.networks._real_layers._VALUES", 64 * 128)
 
 
 def late(bits, delay):
@@ -212,8 +212,8 @@ def test_blocks_change_nothing(monkeypatch, layer, shared, source):
     arguments = {"seed": 3, "source": source, "shared": shared, "record": True}
     whole = simulate(Network([layer]), X, 700, **arguments)
     for words in (1, 300, 3000):
-        monkeypatch.setattr("sc_neurocore._blocks._SPIKE_WORDS", words)
-        monkeypatch.setattr("sc_neurocore._blocks._KEPT_WORDS", 10 * words)
+        monkeypatch.setattr("sc_neurocore.networks._bit_layers._SPIKE_WORDS", words)
+        monkeypatch.setattr("sc_neurocore.networks._bit_layers._KEPT_WORDS", 10 * words)
         parts = simulate(Network([layer]), X, 700, **arguments)
         assert parts.spikes[0] == whole.spikes[0]
         assert np.array_equal(parts.potentials, whole.potentials)

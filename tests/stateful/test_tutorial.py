@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from sc_neurocore import SilentLayerWarning
-from sc_neurocore.cli import tutorial_sections
+from sc_neurocore.cli._demo import tutorial_sections
 
 SAID = {
     "1. ": ["Spikes: 10\n", "Firing rate: 50.0 Hz\n"],

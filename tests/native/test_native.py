@@ -166,7 +166,7 @@ def test_normal_samples_have_the_moments_and_tails_of_the_normal_distribution():
 
 
 LIFS = [
-    (*floats, 0.0, 0.0, 0.0)  # not in fixed point: tests/test_fixed.py
+    (*floats, 0.0, 0.0, 0.0)  # not in fixed point: tests/networks/test_fixed_point.py
     for floats in (
         (0.05, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
         (0.05, 0.0, 1.0, 0.1, 1.0, 0.0, 0.0, 0.0, 0.0),

@@ -33,10 +33,10 @@ try:
     from torch.nn import functional
 except ImportError as error:
     raise ImportError(
-        'sc_neurocore.torch needs PyTorch: pip install "sc-neurocore[torch]"', name="torch"
+        'sc_neurocore.training needs PyTorch: pip install "sc-neurocore[torch]"', name="torch"
     ) from error
 
-from sc_neurocore._autograd import Bits, Fire
+from sc_neurocore.training._autograd import Bits, Fire
 
 
 class Outputs(NamedTuple):
@@ -332,7 +332,7 @@ class SCNetwork(nn.Module):
     --------
     >>> import torch
     >>> from sc_neurocore import LIF, simulate
-    >>> from sc_neurocore.torch import SCLinear, SCNetwork, to_network
+    >>> from sc_neurocore.training import SCLinear, SCNetwork, to_network
     >>> _ = torch.manual_seed(0)
     >>> model = SCNetwork(SCLinear(4, 8, gain=0.5), SCLinear(8, 2, gain=0.5))
     >>> x, labels = torch.tensor([[0.9, 0.8, 0.1, 0.2], [0.1, 0.2, 0.9, 0.8]]), torch.tensor([0, 1])

@@ -23,8 +23,8 @@ from sc_neurocore import (
     simulate_float,
     stream_key,
 )
-from sc_neurocore._autograd import SURROGATE_WIDTH, Fire
-from sc_neurocore.torch import (
+from sc_neurocore.training._autograd import SURROGATE_WIDTH, Fire
+from sc_neurocore.training.modules import (
     SCLinear,
     SCNetwork,
     from_network,
@@ -334,6 +334,6 @@ def test_modules_print_their_geometry():
 
 
 def test_without_pytorch_the_remedy_is_told():
-    code = "import sys; sys.modules['torch'] = None; import sc_neurocore.torch"
+    code = "import sys; sys.modules['torch'] = None; import sc_neurocore.training"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert 'needs PyTorch: pip install "sc-neurocore[torch]"' in run.stderr

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sc_neurocore import _checks
-from sc_neurocore._nir_neurons import FIELDS
+from sc_neurocore.exchange._nir_neurons import FIELDS
 
 Edge = tuple[str, str]
 

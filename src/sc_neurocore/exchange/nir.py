@@ -18,10 +18,16 @@ from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
-from sc_neurocore._maps import Convolution, TooLargeError, as_matrix
-from sc_neurocore._nir_graph import Ordered, kind_of, ordered
-from sc_neurocore._nir_layers import STATUS, Row, layers_of
-from sc_neurocore._nir_neurons import FIELDS, METADATA, describe, noted, recalled
+from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
+from sc_neurocore.exchange._nir_graph import Ordered, kind_of, ordered
+from sc_neurocore.exchange._nir_layers import STATUS, Row, layers_of
+from sc_neurocore.exchange._nir_neurons import (
+    FIELDS,
+    METADATA,
+    describe,
+    noted,
+    recalled,
+)
 from sc_neurocore.networks.layers import (
     Conv2d,
     Dense,
@@ -34,7 +40,7 @@ try:
     import h5py
     import nir
 except ImportError as error:
-    raise ImportError("sc_neurocore.nir needs NIR: pip install 'sc-neurocore[nir]'") from error
+    raise ImportError("sc_neurocore.exchange.nir needs NIR: pip install 'sc-neurocore[nir]'") from error
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -94,7 +100,7 @@ def to_nir(
     Examples
     --------
     >>> from sc_neurocore import LIF, Dense, Network
-    >>> from sc_neurocore.nir import from_nir, to_nir
+    >>> from sc_neurocore.exchange.nir import from_nir, to_nir
     >>> graph = to_nir(Network([Dense([[0.5, -0.25]], gain=0.2, neuron=LIF(tau_mem=10.0))]))
     >>> graph.edges
     [('input', 'layer0_0_linear'), ('layer0_0_linear', 'layer0_1_lif'), ('layer0_1_lif', 'output')]
@@ -237,7 +243,7 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
     --------
     >>> import nir
     >>> import numpy as np
-    >>> from sc_neurocore.nir import from_nir
+    >>> from sc_neurocore.exchange.nir import from_nir
     >>> one = np.ones(2)
     >>> lif = nir.LIF(tau=0.01 * one, r=one, v_leak=0 * one, v_threshold=one)
     >>> imported = from_nir(nir.NIRGraph.from_list(nir.Linear(np.eye(2) * 4), lif), dt_ms=1.0)

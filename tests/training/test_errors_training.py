@@ -7,7 +7,13 @@ from sklearn.neural_network import MLPClassifier
 from torch import nn
 
 from sc_neurocore import LIF, convert_relu
-from sc_neurocore.torch import SCConv2d, SCLinear, SCNetwork, from_network, to_network
+from sc_neurocore.training.modules import (
+    SCConv2d,
+    SCLinear,
+    SCNetwork,
+    from_network,
+    to_network,
+)
 
 LAYER = SCLinear(3, 2, gain=0.5)
 MODEL = SCNetwork(LAYER)

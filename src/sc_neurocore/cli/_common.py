@@ -1,0 +1,67 @@
+"""What the commands share: networks and data by name, tables, figures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore._files import read_arrays, replacing
+from sc_neurocore.evidence.evaluation import Accuracy
+from sc_neurocore.networks.digits import load_digits
+from sc_neurocore.networks.network import Network
+
+if TYPE_CHECKING:
+    pass
+
+
+def say(what: str) -> None:
+    print(f"{what} ...", flush=True)
+
+
+def load_network(name: str) -> Network:
+    if name == "digits":
+        return load_digits().network
+    if not os.path.exists(name):
+        _checks.fail("NETWORK", "be a file of Network.save, or 'digits'", repr(name))
+    return Network.load(name)
+
+
+def new_figure() -> Any:
+    """Return an empty figure, before any work: without Matplotlib there will be none."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        _checks.fail("--plot", "find Matplotlib", "none", "pip install 'sc-neurocore[plot]'")
+    return Figure((6, 4), layout="constrained")
+
+
+def load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        arrays = read_arrays(path)
+        return arrays["images"], arrays["labels"]
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"--data must be an .npz of images and labels, got {path} ({error})"
+        ) from error
+
+
+def print_table(rows: Sequence[Accuracy]) -> None:
+    print("length   bitstreams         95 % of images    float")
+    for row in rows:
+        spread = "" if np.isnan(row.std) else f" +- {100 * row.std:.2f}"
+        mean = f"{100 * row.mean:.2f}{spread} %"
+        low, high = row.interval(0.95)
+        between = f"{100 * low:.2f} to {100 * high:.2f}"
+        print(f"{row.length:6d}   {mean:17s}  {between:16s}  {100 * row.of_float:.2f} %")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    with replacing(path) as part:
+        figure.savefig(part, dpi=120)
+    print(f"wrote {os.fspath(path)}")

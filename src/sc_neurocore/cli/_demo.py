@@ -1,0 +1,107 @@
+"""sc-neurocore demo: the tutorial, and digits classified by stream length."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
+from sc_neurocore.networks.digits import Digits, load_digits
+from sc_neurocore.networks.simulation import simulate
+
+if TYPE_CHECKING:
+    pass
+from sc_neurocore.cli._common import print_table, save_figure
+
+DEMO_LENGTHS = (8, 16, 32, 64, 128)
+
+
+DEMO_SEEDS = range(50)
+
+
+def run_demo(options: argparse.Namespace) -> None:
+    namespace: dict[str, Any] = {}
+    for title, code in tutorial_sections():
+        _heading(title)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(compile(code, title, "exec"), namespace)
+        for warning in caught:
+            print(f"{warning.category.__name__}: {warning.message}")
+
+    digits = load_digits()
+    sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
+    _heading(f"Handwritten digits: {sizes}")
+    curves = {}
+    for name in ("bernoulli", "sobol"):
+        title = f"{name.capitalize()} streams"
+        print(f"{title}:")
+        curves[title] = evaluate(
+            digits.network,
+            digits.images,
+            digits.labels,
+            DEMO_LENGTHS,
+            seeds=DEMO_SEEDS,
+            source=SOURCES[name],
+            progress=sys.stderr.isatty(),
+        )
+        print_table(curves[title])
+    _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, curves)
+
+
+def _heading(title: str) -> None:
+    print(f"\n{title}\n{'-' * len(title)}")
+
+
+def tutorial_sections() -> Iterator[tuple[str, str]]:
+    """Yield title and code of each section of the tutorial that ships with the package."""
+    text = (files("sc_neurocore") / "data" / "tutorial.md").read_text(encoding="utf-8")
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        blocks = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+        yield section.splitlines()[0], "\n".join(blocks)
+
+
+def _draw(
+    folder: Path, trains: NDArray[np.uint8], digits: Digits, curves: dict[str, list[Accuracy]]
+) -> None:
+    try:
+        from matplotlib.figure import Figure
+
+        from sc_neurocore.evidence import plot
+    except ImportError:
+        print("\nno pictures: they need Matplotlib (pip install 'sc-neurocore[plot]')")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+
+    raster = Figure((7, 2.6), layout="constrained")
+    plot.raster(axes := raster.subplots(), trains)
+    axes.set_title("A dense layer of 4 neurons under one stochastic current")
+
+    length = 32
+    result = simulate(digits.network, digits.images, length, seed=0)
+    classes = result.classes()
+    wrong = np.flatnonzero(classes != digits.labels)
+    shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
+    pictures = Figure((8, 5), layout="constrained")
+    plot.classified(pictures, digits.images[shown], digits.labels[shown], classes[shown])
+    pictures.suptitle(
+        f"Classified with streams of {length} bits: all {len(wrong)} mistakes of "
+        f"{len(classes)} images first"
+    )
+
+    curve = Figure((6, 4), layout="constrained")
+    plot.accuracy(axes := curve.subplots(), curves)
+    axes.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
+
+    print()
+    for name, figure in (("raster", raster), ("digits", pictures), ("accuracy", curve)):
+        save_figure(figure, folder / f"{name}.png")

@@ -1,0 +1,145 @@
+"""sc-neurocore hdl: the Verilog of a network, verified, synthesized and reported."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.networks.digits import load_digits
+from sc_neurocore.networks.fixed_point import FixedPoint
+
+if TYPE_CHECKING:
+    from sc_neurocore.hardware import Design, Synthesis, Verification
+from sc_neurocore.cli._common import load_data, load_network, say
+
+
+def run_hdl(options: argparse.Namespace) -> None:
+    from sc_neurocore import hardware
+    from sc_neurocore.hardware import simulators, tools
+    from sc_neurocore.hardware.synthesis import TARGETS
+
+    # What is missing is told before the work.
+    if options.verify is not None:
+        _checks.integer("--verify", options.verify, 1)
+        simulators.find_verilator()
+    if options.synth:
+        tools.find_yosys()
+    design, images, labels = _designed(options)
+    out = options.out or Path(f"hdl_{design.name}")
+    in_bench = images[: _checks.integer("--images", options.images, 1)]
+    modules = hardware.verilog(design)
+    text = modules | hardware.verilog_testbench(design, in_bench)
+    _check_folder(out, text)
+    found: dict[str, Any] = {"quantised": hardware.quantisation(design, images, labels)}
+    for target in TARGETS:  # netlists of what was there before
+        (out / f"{design.name}_{target}.json").unlink(missing_ok=True)
+    hardware.write({**text, "REPORT.md": hardware.report(design, **found)}, out)
+    print(f"{design!r}\nwrote {len(text)} files to {out}, {len(in_bench)} images in the testbench")
+
+    if options.verify:
+        say("running the testbench")
+        found["said"] = hardware.run_bench(design, out)
+        print(found["said"])
+        found["verified"] = tuple(
+            _verified_layer(design, k, options.verify) for k in range(len(design.layers))
+        )
+    if options.synth:
+        say(f"synthesising for {options.synth}")
+        synapses = sum(layer.magnitudes.size for layer in design.layers)
+        found["synthesis"] = made = hardware.synthesise(
+            [out / name for name in modules if name.endswith(".v")],
+            design.name,
+            options.synth,
+            out,
+            across_registers=design.folded or synapses <= 500,
+        )
+        if options.synth == "ice40":
+            if not tools.has_nextpnr():
+                print("no clock: nextpnr is not there (pip install 'sc-neurocore[hdl]')")
+            say("counting toggles")
+            found["energy"] = hardware.energy_of(design, made, in_bench)
+        if options.verify:
+            found["netlist"] = _verified_netlist(design, made, in_bench)
+    page = hardware.report(design, **found)
+    hardware.write({"REPORT.md": page}, out)
+    print(f"\n{page}\nwrote {out / 'REPORT.md'}")
+
+
+def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:
+    """Return the design of the options, images, and their labels if there are any."""
+    from sc_neurocore.hardware import Design
+
+    network = load_network(options.network)
+    name = re.sub(r"\W", "_", Path(options.network).stem, flags=re.ASCII)
+    design = Design(
+        network,
+        _checks.integer("--length", options.length, 1),
+        number=FixedPoint(bits=options.bits, word=options.word, leak_bits=options.leak_bits),
+        architecture=options.architecture,
+        simd=options.simd,
+        pe=options.pe,
+        name=options.name or (name if name[0].isalpha() else f"net_{name}"),
+    )
+    if options.data:
+        return design, *load_data(options.data)
+    if options.network == "digits":
+        return design, load_digits().images, load_digits().labels
+    n_images = max(options.images, 100)
+    return design, np.random.default_rng(0).random((n_images, design.n_in)), None
+
+
+def _check_folder(folder: Path, text: Mapping[str, str]) -> None:
+    """Refuse a folder with files of another design, which simulators would read together."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        _checks.fail("--out", "be a folder", folder)
+    others = sorted(p.name for p in folder.iterdir() if p.suffix in (".v", ".hex"))
+    others = [name for name in others if name not in text]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        _checks.fail(
+            "--out",
+            "hold no other design",
+            f"{folder} with {others[0]}{more}",
+            "remove it, or take another folder",
+        )
+
+
+def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
+    from sc_neurocore.hardware import verify_layer
+
+    say(f"verifying layer {k}")
+    seen = verify_layer(design, k, clocks, progress=sys.stderr.isatty())
+    print(f"layer {k}: {seen.clocks:,} clocks, {seen.differences} differences")
+    if seen.differences:
+        raise RuntimeError(f"layer {k} in Verilog differs from its model: {seen}")
+    if not seen.passed(design.layers[k]):
+        _checks.fail("--verify", f"let layer {k} fire and rest", seen, "take more clocks")
+    return seen
+
+
+def _verified_netlist(
+    design: Design, made: Synthesis, images: NDArray[Any]
+) -> tuple[Verification, ...]:
+    from sc_neurocore.hardware import verify_images
+
+    say(f"comparing the netlist on {len(images)} images")
+    try:
+        seen = verify_images(design, made.path, images)
+    except ValueError as error:  # synthesis made one register of two: their names are gone
+        print(f"the netlist was not compared: {error}")
+        return ()
+    clocks, differences = seen[0].clocks, sum(part.differences for part in seen)
+    print(f"netlist: {clocks:,} clocks, {differences} differences")
+    if differences:
+        raise RuntimeError(f"the netlist {made.path} differs from its model: {seen}")
+    return seen

@@ -1,0 +1,12 @@
+"""Training of networks with the bits that they will be run with, in PyTorch (extra: torch)."""
+
+from sc_neurocore.training.modules import (
+    Outputs,
+    SCConv2d,
+    SCLinear,
+    SCNetwork,
+    from_network,
+    to_network,
+)
+
+__all__ = ["Outputs", "SCConv2d", "SCLinear", "SCNetwork", "from_network", "to_network"]
