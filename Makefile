@@ -2,7 +2,7 @@
 #   make demo    the tutorial and the digits, pictures in demo/     make test    all tests
 #   make bench   the benchmarks, beside other packages               make docs    HTML in build/docs
 #   make lint    format, style, types                                make clean   remove all that was made
-#   make hardware-test  designs simulated, synthesised and proved (needs Icarus Verilog: iverilog)
+#   make hardware-test  designs simulated, synthesized and proved (needs Icarus Verilog: iverilog)
 #   make hdl-demo       the digits network as Verilog, verified on test images, in hdl_demo/
 #   make bench-check    instructions of kernels against the record (needs valgrind)
 #   make results        the figures, tables and pictures of docs/results.md

@@ -267,7 +267,7 @@ class Kernel:
 
 
 def _encode(n: int, length: int, source: sc.Source) -> Callable[[], object]:
-    return partial(sc.encode, np.random.default_rng(0).random(n), length, 1, source=source)
+    return partial(sc.encode, np.random.default_rng(0).random(n), length, key=1, source=source)
 
 
 def _lif(n: int, *, noise: float = 0.0, rests: int = 0, own: bool = False) -> Callable[[], object]:
@@ -276,7 +276,7 @@ def _lif(n: int, *, noise: float = 0.0, rests: int = 0, own: bool = False) -> Ca
 
 
 def _words(key: int, length: int, *shape: int) -> NDArray[np.uint64]:
-    return sc.encode(np.random.default_rng(key).random(shape), length, key).words
+    return sc.encode(np.random.default_rng(key).random(shape), length, key=key).words
 
 
 def _counts(images: int, neurons: int, channels: int, length: int) -> Callable[[], object]:
@@ -292,8 +292,8 @@ def _dot(length: int) -> Callable[[], object]:
 def _layer(batch: int, steps: int, shared: bool) -> Callable[[], object]:
     rng = np.random.default_rng(0)
     network = sc.Network([sc.Dense(rng.uniform(-1, 1, (OUTPUTS, INPUTS)), gain=0.02)])
-    x = sc.encode(rng.random((batch, INPUTS)), steps, 1)
-    return partial(sc.simulate, network, x, seed=1, shared=shared)
+    x = sc.encode(rng.random((batch, INPUTS)), steps, key=1)
+    return partial(sc.simulate, network, x, seed=1, share_weight_numbers=shared)
 
 
 def _sources(

@@ -41,7 +41,7 @@ void dump(const char *name) { CALLGRIND_DUMP_STATS_AT(name); }
 
 
 def _encode(source: sc.Source, n: int) -> Call:
-    return partial(sc.encode, np.linspace(0.01, 0.99, 8), 64 * n, 1, source=source)
+    return partial(sc.encode, np.linspace(0.01, 0.99, 8), 64 * n, key=1, source=source)
 
 
 def _encode_rows(n: int) -> Call:
@@ -57,7 +57,7 @@ def _lif(noise: float, n: int) -> Call:
 
 def _words(rows: int) -> NDArray[np.uint64]:
     p = np.broadcast_to(np.linspace(0.1, 0.9, 64), (rows, 64))
-    return sc.encode(p, 1024, 1).words
+    return sc.encode(p, 1024, key=1).words
 
 
 def _counts(images: int, n: int) -> Call:
@@ -70,12 +70,14 @@ def _dot(n: int) -> Call:
 
 def _simulate(shared: bool, n: int) -> Call:
     w = np.linspace(-1, 1, 64 * 32 * n).reshape(32 * n, 64)
-    x = sc.encode(np.broadcast_to(np.linspace(0.1, 0.9, 64), (4, 64)), 256, 1)
-    return partial(sc.simulate, sc.Network([sc.Dense(w, gain=0.1)]), x, seed=1, shared=shared)
+    x = sc.encode(np.broadcast_to(np.linspace(0.1, 0.9, 64), (4, 64)), 256, key=1)
+    return partial(
+        sc.simulate, sc.Network([sc.Dense(w, gain=0.1)]), x, seed=1, share_weight_numbers=shared
+    )
 
 
 def _cordiv(n: int) -> Call:
-    x, y = sc.encode([[0.3], [0.8]], 4096, 1, streams=np.arange(n))
+    x, y = sc.encode([[0.3], [0.8]], 4096, key=1, streams=np.arange(n))
     return partial(sc.cordiv, x, y)
 
 

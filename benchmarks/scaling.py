@@ -102,7 +102,7 @@ def large_layer() -> dict[str, float]:
     times = []
     for shared in (False, False, True):
         start = time.perf_counter()
-        sc.simulate(network, x, LARGE_STEPS, seed=1, shared=shared)
+        sc.simulate(network, x, LARGE_STEPS, seed=1, share_weight_numbers=shared)
         times.append(time.perf_counter() - start)
     first, run, run_shared = times
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -30,7 +30,7 @@ Bits = NDArray[np.bool_]
 
 def numpy_compare(source: sc.Source, p: NDArray[np.float64], length: int) -> NDArray[np.uint8]:
     """Return packed bits from the numbers of a source."""
-    numbers = source.numbers(1, np.arange(len(p)), length)
+    numbers = source.numbers(np.arange(len(p)), length, key=1)
     below = numbers < source.thresholds(p)[:, None]
     return np.packbits(below, axis=-1, bitorder="little")
 
@@ -51,7 +51,7 @@ def sources() -> dict[str, dict[str, list[float]]]:
         for name, source in SOURCES.items():
             rates = []
             for n, length in SIZES:
-                call = partial(sc.encode, rng.random(n), length, 1, source=source)
+                call = partial(sc.encode, rng.random(n), length, key=1, source=source)
                 seconds, _ = median_and_spread(timings(call, 5, 0.01))
                 rates.append(1e-9 * n * length / seconds)
             if level == isa:
@@ -78,20 +78,20 @@ def numpy_cordiv(x: Bits, y: Bits) -> Bits:
 def operators() -> dict[str, float]:
     """Print and return Gbit/s of operators on all cores."""
     rows, length = 256, 2**14
-    x, y = sc.encode([[0.3], [0.8]], length, 1, streams=np.arange(rows))
+    x, y = sc.encode([[0.3], [0.8]], length, key=1, streams=np.arange(rows))
     unpacked = np.ascontiguousarray(x.bits(), bool), np.ascontiguousarray(y.bits(), bool)
-    copies = sc.encode(np.full((rows, 3), 0.3), length, 1)
-    coefficients = sc.encode(np.full((rows, 4), 0.5), length, 2)
+    copies = sc.encode(np.full((rows, 3), 0.3), length, key=1)
+    coefficients = sc.encode(np.full((rows, 4), 0.5), length, key=2)
     calls = {
         "multiply": lambda: sc.multiply(x, y),
         "toggle_add": lambda: sc.toggle_add(sc.stack([x, y])),
-        "scaled_add": lambda: sc.scaled_add(sc.stack([x, y]), 3),
+        "scaled_add": lambda: sc.scaled_add(sc.stack([x, y]), key=3),
         "cordiv": lambda: sc.cordiv(x, y),
         "stanh, 16 states": lambda: sc.stanh(x, 16),
-        "synchronise, depth 8": lambda: sc.synchronise(x, y, 8),
+        "synchronize, depth 8": lambda: sc.synchronize(x, y, 8),
         "umul": lambda: sc.umul(x, y),
         "bernstein, degree 3": lambda: sc.bernstein(copies, coefficients),
-        "addie, 8 bits": lambda: sc.addie(x, 8, 3),
+        "addie, 8 bits": lambda: sc.addie(x, 8, key=3),
         "NumPy: cordiv, a loop over time": lambda: numpy_cordiv(*unpacked),
     }
     print(f"\nOperators on {rows} streams of {length} bits, {_native.threads()} threads")

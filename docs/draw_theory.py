@@ -40,10 +40,10 @@ def product_errors() -> dict[str, list[tuple[int, float]]]:
         "Bernoulli": lambda _: sc.Bernoulli(),
         "LFSR and its mirror": lambda n: sc.LFSR(n.bit_length() - 1),
         "random permutations": lambda n: sc.Permutation(n),
-        "Halton, bases 2 and 3": lambda _: sc.Halton(randomised=False),
-        "Sobol, dimensions 0 and 1": lambda _: sc.Sobol(randomised=False),
-        "counter and golden ratio": lambda n: sc.Weyl(n, randomised=False),
-        "Hammersley, balanced shift": lambda n: sc.Hammersley(n.bit_length() - 1, randomised=False),
+        "Halton, bases 2 and 3": lambda _: sc.Halton(randomized=False),
+        "Sobol, dimensions 0 and 1": lambda _: sc.Sobol(randomized=False),
+        "counter and golden ratio": lambda n: sc.Weyl(n, randomized=False),
+        "Hammersley, balanced shift": lambda n: sc.Hammersley(n.bit_length() - 1, randomized=False),
     }
     errors: dict[str, list[tuple[int, float]]] = {}
     for name, source in families.items():
@@ -84,12 +84,12 @@ def correlated_pair(
     p: float, q: float, s: np.ndarray, length: int
 ) -> tuple[sc.Bitstream, sc.Bitstream]:
     """Return streams of SCC s: at random steps with shared (or inverted) numbers, else with others."""
-    x = sc.encode(np.full(s.size, p), length, INPUT)
-    alone = sc.encode(np.full(s.size, q), length, WEIGHT)
-    shared = sc.encode(np.full(s.size, q), length, INPUT)
-    inverted = ~sc.encode(np.full(s.size, 1 - q), length, INPUT)
+    x = sc.encode(np.full(s.size, p), length, key=INPUT)
+    alone = sc.encode(np.full(s.size, q), length, key=WEIGHT)
+    shared = sc.encode(np.full(s.size, q), length, key=INPUT)
+    inverted = ~sc.encode(np.full(s.size, 1 - q), length, key=INPUT)
     together = np.where(s[:, None] >= 0, shared.words, inverted.words)
-    select = sc.encode(np.abs(s), length, SELECT).words
+    select = sc.encode(np.abs(s), length, key=SELECT).words
     return x, sc.Bitstream(select & together | ~select & alone.words, length)
 
 
@@ -120,9 +120,9 @@ def adders(axes: Axes) -> None:
     p = np.random.default_rng(0).random((n, 2))
     rows: dict[str, list[float]] = {"multiplexer": [], "toggle flip-flop": [], "count": []}
     for length in map(int, LENGTHS):
-        x = sc.encode(p, length, INPUT)
+        x = sc.encode(p, length, key=INPUT)
         exact = x.probability().mean(axis=-1)
-        rows["multiplexer"].append(rms(sc.scaled_add(x, SELECT).probability() - exact))
+        rows["multiplexer"].append(rms(sc.scaled_add(x, key=SELECT).probability() - exact))
         rows["toggle flip-flop"].append(rms(sc.toggle_add(x).probability() - exact))
         rows["count"].append(rms(sc.popcount_add(x).mean(axis=-1) / 2 - exact))
     for marker, name in zip("os", ("multiplexer", "toggle flip-flop"), strict=True):
@@ -140,7 +140,7 @@ def hyperbolic_tangent(axes: Axes) -> None:
     """Draw the function of the linear machine whose upper half of states writes ones."""
     x = np.linspace(-1, 1, 41)
     fine = np.linspace(-0.999, 0.999, 400)
-    streams = sc.encode((1 + x) / 2, 2**16, INPUT)
+    streams = sc.encode((1 + x) / 2, 2**16, key=INPUT)
     for color, n in zip(("C0", "C1", "C2"), (4, 8, 16), strict=True):
         axes.plot(fine, np.tanh(n / 2 * np.arctanh(fine)), color + "-", lw=1)
         axes.plot(fine, np.tanh(n / 2 * fine), color + ":", lw=1)
@@ -157,9 +157,9 @@ def division(axes: Axes) -> None:
     """Draw CORDIV with streams that share their numbers and with independent ones."""
     q = 0.8
     p = np.linspace(0, q, 17)
-    y = sc.encode(np.full(p.size, q), 2**14, INPUT, streams=0)
-    shared = sc.cordiv(sc.encode(p, 2**14, INPUT, streams=0), y)
-    independent = sc.cordiv(sc.encode(p, 2**14, WEIGHT), y)
+    y = sc.encode(np.full(p.size, q), 2**14, key=INPUT, streams=0)
+    shared = sc.cordiv(sc.encode(p, 2**14, key=INPUT, streams=0), y)
+    independent = sc.cordiv(sc.encode(p, 2**14, key=WEIGHT), y)
     axes.plot(p, p / q, "C0-", lw=1, label="p / q")
     axes.plot(p, shared.probability(), "C0o", ms=4, label="SCC +1")
     axes.plot(p, p, "C1-", lw=1, label="p")
@@ -186,8 +186,8 @@ def polynomials(axes: Axes) -> None:
         (r"$e^{-2x}$, degree 4", sc.bernstein_fit(decay, 4), decay),
     )
     for color, (name, b, function) in zip(("C0", "C1", "C2"), cases, strict=True):
-        copies = sc.encode(np.repeat(x[:, None], b.size - 1, axis=1), 2**14, INPUT)
-        values = sc.bernstein(copies, b, WEIGHT).probability()
+        copies = sc.encode(np.repeat(x[:, None], b.size - 1, axis=1), 2**14, key=INPUT)
+        values = sc.bernstein(copies, b, key=WEIGHT).probability()
         axes.plot(fine, sc.bernstein_value(fine, b), color + "-", lw=1)
         if function:
             axes.plot(fine, function(fine), "k:", lw=1)
@@ -204,11 +204,11 @@ def circuits(axes: Axes) -> None:
     """Draw what circuits make of the SCC of independent streams, by their depth."""
     p, q, length = 0.5, 0.7, 2**16
     depths = np.arange(1, 11)
-    x, y = sc.encode(np.repeat([[p], [q]], 64, axis=1), length, INPUT)
-    up = [float(sc.scc(*sc.synchronise(x, y, int(d))).mean()) for d in depths]
-    down = [float(sc.scc(*sc.desynchronise(x, y, int(d))).mean()) for d in depths]
-    axes.plot(depths, 1 - np.array(up), "C0o", ms=4, label="synchronise: 1 - SCC")
-    axes.plot(depths, 1 + np.array(down), "C1s", ms=4, label="desynchronise: 1 + SCC")
+    x, y = sc.encode(np.repeat([[p], [q]], 64, axis=1), length, key=INPUT)
+    up = [float(sc.scc(*sc.synchronize(x, y, int(d))).mean()) for d in depths]
+    down = [float(sc.scc(*sc.desynchronize(x, y, int(d))).mean()) for d in depths]
+    axes.plot(depths, 1 - np.array(up), "C0o", ms=4, label="synchronize: 1 - SCC")
+    axes.plot(depths, 1 + np.array(down), "C1s", ms=4, label="desynchronize: 1 + SCC")
     ratio = p * (1 - q) / ((1 - p) * q)
     sums = np.array([np.sum(ratio ** np.arange(-d, d + 1.0)) for d in depths])
     overlap = p - p * (1 - q) * ratio**depths / sums

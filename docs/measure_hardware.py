@@ -1,6 +1,6 @@
 """Measure the figures of hardware.md and draw its pictures.
 
-python docs/measure_hardware.py          synthesise, time, write docs/hardware.json, fill the page
+python docs/measure_hardware.py          synthesize, time, write docs/hardware.json, fill the page
 python docs/measure_hardware.py --draw   pictures and tables from docs/hardware.json alone
 """
 
@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits
 from sc_neurocore.hardware import (
     Design,
-    synthesise,
+    synthesize,
     trace,
     verify_images,
     verify_netlist,
@@ -45,7 +45,7 @@ def layer(n_in: int, n_out: int, architecture: str, gain: float, simd: int = 8) 
     return Design(
         Network([Dense(weights, gain=gain, neuron=lif)]),
         64,
-        number=FixedPoint(fraction=4),
+        fixed_point=FixedPoint(fraction=4),
         architecture=architecture,
         simd=simd,
         name="layer",
@@ -70,7 +70,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
         place = folder / str(i)
         files = written(design, place)
         small = name != "64x32 unrolled"
-        made = synthesise(files, top, target, place, across_registers=small)
+        made = synthesize(files, top, target, place, across_registers=small)
         print(name, made, flush=True)
         compare_netlist(design, made, top)
         mhz = made.mhz if small else clock_inside(design, files, place)
@@ -115,7 +115,7 @@ def clock_inside(design: Design, files: list[Path], folder: Path) -> float | Non
 endmodule
 """
     )
-    return synthesise([*files, inside], "inside", "ice40", folder, across_registers=False).mhz
+    return synthesize([*files, inside], "inside", "ice40", folder, across_registers=False).mhz
 
 
 def whole_layer(folder: Path) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def whole_layer(folder: Path) -> dict[str, Any]:
     for n in (2, 4):
         place = folder / f"part{n}"
         files = written(layer(784, n, "unrolled", 1 / 40), place)
-        made = synthesise(files, "layer_layer0", "xilinx", place)
+        made = synthesize(files, "layer_layer0", "xilinx", place)
         print(f"784x{n} unrolled", made, flush=True)
         luts[n], flip_flops[n] = made.luts, made.flip_flops
     return {

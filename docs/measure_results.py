@@ -205,9 +205,9 @@ def pairs(case: Case, seeds: range) -> dict[str, Any]:
     kinds: dict[str, Callable[[int], sc.Source]] = {
         **{NAMES[name]: SOURCES[name] for name in NAMES},
         "golden ratio": sc.Weyl,
-        "counter": lambda length: sc.Ramp(length, randomised=True),
-        "Hammersley, fixed": lambda length: sc.Hammersley(length.bit_length() - 1, randomised=False),
-        "Sobol, fixed": lambda length: sc.Sobol(0, randomised=False),
+        "counter": lambda length: sc.Ramp(length, randomized=True),
+        "Hammersley, fixed": lambda length: sc.Hammersley(length.bit_length() - 1, randomized=False),
+        "Sobol, fixed": lambda length: sc.Sobol(0, randomized=False),
     }
     chosen_on, kept = np.array_split(np.random.default_rng(0).permutation(len(case.images)), 2)
     cells: dict[str, dict[str, float]] = {name: {} for name in kinds}

@@ -1,5 +1,5 @@
 // Additive recurrences: the number at time t is (offset + t * step) modulo the modulus (Weyl
-// sequences, counters). Lanes are neighbouring time steps; all values stay below 2**33. The bits of
+// sequences, counters). Lanes are neighboring time steps; all values stay below 2**33. The bits of
 // a stream repeat after the modulus.
 #include <algorithm>
 

@@ -73,7 +73,7 @@ class Numbers {
   U slices_[32];
 };
 
-// Words of neighbouring streams, and which lanes hold which.
+// Words of neighboring streams, and which lanes hold which.
 struct Lanes {
   uint64_t word[kLanes] = {};
   uint64_t stream[kLanes] = {};

@@ -1,5 +1,5 @@
 // Linear feedback shift registers. Bit k of the state at time t is a[t + k] of one m-sequence a, so
-// 64 states side by side are that sequence at `width` neighbouring positions, and a comparison of
+// 64 states side by side are that sequence at `width` neighboring positions, and a comparison of
 // 64 states takes `width` steps, least significant digit first. The phase is a position in a.
 #include <bit>
 #include <utility>
@@ -134,7 +134,7 @@ class Jump {
   uint32_t powers_[4][256];  // x**(b << 8 * i)
 };
 
-// 64 comparisons a lane of neighbouring states with threshold + 1.
+// 64 comparisons a lane of neighboring states with threshold + 1.
 class Comparator {
  public:
   Comparator(int width, U threshold) : width_(width) {

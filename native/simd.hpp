@@ -48,7 +48,7 @@ inline void storef_some(double* out, F a, size_t count) {
   std::copy_n(lanes, count, out);
 }
 
-// Stores the first lanes `stride` words apart: a word of neighbouring rows.
+// Stores the first lanes `stride` words apart: a word of neighboring rows.
 inline void store_apart(uint64_t* out, size_t stride, U a, size_t count) {
   uint64_t lanes[kLanes];
   store(lanes, a);

@@ -42,7 +42,7 @@ def test_evaluate_writes_the_table_it_prints(tmp_path, capsys):
     digits = load_digits()
     for row in rows:
         result = simulate(digits.network, digits.images, int(row["length"]), seed=int(row["seed"]))
-        assert float(row["accuracy"]) == (result.classes() == digits.labels).mean()
+        assert float(row["accuracy"]) == (result.classes == digits.labels).mean()
         assert f"{100 * float(row['float_accuracy']):.2f} %" in said
 
 
@@ -51,7 +51,7 @@ def test_evaluate_takes_a_source(capsys):
     said = capsys.readouterr().out
     digits = load_digits()
     counts = [
-        simulate(digits.network, digits.images, 8, seed=seed, source=Sobol()).classes()
+        simulate(digits.network, digits.images, 8, seed=seed, source=Sobol()).classes
         for seed in range(3)
     ]
     assert "sobol streams" in said

@@ -174,7 +174,7 @@ NOT_SEED = [
     (2**128, ValueError, f"lie in [0, 2**128), got {2**128}"),
     *NOT_INTEGER,
 ]
-KEYS = [(streams, ["key"]), (partial(LIF().run, [0.1]), ["key"])]
+KEYS = [(streams, ["key"])]
 NOT_KEY = [
     (-1, ValueError, "lie in [0, 2**64), got -1"),
     (2**64, ValueError, f"lie in [0, 2**64), got {2**64}"),
@@ -466,7 +466,7 @@ ERRORS = [
      "neuron_params must be a Mapping, got 'tau_mem'"),
     (lambda: layer(neuron_params=0), TypeError, "neuron_params must be a Mapping, got 0"),
     # networks
-    (lambda: run(shared=1), TypeError, "shared must be a bool, got 1"),
+    (lambda: run(share_weight_numbers=1), TypeError, "share_weight_numbers must be a bool, got 1"),
     (lambda: dense(weights=[0.5]), ValueError, "weights must have 2 axes, got shape (1,)"),
     (lambda: dense(weights=[[]]), ValueError, "weights must hold at least one value, got shape (1, 0)"),
     (lambda: dense(weights=RAGGED), ValueError,

@@ -181,15 +181,15 @@ def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
     return raw.astype(np.uint8)
 
 
-def counting(name: str, values: ArrayLike) -> NDArray[np.uint64]:
-    """Return integers of 0 or more, of any shape."""
+def counting(name: str, values: ArrayLike, *, borrow: bool = False) -> NDArray[np.uint64]:
+    """Return integers of 0 or more, of any shape; new, unless the caller borrows the given ones."""
     contract = "hold integers of 0 or more"
     raw = _numbers(name, contract, values)
     if raw.dtype.kind not in "iu":
         wrong_type(name, contract, values)
-    if (raw < 0).any():
+    if raw.dtype.kind == "i" and (raw < 0).any():
         fail(name, contract, _first(raw, raw < 0))
-    return raw.astype(np.uint64)
+    return raw.astype(np.uint64, copy=not borrow)
 
 
 def delays(name: str, value: Any, n_in: int) -> int | NDArray[np.int64]:

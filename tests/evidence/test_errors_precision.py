@@ -47,7 +47,7 @@ ERRORS = [
     (lambda: current_error([0.5], [0.5], 8, accumulate="xor"), ValueError,
      "accumulate must be one of 'mean', 'sum', 'or', got 'xor'"),
     (lambda: current_error([0.5], [0.5], 8, accumulate="or", source=Sobol()), ValueError,
-     'source must be Bernoulli() where accumulate is "or", got Sobol(dimension=None, randomised=True)'),
+     'source must be Bernoulli() where accumulate is "or", got Sobol(dimension=None, randomized=True)'),
     (lambda: product_error_table(2**14), ValueError,
      "length must be at least 1 and at most 8192, got 16384"),
     *(row for call in (length_for_density, length_for_product) for row in [
@@ -61,7 +61,7 @@ ERRORS = [
      "source must be a Source or a tuple of 2, got 8"),
     (partial(length_for_product, 0.1, source=lambda _: 8), TypeError,
      "source must be a Source or a tuple of 2, got 8"),
-    (partial(length_for_product, 0.002, source=Weyl(32, randomised=False)), ValueError,
+    (partial(length_for_product, 0.002, source=Weyl(32, randomized=False)), ValueError,
      "error must be one that this source reaches with up to 65536 bits, got 0.002; it reaches 0.038"),
     (lambda: noise_budget(NETWORK, [0.5] * 3, 8), ValueError,
      "x must have shape (2,) or (batch, 2), got (3,)"),

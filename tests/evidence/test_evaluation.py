@@ -78,7 +78,7 @@ def test_the_cases_needed_are_the_least_that_show_a_probability_without_a_hit(p,
 def test_the_paired_interval_ends_where_the_score_test_does(first, second, n):
     z = stats.norm.ppf(0.975)
     for end in paired_difference(first, second, n, 0.95):
-        # The likelihood at a given difference, maximised by scipy over the share of the second alone.
+        # The likelihood at a given difference, maximized by scipy over the share of the second alone.
         def negative(share, d=end):
             both = max(1 - 2 * share - d, 1e-300)
             return -(
@@ -129,19 +129,19 @@ def test_evaluate_tells_which_images_are_right_for_each_seed():
     for row, length in zip(rows, (5, 70), strict=True):
         assert row.length == length
         for right, seed in zip(row.right, (3, 9), strict=True):
-            classes = simulate(NETWORK, IMAGES, length, seed=seed, source=Sobol()).classes()
+            classes = simulate(NETWORK, IMAGES, length, seed=seed, source=Sobol()).classes
             np.testing.assert_array_equal(right, classes == LABELS)
         np.testing.assert_array_equal(
-            row.float_right, simulate_float(NETWORK, IMAGES, length).classes() == LABELS
+            row.float_right, simulate_float(NETWORK, IMAGES, length).classes == LABELS
         )
 
 
 def test_evaluate_in_fixed_point_is_the_simulation_in_fixed_point():
     # Words so short that they show.
-    number, counters = FixedPoint(bits=2, word=6, leak_bits=1), Hammersley(8, 1, randomised=False)
-    (row,) = evaluate(*DIGITS, [16], seeds=[4], source=counters, number=number)
-    run = simulate(NETWORK, IMAGES, 16, seed=4, source=counters, number=number)
-    assert np.array_equal(row.right[0], run.classes() == LABELS)
+    fixed_point, counters = FixedPoint(bits=2, word=6, leak_bits=1), Hammersley(8, 1, randomized=False)
+    (row,) = evaluate(*DIGITS, [16], seeds=[4], source=counters, fixed_point=fixed_point)
+    run = simulate(NETWORK, IMAGES, 16, seed=4, source=counters, fixed_point=fixed_point)
+    assert np.array_equal(row.right[0], run.classes == LABELS)
     (plain,) = evaluate(*DIGITS, [16], seeds=[4], source=counters)
     assert np.array_equal(row.float_right, plain.float_right)
     assert row.mean < plain.mean - 0.01
@@ -166,7 +166,7 @@ def test_every_source_classifies_digits():
 def test_a_plan_ends_at_the_first_length_that_keeps_the_accuracy():
     sources = {"a": Bernoulli(), "b": Permutation.for_length}
     lengths = (32, 4, 8, 16, 64)
-    reference = simulate_float(NETWORK, IMAGES, 64).classes() == LABELS
+    reference = simulate_float(NETWORK, IMAGES, 64).classes == LABELS
     for row, source in zip(
         plan(*DIGITS, 0.01, sources=sources, lengths=lengths, seeds=[1, 2]),
         sources.values(),
@@ -247,7 +247,7 @@ def test_without_a_risk_no_class_changes(source, period):
     x = np.random.default_rng(0).random((200, 5))
     for length in (1, 7, 64, 100):
         found = decide_early(network, x, length, seed=4, source=source)
-        full = simulate(network, x, length, seed=4, source=source).classes()
+        full = simulate(network, x, length, seed=4, source=source).classes
         np.testing.assert_array_equal(found.classes, full)
         np.testing.assert_array_equal(found.full_classes, full)
         assert found.margin == np.inf
@@ -286,7 +286,7 @@ def test_a_risk_decides_at_the_margin_that_it_says():
     x = IMAGES[:225]
     found = decide_early(NETWORK, IMAGES[225:], 48, seed=2, risk=0.03, calibration=x)
     result = simulate(NETWORK, IMAGES[225:], 48, seed=2, record=True)
-    classes, steps = decided_by_hand(result.spikes[-1].bits(), found.margin, result.classes())
+    classes, steps = decided_by_hand(result.spikes[-1].bits(), found.margin, result.classes)
     np.testing.assert_array_equal(found.classes, classes)
     np.testing.assert_array_equal(found.steps, steps)
 
@@ -295,7 +295,7 @@ def test_the_margin_is_the_last_before_the_first_that_calibration_refuses():
     x, risk = IMAGES[:225], 0.03
     found = decide_early(NETWORK, IMAGES[225:], 48, seed=2, risk=risk, calibration=x)
     result = simulate(NETWORK, x, 48, seed=2, record=True)
-    bits, full = result.spikes[-1].bits(), result.classes()
+    bits, full = result.spikes[-1].bits(), result.classes
 
     def shown(margin):
         classes, _ = decided_by_hand(bits, margin, full)

@@ -45,21 +45,21 @@ def assert_predicts(predicted, errors, relative=0.10):
 @pytest.mark.parametrize("length", [1, 7, 64, 1000])
 @pytest.mark.parametrize("p", [0.02, 0.3, 0.5, 0.9])
 def test_the_error_of_a_bernoulli_density(length, p):
-    x = encode(np.full(N, p), length, 1)
+    x = encode(np.full(N, p), length, key=1)
     assert_predicts(encode_error(p, length), x.probability() - p)
 
 
 @pytest.mark.parametrize("length", [5, 64, 999])
 @pytest.mark.parametrize(("p", "q"), [(0.3, 0.4), (0.9, 0.8), (0.05, 0.6)])
 def test_the_error_of_a_bernoulli_product(length, p, q):
-    x, w = encode_pair(np.full(N, p), q, length, seed=2)
+    x, w = encode_pair(np.full(N, p), q, length, key=2)
     assert_predicts(product_error(p, q, length), (x & w).probability() - p * q)
 
 
 @pytest.mark.parametrize("length", [7, 50, 60, 99, 100, 130, 200])
 def test_the_error_of_a_permutation_is_that_of_drawing_without_replacement(length):
     source, p = Permutation(100), 0.3
-    errors = encode(np.full(N, p), length, 3, source=source).probability() - p
+    errors = encode(np.full(N, p), length, key=3, source=source).probability() - p
     predicted = encode_error(p, length, source=source)
     if length % 100 == 0:
         assert predicted == 0
@@ -71,7 +71,7 @@ def test_the_error_of_a_permutation_is_that_of_drawing_without_replacement(lengt
 @pytest.mark.parametrize("length", [1, 7, 50, 79, 80, 81, 120, 160, 200])
 def test_the_error_of_a_product_of_permutations_is_that_of_counting(length):
     source = Permutation(80)
-    x, w = encode_pair(np.full(N, 0.3), 0.65, length, seed=4, source=source)
+    x, w = encode_pair(np.full(N, 0.3), 0.65, length, key=4, source=source)
     errors = (x & w).probability() - 0.3 * 0.65
     predicted = product_error(0.3, 0.65, length, source=source)
     assert_predicts(predicted, errors, 0.05)
@@ -88,7 +88,7 @@ def test_a_product_with_nothing_has_no_error():
 @pytest.mark.parametrize("length", [64, 100])
 def test_tabulated_errors_are_those_of_other_keys(source, length):
     p, q = np.random.default_rng(5).random((2, N))
-    x, w = encode_pair(p, q, length, seed=6, source=source.pair())
+    x, w = encode_pair(p, q, length, key=6, source=source.pair())
     assert_predicts(product_error(0.5, 0.5, length, source=source), (x & w).probability() - p * q)
     of_p = source.pair()[0]
     assert_predicts(encode_error(0.5, length, source=of_p), x.probability() - p)
@@ -97,8 +97,8 @@ def test_tabulated_errors_are_those_of_other_keys(source, length):
 def test_the_table_of_halton_streams_is_that_of_its_first_bases():
     streams = np.arange(N) % 8
     p, q = np.random.default_rng(5).random((2, N))
-    x = encode(p, 256, 11, source=Halton(), streams=streams)
-    w = encode(q, 256, 12, streams=np.arange(N))
+    x = encode(p, 256, key=11, source=Halton(), streams=streams)
+    w = encode(q, 256, key=12, streams=np.arange(N))
     predicted = product_error(0.5, 0.5, 256, source=(Halton(), Bernoulli()))
     assert_predicts(predicted, (x & w).probability() - p * q)
 
@@ -113,7 +113,7 @@ def test_the_error_of_a_dot_product(source):
     p, q = np.tile(X, (n, 1)), np.tile(W, (n, 1))
     if source != Bernoulli():  # the table is of random operands
         p, q = np.random.default_rng(7).random((2, n, 5))
-    x, w = encode_pair(p, q, length, seed=8, source=source)
+    x, w = encode_pair(p, q, length, key=8, source=source)
     errors = (x & w).probability().sum(axis=-1) - (p * q).sum(axis=-1)
     assert_predicts(dot_error(X, W, length, source=source), errors)
 
@@ -142,10 +142,10 @@ def test_errors_broadcast():
 
 
 def test_the_table_of_products_holds_every_pair_of_levels():
-    source = Hammersley(5, randomised=False)
+    source = Hammersley(5, randomized=False)
     table = product_error_table(32, source=source)
     assert table.shape == (33, 33)
-    x, w = encode_pair(11 / 32, 20 / 32, 32, seed=0, source=source)
+    x, w = encode_pair(11 / 32, 20 / 32, 32, key=0, source=source)
     assert table[11, 20] == pytest.approx(float((x & w).probability()) - 11 * 20 / 32**2, abs=1e-12)
     assert not table[[0, 32]].any()
     register = product_error_table(31, source=LFSR(5))
@@ -156,7 +156,7 @@ def test_the_table_of_products_holds_every_pair_of_levels():
 def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
     length = length_for_density(error, confidence)
     for p in (0.1, 0.5, 0.8):
-        missed = np.abs(encode(np.full(N, p), length, 9).probability() - p) > error
+        missed = np.abs(encode(np.full(N, p), length, key=9).probability() - p) > error
         allowed = 1 - confidence
         assert missed.mean() <= allowed + 5 * np.sqrt(allowed * (1 - allowed) / N)
 
@@ -165,7 +165,7 @@ def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
 def test_the_length_by_the_normal_law_has_its_confidence(p):
     # The lattice of counts adds up to one step's probability.
     length = length_for_density(0.02, 0.9, p=p)
-    inside = np.abs(encode(np.full(N, p), length, 9).probability() - p) <= 0.02
+    inside = np.abs(encode(np.full(N, p), length, key=9).probability() - p) <= 0.02
     step = 1 / np.sqrt(2 * np.pi * p * (1 - p) * length)
     assert abs(inside.mean() - 0.9) <= step + 5 * np.sqrt(0.09 / N)
     assert length < length_for_density(0.02, 0.9)
@@ -175,7 +175,7 @@ def test_the_tabulated_length_is_enough_and_half_of_it_is_not():
     length = length_for_product(0.004, 0.95, source=Hammersley.for_length)
     p, q = np.random.default_rng(5).random((2, N))
     for bits, enough in ((length, True), (length // 2, False)):
-        x, w = encode_pair(p, q, bits, seed=10, source=Hammersley.for_length(bits))
+        x, w = encode_pair(p, q, bits, key=10, source=Hammersley.for_length(bits))
         inside = (np.abs((x & w).probability() - p * q) <= 0.004).mean()
         assert (inside >= 0.95 - 5 * np.sqrt(0.0475 / 4096)) == enough
     assert length * 16 < length_for_product(0.004, 0.95)
@@ -201,7 +201,7 @@ def mean_currents(layer, x, length, seed, number, source):
     of_weights = source.sequences(2 + number)[-1]
     key = stream_key(seed, Role.WEIGHT, number)
     streams = (np.arange(layer.n_out)[:, None] << 32) + np.arange(layer.n_in)
-    w = encode(np.abs(layer.weights), length, key, source=of_weights, streams=streams)
+    w = encode(np.abs(layer.weights), length, key=key, source=of_weights, streams=streams)
     w = w.bits().astype(float)
     products = np.einsum("bit,jit->bji", x.bits().astype(float), w) / length
     return layer.gain * (products * np.sign(layer.weights)).sum(axis=-1)
@@ -215,7 +215,7 @@ def test_the_budget_of_the_first_layer_is_the_spread_of_its_currents(source):
     errors = []
     for seed in range(60):
         key = stream_key(seed, Role.INPUT)
-        x = encode(INPUTS, length, key, source=source.pair()[0], streams=np.arange(20))
+        x = encode(INPUTS, length, key=key, source=source.pair()[0], streams=np.arange(20))
         errors.append(mean_currents(layer, x, length, seed, 0, source) - exact)
     assert_predicts(budget.standard_error, errors)
     assert budget.current_std == pytest.approx(exact.std())
@@ -239,7 +239,7 @@ def test_the_step_deviation_is_that_of_single_time_steps():
     (budget,) = noise_budget(Network([layer]), INPUTS, 64, seed=1)
     steps = []
     for seed in range(400):
-        x = encode(INPUTS, 1, stream_key(seed, Role.INPUT), streams=np.arange(20))
+        x = encode(INPUTS, 1, key=stream_key(seed, Role.INPUT), streams=np.arange(20))
         steps.append(mean_currents(layer, x, 1, seed, 0, Bernoulli()))
     assert_predicts(budget.step_std, np.array(steps) - layer.gain * INPUTS @ layer.weights.T)
 

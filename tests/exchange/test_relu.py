@@ -138,8 +138,8 @@ def test_a_classifier_of_scikit_learn_keeps_its_accuracy_on_long_streams():
     accuracy = model.score(x[1200:], y[1200:])
     assert accuracy > 0.88
     result = simulate(network, x[1200:], 1024, seed=1)
-    assert abs(float((result.classes() == y[1200:]).mean()) - accuracy) <= 0.03
-    assert (result.classes() == model.predict(x[1200:])).mean() > 0.95
+    assert abs(float((result.classes == y[1200:]).mean()) - accuracy) <= 0.03
+    assert (result.classes == model.predict(x[1200:])).mean() > 0.95
 
 
 def test_a_binary_classifier_has_an_output_for_each_class():
@@ -147,7 +147,7 @@ def test_a_binary_classifier_has_an_output_for_each_class():
     model = MLPClassifier((16,), random_state=0, n_iter_no_change=60, tol=1.0).fit(x, y > 4)
     network = convert_relu(model, x).network
     assert network.shape == "64-16-2"
-    classes = simulate_float(network, x, 500).classes()
+    classes = simulate_float(network, x, 500).classes
     assert (classes == model.predict(x)).mean() > 0.97
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sc_neurocore import LIF, Dense, FixedPoint, Network
 from sc_neurocore.hardware import Design, verilog, write
-from sc_neurocore.hardware.synthesis import synthesise
+from sc_neurocore.hardware.synthesis import synthesize
 
 
 @cache
@@ -24,12 +24,12 @@ def one_layer(n_in, n_out, architecture, gain, simd=8, pe=1, word=16, fraction=4
         simd=simd,
         pe=pe,
         name="layer",
-        number=FixedPoint(word=word, fraction=fraction),
+        fixed_point=FixedPoint(word=word, fraction=fraction),
     )
 
 
 class Built:
-    """Designs that are written and synthesised once for all tests of a session."""
+    """Designs that are written and synthesized once for all tests of a session."""
 
     def __init__(self, folder):
         self._folder = Path(folder)
@@ -47,5 +47,5 @@ class Built:
         files = self.files(design)
         _, folder, made = self._made[id(design)]
         if target not in made:
-            made[target] = synthesise(files, top, target, folder, **options)
+            made[target] = synthesize(files, top, target, folder, **options)
         return made[target]

@@ -9,7 +9,7 @@ from sc_neurocore.hardware.netlist import Netlist
 
 
 def netlists(cases, files, folder):
-    """Return the netlists of gates of (module, parameters), synthesised by one run of Yosys."""
+    """Return the netlists of gates of (module, parameters), synthesized by one run of Yosys."""
     script = []
     for i, (module, parameters) in enumerate(cases):
         (own,) = (f for f in files if f.stem == module)

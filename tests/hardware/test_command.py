@@ -16,7 +16,7 @@ from sc_neurocore.hardware import (
     MissingToolError,
     report,
     simulators,
-    synthesise,
+    synthesize,
     tools,
     verilog,
     verilog_testbench,
@@ -35,7 +35,7 @@ def small(architecture):
     return Design(Network(layers), 37, architecture=architecture, simd=4, pe=pe, name="little")
 
 
-def test_hdl_writes_verifies_and_synthesises(tmp_path, capsys):
+def test_hdl_writes_verifies_and_synthesizes(tmp_path, capsys):
     network, out = tmp_path / "little.npz", tmp_path / "out"
     small("unrolled").network.save(network)
     arguments = ["hdl", str(network), "--out", str(out), "--verify", "20000", "--synth", "ice40"]
@@ -66,7 +66,7 @@ def test_hdl_reports_the_accuracy_of_the_digits(tmp_path, capsys):
     said = capsys.readouterr().out
     (accuracy,) = re.findall(r"([\d.]+) % in hardware", said)
     design = Design(load_digits().network, 16)
-    classes = design.simulate(load_digits().images).classes()
+    classes = design.simulate(load_digits().images).classes
     assert float(accuracy) == round(100 * float((classes == load_digits().labels).mean()), 2)
 
 
@@ -139,7 +139,7 @@ def test_synthesis_leaves_a_whole_netlist_or_none(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tools, "yosys", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        synthesise([], "top", "ice40", tmp_path)
+        synthesize([], "top", "ice40", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -217,7 +217,7 @@ DENSE = Dense([[0.5, 0.2]])
             lambda: Design(Network([DENSE]), 8, architecture="systolic"),
             "architecture must be one of 'unrolled', 'folded'",
         ),
-        (lambda: Design(Network([DENSE]), 8, source=Hammersley(8)), "source must not be randomised"),
+        (lambda: Design(Network([DENSE]), 8, source=Hammersley(8)), "source must not be randomized"),
         (
             lambda: Design(
                 Network([Dense(np.ones((3, 2))), Dense(np.ones((1, 3)))]),

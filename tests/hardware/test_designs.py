@@ -41,13 +41,13 @@ SATURATING = {
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])
 @pytest.mark.parametrize("kind", SATURATING)
 def test_potentials_saturate_at_both_ends_as_the_model_does(kind, architecture):
-    lif, number = SATURATING[kind]
+    lif, fixed_point = SATURATING[kind]
     rng = np.random.default_rng(1)
     weights = rng.uniform(-1, 1, (6, 12))
     weights[0], weights[1] = 1.0, -1.0
     weights[2, :3] = 1.0, -1.0, 0.0
     layer = Dense(weights, gain=1 / 15, neuron=lif, bias=rng.uniform(-1, 1, 6))
-    design = Design(Network([layer]), 99, number=number, architecture=architecture, simd=4)
+    design = Design(Network([layer]), 99, fixed_point=fixed_point, architecture=architecture, simd=4)
     seen = verify_layer(design, 0, 200_000)
     assert seen.passed(design.layers[0]), seen
     assert seen.below > 100
@@ -92,8 +92,8 @@ def test_any_layer_computes_the_bits_of_the_model(
     design = Design(
         Network([Dense(weights, neuron=lif, bias=bias)]),
         77,
-        number=FixedPoint(bits, word, fraction, leak_bits),
-        source=Hammersley(bits + axis, axis, randomised=False),
+        fixed_point=FixedPoint(bits, word, fraction, leak_bits),
+        source=Hammersley(bits + axis, axis, randomized=False),
         architecture=architecture,
         simd=simd,
         name="any_layer",
@@ -129,7 +129,7 @@ def test_the_digits_network_classifies_test_images_bit_by_bit(tmp_path):
     design = Design(digits.network, 32, name="digits")
     images = digits.images[:60]
     run(design, images, tmp_path, "verilator")
-    classes = design.simulate(images).classes()
+    classes = design.simulate(images).classes
     assert (classes == digits.labels[:60]).mean() > 0.9
 
 

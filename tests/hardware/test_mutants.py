@@ -35,8 +35,10 @@ def design(architecture, reset, refractory, word, v_threshold=1.0):
         layers[2] = Dense(RNG.uniform(-1, 1, (3, 4)), gain=0.6, neuron=LIF(tau_mem=4.0))
     if reset == "subtract":  # classes that differ in nothing: the first is to be chosen
         layers[2] = Dense(np.full(layers[2].weights.shape, 0.9), gain=0.6, neuron=LIF(tau_mem=4.0))
-    number = FixedPoint(word=word, fraction=4)
-    return Design(Network(layers), 150, number=number, architecture=architecture, simd=4, pe=pe)
+    fixed_point = FixedPoint(word=word, fraction=4)
+    return Design(
+        Network(layers), 150, fixed_point=fixed_point, architecture=architecture, simd=4, pe=pe
+    )
 
 
 # Together they reach both ends of the word, both resets, rest and none.

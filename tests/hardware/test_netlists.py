@@ -1,4 +1,4 @@
-"""Netlists as synthesised: what they compute, and the budget of cells that is quoted."""
+"""Netlists as synthesized: what they compute, and the budget of cells that is quoted."""
 
 import json
 
@@ -33,7 +33,7 @@ FIGURES = {
 }
 
 
-def synthesised(built, name):
+def synthesized(built, name):
     design, target, _ = FIGURES[name]
     # An unrolled layer of that size takes minutes across registers.
     return design, built.netlist(design, target, across_registers=name != "64x32 unrolled")
@@ -46,14 +46,14 @@ def within(made, budget):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_synthesised_layers_stay_within_their_budget(built, name):
-    _, made = synthesised(built, name)
+def test_synthesized_layers_stay_within_their_budget(built, name):
+    _, made = synthesized(built, name)
     within(made, FIGURES[name][2])
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_synthesised_layers_compute_the_bits_of_the_model_in_a_thousand_lanes(built, name):
-    design, made = synthesised(built, name)
+def test_synthesized_layers_compute_the_bits_of_the_model_in_a_thousand_lanes(built, name):
+    design, made = synthesized(built, name)
     netlist = Netlist.read(made.path, "layer_layer0")
     clocks = max(1100, 4 * (design.layers[0].depth + 3))
     seen = verify_netlist(design, 0, netlist, clocks, 1024)
@@ -62,12 +62,12 @@ def test_synthesised_layers_compute_the_bits_of_the_model_in_a_thousand_lanes(bu
 
 
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])
-def test_synthesised_layers_saturate_at_both_ends_as_the_model_does(built, architecture):
+def test_synthesized_layers_saturate_at_both_ends_as_the_model_does(built, architecture):
     weights = np.array([[1.0] * 4, [-1.0] * 4])
     layer = Dense(weights, gain=1 / 15, neuron=LIF(tau_mem=8.0, refractory_period=3, v_reset=-0.5))
-    number = FixedPoint(word=9, fraction=4)
+    fixed_point = FixedPoint(word=9, fraction=4)
     design = Design(
-        Network([layer]), 64, number=number, architecture=architecture, simd=2, name="layer"
+        Network([layer]), 64, fixed_point=fixed_point, architecture=architecture, simd=2, name="layer"
     )
     made = built.netlist(design, "ice40", place=False)
     netlist = Netlist.read(made.path, "layer_layer0")
@@ -84,14 +84,14 @@ def digits(built):
     return design, made.path
 
 
-def test_the_synthesised_digits_network_spikes_and_decides_as_the_model_on_all_images(digits):
+def test_the_synthesized_digits_network_spikes_and_decides_as_the_model_on_all_images(digits):
     design, path = digits
     images = load_digits().images
     assert len(images) == 450
     for layer, seen in zip(design.layers, verify_images(design, path, images), strict=True):
         assert seen.passed(layer), seen
         assert seen.steps == 450 * 32
-    assert set(design.simulate(images).classes()) == set(range(10))
+    assert set(design.simulate(images).classes) == set(range(10))
 
 
 def test_a_digits_network_with_a_flipped_cell_is_found(digits, tmp_path):
@@ -109,7 +109,7 @@ def test_a_digits_network_with_a_flipped_cell_is_found(digits, tmp_path):
     assert last.differences > 0
 
 
-def test_a_synthesised_unrolled_network_does_what_the_model_does_on_images(built):
+def test_a_synthesized_unrolled_network_does_what_the_model_does_on_images(built):
     rng = np.random.default_rng(0)
     lif = LIF(tau_mem=4.0, refractory_period=2)
     layers = [Dense(rng.uniform(-1, 1, shape), gain=0.5, neuron=lif) for shape in ((6, 5), (3, 6))]
@@ -120,7 +120,7 @@ def test_a_synthesised_unrolled_network_does_what_the_model_does_on_images(built
         assert part.passed(layer), part
 
 
-def test_a_synthesised_folded_network_with_a_multiplied_leak_needs_no_multiplier(built):
+def test_a_synthesized_folded_network_with_a_multiplied_leak_needs_no_multiplier(built):
     rng = np.random.default_rng(1)
     lif = LIF(tau_mem=20.0, refractory_period=1, reset="subtract")
     layers = [Dense(rng.uniform(-1, 1, shape), gain=0.5, neuron=lif) for shape in ((6, 9), (3, 6))]
@@ -139,7 +139,7 @@ def flip(cell):
 
 
 def test_a_netlist_with_a_flipped_cell_is_found(built):
-    design, made = synthesised(built, "8x4 unrolled")
+    design, made = synthesized(built, "8x4 unrolled")
     module = json.loads(made.path.read_text())["modules"]["layer_layer0"]
     luts = [cell for cell in module["cells"].values() if cell["type"] == "SB_LUT4"]
     found = 0

@@ -83,7 +83,7 @@ def test_counts_are_the_ones_among_products(folder):
 def test_sequences_count_and_give_the_numbers_of_the_package(folder):
     cases = [(8, 8, 1), (8, 8, 2), (8, 5, 3), (10, 8, 4), (6, 6, 0), (12, 10, 7)]
     sequences = [
-        Sequence(Hammersley(width, axis, randomised=False), bits) for width, bits, axis in cases
+        Sequence(Hammersley(width, axis, randomized=False), bits) for width, bits, axis in cases
     ]
     parameters = [
         {"WIDTH": s.width, "BITS": s.bits, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s)}
@@ -94,7 +94,7 @@ def test_sequences_count_and_give_the_numbers_of_the_package(folder):
         step = Step(net, ["t"])
         t, clear, go = step.before["t"], step.inputs["clear"], step.inputs["step"]
         after = z3.If(clear == 1, number(0, s.width), z3.If(go == 1, t + 1, t))
-        numbers = s.source.numbers(0, [0], 2**s.width)[0] >> np.uint32(32 - s.bits)
+        numbers = s.source.numbers([0], 2**s.width, key=0)[0] >> np.uint32(32 - s.bits)
         right = z3.Or(
             *(z3.And(t == i, step.outputs["number"] == int(n)) for i, n in enumerate(numbers))
         )
@@ -173,7 +173,7 @@ def test_control_takes_an_image_runs_its_steps_and_offers_the_class(folder, pipe
 
 
 def test_encoders_shift_and_compare(folder):
-    s = Sequence(Hammersley(4, 2, randomised=False), 4)
+    s = Sequence(Hammersley(4, 2, randomized=False), 4)
     text = {"SEQUENCE": 4, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s)}
     sizes = [1, 3, 6]
     made = netlists([("sc_encoder", {"N_IN": n, "BITS": 4, **text}) for n in sizes], RTL, folder)
@@ -183,7 +183,7 @@ def test_encoders_shift_and_compare(folder):
         value, x = step.inputs["value"], step.outputs["x"]
         entered = value if n == 1 else z3.Concat(value, z3.Extract(4 * n - 1, 4, values))
         claims = [step.after["values"] == z3.If(step.inputs["take"] == 1, entered, values)]
-        numbers = s.source.numbers(0, [0], 16)[0] >> np.uint32(28)
+        numbers = s.source.numbers([0], 16, key=0)[0] >> np.uint32(28)
         for k, i in product(range(16), range(n)):
             held = z3.Extract(4 * i + 3, 4 * i, values)
             right = z3.Extract(i, i, x) == bit(z3.UGT(held, int(numbers[k])))
@@ -280,7 +280,7 @@ def test_the_whole_unrolled_layer_8x4(folder):
     }  # fmt: skip
     clear, go, fire = i["clear"] == 1, i["step"] == 1, b["fire"] == 1
     t = b["u_sequence.t"]
-    numbers = (layer.numbers.source.numbers(0, [0], 256)[0] >> np.uint32(24)).tolist()
+    numbers = (layer.numbers.source.numbers([0], 256, key=0)[0] >> np.uint32(24)).tolist()
     seen = z3.BitVec("seen", 8)  # the number at t
     given = [z3.Or(*(z3.And(t == k, seen == n) for k, n in enumerate(numbers)))]
     claims = [
@@ -359,8 +359,8 @@ def test_readouts_of_folded_layers_count_in_a_memory(folder):
 
 
 def test_images_are_kept_in_words_and_compared(folder):
-    s = Sequence(Hammersley(3, 2, randomised=False), 3)
-    numbers = (s.source.numbers(0, [0], 8)[0] >> np.uint32(29)).tolist()
+    s = Sequence(Hammersley(3, 2, randomized=False), 3)
+    numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
     text = {"SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s)}
     for n_in, simd in ((5, 2), (4, 2), (3, 4)):
         words, last_lane = -(-n_in // simd), (n_in - 1) % simd
@@ -405,8 +405,8 @@ def test_folded_layers_step_their_pipeline(folder):
         words = [int(w) for w in rng.integers(0, 1 << (lane * simd * pe), columns * groups)]
         name = f"folded{has_bias}"
         (folder / f"{name}_0.hex").write_text("".join(f"{w:x}\n" for w in words))
-        s = Sequence(Hammersley(3, 2, randomised=False), 3)
-        numbers = (s.source.numbers(0, [0], 8)[0] >> np.uint32(29)).tolist()
+        s = Sequence(Hammersley(3, 2, randomized=False), 3)
+        numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
         p = {
             **lif_, "N_IN": n_in, "SIMD": simd, "PE": pe, "BITS": bits, "BIAS": has_bias,
             "SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),

@@ -13,7 +13,7 @@ from sc_neurocore.hardware import (
     Verification,
     energy,
     energy_of,
-    quantisation,
+    quantization,
     report,
     trace,
 )
@@ -25,7 +25,7 @@ LEAKY = LIF(tau_mem=8.0)
 
 def one_neuron(weights, lif=LEAKY, bias=None, length=64, **number):
     layer = Dense([weights], neuron=lif, bias=None if bias is None else [bias])
-    return Design(Network([layer]), length, number=FixedPoint(**number))
+    return Design(Network([layer]), length, fixed_point=FixedPoint(**number))
 
 
 def rms(a, b):
@@ -33,31 +33,33 @@ def rms(a, b):
 
 
 def test_the_accuracies_are_those_of_the_three_networks():
-    design = Design(DIGITS.network, 8, number=FixedPoint(bits=3, word=8))
-    q = quantisation(design, DIGITS.images, DIGITS.labels)
+    design = Design(DIGITS.network, 8, fixed_point=FixedPoint(bits=3, word=8))
+    q = quantization(design, DIGITS.images, DIGITS.labels)
     wanted = [
         simulate_float(design.network, DIGITS.images, 8),
         simulate(design.network, DIGITS.images, 8, source=design.source),
-        simulate(design.network, DIGITS.images, 8, source=design.source, number=design.number),
+        simulate(
+            design.network, DIGITS.images, 8, source=design.source, fixed_point=design.fixed_point
+        ),
     ]
-    right = [float((run.classes() == DIGITS.labels).mean()) for run in wanted]
+    right = [float((run.classes == DIGITS.labels).mean()) for run in wanted]
     assert [q.of_float, q.of_streams, q.of_fixed] == right
     assert len(set(right)) == 3
     assert q.n_images == len(DIGITS.images)
-    unlabelled = quantisation(design, DIGITS.images)
-    same = [float((run.classes() == wanted[0].classes()).mean()) for run in wanted[1:]]
-    assert [unlabelled.of_float, unlabelled.of_streams, unlabelled.of_fixed] == [None, *same]
+    unlabeled = quantization(design, DIGITS.images)
+    same = [float((run.classes == wanted[0].classes).mean()) for run in wanted[1:]]
+    assert [unlabeled.of_float, unlabeled.of_streams, unlabeled.of_fixed] == [None, *same]
 
 
 def test_weights_are_rounded_by_half_a_unit_and_those_of_one_are_clipped():
     # In units of 1/8: 4.5 is a tie, 7.6 becomes 8, which is cut to 7.
     design = one_neuron([0.5, -1.0, 7.6 / 8, -4.5 / 8, 0.01], bits=3)
-    (layer,) = quantisation(design, [[0.5] * 5]).layers
+    (layer,) = quantization(design, [[0.5] * 5]).layers
     assert layer.clipped == 2 / 5
     assert layer.rounding == 1 / 8
     rng = np.random.default_rng(0)
     design = one_neuron(rng.uniform(-7.4 / 8, 7.4 / 8, 1000), bits=3)
-    (layer,) = quantisation(design, [[0.5] * 1000]).layers
+    (layer,) = quantization(design, [[0.5] * 1000]).layers
     assert layer.clipped == 0
     assert 0.98 / 16 < layer.rounding <= 1 / 16
 
@@ -66,13 +68,13 @@ def test_threshold_and_leak_tell_their_relative_errors():
     # A one adds 2 units of 1/2 V; a threshold of 3.2 V above rest is 7 units, 3.5 V.
     lif = LIF(tau_mem=10.0, v_rest=-1.0, v_reset=-1.0, v_threshold=2.2)
     design = one_neuron([0.5], lif, fraction=1, leak_bits=2)
-    (layer,) = quantisation(design, [[0.5]]).layers
+    (layer,) = quantization(design, [[0.5]]).layers
     assert design.layers[0].neuron.unit == 0.5
     assert layer.threshold == pytest.approx(3.5 / 3.2 - 1)
     # 0.1 in two bits is 3/32.
     assert layer.leak == pytest.approx(3 / 32 / 0.1 - 1)
     design = one_neuron([0.5], LIF(tau_mem=np.inf, v_threshold=np.inf))
-    (layer,) = quantisation(design, [[0.5]]).layers
+    (layer,) = quantization(design, [[0.5]]).layers
     assert (layer.threshold, layer.leak) == (0.0, 0.0)
 
 
@@ -81,7 +83,7 @@ def test_saturation_is_the_share_of_sums_that_leave_the_word():
     lif = LIF(tau_mem=np.inf, v_threshold=np.inf)
     weights = [[0.6, 0.0], [0.0, -0.6], [0.4, -0.3]]
     layers = [Dense(weights, neuron=lif)]
-    design = Design(Network(layers), 100, number=FixedPoint(word=4, fraction=0))
+    design = Design(Network(layers), 100, fixed_point=FixedPoint(word=4, fraction=0))
     images = np.random.default_rng(1).random((3, 2))
     below = above = 0
     for image in images:
@@ -90,7 +92,7 @@ def test_saturation_is_the_share_of_sums_that_leave_the_word():
             for count in counts:
                 below, above = below + (v + count < -8), above + (v + count > 7)
                 v = min(max(v + count, -8), 7)
-    (layer,) = quantisation(design, images).layers
+    (layer,) = quantization(design, images).layers
     assert min(below, above) > 10
     assert layer.below == pytest.approx(below / (3 * 3 * 100))
     assert layer.above == pytest.approx(above / (3 * 3 * 100))
@@ -102,9 +104,9 @@ def test_errors_of_rates_and_sums_are_those_of_a_direct_count():
         Dense(rng.uniform(-1, 1, (6, 9)), gain=0.4, neuron=LEAKY, bias=rng.random(6)),
         Dense(rng.uniform(-1, 1, (3, 6)), gain=0.5, neuron=LEAKY),
     ]
-    design = Design(Network(layers), 48, number=FixedPoint(bits=4, word=10))
+    design = Design(Network(layers), 48, fixed_point=FixedPoint(bits=4, word=10))
     images = rng.random((7, 9))
-    q = quantisation(design, images)
+    q = quantization(design, images)
     real = [simulate_float(Network(layers[:k]), images, 48).counts / 48 for k in (1, 2)]
     for k, row in enumerate(q.layers):
         fixed, sums, expected = [], [], []
@@ -129,7 +131,7 @@ def test_long_streams_and_words_leave_no_error_of_sums():
     # 0.25, 0.5 and 0.75 lie between the numbers: over a period of all pairs the products are exact.
     layer = Dense([[0.5, -0.25], [0.75, 0.5]], gain=1 / 8, neuron=LEAKY)
     design = Design(Network([layer]), 2**16)
-    (row,) = quantisation(design, [[0.25, 0.75], [0.5, 0.5]]).layers
+    (row,) = quantization(design, [[0.25, 0.75], [0.5, 0.5]]).layers
     assert row.error_of_sums < 1e-3
     assert row.rounding == row.clipped == 0
 
@@ -196,10 +198,10 @@ def test_the_report_tells_all_that_it_is_given(tmp_path):
     design = Design(DIGITS.network, 32, name="digits")
     cells = {"SB_CARRY": 5, "SB_DFF": 1200, "SB_DFFE": 34, "SB_LUT4": 811, "SB_RAM40_4K": 30}
     made = Synthesis("ice40", cells, tmp_path / "none.json", 1389, 61.0)
-    q = quantisation(design, DIGITS.images, DIGITS.labels)
+    q = quantization(design, DIGITS.images, DIGITS.labels)
     page = report(
         design,
-        quantised=q,
+        quantized=q,
         verified=(Verification(1000, 200, 0, 3000, 4, 5, 6), Verification(7)),
         synthesis=made,
         netlist=(Verification(30051, 32, 0, 4000), Verification(30051, 32, 0, 321)),
@@ -243,15 +245,15 @@ def test_the_report_tells_no_more_than_it_is_given(tmp_path):
     assert "It does not fit an HX8K: 9,999 logic cells." in report(design, synthesis=made)
     made = replace(made, logic_cells=None)
     assert "It was not placed, so there is no clock." in report(design, synthesis=made)
-    unlabelled = quantisation(design, [[0.5, 0.5]])
-    assert "Of 1 images without labels" in report(design, quantised=unlabelled)
+    unlabeled = quantization(design, [[0.5, 0.5]])
+    assert "Of 1 images without labels" in report(design, quantized=unlabeled)
 
 
 def test_images_and_labels_that_do_not_fit_are_named():
     design = one_neuron([0.5, 0.25])
     with pytest.raises(ValueError, match="labels must hold an integer for each of the 2 images"):
-        quantisation(design, [[0.5, 0.5], [0.1, 0.2]], [0])
+        quantization(design, [[0.5, 0.5], [0.1, 0.2]], [0])
     with pytest.raises(ValueError, match=r"images must have 2 dimensions|images must"):
-        quantisation(design, [0.5, 0.5])
+        quantization(design, [0.5, 0.5])
     with pytest.raises(ValueError, match="x must have shape"):
-        quantisation(design, [[0.5]])
+        quantization(design, [[0.5]])

@@ -26,7 +26,7 @@ from sc_neurocore import (
 )
 from sc_neurocore.networks.fixed_point import FixedLIF, fixed_layers
 
-COUNTERS = Hammersley(8, axis=1, randomised=False)
+COUNTERS = Hammersley(8, axis=1, randomized=False)
 neuron = partial(FixedLIF, unit=1.0, rest=0.0)
 #               word, fraction, leak, leak_shift, threshold, reset, subtract, refractory
 NEURONS = [
@@ -147,21 +147,25 @@ def network(**changes):
 
 @pytest.mark.parametrize("source", [COUNTERS, Bernoulli(), Sobol()])
 def test_a_network_in_fixed_point_computes_the_integers_of_its_layers(source):
-    net, number = network(), FixedPoint(bits=6, word=12, leak_bits=3)
+    net, fixed_point = network(), FixedPoint(bits=6, word=12, leak_bits=3)
     x = np.random.default_rng(4).random((5, 20))
-    run = simulate(net, x, 200, seed=5, source=source, number=number, record=True)
-    rounded, neurons = fixed_layers(net, number)
+    run = simulate(net, x, 200, seed=5, source=source, fixed_point=fixed_point, record=True)
+    rounded, neurons = fixed_layers(net, fixed_point)
     thresholds = [np.abs(layer._matrix) for layer in rounded.layers]
     assert all(np.array_equal(t * 64 % 1, np.zeros_like(t)) for t in thresholds)
     inputs, *sources = source.sequences(3)
     keys = [stream_key(5, Role.INPUT), *(stream_key(5, Role.WEIGHT, i) for i in range(2))]
-    bits = encode(np.minimum(np.rint(x * 64), 63) / 64, 200, keys[0], source=inputs, streams=range(20))
+    bits = encode(
+        np.minimum(np.rint(x * 64), 63) / 64, 200, key=keys[0], source=inputs, streams=range(20)
+    )
     for row in range(5):
         spikes = bits[row].bits()
         for i, (layer, lif) in enumerate(zip(rounded.layers, neurons, strict=True)):
             weights = layer._matrix
             streams = np.arange(len(weights))[:, None] << 32 | np.arange(weights.shape[1])
-            of_weights = encode(np.abs(weights), 200, keys[1 + i], source=sources[i], streams=streams)
+            of_weights = encode(
+                np.abs(weights), 200, key=keys[1 + i], source=sources[i], streams=streams
+            )
             arriving = np.vstack([spikes, np.ones((1, 200), np.uint8)])[: weights.shape[1]]
             counts = np.einsum("ji,jit,it->jt", np.sign(weights), of_weights.bits(), arriving)
             state, cuts = state_of(len(counts)), np.zeros((len(counts), 2), np.uint64)
@@ -170,17 +174,17 @@ def test_a_network_in_fixed_point_computes_the_integers_of_its_layers(source):
             assert np.array_equal(run.spikes[i][row].bits(), spikes)
         assert np.array_equal(run.potentials[row], potentials[:, -1] * lif.unit + lif.rest)
     assert run.counts.sum() > 100
-    alone = simulate(net, x[2], 200, seed=5, source=source, number=number)
+    alone = simulate(net, x[2], 200, seed=5, source=source, fixed_point=fixed_point)
     assert np.array_equal(alone.counts, run.counts[2])
 
 
 def test_values_of_one_saturate_and_do_not_wrap():
-    number = FixedPoint(bits=3)
-    assert number.rounded(np.array([1.0, -1.0, 0.94, 0.93, 0.5, -0.06, -0.07])).tolist() == [
+    fixed_point = FixedPoint(bits=3)
+    assert fixed_point.rounded(np.array([1.0, -1.0, 0.94, 0.93, 0.5, -0.06, -0.07])).tolist() == [
         0.875, -0.875, 0.875, 0.875, 0.5, 0.0, -0.125,
     ]  # fmt: skip
     always = Network([Dense([[1.0]], neuron=LIF(tau_mem=1.0, v_threshold=0.5))])
-    run = simulate(always, [1.0], 256, source=COUNTERS, number=FixedPoint())
+    run = simulate(always, [1.0], 256, source=COUNTERS, fixed_point=FixedPoint())
     # 255 of 256 numbers are below each; the neuron keeps nothing and fires with every product.
     assert 254 <= run.counts[0] <= 255
 
@@ -192,7 +196,7 @@ def test_with_long_words_and_little_rounding_it_is_the_float_network():
     lif = LIF(tau_mem=8.0, refractory_period=2)
     net = Network([Dense(rng.integers(-255, 256, (30, 20)) / 256, gain=1 / 7, neuron=lif)])
     x = rng.integers(0, 256, (4, 20)) / 256
-    fixed = simulate(net, x, 300, source=COUNTERS, number=FixedPoint(word=32, fraction=24))
+    fixed = simulate(net, x, 300, source=COUNTERS, fixed_point=FixedPoint(word=32, fraction=24))
     floats = simulate(net, x, 300, source=COUNTERS)
     assert fixed.counts.sum() > 1000
     assert np.abs(fixed.counts - floats.counts).sum() <= 2
@@ -215,8 +219,8 @@ def test_a_readout_that_only_integrates_holds_the_sum_of_its_counts():
     net = Network([Dense(weights, gain=0.3, neuron=lif)])
     (fixed,) = fixed_layers(net, FixedPoint())[1]
     assert fixed.fraction == 0
-    source = Hammersley(16, axis=1, randomised=False)
-    run = simulate(net, x, 512, source=source, number=FixedPoint())
+    source = Hammersley(16, axis=1, randomized=False)
+    run = simulate(net, x, 512, source=source, fixed_point=FixedPoint())
     floats = simulate(net, x, 512, source=source)
     assert np.abs(floats.potentials).max() > 0.3 * 300
     assert run.potentials == pytest.approx(floats.potentials, abs=1e-9)
@@ -258,7 +262,7 @@ def test_thresholds_are_the_first_integers_that_reach_them():
 def test_potentials_are_in_volts():
     silent = LIF(v_rest=-0.5, v_threshold=np.inf, tau_mem=8.0)
     net = Network([Dense([[0.5, -0.25]], gain=0.2, neuron=silent)])
-    run = simulate(net, [0.75, 0.5], 4096, source=COUNTERS, number=FixedPoint(word=20))
+    run = simulate(net, [0.75, 0.5], 4096, source=COUNTERS, fixed_point=FixedPoint(word=20))
     assert run.counts.sum() == 0
     expected = simulate_float(net, [0.75, 0.5], 4096).potentials
     assert run.potentials == pytest.approx(expected, abs=0.3)
@@ -267,17 +271,17 @@ def test_potentials_are_in_volts():
 
 def test_inputs_that_are_bits_stay_as_they_are():
     net = Network([Dense([[0.996]], neuron=LIF(tau_mem=1.0))])
-    ones = encode([1.0], 256, 3)
-    run = simulate(net, ones, source=COUNTERS, number=FixedPoint())
+    ones = encode([1.0], 256, key=3)
+    run = simulate(net, ones, source=COUNTERS, fixed_point=FixedPoint())
     assert run.counts[0] == 255
-    assert simulate(net, [1.0], 256, source=COUNTERS, number=FixedPoint()).counts[0] == 254
+    assert simulate(net, [1.0], 256, source=COUNTERS, fixed_point=FixedPoint()).counts[0] == 254
 
 
 def test_the_digits_lose_nothing_that_shows():
     digits = load_digits()
     for length, least in ((16, 0.975), (64, 0.975)):
-        run = simulate(digits.network, digits.images, length, source=COUNTERS, number=FixedPoint())
-        assert (run.classes() == digits.labels).mean() >= least
+        run = simulate(digits.network, digits.images, length, source=COUNTERS, fixed_point=FixedPoint())
+        assert (run.classes == digits.labels).mean() >= least
 
 
 DENSE = Dense([[0.5]])
@@ -290,7 +294,7 @@ ERRORS = [
         lambda: fixed_layers(
             Network([replace(DENSE, neuron=LIF(v_reset=-5.0))]), FixedPoint(word=5, fraction=2)
         ),
-        "number must hold the reset of layer 0, -20 in units of the last place",
+        "fixed_point must hold the reset of layer 0, -20 in units of the last place",
     ),
     (
         lambda: fixed_layers(Network([replace(DENSE, gain=1e-4)]), FixedPoint(word=12, fraction=0)),
@@ -326,13 +330,13 @@ ERRORS = [
     ),
     (
         lambda: fixed_layers(Network([replace(DENSE, gain=1e-4)]), FixedPoint(word=12)),
-        "number must hold the threshold of layer 0, 10000 in units of the last place",
+        "fixed_point must hold the threshold of layer 0, 10000 in units of the last place",
     ),
     (
         lambda: fixed_layers(
             Network([replace(DENSE, neuron=LIF(v_reset=0.9))]), FixedPoint(fraction=0)
         ),
-        "number must tell threshold and reset of layer 0 apart",
+        "fixed_point must tell threshold and reset of layer 0 apart",
     ),
 ]  # fmt: skip
 
@@ -352,5 +356,5 @@ def test_formats_are_integers(name, value):
 
 
 def test_a_number_that_is_none_of_ours_is_refused():
-    with pytest.raises(TypeError, match="number must be a FixedPoint, got 8"):
-        simulate(Network([DENSE]), [0.5], 8, number=8)
+    with pytest.raises(TypeError, match="fixed_point must be a FixedPoint, got 8"):
+        simulate(Network([DENSE]), [0.5], 8, fixed_point=8)

@@ -129,7 +129,7 @@ def twin_of_layer(layer, number, bits, seed, source, shared):
     n, fan_in = whole.shape
     streams = (np.arange(n)[:, None] * (not shared) << 32) + np.arange(fan_in)
     key = stream_key(seed, Role.WEIGHT, number)
-    w = encode(np.abs(whole), length, key, source=source, streams=streams).bits().astype(int)
+    w = encode(np.abs(whole), length, key=key, source=source, streams=streams).bits().astype(int)
     w *= np.sign(whole).astype(int)[:, :, None]
     forward, own = w[:, : matrix.shape[1]], w[:, matrix.shape[1] :]
     drive = np.einsum("rit,jit->rjt", bits.astype(int), forward)
@@ -158,7 +158,7 @@ def twin_of_network(network, x, length, seed, source, shared):
     )
     key = stream_key(seed, Role.INPUT)
     streams = np.arange(network.n_in)
-    bits, trains = encode(x, length, key, source=of_inputs, streams=streams).bits(), []
+    bits, trains = encode(x, length, key=key, source=of_inputs, streams=streams).bits(), []
     for number, (layer, of_layer) in enumerate(zip(network.layers, of_weights, strict=True)):
         bits, potentials = twin_of_layer(layer, number, bits, seed, of_layer, shared)
         trains.append(bits)
@@ -166,7 +166,9 @@ def twin_of_network(network, x, length, seed, source, shared):
 
 
 def assert_is_its_twin(network, length, source, shared=False, seed=7):
-    result = simulate(network, X, length, seed=seed, source=source, shared=shared, record=True)
+    result = simulate(
+        network, X, length, seed=seed, source=source, share_weight_numbers=shared, record=True
+    )
     trains, potentials = twin_of_network(network, X, length, seed, source, shared)
     for ours, twin in zip(result.spikes, trains, strict=True):
         assert np.array_equal(ours.bits(), twin)
@@ -209,7 +211,7 @@ def test_every_shorter_run_is_the_beginning_of_a_longer_one(source):
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=str)
 def test_blocks_change_nothing(monkeypatch, layer, shared, source):
-    arguments = {"seed": 3, "source": source, "shared": shared, "record": True}
+    arguments = {"seed": 3, "source": source, "share_weight_numbers": shared, "record": True}
     whole = simulate(Network([layer]), X, 700, **arguments)
     for words in (1, 300, 3000):
         monkeypatch.setattr("sc_neurocore.networks._bit_layers._SPIKE_WORDS", words)
@@ -330,14 +332,14 @@ def test_the_neurons_of_a_convolution_have_noise_of_their_own():
 def test_the_class_has_the_most_spikes_then_the_highest_potential_then_the_lowest_index():
     counts = np.array([[1, 3, 3, 0], [0, 0, 0, 0], [2, 2, 2, 2]])
     potentials = np.array([[9, 0.1, 0.2, 9], [-3, -1, -2, -1], [0, 0, 0, 0]])
-    assert Simulation(counts, potentials, 5, 0).classes().tolist() == [2, 1, 0]
-    assert Simulation(counts[0], potentials[0], 5, 0).classes() == 2
+    assert Simulation(counts, potentials, 5, 0).classes.tolist() == [2, 1, 0]
+    assert Simulation(counts[0], potentials[0], 5, 0).classes == 2
 
 
 def test_a_readout_that_never_fires_tells_its_input_by_its_potential():
     network = Network([Dense(np.eye(4), 1.0, READOUT)])
     x = np.full((4, 4), 0.4) + 0.3 * np.eye(4)
-    assert simulate(network, x, 500, seed=1).classes().tolist() == [0, 1, 2, 3]
+    assert simulate(network, x, 500, seed=1).classes.tolist() == [0, 1, 2, 3]
     (row,) = evaluate(network, x, [0, 1, 2, 3], [500])
     assert row.mean == row.of_float == 1.0
 
@@ -410,7 +412,9 @@ def test_the_noise_budget_knows_bias_and_delay():
     measured = np.sqrt(means.var(axis=0, ddof=1).mean())
     # Rows share their numbers: as if there were one row of 7 neurons.
     assert abs(measured / budget.standard_error - 1) <= 5 / np.sqrt(2 * n_seeds * 7)
-    late_again = noise_budget(Network([layer]), encode(X, length, 3, streams=np.arange(N_IN)), seed=1)
+    late_again = noise_budget(
+        Network([layer]), encode(X, length, key=3, streams=np.arange(N_IN)), seed=1
+    )
     assert late_again[0].current_std == pytest.approx(budget.current_std, rel=0.2)
 
 

@@ -57,7 +57,7 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, short_blocks
     thresholds = np.rint(X.ravel() * 2.0**32).astype(np.uint64)
     words = twins.encode(stream_key(7, Role.INPUT), streams, thresholds, 0, length)
     spikes = words.reshape(6, 20, -1)
-    result = simulate(NETWORK, X, length, seed=7, shared=shared, record=True)
+    result = simulate(NETWORK, X, length, seed=7, share_weight_numbers=shared, record=True)
     for i, layer in enumerate(NETWORK.layers):
         weights = np.rint(layer.weights.T * 2.0**32).astype(np.int64)
         keys = stream_key(7, Role.WEIGHT, i), stream_key(7, Role.NOISE, i)
@@ -91,15 +91,17 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
 ):
     length = 600
     of_inputs, *of_weights = source.sequences(3)
-    x = encode(X, length, stream_key(7, Role.INPUT), source=of_inputs, streams=np.arange(20))
+    x = encode(X, length, key=stream_key(7, Role.INPUT), source=of_inputs, streams=np.arange(20))
     spikes = x.words
-    result = simulate(NETWORK, X, length, seed=7, source=source, shared=shared, record=True)
+    result = simulate(
+        NETWORK, X, length, seed=7, source=source, share_weight_numbers=shared, record=True
+    )
     for i, layer in enumerate(NETWORK.layers):
         weights = np.rint(layer.weights.T * 2.0**32).astype(np.int64)
         key = stream_key(7, Role.WEIGHT, i)
         neuron = np.arange(layer.n_out)[:, None] * (not shared)
         streams = (neuron << 32) + np.arange(layer.n_in)
-        w = encode(np.abs(layer.weights), length, key, source=of_weights[i], streams=streams)
+        w = encode(np.abs(layer.weights), length, key=key, source=of_weights[i], streams=streams)
         keys = key, stream_key(7, Role.NOISE, i)
         shape = (6, layer.n_out)
         state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
@@ -173,7 +175,7 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one():
 
 
 def test_packed_inputs_and_densities_are_the_same():
-    streams = encode(X, 90, stream_key(5, Role.INPUT), streams=np.arange(20))
+    streams = encode(X, 90, key=stream_key(5, Role.INPUT), streams=np.arange(20))
     assert np.array_equal(
         simulate(NETWORK, streams, seed=5).counts, simulate(NETWORK, X, 90, seed=5).counts
     )
@@ -217,7 +219,7 @@ def test_float_and_bits_agree_where_every_value_is_0_or_1():
 def test_the_class_is_the_first_of_the_outputs_with_the_most_spikes():
     result = simulate(Network([Dense([[0.0], [1.0], [1.0]])]), [[1.0]], 10, seed=0)
     assert result.counts.tolist() == [[0, 10, 10]]
-    assert result.classes().tolist() == [1]
+    assert result.classes.tolist() == [1]
 
 
 def test_saving_and_loading_returns_the_network(tmp_path):

@@ -51,7 +51,7 @@ def has_law(values, mean, variance):
 
 
 def coded(coding, x, key=KEY):
-    return coding.encode(np.full(ROWS, x), LENGTH, key)
+    return coding.encode(np.full(ROWS, x), LENGTH, key=key)
 
 
 def example(coding, streams):
@@ -125,7 +125,7 @@ def test_the_sign_of_a_factor_is_that_of_the_product(coding, streams):
 @given(bits)
 def test_one_is_the_neutral_factor(coding, streams):
     x = example(coding, streams)
-    one = coding.encode(1.0, x.length, KEY)
+    one = coding.encode(1.0, x.length, key=KEY)
     assert np.array_equal((x * one).value(), x.value())
     assert np.array_equal((one * x).value(), x.value())
 
@@ -144,7 +144,7 @@ def test_two_line_errors_are_those_of_the_active_steps(overlap):
     # Lines of one number differ in the fewest steps, independent ones in more.
     def lines(p, q, key):
         numbers = np.arange(ROWS)[:, None] * 2 + ([0, 0] if overlap else [0, 1])
-        s = encode(np.broadcast_to([p, q], (ROWS, 2)), LENGTH, key, streams=numbers)
+        s = encode(np.broadcast_to([p, q], (ROWS, 2)), LENGTH, key=key, streams=numbers)
         activity = abs(p - q) if overlap else p + q - 2 * p * q
         return TwoLine(s[:, 0], s[:, 1]), p - q, activity
 
@@ -197,7 +197,7 @@ def test_a_bipolar_value_comes_back_from_two_lines_bit_for_bit():
 def test_a_value_that_is_counted_and_encoded_anew_keeps_its_mean_and_adds_the_second_law():
     x = 0.6
     first = coded(Bipolar, x)
-    again = SignMagnitude.encode(first.value(), LENGTH, WEIGHT)
+    again = SignMagnitude.encode(first.value(), LENGTH, key=WEIGHT)
     variance = (1 - x**2) / LENGTH
     assert has_law(again.value(), x, variance + (x * (1 - x) - variance) / LENGTH)
 
@@ -211,52 +211,52 @@ def test_only_the_conversions_that_need_no_count_have_a_method():
 
 
 def test_one_line_of_an_encoded_value_is_silent():
-    x = TwoLine.encode(np.linspace(-1, 1, 21), LENGTH, KEY)
+    x = TwoLine.encode(np.linspace(-1, 1, 21), LENGTH, key=KEY)
     assert (np.minimum(x.plus.counts(), x.minus.counts()) == 0).all()
 
 
 def test_values_outside_the_range_saturate():
     for coding in CODINGS:
-        x = coding.encode([-5.0, 5.0], LENGTH, KEY)
+        x = coding.encode([-5.0, 5.0], LENGTH, key=KEY)
         assert x.value().tolist() == [-1.0 if coding in SIGNED else 0.0, 1.0]
 
 
 def test_streams_are_passed_on_to_encode():
     for coding in CODINGS:
-        x = coding.encode([0.4, 0.4], LENGTH, KEY, streams=7)
+        x = coding.encode([0.4, 0.4], LENGTH, key=KEY, streams=7)
         first, second = x.value()
         assert first == second
-        assert coding.encode([0.4, 0.4], LENGTH, KEY).value().std() > 0
+        assert coding.encode([0.4, 0.4], LENGTH, key=KEY).value().std() > 0
 
 
 def test_batches_broadcast():
     for coding in CODINGS:
-        x = coding.encode(np.full((3, 1), 0.5), LENGTH, KEY)
-        y = coding.encode(np.full(4, 0.5), LENGTH, WEIGHT)
+        x = coding.encode(np.full((3, 1), 0.5), LENGTH, key=KEY)
+        y = coding.encode(np.full(4, 0.5), LENGTH, key=WEIGHT)
         z = (x * y).value()
         assert z.shape == (x * y).standard_error().shape == (3, 4)
-        single = coding.encode(0.5, LENGTH, KEY) * coding.encode(0.5, LENGTH, WEIGHT)
+        single = coding.encode(0.5, LENGTH, key=KEY) * coding.encode(0.5, LENGTH, key=WEIGHT)
         assert z[0, 0] == single.value()
 
 
 def test_a_silent_negative_magnitude_is_a_zero_without_sign():
-    zero = SignMagnitude(encode(0.0, LENGTH, KEY), True)
+    zero = SignMagnitude(encode(0.0, LENGTH, key=KEY), True)
     assert not np.signbit(zero.value())
 
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_codings_take_the_sources_of_a_pair(coding):
     x, w = np.array([0.3, 0.8, 0.55]), np.array([0.6, 0.9, 0.2])
-    of_x, of_w = Hammersley(12, randomised=False).pair()
-    a = coding.encode(x, 4096, 1, source=of_x, streams=0)
-    b = coding.encode(w, 4096, 2, source=of_w, streams=0)
+    of_x, of_w = Hammersley(12, randomized=False).pair()
+    a = coding.encode(x, 4096, key=1, source=of_x, streams=0)
+    b = coding.encode(w, 4096, key=2, source=of_w, streams=0)
     # Far below the error of Bernoulli streams, 0.01.
     assert np.abs((a * b).value() - x * w).max() < 0.0015
 
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_batch_of_values_is_indexed_as_its_streams(coding):
-    x = coding.encode([[0.1, 0.5], [0.9, 0.3], [0.7, 0.2]], LENGTH, KEY)
+    x = coding.encode([[0.1, 0.5], [0.9, 0.3], [0.7, 0.2]], LENGTH, key=KEY)
     assert x.shape == (3, 2)
     assert np.array_equal(x[1:, 0].value(), x.value()[1:, 0])
     assert x[0, 1].shape == ()

@@ -49,10 +49,10 @@ KEY, OTHER = stream_key(5, Role.INPUT), stream_key(5, Role.WEIGHT)
 SELECT = stream_key(5, Role.SELECT)
 LENGTH = 4096
 SIGNED = {0: "0", 1: "+1", -1: "-1"}
-SAME = encode([0.5, 0.6], LENGTH, KEY, streams=3)
-APART = encode([0.5, 0.6], LENGTH, KEY)
+SAME = encode([0.5, 0.6], LENGTH, key=KEY, streams=3)
+APART = encode([0.5, 0.6], LENGTH, key=KEY)
 # Pairs of each correlation.
-PAIRS = {0: APART, 1: SAME, -1: stack([SAME[0], ~encode(0.4, LENGTH, KEY, streams=3)])}
+PAIRS = {0: APART, 1: SAME, -1: stack([SAME[0], ~encode(0.4, LENGTH, key=KEY, streams=3)])}
 BINARY = {
     "multiply": multiply,
     "minimum": minimum,
@@ -140,10 +140,10 @@ def test_the_product_of_magnitudes_is_checked():
 
 def test_adders_take_inputs_of_any_correlation_but_a_select_that_is_independent():
     assert messages(popcount_add, SAME) == []
-    assert messages(scaled_add, SAME, SELECT) == []
-    x = encode([0.5, 0.5, 0.8], LENGTH, KEY)
-    assert messages(scaled_add, x, SELECT) == []
-    first, second = messages(scaled_add, x, KEY)
+    assert messages(scaled_add, SAME, key=SELECT) == []
+    x = encode([0.5, 0.5, 0.8], LENGTH, key=KEY)
+    assert messages(scaled_add, x, key=SELECT) == []
+    first, second = messages(scaled_add, x, key=KEY)
     assert first.startswith(
         "scaled_add needs SCC 0 of select 1 and the inputs from 1 on, got 1 at index 0"
     )
@@ -154,14 +154,14 @@ def test_adders_take_inputs_of_any_correlation_but_a_select_that_is_independent(
 
 def test_bernstein_wants_independent_copies_and_coefficients():
     b = [0.25, 0.625, 0.375, 0.75]
-    copies = encode([[0.4] * 3, [0.6] * 3], LENGTH, KEY)
-    assert messages(bernstein, copies, b, OTHER) == []
-    assert messages(bernstein, copies, encode(b, LENGTH, OTHER, streams=0)) == []
-    same = encode([0.4] * 3, LENGTH, KEY, streams=[0, 1, 0])
-    (message,) = messages(bernstein, same, b, OTHER)
+    copies = encode([[0.4] * 3, [0.6] * 3], LENGTH, key=KEY)
+    assert messages(bernstein, copies, b, key=OTHER) == []
+    assert messages(bernstein, copies, encode(b, LENGTH, key=OTHER, streams=0)) == []
+    same = encode([0.4] * 3, LENGTH, key=KEY, streams=[0, 1, 0])
+    (message,) = messages(bernstein, same, b, key=OTHER)
     assert message.startswith("bernstein needs SCC 0 of copies 0 and 2, got 1 (p=")
-    assert messages(bernstein, copies[0], b, KEY) == []  # values take streams that are no copy's
-    found = messages(bernstein, copies[0], encode(b, LENGTH, KEY))
+    assert messages(bernstein, copies[0], b, key=KEY) == []  # values take streams that are no copy's
+    found = messages(bernstein, copies[0], encode(b, LENGTH, key=KEY))
     assert [m.split(" at ")[0] for m in found] == [
         f"bernstein needs SCC 0 of copy {i} and the coefficients, got 1" for i in range(3)
     ]
@@ -186,17 +186,17 @@ def test_independent_streams_pass_and_shared_ones_are_found_from_64_steps_on():
     rng = np.random.default_rng(1)
     for length in (64, 1000):
         p, q = rng.uniform(0, 1, (2, 5000))
-        x, y = encode(p, length, KEY), encode(q, length, OTHER)
+        x, y = encode(p, length, key=KEY), encode(q, length, key=OTHER)
         assert messages(check_correlation, x, y, 0, checked=False) == []
-        half = encode([0.5, 0.5], length, KEY, streams=0)
+        half = encode([0.5, 0.5], length, key=KEY, streams=0)
         assert len(messages(check_correlation, half[0], half[1], 0, checked=False)) == 1
 
 
 @pytest.mark.parametrize("length", [1, 2, 100])
 @pytest.mark.parametrize("wanted", [-1, 0, 1])
 def test_constant_streams_always_pass(wanted, length):
-    constant = encode([[0.0], [1.0]], length, KEY)
-    other = encode([0.0, 0.3, 1.0], length, OTHER)
+    constant = encode([[0.0], [1.0]], length, key=KEY)
+    other = encode([0.0, 0.3, 1.0], length, key=OTHER)
     assert messages(check_correlation, constant, other, wanted, checked=False) == []
     assert messages(check_correlation, other, constant, wanted, checked=False) == []
 
@@ -284,20 +284,20 @@ def test_the_environment_turns_the_checks_on():
 
 
 def test_a_current_of_inputs_and_weights_that_share_numbers_is_found():
-    x, w = encode([[0.5, 0.6], [0.4, 0.7]], LENGTH, KEY, streams=[[0, 1], [2, 1]])
+    x, w = encode([[0.5, 0.6], [0.4, 0.7]], LENGTH, key=KEY, streams=[[0, 1], [2, 1]])
     (message,) = messages(current_trace, x, w)
     assert message.startswith("current_trace needs SCC 0, got 1 at index 1 (p=0.")
-    assert messages(current_trace, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, OTHER)) == []
+    assert messages(current_trace, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, key=OTHER)) == []
     (message,) = messages(dot, x, w)
     assert message.startswith("dot needs SCC 0, got 1 at index 1 (p=0.")
-    assert messages(dot, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, OTHER)) == []
+    assert messages(dot, x, encode([[0.4, 0.7], [0.1, 0.2]], LENGTH, key=OTHER)) == []
 
 
 @pytest.mark.parametrize("length", [2, 16, 64, 1000])
 def test_white_streams_pass_with_few_false_alarms(length):
     n = 4000
     for p in (0.01, 0.1, 0.5, 0.9):
-        streams = encode(np.full(n, p), length, KEY)
+        streams = encode(np.full(n, p), length, key=KEY)
         alarms = sum(bool(messages(check_white, s, checked=False)) for s in streams[:400])
         assert alarms == 0, p
     assert messages(check_white, streams, checked=False) == []
@@ -316,7 +316,7 @@ def test_machines_warn_of_input_that_is_not_white(operator):
 
     assert messages(call, APART[1]) == []
     for source in (Sobol(), Hammersley(12), LFSR(12)):
-        found = messages(call, encode([0.0, 0.5, 0.7], LENGTH, KEY, source=source, streams=0))
+        found = messages(call, encode([0.0, 0.5, 0.7], LENGTH, key=KEY, source=source, streams=0))
         assert found[0].startswith(f"{operator} needs a white stream, got an autocorrelation of ")
         assert "encode it with Bernoulli()" in found[0]
 

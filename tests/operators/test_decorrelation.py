@@ -11,14 +11,14 @@ from sc_neurocore import (
     Permutation,
     Role,
     decorrelate,
-    desynchronise,
+    desynchronize,
     encode,
     isolate,
     phi,
     regenerate,
     scc,
     stream_key,
-    synchronise,
+    synchronize,
 )
 
 KEY = stream_key(13, Role.INPUT)
@@ -35,11 +35,11 @@ CASES = [(0.3, 0.5, 0), (0.5, 0.5, 0), (0.7, 0.6, 0), (0.4, 0.8, -1), (0.3, 0.3,
 
 def pair(p, q, length, correlation):
     """Return rows of pairs, independent (0) or of SCC +1 or -1."""
-    x = encode(np.full(ROWS, p), length, KEY)
+    x = encode(np.full(ROWS, p), length, key=KEY)
     if correlation == 0:
-        return x, encode(np.full(ROWS, q), length, OTHER)
-    return x, encode(np.full(ROWS, q), length, KEY) if correlation > 0 else ~encode(
-        np.full(ROWS, 1 - q), length, KEY
+        return x, encode(np.full(ROWS, q), length, key=OTHER)
+    return x, encode(np.full(ROWS, q), length, key=KEY) if correlation > 0 else ~encode(
+        np.full(ROWS, 1 - q), length, key=KEY
     )
 
 
@@ -64,7 +64,7 @@ def ones(stream):
 @quick
 @given(pairs, st.integers(1, 6))
 def test_a_synchroniser_withholds_at_most_depth_ones_of_one_stream_at_any_time(xy, depth):
-    x, y = synchronise(*xy, depth)
+    x, y = synchronize(*xy, depth)
     withheld = np.array([ones(xy[0]) - ones(x), ones(xy[1]) - ones(y)])
     assert (withheld >= 0).all()
     assert (withheld <= depth).all()
@@ -76,7 +76,7 @@ def test_a_synchroniser_withholds_at_most_depth_ones_of_one_stream_at_any_time(x
 
 @pytest.mark.parametrize(("p", "q", "correlation"), CASES)
 @pytest.mark.parametrize("depth", [1, 2, 7])
-def test_synchronised_streams_have_the_overlap_of_the_closed_form(p, q, correlation, depth):
+def test_synchronized_streams_have_the_overlap_of_the_closed_form(p, q, correlation, depth):
     x, y = pair(p, q, 64 * 64, correlation)
     p11 = overlap(p, q, correlation)
     lone = np.array([p - p11, q - p11])
@@ -85,7 +85,7 @@ def test_synchronised_streams_have_the_overlap_of_the_closed_form(p, q, correlat
     else:
         weights = (lone[0] / lone[1]) ** np.arange(-depth, depth + 1)
         kept = lone[0] * weights[-1] / weights.sum()
-    new_x, new_y = synchronise(x, y, depth)
+    new_x, new_y = synchronize(x, y, depth)
     assert agrees(settled(new_x & new_y), p - kept)
     assert agrees(settled(new_x), p)
     assert agrees(settled(new_y), q)
@@ -94,8 +94,8 @@ def test_synchronised_streams_have_the_overlap_of_the_closed_form(p, q, correlat
 
 def test_a_deep_synchroniser_brings_scc_to_1_and_a_desynchroniser_to_minus_1():
     x, y = pair(0.4, 0.5, 2**14, 0)
-    assert scc(*synchronise(x, y, 60)).min() >= 0.99
-    near, far = desynchronise(x, y, 60)
+    assert scc(*synchronize(x, y, 60)).min() >= 0.99
+    near, far = desynchronize(x, y, 60)
     assert scc(near, far).max() <= -0.99
     assert agrees(settled(near | far), 0.9)
 
@@ -103,7 +103,7 @@ def test_a_deep_synchroniser_brings_scc_to_1_and_a_desynchroniser_to_minus_1():
 @quick
 @given(pairs, st.integers(1, 6))
 def test_a_desynchroniser_withholds_at_most_depth_ones_of_y_at_any_time(xy, depth):
-    x, y = desynchronise(*xy, depth)
+    x, y = desynchronize(*xy, depth)
     assert x == xy[0]
     withheld = ones(xy[1]) - ones(y)
     assert (withheld >= 0).all()
@@ -114,12 +114,12 @@ def test_a_desynchroniser_withholds_at_most_depth_ones_of_y_at_any_time(xy, dept
 
 @pytest.mark.parametrize(("p", "q", "correlation"), CASES)
 @pytest.mark.parametrize("depth", [1, 2, 7])
-def test_desynchronised_streams_have_the_overlap_of_the_closed_form(p, q, correlation, depth):
+def test_desynchronized_streams_have_the_overlap_of_the_closed_form(p, q, correlation, depth):
     x, y = pair(p, q, 64 * 64, correlation)
     p11 = overlap(p, q, correlation)
     p00 = 1 - p - q + p11
     weights = (p11 / p00) ** np.arange(depth + 1) if p00 > 1e-12 else np.eye(depth + 1)[-1]
-    new_x, new_y = desynchronise(x, y, depth)
+    new_x, new_y = desynchronize(x, y, depth)
     assert agrees(settled(new_x & new_y), p11 * weights[-1] / weights.sum())
     assert agrees(settled(new_y), q)
     before = scc(x, y)
@@ -129,11 +129,11 @@ def test_desynchronised_streams_have_the_overlap_of_the_closed_form(p, q, correl
 @quick
 @given(pairs, st.integers(1, 70), st.integers(0, 2**64 - 1))
 def test_a_decorrelator_changes_a_count_by_at_most_half_its_depth(xy, depth, key):
-    shuffled = decorrelate(xy, depth, key)
+    shuffled = decorrelate(xy, depth, key=key)
     change = ones(shuffled) - ones(xy)
     assert (change <= depth // 2).all()
     assert (-change <= -(-depth // 2)).all()
-    assert shuffled == decorrelate(xy, depth, key)
+    assert shuffled == decorrelate(xy, depth, key=key)
 
 
 @pytest.mark.parametrize("depth", [1, 4, 64])
@@ -141,7 +141,7 @@ def test_a_decorrelator_brings_white_streams_of_scc_1_to_0_within_five_sigma(dep
     length = 2**14
     x, y = pair(0.5, 0.5, length, 1)
     assert (scc(x, y) == 1).all()
-    s = scc(decorrelate(x, depth, NOISE), y)
+    s = scc(decorrelate(x, depth, key=NOISE), y)
     # At p = q = 1/2 SCC is 4 d, of variance 1 / L.
     assert np.abs(s).max() <= 5 / np.sqrt(length)
     assert abs(s.mean()) <= 5 / np.sqrt(length * ROWS)
@@ -156,19 +156,22 @@ def test_a_decorrelator_averages_the_correlation_over_its_waiting_times(depth):
     rho = np.abs(k % 16 - 8) / 4 - 1
     expected = (rho * (1 - 1 / depth) ** (k - 1) / depth).sum()
     late = phi(
-        *(Bitstream(z.words[:, 64:], length - 4096) for z in (decorrelate(wave, depth, NOISE), wave))
+        *(
+            Bitstream(z.words[:, 64:], length - 4096)
+            for z in (decorrelate(wave, depth, key=NOISE), wave)
+        )
     )
     assert agrees(late, expected)
     assert depth < 200 or abs(expected) < 0.01
 
 
 def test_one_key_shuffles_a_batch_row_by_row_and_the_same_alone():
-    x = encode(np.linspace(0, 1, 600), 700, KEY)
-    shuffled = decorrelate(x, 9, NOISE)
-    assert decorrelate(x[:5], 9, NOISE) == shuffled[:5]
-    assert decorrelate(x.reshape(20, 30), 9, NOISE) == shuffled.reshape(20, 30)
+    x = encode(np.linspace(0, 1, 600), 700, key=KEY)
+    shuffled = decorrelate(x, 9, key=NOISE)
+    assert decorrelate(x[:5], 9, key=NOISE) == shuffled[:5]
+    assert decorrelate(x.reshape(20, 30), 9, key=NOISE) == shuffled.reshape(20, 30)
     with pytest.raises(AssertionError):
-        assert decorrelate(x, 9, OTHER) == shuffled
+        assert decorrelate(x, 9, key=OTHER) == shuffled
 
 
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
@@ -191,18 +194,18 @@ def test_a_white_stream_is_independent_of_itself_delayed():
 def test_regenerated_streams_keep_their_densities_and_lose_their_correlation():
     length = 2**14
     x, y = pair(0.3, 0.3, length, 1)
-    new = regenerate(x, NOISE)
+    new = regenerate(x, key=NOISE)
     p = x.probability()
     z = (new.probability() - p) / np.sqrt(p * (1 - p) / length)
     assert np.abs(z).max() <= 5
     assert abs(z.var() - 1) <= 5 * np.sqrt(2 / ROWS)
     both = (new & y).probability() - p * y.probability()
     assert abs(both.mean()) <= 5 * both.std() / np.sqrt(ROWS)
-    assert regenerate(Bitstream.from_bits([[0] * 9, [1] * 9]), NOISE).counts().tolist() == [0, 9]
+    assert regenerate(Bitstream.from_bits([[0] * 9, [1] * 9]), key=NOISE).counts().tolist() == [0, 9]
 
 
 def test_regenerating_by_a_permutation_keeps_the_count():
-    x = encode([0.2, 0.7], 100, KEY)
-    again = regenerate(x, KEY + 1, source=Permutation(100))
+    x = encode([0.2, 0.7], 100, key=KEY)
+    again = regenerate(x, key=KEY + 1, source=Permutation(100))
     assert np.array_equal(again.counts(), x.counts())
     assert again != x

@@ -103,17 +103,17 @@ ERRORS = [
      "w must have the length of x, 3, got 2"),
     (lambda: dot(PAIR, X), ValueError, "w must have batch shape (2,) or (n_out, 2), got ()"),
     (lambda: dot(PAIR, THREE), ValueError, "w must have batch shape (2,) or (n_out, 2), got (3,)"),
-    (lambda: scaled_add(PAIR, -1), ValueError, "key must lie in [0, 2**64), got -1"),
-    (lambda: scaled_add(PAIR, 0.5), TypeError, "key must be an integer, got 0.5"),
-    (lambda: scaled_add(PAIR, 0, weights=[0.5]), ValueError,
+    (lambda: scaled_add(PAIR, key=-1), ValueError, "key must lie in [0, 2**64), got -1"),
+    (lambda: scaled_add(PAIR, key=0.5), TypeError, "key must be an integer, got 0.5"),
+    (lambda: scaled_add(PAIR, key=0, weights=[0.5]), ValueError,
      "weights must hold one weight for each of the 2 inputs, got 1"),
-    (lambda: scaled_add(PAIR, 0, weights=[1.5, -0.5]), ValueError,
+    (lambda: scaled_add(PAIR, key=0, weights=[1.5, -0.5]), ValueError,
      "weights must lie in [0.0, 1.0], got 1.5 at index 0"),
-    (lambda: scaled_add(PAIR, 0, weights=[0.5, 0.25]), ValueError,
+    (lambda: scaled_add(PAIR, key=0, weights=[0.5, 0.25]), ValueError,
      "weights must have the sum 1, got 0.75; divide them by it and scale the result"),
-    (lambda: scaled_add(PAIR, 0, weights=[NAN, 1]), ValueError,
+    (lambda: scaled_add(PAIR, key=0, weights=[NAN, 1]), ValueError,
      "weights must be finite, got nan at index 0"),
-    (lambda: scaled_add(PAIR, 0, weights=[[0.5, 0.5]]), ValueError,
+    (lambda: scaled_add(PAIR, key=0, weights=[[0.5, 0.5]]), ValueError,
      "weights must have 1 axis, got shape (1, 2)"),
     # exact products
     (lambda: exact_product([0], X, "division"), TypeError, "x must be a Bitstream, got [0]"),
@@ -128,21 +128,21 @@ ERRORS = [
     (lambda: exact_product(PAIR, THREE, "rotation"), ValueError,
      "the streams must have batch shapes that broadcast, got (2,) and (3,)"),
     # Bernstein polynomials
-    (lambda: bernstein(PAIR, [0, 1], 0), ValueError,
+    (lambda: bernstein(PAIR, [0, 1], key=0), ValueError,
      "coefficients must have a last axis of 3 for 2 copies, got shape (2,)"),
-    (lambda: bernstein(PAIR, 0.5, 0), ValueError,
+    (lambda: bernstein(PAIR, 0.5, key=0), ValueError,
      "coefficients must have a last axis of 3 for 2 copies, got shape ()"),
     (lambda: bernstein(PAIR, PAIR), ValueError,
      "coefficients must have a last axis of 3 for 2 copies, got shape (2,)"),
-    (lambda: bernstein(TWO_BY_TWO, [[0, 1, 1]] * 3, 0), ValueError,
+    (lambda: bernstein(TWO_BY_TWO, [[0, 1, 1]] * 3, key=0), ValueError,
      "coefficients must have a shape (..., 3) that broadcasts with that of x, (2, 2), got (3, 3)"),
-    (lambda: bernstein(PAIR, [0, 1, 2], 0), ValueError,
+    (lambda: bernstein(PAIR, [0, 1, 2], key=0), ValueError,
      "coefficients must lie in [0.0, 1.0], got 2.0 at index 2"),
-    (lambda: bernstein(PAIR, [0, 1, NAN], 0), ValueError,
+    (lambda: bernstein(PAIR, [0, 1, NAN], key=0), ValueError,
      "coefficients must be finite, got nan at index 2"),
     (lambda: bernstein(PAIR, [0, 1, 1]), ValueError,
      "key must be given for coefficients that are values, got None"),
-    (lambda: bernstein(PAIR, THREE, 5), ValueError,
+    (lambda: bernstein(PAIR, THREE, key=5), ValueError,
      "key must be left out for coefficients that are streams, got 5"),
     (lambda: bernstein(PAIR, Bitstream.from_bits([[0, 1]] * 3)), ValueError,
      "coefficients must have the length of x, 3, got 2"),
@@ -166,11 +166,11 @@ ERRORS = [
         row
         for coding in CODINGS
         for row in [
-            (partial(coding.encode, NAN, 8, 0), ValueError, "x must be finite, got nan"),
-            (partial(coding.encode, "a", 8, 0), TypeError, "x must hold real numbers, got 'a'"),
-            (partial(coding.encode, 0.5, 0, 0), ValueError, "length must be at least 1, got 0"),
-            (partial(coding.encode, 0.5, 8, -1), ValueError, "key must lie in [0, 2**64), got -1"),
-            (partial(coding.encode, [0.5, 0.5], 8, 0, streams=[1, 2, 3]), ValueError,
+            (partial(coding.encode, NAN, 8, key=0), ValueError, "x must be finite, got nan"),
+            (partial(coding.encode, "a", 8, key=0), TypeError, "x must hold real numbers, got 'a'"),
+            (partial(coding.encode, 0.5, 0, key=0), ValueError, "length must be at least 1, got 0"),
+            (partial(coding.encode, 0.5, 8, key=-1), ValueError, "key must lie in [0, 2**64), got -1"),
+            (partial(coding.encode, [0.5, 0.5], 8, key=0, streams=[1, 2, 3]), ValueError,
              "streams must have a shape that broadcasts with that of p, (2,), got (3,)"),
         ]
     ),
@@ -213,4 +213,4 @@ def test_an_array_times_a_coding_is_no_array_of_objects():
 def test_an_unknown_way_to_encode_is_refused():
     for coding in CODINGS:
         with pytest.raises(TypeError, match="unexpected keyword argument 'steams'"):
-            coding.encode(0.5, 8, 0, steams=1)
+            coding.encode(0.5, 8, key=0, steams=1)

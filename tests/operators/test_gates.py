@@ -39,7 +39,7 @@ LEVELS = np.linspace(0, 1, 11)
 
 def rows(p, key=KEY, n=ROWS, length=LENGTH):
     """Return n independent rows of streams of the given densities."""
-    return encode(np.broadcast_to(p, (n, *np.shape(p))), length, key)
+    return encode(np.broadcast_to(p, (n, *np.shape(p))), length, key=key)
 
 
 def has_law(values, mean, variance):
@@ -109,7 +109,7 @@ def test_on_independent_streams_they_compute_what_their_docstrings_say(operator,
 )
 def test_streams_of_one_number_give_them_the_binomial_variance_too(operator, z):
     numbers = np.arange(ROWS)
-    x, y = (encode(np.full(ROWS, p), LENGTH, KEY, streams=numbers) for p in (0.7, 0.4))
+    x, y = (encode(np.full(ROWS, p), LENGTH, key=KEY, streams=numbers) for p in (0.7, 0.4))
     assert has_law(operator(x, y).probability(), z, z * (1 - z) / LENGTH)
 
 
@@ -152,26 +152,28 @@ def test_a_multiplexer_has_the_weighted_mean_and_a_binomial_variance(weights, sh
     # Shared numbers correlate the inputs, which makes no difference.
     p = np.array([0.1, 0.5, 0.9, 0.7])
     numbers = np.arange(4 * ROWS).reshape(ROWS, 4) // (4 if shared else 1)
-    x = encode(np.broadcast_to(p, (ROWS, 4)), LENGTH, KEY, streams=numbers)
+    x = encode(np.broadcast_to(p, (ROWS, 4)), LENGTH, key=KEY, streams=numbers)
     z = np.dot(weights or [0.25] * 4, p)
-    out = scaled_add(x, SELECT, weights=weights)
+    out = scaled_add(x, key=SELECT, weights=weights)
     assert has_law(out.probability(), z, z * (1 - z) / LENGTH)
 
 
 def test_a_multiplexer_passes_each_step_of_one_input():
-    out = scaled_add(Bitstream.from_bits([[1] * 99] * 5), SELECT)
+    out = scaled_add(Bitstream.from_bits([[1] * 99] * 5), key=SELECT)
     assert out == Bitstream.from_bits([1] * 99)
     x = rows([0.3, 0.6, 0.9], n=1)[0]
-    assert scaled_add(x, SELECT, weights=[0, 0, 1]) == x[2]
-    assert scaled_add(x, SELECT, weights=[1, 0, 0]) == x[0]
-    assert scaled_add(x[:1], SELECT) == x[0]
+    assert scaled_add(x, key=SELECT, weights=[0, 0, 1]) == x[2]
+    assert scaled_add(x, key=SELECT, weights=[1, 0, 0]) == x[0]
+    assert scaled_add(x[:1], key=SELECT) == x[0]
 
 
 def test_the_first_of_a_batch_is_chosen_as_it_is_alone():
     x = rows([0.2, 0.5, 0.8], n=5, length=100)
-    assert scaled_add(x, SELECT)[0] == scaled_add(x[0], SELECT)
+    assert scaled_add(x, key=SELECT)[0] == scaled_add(x[0], key=SELECT)
     copies = rows([0.4] * 3, n=5, length=100)
-    assert bernstein(copies, COEFFICIENTS, WEIGHT)[0] == bernstein(copies[0], COEFFICIENTS, WEIGHT)
+    assert bernstein(copies, COEFFICIENTS, key=WEIGHT)[0] == bernstein(
+        copies[0], COEFFICIENTS, key=WEIGHT
+    )
 
 
 def test_stack_puts_streams_side_by_side_and_broadcasts():
@@ -217,7 +219,7 @@ def test_an_exact_product_is_what_its_circuit_makes_step_by_step(method):
 
 @pytest.mark.parametrize(("method", "m"), [("division", 2048), ("rotation", 2048), ("coprime", 2047)])
 def test_an_exact_product_of_four_million_steps_is_exact(method, m):
-    x, w = encode(0.37, 2048, KEY), encode(0.81, m, WEIGHT)
+    x, w = encode(0.37, 2048, key=KEY), encode(0.81, m, key=WEIGHT)
     assert exact_product(x, w, method).counts() == x.counts() * w.counts()
 
 
@@ -234,20 +236,20 @@ def test_the_number_of_ones_among_the_copies_chooses_the_coefficient(pair):
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 0.9, 1.0])
 def test_a_bernstein_polynomial_has_its_value_and_the_binomial_variance(p):
     value = float(bernstein_value(p, COEFFICIENTS))
-    out = bernstein(rows([p] * 3), COEFFICIENTS, WEIGHT)
+    out = bernstein(rows([p] * 3), COEFFICIENTS, key=WEIGHT)
     assert has_law(out.probability(), value, value * (1 - value) / LENGTH)
 
 
 def test_coefficients_may_be_correlated_streams():
     value = float(bernstein_value(0.4, COEFFICIENTS))
-    b = encode(np.tile(COEFFICIENTS, (ROWS, 1)), LENGTH, WEIGHT, streams=np.arange(ROWS)[:, None])
+    b = encode(np.tile(COEFFICIENTS, (ROWS, 1)), LENGTH, key=WEIGHT, streams=np.arange(ROWS)[:, None])
     out = bernstein(rows([0.4] * 3), b)
     assert has_law(out.probability(), value, value * (1 - value) / LENGTH)
 
 
 def test_coefficients_of_each_row_give_each_its_polynomial():
     b = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
-    out = bernstein(encode([0.3], 2**16, KEY), b, WEIGHT)
+    out = bernstein(encode([0.3], 2**16, key=KEY), b, key=WEIGHT)
     assert out.shape == (3,)
     p = np.array([0.3, 0.7, 0.5])
     assert (abs(out.probability() - p) <= 5 * np.sqrt(p * (1 - p) / 2**16)).all()
@@ -335,19 +337,19 @@ def test_a_fit_without_scipy_says_what_to_install(monkeypatch):
 
 def test_selects_and_coefficients_come_from_the_source_that_is_given():
     length = 4096
-    x = encode([0.2, 0.9], length, KEY, source=Sobol(), streams=[0, 1])
-    total = scaled_add(x, KEY, weights=[0.25, 0.75], source=Sobol(2))
+    x = encode([0.2, 0.9], length, key=KEY, source=Sobol(), streams=[0, 1])
+    total = scaled_add(x, key=KEY, weights=[0.25, 0.75], source=Sobol(2))
     assert abs(float(total.probability()) - 0.725) < 0.002
-    copies = encode([0.3] * 3, length, KEY, source=Sobol(), streams=[0, 1, 2])
+    copies = encode([0.3] * 3, length, key=KEY, source=Sobol(), streams=[0, 1, 2])
     b = [0.25, 0.625, 0.375, 0.75]
-    value = bernstein(copies, b, KEY, source=Sobol(3)).probability()
+    value = bernstein(copies, b, key=KEY, source=Sobol(3)).probability()
     assert abs(float(value) - float(bernstein_value(0.3, b))) < 0.005
 
 
 @pytest.mark.parametrize("length", [1, 64, 100, 300])
 def test_a_dot_product_is_the_sum_of_the_products_over_inputs_and_time(length):
     rng = np.random.default_rng(length)
-    x, w = encode(rng.random((3, 2, 7)), length, 11), encode(rng.random((5, 7)), length, 12)
+    x, w = encode(rng.random((3, 2, 7)), length, key=11), encode(rng.random((5, 7)), length, key=12)
     products = x[:, :, None].bits().astype(int) & w.bits()
     assert np.array_equal(dot(x, w), products.sum(axis=(-2, -1)))
     assert dot(x[1, 1], w[3]) == products[1, 1, 3].sum()

@@ -15,7 +15,7 @@ from sc_neurocore import (
     buffered_add,
     checking,
     cordiv,
-    desynchronise,
+    desynchronize,
     ema,
     encode,
     gaines_divide,
@@ -29,7 +29,7 @@ from sc_neurocore import (
     toggle_add,
     umul,
 )
-from sc_neurocore.operators._batches import APART
+from sc_neurocore.streams.keys import OPERATOR
 
 KEY = stream_key(11, Role.INPUT)
 OTHER = stream_key(11, Role.WEIGHT)
@@ -58,7 +58,7 @@ def agrees(samples, expected, variance=None):
 
 def many(p, length, key=KEY):
     """Return independent streams of one density."""
-    return encode(np.full(ROWS, p), length, key, streams=STREAMS)
+    return encode(np.full(ROWS, p), length, key=key, streams=STREAMS)
 
 
 def pair(p, q, length, correlation):
@@ -102,7 +102,7 @@ def test_a_buffered_adder_of_unbounded_depth_is_a_queue_that_serves_one_a_step(b
     assert buffered_add(x, y, 0) == x | y
     shallow, deeper = buffered_add(x, y, depth), buffered_add(x, y, depth + 1)
     assert shallow.counts() <= deeper.counts() <= served[-1]
-    apart = desynchronise(x, y, depth + 1)
+    apart = desynchronize(x, y, depth + 1)
     assert deeper == apart[0] | apart[1]
 
 
@@ -214,7 +214,7 @@ BIPOLAR = [-0.6, -0.1, 0.0, 0.05, 0.3, 0.5]
 
 def white(length=1024 * 9, rows=300):
     p = (1 + np.array(BIPOLAR)[:, None]) / 2
-    return encode(np.broadcast_to(p, (len(BIPOLAR), rows)), length, KEY)
+    return encode(np.broadcast_to(p, (len(BIPOLAR), rows)), length, key=KEY)
 
 
 @pytest.mark.parametrize("n", [2, 4, 8, 16])
@@ -288,20 +288,20 @@ def test_the_counter_of_an_addie_is_binomial(p):
     from scipy import stats
 
     size = 32
-    z, counters = addie(many(p, 1024), 5, NOISE)
+    z, counters = addie(many(p, 1024), 5, key=NOISE)
     assert agrees(counters, size * p, size * p * (1 - p))
     assert fits(counters, stats.binom.pmf(np.arange(size + 1), size, p))
     if 0 < p < 1:
         assert abs(counters.var() / (size * p * (1 - p)) - 1) <= LEAST
     assert np.array_equal(z.counts(), many(p, 1024).counts() - (counters - size // 2))
     steps = 24
-    early = addie(many(p, steps), 5, NOISE)[1]
+    early = addie(many(p, steps), 5, key=NOISE)[1]
     assert agrees(early, size * (p + (0.5 - p) * (1 - 1 / size) ** steps))
 
 
 def test_an_addie_reaches_and_keeps_0_and_1():
-    ends = encode([0.0, 1.0], 4096, KEY)
-    z, counters = addie(ends, 6, NOISE)
+    ends = encode([0.0, 1.0], 4096, key=KEY)
+    z, counters = addie(ends, 6, key=NOISE)
     assert counters.tolist() == [0, 64]
     assert z.bits()[:, -1000:].mean(axis=1).tolist() == [0, 1]
 
@@ -310,7 +310,7 @@ def test_an_addie_reaches_and_keeps_0_and_1():
 @pytest.mark.parametrize(("p", "q"), [(0.1, 0.5), (0.3, 0.5), (0.4, 0.9), (0.48, 0.5), (0.6, 0.5)])
 def test_the_divider_has_its_distribution_mean_and_variance(p, q, correlation):
     size = 64
-    counters = gaines_divide(*pair(p, q, 64 * 64, correlation), 6, NOISE)[1]
+    counters = gaines_divide(*pair(p, q, 64 * 64, correlation), 6, key=NOISE)[1]
     p11, c = overlap(p, q, correlation), np.arange(size + 1) / size
     up, down = p - p11 * c, (q - p11) * c
     if correlation == 1 and p >= q:
@@ -328,7 +328,7 @@ def test_the_divider_has_its_distribution_mean_and_variance(p, q, correlation):
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.3, 0.7, 1.0])
 def test_the_square_root_has_its_distribution_and_exact_second_moment(p):
     size = 64
-    z, counters = gaines_sqrt(many(p, 64 * 64), 6, NOISE)
+    z, counters = gaines_sqrt(many(p, 64 * 64), 6, key=NOISE)
     if p in (0.0, 1.0):
         # Towards 0 the counter falls as the inverse of time.
         assert (counters >= 62).all() if p == 1 else counters.mean() <= 2
@@ -344,18 +344,18 @@ def test_the_square_root_has_its_distribution_and_exact_second_moment(p):
 
 
 def test_a_row_is_the_same_alone_in_a_batch_and_over_blocks_of_time():
-    x = encode(np.linspace(0, 1, 600), 2000, KEY)
-    z, counters = gaines_sqrt(x, 4, NOISE)
-    few, some = gaines_sqrt(x[:3], 4, NOISE)
+    x = encode(np.linspace(0, 1, 600), 2000, key=KEY)
+    z, counters = gaines_sqrt(x, 4, key=NOISE)
+    few, some = gaines_sqrt(x[:3], 4, key=NOISE)
     assert few == z[:3]
     assert np.array_equal(some, counters[:3])
     numbers = Bernoulli().numbers(
-        NOISE, APART + np.arange(1200, dtype=np.uint64).reshape(600, 2).T, 2000
+        OPERATOR + np.arange(1200, dtype=np.uint64).reshape(600, 2).T, 2000, key=NOISE
     )
     bits, path = twins.integrate(x.bits()[None], numbers, 4, np.full(600, 8))
     assert np.array_equal(z.bits(), bits)
     assert np.array_equal(counters, path[-1])
-    assert gaines_sqrt(x[:0], 4, NOISE)[0].shape == (0,)
+    assert gaines_sqrt(x[:0], 4, key=NOISE)[0].shape == (0,)
 
 
 # --- averages and products
@@ -393,7 +393,7 @@ def test_umul_needs_no_independence(correlation):
 
 
 def test_umul_has_the_variance_of_a_prefix_of_w():
-    x, q, length = encode(0.6, 1024, OTHER), 0.4, 1024
+    x, q, length = encode(0.6, 1024, key=OTHER), 0.4, 1024
     z, p = umul(x, many(q, length)).probability(), x.probability()
     assert agrees(z, p * q)
     assert abs(z.var() * length / (p * q * (1 - q)) - 1) <= LEAST

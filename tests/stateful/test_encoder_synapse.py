@@ -99,21 +99,21 @@ def test_the_bits_of_a_stream_are_independent_in_time():
         assert abs(np.mean(bits[lag:] * bits[:-lag])) <= 5 * 0.25 / math.sqrt(LONG - lag), lag
 
 
-def test_neighbouring_seeds_share_no_stream_in_any_role():
+def test_neighboring_seeds_share_no_stream_in_any_role():
     streams = []
     for seed in range(50):
         encoder = BitstreamEncoder(length=LENGTH, seed=seed)
         streams += [encoder.encode(0.5) for _ in range(3)]
         streams.append(BitstreamSynapse(0.0, 1.0, LENGTH, w=0.5, seed=seed).weight_bits)
         for role in (Role.NOISE, Role.SELECT):
-            streams.append(encode(0.5, LENGTH, stream_key(seed, role)).bits())
+            streams.append(encode(0.5, LENGTH, key=stream_key(seed, role)).bits())
     assert len({stream.tobytes() for stream in streams}) == 6 * 50
     assert largest_correlation(streams) <= 5 / math.sqrt(LENGTH)
 
 
 def test_encoding_no_values_gives_an_empty_batch():
-    assert encode([], 8, 0).shape == (0,)
-    assert encode(np.zeros((3, 0)), 8, 0).bits().shape == (3, 0, 8)
+    assert encode([], 8, key=0).shape == (0,)
+    assert encode(np.zeros((3, 0)), 8, key=0).bits().shape == (3, 0, 8)
 
 
 # --- synapse
@@ -219,8 +219,8 @@ def test_the_current_fluctuates_as_independent_products_do():
 def test_the_current_counts_the_products_of_the_encoded_bits(channels, seed):
     x, w = map(list, zip(*channels, strict=True))
     n, length = len(channels), 130
-    x_bits = encode(np.clip(x, 0, 1), length, stream_key(seed, Role.INPUT)).bits()
-    products = x_bits & encode(w, length, stream_key(seed, Role.WEIGHT)).bits()
+    x_bits = encode(np.clip(x, 0, 1), length, key=stream_key(seed, Role.INPUT)).bits()
+    products = x_bits & encode(w, length, key=stream_key(seed, Role.WEIGHT)).bits()
     changes = {"x_inputs": x, "weight_values": w, "length": length, "seed": seed}
     count = products.sum(axis=0)
     mean = source(**changes, y_max=float(n)).current_trace()
@@ -272,7 +272,7 @@ def test_inputs_outside_their_interval_saturate():
     assert np.array_equal(outside, source(x_inputs=[-1.0, 0.2, 1.0], **changes).current_trace())
 
 
-def test_a_source_is_repeated_by_its_seed_and_neighbouring_seeds_share_nothing():
+def test_a_source_is_repeated_by_its_seed_and_neighboring_seeds_share_nothing():
     drawn = source(seed=None)
     assert np.array_equal(source(seed=drawn.seed).current_trace(), drawn.current_trace())
     traces = [source(seed=seed).current_trace() for seed in range(30)]
@@ -280,8 +280,8 @@ def test_a_source_is_repeated_by_its_seed_and_neighbouring_seeds_share_nothing()
 
 
 def test_the_current_of_given_streams_is_that_of_a_source():
-    x = encode(X, LENGTH, stream_key(42, Role.INPUT))
-    rows = Bitstream(encode([W] * 4, LENGTH, stream_key(42, Role.WEIGHT)).words, LENGTH)
+    x = encode(X, LENGTH, key=stream_key(42, Role.INPUT))
+    rows = Bitstream(encode([W] * 4, LENGTH, key=stream_key(42, Role.WEIGHT)).words, LENGTH)
     for accumulate in ("mean", "sum", "or"):
         traces = current_trace(x, rows, y_min=0.02, y_max=0.1, accumulate=accumulate)
         assert traces.shape == (4, LENGTH)
@@ -294,8 +294,8 @@ def test_the_current_of_given_streams_is_that_of_a_source():
 
 @pytest.mark.parametrize("accumulate", ["mean", "sum", "or"])
 def test_the_currents_of_a_batch_are_those_of_its_rows(accumulate):
-    x = encode(np.linspace(0, 1, 30).reshape(2, 5, 3), LENGTH, stream_key(1, Role.INPUT))
-    w = encode(np.linspace(0, 1, 12).reshape(4, 3), LENGTH, stream_key(1, Role.WEIGHT))
+    x = encode(np.linspace(0, 1, 30).reshape(2, 5, 3), LENGTH, key=stream_key(1, Role.INPUT))
+    w = encode(np.linspace(0, 1, 12).reshape(4, 3), LENGTH, key=stream_key(1, Role.WEIGHT))
     traces = current_trace(x, w, accumulate=accumulate)
     assert traces.shape == (2, 5, 4, LENGTH)
     assert np.array_equal(traces[1, 2], current_trace(x[1, 2], w, accumulate=accumulate))

@@ -194,7 +194,7 @@ def test_a_layer_is_repeated_by_its_seed():
     assert layer(base_seed=None).base_seed != drawn.base_seed
 
 
-def test_neighbouring_seeds_share_neither_current_nor_noise():
+def test_neighboring_seeds_share_neither_current_nor_noise():
     length = 2**13
     first, second = (layer(base_seed=seed, length=length) for seed in (42, 43))
     traces = np.concatenate([first.current_trace(), second.current_trace()])

@@ -121,17 +121,17 @@ def test_reshaping_keeps_the_streams():
 @pytest.mark.parametrize("p", [0.0, 2**-32, 0.001, 0.3, 0.5, 0.75, 1 - 2**-32, 1.0])
 def test_density_is_within_five_sigma_and_exact_at_the_ends(p):
     n = 2**22
-    deviation = float(encode(p, n, KEY).probability()) - p
+    deviation = float(encode(p, n, key=KEY).probability()) - p
     assert abs(deviation) <= 5 * np.sqrt(p * (1 - p) / n)
 
 
 def test_probabilities_outside_saturate():
-    assert encode([-0.5, 1.5], 100, KEY) == encode([0.0, 1.0], 100, KEY)
+    assert encode([-0.5, 1.5], 100, key=KEY) == encode([0.0, 1.0], 100, key=KEY)
 
 
 def test_streams_are_pairwise_independent():
     n, length = 128, 2**14
-    z = (encode(np.full(n, 0.3), length, KEY).bits() - 0.3) / np.sqrt(0.21 * length)
+    z = (encode(np.full(n, 0.3), length, key=KEY).bits() - 0.3) / np.sqrt(0.21 * length)
     correlations = (z @ z.T)[np.triu_indices(n, 1)] * np.sqrt(length)
     assert np.abs(correlations).max() <= 5.5  # 8,128 pairs
     assert abs(correlations.std() - 1) <= 5 / np.sqrt(2 * len(correlations))
@@ -142,17 +142,17 @@ def test_streams_are_pairwise_independent():
 
 
 def test_equal_stream_numbers_share_their_uniform_numbers():
-    p, q = encode([0.3, 0.7], 1000, KEY, streams=[5, 5])
+    p, q = encode([0.3, 0.7], 1000, key=KEY, streams=[5, 5])
     assert (p & q) == p
     assert np.array_equal(
-        encode([0.3, 0.7], 1000, KEY)[1].bits(), encode(0.7, 1000, KEY, streams=1).bits()
+        encode([0.3, 0.7], 1000, key=KEY)[1].bits(), encode(0.7, 1000, key=KEY, streams=1).bits()
     )
 
 
 @given(lengths, lengths)
 def test_a_shorter_stream_is_the_beginning_of_a_longer_one(a, b):
     short, long = sorted((a, b))
-    assert np.array_equal(encode(0.4, short, KEY).bits(), encode(0.4, long, KEY).bits()[:short])
+    assert np.array_equal(encode(0.4, short, key=KEY).bits(), encode(0.4, long, key=KEY).bits()[:short])
 
 
 @given(st.floats(-100, 100), st.floats(0.1, 100), st.floats(0, 1))

@@ -54,14 +54,14 @@ def test_phi_is_the_correlation_of_the_bits(pair):
 
 
 def test_streams_of_one_number_have_scc_1_and_complements_minus_1():
-    same = encode([0.3, 0.7], 1000, KEY, streams=5)
+    same = encode([0.3, 0.7], 1000, key=KEY, streams=5)
     assert scc(same[0], same[1]) == 1
     assert scc(same[0], ~same[1]) == -1
 
 
 def test_independent_streams_have_scc_0_within_five_sigma():
     length, n = 2**14, 40
-    s = scc_matrix(encode(np.full(n, 0.5), length, KEY))
+    s = scc_matrix(encode(np.full(n, 0.5), length, key=KEY))
     assert np.array_equal(np.diag(s), np.ones(n))
     off = s[np.triu_indices(n, 1)]
     # At p = q = 1/2 SCC is 4 d, and d has the variance p q (1 - p) (1 - q) / L = 1 / (16 L).
@@ -82,7 +82,7 @@ def test_zce_is_zero_for_the_best_product_and_is_the_excess_elsewhere(pair):
 
 def test_autocorrelation_of_a_white_stream_is_0_within_five_sigma():
     length, n, lags = 2**14, 30, 10
-    rho = autocorrelation(encode(np.full(n, 0.3), length, KEY), lags)
+    rho = autocorrelation(encode(np.full(n, 0.3), length, key=KEY), lags)
     assert rho.shape == (n, lags + 1)
     assert rho[:, 0] == pytest.approx(1)
     assert np.abs(rho[:, 1:]).max() <= 5 / np.sqrt(length)
@@ -98,7 +98,7 @@ def test_autocorrelation_of_an_alternating_stream_alternates():
 def test_effective_length_predicts_the_spread_of_densities_of_repeated_bits():
     # Each bit three times: the density is that of a third as many independent bits.
     n, length = 2000, 999
-    repeated = np.repeat(encode(np.full(n, 0.4), length // 3, KEY).bits(), 3, axis=1)
+    repeated = np.repeat(encode(np.full(n, 0.4), length // 3, key=KEY).bits(), 3, axis=1)
     streams = Bitstream.from_bits(repeated)
     predicted = effective_length(streams, 2).mean()
     assert predicted == pytest.approx(length / 3, rel=0.02)

@@ -12,10 +12,10 @@ from sc_neurocore.streams._numbers import TAPS
 def test_a_register_starts_where_it_is_told(width, start):
     states = twins.lfsr_states(width, TAPS[width], start, 700)
     source = LFSR(width, start=start)
-    numbers = source.numbers(5, [0, 3, 2**40], 700)
+    numbers = source.numbers([0, 3, 2**40], 700, key=5)
     assert np.array_equal(numbers, np.tile(states - 1, (3, 1)))
     p = np.array([0.0, 0.3, 0.9, 1.0])
-    bits = encode(p, 700, 9, source=source).bits()
+    bits = encode(p, 700, key=9, source=source).bits()
     assert np.array_equal(bits, states - 1 < np.rint(p[:, None] * source.levels))
 
 
@@ -31,22 +31,22 @@ def test_lanes_read_the_register_rotated_and_inverted(width, start, length):
         rotated = (states << turn | states >> (width - turn)) & full
         expected.append(rotated ^ (lane // width * 0x9E37 & full))
     streams = lanes | 3 << 32  # the row does not matter
-    assert np.array_equal(source.numbers(7, streams, length), expected)
+    assert np.array_equal(source.numbers(streams, length, key=7), expected)
     p = np.linspace(0, 1, len(lanes))
-    bits = encode(p, length, 8, source=source, streams=streams).bits()
+    bits = encode(p, length, key=8, source=source, streams=streams).bits()
     assert np.array_equal(bits, np.array(expected) < np.rint(p[:, None] * source.levels))
 
 
 def test_long_streams_of_many_lanes_are_made_in_blocks(monkeypatch):
     source = RotatedLFSR(8, start=3)
     p = np.random.default_rng(0).random(20)
-    whole = encode(p, 1000, 0, source=source)
-    monkeypatch.setattr("sc_neurocore.streams.registers._KEPT_NUMBERS", 64 * 20 * 3)
-    assert encode(p, 1000, 0, source=source) == whole
+    whole = encode(p, 1000, key=0, source=source)
+    monkeypatch.setattr("sc_neurocore.streams.source._KEPT_NUMBERS", 64 * 20 * 3)
+    assert encode(p, 1000, key=0, source=source) == whole
 
 
 def test_a_period_takes_each_value_but_one():
-    numbers = RotatedLFSR(8).numbers(0, range(40), 255)
+    numbers = RotatedLFSR(8).numbers(range(40), 255, key=0)
     assert all(len(set(row)) == 255 for row in numbers.tolist())
 
 
@@ -57,8 +57,8 @@ def error(inputs, weights, mixed):
     for trial in range(200):
         x, w = (np.rint(rng.random(64) * 255) / 256 for _ in range(2))
         sign = np.where(rng.random(64) < 0.5, -1, 1) if mixed else np.ones(64)
-        xb = encode(x, 256, trial, source=inputs, streams=range(64)).bits()
-        wb = encode(w, 256, 1000 + trial, source=weights, streams=range(64)).bits()
+        xb = encode(x, 256, key=trial, source=inputs, streams=range(64)).bits()
+        wb = encode(w, 256, key=1000 + trial, source=weights, streams=range(64)).bits()
         squares.append(((sign[:, None] * (xb & wb)).sum(0).mean() - (sign * x * w).sum()) ** 2)
     return np.sqrt(np.mean(squares))
 
@@ -66,8 +66,8 @@ def error(inputs, weights, mixed):
 @pytest.mark.parametrize("mixed", [True, False])
 def test_shared_sources_err_less_than_a_register_for_each_stream(mixed):
     private = error(*LFSR(16).pair(), mixed)
-    shared = error(*Hammersley(8, axis=1, randomised=False).pair(), mixed)
-    rotated = error(RotatedLFSR(16, start=0xACE1), Hammersley(8, axis=1, randomised=False), mixed)
+    shared = error(*Hammersley(8, axis=1, randomized=False).pair(), mixed)
+    rotated = error(RotatedLFSR(16, start=0xACE1), Hammersley(8, axis=1, randomized=False), mixed)
     assert 0.2 < private < 0.3
     assert shared < 0.15 * private
     assert rotated < 0.85 * private

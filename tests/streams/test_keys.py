@@ -32,7 +32,7 @@ def test_a_key_is_a_function_of_its_address(seed, role, path):
     assert 0 <= key < 2**64
 
 
-def test_keys_of_neighbouring_seeds_differ_in_half_of_their_bits():
+def test_keys_of_neighboring_seeds_differ_in_half_of_their_bits():
     n = 4000
     keys = np.array([stream_key(seed, Role.INPUT) for seed in range(n + 1)], np.uint64)
     flips = np.bitwise_count(keys[1:] ^ keys[:-1])

@@ -42,16 +42,16 @@ P_MANY = np.concatenate([P, P[::-1], np.linspace(0.01, 1, 9)])
 
 SOURCES = [
     Bernoulli(), LFSR(3), LFSR(8), LFSR(16), LFSR(17), LFSR(32, (32, 31, 30, 10)),
-    Sobol(), Sobol(1), Sobol(randomised=False), Hammersley(3), Hammersley(8, 1), Hammersley(10),
+    Sobol(), Sobol(1), Sobol(randomized=False), Hammersley(3), Hammersley(8, 1), Hammersley(10),
     Hammersley(11),
-    Hammersley(8, 0, randomised=False), Hammersley(7, 1, randomised=False), Hammersley(31, 1),
-    VanDerCorput(), VanDerCorput(3), VanDerCorput(10, randomised=False), VanDerCorput(1009),
-    Halton(), Halton(randomised=False), Weyl(), Weyl(1000), Weyl(255, randomised=False), Ramp(100),
-    Ramp(2**32, randomised=True), Permutation(2), Permutation(100), Permutation(1000),
+    Hammersley(8, 0, randomized=False), Hammersley(7, 1, randomized=False), Hammersley(31, 1),
+    VanDerCorput(), VanDerCorput(3), VanDerCorput(10, randomized=False), VanDerCorput(1009),
+    Halton(), Halton(randomized=False), Weyl(), Weyl(1000), Weyl(255, randomized=False), Ramp(100),
+    Ramp(2**32, randomized=True), Permutation(2), Permutation(100), Permutation(1000),
 ]  # fmt: skip
 EXACT = [
     LFSR(3), LFSR(8), LFSR(10, (10, 7)), Hammersley(6, 0), Hammersley(8, 1),
-    Hammersley(8, 1, randomised=False), Weyl(100), Weyl(256), Ramp(100), Permutation(100),
+    Hammersley(8, 1, randomized=False), Weyl(100), Weyl(256), Ramp(100), Permutation(100),
 ]  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def on_threads(n_threads, source, streams, thresholds, length):
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 class TestEverySource:
     def test_the_native_bits_are_the_numbers_below_the_threshold(self, source, isa, threads):
-        numbers = source.numbers(KEY, MANY, 300)
+        numbers = source.numbers(MANY, 300, key=KEY)
         assert numbers.dtype == np.uint32
         assert int(numbers.max()) < source.levels
         thresholds = source.thresholds(P_MANY)
@@ -77,7 +77,7 @@ class TestEverySource:
             assert np.array_equal(words, twins.pack(bits[:, :length])), length
 
     def test_long_streams_are_the_numbers_too(self, source, isa):
-        numbers = source.numbers(KEY, MANY, 64 * 260)
+        numbers = source.numbers(MANY, 64 * 260, key=KEY)
         thresholds = source.thresholds(P_MANY)
         bits = numbers < thresholds[:, np.newaxis]
         for n_words in (8, 9, 15, 16, 17, 31, 32, 33, 34, 63, 64, 65, 127, 128, 129, 255, 256, 257):
@@ -92,38 +92,38 @@ class TestEverySource:
         one, two = (on_threads(k, source, streams, thresholds, 64 * n_words) for k in (1, 2))
         assert np.array_equal(one, two)
         pick = np.arange(488, 508)
-        bits = source.numbers(KEY, streams[pick], 64 * n_words) < thresholds[pick, np.newaxis]
+        bits = source.numbers(streams[pick], 64 * n_words, key=KEY) < thresholds[pick, np.newaxis]
         assert np.array_equal(two[pick], twins.pack(bits))
 
     def test_any_stretch_can_be_had_without_what_comes_before(self, source, isa):
-        whole = source.numbers(KEY, MANY, 3000)
+        whole = source.numbers(MANY, 3000, key=KEY)
         thresholds = source.thresholds(P_MANY)
         for first in (1, 7, 8, 31):
-            part = source.numbers(KEY, MANY, 600, first=64 * first)
+            part = source.numbers(MANY, 600, key=KEY, first=64 * first)
             assert np.array_equal(part, whole[:, 64 * first : 64 * first + 600])
             words = source._words(KEY, MANY, thresholds, first, 600)
             assert np.array_equal(words, twins.pack(part < thresholds[:, np.newaxis]))
         far = 2**38 - 640
-        part = source.numbers(KEY, MANY, 640, first=far)
+        part = source.numbers(MANY, 640, key=KEY, first=far)
         for n, length in ((len(MANY), 640), (3, 640), (len(MANY), 70)):
             words = source._words(KEY, MANY[:n], thresholds[:n], far // 64, length)
             bits = part[:n, :length] < thresholds[:n, np.newaxis]
             assert np.array_equal(words, twins.pack(bits))
 
     def test_the_thresholds_0_and_all_are_none_and_all(self, source):
-        streams = encode([0.0, 1.0, -3.0, 7.0], 200, KEY, source=source)
+        streams = encode([0.0, 1.0, -3.0, 7.0], 200, key=KEY, source=source)
         assert streams.counts().tolist() == [0, 200, 0, 200]
 
     def test_numbers_repeat_after_the_period(self, source):
         if source.period is not None and source.period <= 2**34:
-            first = source.numbers(KEY, STREAMS, 200)
-            again = source.numbers(KEY, STREAMS, 200, first=source.period)
+            first = source.numbers(STREAMS, 200, key=KEY)
+            again = source.numbers(STREAMS, 200, key=KEY, first=source.period)
             assert np.array_equal(first, again)
 
     def test_a_stream_depends_on_its_number_and_key_alone(self, source):
-        alone = [source.numbers(KEY, s, 100) for s in STREAMS]
-        assert np.array_equal(source.numbers(KEY, STREAMS, 100), alone)
-        grid = source.numbers(KEY, STREAMS.reshape(2, 3), 100)
+        alone = [source.numbers(s, 100, key=KEY) for s in STREAMS]
+        assert np.array_equal(source.numbers(STREAMS, 100, key=KEY), alone)
+        grid = source.numbers(STREAMS.reshape(2, 3), 100, key=KEY)
         assert np.array_equal(grid, np.reshape(alone, (2, 3, 100)))
 
     def test_a_source_is_a_frozen_value(self, source):
@@ -134,7 +134,7 @@ class TestEverySource:
             source.anything = 1
 
     def test_one_number_in_two_streams_gives_scc_1(self, source):
-        x, y = encode([0.4, 0.7], 640, KEY, source=source, streams=3)
+        x, y = encode([0.4, 0.7], 640, key=KEY, source=source, streams=3)
         assert (x & y) == x
 
     def test_the_pair_may_be_multiplied(self, source):
@@ -144,28 +144,28 @@ class TestEverySource:
 
 
 @pytest.mark.parametrize(
-    "source", [Sobol(1), Hammersley(8), Weyl(), Ramp(100, randomised=True)], ids=repr
+    "source", [Sobol(1), Hammersley(8), Weyl(), Ramp(100, randomized=True)], ids=repr
 )
 def test_the_order_of_a_lane_does_not_depend_on_the_others(source):
     # Orders of low lanes are kept, those of high ones are made for each call.
-    row = source.numbers(KEY, [5, 5 + 2**32, 2**14 + 3], 100)
-    low = source.numbers(KEY, [5, 5 + 2**32, 700], 100)
+    row = source.numbers([5, 5 + 2**32, 2**14 + 3], 100, key=KEY)
+    low = source.numbers([5, 5 + 2**32, 700], 100, key=KEY)
     assert np.array_equal(row[:2], low[:2])
-    assert np.array_equal(row[2:], source.numbers(KEY, [2**14 + 3], 100))
+    assert np.array_equal(row[2:], source.numbers([2**14 + 3], 100, key=KEY))
 
 
 @pytest.mark.parametrize("source", EXACT, ids=repr)
 def test_every_level_is_exact_over_a_period(source):
     levels = source.levels if source.levels <= 1024 else source.period
     k = np.arange(levels + 1)
-    counts = encode(k / levels, levels, KEY, source=source, streams=5).counts()
+    counts = encode(k / levels, levels, key=KEY, source=source, streams=5).counts()
     assert np.array_equal(counts, k)
 
 
 @pytest.mark.parametrize("width", range(3, 17))
 def test_an_lfsr_runs_through_the_states_of_the_textbook_register(width):
     source = LFSR(width)
-    states = source.numbers(KEY, STREAMS, 500) + 1
+    states = source.numbers(STREAMS, 500, key=KEY) + 1
     for row in states:
         assert np.array_equal(row, twins.lfsr_states(width, source.taps, int(row[0]), 500))
     if width <= 12:
@@ -176,7 +176,7 @@ def test_an_lfsr_runs_through_the_states_of_the_textbook_register(width):
 @pytest.mark.parametrize("width", range(17, 33))
 def test_a_wide_lfsr_is_the_textbook_register_and_of_maximal_length(width):
     source = LFSR(width)
-    states = source.numbers(KEY, STREAMS, 200) + 1
+    states = source.numbers(STREAMS, 200, key=KEY) + 1
     for row in states:
         assert np.array_equal(row, twins.lfsr_states(width, source.taps, int(row[0]), 200))
     assert is_primitive(source._feedback, width)
@@ -194,8 +194,8 @@ def test_primitive_polynomials_are_those_of_maximal_period():
 
 def test_the_pair_of_a_register_is_the_mirrored_one():
     register, mirrored = LFSR(8).pair()
-    forward = register.numbers(KEY, 0, 255) & 1
-    backward = mirrored.numbers(KEY, 0, 255)[::-1] & 1
+    forward = register.numbers(0, 255, key=KEY) & 1
+    backward = mirrored.numbers(0, 255, key=KEY)[::-1] & 1
     turned = [np.roll(forward, k) for k in range(255)]
     first_bits = [(row ^ backward).sum() for row in turned]
     # The lowest state bit of the state less 1 is the inverted sequence but at one state.
@@ -206,31 +206,31 @@ def test_the_pair_of_a_register_is_the_mirrored_one():
 def test_unshifted_sobol_numbers_are_scipys():
     dimensions, length = 1024, 512
     points = qmc.Sobol(dimensions, scramble=False, bits=32).random(length)
-    numbers = Sobol(randomised=False).numbers(0, np.arange(dimensions), length)
+    numbers = Sobol(randomized=False).numbers(np.arange(dimensions), length, key=0)
     # SciPy walks in Gray code order: the same points of every block of 2**w, in another order.
     gray = np.arange(length) ^ np.arange(length) >> 1
     assert np.array_equal(numbers[:, gray], np.rint(points.T * 2**32))
-    assert np.array_equal(Sobol(7, randomised=False).numbers(0, 55, length), numbers[7])
+    assert np.array_equal(Sobol(7, randomized=False).numbers(55, length, key=0), numbers[7])
 
 
 def test_a_digital_shift_is_one_exclusive_or():
-    plain = Sobol(randomised=False).numbers(0, STREAMS, 200)
-    shifted = Sobol().numbers(KEY, STREAMS, 200)
+    plain = Sobol(randomized=False).numbers(STREAMS, 200, key=0)
+    shifted = Sobol().numbers(STREAMS, 200, key=KEY)
     shifts = plain ^ shifted
     assert (shifts == shifts[:, :1]).all()
     assert len(np.unique(shifts)) == len(STREAMS)
-    assert not np.array_equal(Sobol().numbers(KEY + 1, STREAMS, 200), shifted)
+    assert not np.array_equal(Sobol().numbers(STREAMS, 200, key=KEY + 1), shifted)
 
 
 @pytest.mark.parametrize("base", [2, 3, 7, 10, 1009, 65536])
 def test_van_der_corput_numbers_are_radical_inverses(base):
-    numbers = VanDerCorput(base, randomised=False).numbers(0, 0, 300, first=1000)
+    numbers = VanDerCorput(base, randomized=False).numbers(0, 300, key=0, first=1000)
     assert numbers.tolist() == [twins.radical_inverse(t, base) for t in range(1000, 1300)]
 
 
 def test_unshifted_halton_numbers_are_scipys():
     points = qmc.Halton(50, scramble=False).random(300)
-    numbers = Halton(randomised=False).numbers(0, np.arange(50), 300) / 2**32
+    numbers = Halton(randomized=False).numbers(np.arange(50), 300, key=0) / 2**32
     bases = np.array([qmc.Halton(50, scramble=False).base], float)
     # Cut at the last digit below 2**-32, that is within one weight of it.
     assert np.abs(numbers - points.T).max() <= float((bases / 2**32).max())
@@ -238,7 +238,7 @@ def test_unshifted_halton_numbers_are_scipys():
 
 def test_the_digit_shift_of_a_stream_is_one_for_all_its_numbers():
     plain = [twins.radical_inverse(t, 3) for t in range(200)]
-    row = VanDerCorput(3).numbers(KEY, 4, 200)
+    row = VanDerCorput(3).numbers(4, 200, key=KEY)
     power = 3**20
     shift = int(-(-int(row[0]) * power // 2**32))  # the number of t = 0 is the shift itself
     assert row.tolist() == [twins.radical_inverse(t, 3, shift) for t in range(200)]
@@ -246,16 +246,16 @@ def test_the_digit_shift_of_a_stream_is_one_for_all_its_numbers():
 
 
 def test_hammersley_is_the_counter_and_the_counter_reversed():
-    x, w = Hammersley(6, randomised=False).pair()
+    x, w = Hammersley(6, randomized=False).pair()
     t = np.arange(64)
     reversed_t = np.array([int(f"{i:06b}"[::-1], 2) for i in t])
-    assert np.array_equal(x.numbers(0, 0, 64) >> 26, t)
-    assert np.array_equal(w.numbers(0, 0, 64) >> 26, reversed_t ^ 0b000111)
+    assert np.array_equal(x.numbers(0, 64, key=0) >> 26, t)
+    assert np.array_equal(w.numbers(0, 64, key=0) >> 26, reversed_t ^ 0b000111)
 
 
 def test_weyl_steps_are_coprime_to_the_period_and_near_the_golden_ratio():
     for period in (3, 4, 10, 100, 255, 256, 1000, 2**32):
-        numbers = Weyl(period, randomised=False).numbers(0, 0, 3).tolist()
+        numbers = Weyl(period, randomized=False).numbers(0, 3, key=0).tolist()
         step = numbers[1]
         assert math.gcd(step, period) == 1
         assert numbers == [0, step, 2 * step % period]
@@ -264,13 +264,13 @@ def test_weyl_steps_are_coprime_to_the_period_and_near_the_golden_ratio():
 
 
 def test_a_ramp_is_the_thermometer_code():
-    bits = encode(np.arange(11) / 10, 10, KEY, source=Ramp(10)).bits()
+    bits = encode(np.arange(11) / 10, 10, key=KEY, source=Ramp(10)).bits()
     assert np.array_equal(bits, np.arange(10) < np.arange(11)[:, np.newaxis])
 
 
 def test_a_permutation_has_exact_counts_in_uniformly_random_places():
     n, period = 4000, 12
-    numbers = Permutation(period).numbers(KEY, np.arange(n), period)
+    numbers = Permutation(period).numbers(np.arange(n), period, key=KEY)
     assert np.array_equal(np.sort(numbers, axis=1), np.tile(np.arange(period), (n, 1)))
     counts = np.stack([(numbers == k).sum(axis=0) for k in range(period)])
     # Each number is in each place with probability 1 / period.
@@ -293,7 +293,7 @@ def test_of_equal_numbers_in_a_permutation_the_earlier_is_first(period, isa):
     for s, ones in zip(of[:4].tolist(), (rank[:4] + 1).tolist(), strict=True):
         near = streams[max(s - 4, 0) :][:9]
         words = source._words(KEY, near, np.full(near.size, ones, np.uint64), 0, period)
-        assert np.array_equal(words, twins.pack(source.numbers(KEY, near, period) < ones))
+        assert np.array_equal(words, twins.pack(source.numbers(near, period, key=KEY) < ones))
 
 
 @pytest.mark.parametrize("kind", [type(s) for s in SOURCES], ids=lambda k: k.__name__)
@@ -303,20 +303,20 @@ def test_a_source_for_a_length_has_whole_periods_or_none(kind, length):
     assert isinstance(source, kind)
     if source.period <= 2**20 if source.period else False:
         assert length / 2 < source.period <= length + 1
-    x = encode(np.linspace(0, 1, 9), length, KEY, source=source.pair()[0], streams=np.arange(9))
+    x = encode(np.linspace(0, 1, 9), length, key=KEY, source=source.pair()[0], streams=np.arange(9))
     assert np.abs(x.probability() - np.linspace(0, 1, 9)).max() < 5 / np.sqrt(length)
 
 
 def test_a_counter_that_does_not_get_through_its_period_warns():
-    for source in (Ramp(256), Hammersley(8, randomised=False)):
+    for source in (Ramp(256), Hammersley(8, randomized=False)):
         message = (
             rf"counts to 256, but the streams have 255 bits: .*{type(source).__name__}\.for_length"
         )
         with pytest.warns(PeriodWarning, match=message):
-            encode(0.5, 255, KEY, source=source)
-        encode(0.5, 256, KEY, source=source)
-    for source in (Hammersley(8, 1, randomised=False), Hammersley(8), Ramp(256, randomised=True)):
-        encode(0.5, 64, KEY, source=source)
+            encode(0.5, 255, key=KEY, source=source)
+        encode(0.5, 256, key=KEY, source=source)
+    for source in (Hammersley(8, 1, randomized=False), Hammersley(8), Ramp(256, randomized=True)):
+        encode(0.5, 64, key=KEY, source=source)
 
 
 # --- errors of products
@@ -327,8 +327,12 @@ def exhaustive_rmse(source, length, streams=0, levels=None):
     levels = levels or length
     k = np.arange(levels + 1) / levels
     a, b = source
-    x = encode(k, length, stream_key(3, Role.INPUT), source=a, streams=streams).bits().astype(float)
-    w = encode(k, length, stream_key(3, Role.WEIGHT), source=b, streams=streams).bits().astype(float)
+    x = encode(k, length, key=stream_key(3, Role.INPUT), source=a, streams=streams).bits().astype(float)
+    w = (
+        encode(k, length, key=stream_key(3, Role.WEIGHT), source=b, streams=streams)
+        .bits()
+        .astype(float)
+    )
     return float(np.sqrt(((x @ w.T / length - np.outer(k, k)) ** 2).mean()))
 
 
@@ -336,22 +340,22 @@ def exhaustive_rmse(source, length, streams=0, levels=None):
     ("length", "bound"), [(16, 0.02137), (64, 0.006601), (256, 0.001892), (1024, 0.000525)]
 )
 def test_hammersley_with_fixed_shifts_is_the_recommended_pair(length, bound):
-    source = Hammersley(length.bit_length() - 1, randomised=False)
+    source = Hammersley(length.bit_length() - 1, randomized=False)
     assert exhaustive_rmse(source.pair(), length) <= bound
 
 
 @pytest.mark.parametrize(
     ("source", "length", "rmse"),
     [
-        (Sobol(randomised=False), 16, 0.0279),
-        (Sobol(randomised=False), 64, 0.0081),
-        (Sobol(randomised=False), 256, 0.0024),
-        (Sobol(randomised=False), 1024, 0.00065),
-        (Halton(randomised=False), 64, 0.0132),
-        (Halton(randomised=False), 256, 0.0046),
-        (Halton(randomised=False), 1024, 0.0015),
-        (Weyl(256, randomised=False), 256, 0.00225),
-        (Weyl(1000, randomised=False), 1000, 0.00062),
+        (Sobol(randomized=False), 16, 0.0279),
+        (Sobol(randomized=False), 64, 0.0081),
+        (Sobol(randomized=False), 256, 0.0024),
+        (Sobol(randomized=False), 1024, 0.00065),
+        (Halton(randomized=False), 64, 0.0132),
+        (Halton(randomized=False), 256, 0.0046),
+        (Halton(randomized=False), 1024, 0.0015),
+        (Weyl(256, randomized=False), 256, 0.00225),
+        (Weyl(1000, randomized=False), 1000, 0.00062),
     ],
     ids=str,
 )
@@ -395,7 +399,7 @@ def test_private_shifts_make_products_unbiased_and_independent(source):
     # The mean error of n products at one pair of levels: its spread falls with sqrt(n).
     length, n = 256, 4096
     p, q = 77 / 256, 141 / 256
-    x, w = encode_pair(np.full(n, p), q, length, seed=5, source=source)
+    x, w = encode_pair(np.full(n, p), q, length, key=5, source=source)
     error = (x & w).probability() - p * q
     assert error.std() < 0.008
     assert abs(error.mean()) <= 5 * error.std() / np.sqrt(n)
@@ -405,13 +409,13 @@ def test_private_shifts_make_products_unbiased_and_independent(source):
 
 
 def test_the_tutorials_classes_take_the_two_sources_of_a_pair():
-    source = Hammersley(12, randomised=False)
+    source = Hammersley(12, randomized=False)
     x = BitstreamEncoder(length=4096, seed=7, source=source).encode(0.6)
     synapse = BitstreamSynapse(0.0, 1.0, length=4096, w=0.5, seed=99, source=source)
     assert abs(synapse.apply(x).mean() - 0.3) < 2 / 4096 * np.log2(4096)
     a, b = source.pair()
-    assert np.array_equal(x, encode(0.6, 4096, 0, source=a).bits())
-    assert np.array_equal(synapse.weight_bits, encode(0.5, 4096, 0, source=b).bits())
+    assert np.array_equal(x, encode(0.6, 4096, key=0, source=a).bits())
+    assert np.array_equal(synapse.weight_bits, encode(0.5, 4096, key=0, source=b).bits())
 
 
 def test_a_current_source_on_low_discrepancy_streams_is_nearer_to_the_value():
@@ -432,11 +436,11 @@ def test_a_current_source_on_low_discrepancy_streams_is_nearer_to_the_value():
 
 
 def test_encode_pair_broadcasts_and_pairs_stream_with_stream():
-    x, w = encode_pair([[0.2], [0.9]], [0.5, 0.6, 0.7], 100, seed=1, source=LFSR(7))
+    x, w = encode_pair([[0.2], [0.9]], [0.5, 0.6, 0.7], 100, key=1, source=LFSR(7))
     assert x.shape == w.shape == (2, 3)
     b = LFSR(7).pair()[1]
     key = stream_key(1, Role.WEIGHT)
-    assert w == encode(np.tile([0.5, 0.6, 0.7], (2, 1)), 100, key, source=b)
+    assert w == encode(np.tile([0.5, 0.6, 0.7], (2, 1)), 100, key=key, source=b)
 
 
 def test_a_product_of_one_source_with_itself_is_refused():
@@ -453,5 +457,5 @@ def test_a_product_of_one_source_with_itself_is_refused():
 
 
 def test_what_the_refusal_predicts_is_so():
-    x = encode(0.5, 1024, KEY, source=Sobol(1), streams=4)
-    assert scc(encode(0.4, 1024, KEY, source=Sobol(1), streams=4), x) == 1
+    x = encode(0.5, 1024, key=KEY, source=Sobol(1), streams=4)
+    assert scc(encode(0.4, 1024, key=KEY, source=Sobol(1), streams=4), x) == 1

@@ -98,7 +98,7 @@ def test_float32_weights_are_the_weights_of_the_network():
 
 def test_inputs_are_encoded_before_they_are_rounded_to_the_type_of_the_weights():
     # Densities just above the numbers that they are compared with, nearer than float32 tells apart.
-    numbers = Bernoulli().numbers(stream_key(0, Role.INPUT), [0], 100)[0]
+    numbers = Bernoulli().numbers([0], 100, key=stream_key(0, Role.INPUT))[0]
     x = torch.tensor((numbers[:, np.newaxis] + 1) / 2**32)
     model = SCNetwork(SCLinear(1, 1, gain=1.0, neuron=READOUT)).eval()
     with torch.no_grad():
@@ -289,7 +289,7 @@ def trained(steps=60):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    classes = simulate(to_network(model), x[400:].numpy(), 64, seed=1).classes()
+    classes = simulate(to_network(model), x[400:].numpy(), 64, seed=1).classes
     return model, float((classes == labels[400:].numpy()).mean())
 
 
@@ -302,7 +302,7 @@ def test_training_reaches_an_accuracy_and_repeats():
     assert model.layers[0].log_factor != 0
 
 
-def test_a_state_dict_holds_all_that_was_learnt():
+def test_a_state_dict_holds_all_that_was_learned():
     model, _ = trained(steps=5)
     other = SCNetwork(SCLinear(10, 16, gain=1.0, bias=True), SCLinear(16, 2, gain=1.0, neuron=READOUT))
     other.load_state_dict(model.state_dict())
@@ -310,7 +310,7 @@ def test_a_state_dict_holds_all_that_was_learnt():
     assert torch.equal(other.eval()(x, 50, seed=2), model.eval()(x, 50, seed=2))
 
 
-def test_a_gain_that_is_not_learnt_stays():
+def test_a_gain_that_is_not_learned_stays():
     model = SCNetwork(SCLinear(3, 2, gain=0.3, learn_gain=False))
     model(torch.rand(4, 3), 20).sum().backward()
     assert model.layers[0].log_factor.grad is None

@@ -88,7 +88,7 @@ def _draw(
 
     length = 32
     result = simulate(digits.network, digits.images, length, seed=0)
-    classes = result.classes()
+    classes = result.classes
     wrong = np.flatnonzero(classes != digits.labels)
     shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
     pictures = Figure((8, 5), layout="constrained")

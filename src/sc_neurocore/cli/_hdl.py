@@ -38,7 +38,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     modules = hardware.verilog(design)
     text = modules | hardware.verilog_testbench(design, in_bench)
     _check_folder(out, text)
-    found: dict[str, Any] = {"quantised": hardware.quantisation(design, images, labels)}
+    found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
     for target in TARGETS:  # netlists of what was there before
         (out / f"{design.name}_{target}.json").unlink(missing_ok=True)
     hardware.write({**text, "REPORT.md": hardware.report(design, **found)}, out)
@@ -52,9 +52,9 @@ def run_hdl(options: argparse.Namespace) -> None:
             _verified_layer(design, k, options.verify) for k in range(len(design.layers))
         )
     if options.synth:
-        say(f"synthesising for {options.synth}")
+        say(f"synthesizing for {options.synth}")
         synapses = sum(layer.magnitudes.size for layer in design.layers)
-        found["synthesis"] = made = hardware.synthesise(
+        found["synthesis"] = made = hardware.synthesize(
             [out / name for name in modules if name.endswith(".v")],
             design.name,
             options.synth,
@@ -82,7 +82,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
     design = Design(
         network,
         _checks.integer("--length", options.length, 1),
-        number=FixedPoint(bits=options.bits, word=options.word, leak_bits=options.leak_bits),
+        fixed_point=FixedPoint(bits=options.bits, word=options.word, leak_bits=options.leak_bits),
         architecture=options.architecture,
         simd=options.simd,
         pe=options.pe,

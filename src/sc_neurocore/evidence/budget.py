@@ -15,6 +15,7 @@ from sc_neurocore.networks.layers import Dense, delays_of
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.simulation import simulate
 from sc_neurocore.neurons.theory import rheobase
+from sc_neurocore.streams._bits import ones
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton, Sobol
@@ -156,8 +157,8 @@ def _arriving(
     if layer.bias is not None:
         present = np.append(present, 1.0)
         if trains is not None:
-            on = encode(np.ones((len(trains.words), 1)), length, 0)
-            trains = Bitstream(np.concatenate([trains.words, on.words], axis=1), length)
+            on = ones((len(trains.words), 1), length)
+            trains = Bitstream(np.concatenate([trains.words, on], axis=1), length)
         densities = np.column_stack([densities, np.ones(len(densities))])
     return trains, densities if trains is None else trains.probability(), present
 
@@ -186,12 +187,12 @@ def _sampling_variance(
     lanes = i.astype(np.uint64)
     apart = np.arange(SAMPLES, dtype=np.uint64) << np.uint64(32) | lanes
     if trains is None:
-        by_number = isinstance(pair[0], Halton) or pair[0] in (Sobol(), Sobol(randomised=False))
+        by_number = isinstance(pair[0], Halton) or pair[0] in (Sobol(), Sobol(randomized=False))
         streams = lanes if by_number else apart
-        bits = encode(x[b, i], length, stream_key(0, Role.INPUT), source=pair[0], streams=streams)
+        bits = encode(x[b, i], length, key=stream_key(0, Role.INPUT), source=pair[0], streams=streams)
     else:
         bits = trains[b, i]
-    weights = encode(w[j, i], length, stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
+    weights = encode(w[j, i], length, key=stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
     # Only present steps err; they are taken to do so independently.
     errors = ((bits & weights).probability() - x[b, i] * w[j, i]) * np.sqrt(present[i])
     # What all errors have in common adds up with the signs of the weights.

@@ -110,7 +110,7 @@ def evaluate(
     *,
     seeds: Sequence[int] = range(5),
     source: SourceByLength = Bernoulli(),
-    number: FixedPoint | None = None,
+    fixed_point: FixedPoint | None = None,
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
@@ -130,7 +130,7 @@ def evaluate(
     source : Source, tuple, or function of the length
         Where the numbers of inputs and weights come from, see `simulate`; a source whose period should
         follow the length is given as its `for_length`.
-    number : FixedPoint, optional
+    fixed_point : FixedPoint, optional
         Compute in fixed point, see `simulate`. Real numbers stay as they are.
     progress : bool
         Show a bar (extra: progress).
@@ -150,13 +150,13 @@ def evaluate(
      16 bits: 97.6% (95.7% to 98.6%)
      64 bits: 98.2% (96.5% to 99.1%)
     """
-    inputs, classes = labelled(images, labels)
+    inputs, classes = labeled(images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds)
     rows = []
     with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
         for length in steps:
-            right = right_by_seed(network, inputs, classes, length, seeds, source, bar, number)
-            reference = simulate_float(network, inputs, length).classes()
+            right = right_by_seed(network, inputs, classes, length, seeds, source, bar, fixed_point)
+            reference = simulate_float(network, inputs, length).classes
             rows.append(Accuracy(length, right, reference == classes))
     return rows
 
@@ -169,19 +169,19 @@ def right_by_seed(
     seeds: Sequence[int],
     source: SourceByLength,
     bar: Bar,
-    number: FixedPoint | None = None,
+    fixed_point: FixedPoint | None = None,
 ) -> NDArray[np.bool_]:
     """Return which images are classified right, shape (n_seeds, n_images), at a checked length."""
     at_length = source(length) if callable(source) else source
     right = []
     for seed in seeds:
-        result = simulate(network, inputs, length, seed=seed, source=at_length, number=number)
-        right.append(result.classes() == classes)
+        result = simulate(network, inputs, length, seed=seed, source=at_length, fixed_point=fixed_point)
+        right.append(result.classes == classes)
         bar.update(length)
     return np.array(right)
 
 
-def labelled(images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+def labeled(images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
     """Return images and as many integer labels, checked."""
     inputs = _checks.array("images", images, [2])
     classes = np.asarray(labels)

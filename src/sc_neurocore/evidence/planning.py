@@ -12,7 +12,7 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore.evidence.evaluation import (
     Accuracy,
     SourceByLength,
-    labelled,
+    labeled,
     lengths_and_seeds,
     right_by_seed,
 )
@@ -125,7 +125,7 @@ def plan(
     Bernoulli: 24 bits; 97.82% of 98.22%, a loss of 0.40 points (-0.76 to 1.73 with 95% confidence)
     Sobol: 8 bits; 98.09% of 98.22%, a loss of 0.13 points (-0.99 to 1.33 with 95% confidence)
     """
-    inputs, classes = labelled(images, labels)
+    inputs, classes = labeled(images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds)
     steps.sort()
     if (max_loss := _checks.non_negative("max_loss", max_loss)) >= 1:
@@ -134,7 +134,7 @@ def plan(
     if sources is None:
         sources = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
     _checks.instance("sources", sources, Mapping)
-    reference = simulate_float(network, inputs, steps[-1]).classes() == classes
+    reference = simulate_float(network, inputs, steps[-1]).classes == classes
     plans = []
     total = len(sources) * len(seeds) * sum(steps)
     with progress_bar(total, "plan", "step", show=progress) as bar:

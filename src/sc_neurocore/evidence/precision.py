@@ -114,7 +114,7 @@ def dot_error(
     """Return the standard error of the sum of the densities of x_i & w_i, over the last axis.
 
     The products vary independently, so their variances add up. What errors have in common, which is
-    something only without randomisation, adds up linearly.
+    something only without randomization, adds up linearly.
     """
     bias, variance = _product_moments(x, w, length, source)
     if bias.ndim == 0 or bias.shape[-1] == 0:
@@ -172,7 +172,7 @@ def product_error_table(
     --------
     >>> import numpy as np
     >>> from sc_neurocore import Hammersley, product_error_table
-    >>> errors = product_error_table(256, source=Hammersley(8, randomised=False))
+    >>> errors = product_error_table(256, source=Hammersley(8, randomized=False))
     >>> print(f"{np.sqrt((errors**2).mean()):.5f}")
     0.00189
     """
@@ -180,8 +180,8 @@ def product_error_table(
     of_p, of_q = operands(source)
     n = min(length, of_p.levels, of_q.levels)
     p = np.arange(n + 1) / n
-    x = encode(p, length, stream_key(seed, Role.INPUT), source=of_p, streams=0)
-    w = encode(p, length, stream_key(seed, Role.WEIGHT), source=of_q, streams=0)
+    x = encode(p, length, key=stream_key(seed, Role.INPUT), source=of_p, streams=0)
+    w = encode(p, length, key=stream_key(seed, Role.WEIGHT), source=of_q, streams=0)
     # Counts below 2**24 are exact in float32, and its matrix product is fast.
     counts = x.bits().astype(np.float32) @ w.bits().astype(np.float32).T
     return np.asarray(counts / float(length) - np.outer(p, p))
@@ -282,7 +282,7 @@ def _encode(
 ) -> Bitstream:
     """Return streams of seed 0, without a warning of what is only measured."""
     return Bitstream(
-        source._words(stream_key(0, role), streams, source.thresholds(p), 0, length), length
+        source.words(source.thresholds(p), streams, length, key=stream_key(0, role)), length
     )
 
 

@@ -225,7 +225,7 @@ def _leads(
     for first in range(0, len(images), size):
         block = images[first : first + size]
         result = simulate(network, block, length, seed=seed, source=source, record=True)
-        yield _Leads.of(result.spikes[-1].bits(), pause, result.classes())
+        yield _Leads.of(result.spikes[-1].bits(), pause, result.classes)
         bar.update(len(block))
 
 

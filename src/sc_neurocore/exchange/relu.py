@@ -102,7 +102,7 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     >>> images = images / 16
     >>> model = MLPClassifier((40,), random_state=0, n_iter_no_change=40, tol=1.0).fit(images, labels)
     >>> converted = convert_relu(model, images[:500])
-    >>> classes = simulate(converted.network, images, 256, seed=1).classes()
+    >>> classes = simulate(converted.network, images, 256, seed=1).classes
     >>> bool((classes == model.predict(images)).mean() > 0.97)
     True
     """
@@ -116,7 +116,7 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
         maps = _maps_of_sklearn(model, _checked(data, [2]))
     else:
         _checks.wrong_type("model", "be a torch.nn.Sequential or an sklearn MLPClassifier", model)
-    return _normalised(maps, percentile)
+    return _normalized(maps, percentile)
 
 
 @dataclass(eq=False)
@@ -131,7 +131,7 @@ class _Map:
     activations: Floats | None = None
 
 
-def _normalised(maps: Sequence[_Map], percentile: float) -> Conversion:
+def _normalized(maps: Sequence[_Map], percentile: float) -> Conversion:
     layers, report, before = [], [], 1.0
     for number, linear in enumerate(maps):
         scale = clipped = lost = 0.0

@@ -2,8 +2,8 @@
 
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
-from sc_neurocore.hardware.report import Quantisation, quantisation, report
-from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesise
+from sc_neurocore.hardware.report import Quantization, quantization, report
+from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesize
 from sc_neurocore.hardware.tools import MissingToolError, ToolFailedError
 from sc_neurocore.hardware.trace import LayerTrace, trace
 from sc_neurocore.hardware.verify import (
@@ -20,17 +20,17 @@ __all__ = [
     "Energy",
     "LayerTrace",
     "MissingToolError",
-    "Quantisation",
+    "Quantization",
     "Sequence",
     "Synthesis",
     "ToolFailedError",
     "Verification",
     "energy",
     "energy_of",
-    "quantisation",
+    "quantization",
     "report",
     "run_bench",
-    "synthesise",
+    "synthesize",
     "trace",
     "verilog",
     "verilog_testbench",

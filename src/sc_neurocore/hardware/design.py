@@ -70,13 +70,13 @@ class Sequence:
     @cached_property
     def shift(self) -> int:
         """What is added to each number, bit by bit."""
-        (shift,) = self.source._shifts(0, np.zeros(1, np.uint64)).tolist()
-        return int(shift) >> (32 - self.bits)
+        return int(self.source.numbers(0, 1, key=0)[0]) >> (32 - self.bits)  # at t = 0, M t is 0
 
     def words(self, values: NDArray[np.int64], first: int, length: int) -> NDArray[np.uint64]:
         """Return packed bits, number < value, from word `first` on; values (n,), shape (n, words)."""
         thresholds = values.astype(np.uint64) << np.uint64(32 - self.bits)
-        return self.source._words(0, np.zeros(values.size, np.uint64), thresholds, first, length)
+        streams = np.zeros(values.size, np.uint64)
+        return self.source.words(thresholds, streams, length, key=0, first_word=first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +161,9 @@ class Design:
         Of `Dense` layers without recurrent weights, delays, noise and synaptic currents.
     length : int
         Time steps for an image.
-    number : FixedPoint
+    fixed_point : FixedPoint
     source : Hammersley
-        Not randomised. Inputs are compared with its numbers, weights of each layer with those of the
+        Not randomized. Inputs are compared with its numbers, weights of each layer with those of the
         next axes; all comparators of a stage see one number.
     architecture : {"unrolled", "folded"}, optional
         A gate for each synapse and a time step a clock, or `simd` inputs of `pe` neurons a clock and
@@ -187,8 +187,8 @@ class Design:
     network: Network
     length: int
     _: KW_ONLY
-    number: FixedPoint = FixedPoint()
-    source: Hammersley = Hammersley(8, 1, randomised=False)
+    fixed_point: FixedPoint = FixedPoint()
+    source: Hammersley = Hammersley(8, 1, randomized=False)
     architecture: str | None = None
     simd: int = 8
     pe: int = 1
@@ -196,12 +196,14 @@ class Design:
 
     def __post_init__(self) -> None:
         _checks.instance("network", self.network, Network)
-        _checks.instance("number", self.number, FixedPoint)
+        _checks.instance("fixed_point", self.fixed_point, FixedPoint)
         _checks.instance("source", self.source, Hammersley)
-        if self.source.randomised:
-            _checks.fail("source", "not be randomised", self.source, "hardware has no keys")
-        if self.number.word > 30:
-            _checks.fail("number", "have potentials of at most 30 bits in hardware", self.number)
+        if self.source.randomized:
+            _checks.fail("source", "not be randomized", self.source, "hardware has no keys")
+        if self.fixed_point.word > 30:
+            _checks.fail(
+                "fixed_point", "have potentials of at most 30 bits in hardware", self.fixed_point
+            )
         length = _checks.integer("length", self.length, 1, 2**24)
         for name, most in (("simd", 128), ("pe", self.simd)):
             value = _checks.integer(name, getattr(self, name), 1, most)
@@ -232,8 +234,8 @@ class Design:
     @cached_property
     def layers(self) -> tuple[LayerDesign, ...]:
         """The layers, in order."""
-        network, neurons = fixed_layers(self.network, self.number)
-        bits = self.number.bits
+        network, neurons = fixed_layers(self.network, self.fixed_point)
+        bits = self.fixed_point.bits
         axes = self.source.sequences(1 + len(neurons))[1:]
         layers = []
         for i, (layer, neuron, axis) in enumerate(zip(network.layers, neurons, axes, strict=True)):
@@ -260,7 +262,7 @@ class Design:
     @property
     def encoder(self) -> Sequence:
         """What inputs are compared with."""
-        return Sequence(self.source, self.number.bits)
+        return Sequence(self.source, self.fixed_point.bits)
 
     @property
     def n_in(self) -> int:
@@ -285,7 +287,7 @@ class Design:
         if densities.shape[-1] != self.n_in:
             _checks.fail("images", f"have {self.n_in} values each", f"shape {densities.shape}")
         _checks.within("images", densities, 0.0, 1.0, "scale the inputs to densities")
-        levels = 2**self.number.bits
+        levels = 2**self.fixed_point.bits
         return np.asarray(np.minimum(np.rint(densities * levels), levels - 1), np.int64)
 
     def stimulus(self, images: ArrayLike, clocks: int) -> dict[str, NDArray[np.bool_]]:
@@ -294,8 +296,8 @@ class Design:
         A clock of reset, then a value a clock.
         """
         codes = np.atleast_2d(self.codes(images)).T
-        digits = codes[:, np.newaxis] >> np.arange(self.number.bits)[:, np.newaxis] & 1
-        data = np.zeros((clocks, self.number.bits, codes.shape[1]), bool)
+        digits = codes[:, np.newaxis] >> np.arange(self.fixed_point.bits)[:, np.newaxis] & 1
+        data = np.zeros((clocks, self.fixed_point.bits, codes.shape[1]), bool)
         data[1 : 1 + self.n_in] = digits[: clocks - 1]
         on = np.ones((clocks, 1, 1), bool)
         reset = np.zeros_like(on)
@@ -305,8 +307,10 @@ class Design:
     def simulate(self, x: ArrayLike | Bitstream, *, record: bool = False) -> Simulation:
         """Return what the hardware does under inputs, bit by bit, by the package's model."""
         length = None if isinstance(x, Bitstream) else self.length
-        source, number = self.source, self.number
-        return simulate(self.network, x, length, seed=0, source=source, number=number, record=record)
+        source, fixed_point = self.source, self.fixed_point
+        return simulate(
+            self.network, x, length, seed=0, source=source, fixed_point=fixed_point, record=record
+        )
 
     def __repr__(self) -> str:
         folding = f", simd={self.simd}, pe={self.pe}" if self.folded else ""

@@ -60,13 +60,13 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     the model, and ends with an error if there is a difference.
     """
     codes = np.atleast_2d(design.codes(images))
-    densities = codes / 2**design.number.bits
+    densities = codes / 2**design.fixed_point.bits
     result = design.simulate(densities)
     traces = [trace(design, row) for row in densities]
     name = f"{design.name}_tb"
-    digits = -(-design.number.bits // 4)
+    digits = -(-design.fixed_point.bits // 4)
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
-    text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes().tolist())
+    text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes.tolist())
     n_spikes = 0
     for k, layer in enumerate(design.layers):
         spikes = np.stack([layers[k].spikes.bits() for layers in traces])

@@ -1,4 +1,4 @@
-"""Synthesised netlists, simulated for many stimuli at once, or turned into formulas.
+"""Synthesized netlists, simulated for many stimuli at once, or turned into formulas.
 
 A net is a Python integer whose bit k belongs to lane k, a stimulus of its own: one AND of Python
 serves all lanes. The netlist is compiled into one function of one clock. With bit vectors of a solver

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.evidence.evaluation import labelled
+from sc_neurocore.evidence.evaluation import labeled
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import rendered
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
@@ -23,7 +23,7 @@ _TRACED = 32
 
 
 @dataclass(frozen=True)
-class LayerQuantisation:
+class LayerQuantization:
     """What bitstreams and rounding do to a layer.
 
     Attributes
@@ -60,7 +60,7 @@ class LayerQuantisation:
 
 
 @dataclass(frozen=True)
-class Quantisation:
+class Quantization:
     """A network in real numbers, on bitstreams, and on bitstreams in fixed point.
 
     Attributes
@@ -71,17 +71,17 @@ class Quantisation:
         Accuracies on the same images and steps; streams are those of the hardware, in float64 neurons.
         Without labels the shares of classes that are those of real numbers.
     n_images : int
-    layers : tuple of LayerQuantisation
+    layers : tuple of LayerQuantization
     """
 
     of_float: float | None
     of_streams: float
     of_fixed: float
     n_images: int
-    layers: tuple[LayerQuantisation, ...]
+    layers: tuple[LayerQuantization, ...]
 
 
-def quantisation(design: Design, images: ArrayLike, labels: ArrayLike | None = None) -> Quantisation:
+def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = None) -> Quantization:
     """Return what bitstreams and fixed point do to the accuracy and to the layers of a network.
 
     Parameters
@@ -95,9 +95,9 @@ def quantisation(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     Examples
     --------
     >>> from sc_neurocore import load_digits
-    >>> from sc_neurocore.hardware import Design, quantisation
+    >>> from sc_neurocore.hardware import Design, quantization
     >>> digits = load_digits()
-    >>> report = quantisation(Design(digits.network, length=32), digits.images, digits.labels)
+    >>> report = quantization(Design(digits.network, length=32), digits.images, digits.labels)
     >>> [round(100 * a, 1) for a in (report.of_float, report.of_streams, report.of_fixed)]
     [98.2, 97.6, 97.8]
     """
@@ -105,8 +105,8 @@ def quantisation(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     x = _checks.array("images", images, [2])
     parts = [Network(network.layers[: k + 1]) for k in range(len(network.layers))]
     real = [simulate_float(part, x, length) for part in parts]
-    classes = real[-1].classes()
-    wanted = classes if labels is None else labelled(x, labels)[1]
+    classes = real[-1].classes
+    wanted = classes if labels is None else labeled(x, labels)[1]
     streams = simulate(network, x, length, seed=0, source=design.source, record=True)
     fixed = design.simulate(x, record=True)
     traces = [trace(design, image) for image in x[:_TRACED]]
@@ -120,7 +120,7 @@ def quantisation(design: Design, images: ArrayLike, labels: ArrayLike | None = N
             for run in (streams, fixed)
         )
         layers.append(
-            LayerQuantisation(
+            LayerQuantization(
                 *_rounding(network.layers[k], design.layers[k]),
                 float(below),
                 float(above),
@@ -130,10 +130,10 @@ def quantisation(design: Design, images: ArrayLike, labels: ArrayLike | None = N
             )
         )
         inputs = np.stack([seen[k].spikes.counts() / length for seen in traces])
-    return Quantisation(
+    return Quantization(
         None if labels is None else float((classes == wanted).mean()),
-        float((streams.classes() == wanted).mean()),
-        float((fixed.classes() == wanted).mean()),
+        float((streams.classes == wanted).mean()),
+        float((fixed.classes == wanted).mean()),
         len(x),
         tuple(layers),
     )
@@ -164,7 +164,7 @@ def _sum_error(layer: Layer, inputs: NDArray[np.float64], seen: list[LayerTrace]
 def report(
     design: Design,
     *,
-    quantised: Quantisation | None = None,
+    quantized: Quantization | None = None,
     verified: tuple[Verification, ...] = (),
     synthesis: Synthesis | None = None,
     netlist: tuple[Verification, ...] = (),
@@ -174,7 +174,7 @@ def report(
     """Return a page in Markdown about a design and its testbench, of what is given."""
     values = {
         "design": design,
-        "q": quantised,
+        "q": quantized,
         "verified": verified,
         "made": synthesis,
         "mhz": synthesis.mhz if synthesis else None,

@@ -72,7 +72,7 @@ class Synthesis:
         return {kind: n for kind, n in self.cells.items() if "RAM" in kind or "$mem" in kind}
 
 
-def synthesise(
+def synthesize(
     files: Sequence[str | os.PathLike[str]],
     top: str,
     target: str,
@@ -94,7 +94,7 @@ def synthesise(
     place : bool
         Place and route for iCE40, if nextpnr is there.
     across_registers : bool
-        Let iCE40 netlists be optimised across registers, which start at 0 there: a third smaller for
+        Let iCE40 netlists be optimized across registers, which start at 0 there: a third smaller for
         small designs, and minutes for unrolled ones of a thousand synapses and more.
     """
     target = _checks.choice("target", target, TARGETS)
@@ -165,7 +165,7 @@ class Energy:
 
 
 def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int = 2000) -> Energy:
-    """Return the energy of a clock of a synthesised design, the mean over images (n, n_in) or (n_in,).
+    """Return the energy of a clock of a synthesized design, the mean over images (n, n_in) or (n_in,).
 
     Toggles are counted from the first value of an image to its class, for at most that many clocks.
     """

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
 from sc_neurocore.hardware.design import Design, LayerDesign
-from sc_neurocore.streams.bitstream import Bitstream, last_mask
+from sc_neurocore.streams._bits import ones as always_on
+from sc_neurocore.streams.bitstream import Bitstream
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,7 @@ class LayerRun:
         layer = self.layer
         x = x.reshape(-1, *x.shape[-2:])
         if layer.has_bias:
-            always = np.full((len(x), 1, x.shape[2]), np.uint64(2**64 - 1))
-            always[:, :, -1] = last_mask(steps)
-            x = np.concatenate([x, always], axis=1)
+            x = np.concatenate([x, always_on((len(x), 1), steps)], axis=1)
         magnitudes = layer.magnitudes.ravel()
         bits = layer.numbers.words(magnitudes, self._step // 64, steps).reshape(
             *layer.negative.shape, -1

@@ -122,7 +122,7 @@ def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
 def verify_netlist(
     design: Design, k: int, netlist: Netlist, clocks: int, lanes: int = 4096, *, seed: int = 0
 ) -> Verification:
-    """Return the comparison of the synthesised layer k with its model, in that many lanes at once.
+    """Return the comparison of the synthesized layer k with its model, in that many lanes at once.
 
     The steps are those of all lanes, the inputs of each are its own. Clocks and all other figures are
     summed over the lanes.
@@ -158,7 +158,7 @@ def verify_netlist(
 def verify_images(
     design: Design, netlist: str | os.PathLike[str], images: ArrayLike
 ) -> tuple[Verification, ...]:
-    """Return the comparison of a whole synthesised design with its model, an image a lane, by layer.
+    """Return the comparison of a whole synthesized design with its model, an image a lane, by layer.
 
     Compared are when values are valid, all spikes, and of the last layer potentials, and the class and
     when it is there. Of the other layers potentials show in spikes alone: no net keeps them. Synthesis
@@ -168,7 +168,7 @@ def verify_images(
     ----------
     design : Design
     netlist : path
-        What `synthesise` made of the design's top module.
+        What `synthesize` made of the design's top module.
     images : array_like, shape (n, n_in)
         Densities.
     """
@@ -211,7 +211,7 @@ def _classes_of(design: Design, run: Run, images: NDArray[np.float64]) -> Verifi
     expected = _ones_at([design.clocks], len(ready))[:, np.newaxis]
     classes = run.at(np.array([1 + design.clocks]), "out_class")[0]
     numbers = (classes << np.arange(len(classes))[:, np.newaxis]).sum(axis=0)
-    differ = numbers != design.simulate(images).classes()
+    differ = numbers != design.simulate(images).classes
     return Verification(differences=int((ready != expected).sum() + differ.sum()))
 
 

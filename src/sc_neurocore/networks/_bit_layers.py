@@ -19,6 +19,7 @@ from sc_neurocore.networks.layers import (
     delays_of,
 )
 from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.streams._bits import last_mask, ones
 from sc_neurocore.streams.keys import Role, lane_streams, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source
 
@@ -41,7 +42,7 @@ class Bits:
         """Return those of rows of thresholds that see the same streams."""
 
         def make(first: int, steps: int) -> Words:
-            return source._words_of_rows(key, streams, thresholds, first, steps)
+            return source.words(thresholds, streams, steps, key=key, first_word=first)
 
         ahead = 0 if source == Bernoulli() else max(_KEPT_WORDS // thresholds.size, 1)
         return cls(make, ahead, length)
@@ -72,7 +73,7 @@ class DelayLine:
         word = n_past + np.arange(x.shape[-1]) - self._words
         late = whole[:, inputs, word] << self._bits
         late |= whole[:, inputs, word - 1] >> (np.uint64(63) - self._bits) >> np.uint64(1)
-        late[..., -1] &= _last_mask(steps)
+        late[..., -1] &= last_mask(steps)
         self._past = whole[..., whole.shape[-1] - n_past :].copy()
         return np.ascontiguousarray(late)
 
@@ -258,10 +259,4 @@ def _with_always_on(x: Words, steps: int, layer: Layer) -> Words:
     """Return the inputs and, for a bias, one that is on at every step."""
     if layer.bias is None:
         return x
-    on = np.full((len(x), 1, x.shape[-1]), 2**64 - 1, np.uint64)
-    on[..., -1] &= _last_mask(steps)
-    return np.concatenate([x, on], axis=1)
-
-
-def _last_mask(steps: int) -> np.uint64:
-    return np.uint64(2**64 - 1) >> np.uint64(-steps % 64)
+    return np.concatenate([x, ones((len(x), 1), steps)], axis=1)

@@ -15,6 +15,7 @@ from sc_neurocore.networks.layers import (
     Layer,
     delays_of,
 )
+from sc_neurocore.streams._bits import unpack
 
 Reals = NDArray[np.float64]
 
@@ -86,9 +87,7 @@ class RealRun:
             traces = np.ascontiguousarray(layer.gain * drive).reshape(self._v.size, -1)
             state = self._v.reshape(-1), self._refractory.reshape(-1), self._i.reshape(-1)
             words = _native.lif(self._coefficients, 0, traces, 0, first, steps, *state)
-        octets = words.astype("<u8").view(np.uint8)
-        bits = np.unpackbits(octets, axis=-1, count=steps, bitorder="little")
-        return bits.reshape(*self._v.shape, steps)
+        return unpack(words, steps).reshape(*self._v.shape, steps)
 
     def _late(self, signal: Reals, steps: int) -> Reals:
         assert self._delays is not None

@@ -46,9 +46,9 @@ class FixedPoint:
     Examples
     --------
     >>> from sc_neurocore import FixedPoint, Hammersley, load_digits, simulate
-    >>> digits, counters = load_digits(), Hammersley(8, axis=1, randomised=False)
-    >>> run = simulate(digits.network, digits.images, 32, source=counters, number=FixedPoint())
-    >>> round(100 * float((run.classes() == digits.labels).mean()), 1)
+    >>> digits, counters = load_digits(), Hammersley(8, axis=1, randomized=False)
+    >>> run = simulate(digits.network, digits.images, 32, source=counters, fixed_point=FixedPoint())
+    >>> round(100 * float((run.classes == digits.labels).mean()), 1)
     97.8
     """
 
@@ -155,7 +155,7 @@ class FixedLIF:
         return np.asarray(v * self.unit + self.rest)
 
 
-def fixed_layers(network: Network, number: FixedPoint) -> tuple[Network, tuple[FixedLIF, ...]]:
+def fixed_layers(network: Network, fixed_point: FixedPoint) -> tuple[Network, tuple[FixedLIF, ...]]:
     """Return the network with rounded weights, and the neurons of its layers in fixed point.
 
     Raises
@@ -164,11 +164,11 @@ def fixed_layers(network: Network, number: FixedPoint) -> tuple[Network, tuple[F
         If a layer has what hardware has not (convolutions, recurrent weights, delays, noise, synaptic
         currents), or a threshold does not fit the word.
     """
-    layers = [_rounded(i, layer, number) for i, layer in enumerate(network.layers)]
-    return Network(layers), tuple(_neuron(i, layer, number) for i, layer in enumerate(layers))
+    layers = [_rounded(i, layer, fixed_point) for i, layer in enumerate(network.layers)]
+    return Network(layers), tuple(_neuron(i, layer, fixed_point) for i, layer in enumerate(layers))
 
 
-def _rounded(i: int, layer: Layer, number: FixedPoint) -> Dense:
+def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
     if not isinstance(layer, Dense):
         _checks.fail("network", "have dense layers only in fixed point", f"{layer!r} as layer {i}")
     lacks = {
@@ -180,38 +180,42 @@ def _rounded(i: int, layer: Layer, number: FixedPoint) -> Dense:
     for lack, has in lacks.items():
         if has:
             _checks.fail("network", f"have {lack} in fixed point", f"{layer!r} as layer {i}")
-    bias = None if layer.bias is None else number.rounded(layer.bias)
-    return replace(layer, weights=number.rounded(layer.weights), bias=bias)
+    bias = None if layer.bias is None else fixed_point.rounded(layer.bias)
+    return replace(layer, weights=fixed_point.rounded(layer.weights), bias=bias)
 
 
-def _neuron(i: int, layer: Dense, number: FixedPoint) -> FixedLIF:
+def _neuron(i: int, layer: Dense, fixed_point: FixedPoint) -> FixedLIF:
     lif = layer.neuron
-    leak, leak_shift = _leak(lif, number.leak_bits)
+    leak, leak_shift = _leak(lif, fixed_point.leak_bits)
     of_one = layer.gain * lif.resistance * lif.dt  # volts
     fires = math.isfinite(lif.v_threshold)
     levels = [lif.v_reset - lif.v_rest, *([lif.v_threshold - lif.v_rest] if fires else [])]
-    fraction = number.fraction
+    fraction = fixed_point.fraction
     if fraction is None and not (leak or fires):
         fraction = 0  # such a neuron adds whole ones: digits below them would stay 0 and cost range
     elif fraction is None:
-        fraction = _fraction(layer, max(map(abs, levels)) / of_one, leak / 2**leak_shift, number.word)
+        fraction = _fraction(
+            layer, max(map(abs, levels)) / of_one, leak / 2**leak_shift, fixed_point.word
+        )
     unit = of_one / 2**fraction
-    never = 2 ** (number.word - 1)
+    never = 2 ** (fixed_point.word - 1)
     threshold = math.ceil(levels[-1] / unit) if fires else never
     reset = round(levels[0] / unit)
     for name, value in (("threshold", threshold if fires else 0), ("reset", reset)):
         if not -never <= value < never:
             remedy = "a longer word" + ("" if fraction == 0 else " or a smaller fraction")
             _checks.fail(
-                "number",
+                "fixed_point",
                 f"hold the {name} of layer {i}, {value:.6g} in units of the last place",
-                number,
+                fixed_point,
                 f"{remedy} would",
             )
     if fires and reset >= threshold:
-        _checks.fail("number", f"tell threshold and reset of layer {i} apart", number, "more fraction")
+        _checks.fail(
+            "fixed_point", f"tell threshold and reset of layer {i} apart", fixed_point, "more fraction"
+        )
     return FixedLIF(
-        number.word,
+        fixed_point.word,
         fraction,
         leak,
         leak_shift,

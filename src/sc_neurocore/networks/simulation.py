@@ -37,8 +37,8 @@ class Simulation:
         Membrane potentials of the output neurons after the last step.
     length : int
         Time steps.
-    seed : int
-        What repeats the run.
+    seed : int or None
+        Seed that repeats the run; None for `simulate_float`, which draws nothing.
     spikes : tuple of Bitstream
         The packed spikes of every layer, of batch shape (..., n_neurons); empty unless recorded.
     """
@@ -46,11 +46,12 @@ class Simulation:
     counts: NDArray[np.int64]
     potentials: NDArray[np.float64]
     length: int
-    seed: int
+    seed: int | None
     spikes: tuple[Bitstream, ...] = ()
 
+    @property
     def classes(self) -> NDArray[np.int64]:
-        """Return the output with the most spikes, of the batch shape.
+        """The output with the most spikes, of the batch shape.
 
         Of equals it is the one with the highest potential, of these the first: outputs that never fire
         are compared by their potentials alone.
@@ -69,8 +70,8 @@ def simulate(
     *,
     seed: int | None = None,
     source: Sources = Bernoulli(),
-    shared: bool = False,
-    number: FixedPoint | None = None,
+    share_weight_numbers: bool = False,
+    fixed_point: FixedPoint | None = None,
     record: bool = False,
     progress: bool = False,
 ) -> Simulation:
@@ -83,7 +84,7 @@ def simulate(
     batch meets the same uniform numbers, so its result does not depend on the other rows. Use several
     seeds to average over them.
 
-    Mean currents are unbiased with every randomised source. A firing rate depends on how even a current
+    Mean currents are unbiased with every randomized source. A firing rate depends on how even a current
     is in time too, and low-discrepancy streams are more even, registers less than Bernoulli streams and
     permutations: by some percent for neurons of two inputs, not to be seen from some 30 on. Below 8
     inputs the neurons of a layer also err together at any length; take `Bernoulli` or `Permutation`.
@@ -101,12 +102,12 @@ def simulate(
     source : Source or tuple
         Where the numbers of the inputs and of the weights of each layer come from; one source stands
         for as many of its `sequences`.
-    shared : bool
+    share_weight_numbers : bool
         Let all neurons of a layer compare their weights with the numbers of its first neuron, as
         hardware does to save generators. Each current keeps its mean and variance, but those of two
         neurons vary together where their weights agree, and against each other where they differ in
         sign.
-    number : FixedPoint, optional
+    fixed_point : FixedPoint, optional
         Round weights and inputs, and compute the neurons in fixed point, as hardware does. Inputs that
         are a Bitstream stay as they are. By default neurons are in float64.
     record : bool
@@ -120,12 +121,12 @@ def simulate(
     """
     _checks.instance("network", network, Network)
     seed = checked_seed("seed", seed)
-    _checks.instance("shared", shared, bool)
+    _checks.instance("share_weight_numbers", share_weight_numbers, bool)
     of_inputs, *of_weights = operands(source, 1 + len(network.layers))
     neurons: Sequence[LIF | FixedLIF] = [layer.neuron for layer in network.layers]
-    if number is not None:
-        _checks.instance("number", number, FixedPoint)
-        network, neurons = fixed_layers(network, number)
+    if fixed_point is not None:
+        _checks.instance("fixed_point", fixed_point, FixedPoint)
+        network, neurons = fixed_layers(network, fixed_point)
     if isinstance(x, Bitstream):
         if length is not None and length != x.length:
             _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
@@ -140,13 +141,13 @@ def simulate(
         if length is None:
             _checks.wrong_type("length", "be given unless x is a Bitstream", length)
         length, batch = _checks.length_of_stream("length", length), densities.shape[:-1]
-        if number is not None:
-            densities = number.rounded(densities)
+        if fixed_point is not None:
+            densities = fixed_point.rounded(densities)
         thresholds = of_inputs.thresholds(densities.reshape(-1, network.n_in))
         key, rows = stream_key(seed, Role.INPUT), len(thresholds)
         inputs = Bits.of(of_inputs, key, lane_streams(1, network.n_in).ravel(), thresholds, length)
     runs = [
-        LayerRun.of(layer, neuron, i, rows, length, seed, source, shared)
+        LayerRun.of(layer, neuron, i, rows, length, seed, source, share_weight_numbers)
         for i, (layer, neuron, source) in enumerate(
             zip(network.layers, neurons, of_weights, strict=True)
         )
@@ -181,7 +182,7 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     parts = [run_rows(network.layers, part, length) for part in chunks(network.layers, rows, length)]
     shape = (*batch, network.n_out)
     counts, potentials = (np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True))
-    return Simulation(counts, potentials, length, seed=0)
+    return Simulation(counts, potentials, length, seed=None)
 
 
 def _checked_densities(network: Network, x: ArrayLike) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams.keys import entropy
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class LIF:
         return LIFState(np.full(n, self.v_rest), np.zeros(n, np.uint64), 0)
 
     def run(
-        self, currents: ArrayLike, state: LIFState | None = None, *, key: int = 0
+        self, currents: ArrayLike, state: LIFState | None = None, *, key: int | None = None
     ) -> tuple[Bitstream, LIFState]:
         """Return the spikes of a population under given currents, and its state afterwards.
 
@@ -130,10 +131,10 @@ class LIF:
             One axis: all neurons of the state see the same current.
         state : LIFState, optional
             By default at rest, a neuron for each row of currents.
-        key : int
+        key : int, optional
             A key of `stream_key` with `Role.NOISE`. The noise of a neuron depends on the key, the
-            neuron's row and the step alone: populations need keys of their own. It repeats after
-            2**34 steps.
+            neuron's row and the step alone, so each population needs a key of its own. By default
+            drawn from system entropy if there is noise. The noise repeats after 2**34 steps.
 
         Returns
         -------
@@ -144,6 +145,8 @@ class LIF:
         given = _checks.array("currents", currents, [1, 2], borrow=True)
         if given.size == 0:
             _checks.fail("currents", "have at least one time step", f"shape {given.shape}")
+        if key is None:
+            key = entropy(64) if self.noise_std > 0 else 0
         key = _checks.power_range("key", key, 64)
         rows = np.atleast_2d(given)
         if state is None:

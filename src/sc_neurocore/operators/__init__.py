@@ -5,10 +5,10 @@ from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unip
 from sc_neurocore.operators.current import current_trace
 from sc_neurocore.operators.decorrelation import (
     decorrelate,
-    desynchronise,
+    desynchronize,
     isolate,
     regenerate,
-    synchronise,
+    synchronize,
 )
 from sc_neurocore.operators.gates import (
     absolute_difference,
@@ -54,7 +54,7 @@ __all__ = [
     "cordiv",
     "current_trace",
     "decorrelate",
-    "desynchronise",
+    "desynchronize",
     "dot",
     "ema",
     "exact_product",
@@ -74,7 +74,7 @@ __all__ = [
     "scaled_add",
     "sexp",
     "stanh",
-    "synchronise",
+    "synchronize",
     "toggle_add",
     "umul",
 ]

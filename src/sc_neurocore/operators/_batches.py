@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.streams.bitstream import Bitstream, broadcast_words
+from sc_neurocore.streams.keys import OPERATOR
 from sc_neurocore.streams.source import Bernoulli
-
-# Operators take the upper half of a key's streams, so that the key of an operand does no harm.
-APART = 2**63
 
 # Rows and steps of a block of random numbers: a megabyte of them, in the second-level cache.
 _ROWS, _STEPS = 512, 512
@@ -52,7 +50,7 @@ def run_on_numbers(
 
     It is called with the words (n_inputs, rows, ...) and uniform numbers (n_numbers, rows, steps) of a
     block, the steps, and which rows they are. Number i of row r comes from stream
-    APART + r * n_numbers + i.
+    OPERATOR + r * n_numbers + i.
     """
     key = _checks.power_range("key", key, 64)
     n_rows = inputs.shape[1]
@@ -61,13 +59,13 @@ def run_on_numbers(
         rows = slice(row, min(row + _ROWS, n_rows))
         n = rows.stop - row
         numbered = np.arange(row * n_numbers, rows.stop * n_numbers, dtype=np.uint64)
-        streams = numbered + np.uint64(APART)
+        streams = numbered + np.uint64(OPERATOR)
         by_number = streams.reshape(n, n_numbers).T
         block = _STEPS * max(1, _ROWS // len(streams))
         for first in range(0, length, block):
             steps = min(block, length - first)
             words = slice(first // 64, -(-(first + steps) // 64))
-            numbers = Bernoulli().numbers(key, by_number, steps, first=first)
+            numbers = Bernoulli().numbers(by_number, steps, key=key, first=first)
             here = np.ascontiguousarray(inputs[:, rows, words])
             written[rows, words] = kernel(here, numbers, steps, rows)
     return written

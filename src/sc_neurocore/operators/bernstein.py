@@ -17,8 +17,8 @@ from sc_neurocore.streams.source import Bernoulli, Source
 def bernstein(
     x: Bitstream,
     coefficients: Bitstream | ArrayLike,
-    key: int | None = None,
     *,
+    key: int | None = None,
     source: Source = Bernoulli(),
 ) -> Bitstream:
     """Return a Bernstein polynomial B = sum b_i C(n, i) p**i (1 - p)**(n - i) of the density of x.
@@ -43,8 +43,8 @@ def bernstein(
     --------
     >>> from sc_neurocore import Role, Sobol, bernstein, bernstein_value, encode, stream_key
     >>> b = [0.25, 0.625, 0.375, 0.75]
-    >>> copies = encode([0.3] * 3, 65536, stream_key(1, Role.INPUT))
-    >>> bernstein(copies, b, stream_key(1, Role.WEIGHT))
+    >>> copies = encode([0.3] * 3, 65536, key=stream_key(1, Role.INPUT))
+    >>> bernstein(copies, b, key=stream_key(1, Role.WEIGHT))
     Bitstream(length=65536, p=0.451)
     >>> round(float(bernstein_value(0.3, b)), 3)
     0.452
@@ -52,8 +52,8 @@ def bernstein(
     With Sobol streams the copies are dimensions 0 .. n - 1, and the coefficients take dimension n. That
     gains little, as a bit depends on n + 1 dimensions at once:
 
-    >>> copies = encode([0.3] * 3, 1024, stream_key(1, Role.INPUT), source=Sobol())
-    >>> bernstein(copies, b, stream_key(1, Role.WEIGHT), source=Sobol(3))
+    >>> copies = encode([0.3] * 3, 1024, key=stream_key(1, Role.INPUT), source=Sobol())
+    >>> bernstein(copies, b, key=stream_key(1, Role.WEIGHT), source=Sobol(3))
     Bitstream(length=1024, p=0.445)
     """
     n = n_inputs(x)
@@ -150,7 +150,7 @@ def _coefficient_streams(
     # One lane for all, since they go with the same copies; stream 0 of it is a copy's.
     streams = np.arange(1, (n + 1) * int(np.prod(batch)) + 1, dtype=np.uint64) << np.uint64(32)
     values = np.broadcast_to(given, (*batch, n + 1))
-    return encode(values, x.length, key, source=source, streams=streams.reshape(values.shape))
+    return encode(values, x.length, key=key, source=source, streams=streams.reshape(values.shape))
 
 
 def _de_casteljau(b: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:

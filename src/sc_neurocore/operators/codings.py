@@ -60,8 +60,8 @@ class Unipolar:
     Examples
     --------
     >>> from sc_neurocore import Role, Unipolar, stream_key
-    >>> x = Unipolar.encode(0.5, 65536, stream_key(1, Role.INPUT))
-    >>> w = Unipolar.encode(0.6, 65536, stream_key(1, Role.WEIGHT))
+    >>> x = Unipolar.encode(0.5, 65536, key=stream_key(1, Role.INPUT))
+    >>> w = Unipolar.encode(0.6, 65536, key=stream_key(1, Role.WEIGHT))
     >>> print(f"{(x * w).value():.3f} +- {(x * w).standard_error():.3f}")
     0.299 +- 0.002
     """
@@ -74,9 +74,9 @@ class Unipolar:
         _checks.instance("stream", self.stream, Bitstream)
 
     @classmethod
-    def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> Unipolar:
+    def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> Unipolar:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
-        return cls(encode(_values(x), length, key, **how))
+        return cls(encode(_values(x), length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -141,9 +141,9 @@ class Bipolar:
         _checks.instance("stream", self.stream, Bitstream)
 
     @classmethod
-    def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> Bipolar:
+    def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> Bipolar:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
-        return cls(encode(Interval(-1.0, 1.0).to_probability(_values(x)), length, key, **how))
+        return cls(encode(Interval(-1.0, 1.0).to_probability(_values(x)), length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -213,10 +213,10 @@ class SignMagnitude:
         object.__setattr__(self, "negative", negative)
 
     @classmethod
-    def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> SignMagnitude:
+    def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> SignMagnitude:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
         values = _values(x)
-        magnitude = encode(np.abs(values), length, key, **how)
+        magnitude = encode(np.abs(values), length, key=key, **how)
         return cls(magnitude, np.broadcast_to(values < 0, magnitude.shape))
 
     @property
@@ -294,9 +294,9 @@ class TwoLine:
             _checks.fail("minus", contract, "{} and {}".format(*other))
 
     @classmethod
-    def encode(cls, x: ArrayLike, length: int, key: int, **how: Unpack[How]) -> TwoLine:
+    def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> TwoLine:
         """Return values of any shape as streams, see `sc_neurocore.encode`."""
-        return SignMagnitude.encode(x, length, key, **how).to_two_line()
+        return SignMagnitude.encode(x, length, key=key, **how).to_two_line()
 
     @property
     def shape(self) -> tuple[int, ...]:

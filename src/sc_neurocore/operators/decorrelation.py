@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
-from sc_neurocore.streams.bitstream import Bitstream, encode, last_mask
+from sc_neurocore.streams._bits import delayed
+from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.source import Bernoulli, Source
 
 
-def synchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
+def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
     """Return both streams with their ones moved onto one another, SCC towards +1.
 
     A one without a partner is withheld, up to `depth` of one stream, until a lone one of the other
@@ -28,9 +29,9 @@ def synchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
 
     Examples
     --------
-    >>> from sc_neurocore import Role, encode, scc, stream_key, synchronise
-    >>> x, y = encode([0.5, 0.7], 65536, stream_key(1, Role.INPUT))
-    >>> [round(float(scc(*synchronise(x, y, depth))), 2) for depth in (1, 2, 8)]
+    >>> from sc_neurocore import Role, encode, scc, stream_key, synchronize
+    >>> x, y = encode([0.5, 0.7], 65536, key=stream_key(1, Role.INPUT))
+    >>> [round(float(scc(*synchronize(x, y, depth))), 2) for depth in (1, 2, 8)]
     [0.88, 0.98, 1.0]
     """
     depth = _checks.integer("depth", depth, 1, 2**15 - 1)
@@ -50,7 +51,7 @@ def synchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
     return z[0], z[1]
 
 
-def desynchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
+def desynchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
     """Return x as it is and y with its ones moved off those of x, SCC towards -1.
 
     Where both bits are 1, that of y is withheld, if fewer than `depth` are; where both are 0 a withheld
@@ -60,13 +61,13 @@ def desynchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bi
         P(x & y') = P(x & y) r**depth / sum(r**s, s = 0 .. depth)
 
     in the mean over a long stream, which tends to max(0, p + q - 1). A form of the circuit of Lee,
-    Alaghi, Ceze (see `synchronise`) that withholds ones of y alone.
+    Alaghi, Ceze (see `synchronize`) that withholds ones of y alone.
 
     Examples
     --------
-    >>> from sc_neurocore import Role, desynchronise, encode, scc, stream_key
-    >>> x, y = encode([0.3, 0.5], 65536, stream_key(1, Role.INPUT))
-    >>> [round(float(scc(*desynchronise(x, y, depth))), 2) for depth in (1, 2, 8)]
+    >>> from sc_neurocore import Role, desynchronize, encode, scc, stream_key
+    >>> x, y = encode([0.3, 0.5], 65536, key=stream_key(1, Role.INPUT))
+    >>> [round(float(scc(*desynchronize(x, y, depth))), 2) for depth in (1, 2, 8)]
     [-0.71, -0.89, -1.0]
     """
     depth = _checks.integer("depth", depth, 1, 2**16 - 1)
@@ -84,7 +85,7 @@ def desynchronise(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bi
     return z[0], z[1]
 
 
-def decorrelate(x: Bitstream, depth: int, key: int) -> Bitstream:
+def decorrelate(x: Bitstream, depth: int, *, key: int) -> Bitstream:
     """Return x with its bits shuffled in time by a buffer of `depth` bits, SCC towards 0.
 
     At each step the bit at a random address is written and that of x takes its place: a bit waits for
@@ -93,7 +94,7 @@ def decorrelate(x: Bitstream, depth: int, key: int) -> Bitstream:
     these k: 0 for white streams at any depth, small for others where depth exceeds the time over
     which they are correlated. The buffer starts with floor(depth / 2) ones, so that the count changes
     by at most ceil(depth / 2). Shuffle one of two streams, or both with different keys: one key moves
-    both alike (Lee, Alaghi, Ceze, see `synchronise`).
+    both alike (Lee, Alaghi, Ceze, see `synchronize`).
 
     Parameters
     ----------
@@ -126,17 +127,10 @@ def isolate(x: Bitstream, delay: int) -> Bitstream:
     """
     _checks.instance("x", x, Bitstream)
     delay = _checks.integer("delay", delay, 0)
-    n_words = x.words.shape[-1]
-    whole, rest = min(delay // 64, n_words), delay % 64
-    words = np.zeros_like(x.words)
-    words[..., whole:] = x.words[..., : n_words - whole] << np.uint64(rest)
-    if rest:
-        words[..., whole + 1 :] |= x.words[..., : max(0, n_words - whole - 1)] >> np.uint64(64 - rest)
-    words[..., -1] &= last_mask(x.length)
-    return Bitstream(words, x.length)
+    return Bitstream(delayed(x.words, delay, x.length), x.length)
 
 
-def regenerate(x: Bitstream, key: int, *, source: Source = Bernoulli()) -> Bitstream:
+def regenerate(x: Bitstream, *, key: int, source: Source = Bernoulli()) -> Bitstream:
     """Return new streams of the densities of x, independent of it.
 
     The ones are counted and encoded anew by the source, with a key that must be of no other stream. The
@@ -145,4 +139,4 @@ def regenerate(x: Bitstream, key: int, *, source: Source = Bernoulli()) -> Bitst
     `Permutation`.
     """
     _checks.instance("x", x, Bitstream)
-    return encode(x.probability(), x.length, key, source=source)
+    return encode(x.probability(), x.length, key=key, source=source)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
+from sc_neurocore.streams._bits import ones
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
 from sc_neurocore.streams.source import Bernoulli, Source
@@ -79,7 +80,7 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
     Examples
     --------
     >>> from sc_neurocore import dot, encode_pair
-    >>> x, w = encode_pair([0.5, 0.25, 1.0], [0.5, 0.8, 0.1], 65536, seed=1)
+    >>> x, w = encode_pair([0.5, 0.25, 1.0], [0.5, 0.8, 0.1], 65536, key=1)
     >>> round(float(dot(x, w)) / 65536, 2)  # 0.25 + 0.2 + 0.1
     0.55
     """
@@ -111,16 +112,14 @@ def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     array([3, 1, 1, 0], dtype=int32)
     """
     k = n_inputs(x)
-    n_words = x.words.shape[-1]
-    rows = np.ascontiguousarray(x.words.reshape(-1, k, n_words))
-    ones = np.full((k, n_words), 2**64 - 1, np.uint64)
+    rows = np.ascontiguousarray(x.words.reshape(-1, k, x.words.shape[-1]))
     # Signed, since a difference of two sums is the next thing one computes.
-    counts = _native.channel_counts(ones[np.newaxis], rows, x.length).view(np.int32)
+    counts = _native.channel_counts(ones((1, k), x.length), rows, x.length).view(np.int32)
     return counts.reshape(*x.shape[:-1], x.length)
 
 
 def scaled_add(
-    x: Bitstream, key: int, *, weights: ArrayLike | None = None, source: Source = Bernoulli()
+    x: Bitstream, *, key: int, weights: ArrayLike | None = None, source: Source = Bernoulli()
 ) -> Bitstream:
     """Return the output of a multiplexer over the last batch axis: z = sum w_i p_i.
 
@@ -145,8 +144,8 @@ def scaled_add(
     Examples
     --------
     >>> from sc_neurocore import Role, encode, scaled_add, stream_key
-    >>> x = encode([0.2, 0.8], 65536, stream_key(1, Role.INPUT))
-    >>> scaled_add(x, stream_key(1, Role.SELECT), weights=[0.75, 0.25])
+    >>> x = encode([0.2, 0.8], 65536, key=stream_key(1, Role.INPUT))
+    >>> scaled_add(x, key=stream_key(1, Role.SELECT), weights=[0.75, 0.25])
     Bitstream(length=65536, p=0.351)
     """
     k = n_inputs(x)
@@ -154,7 +153,7 @@ def scaled_add(
     # Stream i decides for input i if no earlier one has, so with w_i over the weights that are left.
     left = np.cumsum(w[::-1])[::-1]
     p = np.divide(w, left, out=np.zeros(k), where=left > 0)[:-1]
-    select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key, source=source)
+    select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key=key, source=source)
     out = x.words[..., k - 1, :]
     for i in reversed(range(k - 1)):
         if _runtime.checkers:

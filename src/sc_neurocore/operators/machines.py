@@ -64,7 +64,7 @@ def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
         1 - P00 (1 - r) / (1 - r**(depth + 1)),
 
     which tends to min(1, p + q) as depth grows, at p + q = 1 as 1 - P00 / (depth + 1). The bits are
-    those of the OR of desynchronised streams (Lee, Alaghi, Ceze: Correlation manipulating circuits for
+    those of the OR of desynchronized streams (Lee, Alaghi, Ceze: Correlation manipulating circuits for
     stochastic computing; DATE 2018).
     """
     depth = _checks.integer("depth", depth, 0, 2**16 - 1)
@@ -92,7 +92,7 @@ def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
     Examples
     --------
     >>> from sc_neurocore import Role, cordiv, encode, stream_key
-    >>> x, y = encode([0.2, 0.8], 65536, stream_key(1, Role.INPUT), streams=0)
+    >>> x, y = encode([0.2, 0.8], 65536, key=stream_key(1, Role.INPUT), streams=0)
     >>> cordiv(x, y)
     Bitstream(length=65536, p=0.25)
     """
@@ -130,14 +130,14 @@ def linear_machine(outputs: ArrayLike) -> Machine:
 
     with s over all states but the last (Li, Lilja, Qian, Riedel, Bazargan: Logical computation on
     stochastic bit streams with linear finite-state machines; IEEE Transactions on Computers, 2014; the
-    variance from the flow between neighbours of a birth and death chain).
+    variance from the flow between neighbors of a birth and death chain).
 
     Examples
     --------
     >>> import numpy as np
     >>> from sc_neurocore import Role, encode, linear_distribution, linear_machine, stream_key
     >>> inside = np.array([0, 0, 1, 1, 1, 1, 0, 0])
-    >>> x = encode([0.5, 0.7, 0.9], 65536, stream_key(1, Role.INPUT))
+    >>> x = encode([0.5, 0.7, 0.9], 65536, key=stream_key(1, Role.INPUT))
     >>> linear_machine(inside).run(x, state=4)[0]
     Bitstream(shape=(3,), length=65536, p=[0.503 0.181 0.0125])
     >>> (linear_distribution([0.5, 0.7, 0.9], 8) @ inside).round(3)
@@ -180,7 +180,7 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
     --------
     >>> import numpy as np
     >>> from sc_neurocore import Role, encode, stanh, stream_key
-    >>> x = encode((1 + 0.3) / 2, 65536, stream_key(1, Role.INPUT))
+    >>> x = encode((1 + 0.3) / 2, 65536, key=stream_key(1, Role.INPUT))
     >>> print(f"{2 * stanh(x, 8).probability() - 1:.3f}, expected {np.tanh(4 * np.arctanh(0.3)):.3f}")
     0.845, expected 0.845
     """
@@ -207,7 +207,7 @@ def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
     return z
 
 
-def addie(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
+def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return x made anew from a running estimate of its density, and the estimate at the end.
 
     A counter c in [0, 2**n_bits], both ends included, starts in the middle. At each step
@@ -237,8 +237,8 @@ def addie(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.in
     Examples
     --------
     >>> from sc_neurocore import Role, addie, encode, stream_key
-    >>> x = encode([0.0, 0.3, 1.0], 65536, stream_key(1, Role.INPUT))
-    >>> z, counter = addie(x, 10, stream_key(1, Role.NOISE))
+    >>> x = encode([0.0, 0.3, 1.0], 65536, key=stream_key(1, Role.INPUT))
+    >>> z, counter = addie(x, 10, key=stream_key(1, Role.NOISE))
     >>> counter / 2**10
     array([0.        , 0.32519531, 1.        ])
     """
@@ -246,7 +246,7 @@ def addie(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.in
 
 
 def gaines_divide(
-    x: Bitstream, y: Bitstream, n_bits: int, key: int
+    x: Bitstream, y: Bitstream, n_bits: int, *, key: int
 ) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return p / q for p <= q, and the counter that estimates it: `addie` with the feedback y & z.
 
@@ -259,7 +259,7 @@ def gaines_divide(
     return _integrate(1, n_bits, key, x=x, y=y)
 
 
-def gaines_sqrt(x: Bitstream, n_bits: int, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
+def gaines_sqrt(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return the square root of p, and the counter that estimates it: `addie` with the feedback z & z'.
 
     z' = [r' < c] compares with a second, independent number. The counter needs no saturation. For white

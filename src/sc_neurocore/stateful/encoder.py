@@ -61,7 +61,7 @@ class BitstreamEncoder:
     def encode(self, x: float) -> NDArray[np.uint8]:
         """Return bits with P(1) = (x - x_min) / (x_max - x_min), uint8 of shape (length,)."""
         p = self.interval.to_probability(_checks.finite("x", x))
-        stream = encode(p, self.length, self._key, source=self._source, streams=self._encoded)
+        stream = encode(p, self.length, key=self._key, source=self._source, streams=self._encoded)
         self._encoded += 1
         return stream.bits()
 

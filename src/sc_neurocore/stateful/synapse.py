@@ -76,7 +76,7 @@ class BitstreamSynapse:
         _checks.instance("source", source, Source)
         p = self.interval.to_probability(self.w)
         key = stream_key(self.seed, Role.WEIGHT)
-        self.weight_bits = encode(p, self.length, key, source=source.pair()[1]).bits()
+        self.weight_bits = encode(p, self.length, key=key, source=source.pair()[1]).bits()
         self.weight_bits.flags.writeable = False
 
     def apply(self, pre_bits: ArrayLike) -> NDArray[np.uint8]:
@@ -212,7 +212,7 @@ def encoded_trace(
     _checks.within("weight_values", weight_values, w_interval.low, w_interval.high)
     of_inputs, of_weights = operands(source)
     p, q = x_interval.to_probability(x_inputs), w_interval.to_probability(weight_values)
-    x = encode(p, length, stream_key(seed, Role.INPUT), source=of_inputs)
+    x = encode(p, length, key=stream_key(seed, Role.INPUT), source=of_inputs)
     lanes = np.arange(q.size) if q.ndim == 1 else lane_streams(*q.shape)
-    w = encode(q, length, stream_key(seed, Role.WEIGHT), source=of_weights, streams=lanes)
+    w = encode(q, length, key=stream_key(seed, Role.WEIGHT), source=of_weights, streams=lanes)
     return current_trace(x, w, y_min=y_min, y_max=y_max, accumulate=accumulate)

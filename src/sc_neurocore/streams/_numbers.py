@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _native
 from sc_neurocore._types import Words
+from sc_neurocore.streams.keys import ORDER_KEY, SHIFT_DOMAIN
 
 ALL_LEVELS = 2**32
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -27,14 +28,12 @@ TAPS: dict[int, tuple[int, ...]] = {
 
 _KEPT_LANES = 2**14
 _LANE = np.uint64(0xFFFFFFFF)
-_ORDER_KEY = 0x6C616E65_6F726472  # of the orders of lanes, which no seed changes
-_SHIFT_DOMAIN = 0x53000000  # apart from the domains of bits and noise in the same key
 
 
 def random32(key: int, streams: Words) -> NDArray[np.uint32]:
     """Return a uniform 32-bit number for each stream of a key."""
     counters = np.zeros((streams.size, 4), np.uint32)
-    counters[:, 1] = _SHIFT_DOMAIN
+    counters[:, 1] = SHIFT_DOMAIN
     counters[:, 2] = streams & np.uint64(0xFFFFFFFF)
     counters[:, 3] = streams >> np.uint64(32)
     return _native.philox(key, counters)[:, 0]
@@ -46,10 +45,10 @@ def random_below(n: int | Words, key: int, streams: Words) -> Words:
 
 
 def additive_walks(
-    randomised: bool, step: int, modulus: int, key: int, streams: Words
+    randomized: bool, step: int, modulus: int, key: int, streams: Words
 ) -> tuple[Words, Words]:
     """Return steps and offsets of additive recurrences; t is multiplied by a unit of the lane."""
-    if not randomised:
+    if not randomized:
         return np.full(streams.size, step, np.uint64), np.zeros(streams.size, np.uint64)
     lanes = streams & _LANE
     largest = int(lanes.max(initial=0))
@@ -68,7 +67,7 @@ def _kept_steps(step: int, modulus: int, n: int) -> Words:
 
 def _lane_steps(step: int, modulus: int, lanes: Words) -> Words:
     """Return the step times a random unit of each lane, a number prime to the modulus."""
-    units = random_below(modulus, _ORDER_KEY, lanes)
+    units = random_below(modulus, ORDER_KEY, lanes)
     while (shared := np.gcd(units, np.uint64(modulus)) > 1).any():
         units[shared] = (units[shared] + np.uint64(1)) % np.uint64(modulus)
     return units * np.uint64(step) % np.uint64(modulus)
@@ -187,7 +186,7 @@ def _triangular(lanes: Words, width: int, *, upper: bool) -> NDArray[np.uint32]:
     for j in range(width):
         diagonal = 1 << j
         free = diagonal - 1 if upper else (1 << width) - 2 * diagonal
-        numbers = random32(_ORDER_KEY, lanes | np.uint64(2 * j + upper << 32))
+        numbers = random32(ORDER_KEY, lanes | np.uint64(2 * j + upper << 32))
         columns[:, j] = numbers & np.uint32(free) | np.uint32(diagonal)
     return columns
 
@@ -243,9 +242,9 @@ def largest_power(base: int) -> int:
     return power
 
 
-def digit_shifts(randomised: bool, powers: int | Words, key: int, streams: Words) -> Words:
+def digit_shifts(randomized: bool, powers: int | Words, key: int, streams: Words) -> Words:
     """Return random digits for each stream as one number below the power of its base, or zeros."""
-    return random_below(powers, key, streams) if randomised else np.zeros(streams.size, np.uint64)
+    return random_below(powers, key, streams) if randomized else np.zeros(streams.size, np.uint64)
 
 
 def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDArray[np.uint32]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.streams._bits import cut, joined, last_mask, n_words, pack, unpack
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.source import (
     Bernoulli,
@@ -57,10 +58,10 @@ class Bitstream:
         words = np.asarray(self.words)
         if words.dtype != np.uint64 or words.ndim == 0:
             _checks.fail("words", "be an array of uint64", f"{words.dtype}, shape {words.shape}")
-        if words.shape[-1] != _n_words(length):
+        if words.shape[-1] != n_words(length):
             _checks.fail(
                 "words",
-                f"have a last axis of {_n_words(length)} for length {length}",
+                f"have a last axis of {n_words(length)} for length {length}",
                 words.shape[-1],
             )
         if (words[..., -1] & ~last_mask(length)).any():
@@ -79,11 +80,7 @@ class Bitstream:
         unpacked = _checks.bit_array("bits", bits)
         if unpacked.ndim == 0 or unpacked.shape[-1] == 0:
             _checks.fail("bits", "have at least one bit along its last axis", f"shape {unpacked.shape}")
-        length = unpacked.shape[-1]
-        octets = np.packbits(unpacked, axis=-1, bitorder="little")
-        words = np.zeros((*unpacked.shape[:-1], _n_words(length)), "<u8")
-        words.view(np.uint8)[..., : octets.shape[-1]] = octets
-        return cls(words.astype(np.uint64, copy=False), length)
+        return cls(pack(unpacked), unpacked.shape[-1])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,8 +89,7 @@ class Bitstream:
 
     def bits(self) -> NDArray[np.uint8]:
         """Return the unpacked bits, uint8 of shape (..., length)."""
-        octets = np.ascontiguousarray(self.words, "<u8").view(np.uint8)
-        return np.unpackbits(octets, axis=-1, count=self.length, bitorder="little")
+        return unpack(self.words, self.length)
 
     def counts(self) -> NDArray[np.int64]:
         """Return the number of ones in each stream, of the batch shape."""
@@ -112,6 +108,23 @@ class Bitstream:
         if not any(k is Ellipsis for k in key):
             key = (*key, Ellipsis)
         return Bitstream(self.words[(*key, slice(None))], self.length)
+
+    def between(self, start: int, stop: int) -> Bitstream:
+        """Return the time steps start .. stop - 1 of each stream.
+
+        Examples
+        --------
+        >>> from sc_neurocore import Bitstream
+        >>> Bitstream.from_bits([0, 1, 1, 0, 1, 1, 1, 0]).between(2, 6).bits()
+        array([1, 0, 1, 1], dtype=uint8)
+        """
+        start = _checks.integer("start", start, 0, self.length - 1)
+        stop = _checks.integer("stop", stop, start + 1, self.length)
+        return Bitstream(cut(self.words, start, stop), stop - start)
+
+    def __array__(self, *_: object, **__: object) -> NDArray[Any]:
+        """Refuse to become an array, which could hold bits, counts or densities."""
+        raise TypeError("a Bitstream is no array; use bits(), counts(), probability() or words")
 
     def __iter__(self) -> Iterator[Bitstream]:
         if not self.shape:
@@ -193,8 +206,8 @@ class Interval:
 def encode(
     p: ArrayLike,
     length: int,
-    key: int,
     *,
+    key: int,
     source: Source = Bernoulli(),
     streams: ArrayLike | None = None,
 ) -> Bitstream:
@@ -233,8 +246,8 @@ def encode(
     Examples
     --------
     >>> from sc_neurocore import Role, encode, stream_key
-    >>> x = encode([0.5, 0.8], 65536, stream_key(1, Role.INPUT))
-    >>> w = encode([0.6, 0.5], 65536, stream_key(1, Role.WEIGHT))
+    >>> x = encode([0.5, 0.8], 65536, key=stream_key(1, Role.INPUT))
+    >>> w = encode([0.6, 0.5], 65536, key=stream_key(1, Role.WEIGHT))
     >>> x & w
     Bitstream(shape=(2,), length=65536, p=[0.299 0.4])
     """
@@ -260,7 +273,7 @@ def encode(
         )
     rows = probabilities.size // max(numbers.size, 1)
     thresholds = source.thresholds(probabilities).reshape(rows, numbers.size)
-    words = source._words_of_rows(key, numbers, thresholds, 0, length)
+    words = source.words(thresholds, numbers, length, key=key)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
 
 
@@ -287,8 +300,8 @@ def encode_pair(
     p: ArrayLike,
     q: ArrayLike,
     length: int,
-    seed: int,
     *,
+    key: int,
     source: Sources = Bernoulli(),
 ) -> tuple[Bitstream, Bitstream]:
     """Return the streams of two operands, to be multiplied: stream i of each is that of element i.
@@ -299,23 +312,25 @@ def encode_pair(
         Probabilities, of shapes that broadcast.
     length : int
         Time steps, at least 1.
-    seed : int
-        In [0, 2**128).
+    key : int
+        In [0, 2**64), such as one of `stream_key`. Each operand has a key of its own, derived from this
+        one: ``stream_key(key, Role.INPUT)`` and ``stream_key(key, Role.WEIGHT)``.
     source : Source or tuple of 2
         A source stands for its `pair`.
 
     Examples
     --------
     >>> from sc_neurocore import Hammersley, encode_pair
-    >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, seed=1, source=Hammersley(8, randomised=False))
+    >>> x, w = encode_pair([0.6, 0.8], 0.5, 256, key=1, source=Hammersley(8, randomized=False))
     >>> x & w
     Bitstream(shape=(2,), length=256, p=[0.301 0.402])
     """
+    key = _checks.power_range("key", key, 64)
     first, second = operands(source)
     a, b = _checks.array("p", p, range(33)), _checks.array("q", q, range(33))
     a, b = _checks.broadcast("q", a, "p", b)
-    x = encode(a, length, stream_key(seed, Role.INPUT), source=first)
-    return x, encode(b, length, stream_key(seed, Role.WEIGHT), source=second)
+    x = encode(a, length, key=stream_key(key, Role.INPUT), source=first)
+    return x, encode(b, length, key=stream_key(key, Role.WEIGHT), source=second)
 
 
 def stack(streams: Sequence[Bitstream]) -> Bitstream:
@@ -333,6 +348,30 @@ def stack(streams: Sequence[Bitstream]) -> Bitstream:
     return Bitstream(np.stack(broadcast_words(items), axis=-2), items[0].length)
 
 
+def concatenate(streams: Sequence[Bitstream]) -> Bitstream:
+    """Return streams one after the other in time. Their batch shapes broadcast.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bitstream, concatenate
+    >>> x, y = Bitstream.from_bits([1, 0, 1]), Bitstream.from_bits([0, 0, 1, 1])
+    >>> concatenate([x, y]).bits()
+    array([1, 0, 1, 0, 0, 1, 1], dtype=uint8)
+    """
+    items = list(streams)
+    for i, item in enumerate(items):
+        _checks.instance(f"streams[{i}]", item, Bitstream)
+    if not items:
+        _checks.fail("streams", "hold at least one Bitstream", "none")
+    try:
+        batch = np.broadcast_shapes(*(item.shape for item in items))
+    except ValueError:
+        shapes = " and ".join(str(item.shape) for item in items)
+        _checks.fail("the streams", "have batch shapes that broadcast", shapes)
+    parts = [(np.broadcast_to(x.words, (*batch, x.words.shape[-1])), x.length) for x in items]
+    return Bitstream(joined(parts), sum(item.length for item in items))
+
+
 def broadcast_words(streams: Sequence[Bitstream]) -> tuple[NDArray[np.uint64], ...]:
     """Return the words of streams of one length in their common batch shape."""
     try:
@@ -340,12 +379,3 @@ def broadcast_words(streams: Sequence[Bitstream]) -> tuple[NDArray[np.uint64], .
     except ValueError:
         shapes = " and ".join(str(stream.shape) for stream in streams)
         _checks.fail("the streams", "have batch shapes that broadcast", shapes)
-
-
-def _n_words(length: int) -> int:
-    return -(-length // 64)
-
-
-def last_mask(length: int) -> np.uint64:
-    """Return the bits of the last word that lie within the length."""
-    return np.uint64(2**64 - 1 >> -length % 64)

@@ -131,9 +131,9 @@ NEEDS = {
 }
 REMEDIES = {
     0: "encode the operands with other keys or stream numbers, or decorrelate them",
-    +1: "encode both with one key and the same stream numbers, or synchronise them more deeply",
+    +1: "encode both with one key and the same stream numbers, or synchronize them more deeply",
     -1: "encode p, and 1 - q to be inverted, with one key and the same stream numbers, or "
-    "desynchronise them",
+    "desynchronize them",
 }
 # A gate's density is the sum of these multiples of 1, p, q and P(x & y).
 GATES = {
@@ -160,7 +160,7 @@ def checking() -> Iterator[None]:
     --------
     >>> import warnings
     >>> from sc_neurocore import Role, checking, encode, multiply, stream_key
-    >>> x = encode([0.5, 0.6], 1024, stream_key(1, Role.INPUT), streams=0)
+    >>> x = encode([0.5, 0.6], 1024, key=stream_key(1, Role.INPUT), streams=0)
     >>> with checking(), warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     _ = multiply(x[0], x[1])

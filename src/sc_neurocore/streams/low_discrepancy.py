@@ -46,19 +46,19 @@ class Sobol(Source):
     ----------
     dimension : int, optional
         In [0, 1024), for all streams. By default stream s is dimension s.
-    randomised : bool
+    randomized : bool
         Shift each stream by random bits of its key and number and, where all have one dimension, take
         the steps of each lane in another order; or take the numbers as published.
     """
 
     dimension: int | None = None
-    randomised: bool = True
+    randomized: bool = True
 
     def __post_init__(self) -> None:
         if self.dimension is not None:
             dimension = _checks.integer("dimension", self.dimension, 0, len(sobol_columns()) - 1)
             object.__setattr__(self, "dimension", dimension)
-        _checks.instance("randomised", self.randomised, bool)
+        _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
@@ -70,18 +70,14 @@ class Sobol(Source):
         """2**32."""
         return ALL_LEVELS
 
-    @classmethod
-    def for_length(cls, length: int) -> Sobol:
-        """Return the source; it fits any length."""
-        return cls()
-
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this dimension and the next, from 0 on by default."""
         first = self.dimension or 0
-        return tuple(Sobol(first + i, self.randomised) for i in range(n))
+        return tuple(Sobol(first + i, self.randomized) for i in range(n))
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         dimensions = range(len(sobol_columns())) if self.dimension is None else [self.dimension]
         return frozenset(("base 2", d) for d in dimensions)
 
@@ -97,7 +93,7 @@ class Sobol(Source):
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         columns = sobol_columns()
         if self.dimension is not None:
-            if self.randomised:
+            if self.randomized:
                 return reordered(self.dimension, streams, 32, in_blocks=True)
             return columns[self.dimension, np.newaxis], np.zeros(streams.size, np.uint64)
         if (streams >= len(columns)).any():
@@ -107,7 +103,7 @@ class Sobol(Source):
         return columns, streams
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
-        return random32(key, streams) if self.randomised else np.zeros(streams.size, np.uint32)
+        return random32(key, streams) if self.randomized else np.zeros(streams.size, np.uint32)
 
 
 @dataclass(frozen=True)
@@ -127,26 +123,26 @@ class Hammersley(Source):
         In [1, 31].
     axis : int
         In [0, 1024]: the counter, the reversed counter, and the further dimensions of `Sobol`.
-    randomised : bool
+    randomized : bool
         Shift each stream by random bits of its key and number and take the steps of each lane in
         another order; or shift all by the best fixed bits.
 
     Examples
     --------
     >>> from sc_neurocore import Hammersley, encode_pair
-    >>> x, w = encode_pair(0.5, 0.25, 256, seed=1, source=Hammersley(8))
+    >>> x, w = encode_pair(0.5, 0.25, 256, key=1, source=Hammersley(8))
     >>> int(x.counts()), int(w.counts()), int((x & w).counts())
     (128, 64, 32)
     """
 
     width: int = 8
     axis: int = 0
-    randomised: bool = True
+    randomized: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _checks.integer("width", self.width, 1, 31))
         object.__setattr__(self, "axis", _checks.integer("axis", self.axis, 0, len(sobol_columns())))
-        _checks.instance("randomised", self.randomised, bool)
+        _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
@@ -166,14 +162,15 @@ class Hammersley(Source):
     @property
     def rises(self) -> bool:
         """Whether it is the counter itself, in its own order."""
-        return self.axis == 0 and not self.randomised
+        return self.axis == 0 and not self.randomized
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this axis and the next."""
-        return tuple(Hammersley(self.width, self.axis + i, self.randomised) for i in range(n))
+        return tuple(Hammersley(self.width, self.axis + i, self.randomized) for i in range(n))
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset({("base 2", self.axis - 1) if self.axis else "counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -186,13 +183,13 @@ class Hammersley(Source):
         return _native.digital(columns, matrices, shifts, thresholds, first, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
-        if self.randomised:
+        if self.randomized:
             return reordered(self.axis - 1, streams, self.width, in_blocks=False)
         columns = generator_columns(self.axis - 1, self.width)
         return columns[np.newaxis], np.zeros(streams.size, np.uint64)
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
-        if self.randomised:
+        if self.randomized:
             return random32(key, streams)
         balanced = 2 ** (self.width // 2) - 1 if self.axis else 0
         middle = 2 ** (31 - self.width)
@@ -212,16 +209,16 @@ class VanDerCorput(Source):
     ----------
     base : int
         In [2, 65536].
-    randomised : bool
+    randomized : bool
         Shift the digits of each stream by random digits of its key and number, or not.
     """
 
     base: int = 2
-    randomised: bool = True
+    randomized: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base", _checks.integer("base", self.base, 2, 65536))
-        _checks.instance("randomised", self.randomised, bool)
+        _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
@@ -233,17 +230,13 @@ class VanDerCorput(Source):
         """The largest power of the base up to 2**32."""
         return largest_power(self.base)
 
-    @classmethod
-    def for_length(cls, length: int) -> VanDerCorput:
-        """Return the source; it fits any length."""
-        return cls()
-
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this base and the smallest primes that do not divide it."""
-        return tuple(VanDerCorput(b, self.randomised) for b in coprime_bases(self.base, n))
+        return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(self.base, n))
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset(("base 2", 0) if p == 2 else p for p in prime_factors(self.base))
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -260,7 +253,7 @@ class VanDerCorput(Source):
         return _native.radical(bases, shifts, thresholds, first, length)
 
     def _shifts(self, key: int, streams: Words) -> Words:
-        return digit_shifts(self.randomised, largest_power(self.base), key, streams)
+        return digit_shifts(self.randomized, largest_power(self.base), key, streams)
 
 
 @dataclass(frozen=True)
@@ -272,14 +265,14 @@ class Halton(Source):
 
     Parameters
     ----------
-    randomised : bool
+    randomized : bool
         Shift the digits of each stream by random digits of its key and number, or not.
     """
 
-    randomised: bool = True
+    randomized: bool = True
 
     def __post_init__(self) -> None:
-        _checks.instance("randomised", self.randomised, bool)
+        _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
@@ -291,27 +284,23 @@ class Halton(Source):
         """None: each stream has a period of its own."""
         return None
 
-    @classmethod
-    def for_length(cls, length: int) -> Halton:
-        """Return the source; it fits any length."""
-        return cls()
-
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return the bases 2, 3, 5, ..., one for all streams of each."""
-        return tuple(VanDerCorput(b, self.randomised) for b in coprime_bases(2, n))
+        return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(2, n))
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset(("base 2", 0) if p == 2 else p for p in primes().tolist())
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = self._bases(streams)
-        shifts = digit_shifts(self.randomised, prime_powers()[streams], key, streams)
+        shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
         return radical_numbers(bases, shifts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
         bases = self._bases(streams)
-        shifts = digit_shifts(self.randomised, prime_powers()[streams], key, streams)
+        shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
         return _native.radical(bases, shifts, thresholds, first, length)
 
     def _bases(self, streams: Words) -> Words:

@@ -15,12 +15,8 @@ from sc_neurocore.streams._numbers import (
     additive_walks,
     golden_step,
 )
-from sc_neurocore.streams.source import Source
-
-_APART = np.uint64(2**62)  # a permutation's numbers are not those of Bernoulli streams of the same key
-
-
-_FOR_MANY = "Sobol() and Hammersley() have more, Bernoulli() any number"
+from sc_neurocore.streams.keys import PERMUTATION
+from sc_neurocore.streams.source import _FOR_MANY, Source
 
 
 @dataclass(frozen=True)
@@ -35,17 +31,17 @@ class Weyl(Source):
     ----------
     period : int
         In [3, 2**32].
-    randomised : bool
+    randomized : bool
         Start each stream at a random number of its key and number and take the steps of each lane in
         another order; or count from 0.
     """
 
     period: int = 256
-    randomised: bool = True
+    randomized: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "period", _checks.integer("period", self.period, 3, ALL_LEVELS))
-        _checks.instance("randomised", self.randomised, bool)
+        _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
@@ -60,18 +56,19 @@ class Weyl(Source):
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return a counter of the same period and this; there is no third."""
         _only_two(n, self)
-        return (Ramp(self.period, self.randomised), self)[:n]
+        return (Ramp(self.period, self.randomized), self)[:n]
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset({("golden", self.period)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        steps, starts = additive_walks(self.randomised, self._step, self.period, key, streams)
+        steps, starts = additive_walks(self.randomized, self._step, self.period, key, streams)
         return additive_numbers(self.period, steps, starts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        steps, starts = additive_walks(self.randomised, self._step, self.period, key, streams)
+        steps, starts = additive_walks(self.randomized, self._step, self.period, key, streams)
         return _native.additive(self.period, steps, starts, thresholds, first, length)
 
     @property
@@ -90,24 +87,24 @@ class Ramp(Source):
     ----------
     period : int
         In [2, 2**32].
-    randomised : bool
+    randomized : bool
         Start each stream at a random number of its key and number and take the steps of each lane in
         another order; or count from 0.
 
     Examples
     --------
     >>> from sc_neurocore import Ramp, Role, encode, stream_key
-    >>> encode([0.25, 0.75], 8, stream_key(1, Role.INPUT), source=Ramp(8)).bits()
+    >>> encode([0.25, 0.75], 8, key=stream_key(1, Role.INPUT), source=Ramp(8)).bits()
     array([[1, 1, 0, 0, 0, 0, 0, 0],
            [1, 1, 1, 1, 1, 1, 0, 0]], dtype=uint8)
     """
 
     period: int = 256
-    randomised: bool = False
+    randomized: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "period", _checks.integer("period", self.period, 2, ALL_LEVELS))
-        _checks.instance("randomised", self.randomised, bool)
+        _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
@@ -122,23 +119,24 @@ class Ramp(Source):
     @property
     def rises(self) -> bool:
         """Whether it counts in its own order."""
-        return not self.randomised
+        return not self.randomized
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this and the golden ratio of the same period; there is no third."""
         _only_two(n, self)
-        return (self, Weyl(self.period, self.randomised))[:n]
+        return (self, Weyl(self.period, self.randomized))[:n]
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset({"counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        steps, starts = additive_walks(self.randomised, 1, self.period, key, streams)
+        steps, starts = additive_walks(self.randomized, 1, self.period, key, streams)
         return additive_numbers(self.period, steps, starts, first, length)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        steps, starts = additive_walks(self.randomised, 1, self.period, key, streams)
+        steps, starts = additive_walks(self.randomized, 1, self.period, key, streams)
         return _native.additive(self.period, steps, starts, thresholds, first, length)
 
 
@@ -171,22 +169,21 @@ class Permutation(Source):
         """Return the source of that period."""
         return cls(length)
 
-    def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return the source n times: keys alone make its streams independent."""
-        return (self,) * n
-
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """Empty: different keys or stream numbers give independent permutations."""
         return frozenset()
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        uniform = _native.uniform(key, streams | _APART, 0, self.period)
+        uniform = _native.uniform(key, streams | np.uint64(PERMUTATION), 0, self.period)
         ranks = uniform.argsort(axis=-1, kind="stable").argsort(axis=-1)
         steps = (first + np.arange(length)) % self.period
         return np.ascontiguousarray(ranks[:, steps], np.uint32)
 
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        return _native.permutation(key, streams | _APART, self.period, thresholds, first, length)
+        return _native.permutation(
+            key, streams | np.uint64(PERMUTATION), self.period, thresholds, first, length
+        )
 
 
 def _only_two(n: int, source: Source) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
+from sc_neurocore.streams._bits import unpack
 from sc_neurocore.streams._numbers import (
     TAPS,
     feedback,
@@ -34,7 +35,7 @@ class LFSR(Source):
     reverse: they have no phases that are close to each other, while phases of one register are
     correlated when they are near, and at some far distances too. Over a period the error of a product
     is, on average over the phases, 6 to 8 % above that of random permutations, 1 / (6 sqrt(L - 1)).
-    Neighbouring states share all bits but one: streams shorter than a period have a larger error than
+    Neighboring states share all bits but one: streams shorter than a period have a larger error than
     Bernoulli streams, and machines that need white input compute other functions.
 
     Parameters
@@ -50,7 +51,7 @@ class LFSR(Source):
     Examples
     --------
     >>> from sc_neurocore import LFSR, Role, encode, stream_key
-    >>> encode([0.2, 0.6, 1.0], 15, stream_key(1, Role.INPUT), source=LFSR(4)).counts()
+    >>> encode([0.2, 0.6, 1.0], 15, key=stream_key(1, Role.INPUT), source=LFSR(4)).counts()
     array([ 3,  9, 15])
     """
 
@@ -94,7 +95,8 @@ class LFSR(Source):
         return tuple((self, LFSR(self.width, mirrored, self.start))[i % 2] for i in range(n))
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -103,9 +105,7 @@ class LFSR(Source):
         phases = (self._phases(key, streams) + np.uint64((first - top) % self.levels)) % self.levels
         half = np.full(streams.size, self.levels // 2, np.uint64)
         words = _native.lfsr(self.width, self._feedback, phases, half, 0, length + top)
-        bits = np.unpackbits(
-            words.astype("<u8").view(np.uint8), axis=-1, count=length + top, bitorder="little"
-        )
+        bits = unpack(words, length + top)
         states = sum(
             (1 - bits[:, k : k + length]).astype(np.uint32) << np.uint32(k) for k in range(self.width)
         )
@@ -126,10 +126,6 @@ class LFSR(Source):
         return feedback(self.width, self.taps or ())
 
 
-# Numbers that are made at a time where no kernel makes bits on its way: 16 MB.
-_KEPT_NUMBERS = 2**22
-
-
 # An odd number near 2**16 / golden ratio: its multiples differ in their leading bits.
 _SPREAD = 0x9E37
 
@@ -144,7 +140,7 @@ class RotatedLFSR(Source):
 
     As inputs beside weights that all compare with one `Hammersley` counter, sums of 64 products of
     length 256 err by two thirds of what they do with a register a stream; one counter for both errs by
-    a tenth (`Hammersley(8, axis=1, randomised=False)`).
+    a tenth (`Hammersley(8, axis=1, randomized=False)`).
 
     Parameters
     ----------
@@ -158,7 +154,7 @@ class RotatedLFSR(Source):
     Examples
     --------
     >>> from sc_neurocore import RotatedLFSR
-    >>> RotatedLFSR(4, start=9).numbers(0, [0, 1, 4], 3)
+    >>> RotatedLFSR(4, start=9).numbers([0, 1, 4], 3, key=0)
     array([[ 9, 12,  6],
            [ 3,  9, 12],
            [14, 11,  1]], dtype=uint32)
@@ -190,11 +186,12 @@ class RotatedLFSR(Source):
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return the register and, for weights, the axes of a counter from the reversed one on."""
-        counter = Hammersley(max(self.width // 2, 3), 1, randomised=False)
+        counter = Hammersley(max(self.width // 2, 3), 1, randomized=False)
         return (self, *counter.sequences(max(n - 1, 0)))[:n]
 
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """The sequences that this source takes its numbers from."""
         return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -206,15 +203,3 @@ class RotatedLFSR(Source):
         spread = (lanes // np.uint64(self.width) * np.uint64(_SPREAD) & mask).astype(np.uint32)
         rotated = state << turn | state >> (np.uint32(self.width) - turn)
         return np.asarray(rotated & np.uint32(mask) ^ spread[:, np.newaxis])
-
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        words = np.zeros((streams.size, -(-length // 64)), np.uint64)
-        block = max(_KEPT_NUMBERS // (64 * max(streams.size, 1)), 1)
-        for word in range(0, words.shape[1], block):
-            steps = min(64 * block, length - 64 * word)
-            numbers = self._numbers(key, streams, 64 * (first + word), steps)
-            bits = np.packbits(numbers < thresholds[:, np.newaxis], axis=1, bitorder="little")
-            padded = np.zeros((streams.size, -(-steps // 64) * 8), np.uint8)
-            padded[:, : bits.shape[1]] = bits
-            words[:, word : word + block] = padded.view("<u8")
-        return words

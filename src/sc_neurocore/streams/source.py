@@ -1,12 +1,8 @@
-"""Where random bits come from: addresses, not state.
-
-Bit t of stream s is a function of (seed, role, path, s, t). The first three make a 64-bit key; the
-native core expands key, stream and time with Philox4x32-10. Results therefore depend neither on the
-order of calls nor on the size of a batch, the number of threads or the instruction set.
-"""
+"""Sources of the numbers that encode a probability as a bitstream."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -15,6 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
+from sc_neurocore.streams._bits import n_words, pack
+
+# Numbers that are made at a time where no kernel makes bits on its way: 16 MB.
+_KEPT_NUMBERS = 2**22
+_FOR_MANY = "Sobol() and Hammersley() have more, Bernoulli() any number"
 
 
 class PeriodWarning(UserWarning):
@@ -22,23 +23,55 @@ class PeriodWarning(UserWarning):
 
 
 class Source(ABC):
-    """What a comparator compares a probability with: a frozen value, without a position.
+    """Source of the numbers that a comparator compares with a probability.
 
-    The number r(key, stream, t) is an integer in [0, levels), and a stream of probability p is 1 where
-    r < round(p * levels): p = 0 gives no ones, p = 1 only ones. Any stretch of any stream can be had
-    without what comes before it.
+    A source is a frozen value without a position: its number r(key, stream, t) is an integer in
+    [0, levels), and a stream of probability p is 1 at step t where r < round(p * levels). So p = 0
+    gives no ones and p = 1 only ones, and any stretch of any stream is available without what
+    precedes it.
 
-    The low 32 bits of a stream's number are its lane. Operands that meet in a product are in one lane,
-    and sources that go through one sequence in all streams take the steps of each lane in another
-    order, so that products of different lanes do not err together: input i of a layer is stream i, the
-    weight of neuron j for it is stream j << 32 | i. The neurons of a layer share the lanes of their
-    inputs, so what they err together shrinks with the number of inputs only.
+    The low 32 bits of a stream's number are its lane, see `sc_neurocore.streams.keys`. Operands of a
+    product are in one lane. Sources that have one sequence for all streams take its steps in another
+    order in each lane, so that products of different lanes err independently.
+
+    Notes
+    -----
+    To write a source, subclass this class, as a frozen dataclass if it has parameters, and define
+    `levels`, `period` and
+
+    ``_numbers(self, key, streams, first, length)``
+        The numbers at steps first .. first + length - 1 of streams of shape (n,) in uint64, of shape
+        (n, length) in uint32. The arguments are checked.
+
+    The rest has defaults. Define `roots` as ``frozenset()`` if different keys or stream numbers give
+    independent numbers, otherwise `sequences` if there is more than one sequence; and
+    ``_words(self, key, streams, thresholds, first, length)``, the packed bits from word `first` on, of
+    shape (n, words), if there is a faster way to them than comparing numbers.
+
+    Examples
+    --------
+    The generator SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators;
+    OOPSLA 2014), which hashes the address:
+
+    >>> import numpy as np
+    >>> from sc_neurocore import Source, encode
+    >>> class SplitMix(Source):
+    ...     levels, period, roots = 2**16, None, frozenset()
+    ...
+    ...     def _numbers(self, key, streams, first, length):
+    ...         t = np.arange(first + 1, first + length + 1, dtype=np.uint64)
+    ...         z = streams[:, np.newaxis] * 0xD1342543DE82EF95 + key + t * 0x9E3779B97F4A7C15
+    ...         z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9
+    ...         z = (z ^ z >> 27) * 0x94D049BB133111EB
+    ...         return (z >> 48).astype(np.uint32)
+    >>> encode([0.25, 0.5], 4096, key=1, source=SplitMix())
+    Bitstream(shape=(2,), length=4096, p=[0.264 0.5])
     """
 
     @property
     @abstractmethod
     def levels(self) -> int:
-        """How many values a number can have; at most 2**32."""
+        """Number of values that a number can have; at most 2**32."""
 
     @property
     @abstractmethod
@@ -46,54 +79,108 @@ class Source(ABC):
         """Steps after which the numbers of every stream repeat; None if there is no such number."""
 
     @classmethod
-    @abstractmethod
     def for_length(cls, length: int) -> Source:
-        """Return the source of this kind whose period is near a length, or any if it has a long one."""
+        """Return the source of this kind whose period is near a length; by default it fits any."""
+        return cls()
 
     @property
     def rises(self) -> bool:
-        """Whether the numbers rise through a period: a part of one holds small or large ones only."""
+        """Whether the numbers rise through a period, so that part of one is biased."""
         return False
 
-    @abstractmethod
+    @property
+    def roots(self) -> frozenset[object]:
+        """What sources of one sequence have in common.
+
+        Two sources that share a root must not be multiplied. Empty if different keys or stream numbers
+        give independent numbers. By default the class: one sequence for all keys and parameters.
+        """
+        return frozenset({type(self)})
+
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return n sources whose streams may be multiplied with one another, if their keys differ.
+        """Return n sources whose streams can safely be multiplied, if their keys differ.
 
         The first two are for the operands of a product, the others for the weights of later layers.
         """
+        if n > 1 and self.roots:
+            contract = f"have {n} independent sequences"
+            _checks.fail("source", contract, f"{self}, which has one", _FOR_MANY)
+        return (self,) * n
 
     def pair(self) -> tuple[Source, Source]:
         """Return the sources of the two operands of a product, `sequences(2)`."""
         first, second = self.sequences(2)
         return first, second
 
-    @property
-    @abstractmethod
-    def _roots(self) -> frozenset[object]:
-        """What sources of one sequence have in common; empty where keys make streams independent."""
+    def thresholds(self, p: NDArray[np.float64]) -> Words:
+        """Return round(p * levels), of the shape of p, which saturates at [0, 1]."""
+        # By way of int64, to which machines convert many at a time.
+        return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.int64).view(np.uint64)
 
     def numbers(
-        self, key: int, streams: ArrayLike, length: int, *, first: int = 0
+        self, streams: ArrayLike, length: int, *, key: int, first: int = 0
     ) -> NDArray[np.uint32]:
-        """Return r at the steps first .. first + length - 1, of shape `(*streams.shape, length)`."""
+        """Return the numbers at steps first .. first + length - 1, shape `(*streams.shape, length)`."""
         key = _checks.power_range("key", key, 64)
         wanted = _checks.counting("streams", streams)
         length = _checks.length_of_stream("length", length)
         first = _checks.power_range("first", first, 38)
         return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
 
-    def thresholds(self, p: NDArray[np.float64]) -> Words:
-        """Return round(p * levels), after cutting p to [0, 1]."""
-        # By way of int64, to which machines convert many at a time.
-        return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.int64).view(np.uint64)
+    def words(
+        self,
+        thresholds: ArrayLike,
+        streams: ArrayLike,
+        length: int,
+        *,
+        key: int,
+        first_word: int = 0,
+    ) -> Words:
+        """Return packed bits, which are 1 where the number is below the threshold.
+
+        Parameters
+        ----------
+        thresholds : array_like of int, shape (..., n)
+            In [0, levels]. All rows see the same numbers.
+        streams : array_like of int, shape (n,)
+        length : int
+            Time steps to return.
+        key : int
+        first_word : int
+            Number of the first word: the first step is 64 * first_word.
+
+        Returns
+        -------
+        ndarray of uint64, shape (..., n, ceil(length / 64))
+            As in `Bitstream.words`.
+        """
+        key = _checks.power_range("key", key, 64)
+        numbers = _checks.counting("streams", streams, borrow=True)
+        below = _checks.counting("thresholds", thresholds, borrow=True)
+        if numbers.ndim != 1 or below.ndim == 0 or below.shape[-1] != numbers.size:
+            contract = f"have shape (..., n) for n streams, here of shape {numbers.shape}"
+            _checks.fail("thresholds", contract, below.shape)
+        if below.max(initial=0) > self.levels:
+            _checks.fail("thresholds", f"be at most levels, {self.levels}", below.max())
+        length = _checks.length_of_stream("length", length)
+        first_word = _checks.power_range("first_word", first_word, 32)
+        rows = np.ascontiguousarray(below).reshape(math.prod(below.shape[:-1]), numbers.size)
+        words = self._words_of_rows(key, numbers, rows, first_word, length)
+        return words.reshape(*below.shape, words.shape[-1])
 
     @abstractmethod
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         """Return the numbers, shape (n_streams, length): the definition of the source."""
 
-    @abstractmethod
     def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        """Return the packed bits from word `first` on, shape (n_streams, words): the same, native."""
+        """Return the packed bits from word `first` on, shape (n_streams, words)."""
+        words = np.empty((streams.size, n_words(length)), np.uint64)
+        block = max(_KEPT_NUMBERS // (64 * max(streams.size, 1)), 1)
+        for word in range(0, words.shape[1], block):
+            steps = min(64 * block, length - 64 * word)
+            numbers = self._numbers(key, streams, 64 * (first + word), steps)
+            words[:, word : word + block] = pack(numbers < thresholds[:, np.newaxis])
+        return words
 
     def _words_of_rows(
         self, key: int, streams: Words, thresholds: Words, first: int, length: int
@@ -104,6 +191,7 @@ class Source(ABC):
         return words.reshape(*thresholds.shape, words.shape[-1])
 
 
+# One source for all operands, or one for each.
 Sources = Source | tuple[Source, ...]
 
 
@@ -125,17 +213,9 @@ class Bernoulli(Source):
         """2**38, where the counter of words wraps."""
         return 2**38
 
-    @classmethod
-    def for_length(cls, length: int) -> Bernoulli:
-        """Return the source; it fits any length."""
-        return cls()
-
-    def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return the source n times: keys alone make its streams independent."""
-        return (self,) * n
-
     @property
-    def _roots(self) -> frozenset[object]:
+    def roots(self) -> frozenset[object]:
+        """Empty: different keys or stream numbers give independent numbers."""
         return frozenset()
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -164,7 +244,7 @@ def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
     for i, part in enumerate(source):
         _checks.instance(f"source[{i}]", part, Source)
         for before in source[:i]:
-            if before._roots & part._roots and source != source[0].sequences(n):
+            if before.roots & part.roots and source != source[0].sequences(n):
                 _checks.fail(
                     "source",
                     "give the operands different numbers",

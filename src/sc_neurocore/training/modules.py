@@ -47,7 +47,7 @@ class Outputs(NamedTuple):
 
 
 class _Layer(nn.Module, ABC):
-    """What the layers share: weights in [-1, 1], a gain that is learnt as its logarithm, neurons.
+    """What the layers share: weights in [-1, 1], a gain that is learned as its logarithm, neurons.
 
     Streams of an output: one for each of its weights, then that of its bias, then those of its
     recurrent weights; the columns of one matrix.
@@ -68,7 +68,7 @@ class _Layer(nn.Module, ABC):
         self.delay: Any = delay
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
-        # A factor on what was given: a gain that is not learnt, or not yet, is that to the last bit.
+        # A factor on what was given: a gain that is not learned, or not yet, is that to the last bit.
         initial = torch.tensor(_checks.positive("gain", gain), dtype=torch.float64)
         self.register_buffer("initial_gain", initial)
         self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_gain)
@@ -125,7 +125,9 @@ class _Layer(nn.Module, ABC):
         """Return the signed weight bits of each step, (time, n_rows, n_columns)."""
         matrix = self.matrix()
         values = _array(matrix)
-        stream = encode(abs(values), length, key, source=source, streams=lane_streams(*values.shape))
+        stream = encode(
+            abs(values), length, key=key, source=source, streams=lane_streams(*values.shape)
+        )
         return Bits.apply(matrix, _unpacked(stream, matrix) * matrix.detach().sign())
 
     def fire(self, x: Tensor, matrix: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -152,7 +154,7 @@ class SCLinear(_Layer):
     delay : int or array_like of int, shape (in_features,)
         Steps by which inputs arrive late.
     learn_gain : bool
-        Whether the gain is a parameter; its logarithm is learnt.
+        Whether the gain is a parameter; its logarithm is learned.
 
     Attributes
     ----------
@@ -315,9 +317,9 @@ class SCConv2d(_Layer):
 
 
 class SCNetwork(nn.Module):
-    """A `Network` to be trained: a module for any optimiser and training loop.
+    """A `Network` to be trained: a module for any optimizer and training loop.
 
-    In training every forward pass first clips the weights to [-1, 1], where an optimiser moved them
+    In training every forward pass first clips the weights to [-1, 1], where an optimizer moved them
     out; a clip in the graph alone would let them drift away and come back late.
 
     Parameters
@@ -342,7 +344,7 @@ class SCNetwork(nn.Module):
     ...     optimizer.zero_grad()
     ...     loss.backward()
     ...     optimizer.step()
-    >>> simulate(to_network(model), x, length=32, seed=1).classes()
+    >>> simulate(to_network(model), x, length=32, seed=1).classes
     array([0, 1])
     """
 
@@ -416,7 +418,7 @@ class SCNetwork(nn.Module):
             rows = len(densities) if independent else 1
             streams = lane_streams(rows, self.layers[0].n_in)
             key = stream_key(seed, Role.INPUT)
-            bits = encode(values, steps, key, source=of_inputs, streams=streams)
+            bits = encode(values, steps, key=key, source=of_inputs, streams=streams)
             spikes = Bits.apply(densities, _unpacked(bits, densities))
         else:
             spikes = densities.expand(steps, *densities.shape)

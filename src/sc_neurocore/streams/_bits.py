@@ -1,0 +1,81 @@
+"""Packing: 64 time steps to a word, bit t % 64 of word t // 64, zeros past the length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore._types import Words
+
+
+def n_words(length: int) -> int:
+    """Return the number of words that hold `length` bits."""
+    return -(-length // 64)
+
+
+def last_mask(length: int) -> np.uint64:
+    """Return the bits of the last word that lie within the length."""
+    return np.uint64(2**64 - 1 >> -length % 64)
+
+
+def pack(bits: NDArray[Any]) -> Words:
+    """Return bits (..., length) as words (..., n_words)."""
+    octets = np.packbits(bits, axis=-1, bitorder="little")
+    words = np.zeros((*bits.shape[:-1], n_words(bits.shape[-1])), "<u8")
+    words.view(np.uint8)[..., : octets.shape[-1]] = octets
+    return words.astype(np.uint64, copy=False)
+
+
+def unpack(words: Words, length: int) -> NDArray[np.uint8]:
+    """Return the bits (..., length) of words (..., n_words)."""
+    octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=-1, count=length, bitorder="little")
+
+
+def ones(shape: tuple[int, ...], length: int) -> Words:
+    """Return streams that are always 1, of shape (*shape, n_words)."""
+    words = np.full((*shape, n_words(length)), 2**64 - 1, np.uint64)
+    words[..., -1] = last_mask(length)
+    return words
+
+
+def delayed(words: Words, steps: int, length: int) -> Words:
+    """Return streams of that length delayed by a number of steps, zeros before them."""
+    whole, rest = min(steps // 64, words.shape[-1]), steps % 64
+    late = np.zeros_like(words)
+    late[..., whole:] = words[..., : words.shape[-1] - whole] << np.uint64(rest)
+    if rest:
+        late[..., whole + 1 :] |= words[..., : max(0, words.shape[-1] - whole - 1)] >> np.uint64(
+            64 - rest
+        )
+    late[..., -1] &= last_mask(length)
+    return late
+
+
+def cut(words: Words, start: int, stop: int) -> Words:
+    """Return the steps start .. stop - 1 as new words."""
+    first, rest = start // 64, start % 64
+    n = n_words(stop - start)
+    part = words[..., first : first + n] >> np.uint64(rest)
+    if rest:
+        behind = words[..., first + 1 : first + 1 + n]
+        part[..., : behind.shape[-1]] |= behind << np.uint64(64 - rest)
+    part[..., -1] &= last_mask(stop - start)
+    return np.ascontiguousarray(part)
+
+
+def joined(parts: list[tuple[Words, int]]) -> Words:
+    """Return streams one after the other in time, from their words and lengths."""
+    total = sum(length for _, length in parts)
+    words = np.zeros((*parts[0][0].shape[:-1], n_words(total) + 1), np.uint64)
+    at = 0
+    for part, length in parts:
+        first, rest = at // 64, at % 64
+        words[..., first : first + part.shape[-1]] |= part << np.uint64(rest)
+        if rest:
+            behind = words[..., first + 1 : first + 1 + part.shape[-1]]
+            behind |= part >> np.uint64(64 - rest)
+        at += length
+    return np.ascontiguousarray(words[..., :-1])
