@@ -222,11 +222,13 @@ def silence(made, steps):
 def test_a_silent_layer_says_so_once_a_run_with_the_numbers():
     quiet = layer(**QUIET, length=2048)
     mean = quiet.current_trace().mean()
+    mean_of_or = layer(**QUIET, length=2048, accumulate="or").current_trace().mean()
     remedy = np.ceil(0.05 * 0.1 / mean * 1e4) / 1e4  # rounded up
     said = silence(quiet, 500)
     assert said == (
-        f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase 0.05, the least "
-        f"constant current that fires; a y_max above {remedy:.4g} reaches it (now 0.1)"
+        f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase 0.05, the smallest "
+        f"constant current that fires; raise y_max above {remedy:.4g} (now 0.1), or set "
+        f'accumulate="or" (mean current {mean_of_or:.4g})'
     )
     assert silence(quiet, 500) == said
     assert not quiet.get_spike_trains().any()
@@ -258,7 +260,7 @@ def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate
     quiet = layer(**changes, y_max=y_min + 0.01)
     assume(quiet.current_trace().max() < rheobase(quiet.lif) and quiet.current_trace().max() > y_min)
     said = silence(quiet, 300)
-    y_max = float(re.search(r"y_max above (\S+) reaches", said)[1])
+    y_max = float(re.search(r"raise y_max above (\S+) \(now", said)[1])
     best = layer(**changes, y_max=y_max).current_trace().mean(axis=1).max()
     # y_max is rounded up to four digits, which moves the current by 1e-3 of its way at most.
     needed = rheobase(quiet.lif)
@@ -266,6 +268,41 @@ def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate
     assert needed - 1e-12 <= best <= needed + 1e-3 * max(abs(y_max), 1) * share
     # A current whose mean is above the rheobase cannot keep v below threshold for ever.
     assert ran(2000, **changes, y_max=y_max + 0.5 * (y_max - y_min)).get_spike_trains().any()
+
+
+@law
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=9),
+    st.floats(0.01, 1.0),
+    st.floats(-0.2, 0.09),
+    st.floats(0.005, 0.3),
+    st.booleans(),
+    st.sampled_from(["mean", "sum", "or"]),
+)
+def test_the_or_adder_is_named_if_and_only_if_it_makes_the_layer_fire(
+    x, w, y_min, span, rows, accumulate
+):
+    changes = {
+        "x_inputs": x, "weight_values": [[w / (i + 1)] * len(x) for i in range(4)] if rows else [w] * len(x),
+        "length": 200, "y_min": y_min, "y_max": y_min + span, "neuron_params": {"tau_mem": 10.0},
+    }  # fmt: skip
+    quiet = layer(**changes, accumulate=accumulate)
+    needed = rheobase(quiet.lif)
+    assume(quiet.current_trace().mean(axis=1).max() < needed)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        quiet.run(2000)
+    assume(not quiet.get_spike_trains().any())
+    said = silence(quiet, 1)
+    remedied = layer(**changes, accumulate="or")
+    best = remedied.current_trace().mean(axis=1).max()
+    assume(abs(best - needed) > 1e-6)
+    assert ('accumulate="or"' in said) == (best > needed)
+    if best > needed:
+        assert f'or set accumulate="or" (mean current {best:.4g})' in said
+        assert accumulate == "mean"
+        remedied.run(4000)
+        assert remedied.get_spike_trains().any()
 
 
 def test_a_layer_that_has_fired_is_not_silent_between_its_spikes():
@@ -277,13 +314,30 @@ def test_a_layer_that_has_fired_is_not_silent_between_its_spikes():
     silence(made, 1)
 
 
-def test_without_any_product_no_remedy_is_promised():
-    for changes in ({"x_inputs": [0.0] * 8}, {"weight_values": [0.0] * 8}):
-        said = silence(layer(**changes, y_min=0.001, neuron_params={"tau_mem": 5.0}), 300)
-        assert said.startswith(
-            "no neuron fired: the mean current 0.001 does not exceed the rheobase 0.2, "
+def test_without_any_product_the_reason_is_given_and_no_adder_or_range_is_recommended():
+    params = {"tau_mem": 5.0}
+    for accumulate in ("mean", "or"):
+        quiet = layer(
+            x_inputs=[0.2] * 7 + [-1.0],
+            x_min=0.2,
+            y_min=0.001,
+            neuron_params=params,
+            accumulate=accumulate,
         )
-        assert said.endswith("; all products are 0, so no y_max reaches it")
+        assert silence(quiet, 300) == (
+            "no neuron fired because all inputs are zero, so the current stays at y_min, 0.001; raise "
+            "x_inputs above x_min, 0.2"
+        )
+        quiet = layer(weight_values=[0.0] * 8, neuron_params=params, accumulate=accumulate)
+        assert silence(quiet, 300) == (
+            "no neuron fired because all products of inputs and weights are zero, so the current stays "
+            "at y_min, 0; raise weight_values or x_inputs"
+        )
+
+
+def test_with_inputs_of_zero_and_a_sufficient_y_min_time_is_missing():
+    said = silence(layer(x_inputs=[0.0] * 8, y_min=0.3, neuron_params={"tau_mem": 5.0}), 1)
+    assert said.endswith("; run longer, or raise y_max")
 
 
 def test_a_current_above_the_rheobase_asks_for_time():

@@ -30,13 +30,14 @@ DEMO_SEEDS = range(50)
 
 def run_demo(options: argparse.Namespace) -> None:
     namespace: dict[str, Any] = {}
-    for title, code in tutorial_sections():
+    for title, blocks in tutorial_sections():
         _heading(title)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            exec(compile(code, title, "exec"), namespace)
-        for warning in caught:
-            print(f"{warning.category.__name__}: {warning.message}")
+        for block in blocks:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                exec(compile(block, title, "exec"), namespace)
+            for warning in caught:
+                print(f"{warning.category.__name__}: {warning.message}")
 
     digits = load_digits()
     sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
@@ -62,12 +63,12 @@ def _heading(title: str) -> None:
     print(f"\n{title}\n{'-' * len(title)}")
 
 
-def tutorial_sections() -> Iterator[tuple[str, str]]:
-    """Yield title and code of each section of the tutorial that ships with the package."""
+def tutorial_sections() -> Iterator[tuple[str, list[str]]]:
+    """Yield the title and the code blocks of each section of the tutorial."""
     text = (files("sc_neurocore") / "data" / "tutorial.md").read_text(encoding="utf-8")
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         blocks = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-        yield section.splitlines()[0], "\n".join(blocks)
+        yield section.splitlines()[0], blocks
 
 
 def _draw(
