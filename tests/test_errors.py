@@ -22,6 +22,7 @@ from sc_neurocore import (
     Role,
     SCDenseLayer,
     StochasticLIFNeuron,
+    _checks,
     bitstream_to_probability,
     current_trace,
     encode,
@@ -201,7 +202,7 @@ NOT_BITS = [
     ([0, "1"], TypeError, "hold the bits 0 and 1, got [0, '1']"),
     ([0, None], TypeError, "hold the bits 0 and 1, got [0, None]"),
     (None, TypeError, "hold the bits 0 and 1, got None"),
-    (RAGGED, ValueError, "be rectangular, its rows of equal length, got [[0], [0, 1]]"),
+    (RAGGED, ValueError, "be rectangular, with rows of equal length, got [[0], [0, 1]]"),
 ]
 NOT_ONE_AXIS = [
     ([[0, 1]], ValueError, "have one axis, time, got shape (1, 2)"),
@@ -226,7 +227,7 @@ NOT_ARRAY = [
     ([0.5, None], TypeError, "hold real numbers, got [0.5, None]"),
     ([0.5, 1j], TypeError, "hold real numbers, got [0.5, 1j]"),
     (None, TypeError, "hold real numbers, got None"),
-    (RAGGED, ValueError, "be rectangular, its rows of equal length, got [[0], [0, 1]]"),
+    (RAGGED, ValueError, "be rectangular, with rows of equal length, got [[0], [0, 1]]"),
 ]
 
 
@@ -243,7 +244,7 @@ LIF_KEYS = (
     "v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period, "
     "tau_syn, reset"
 )
-UNKNOWN_KEY = f"neuron_params must have keys among {LIF_KEYS}, got "
+UNKNOWN_KEY = f"neuron_params must have only the keys {LIF_KEYS}, got "
 
 ERRORS = [
     *of_one_kind(REALS, NOT_REAL),
@@ -324,7 +325,7 @@ ERRORS = [
     # intervals
     (lambda: Interval(1, 0), ValueError, "low must be less than high, got low=1.0, high=0.0"),
     (lambda: Interval(-1e308, 1e308), ValueError,
-     "low must lie nearer to high, got low=-1e+308, high=1e+308"),
+     "low must lie closer to high, got low=-1e+308, high=1e+308"),
     (lambda: encoder(x_min=1.0), ValueError, "x_min must be less than x_max, got x_min=1.0, x_max=1.0"),
     (lambda: synapse(w_max=-1.0), ValueError,
      "w_min must be less than w_max, got w_min=0.0, w_max=-1.0"),
@@ -340,9 +341,9 @@ ERRORS = [
     (lambda: bitstream_to_probability(PAIR), ValueError,
      "bits must be one stream (see probability() for more), got shape (2,)"),
     (lambda: synapse().apply([1] * 7), ValueError,
-     "pre_bits must hold 8 bits, as the stream it meets, got 7"),
+     "pre_bits must have length 8, got 7"),
     (lambda: synapse().apply([]), ValueError,
-     "pre_bits must hold 8 bits, as the stream it meets, got 0"),
+     "pre_bits must have length 8, got 0"),
     (lambda: Bitstream.from_bits([]), ValueError,
      "bits must have at least one bit along its last axis, got shape (0,)"),
     (lambda: Bitstream.from_bits(1), ValueError,
@@ -470,7 +471,7 @@ ERRORS = [
     (lambda: dense(weights=[0.5]), ValueError, "weights must have 2 axes, got shape (1,)"),
     (lambda: dense(weights=[[]]), ValueError, "weights must hold at least one value, got shape (1, 0)"),
     (lambda: dense(weights=RAGGED), ValueError,
-     "weights must be rectangular, its rows of equal length, got [[0], [0, 1]]"),
+     "weights must be rectangular, with rows of equal length, got [[0], [0, 1]]"),
     (lambda: dense(weights=[["a"]]), TypeError, "weights must hold real numbers, got [['a']]"),
     (lambda: dense(weights=[[0.5, NAN]]), ValueError,
      "weights must be finite, got nan at index (0, 1)"),
@@ -566,6 +567,13 @@ ERRORS = [
 
 
 test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)
+
+
+def test_a_missing_extra_is_installed_from_the_clone_or_the_wheel_and_never_by_name():
+    assert _checks.missing_extra("sc_neurocore.exchange.nir", "NIR", "nir") == (
+        "sc_neurocore.exchange.nir needs NIR; run pip install '.[nir]' in a clone of sc-neurocore, or "
+        "pip install 'WHEEL[nir]' with the path of its wheel"
+    )
 
 
 def test_a_refused_call_changes_nothing():

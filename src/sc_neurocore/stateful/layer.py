@@ -63,8 +63,8 @@ class SCDenseLayer:
     accumulate : {"mean", "sum", "or"}
         Operation that adds up the products, see `current_trace`.
     source : Source or tuple of 2
-        Source of the random numbers. A tuple gives the sources of inputs and of weights; a single source
-        is replaced by its pair.
+        Source of the random numbers, or one source for the inputs and one for the weights. A single
+        source stands for its pair, `Source.pair`.
 
     Attributes
     ----------
