@@ -297,7 +297,7 @@ ERRORS = [
     (lambda: LIF().run(np.zeros((3, 0))), ValueError,
      "currents must have at least one time step, got shape (3, 0)"),
     (lambda: LIF().run([[0.1]] * 3, LIF().initial_state(2)), ValueError,
-     "currents must have one row, or one for each of the 2 neurons of the state, got 3"),
+     "currents must have one row, or one row for each of the 2 neurons of the state, got 3"),
     (lambda: LIF().run([0.1], state=1), TypeError, "state must be a LIFState, got 1"),
     (lambda: state(v=[[0.0, 0.0]]), ValueError, "v must have 1 axis, got shape (1, 2)"),
     (lambda: state(v=[0.0, NAN]), ValueError, "v must be finite, got nan at index 1"),
@@ -319,8 +319,8 @@ ERRORS = [
     (lambda: isi_ms(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: stationary_std(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: isi_steps(LIF(reset="subtract"), 0.1), ValueError,
-     f"neuron must have reset='value', or no leak, got {LIF(reset='subtract')}; its intervals have no "
-     "closed form; isi_ms has that of continuous time"),
+     f"neuron must have reset='value' or no leak, got {LIF(reset='subtract')}; use isi_ms, the "
+     "interval in continuous time, as there is no closed form in time steps"),
     (lambda: firing_rate_hz(1), ValueError, "spikes must have at least one axis, time, got shape ()"),
     # intervals
     (lambda: Interval(1, 0), ValueError, "low must be less than high, got low=1.0, high=0.0"),

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import pickle
 from dataclasses import replace
 from statistics import NormalDist
@@ -356,6 +357,43 @@ def test_without_a_seed_neurons_differ_and_tell_what_repeats_them():
     spikes = first.run(currents)
     assert not np.array_equal(spikes, second.run(currents))
     assert np.array_equal(StochasticLIFNeuron(**params, seed=first.seed).run(currents), spikes)
+
+
+def test_by_default_two_populations_have_different_noise():
+    lif = LIF(tau_mem=1.0, noise_std=1.0)
+    currents = np.ones(200)
+    trains = [lif.run(currents, lif.initial_state(3))[0].bits() for _ in range(2)]
+    assert len({train.tobytes() for train in np.concatenate(trains)}) == 6
+
+
+def test_a_given_key_repeats_the_noise_and_other_keys_do_not():
+    lif = LIF(tau_mem=1.0, noise_std=1.0)
+    currents = np.ones(200)
+    runs = [lif.run(currents, key=key) for key in (0, 0, noise_key(1), noise_key(1), 2**64 - 1)]
+    spikes, states = zip(*runs, strict=True)
+    assert spikes[0] == spikes[1]
+    assert spikes[2] == spikes[3]
+    assert states[2].v == states[3].v
+    assert len({spikes[i].words.tobytes() for i in (0, 2, 4)}) == 3
+
+
+def test_without_noise_nothing_is_drawn_and_no_key_matters(monkeypatch):
+    def refused(n_bytes):
+        raise AssertionError("entropy was drawn")
+
+    monkeypatch.setattr(os, "urandom", refused)
+    quiet = LIF(tau_mem=5.0)
+    currents = drive(quiet, (4, 200))
+    spikes, state = quiet.run(currents)
+    assert spikes.counts().all()
+    for key in (0, noise_key(1), 2**64 - 1):
+        keyed, keyed_state = quiet.run(currents, key=key)
+        assert keyed == spikes
+        assert np.array_equal(keyed_state.v, state.v)
+    noisy = LIF(tau_mem=5.0, noise_std=0.1)
+    noisy.run(currents, key=0)
+    with pytest.raises(AssertionError, match="entropy was drawn"):
+        noisy.run(currents)
 
 
 def test_the_seed_does_nothing_but_noise():

@@ -284,7 +284,8 @@ def test_the_or_adder_is_named_if_and_only_if_it_makes_the_layer_fire(
 ):
     weights = [[w / (i + 1)] * len(x) for i in range(4)] if rows else [w] * len(x)
     changes = {
-        "x_inputs": x, "weight_values": weights, "length": 200, "y_min": y_min, "y_max": y_min + span, "neuron_params": {"tau_mem": 10.0},
+        "x_inputs": x, "weight_values": weights, "length": 200,
+        "y_min": y_min, "y_max": y_min + span, "neuron_params": {"tau_mem": 10.0},
     }  # fmt: skip
     quiet = layer(**changes, accumulate=accumulate)
     needed = rheobase(quiet.lif)
