@@ -50,7 +50,7 @@ def test_evaluate_writes_the_table_it_prints(tmp_path, capsys):
         assert f"{100 * float(row['float_accuracy']):.2f} %" in said
 
 
-def test_evaluate_takes_a_source(capsys):
+def test_evaluate_accepts_a_source(capsys):
     assert main(["evaluate", "digits", "--lengths", "8", "--seeds", "3", "--source", "sobol"]) == 0
     said = capsys.readouterr().out
     digits = load_digits()
@@ -83,7 +83,7 @@ def test_evaluate_compares_sources_side_by_side(tmp_path, capsys):
     assert f"{100 * low:.2f} to {100 * high:.2f}" in said
 
 
-def test_a_source_that_is_unknown_is_refused_with_those_that_are_known(capsys):
+def test_an_unknown_source_is_refused_with_a_list_of_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "digits", "--source", "sobol,x"])
     said = " ".join(capsys.readouterr().err.split())
@@ -101,7 +101,7 @@ def test_without_matplotlib_a_picture_is_refused_before_any_work():
     assert run.stdout == ""
 
 
-def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):
+def test_evaluate_accepts_other_networks_and_data(tmp_path, capsys):
     Network([Dense([[1.0, 0.0], [0.0, 1.0]])]).save(tmp_path / "mine.npz")
     np.savez(tmp_path / "data.npz", images=np.eye(2), labels=np.arange(2))
     arguments = ["evaluate", str(tmp_path / "mine.npz"), "--data", str(tmp_path / "data.npz")]
@@ -123,7 +123,7 @@ def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):
         (["evaluate", "digits", "--csv", "/no/such/folder/t.csv"], "/no/such/folder"),
     ],
 )
-def test_what_goes_wrong_is_said_in_one_line(arguments, message, capsys):
+def test_an_error_is_printed_in_one_line(arguments, message, capsys):
     assert main(arguments) == 1
     said = capsys.readouterr().err
     assert message in said
@@ -147,7 +147,7 @@ def test_every_command_has_a_help(command, capsys):
     assert f"usage: {' '.join(['sc-neurocore', *command])}" in capsys.readouterr().out
 
 
-def test_lengths_that_are_no_numbers_are_refused(capsys):
+def test_lengths_that_are_not_integers_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "digits", "--lengths", "8,x"])
     assert "lengths must be integers separated by commas, got '8,x'" in capsys.readouterr().err

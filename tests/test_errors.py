@@ -1,4 +1,4 @@
-"""Every error message in one table: `name must <contract>, got <value>; <remedy>`."""
+"""Table of error messages: `name must <contract>, got <value>; <remedy>`."""
 
 import math
 from functools import partial
@@ -262,7 +262,7 @@ ERRORS = [
     *of_one_kind(BITS, NOT_BITS + NOT_ONE_AXIS),
     *of_one_kind(BITS_OF_ANY_SHAPE, NOT_BITS),
     *of_one_kind(ARRAYS, NOT_ARRAY),
-    # real numbers that no float holds
+    # real numbers too large for a float
     (lambda: LIF(tau_mem=10**400), ValueError, "tau_mem must be finite, got inf"),
     (lambda: LIF(v_threshold=10**400), ValueError, "v_threshold must be finite, got inf"),
     (lambda: NEURON.step(10**400), ValueError, "input_current must be finite, got inf"),
@@ -312,7 +312,7 @@ ERRORS = [
     (lambda: state(t=1.0), TypeError, "t must be an integer, got 1.0"),
     (lambda: NEURON.run(0.1), ValueError, "currents must have 1 axis, got shape ()"),
     (lambda: NEURON.run([[0.1]]), ValueError, "currents must have 1 axis, got shape (1, 1)"),
-    # closed forms take the parameters, not the neuron that has them
+    # closed forms accept the parameters, not a neuron with state
     (lambda: rheobase(1), TypeError, "neuron must be a LIF, got 1"),
     (lambda: rheobase(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: isi_steps(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),

@@ -1,4 +1,4 @@
-"""A layer is its current and its neurons: it continues, rewinds, and says why it is silent."""
+"""A layer combines a current and neurons: it continues, resets, and reports why it is silent."""
 
 import re
 import warnings
@@ -26,7 +26,7 @@ NOISY = {"tau_mem": 5.0, "v_reset": -0.1, "noise_std": 0.2, "refractory_period":
 
 
 def layer(**changes):
-    """A layer whose neurons fire every few steps, unless the changes silence it."""
+    """Return a layer whose neurons fire every few steps, unless the changes silence it."""
     arguments = {
         "n_neurons": 4, "x_inputs": X, "weight_values": W, "x_min": 0.0, "x_max": 1.0,
         "w_min": 0.0, "w_max": 1.0, "length": 100, "y_min": 0.0, "y_max": 2.0,
@@ -61,7 +61,7 @@ def test_running_twice_continues(pieces):
     assert continued.summary() == whole.summary()
 
 
-def test_reset_rewinds_everything():
+def test_reset_returns_to_the_start():
     rewound = ran(70)
     first = rewound.get_spike_trains()
     rewound.reset()
@@ -97,7 +97,7 @@ def test_the_current_is_that_of_a_source():
         assert np.array_equal(layer(accumulate=accumulate).current_trace(), [source.current_trace()])
 
 
-def test_the_trace_of_the_current_is_the_callers_own():
+def test_the_trace_of_the_current_is_a_copy():
     made = layer()
     made.current_trace()[:] = 0.0
     made.run(200)
@@ -122,7 +122,7 @@ def test_neurons_share_the_current_and_differ_in_noise():
     assert len({train.tobytes() for train in quiet}) == 1
 
 
-def test_rows_of_weights_have_the_current_of_the_shared_weights_each_on_its_own_bits():
+def test_equal_rows_of_weights_have_currents_of_equal_mean_from_different_bits():
     length, n = 2**14, 6
     changes = {"length": length, "n_neurons": n, "y_max": 1.0}
     shared = layer(**changes).current_trace()
@@ -134,7 +134,7 @@ def test_rows_of_weights_have_the_current_of_the_shared_weights_each_on_its_own_
     x, products = np.array(X), np.multiply(X, W)
     variance = (products * (1 - products)).sum() / len(X) ** 2
     assert (np.abs(traces.mean(axis=1) - products.mean()) <= 5 * np.sqrt(variance / length)).all()
-    # Rows share the input bits: their covariance is that of x alone, w**2 x (1 - x) a channel.
+    # Rows share only the input bits, so their covariance per channel is w**2 x (1 - x).
     covariance = np.cov(traces)
     expected = (np.square(W) * x * (1 - x)).sum() / len(X) ** 2
     off_diagonal = covariance[~np.eye(n, dtype=bool)]
@@ -199,7 +199,7 @@ def test_neighboring_seeds_share_neither_current_nor_noise():
     first, second = (layer(base_seed=seed, length=length) for seed in (42, 43))
     traces = np.concatenate([first.current_trace(), second.current_trace()])
     assert abs(np.corrcoef(traces)[0, 1]) <= 5 / np.sqrt(length)
-    # Without leftover potential a constant current makes every step a fresh draw of the noise.
+    # With dt = tau_mem and a constant current, every step depends on its own noise sample only.
     coin = {"tau_mem": 1.0, "noise_std": 1.0}
     constant = {"x_inputs": [1.0], "weight_values": [1.0], "y_max": 1.0, "neuron_params": coin}
     spikes = [ran(length, base_seed=seed, **constant).get_spike_trains() for seed in (42, 43)]
@@ -211,7 +211,7 @@ def test_neighboring_seeds_share_neither_current_nor_noise():
 
 
 def silence(made, steps):
-    """The one warning of a run."""
+    """Run a layer and return the text of its single warning."""
     with pytest.warns(SilentLayerWarning) as caught:
         made.run(steps)
     assert len(caught) == 1
@@ -219,7 +219,7 @@ def silence(made, steps):
     return str(caught[0].message)
 
 
-def test_a_silent_layer_says_so_once_a_run_with_the_numbers():
+def test_a_silent_layer_warns_once_per_run_with_its_numbers():
     quiet = layer(**QUIET, length=2048)
     mean = quiet.current_trace().mean()
     mean_of_or = layer(**QUIET, length=2048, accumulate="or").current_trace().mean()
@@ -234,7 +234,7 @@ def test_a_silent_layer_says_so_once_a_run_with_the_numbers():
     assert not quiet.get_spike_trains().any()
 
 
-def test_a_layer_that_fires_says_nothing():
+def test_a_layer_that_fires_does_not_warn():
     ran(100)
     ran(100, n_neurons=4, weight_values=[[1.0] * 8, *np.zeros((3, 8))])
 
@@ -262,11 +262,11 @@ def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate
     said = silence(quiet, 300)
     y_max = float(re.search(r"raise y_max above (\S+) \(now", said)[1])
     best = layer(**changes, y_max=y_max).current_trace().mean(axis=1).max()
-    # y_max is rounded up to four digits, which moves the current by 1e-3 of its way at most.
+    # Rounding y_max up to four digits changes the current by at most 1e-3 of its share.
     needed = rheobase(quiet.lif)
     share = (needed - y_min) / (y_max - y_min)
     assert needed - 1e-12 <= best <= needed + 1e-3 * max(abs(y_max), 1) * share
-    # A current whose mean is above the rheobase cannot keep v below threshold for ever.
+    # With a mean current above the rheobase, v reaches the threshold sooner or later.
     assert ran(2000, **changes, y_max=y_max + 0.5 * (y_max - y_min)).get_spike_trains().any()
 
 
@@ -336,12 +336,12 @@ def test_without_any_product_the_reason_is_given_and_no_adder_or_range_is_recomm
         )
 
 
-def test_with_inputs_of_zero_and_a_sufficient_y_min_time_is_missing():
+def test_with_inputs_of_zero_and_a_sufficient_y_min_more_time_is_recommended():
     said = silence(layer(x_inputs=[0.0] * 8, y_min=0.3, neuron_params={"tau_mem": 5.0}), 1)
     assert said.endswith("; run longer, or raise y_max")
 
 
-def test_a_current_above_the_rheobase_asks_for_time():
+def test_with_a_current_above_the_rheobase_more_time_is_recommended():
     said = silence(layer(y_max=1.0, neuron_params={"tau_mem": 10.0}), 1)
     assert said.endswith("; run longer, or raise y_max")
 

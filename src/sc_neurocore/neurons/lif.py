@@ -148,14 +148,15 @@ class LIF:
         Parameters
         ----------
         currents : array_like, shape (T,) or (n_neurons, T)
-            Input current of each time step, T at least 1. All neurons receive a current of shape (T,).
+            Input current of each time step, T at least 1. With shape (T,), all neurons receive the same
+            current.
         state : LIFState, optional
             State at the start. By default at rest, with one neuron for each row of `currents`.
         key : int, optional
             Key of the noise in [0, 2**64), from `stream_key` with `Role.NOISE`. The noise of a neuron
             depends only on the key, the neuron's row and the time step, so give each population its own
-            key. Drawn from system entropy by default; without noise it has no effect. The noise
-            repeats after 2**34 time steps.
+            key, and pass the same key again to continue with the same noise. Drawn from system entropy
+            by default; without noise the key has no effect. The noise repeats after 2**34 time steps.
 
         Returns
         -------

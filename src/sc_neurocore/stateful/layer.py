@@ -53,7 +53,7 @@ class SCDenseLayer:
     length : int
         Length of the streams in bits. The current repeats after this number of time steps.
     y_min, y_max : float
-        Range of the current.
+        Range of the current, which only ``accumulate="sum"`` can exceed, see `current_trace`.
     dt_ms : float
         Duration of a time step in ms. Sets the `dt` of the neurons and the unit of the firing rates.
     neuron_params : mapping, optional

@@ -126,7 +126,7 @@ class BitstreamCurrentSource:
     length : int
         Length of a stream in bits.
     y_min, y_max : float
-        Range of the current.
+        Range of the current, which only ``accumulate="sum"`` can exceed, see `current_trace`.
     seed : int, optional
         Seed in [0, 2**128). Drawn from system entropy by default; read it back from `seed`.
     accumulate : {"mean", "sum", "or"}
