@@ -1,4 +1,4 @@
-"""sc-neurocore evaluate: the accuracy of a network by stream length."""
+"""sc-neurocore evaluate: measure the accuracy of a network by stream length."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
+from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
 from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
 from sc_neurocore.networks.digits import load_digits
 
-if TYPE_CHECKING:
-    pass
-from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
-
 
 def run_evaluate(options: argparse.Namespace) -> None:
+    """Print the accuracy of a network for each source and stream length; write a table and a plot."""
     seeds = range(_checks.integer("--seeds", options.seeds, 1))
     shipped, network = load_digits(), load_network(options.network)
     images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
