@@ -86,7 +86,7 @@ class Network:
             for name in _ARRAYS
             if getattr(layer, name, None) is not None
         }
-        with replacing(path) as part, part.open("wb") as file:
+        with replacing(path) as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
