@@ -97,10 +97,9 @@ def read_arrays(
     from struct import error as struct_error
 
     # What the zip reader, the decompressor and NumPy's reader of headers raise on damaged bytes.
-    damaged = (
-        zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, EOFError, OSError, struct_error,
-        NotImplementedError, RuntimeError, MemoryError, OverflowError, AttributeError, KeyError, TypeError,
-    )  # fmt: skip
+    damaged: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
+    damaged += (SyntaxError, EOFError, OSError, struct_error, NotImplementedError, RuntimeError)
+    damaged += (MemoryError, OverflowError, AttributeError, KeyError, TypeError)
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError("not an .npz file, or truncated")

@@ -1,8 +1,8 @@
 """Trees of arrays and texts from HDF5 files of strangers.
 
-Damaged files can hang or crash the HDF5 library, and well-formed ones can ask for terabytes or point into
-other files. So a process of its own reads the file, with limits of time and memory, follows nothing, and
-compares what each array declares with the size of the file before it reads it.
+Damaged files can hang or crash the HDF5 library, and well-formed ones can ask for terabytes or point
+into other files. So a process of its own reads the file, with limits of time and memory. It follows no
+links, and compares what each array declares with the size of the file before it reads the array.
 
 This module is also the program of that process, which imports nothing of the package.
 """
@@ -125,7 +125,8 @@ def _main(path: str, group: str) -> None:
         if not isinstance(said, dict):
             raise ValueError(f"{group!r} is no group")
         whole = io.BytesIO()
-        np.savez(whole, tree=json.dumps(said), **{f"array{i}": a for i, a in enumerate(arrays)})
+        named: dict[str, Any] = {f"array{i}": array for i, array in enumerate(arrays)}
+        np.savez(whole, tree=np.array(json.dumps(said)), **named)
     except Exception as error:  # whatever the library raises on damaged bytes
         sys.exit(" ".join(str(error).split()) or type(error).__name__)
     sys.stdout.buffer.write(whole.getbuffer())

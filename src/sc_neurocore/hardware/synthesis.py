@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,8 +102,8 @@ def synthesize(
     out = Path(folder).resolve() / f"{top}_{target}.json"
     tools.check_identifier("top", top)
     read = f"read_verilog -defer {tools.quoted(files)}"
-    with tempfile.TemporaryDirectory() as place, replacing(out) as file:
-        made = Path(place) / "netlist.json"
+    with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
+        made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
             top=top, out=f'"{made}"', dff="-dff " if across_registers else ""
         )
