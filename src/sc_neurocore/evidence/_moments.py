@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.streams.keys import Role, lane_streams, stream_key
-from sc_neurocore.streams.periods import Permutation
 from sc_neurocore.streams.low_discrepancy import Halton, Sobol
+from sc_neurocore.streams.periods import Permutation
 from sc_neurocore.streams.source import Bernoulli, Source
 
 # Bits that one estimate takes, and samples of an operand: a variance from n samples errs by sqrt(2 / n).
@@ -151,7 +151,9 @@ def _representatives(p: Reals, q: Reals) -> tuple[NDArray[np.int64], NDArray[np.
     if p.size <= _ELEMENTS:
         return None
     n = _CELLS
-    cells = np.minimum((p * n).astype(np.int64), n - 1) * n + np.minimum((q * n).astype(np.int64), n - 1)
+    cells = np.minimum((p * n).astype(np.int64), n - 1) * n + np.minimum(
+        (q * n).astype(np.int64), n - 1
+    )
     order = np.random.default_rng(0).permutation(p.size)
     by_cell = order[np.argsort(cells[order], kind="stable")]
     of = cells[by_cell]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons.lif import LIF, LIFState
 
 
 def rheobase(neuron: LIF) -> float:
@@ -33,10 +37,14 @@ def rheobase(neuron: LIF) -> float:
 def isi_steps(neuron: LIF, current: float) -> float:
     """Return the steps between spikes under a constant current, without noise; inf if it never fires.
 
-    Forward Euler with a = 1 - dt / tau_mem and v_inf = v_rest + resistance * current * tau_mem takes
-    ceil(ln((v_inf - v_threshold) / (v_inf - v_reset)) / ln(a)) steps from v_reset to threshold,
-    exactly; the refractory period comes on top. Without a leak it takes
-    ceil((v_threshold - v_reset) / (resistance * current * dt)). A synaptic current has settled at
+    The steps from v_reset to the first spike are counted by the recurrence itself, in its arithmetic,
+    and the refractory period is added. With a = 1 - dt / tau_mem and
+    v_inf = v_rest + resistance * current * tau_mem their number is, but for rounding,::
+
+        ceil(ln((v_inf - v_threshold) / (v_inf - v_reset)) / ln(a))
+        ceil((v_threshold - v_reset) / (resistance * current * dt))     without a leak
+
+    These are used where they exceed 10 million steps. A synaptic current has settled at
     current * tau_syn / dt.
 
     With reset="subtract" and no leak nothing is lost, so the steps between spikes are
@@ -62,16 +70,22 @@ def isi_steps(neuron: LIF, current: float) -> float:
             neuron,
             "its intervals have no closed form; isi_ms has that of continuous time",
         )
-    if v_inf <= neuron.v_threshold:
+    if neuron.v_threshold == math.inf:
         return math.inf
     if not leaks:
         rise = neuron.resistance * current * _settled(neuron) * neuron.dt
-        needed = max((neuron.v_threshold - neuron.v_reset) / rise, 1.0)
-        return (needed if subtracts else float(math.ceil(needed))) + neuron.refractory_period
-    leak = neuron.dt / neuron.tau_mem
-    rise = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
-    steps = 1 if leak == 1.0 else max(1, math.ceil(math.log(rise) / math.log1p(-leak)))
-    return float(steps + neuron.refractory_period)
+        steps = (neuron.v_threshold - neuron.v_reset) / rise if rise > 0 else math.inf
+        if subtracts:
+            return max(steps, 1.0) + neuron.refractory_period
+    elif v_inf > neuron.v_threshold:
+        leak = neuron.dt / neuron.tau_mem
+        share = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
+        steps = 1.0 if leak == 1.0 else math.log(share) / math.log1p(-leak)
+    else:  # rounding may still lift v to a threshold at v_inf
+        steps = math.inf if v_inf < neuron.v_threshold * (1 - 1e-9) - 1e-300 else _COUNTED
+    if _COUNTED < steps < math.inf:
+        return float(math.ceil(steps) + neuron.refractory_period)
+    return _counted(neuron, current) + neuron.refractory_period if steps < math.inf else math.inf
 
 
 def isi_ms(neuron: LIF, current: float) -> float:
@@ -122,3 +136,36 @@ def _v_inf(neuron: LIF, current: float) -> float:
 def _settled(neuron: LIF) -> float:
     """Return the synaptic current that a constant current of 1 settles at."""
     return neuron.tau_syn / neuron.dt if neuron.tau_syn else 1.0
+
+
+# Steps up to which intervals are counted, and of one run.
+_COUNTED, _BLOCK = 10**7, 2**16
+
+
+def _counted(neuron: LIF, current: float) -> float:
+    """Return the steps from v_reset to the first spike, by the recurrence."""
+    still = replace(neuron, noise_std=0.0)
+    state = LIFState(
+        np.array([neuron.v_reset]), np.zeros(1, np.uint64), 0, _settled_current(still, current)
+    )
+    done, block = 0, 64
+    while True:
+        before = state
+        spikes, state = still.run(np.full(block, current), state)
+        if spikes.words.any():
+            return done + float(np.flatnonzero(spikes.bits()[0])[0]) + 1
+        if before.v[0] == state.v[0] and before.i[0] == state.i[0]:
+            return math.inf  # at rest below the threshold
+        done, block = done + block, min(2 * block, _BLOCK)
+
+
+def _settled_current(neuron: LIF, current: float) -> NDArray[np.float64]:
+    """Return where the synaptic current comes to rest, by the recurrence; 0 without a synapse."""
+    silent = replace(neuron, v_threshold=math.inf)
+    state = silent.initial_state()
+    for _ in range(2**16 if neuron.tau_syn else 0):  # time constants of up to a million steps
+        before = state
+        _, state = silent.run(np.full(1024, current), state)
+        if state.i[0] == before.i[0]:
+            break
+    return state.i
