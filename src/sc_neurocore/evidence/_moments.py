@@ -21,7 +21,7 @@ from sc_neurocore.streams.low_discrepancy import Halton, Sobol
 from sc_neurocore.streams.periods import Permutation
 from sc_neurocore.streams.source import Bernoulli, Source
 
-# Bits that one estimate takes, and samples of an operand: a variance from n samples errs by sqrt(2 / n).
+# Bits that one estimate takes, and samples of an operand: a variance of n samples errs by sqrt(2 / n).
 _BITS, _FEWEST, _MOST = 2**27, 8, 4096
 # Words that are held at a time, 64 MB.
 _WORDS = 2**22
@@ -71,8 +71,8 @@ def of_products(of_p: Source, of_q: Source, p: Reals, q: Reals, length: int) -> 
 def permutation_variance(p: Reals, q: Reals, length: int, period: int) -> Reals:
     """Return the variance of a product of independent random permutations, repeated.
 
-    Within a period of n steps, two of them are both 1 with probability p (p n - 1) / (n - 1). So the sum
-    over r of them has the variance r z (1 - z) + r (r - 1) (P11 - z**2), and with that over a whole
+    Within a period of n steps, two of them are both 1 with probability p (p n - 1) / (n - 1). So the
+    sum over r of them has the variance r z (1 - z) + r (r - 1) (P11 - z**2), and with that over a whole
     period a covariance of r / n times the latter's variance.
     """
     z = p * q
