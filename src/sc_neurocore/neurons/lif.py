@@ -93,26 +93,17 @@ class LIF:
             object.__setattr__(self, name, value)
 
     @property
-    def coefficients(self) -> tuple[float, ...]:
-        """What the native update needs.
-
-        leak, v_rest, gain, noise_std, v_threshold, v_reset, period, decay of the synaptic current (0
-        for none), whether a reset subtracts; then what a neuron in fixed point has: whether it is one,
-        least and most potential.
-        """
-        return (
-            self.dt / self.tau_mem,
-            self.v_rest,
-            self.resistance * self.dt,
-            self.noise_std,
-            self.v_threshold,
-            self.v_reset,
-            float(self.refractory_period),
-            self.dt / self.tau_syn if self.tau_syn else 0.0,
-            float(self.reset == "subtract"),
-            0.0,
-            0.0,
-            0.0,
+    def _parameters(self) -> _native.LIFParameters:
+        return _native.LIFParameters(
+            leak=self.dt / self.tau_mem,
+            v_rest=self.v_rest,
+            gain=self.resistance * self.dt,
+            noise_std=self.noise_std,
+            v_threshold=self.v_threshold,
+            v_reset=self.v_reset,
+            refractory_period=self.refractory_period,
+            syn_leak=self.dt / self.tau_syn if self.tau_syn else 0.0,
+            subtracts=self.reset == "subtract",
         )
 
     def initial_state(self, n_neurons: int = 1) -> LIFState:
@@ -167,9 +158,7 @@ class LIF:
     ) -> tuple[Bitstream, LIFState]:
         """Run on currents that repeat, of shape (1 or n_neurons, period), from a column on."""
         v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
-        words = _native.lif(
-            self.coefficients, key, currents, position, state.t, steps, v, refractory, i
-        )
+        words = _native.lif(self._parameters, key, currents, position, state.t, steps, v, refractory, i)
         return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)
 
 

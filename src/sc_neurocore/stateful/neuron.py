@@ -67,7 +67,7 @@ class StochasticLIFNeuron:
             tau_syn, reset,
         )  # fmt: skip
         self.seed = checked_seed("seed", seed)
-        self._neuron = _native.Neuron(self.lif.coefficients, stream_key(self.seed, Role.NOISE))
+        self._neuron = _native.Neuron(self.lif._parameters, stream_key(self.seed, Role.NOISE))
         self.step = self._neuron.step
 
     @property
