@@ -1,5 +1,6 @@
 """Closed forms agree with simulation."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -214,3 +215,32 @@ def test_intervals_are_differences_of_times(train, dt_ms):
     counts, edges = isi_histogram(train, 6, dt_ms)
     assert (counts.dtype, edges.dtype) == (np.int64, np.float64)
     assert counts.sum() == max(sum(train) - 1, 0)
+
+
+@pytest.mark.parametrize("tau_mem", [1.0, 2.0, 3.7, 10.0, 20.0, np.inf])
+@pytest.mark.parametrize("tau_syn", [0.0, 5.0])
+def test_isi_steps_counts_as_the_recurrence_does(tau_mem, tau_syn):
+    # Round numbers among them, where v lands on the threshold but for rounding.
+    for current, dt, v_reset, period in itertools.product(
+        (0.05, 0.08, 0.1, 0.2, 0.5, 1.0, 1.5), (0.1, 0.5, 1.0), (0.0, -0.5), (0, 3)
+    ):
+        neuron = LIF(
+            tau_mem=tau_mem,
+            tau_syn=tau_syn,
+            dt=min(dt, tau_mem),
+            v_reset=v_reset,
+            refractory_period=period,
+        )
+        spikes, _ = neuron.run(np.full(4000, current))
+        intervals = np.diff(np.flatnonzero(spikes.bits()[0]))
+        counted = isi_steps(neuron, current)
+        if intervals.size:
+            assert intervals[-1] == counted
+        else:
+            assert counted > 1500
+
+
+def test_isi_steps_of_currents_that_take_long_or_for_ever():
+    assert isi_steps(LIF(tau_mem=np.inf), 1e-9) == 1e9
+    assert isi_steps(LIF(), 0.05) == isi_steps(LIF(), -1.0) == np.inf
+    assert isi_steps(LIF(tau_mem=np.inf), 0.0) == np.inf

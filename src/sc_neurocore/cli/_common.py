@@ -62,6 +62,6 @@ def print_table(rows: Sequence[Accuracy]) -> None:
 
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure to a file, and print its name."""
-    with replacing(path) as part:
-        figure.savefig(part, dpi=120)
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix[1:] or "png", dpi=120)
     print(f"wrote {os.fspath(path)}")

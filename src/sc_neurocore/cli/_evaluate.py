@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,8 +46,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def _write_csv(path: Path, curves: Mapping[str, Sequence[Accuracy]]) -> None:
-    with replacing(path) as part, part.open("w", newline="") as file:
-        writer = csv.writer(file)
+    with replacing(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+        writer = csv.writer(text)
         writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
         for name, rows in curves.items():
             for row in rows:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons.lif import LIF, LIFState
 
 __all__ = ["isi_ms", "isi_steps", "rheobase", "stationary_std"]
 
@@ -48,8 +52,9 @@ def rheobase(neuron: LIF) -> float:
 def isi_steps(neuron: LIF, current: float) -> float:
     """Return the time steps between spikes under a constant current, without noise.
 
-    With ``v_inf = v_rest + resistance * current * tau_mem``, the exact number of steps from `v_reset`
-    to the threshold is::
+    The steps from `v_reset` to the first spike are counted by the recurrence itself, in its own
+    arithmetic. Their number is, apart from rounding, with
+    ``v_inf = v_rest + resistance * current * tau_mem``::
 
         ceil(ln((v_inf - v_threshold) / (v_inf - v_reset)) / ln(1 - dt / tau_mem))
 
@@ -57,7 +62,7 @@ def isi_steps(neuron: LIF, current: float) -> float:
 
         ceil((v_threshold - v_reset) / (resistance * current * dt))
 
-    The refractory period is added to it. If `tau_syn` is not 0, the synaptic current
+    which replace the count above 10 million steps. The refractory period is added. If `tau_syn` is not 0, the synaptic current
     ``current * tau_syn / dt``, at which it settles, takes the place of `current`.
 
     Without a leak, ``reset="subtract"`` keeps what exceeds the threshold, so the result is the mean
@@ -95,16 +100,22 @@ def isi_steps(neuron: LIF, current: float) -> float:
             neuron,
             "use isi_ms, the interval in continuous time, as there is no closed form in time steps",
         )
-    if v_inf <= neuron.v_threshold:
+    if neuron.v_threshold == math.inf:
         return math.inf
     if not leaks:
         rise = neuron.resistance * current * _settled(neuron) * neuron.dt
-        needed = max((neuron.v_threshold - neuron.v_reset) / rise, 1.0)
-        return (needed if subtracts else float(math.ceil(needed))) + neuron.refractory_period
-    leak = neuron.dt / neuron.tau_mem
-    rise = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
-    steps = 1 if leak == 1.0 else max(1, math.ceil(math.log(rise) / math.log1p(-leak)))
-    return float(steps + neuron.refractory_period)
+        steps = (neuron.v_threshold - neuron.v_reset) / rise if rise > 0 else math.inf
+        if subtracts:
+            return max(steps, 1.0) + neuron.refractory_period
+    elif v_inf > neuron.v_threshold:
+        leak = neuron.dt / neuron.tau_mem
+        share = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
+        steps = 1.0 if leak == 1.0 else math.log(share) / math.log1p(-leak)
+    else:  # rounding may still lift v to a threshold at v_inf
+        steps = math.inf if v_inf < neuron.v_threshold * (1 - 1e-9) - 1e-300 else _COUNTED
+    if _COUNTED < steps < math.inf:
+        return float(math.ceil(steps) + neuron.refractory_period)
+    return _counted(neuron, current) + neuron.refractory_period if steps < math.inf else math.inf
 
 
 def isi_ms(neuron: LIF, current: float) -> float:
@@ -118,7 +129,7 @@ def isi_ms(neuron: LIF, current: float) -> float:
 
         (v_threshold - v_reset) / (resistance * current)
 
-    The refractory period is added to it. If `tau_syn` is not 0, the synaptic current
+    which replace the count above 10 million steps. The refractory period is added. If `tau_syn` is not 0, the synaptic current
     ``current * tau_syn / dt``, at which it settles, takes the place of `current`. In continuous time
     the potential does not exceed the threshold, so both kinds of reset give the same interval.
 
@@ -193,3 +204,36 @@ def _v_inf(neuron: LIF, current: float) -> float:
 def _settled(neuron: LIF) -> float:
     """Return the synaptic current at which a constant input current of 1 settles."""
     return neuron.tau_syn / neuron.dt if neuron.tau_syn else 1.0
+
+
+# Steps up to which intervals are counted, and of one run.
+_COUNTED, _BLOCK = 10**7, 2**16
+
+
+def _counted(neuron: LIF, current: float) -> float:
+    """Return the steps from v_reset to the first spike, by the recurrence."""
+    still = replace(neuron, noise_std=0.0)
+    state = LIFState(
+        np.array([neuron.v_reset]), np.zeros(1, np.uint64), 0, _settled_current(still, current)
+    )
+    done, block = 0, 64
+    while True:
+        before = state
+        spikes, state = still.run(np.full(block, current), state)
+        if spikes.words.any():
+            return done + float(np.flatnonzero(spikes.bits()[0])[0]) + 1
+        if before.v[0] == state.v[0] and before.i[0] == state.i[0]:
+            return math.inf  # at rest below the threshold
+        done, block = done + block, min(2 * block, _BLOCK)
+
+
+def _settled_current(neuron: LIF, current: float) -> NDArray[np.float64]:
+    """Return where the synaptic current comes to rest, by the recurrence; 0 without a synapse."""
+    silent = replace(neuron, v_threshold=math.inf)
+    state = silent.initial_state()
+    for _ in range(2**16 if neuron.tau_syn else 0):  # time constants of up to a million steps
+        before = state
+        _, state = silent.run(np.full(1024, current), state)
+        if state.i[0] == before.i[0]:
+            break
+    return state.i
