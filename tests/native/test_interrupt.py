@@ -11,6 +11,7 @@ import pytest
 import sc_neurocore as sc
 from sc_neurocore import _native
 from sc_neurocore.networks.fixed_point import FixedLIF
+from sc_neurocore.neurons.lif import run_periodic
 
 LIF = sc.LIF(noise_std=0.1)
 FIXED = FixedLIF(16, 4, 1, 4, 300, 0, False, 0, 1.0, 0.0)
@@ -52,8 +53,8 @@ LONG_CALLS = {
     "dot": lambda: _native.dot(zeros(8000, 1000), zeros(8000, 1000)),
     "dot, long rows": lambda: _native.dot(zeros(200, 2**20), zeros(200, 2**20)),
     "counts": lambda: _native.channel_counts(zeros(300, 2000, 64), zeros(400, 2000, 64), 4096),
-    "a LIF neuron": lambda: LIF.run_periodic(np.ones((1, 9)), 0, 2**32, LIF.initial_state(), 1),
-    "LIF neurons": lambda: LIF.run_periodic(np.ones((1, 9)), 0, 6400, LIF.initial_state(10**6), 1),
+    "a LIF neuron": lambda: run_periodic(LIF, np.ones((1, 9)), 0, 2**32, LIF.initial_state(), 1),
+    "LIF neurons": lambda: run_periodic(LIF, np.ones((1, 9)), 0, 6400, LIF.initial_state(10**6), 1),
     "a stepped neuron": run_neuron,
     "dense": lambda: sc.simulate(
         sc.Network([sc.Dense(np.ones((2000, 2000)))]), np.ones((9000, 2000)), 64
@@ -200,10 +201,10 @@ def test_products_counted_in_parts_are_those_of_parts(isa, threads):
 def test_neurons_run_in_parts_are_those_run_in_pieces(isa, threads, lif, rows):
     n, steps = 100, 64 * 3000
     currents = np.random.default_rng(1).uniform(0, 0.3, (rows, 777))
-    spikes, end = lif.run_periodic(currents, 5, steps, lif.initial_state(n), 1)
+    spikes, end = run_periodic(lif, currents, 5, steps, lif.initial_state(n), 1)
     state = lif.initial_state(n)
     for first in range(0, steps, 32_000):
-        some, state = lif.run_periodic(currents, (5 + first) % 777, 32_000, state, 1)
+        some, state = run_periodic(lif, currents, (5 + first) % 777, 32_000, state, 1)
         assert np.array_equal(spikes.words[:, first // 64 : first // 64 + 500], some.words)
     assert np.array_equal(state.v, end.v)
     assert np.array_equal(state.i, end.i)

@@ -46,11 +46,13 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def _write_csv(path: Path, curves: Mapping[str, Sequence[Accuracy]]) -> None:
-    with replacing(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
-        for name, rows in curves.items():
-            for row in rows:
-                for seed, value in enumerate(row.by_seed):
-                    writer.writerow([name, row.length, seed, value, row.of_float])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
+    for name, rows in curves.items():
+        for row in rows:
+            for seed, value in enumerate(row.by_seed):
+                writer.writerow([name, row.length, seed, value, row.of_float])
+    with replacing(path) as file:
+        file.write(text.getvalue().encode())
     print(f"wrote {path}")

@@ -169,41 +169,7 @@ class LIF:
         if len(rows) not in (1, n := len(state.v)):
             contract = f"have one row, or one row for each of the {n} neurons of the state"
             _checks.fail("currents", contract, len(rows))
-        return self.run_periodic(rows, 0, rows.shape[1], state, key)
-
-    def run_periodic(
-        self,
-        currents: NDArray[np.float64],
-        position: int,
-        steps: int,
-        state: LIFState,
-        key: int,
-    ) -> tuple[Bitstream, LIFState]:
-        """Simulate a population on periodic currents; the arguments are not checked.
-
-        Parameters
-        ----------
-        currents : ndarray of float64, shape (1, period) or (n_neurons, period)
-            Input currents of one period.
-        position : int
-            Column of `currents` at the first step.
-        steps : int
-            Number of time steps.
-        state : LIFState
-            State at the start.
-        key : int
-            Key of the noise.
-
-        Returns
-        -------
-        spikes : Bitstream
-            Spikes of batch shape (n_neurons,) and length `steps`.
-        state : LIFState
-            State after the last step.
-        """
-        v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
-        words = _native.lif(self._parameters, key, currents, position, state.t, steps, v, refractory, i)
-        return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)
+        return run_periodic(self, rows, 0, rows.shape[1], state, key)
 
 
 @dataclass(frozen=True)
@@ -238,3 +204,24 @@ class LIFState:
         object.__setattr__(self, "v", v)
         object.__setattr__(self, "refractory", refractory)
         object.__setattr__(self, "t", _checks.integer("t", self.t, 0))
+
+
+def run_periodic(
+    neuron: LIF, currents: NDArray[np.float64], position: int, steps: int, state: LIFState, key: int
+) -> tuple[Bitstream, LIFState]:
+    """Return the spikes of a population on periodic currents, and its state; nothing is checked.
+
+    Parameters
+    ----------
+    neuron : LIF
+    currents : ndarray of float64, shape (1, period) or (n_neurons, period)
+        Input currents of one period.
+    position : int
+        Column of `currents` at the first step.
+    steps : int
+    state : LIFState
+    key : int
+    """
+    v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
+    words = _native.lif(neuron._parameters, key, currents, position, state.t, steps, v, refractory, i)
+    return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)

@@ -62,8 +62,9 @@ def isi_steps(neuron: LIF, current: float) -> float:
 
         ceil((v_threshold - v_reset) / (resistance * current * dt))
 
-    which replace the count above 10 million steps. The refractory period is added. If `tau_syn` is not 0, the synaptic current
-    ``current * tau_syn / dt``, at which it settles, takes the place of `current`.
+    These replace the count above 10 million steps. The refractory period is added. If `tau_syn` is
+    not 0, the synaptic current ``current * tau_syn / dt``, at which it settles, takes the place of
+    `current`.
 
     Without a leak, ``reset="subtract"`` keeps what exceeds the threshold, so the result is the mean
     interval: the last expression without rounding, but at least 1.
@@ -129,7 +130,7 @@ def isi_ms(neuron: LIF, current: float) -> float:
 
         (v_threshold - v_reset) / (resistance * current)
 
-    which replace the count above 10 million steps. The refractory period is added. If `tau_syn` is not 0, the synaptic current
+    The refractory period is added to it. If `tau_syn` is not 0, the synaptic current
     ``current * tau_syn / dt``, at which it settles, takes the place of `current`. In continuous time
     the potential does not exceed the threshold, so both kinds of reset give the same interval.
 

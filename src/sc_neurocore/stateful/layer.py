@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF, LIFState
+from sc_neurocore.neurons.lif import LIF, LIFState, run_periodic
 from sc_neurocore.neurons.spike_trains import firing_rate_hz
 from sc_neurocore.neurons.theory import rheobase
 from sc_neurocore.operators.current import Accumulate
@@ -158,12 +158,12 @@ class SCDenseLayer:
             the reason and, if there is one, a remedy: the `y_max` above which the mean current exceeds
             the rheobase, and ``accumulate="or"`` if that is enough.
         """
-        steps = _checks.integer("T", T, 0)
+        steps = _checks.integer("T", T, 0, 2**38)
         if steps == 0:
             return
         position = self._state.t % self.length
-        spikes, self._state = self.lif.run_periodic(
-            self._trace, position, steps, self._state, self._noise_key
+        spikes, self._state = run_periodic(
+            self.lif, self._trace, position, steps, self._state, self._noise_key
         )
         self._spikes.append(spikes)
         self._fired = self._fired or bool(spikes.words.any())
