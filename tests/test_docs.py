@@ -1,5 +1,6 @@
 """The built reference shows every public name; generated tables agree with their figures."""
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -33,16 +34,15 @@ def reference(tmp_path_factory):
     """The built pages of the reference as one text, and the warnings; no other page is built."""
     out = tmp_path_factory.mktemp("reference")
     build = [
-        sys.executable,
         "-m",
         "sphinx",
-        "-qE",
-        "-c",
+        "-D",
+        "html_theme=basic",
+        "-qEc",
         ROOT / "docs",
         ROOT / "docs" / "reference",
-        out,
     ]
-    done = subprocess.run([*map(str, build), "-D", "html_theme=basic"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *build, out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return "".join(page.read_text() for page in out.glob("*.html")), done.stderr
 
@@ -62,3 +62,14 @@ def test_every_name_of_the_package_belongs_to_a_room():
     import sc_neurocore
 
     assert set(sc_neurocore.__all__) <= {address.rpartition(".")[2] for address in addresses()}
+
+
+def test_tables_in_the_pages_are_those_of_the_measured_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    draw_results = import_module("draw_results")
+    tables = draw_results.all_tables(json.loads(draw_results.FIGURES.read_text()))
+    pages = {page: page.read_text() for page in draw_results.PAGES}
+    for page, text in pages.items():
+        assert draw_results.filled(text, tables) == text, f"{page.name} is stale: run draw_results.py"
+    for name in tables:
+        assert any(f"<!-- {name} -->" in text for text in pages.values()), f"no page shows {name}"
