@@ -1,4 +1,4 @@
-"""Draw the pictures of theory.md: every law as a line, what the streams do as points.
+"""Draw the pictures of theory.md: every law as a line, measured streams as points.
 
 python docs/draw_theory.py FOLDER
 """
@@ -75,7 +75,7 @@ def products(axes: Axes) -> None:
 
 
 def product_rounding(n: int) -> np.ndarray:
-    """Return the least error a count of n steps can have, for all pairs of levels."""
+    """Return the smallest error that a count of n steps can have, for all pairs of levels."""
     exact = np.outer(np.arange(n + 1), np.arange(n + 1)) / n
     return (np.rint(exact) - exact) / n
 
@@ -83,7 +83,7 @@ def product_rounding(n: int) -> np.ndarray:
 def correlated_pair(
     p: float, q: float, s: np.ndarray, length: int
 ) -> tuple[sc.Bitstream, sc.Bitstream]:
-    """Return streams of SCC s: at random steps with shared (or inverted) numbers, else with others."""
+    """Return streams of SCC s: shared (or inverted) numbers at random steps, else independent ones."""
     x = sc.encode(np.full(s.size, p), length, key=INPUT)
     alone = sc.encode(np.full(s.size, q), length, key=WEIGHT)
     shared = sc.encode(np.full(s.size, q), length, key=INPUT)
@@ -192,7 +192,7 @@ def polynomials(axes: Axes) -> None:
         if function:
             axes.plot(fine, function(fine), "k:", lw=1)
         axes.plot(x, values, color + "o", ms=4, label=name)
-    axes.plot([], [], "k:", lw=1, label="the function fitted")
+    axes.plot([], [], "k:", lw=1, label="fitted function")
     axes.set(
         xlabel="x", ylabel="density of the output", title="Bernstein polynomials (ReSC), L = 16,384"
     )
@@ -201,7 +201,7 @@ def polynomials(axes: Axes) -> None:
 
 
 def circuits(axes: Axes) -> None:
-    """Draw what circuits make of the SCC of independent streams, by their depth."""
+    """Draw the SCC that circuits produce from independent streams, by depth."""
     p, q, length = 0.5, 0.7, 2**16
     depths = np.arange(1, 11)
     x, y = sc.encode(np.repeat([[p], [q]], 64, axis=1), length, key=INPUT)
@@ -217,8 +217,8 @@ def circuits(axes: Axes) -> None:
     sums = np.array([np.sum(ratio ** np.arange(d + 1.0)) for d in depths])
     overlap = p * q * ratio**depths / sums
     axes.plot(depths, 1 + (overlap - p * q) / (p * q - max(0, p + q - 1)), "C1-", lw=1)
-    axes.set(xlabel="depth", ylabel="what is left to full correlation", yscale="log", ylim=(5e-4, 1))
-    axes.set_title(f"Circuits that move correlation: p = {p}, q = {q}, L = {length}")
+    axes.set(xlabel="depth", ylabel="distance to full correlation", yscale="log", ylim=(5e-4, 1))
+    axes.set_title(f"Circuits that change correlation: p = {p}, q = {q}, L = {length}")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -235,7 +235,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Write one picture for each law."""
+    """Write one picture per law."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
