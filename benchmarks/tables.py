@@ -1,4 +1,4 @@
-"""Tables of what has no peer but NumPy: every source by instruction set, and the operators."""
+"""Tables without peers except NumPy: every source by instruction set, and the operators."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ Bits = NDArray[np.bool_]
 
 
 def numpy_compare(source: sc.Source, p: NDArray[np.float64], length: int) -> NDArray[np.uint8]:
-    """Return packed bits from the numbers of a source."""
+    """Return packed bits by comparing the numbers of a source in NumPy."""
     numbers = source.numbers(np.arange(len(p)), length, key=1)
     below = numbers < source.thresholds(p)[:, None]
     return np.packbits(below, axis=-1, bitorder="little")
 
 
 def sources() -> dict[str, dict[str, list[float]]]:
-    """Print and return Gbit/s of each source on one core: a column a size, the last one NumPy's."""
+    """Print and return Gbit/s of each source on one core, one column per size, NumPy last."""
     rng = np.random.default_rng(0)
     isa, threads = _native.isa(), _native.threads()
     _native.set_threads(1)
-    print("\nSources on one core, Gbit/s: streams x bits, and NumPy's comparison of the same numbers")
+    print(
+        "\nSources on one core, Gbit/s: streams x bits, and a comparison of the same numbers in NumPy"
+    )
     heads = [*(f"{n} x {length}" for n, length in SIZES), "NumPy 2048 x 1024"]
     print(f"  {'':18s}" + "".join(f"{head:>18s}" for head in heads))
     found: dict[str, dict[str, list[float]]] = {}
@@ -66,7 +68,7 @@ def sources() -> dict[str, dict[str, list[float]]]:
 
 
 def numpy_cordiv(x: Bits, y: Bits) -> Bits:
-    """Divide unpacked streams, one NumPy expression a time step."""
+    """Divide unpacked streams, with one NumPy expression per time step."""
     z = np.zeros_like(x)
     held = np.zeros(len(x), x.dtype)
     for t in range(x.shape[1]):
