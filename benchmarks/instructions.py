@@ -27,7 +27,7 @@ from ceilings import compiler_of_native
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore import _native
+from sc_neurocore import _native, operators
 
 RECORD = Path(__file__).with_suffix(".json")
 LEVELS = ("portable", "avx2")
@@ -79,7 +79,7 @@ def _simulate(shared: bool, n: int) -> Call:
 
 def _cordiv(n: int) -> Call:
     x, y = sc.encode([[0.3], [0.8]], 4096, key=1, streams=np.arange(n))
-    return partial(sc.cordiv, x, y)
+    return partial(operators.cordiv, x, y)
 
 
 # By kernel: a function that makes a call of n units, two sizes n, and the work of a unit.

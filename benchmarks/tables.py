@@ -10,6 +10,7 @@ from timing import median_and_spread, timings
 
 import sc_neurocore as sc
 from sc_neurocore import _native
+from sc_neurocore import operators as ops
 
 SIZES = ((8, 2**20), (2048, 1024), (8192, 64))
 SOURCES: dict[str, sc.Source] = {
@@ -85,15 +86,15 @@ def operators() -> dict[str, float]:
     copies = sc.encode(np.full((rows, 3), 0.3), length, key=1)
     coefficients = sc.encode(np.full((rows, 4), 0.5), length, key=2)
     calls = {
-        "multiply": lambda: sc.multiply(x, y),
-        "toggle_add": lambda: sc.toggle_add(sc.stack([x, y])),
-        "scaled_add": lambda: sc.scaled_add(sc.stack([x, y]), key=3),
-        "cordiv": lambda: sc.cordiv(x, y),
-        "stanh, 16 states": lambda: sc.stanh(x, 16),
-        "synchronize, depth 8": lambda: sc.synchronize(x, y, 8),
-        "umul": lambda: sc.umul(x, y),
-        "bernstein, degree 3": lambda: sc.bernstein(copies, coefficients),
-        "addie, 8 bits": lambda: sc.addie(x, 8, key=3),
+        "multiply": lambda: ops.multiply(x, y),
+        "toggle_add": lambda: ops.toggle_add(sc.stack([x, y])),
+        "scaled_add": lambda: ops.scaled_add(sc.stack([x, y]), key=3),
+        "cordiv": lambda: ops.cordiv(x, y),
+        "stanh, 16 states": lambda: ops.stanh(x, 16),
+        "synchronize, depth 8": lambda: ops.synchronize(x, y, 8),
+        "umul": lambda: ops.umul(x, y),
+        "bernstein, degree 3": lambda: ops.bernstein(copies, coefficients),
+        "addie, 8 bits": lambda: ops.addie(x, 8, key=3),
         "NumPy: cordiv, a loop over time": lambda: numpy_cordiv(*unpacked),
     }
     print(f"\nOperators on {rows} streams of {length} bits, {_native.threads()} threads")

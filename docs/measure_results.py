@@ -20,6 +20,7 @@ from draw_results import FIGURES, LENGTHS, NAMES, publish
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
+from sc_neurocore import streams
 from sc_neurocore.cli._demo import DEMO_LENGTHS, DEMO_SEEDS
 from sc_neurocore.evidence._intervals import cases_needed, paired_difference
 from sc_neurocore.evidence.evaluation import SOURCES
@@ -255,7 +256,7 @@ def apart(inputs: sc.Source, weights: sc.Source, n: int) -> tuple[sc.Source, ...
 
     def multiplied(skipped: int) -> tuple[sc.Source, ...] | None:
         try:
-            return sc.operands((inputs, *weights.sequences(n + skipped)[skipped:]), n + 1)
+            return streams.operands((inputs, *weights.sequences(n + skipped)[skipped:]), n + 1)
         except ValueError:
             return None
 

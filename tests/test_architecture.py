@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_importing_the_package_imports_numpy_and_nothing_else():
     assert third_party <= {"sc_neurocore"}
 
 
-def test_importing_the_package_loads_its_stages_when_they_are_used():
+def test_a_room_is_loaded_when_one_of_its_names_is_first_used():
     code = (
         "import sys; import sc_neurocore as sc;"
         "loaded = lambda: {m for m in sys.modules if m.startswith('sc_neurocore')};"
@@ -89,7 +90,7 @@ def test_importing_the_package_loads_its_stages_when_they_are_used():
 
 
 def test_importing_the_package_does_not_import_pathlib():
-    # It takes longer than the rest of the package, and NumPy does without.
+    # It takes longer than the rest of the package, and NumPy does not need it.
     code = (
         "import sys; import numpy; sys.modules.pop('pathlib', None); import sc_neurocore;"
         "print('pathlib' in sys.modules)"
@@ -119,10 +120,10 @@ def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source, layer)
         "import sys; import numpy as np; from sc_neurocore import *;"
         f"network = Network([{layer}]);"
         f"simulate(network, np.full(network.n_in, 0.5), int(sys.argv[1]), seed=1, source={source});"
-        # The peak of this program: that of getrusage is at least that of the process which forked.
+        # The peak of this program; getrusage would include the process that forked it.
         "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
-    # Every large array gets pages of its own: holes of the C library's heap come and go by chance.
+    # Large arrays get pages of their own, because the holes of the C heap vary from run to run.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**20)}
     peaks = []
     for length in (10, 2**17, 2**19):
@@ -223,8 +224,9 @@ def test_versions_agree():
     assert f"## {sc_neurocore.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_all_names_exist_and_have_a_docstring():
-    import sc_neurocore
-
-    for name in sc_neurocore.__all__:
-        assert getattr(sc_neurocore, name).__doc__, name
+@pytest.mark.parametrize("room", rooms())
+def test_all_names_of_a_room_exist_and_have_a_docstring(room):
+    module = import_module(f"sc_neurocore.{room}")
+    assert module.__doc__
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name).__doc__, name

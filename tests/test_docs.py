@@ -1,6 +1,7 @@
 """The built reference shows every public name; generated tables agree with their figures."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -62,6 +63,26 @@ def test_every_name_of_the_package_belongs_to_a_room():
     import sc_neurocore
 
     assert set(sc_neurocore.__all__) <= {address.rpartition(".")[2] for address in addresses()}
+
+
+def test_every_public_module_lists_its_names():
+    missing = [m for m in public_modules() if not hasattr(import_module(m), "__all__")]
+    assert not missing
+
+
+def pages():
+    """The pages of the repository in Markdown."""
+    folders = (ROOT, ROOT / "docs", ROOT / "docs" / "reference", PACKAGE / "data")
+    return [page for folder in folders for page in sorted(folder.glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_has_no_dead_links_and_no_power_that_renders_as_bold_text(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\((?!\w+:)([^)#\s]+)", text):
+        assert (page.parent / target).exists(), target
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    assert not re.search(r"\w\*\*\w", prose)
 
 
 def test_tables_in_the_pages_are_those_of_the_measured_figures(monkeypatch):
