@@ -210,6 +210,12 @@ def test_errors_about_arguments_are_worded_in_one_module():
         assert not raised or re.fullmatch(RAISING, name), f"{name}:{raised[0].lineno}"
 
 
+def test_only_the_scheduler_starts_threads():
+    starts = re.compile(r"std::(thread|jthread|async)\b")
+    starting = {p.name for p in (ROOT / "native").rglob("*.?pp") if starts.search(p.read_text())}
+    assert starting == {"schedule.cpp"}
+
+
 def test_no_fused_multiply_add_is_contracted():
     assert "-ffp-contract=off" in (ROOT / "CMakeLists.txt").read_text()
     for path in (ROOT / "native").rglob("*.?pp"):
