@@ -169,7 +169,7 @@ class LayerRun:
     def _run_rows(self, rows: slice, x: Words, bits: Words | None, first: int, steps: int) -> Words:
         layer = self.layer
         return _native.dense(
-            self.neuron.coefficients, self.weight_key, self.noise_key, x, layer._codes, bits,
+            self.neuron._parameters, self.weight_key, self.noise_key, x, layer._codes, bits,
             self.shared, self._gain, _positions(layer), first, steps, self.v[rows],
             self.refractory[rows], self.i[rows],
         )  # fmt: skip
@@ -203,7 +203,7 @@ class LayerRun:
             drive = _native.channel_counts(x[rows], positive, steps).astype(np.float64)
             drive -= _native.channel_counts(x[rows], negative, steps)
             out[rows] = _native.recurrent(
-                layer.neuron.coefficients, self.noise_key, drive, senders, own, layer.gain, first,
+                layer.neuron._parameters, self.noise_key, drive, senders, own, layer.gain, first,
                 self.v[rows], self.refractory[rows], self.i[rows], self.before[rows],
             )  # fmt: skip
         return out

@@ -86,7 +86,7 @@ class Network:
             for name in _ARRAYS
             if getattr(layer, name, None) is not None
         }
-        with replacing(path) as part, part.open("wb") as file:
+        with replacing(path) as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
@@ -99,16 +99,17 @@ class Network:
             If the file is damaged, of another kind or of a newer version.
         """
         try:
-            arrays = read_arrays(path)
-            header = json.loads(str(arrays["header"]))
+            header = json.loads(str(read_arrays(path, {"header"})["header"]))
             if header["format"] != FORMAT:
                 raise ValueError(f"its format is {header['format']!r}")
             if header["version"] > FORMAT_VERSION:
                 raise ValueError(
                     f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
                 )
-            return cls(tuple(_layer(i, said, arrays) for i, said in enumerate(header["layers"])))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            layers = list(enumerate(header["layers"]))
+            arrays = read_arrays(path, {f"{name}_{i}" for i, _ in layers for name in _ARRAYS})
+            return cls(tuple(_layer(i, said, arrays) for i, said in layers))
+        except _DAMAGED as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
             ) from error
@@ -116,6 +117,9 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))})"
 
+
+# What a header raises that is no header.
+_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 # What of a layer is saved as an array of its own, if it has it; the rest is in the header.
 _ARRAYS = ("weights", "bias", "recurrent", "delay")
