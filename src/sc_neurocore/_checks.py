@@ -259,9 +259,13 @@ def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
         raw = np.asarray(values)
     except ValueError:
         fail(name, "be rectangular, with rows of equal length", values)
+    except (TypeError, RuntimeError) as error:  # objects that refuse to become arrays, such as tensors
+        wrong_type(name, contract, values, str(error).splitlines()[0])
     if raw.dtype.kind not in "iufb":
         wrong_type(name, contract, values)
-    return raw
+    if type(values) is not np.ndarray and np.ma.is_masked(values):
+        fail(name, "have no masked values", values, "fill them first, or leave them out")
+    return raw if raw.flags.aligned else np.require(raw, requirements="A")
 
 
 def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> str:

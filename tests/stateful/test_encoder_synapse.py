@@ -15,6 +15,8 @@ from sc_neurocore import (
     BitstreamSynapse,
     Interval,
     Role,
+    SCDenseLayer,
+    SilentLayerWarning,
     bitstream_to_probability,
     current_trace,
     encode,
@@ -135,6 +137,7 @@ def test_encoder_and_synapse_of_equal_seeds_multiply(w, seed):
             assert largest_correlation([pre, synapse.weight_bits]) <= 5 / math.sqrt(LONG)
 
 
+@pytest.mark.filterwarnings("ignore:w_min is")
 def test_a_weight_is_coded_in_its_own_interval():
     ends = [BitstreamSynapse(-2.0, 2.0, 100, w=w, seed=1).weight_bits for w in (-2.0, 2.0)]
     assert not ends[0].any()
@@ -266,6 +269,7 @@ def test_trace_and_estimate_do_not_depend_on_the_current_step():
     assert walker.step() == walker.current_trace()[1]
 
 
+@pytest.mark.filterwarnings("ignore:x_min is")
 def test_inputs_outside_their_interval_saturate():
     changes = {"x_min": -1.0, "x_max": 1.0, "length": 500}
     outside = source(x_inputs=[-3.0, 0.2, 7.0], **changes).current_trace()
@@ -314,3 +318,42 @@ def test_an_interval_is_a_linear_code(low, width, densities):
     assert values == pytest.approx(low + np.array(densities) * width)
     assert code.to_probability(values) == pytest.approx(np.array(densities), abs=1e-9)
     assert code.to_probability([low - 1, low, low + width, low + width + 1]).tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("accumulate", ["mean", "sum"])
+@pytest.mark.parametrize("x_min", [0.0, -2.0])
+def test_signed_products_are_those_of_the_values(accumulate, x_min):
+    rng, length, n = np.random.default_rng(1), 2**16, 6
+    x, w = rng.uniform(x_min, 2.0, n), rng.uniform(-3.0, 3.0, n)
+    source = BitstreamCurrentSource(
+        x, x_min, 2.0, w, -3.0, 3.0, length, 0.5, 1.5, 3, accumulate=accumulate, coding="sign_magnitude"
+    )
+    products = x / 2.0 * w / 3.0
+    share = 1 / n if accumulate == "mean" else 1.0
+    z = np.abs(products)
+    error = share * np.sqrt((z * (1 - z)).sum() / length)
+    assert abs(source.full_current_estimate() - (0.5 + share * products.sum())) <= 5 * error
+
+
+def test_a_layer_of_signed_weights_is_excited_and_inhibited():
+    arguments = {"x_min": 0.0, "x_max": 1.0, "w_min": -1.0, "w_max": 1.0, "y_max": 0.5, "base_seed": 1}
+    layer = SCDenseLayer(
+        3, [0.9, 0.8], [[1.0, 0.5], [1.0, -0.5], [-1.0, -1.0]], coding="sign_magnitude", **arguments
+    )
+    layer.run(1000)
+    excited, less, inhibited = (stat["total_spikes"] for stat in layer.summary()["stats"])
+    assert excited > less > inhibited == 0
+    silent = SCDenseLayer(1, [0.9], [-0.5], coding="sign_magnitude", **arguments)
+    with pytest.warns(SilentLayerWarning, match="raise positive weights"):
+        silent.run(100)
+
+
+def test_negative_ranges_of_probabilities_are_warned_of():
+    arguments = {"x_min": -1.0, "x_max": 1.0, "w_min": -1.0, "w_max": 1.0, "seed": 1}
+    with pytest.warns(UserWarning, match=r"min is -1.0: .*coding=\"sign_magnitude\"") as caught:
+        BitstreamCurrentSource([0.0], weight_values=[0.0], **arguments)
+    assert [str(w.message)[:5] for w in caught] == ["x_min", "w_min"]
+    with pytest.warns(UserWarning, match=r"w_min is -1.0: .*SignMagnitude"):
+        BitstreamSynapse(-1.0, 1.0, seed=1)
+    with pytest.raises(ValueError, match="coding must be one of 'unipolar', 'sign_magnitude'"):
+        BitstreamCurrentSource([0.0], weight_values=[0.0], coding="bipolar", **arguments)

@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.streams.bitstream import Bitstream
 
 __all__ = ["firing_rate_hz", "interspike_intervals", "isi_histogram", "spike_times"]
 
 
-def spike_times(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
+def spike_times(spikes: ArrayLike | Bitstream, dt_ms: float = 1.0) -> NDArray[np.float64]:
     """Return the times of the spikes of a train.
 
     Parameters
     ----------
-    spikes : array_like of 0 and 1, shape (T,)
+    spikes : array_like of 0 and 1, shape (T,), or Bitstream
         Spike train.
     dt_ms : float
         Duration of a time step in ms.
@@ -32,15 +33,15 @@ def spike_times(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
     array([0.5, 2. ])
     """
     dt_ms = _checks.positive("dt_ms", dt_ms)
-    return np.asarray(np.flatnonzero(_checks.bits("spikes", spikes)) * dt_ms)
+    return np.asarray(np.flatnonzero(_train(spikes)) * dt_ms)
 
 
-def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
+def interspike_intervals(spikes: ArrayLike | Bitstream, dt_ms: float = 1.0) -> NDArray[np.float64]:
     """Return the intervals between successive spikes of a train.
 
     Parameters
     ----------
-    spikes : array_like of 0 and 1, shape (T,)
+    spikes : array_like of 0 and 1, shape (T,), or Bitstream
         Spike train.
     dt_ms : float
         Duration of a time step in ms.
@@ -57,17 +58,17 @@ def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.fl
     array([3., 2.])
     """
     dt_ms = _checks.positive("dt_ms", dt_ms)
-    return np.asarray(np.diff(np.flatnonzero(_checks.bits("spikes", spikes))) * dt_ms)
+    return np.asarray(np.diff(np.flatnonzero(_train(spikes))) * dt_ms)
 
 
 def isi_histogram(
-    spikes: ArrayLike, bins: int = 10, dt_ms: float = 1.0
+    spikes: ArrayLike | Bitstream, bins: int = 10, dt_ms: float = 1.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the histogram of the interspike intervals of a train.
 
     Parameters
     ----------
-    spikes : array_like of 0 and 1, shape (T,)
+    spikes : array_like of 0 and 1, shape (T,), or Bitstream
         Spike train.
     bins : int
         Number of bins of equal width, at least 1.
@@ -88,9 +89,10 @@ def isi_histogram(
     holds all counts.
     """
     n_bins = _checks.integer("bins", bins, 1)
-    intervals = interspike_intervals(spikes, dt_ms)
+    train = _train(spikes)
+    intervals = interspike_intervals(train, dt_ms)
     if len(intervals) == 0:
-        duration = max(np.size(spikes), 1) * dt_ms
+        duration = max(len(train), 1) * dt_ms
         return np.zeros(n_bins, np.int64), np.linspace(0.0, duration, n_bins + 1)
     if intervals.min() == intervals.max():
         counts = np.zeros(n_bins, np.int64)
@@ -100,12 +102,12 @@ def isi_histogram(
     return counts.astype(np.int64), edges
 
 
-def firing_rate_hz(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
+def firing_rate_hz(spikes: ArrayLike | Bitstream, dt_ms: float = 1.0) -> NDArray[np.float64]:
     """Return firing rates in spikes per second.
 
     Parameters
     ----------
-    spikes : array_like of 0 and 1, shape (..., T)
+    spikes : array_like of 0 and 1, shape (..., T), or Bitstream
         Spike trains with time as the last axis.
     dt_ms : float
         Duration of a time step in ms.
@@ -122,7 +124,12 @@ def firing_rate_hz(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]
     array([500.,   0.])
     """
     dt_ms = _checks.positive("dt_ms", dt_ms)
-    train = _checks.bit_array("spikes", spikes)
+    train = spikes.bits() if isinstance(spikes, Bitstream) else _checks.bit_array("spikes", spikes)
     if train.ndim == 0:
         _checks.fail("spikes", "have at least one axis, time", "shape ()")
     return np.asarray(train.sum(axis=-1) * (1000.0 / (max(train.shape[-1], 1) * dt_ms)))
+
+
+def _train(spikes: ArrayLike | Bitstream) -> NDArray[np.uint8]:
+    """Return one spike train as zeros and ones, shape (T,)."""
+    return _checks.bits("spikes", spikes.bits() if isinstance(spikes, Bitstream) else spikes)

@@ -17,7 +17,7 @@ from sc_neurocore.neurons.spike_trains import firing_rate_hz
 from sc_neurocore.neurons.theory import rheobase
 from sc_neurocore.operators.current import Accumulate
 from sc_neurocore.stateful._fixed import FixedParameters
-from sc_neurocore.stateful.synapse import encoded_trace
+from sc_neurocore.stateful.synapse import Coding, encoded_trace
 from sc_neurocore.streams.bitstream import Bitstream, Interval
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 from sc_neurocore.streams.source import Bernoulli, Sources
@@ -63,6 +63,8 @@ class SCDenseLayer(FixedParameters):
         Seed in [0, 2**128). Drawn from system entropy by default; read it back from `base_seed`.
     accumulate : {"mean", "sum", "or"}
         Operation that adds up the products, see `current_trace`.
+    coding : {"unipolar", "sign_magnitude"}
+        Whether products are those of probabilities or of signed values, see `BitstreamCurrentSource`.
     source : Source or tuple of 2
         Source of the random numbers, or one source for the inputs and one for the weights. A single
         source stands for its pair, `Source.pair`.
@@ -114,6 +116,7 @@ class SCDenseLayer(FixedParameters):
         base_seed: int | None = None,
         *,
         accumulate: Accumulate = "mean",
+        coding: Coding = "unipolar",
         source: Sources = Bernoulli(),
     ) -> None:
         params = {} if neuron_params is None else neuron_params
@@ -145,6 +148,7 @@ class SCDenseLayer(FixedParameters):
                 y_max=self._y_max,
                 seed=self.base_seed,
                 accumulate=accumulate,
+                coding=coding,
                 source=source,
             )
         )
@@ -234,7 +238,7 @@ class SCDenseLayer(FixedParameters):
                 "no neuron fired because all inputs are zero, so the current stays at y_min, "
                 f"{self._y_min:.4g}; raise x_inputs above x_min, {self._x_min:.4g}"
             )
-        any_product = self._trace > self._y_min
+        any_product = self._trace != self._y_min
         if not any_product.any():
             return (
                 "no neuron fired because all products of inputs and weights are zero, so the current "
@@ -242,11 +246,16 @@ class SCDenseLayer(FixedParameters):
             )
         span = self._y_max - self._y_min
         share = (mean - self._y_min) / span
+        if share <= 0:  # of signed products
+            return (
+                f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase "
+                f"{needed:.4g}, the smallest constant current that fires; raise positive weights"
+            )
         y_max = self._y_min + (needed - self._y_min) / share
         remedy = f"raise y_max above {_rounded_up(y_max):.4g} (now {self._y_max:.4g})"
         # The OR of the products is 1 wherever the current exceeds y_min, whatever the adder was.
         mean_of_or = self._y_min + span * float(any_product.mean(axis=1).max())
-        if mean_of_or > needed:
+        if mean_of_or > needed and not (self._trace < self._y_min).any():
             remedy += f', or set accumulate="or" (mean current {mean_of_or:.4g})'
         return (
             f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase {needed:.4g}, "

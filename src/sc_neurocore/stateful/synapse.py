@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.operators.current import Accumulate, current_trace
 from sc_neurocore.stateful._fixed import FixedParameters
-from sc_neurocore.streams.bitstream import Interval, encode
+from sc_neurocore.streams.bitstream import Bitstream, Interval, encode
 from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
 
@@ -26,7 +28,8 @@ class BitstreamSynapse(FixedParameters):
     Parameters
     ----------
     w_min, w_max : float
-        Range of the weight.
+        Range of the weight, mapped to [0, 1]. With a negative w_min a weight of 0 is no silent stream,
+        and the AND is no signed product, see `Bipolar` and `SignMagnitude`; a warning says so.
     length : int
         Length of a stream in bits.
     w : float
@@ -46,7 +49,9 @@ class BitstreamSynapse(FixedParameters):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from typing import Literal, get_args
+
+    import numpy as np
     >>> from sc_neurocore import BitstreamSynapse
     >>> synapse = BitstreamSynapse(w_min=0.0, w_max=1.0, length=4096, w=0.25, seed=99)
     >>> round(synapse.effective_weight_probability(), 2)
@@ -77,6 +82,8 @@ class BitstreamSynapse(FixedParameters):
         _checks.instance("source", source, Source)
         self._source = source.pair()[1]
         self.w = w
+        remedy = "Bipolar and SignMagnitude multiply signed values"
+        warn_of_sign("w_min", self.interval.low, remedy)
 
     @property
     def w(self) -> float:
@@ -149,6 +156,12 @@ class BitstreamCurrentSource(FixedParameters):
         Seed in [0, 2**128). Drawn from system entropy by default; read it back from `seed`.
     accumulate : {"mean", "sum", "or"}
         Operation that adds up the products, see `current_trace`.
+    coding : {"unipolar", "sign_magnitude"}
+        With "unipolar", ranges are mapped to [0, 1], and products are those of the probabilities: a
+        warning says so if w_min or x_min is negative. With "sign_magnitude", weights (and inputs, if
+        x_min is negative) are divided by the largest magnitude of their range, and products are signed:
+        positive and negative ones are added up apart and subtracted, so the current lies in
+        ``[y_min - (y_max - y_min), y_max]``.
     source : Source or tuple of 2
         Source of the random numbers, or one source for the inputs and one for the weights. A single
         source stands for its pair, `Source.pair`.
@@ -186,6 +199,7 @@ class BitstreamCurrentSource(FixedParameters):
         seed: int | None = None,
         *,
         accumulate: Accumulate = "mean",
+        coding: Coding = "unipolar",
         source: Sources = Bernoulli(),
     ) -> None:
         vars(self).update(
@@ -201,6 +215,7 @@ class BitstreamCurrentSource(FixedParameters):
             y_max=y_max,
             seed=self.seed,
             accumulate=accumulate,
+            coding=coding,
             source=source,
         )
         self._currents: list[float] = self._trace.tolist()
@@ -228,6 +243,19 @@ class BitstreamCurrentSource(FixedParameters):
         return f"<BitstreamCurrentSource: length={self.length}, seed={self.seed}>"
 
 
+Coding = Literal["unipolar", "sign_magnitude"]
+
+
+def warn_of_sign(name: str, low: float, remedy: str) -> None:
+    """Warn that values below 0 are encoded as small probabilities, whose AND is no signed product."""
+    if low < 0:
+        _checks.warn(
+            f"{name} is {low}: a value of 0 is encoded as a probability above 0, and the AND of two "
+            f"streams is the product of their probabilities, not of the signed values; {remedy}",
+            UserWarning,
+        )
+
+
 def encoded_trace(
     *,
     x_inputs: NDArray[np.float64],
@@ -239,12 +267,14 @@ def encoded_trace(
     y_max: float,
     seed: int,
     accumulate: Accumulate,
+    coding: Coding,
     source: Sources,
 ) -> NDArray[np.float64]:
     """Return the current of encoded inputs and weights, shape (length,) or (n_neurons, length).
 
     The inputs have shape (n_inputs,), the weights (n_inputs,) or (n_neurons, n_inputs).
     """
+    _checks.choice("coding", coding, get_args(Coding))
     if x_inputs.size == 0:
         _checks.fail("x_inputs", "hold at least one value", "none")
     if weight_values.shape[-1] != x_inputs.size:
@@ -255,8 +285,34 @@ def encoded_trace(
         )
     _checks.within("weight_values", weight_values, w_interval.low, w_interval.high)
     of_inputs, of_weights = operands(source)
-    p, q = x_interval.to_probability(x_inputs), w_interval.to_probability(weight_values)
-    x = encode(p, length, key=stream_key(seed, Role.INPUT), source=of_inputs)
+    if coding == "unipolar":
+        p, q = x_interval.to_probability(x_inputs), w_interval.to_probability(weight_values)
+        for name, interval in (("x_min", x_interval), ("w_min", w_interval)):
+            warn_of_sign(name, interval.low, 'coding="sign_magnitude" multiplies signed values')
+    else:
+        p = (
+            x_interval.to_probability(x_inputs)
+            if x_interval.low >= 0
+            else _signed(x_inputs, x_interval)
+        )
+        q = _signed(weight_values, w_interval)
+        y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
+    x = encode(abs(p), length, key=stream_key(seed, Role.INPUT), source=of_inputs)
     lanes = np.arange(q.size) if q.ndim == 1 else lane_streams(*q.shape)
-    w = encode(q, length, key=stream_key(seed, Role.WEIGHT), source=of_weights, streams=lanes)
-    return current_trace(x, w, y_min=y_min, y_max=y_max, accumulate=accumulate)
+    w = encode(abs(q), length, key=stream_key(seed, Role.WEIGHT), source=of_weights, streams=lanes)
+    if coding == "unipolar":
+        return current_trace(x, w, y_min=y_min, y_max=y_max, accumulate=accumulate)
+    signs = np.sign(p) * np.sign(q)
+    exciting, inhibiting = (
+        current_trace(
+            x, Bitstream(np.where(part[..., np.newaxis], w.words, 0), length), accumulate=accumulate
+        )
+        for part in (signs > 0, signs < 0)
+    )
+    return np.asarray(y_min + (y_max - y_min) * (exciting - inhibiting))
+
+
+def _signed(values: NDArray[np.float64], interval: Interval) -> NDArray[np.float64]:
+    """Return values cut to their range and divided by its largest magnitude, in [-1, 1]."""
+    low, high = interval.low, interval.high
+    return np.asarray(np.clip(values, low, high) / max(abs(low), abs(high)))
