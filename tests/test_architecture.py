@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "sc_neurocore"
-FOUNDATION = {"_checks", "_files", "_native", "_progress", "_runtime", "_types"}
+FOUNDATION = {"_checks", "_files", "_native", "_progress", "_runtime", "_tables", "_types"}
 MODULES = {
     ".".join(p.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): p
     for p in PACKAGE.rglob("*.py")
