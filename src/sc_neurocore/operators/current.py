@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,8 @@ from sc_neurocore import _checks, _native
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_operands
 
-ACCUMULATE = ("mean", "sum", "or")
+Accumulate = Literal["mean", "sum", "or"]
+ACCUMULATE: tuple[Accumulate, ...] = get_args(Accumulate)
 
 
 def current_trace(
