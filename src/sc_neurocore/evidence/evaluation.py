@@ -126,20 +126,11 @@ class Accuracy:
         )
 
     def _repr_html_(self) -> str:
-        return accuracy_table([self])
-
-
-def accuracy_table(rows: Sequence[Accuracy]) -> str:
-    """Return an HTML table with a row for each length."""
-    header = ("length", "accuracy", "95% interval", "std over seeds", "float", "loss")
-    cells = []
-    for row in rows:
-        low, high = row.interval()
-        interval, std = f"{low:.2%} to {high:.2%}", f"{row.std:.2%}" if len(row.right) > 1 else ""
-        cells.append(
-            (row.length, f"{row.mean:.2%}", interval, std, f"{row.of_float:.2%}", f"{row.loss:.2%}")
-        )
-    return html_table(header, cells)
+        low, high = self.interval()
+        header = ("length", "accuracy", "95% interval", "std over seeds", "float", "loss")
+        interval, std = f"{low:.2%} to {high:.2%}", f"{self.std:.2%}"
+        mean, of_float, loss = f"{self.mean:.2%}", f"{self.of_float:.2%}", f"{self.loss:.2%}"
+        return html_table(header, [(self.length, mean, interval, std, of_float, loss)])
 
 
 def evaluate(

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
+from sc_neurocore._tables import html_table
 from sc_neurocore.evidence.evaluation import (
     Accuracy,
     SourceByLength,
-    accuracy_table,
     labeled,
     lengths_and_seeds,
     right_by_seed,
@@ -75,7 +75,13 @@ class Plan:
         )
 
     def _repr_html_(self) -> str:
-        return accuracy_table(self.tried)
+        header = ("source", "length", "accuracy", "float", "loss", f"{self.confidence:.0%} interval")
+        rows = []
+        for row in self.tried:
+            low, high = (f"{100 * end:.2f}" for end in row.loss_interval(self.confidence))
+            shares = (f"{share:.2%}" for share in (row.mean, row.of_float, row.loss))
+            rows.append((self.source, row.length, *shares, f"{low} to {high} points"))
+        return html_table(header, rows)
 
     def __str__(self) -> str:
         last, (low, high) = self.tried[-1], self.interval
