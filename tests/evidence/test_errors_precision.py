@@ -1,4 +1,4 @@
-"""Error messages of the predictions, in the form of test_errors.py."""
+"""Error messages of predicted errors, in the form of test_errors.py."""
 
 import math
 from functools import partial

@@ -1,4 +1,4 @@
-"""Fixed point: integers against their twin, bit by bit, and what becomes of a network in it."""
+"""Fixed point: integers equal those of their twin, and networks equal their integers."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -45,7 +45,7 @@ NEURONS = [
 
 @cache
 def case(length, n_out=5, n_in=9, batch=3):
-    """A layer in fixed point: packed inputs, signed codes, weight bits, and its counts."""
+    """Return packed inputs, signed codes, weight bits and counts of a layer in fixed point."""
     rng = np.random.default_rng(length)
     x = rng.random((batch, n_in, length)) < rng.random((batch, n_in, 1))
     signs = np.where(rng.random((n_out, n_in)) < 0.45, -1, 1)
@@ -186,7 +186,7 @@ def test_values_of_one_saturate_and_do_not_wrap():
     ]  # fmt: skip
     always = Network([Dense([[1.0]], neuron=LIF(tau_mem=1.0, v_threshold=0.5))])
     run = simulate(always, [1.0], 256, source=COUNTERS, fixed_point=FixedPoint())
-    # 255 of 256 numbers are below each; the neuron keeps nothing and fires with every product.
+    # 255 of 256 numbers are below each; the neuron has no memory and fires with every product.
     assert 254 <= run.counts[0] <= 255
 
 
@@ -270,7 +270,7 @@ def test_potentials_are_in_volts():
     assert expected == pytest.approx(-0.5 + 0.2 * 8 * (0.375 - 0.125))
 
 
-def test_inputs_that_are_bits_stay_as_they_are():
+def test_inputs_that_are_streams_are_not_rounded():
     net = Network([Dense([[0.996]], neuron=LIF(tau_mem=1.0))])
     ones = encode([1.0], 256, key=3)
     run = simulate(net, ones, source=COUNTERS, fixed_point=FixedPoint())
@@ -278,7 +278,7 @@ def test_inputs_that_are_bits_stay_as_they_are():
     assert simulate(net, [1.0], 256, source=COUNTERS, fixed_point=FixedPoint()).counts[0] == 254
 
 
-def test_the_digits_lose_nothing_that_shows():
+def test_the_digits_keep_their_accuracy():
     digits = load_digits()
     for length, least in ((16, 0.975), (64, 0.975)):
         run = simulate(digits.network, digits.images, length, source=COUNTERS, fixed_point=FixedPoint())
@@ -339,7 +339,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("call", "message"), ERRORS)
-def test_what_fixed_point_has_not_is_refused(call, message):
+def test_features_that_the_hardware_lacks_are_refused(call, message):
     with pytest.raises(ValueError) as raised:
         call()
     assert message in str(raised.value)
@@ -352,6 +352,6 @@ def test_formats_are_integers(name, value):
         FixedPoint(**{name: value})
 
 
-def test_a_number_that_is_none_of_ours_is_refused():
+def test_a_format_of_another_type_is_refused():
     with pytest.raises(TypeError, match="fixed_point must be a FixedPoint, got 8"):
         simulate(Network([DENSE]), [0.5], 8, fixed_point=8)

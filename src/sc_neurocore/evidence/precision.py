@@ -48,7 +48,7 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
         Bernoulli                     sqrt(p * (1 - p) / L)
         Permutation of period N >= L  sqrt(p * (1 - p) / L * (N - L) / (N - 1))
 
-    The error of a permutation also includes the rounding of p to its levels, which alone is left after
+    The error of a permutation also includes the rounding of p to its levels, the only error after
     complete periods. For other sources it is the root mean square over all p from a table. The streams
     of `Halton` differ, so its table covers the first 8 bases.
 
@@ -150,7 +150,7 @@ def _permutation_variance(
 ) -> NDArray[np.float64]:
     """Return the variance of a product of independent random permutations, repeated each period.
 
-    Of a period of n steps, two different ones are both 1 with probability
+    Two different steps of a period of n steps are both 1 with probability
     ``p * (p * n - 1) / (n - 1)``. With z = p q, and P11 the probability that the products of two steps
     are both 1, the number of ones in r steps of a period has the variance::
 

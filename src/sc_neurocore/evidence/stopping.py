@@ -164,7 +164,7 @@ def decide_early(
     other images from the same distribution change their class, for this network, length, source and
     seed. Nothing is guaranteed for images from another distribution, such as the training images.
 
-    The result is what hardware saves that stops early. The simulation itself runs to the end.
+    The result shows what hardware saves if it stops early. The simulation itself runs to the end.
 
     Examples
     --------

@@ -35,6 +35,9 @@ class Digits(NamedTuple):
     images: NDArray[np.float64]
     labels: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"Digits({self.network.shape}, {len(self.images)} images)"
+
 
 def load_digits() -> Digits:
     """Return the trained network that ships with the package, and held-out test images.

@@ -155,7 +155,7 @@ class Network:
                 raise ValueError(
                     f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
                 )
-            return cls(tuple(_layer(i, said, arrays) for i, said in enumerate(header["layers"])))
+            return cls(tuple(_layer(i, entry, arrays) for i, entry in enumerate(header["layers"])))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
@@ -170,20 +170,20 @@ _ARRAYS = ("weights", "bias", "recurrent", "delay")
 
 
 def _described(layer: Layer) -> dict[str, Any]:
-    said = {"kind": type(layer).__name__, "gain": layer.gain, "neuron": asdict(layer.neuron)}
+    entry = {"kind": type(layer).__name__, "gain": layer.gain, "neuron": asdict(layer.neuron)}
     if isinstance(layer, Conv2d):
-        said |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
-    return said
+        entry |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
+    return entry
 
 
-def _layer(number: int, said: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
-    """Return a layer from its header and arrays. Version 1 has only Dense layers and names no kind."""
+def _layer(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
+    """Return a layer from its header entry and arrays. Version 1 has only Dense layers, no kind."""
     given: dict[str, Any] = {n: arrays[f"{n}_{number}"] for n in _ARRAYS if f"{n}_{number}" in arrays}
-    rest = {k: v for k, v in said.items() if k not in ("kind", "neuron")}
-    kind = said.get("kind", "Dense")
+    rest = {k: v for k, v in entry.items() if k not in ("kind", "neuron")}
+    kind = entry.get("kind", "Dense")
     if kind not in ("Dense", "Conv2d"):
         raise ValueError(f"layer {number} is of an unknown kind, {kind!r}")
     if "weights" not in given:
         raise ValueError(f"weights_{number} is missing")
-    neuron = LIF(**said["neuron"])
+    neuron = LIF(**entry["neuron"])
     return (Dense if kind == "Dense" else Conv2d)(**given, **rest, neuron=neuron)
