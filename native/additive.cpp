@@ -56,24 +56,26 @@ class Steps {
 
 }  // namespace
 
-void additive(const Additive& e, size_t first, size_t last) {
+void additive(const Additive& e, const Part& part) {
   const uint64_t m = e.modulus;
   Steps steps(m);
   // Where a word is read again: a multiple of the modulus that lies before the word.
   const uint64_t back = (63 / m + 1) * m;
-  for_each_stretch(e.to, first, last, [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
-    const uint64_t step = e.steps[s] < m ? e.steps[s] : e.steps[s] % m;
-    if (step != steps.step()) steps.set_step(step);
-    const U threshold = set1(e.to.thresholds[s]);
-    uint64_t start = e.offsets[s] + (word == 0 ? 0 : word % m * steps.of_word());
-    if (start >= m) start %= m;
-    const size_t made = size_t(std::min<uint64_t>(count, words_for(back)));
-    for (size_t w = 0; w < made; w++) {
-      out[w] = steps.below(start, threshold);
-      start = steps.next_word(start);
-    }
-    for (size_t w = made; w < count; w++) out[w] = read_pattern(out, 64 * w - back);
-  });
+  for_each_stretch(e.to, part.first, part.last,
+                   [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
+                     const uint64_t step = e.steps[s] < m ? e.steps[s] : e.steps[s] % m;
+                     if (step != steps.step()) steps.set_step(step);
+                     const U threshold = set1(e.to.thresholds[s]);
+                     uint64_t start = e.offsets[s] + (word == 0 ? 0 : word % m * steps.of_word());
+                     if (start >= m) start %= m;
+                     const size_t made = size_t(std::min<uint64_t>(count, words_for(back)));
+                     for (size_t w = 0; w < made; w++) {
+                       out[w] = steps.below(start, threshold);
+                       start = steps.next_word(start);
+                     }
+                     for (size_t w = made; w < count; w++)
+                       out[w] = read_pattern(out, 64 * w - back);
+                   });
 }
 
 }  // namespace sc::SC_LEVEL

@@ -19,18 +19,19 @@ constexpr int kSide = kLanes == 8 ? 2 : 1;
 
 class Block {
  public:
-  Block(const ChannelCounts& c, size_t last_neuron, uint64_t* scratch)
+  Block(const ChannelCounts& c, size_t last_neuron, const Part& part)
       : c_(c),
         last_(last_neuron),
         words_(words_for(c.length)),
+        end_(part.last_word),
         span_(std::min<size_t>(words_, kLanes)),
         per_vector_(kLanes / span_),
-        n_planes_(planes_for(c.n_channels)),
-        rows_((c.n_channels + kChunk - 1) / kChunk * kChunk),
+        n_planes_(std::max(planes_for(c.n_channels), 1)),
+        rows_(counts_rows(c.n_channels)),
         vectors_(std::max<size_t>(kCountsSpikes / (rows_ * kLanes), 1)),
         images_(std::min({vectors_, kCountsImages, c.n_batch})),
         steps_(std::min(vectors_ / images_, (words_ + span_ - 1) / span_)),
-        weights_(scratch),
+        weights_(part.scratch),
         totals_(weights_ + kSide * kChunk * kLanes),
         x_(totals_ + images_ * kSide * size_t(n_planes_) * kLanes) {}
 
@@ -39,7 +40,7 @@ class Block {
 
   // Counts the neurons from `first` on, in words() words from w on, for n images.
   void run(size_t first, size_t w, size_t first_image, size_t n) const {
-    const size_t steps = std::min(steps_, (words_ - w + span_ - 1) / span_);
+    const size_t steps = std::min(steps_, (end_ - w + span_ - 1) / span_);
     for (size_t step = 0; step < steps; step++)
       for (size_t image = 0; image < n; image++)
         pack_spikes(first_image + image, w + step * span_, x_of(image, step));
@@ -152,7 +153,7 @@ class Block {
   }
 
   const ChannelCounts& c_;
-  size_t last_, words_, span_, per_vector_;
+  size_t last_, words_, end_, span_, per_vector_;
   int n_planes_;
   size_t rows_, vectors_, images_, steps_;
   uint64_t* weights_;
@@ -162,11 +163,16 @@ class Block {
 
 }  // namespace
 
-void channel_counts(const ChannelCounts& c, size_t first, size_t last, uint64_t* scratch) {
-  const Block block(c, last, scratch);
-  for (size_t image = 0; image < c.n_batch; image += block.images())
-    for (size_t w = 0; w < words_for(c.length); w += block.words())
-      block.run(first, w, image, std::min(block.images(), c.n_batch - image));
+void channel_counts(const ChannelCounts& c, const Part& part) {
+  for (size_t row = part.first, next; row < part.last; row = next) {
+    const size_t batch = row / c.n_neurons, first = row % c.n_neurons;
+    next = std::min((batch + 1) * c.n_neurons, part.last);
+    const Block block(c, first + (next - row), part);
+    const size_t end = std::min((batch + 1) * kCountsBatch, c.n_batch);
+    for (size_t image = batch * kCountsBatch; image < end; image += block.images())
+      for (size_t w = part.first_word; w < part.last_word; w += block.words())
+        block.run(first, w, image, std::min(block.images(), end - image));
+  }
 }
 
 }  // namespace sc::SC_LEVEL

@@ -56,9 +56,9 @@ class Tile {
     make_signs();
   }
 
-  void run(size_t first_batch, size_t last_batch, const Lif& lif,
+  void run(size_t first_batch, size_t last_batch, const Part& part, const Lif& lif,
            const PhiloxKey& noise_key) const {
-    for (size_t w = 0; w < words_; w++) {
+    for (size_t w = part.first_word; w < part.last_word; w++) {
       make_bits(w);
       bool turned = false;
       for (size_t block = first_batch; block < last_batch; block += kDenseImages) {
@@ -349,10 +349,15 @@ class Tile {
 
 }  // namespace
 
-void dense(const DenseLayer& d, size_t first_out, size_t last_out, size_t first_batch,
-           size_t last_batch, uint64_t* scratch) {
-  const Tile tile(d, first_out, last_out - first_out, scratch);
-  tile.run(first_batch, last_batch, Lif(d.lif), PhiloxKey(d.noise_key));
+void dense(const DenseLayer& d, const Part& part) {
+  const Lif lif(d.lif);
+  const PhiloxKey noise_key(d.noise_key);
+  for (size_t row = part.first; row < part.last; row++) {
+    const size_t first = row / d.n_parts * d.tile, batch = row % d.n_parts;
+    const Tile tile(d, first, std::min(d.tile, d.n_out - first), part.scratch);
+    tile.run(d.n_batch * batch / d.n_parts, d.n_batch * (batch + 1) / d.n_parts, part, lif,
+             noise_key);
+  }
 }
 
 }  // namespace sc::SC_LEVEL

@@ -22,9 +22,9 @@ inline uint64_t deposit_word(uint64_t bits, uint64_t mask) {
 
 }  // namespace
 
-void deposit(const Deposit& d, size_t first, size_t last) {
+void deposit(const Deposit& d, const Part& part) {
   const size_t words = words_for(d.length);
-  for (size_t row = first; row < last; row++) {
+  for (size_t row = part.first; row < part.last; row++) {
     const uint64_t *x = d.x + row * words, *w = d.w + row * words;
     uint64_t taken = 0;
     for (size_t i = 0; i < words; i++) {

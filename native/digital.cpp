@@ -183,9 +183,9 @@ void group_of_streams(const Digital& e, size_t s) {
 
 }  // namespace
 
-void digital(const Digital& e, size_t first, size_t last) {
+void digital(const Digital& e, const Part& part) {
   for_each_group(
-      e.to, first, last, kLanes, kShort, [&](size_t s) { group_of_streams(e, s); },
+      e.to, part, kLanes, kShort, [&](size_t s) { group_of_streams(e, s); },
       [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
         words_of_stream(e.columns + 32 * e.matrices[s], e.shifts[s], e.to.thresholds[s], word,
                         count, out);

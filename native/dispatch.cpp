@@ -1,5 +1,7 @@
 #include "dispatch.hpp"
 
+#include "kernels.hpp"
+
 namespace sc {
 
 namespace portable {
@@ -30,5 +32,8 @@ const std::vector<const Kernels*>& available_kernels() {
   }();
   return levels;
 }
+
+std::atomic<const Kernels*> kernels{available_kernels().back()};
+std::atomic<size_t> n_threads{1};
 
 }  // namespace sc

@@ -48,11 +48,15 @@ void strip(const Dot& d, size_t i, size_t first_w, size_t last_w, size_t first, 
 
 }  // namespace
 
-void dot(const Dot& d, size_t first_x, size_t last_x, size_t first_w, size_t last_w) {
-  for (size_t i = first_x; i < last_x; i++)
-    std::fill(d.out + i * d.n_w + first_w, d.out + i * d.n_w + last_w, 0);
-  for (size_t first = 0; first < d.n_words; first += kBlock) {
-    const size_t last = std::min(first + kBlock, d.n_words);
+void dot(const Dot& d, const Part& part) {
+  const bool x = d.cuts_x();
+  const size_t first_x = x ? part.first : 0, last_x = x ? part.last : d.n_x;
+  const size_t first_w = x ? 0 : part.first, last_w = x ? d.n_w : part.last;
+  if (part.first_word == 0)
+    for (size_t i = first_x; i < last_x; i++)
+      std::fill(d.out + i * d.n_w + first_w, d.out + i * d.n_w + last_w, 0);
+  for (size_t first = part.first_word; first < part.last_word; first += kBlock) {
+    const size_t last = std::min(first + kBlock, part.last_word);
     size_t i = first_x;
     for (; i + kRowsX <= last_x; i += kRowsX) strip<kRowsX>(d, i, first_w, last_w, first, last);
     for (; i < last_x; i++) strip<1>(d, i, first_w, last_w, first, last);

@@ -6,13 +6,13 @@
 
 namespace sc::SC_LEVEL {
 
-void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n) {
-  const PhiloxKey k(key);
-  for (size_t first = 0; first < n; first += kLanes) {
+void philox(const Philox& p, const Part& part) {
+  const PhiloxKey k(p.key);
+  for (size_t first = part.first; first < part.last; first += kLanes) {
     uint64_t lanes[4][kLanes] = {};
-    const size_t here = n - first < kLanes ? n - first : kLanes;
+    const size_t here = std::min<size_t>(part.last - first, kLanes);
     for (size_t i = 0; i < here; i++)
-      for (size_t c = 0; c < 4; c++) lanes[c][i] = counters[4 * (first + i) + c];
+      for (size_t c = 0; c < 4; c++) lanes[c][i] = p.counters[4 * (first + i) + c];
     U c0[1] = {load(lanes[0])}, c1[1] = {load(lanes[1])};
     U c2[1] = {load(lanes[2])}, c3[1] = {load(lanes[3])};
     philox<1>(k, c0, c1, c2, c3);
@@ -21,7 +21,7 @@ void philox_blocks(uint64_t key, const uint32_t* counters, uint32_t* out, size_t
     store(lanes[2], c2[0]);
     store(lanes[3], c3[0]);
     for (size_t i = 0; i < here; i++)
-      for (size_t c = 0; c < 4; c++) out[4 * (first + i) + c] = uint32_t(lanes[c][i]);
+      for (size_t c = 0; c < 4; c++) p.out[4 * (first + i) + c] = uint32_t(lanes[c][i]);
   }
 }
 
@@ -100,7 +100,7 @@ void encode_rows(const Encode& e, const PhiloxKey& key, size_t first, size_t las
     const auto compare = [&]<size_t R>(size_t row) {
       U thresholds[R], bits[R];
       for (size_t r = 0; r < R; r++) {
-        const uint64_t* of_row = e.to.thresholds + (row + r) * e.n_streams;
+        const uint64_t* of_row = e.to.thresholds + (row + r) * e.to.n;
         uint64_t lane[kLanes] = {};
         if (!one_stream)
           for (size_t i = 0; i < here; i++) lane[i] = of_row[at.stream[i]];
@@ -108,7 +108,7 @@ void encode_rows(const Encode& e, const PhiloxKey& key, size_t first, size_t las
       }
       numbers.below(thresholds, bits);
       for (size_t r = 0; r < R; r++) {
-        uint64_t* out = e.to.out + (row + r) * e.n_streams * words + f;
+        uint64_t* out = e.to.out + (row + r) * e.to.n * words + f;
         store_some(out, bits[r] & keep, here);
       }
     };
@@ -154,14 +154,15 @@ void encode_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t 
 
 }  // namespace
 
-void encode(const Encode& e, size_t first, size_t last) {
+void encode(const Encode& e, const Part& part) {
   const PhiloxKey key(e.key);
-  if (e.n_rows > 1) return encode_rows(e, key, first, last);
-  encode_streams(e, key, first, last);
+  if (e.n_rows > 1) return encode_rows(e, key, part.first, part.last);
+  encode_streams(e, key, part.first, part.last);
   const uint64_t last_mask = last_word_mask(e.to.length);
   if (last_mask == ~uint64_t{0}) return;
   const size_t words = words_for(e.to.length);
-  for (size_t f = first / words * words + words - 1; f < last; f += words) e.to.out[f] &= last_mask;
+  for (size_t f = part.first / words * words + words - 1; f < part.last; f += words)
+    e.to.out[f] &= last_mask;
 }
 
 namespace {
@@ -201,15 +202,16 @@ inline void uniform_words(const PhiloxKey& key, U word, uint64_t stream, uint32_
 
 }  // namespace
 
-void uniform(const Uniform& u, size_t first, size_t last) {
+void uniform(const Uniform& u, const Part& part) {
   const PhiloxKey key(u.key);
+  const uint64_t end = std::min<uint64_t>(64 * part.last_word, u.length);
   uint32_t numbers[kLanes][64];
-  for (size_t s = first; s < last; s++) {
+  for (size_t s = part.first; s < part.last; s++) {
     uint32_t* out = u.out + s * u.length;
-    for (uint64_t t = 0; t < u.length;) {
+    for (uint64_t t = 64 * part.first_word; t < end;) {
       const uint64_t at = u.first + t, skip = at % 64;
       uniform_words(key, set1(at / 64) + iota(), u.streams[s], numbers);
-      const uint64_t here = std::min<uint64_t>(64 * kLanes - skip, u.length - t);
+      const uint64_t here = std::min<uint64_t>(64 * kLanes - skip, end - t);
       std::copy_n(&numbers[0][0] + skip, here, out + t);
       t += here;
     }

@@ -6,17 +6,18 @@
 
 namespace sc {
 
-void fixed_trace(const FixedTrace& f, size_t first, size_t last) {
+void fixed_trace(const FixedTrace& f, const Part& part) {
   const FixedNeuron& c = f.neuron;
-  for (size_t n = first; n < last; n++) {
+  const uint64_t end = std::min<uint64_t>(64 * part.last_word, f.steps);
+  for (size_t n = part.first; n < part.last; n++) {
     const int32_t* counts = f.counts + n * f.steps;
     int32_t* potentials = f.potentials + n * f.steps;
     uint64_t* spikes = f.spikes + n * words_for(f.steps);
     uint64_t* saturations = f.saturations + 2 * n;
-    std::fill_n(spikes, words_for(f.steps), 0);
+    std::fill(spikes + part.first_word, spikes + part.last_word, 0);
     int64_t v = f.v[n];
     uint64_t rest = f.refractory[n];
-    for (uint64_t t = 0; t < f.steps; t++) {
+    for (uint64_t t = 64 * part.first_word; t < end; t++) {
       if (rest != 0) {
         rest--;
       } else {

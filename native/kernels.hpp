@@ -1,8 +1,9 @@
-// What the kernels take. A kernel works on a range of its items, so that any split over threads
-// gives the same bits; it does no I/O, keeps no state and throws nothing.
+// The kernels and the work that each accepts. A kernel runs a part of its work, so that every split
+// over threads and time gives the same bits. It does no I/O, keeps no state and throws nothing.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace sc {
 
@@ -11,9 +12,36 @@ inline uint64_t last_word_mask(uint64_t length) {
   return length % 64 == 0 ? ~uint64_t{0} : (uint64_t{1} << length % 64) - 1;
 }
 
+// A part of some work: the rows [first, last) at the words [first_word, last_word) of time. Rows
+// are independent; a row's words run in order, and its state is in memory between two parts.
+// Scratch memory belongs to the thread.
+struct Part {
+  size_t first, last;
+  size_t first_word, last_word;
+  uint64_t* scratch;
+};
+
+// Philox4x32-10 of counters[s], four words each. A row is a counter.
+struct Philox {
+  uint64_t key;
+  const uint32_t* counters;
+  size_t n;
+  uint32_t* out;
+};
+
+// out[n][s] = normal sample first_step + s of neuron n. A row is a neuron.
+struct Normal {
+  uint64_t key;
+  size_t n_neurons;
+  uint64_t first_step, steps;
+  double* out;
+};
+
 // Where the packed bits of n streams go: out[s][w] = word first_word + w of a stream that is 1
-// where its number is below thresholds[s]; bits past length are 0.
+// where its number is below thresholds[s]; bits past length are 0. The kernels that fill them have
+// one row per word.
 struct Streams {
+  size_t n;
   const uint64_t* thresholds;
   uint64_t first_word;
   uint64_t length;
@@ -25,7 +53,7 @@ struct Streams {
 struct Encode {
   uint64_t key;
   const uint64_t* streams;
-  size_t n_streams, n_rows;
+  size_t n_rows;
   Streams to;
 };
 
@@ -73,11 +101,13 @@ struct Permutation {
 struct Uniform {
   uint64_t key;
   const uint64_t* streams;
+  size_t n;
   uint64_t first, length;
   uint32_t* out;
 };
 
-// out[b][n][t] = ones at time t over the channels of x[b][i][w] & weights[n][i][w].
+// out[b][n][t] = ones at time t over the channels of x[b][i][w] & weights[n][i][w]. A row is a
+// neuron under kCountsBatch images, the neurons of the first images first.
 struct ChannelCounts {
   const uint64_t* x;
   const uint64_t* weights;
@@ -88,31 +118,38 @@ struct ChannelCounts {
 
 // Channels of a chunk, images of a block at most, words of their spikes that stay in the cache;
 // words of scratch memory that all takes.
+inline constexpr size_t kCountsBatch = 256;
 inline constexpr size_t kCountsChunk = 112, kCountsImages = 64, kCountsSpikes = 65536;
+inline size_t counts_rows(size_t n_channels) {  // whole chunks, at least one
+  return n_channels == 0 ? kCountsChunk
+                         : (n_channels + kCountsChunk - 1) / kCountsChunk * kCountsChunk;
+}
 inline size_t counts_scratch(const ChannelCounts& c) {
-  const size_t rows = (c.n_channels + kCountsChunk - 1) / kCountsChunk * kCountsChunk;
+  const size_t rows = counts_rows(c.n_channels);
   return 8 * (2 * kCountsChunk + kCountsImages * 2 * 32) +
          (rows * 8 > kCountsSpikes ? rows * 8 : kCountsSpikes);
 }
 
-// out[i][j] = ones among x[i] & w[j], rows of n_words.
+// out[i][j] = ones among x[i] & w[j], rows of n_words. Parts cut the larger of the two.
 struct Dot {
   const uint64_t* x;
   const uint64_t* w;
   size_t n_x, n_w, n_words;
   int64_t* out;
+
+  bool cuts_x() const { return n_x > n_w; }
 };
 
 // The LIF update as the kernels compute it, in this order of operations:
 //   i <- (i - i * syn_leak) + I                                i = I where syn_leak is 0
-//   v <- ((v - (v - v_rest) * leak) + gain * i) + noise * z
+//   v <- ((v - (v - v_rest) * leak) + gain * i) + noise_std * z
 // A spike sets v to v_reset or, if `subtracts`, takes v_threshold - v_reset from it.
 //
 // In fixed point (`fixed`) all of these are integers but the leak, v_rest is 0 and there is no
 // synapse and no noise:
 //   v <- min(max((v - floor(v * leak)) + I, v_min), v_max)
-struct LifCoefficients {
-  double leak, v_rest, gain, noise, v_threshold, v_reset;
+struct LifParameters {
+  double leak, v_rest, gain, noise_std, v_threshold, v_reset;
   uint64_t refractory_period;
   double syn_leak;
   bool subtracts, fixed;
@@ -131,8 +168,9 @@ struct LifState {
 // Independent neurons under given currents. Neuron n sees currents[n * row_stride + (position + k)
 // % period] at step k and the noise of (n, first_step + k).
 struct LifPopulation {
-  LifCoefficients lif;
+  LifParameters lif;
   uint64_t key;
+  size_t n;
   const double* currents;
   size_t row_stride;
   uint64_t period, position;
@@ -156,6 +194,7 @@ struct FixedNeuron {
 // potentials after each step, and how often a sum was below and above the word.
 struct FixedTrace {
   FixedNeuron neuron;
+  size_t n;
   const int32_t* counts;  // [n][steps]
   uint64_t steps;
   int32_t* v;             // [n], updated in place, as are the next
@@ -164,13 +203,19 @@ struct FixedTrace {
   int32_t* potentials;    // [n][steps]
   uint64_t* spikes;       // [n][words_for(steps)]
 };
-void fixed_trace(const FixedTrace&, size_t first, size_t last);  // neurons
+
+// How the dense kernel cuts its work: neurons in a tile at most, a multiple of the lanes of every
+// level; inputs in a chunk; images in a block, so that their counts stay in the second-level cache;
+// words that the list of the active inputs of one image takes.
+inline constexpr size_t kTile = 128, kDenseChunk = 112, kDenseImages = 32;
+inline constexpr size_t kDenseLanes = 8;  // of the widest level
+inline constexpr size_t kDenseActive = 2 * (kDenseChunk + 8) + 3;
 
 // A dense layer of sign-magnitude weights under a batch of packed inputs, for one block of time.
 // Row b is position b % positions of an image, whose noise is that of neuron out * positions +
 // position.
 struct DenseLayer {
-  LifCoefficients lif;
+  LifParameters lif;
   uint64_t weight_key, noise_key;
   const uint64_t* x;            // [n_batch][n_in][words]
   const int64_t* weights;       // [n_in][n_out], sign times round(magnitude * 2**32)
@@ -182,13 +227,15 @@ struct DenseLayer {
   uint64_t first_word, length;  // of the block
   LifState state;               // [n_batch][n_out]
   uint64_t* spikes;             // [n_batch][n_out][words]
+  // A row is a tile of that many neurons, at most kTile, under one of the parts of the batch.
+  size_t tile = kTile, n_parts = 1;
 };
 
 // A layer that also sees its own spikes of the step before, for one block of time:
 //   I = gain * (drive + sum of weights[k][j] * bit of weight_bits[j][k] * spike k of before)
 // where a weight's bits count with its sign alone; without weight_bits it is a real number.
 struct RecurrentLayer {
-  LifCoefficients lif;
+  LifParameters lif;
   uint64_t noise_key;
   const double* drive;          // [n_batch][n][length]
   const double* weights;        // [n][n], a row a sending neuron
@@ -202,25 +249,20 @@ struct RecurrentLayer {
 };
 
 // Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
-// 16 | output 1 << 17; the symbol is input 0 | input 1 << 1. `composed` takes `steps` steps a
-// lookup.
+// 16 | output 1 << 17; the symbol is input 0 | input 1 << 1.
 struct Machine {
   const uint32_t* table;
   size_t n_states, n_in, n_out, n_rows;
   const uint64_t* inputs;  // [n_in][n_rows][words]
   uint64_t length;
-  uint32_t* states;  // [n_rows], updated in place
-  uint64_t* out;     // [n_out][n_rows][words]
-  int steps;
-  const uint32_t* composed;
+  uint32_t* states;                                // [n_rows], updated in place
+  uint64_t* out;                                   // [n_out][n_rows][words]
+  std::unique_ptr<uint32_t[]> composed = nullptr;  // table of several steps per lookup, if made
+  int steps = 1;
 };
 
-// Steps a lookup that suit the machine and its work; 1: `composed` is `table`. Else the table of
-// that many steps is made in twice its room.
-int machine_steps(const Machine&);
-inline size_t machine_entries(const Machine& m) { return m.n_states << m.n_in * size_t(m.steps); }
-void machine_compose(const Machine&, uint32_t* composed);
-void machine(const Machine&, size_t first, size_t last);  // rows
+// Makes the table of as many steps per lookup as suit the machine and its work.
+void machine_compose(Machine&);
 
 // Counters c of [0, 2**n_bits], one a row. With f = [r < c] (and [r' < c] if there are two numbers,
 // r' the second) and g = f (and input 1 if there is one):
@@ -235,41 +277,34 @@ struct Integrator {
   uint32_t* counters;  // [n_rows], updated in place
   uint64_t* out;       // [n_rows][words]
 };
-void integrate(const Integrator&, size_t first, size_t last);  // rows
 
 // y <- y + (x - y) * gain; out[row][t] = y.
 struct MovingAverage {
   const uint64_t* x;  // [n_rows][words]
+  size_t n_rows;
   double gain;
   uint64_t length;
   double* y;    // [n_rows], updated in place
   double* out;  // [n_rows][length]
 };
-void moving_average(const MovingAverage&, size_t first, size_t last);  // rows
 
 // Buffers of `depth` bits, one a row: at address (number * depth) >> 32 a bit leaves and x enters.
 struct Shuffle {
-  const uint64_t* x;        // [n_rows][words]
+  const uint64_t* x;  // [n_rows][words]
+  size_t n_rows;
   const uint32_t* numbers;  // [n_rows][length]
   uint64_t depth, length;
   uint64_t* buffers;  // [n_rows][words_for(depth)], updated in place
   uint64_t* out;      // [n_rows][words]
 };
-void shuffle(const Shuffle&, size_t first, size_t last);  // rows
 
 // out = x with its k-th one replaced by bit k of w.
 struct Deposit {
   const uint64_t *x, *w;  // [n_rows][words]
+  size_t n_rows;
   uint64_t length;
   uint64_t* out;
 };
-
-// How the dense kernel cuts its work: neurons in a tile at most, a multiple of the lanes of every
-// level; inputs in a chunk; images in a block, so that their counts stay in the second-level cache;
-// words that the list of the active inputs of one image takes.
-inline constexpr size_t kTile = 128, kDenseChunk = 112, kDenseImages = 32;
-inline constexpr size_t kDenseLanes = 8;  // of the widest level
-inline constexpr size_t kDenseActive = 2 * (kDenseChunk + 8) + 3;
 
 // Longest period of a permutation whose lanes are streams.
 inline constexpr uint64_t kShortPeriod = 2048;
@@ -302,28 +337,49 @@ inline size_t recurrent_scratch(const RecurrentLayer& r, size_t n_rows) {
   return neurons * (words * (r.weight_bits == nullptr ? 1 : 65) + 4) + n_rows * (words + neurons);
 }
 
+size_t radical_scratch(const uint64_t* bases, size_t n);
+
+// Every kernel, by the name of its function and of its work. Those of the first list are compiled
+// once per level, those of the second have one form for all levels. These lists are the only place
+// that names a kernel for the tables and the scheduler.
+#define SC_LEVEL_KERNELS(K)        \
+  K(philox, Philox)                \
+  K(normal, Normal)                \
+  K(encode, Encode)                \
+  K(uniform, Uniform)              \
+  K(lfsr, Lfsr)                    \
+  K(digital, Digital)              \
+  K(additive, Additive)            \
+  K(permutation, Permutation)      \
+  K(channel_counts, ChannelCounts) \
+  K(dot, Dot)                      \
+  K(lif, LifPopulation)            \
+  K(dense, DenseLayer)             \
+  K(recurrent, RecurrentLayer)     \
+  K(deposit, Deposit)
+#define SC_COMMON_KERNELS(K)       \
+  K(radical, Radical)              \
+  K(machine, Machine)              \
+  K(integrate, Integrator)         \
+  K(moving_average, MovingAverage) \
+  K(shuffle, Shuffle)              \
+  K(fixed_trace, FixedTrace)
+
+#define SC_DECLARE(kernel, Work) void kernel(const Work&, const Part&);
+SC_COMMON_KERNELS(SC_DECLARE)
+
 struct Kernels {
-  const char* name;
-  void (*philox)(uint64_t key, const uint32_t* counters, uint32_t* out, size_t n);
-  void (*normal)(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n);
-  void (*encode)(const Encode&, size_t first, size_t last);      // flat words
-  void (*uniform)(const Uniform&, size_t first, size_t last);    // streams
-  void (*lfsr)(const Lfsr&, size_t first, size_t last);          // flat words
-  void (*digital)(const Digital&, size_t first, size_t last);    // flat words
-  void (*additive)(const Additive&, size_t first, size_t last);  // flat words
-  void (*permutation)(const Permutation&, size_t first, size_t last, uint64_t* scratch);  // words
-  void (*channel_counts)(const ChannelCounts&, size_t first, size_t last,
-                         uint64_t* scratch);  // neurons
-  void (*dot)(const Dot&, size_t first_x, size_t last_x, size_t first_w, size_t last_w);
-  void (*lif)(const LifPopulation&, size_t first, size_t last);  // neurons
-  void (*dense)(const DenseLayer&, size_t first_out, size_t last_out, size_t first_batch,
-                size_t last_batch, uint64_t* scratch);  // at most kTile neurons
-  void (*recurrent)(const RecurrentLayer&, size_t first, size_t last, uint64_t* scratch);  // rows
-  void (*deposit)(const Deposit&, size_t first, size_t last);                              // rows
+  const char* level;
+#define SC_FIELD(kernel, Work) void (*kernel)(const Work&, const Part&);
+  SC_LEVEL_KERNELS(SC_FIELD)
+#undef SC_FIELD
 };
 
-// A kernel of one form for all levels, on flat words, and the words of scratch memory it needs.
-size_t radical_scratch(const uint64_t* bases, size_t n);
-void radical(const Radical&, size_t first, size_t last, uint64_t* scratch);
-
 }  // namespace sc
+
+#ifdef SC_LEVEL
+namespace sc::SC_LEVEL {
+SC_LEVEL_KERNELS(SC_DECLARE)
+}  // namespace sc::SC_LEVEL
+#endif
+#undef SC_DECLARE

@@ -167,7 +167,7 @@ constexpr size_t kSlack = kLanes + 3;
 // are at hand, more where they take a register's steps.
 constexpr size_t kShort = kLanes - 1, kShortWide = 64;
 
-void narrow(const Lfsr& e, const Register& reg, size_t first, size_t last) {
+void narrow(const Lfsr& e, const Register& reg, const Part& part) {
   uint64_t a[(size_t{1} << kNarrow) / 64 + 1 + kSlack];
   const uint64_t period = reg.period();
   uint32_t state = 1;
@@ -202,10 +202,10 @@ void narrow(const Lfsr& e, const Register& reg, size_t first, size_t last) {
       at = wrapped(at + stride);
     }
   };
-  for_each_group(e.to, first, last, kLanes, kShort, group_of_streams, words_of_stream);
+  for_each_group(e.to, part, kLanes, kShort, group_of_streams, words_of_stream);
 }
 
-void wide(const Lfsr& e, const Register& reg, size_t first, size_t last) {
+void wide(const Lfsr& e, const Register& reg, const Part& part) {
   const Jump jump(reg);
   const auto position = [&](size_t s, uint64_t word) {
     return (e.phases[s] + word % reg.period() * 64) % reg.period();
@@ -239,17 +239,17 @@ void wide(const Lfsr& e, const Register& reg, size_t first, size_t last) {
       store_column(e.to, s, w, comparator.below(load(low), load(high)));
     }
   };
-  for_each_group(e.to, first, last, kLanes, kShortWide, group_of_streams, words_of_stream);
+  for_each_group(e.to, part, kLanes, kShortWide, group_of_streams, words_of_stream);
 }
 
 }  // namespace
 
-void lfsr(const Lfsr& e, size_t first, size_t last) {
+void lfsr(const Lfsr& e, const Part& part) {
   const Register reg(e.width, e.feedback);
   if (e.width <= kNarrow)
-    narrow(e, reg, first, last);
+    narrow(e, reg, part);
   else
-    wide(e, reg, first, last);
+    wide(e, reg, part);
 }
 
 }  // namespace sc::SC_LEVEL

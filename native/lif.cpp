@@ -74,14 +74,14 @@ class RowDrive {
 
 // `count` neurons from n on, at most G * kLanes; lanes past them compute and are not stored.
 template <int G, class Drives>
-void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, size_t n,
-                size_t count) {
+void run_groups(const LifPopulation& p, const Part& part, const Lif& lif, const PhiloxKey& key,
+                size_t n, size_t count) {
   const size_t words = words_for(p.steps);
   LifGroups<G> groups;
   groups.load(p.state.from(n), n, count);
   Drives drives(p, n, count);
-  uint64_t position = p.position;
-  for (size_t w = 0; w < words; w++) {
+  uint64_t position = (p.position + 64 * part.first_word) % p.period;
+  for (size_t w = part.first_word; w < part.last_word; w++) {
     const int steps = int(std::min<uint64_t>(p.steps - 64 * w, 64));
     drives.fill(position, steps);
     position = (position + uint64_t(steps)) % p.period;
@@ -94,41 +94,45 @@ void run_groups(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, si
 }
 
 template <int G>
-void run(const LifPopulation& p, const Lif& lif, const PhiloxKey& key, size_t n, size_t count) {
-  p.row_stride == 0 ? run_groups<G, SharedDrive>(p, lif, key, n, count)
-                    : run_groups<G, RowDrive<G>>(p, lif, key, n, count);
+void run(const LifPopulation& p, const Part& part, const Lif& lif, const PhiloxKey& key, size_t n,
+         size_t count) {
+  p.row_stride == 0 ? run_groups<G, SharedDrive>(p, part, lif, key, n, count)
+                    : run_groups<G, RowDrive<G>>(p, part, lif, key, n, count);
 }
 
 }  // namespace
 
-void normal_samples(uint64_t key, uint64_t first_step, uint64_t steps, double* out, size_t n) {
-  const PhiloxKey k(key);
-  for (size_t neuron = 0; neuron < n; neuron += kLanes) {
+void normal(const Normal& samples, const Part& part) {
+  const PhiloxKey k(samples.key);
+  const uint64_t begin = 64 * part.first_word;
+  const uint64_t end = std::min<uint64_t>(64 * part.last_word, samples.steps);
+  for (size_t neuron = part.first; neuron < part.last; neuron += kLanes) {
     const NoiseLanes lanes[1] = {{k, set1(neuron) + iota()}};
     float z[1][4][kLanes];
-    for (uint64_t s = 0; s < steps; s++) {
-      const uint64_t t = first_step + s;
-      if (t % 4 == 0 || s == 0) normal_block<1>(k, lanes, t / 4, z);
-      for (size_t i = 0; i < kLanes && neuron + i < n; i++)
-        out[(neuron + i) * steps + s] = double(z[0][t % 4][i]);
+    for (uint64_t s = begin; s < end; s++) {
+      const uint64_t t = samples.first_step + s;
+      if (t % 4 == 0 || s == begin) normal_block<1>(k, lanes, t / 4, z);
+      for (size_t i = 0; i < kLanes && neuron + i < part.last; i++)
+        samples.out[(neuron + i) * samples.steps + s] = double(z[0][t % 4][i]);
     }
   }
 }
 
-void lif(const LifPopulation& p, size_t first, size_t last) {
+void lif(const LifPopulation& p, const Part& part) {
   const Lif update(p.lif);
   const PhiloxKey key(p.key);
-  size_t n = first;
+  const size_t last = part.last;
+  size_t n = part.first;
   // Noise and rows of currents fill the time that more groups would.
   if (!update.has_noise() && p.row_stride == 0)
     for (; last - n > 4 * kLanes; n += std::min<size_t>(last - n, 8 * kLanes))
-      run<8>(p, update, key, n, std::min<size_t>(last - n, 8 * kLanes));
+      run<8>(p, part, update, key, n, std::min<size_t>(last - n, 8 * kLanes));
   for (; last - n > 2 * kLanes; n += std::min<size_t>(last - n, 4 * kLanes))
-    run<4>(p, update, key, n, std::min<size_t>(last - n, 4 * kLanes));
+    run<4>(p, part, update, key, n, std::min<size_t>(last - n, 4 * kLanes));
   if (last - n > kLanes)
-    run<2>(p, update, key, n, last - n);
+    run<2>(p, part, update, key, n, last - n);
   else if (last > n)
-    run<1>(p, update, key, n, last - n);
+    run<1>(p, part, update, key, n, last - n);
 }
 
 }  // namespace sc::SC_LEVEL

@@ -9,11 +9,11 @@ namespace sc::SC_LEVEL {
 // synaptic currents and resets that subtract; integers.
 enum class Form { kPlain, kResting, kGeneral, kFixed };
 
-inline bool needs_all(const LifCoefficients& c) {
+inline bool needs_all(const LifParameters& c) {
   return c.syn_leak != 0 || (c.subtracts && !c.fixed);
 }
 // What currents are multiplied with before they enter the update.
-inline double drive_scale(const LifCoefficients& c) { return needs_all(c) ? 1.0 : c.gain; }
+inline double drive_scale(const LifParameters& c) { return needs_all(c) ? 1.0 : c.gain; }
 
 // drive_scale * I, for a caller that multiplies once for many neurons.
 struct Drive {
@@ -22,12 +22,12 @@ struct Drive {
 
 class Lif {
  public:
-  explicit Lif(const LifCoefficients& c)
+  explicit Lif(const LifParameters& c)
       : leak_(set1f(c.leak)),
         v_rest_(set1f(c.v_rest)),
         gain_(set1f(c.gain)),
         scale_(set1f(drive_scale(c))),
-        noise_(set1f(c.noise)),
+        noise_(set1f(c.noise_std)),
         v_threshold_(set1f(c.v_threshold)),
         v_reset_(set1f(c.v_reset)),
         drop_(set1f(c.v_threshold - c.v_reset)),
@@ -36,7 +36,7 @@ class Lif {
         v_max_(set1f(c.v_max)),
         period_(set1(c.refractory_period)),
         subtracts_(nonzero(set1(c.subtracts))),
-        has_noise_(c.noise != 0),
+        has_noise_(c.noise_std != 0),
         has_period_(c.refractory_period != 0),
         has_synapse_(c.syn_leak != 0),
         is_general_(needs_all(c)),

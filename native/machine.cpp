@@ -27,11 +27,12 @@ inline void advance(const uint32_t* table, uint32_t& state, uint64_t (&in)[kIn],
 }
 
 template <int kIn, int kOut, int K, size_t R>
-void run_rows(const Machine& m, size_t row) {
+void run_rows(const Machine& m, const Part& part, size_t row) {
   const size_t words = words_for(m.length), plane = m.n_rows * words;
+  const uint32_t* table = K == 1 ? m.table : m.composed.get();
   uint32_t state[R];
   for (size_t r = 0; r < R; r++) state[r] = m.states[row + r];
-  for (size_t w = 0; w < words; w++) {
+  for (size_t w = part.first_word; w < part.last_word; w++) {
     const size_t at = row * words + w;
     const int steps = m.length - 64 * w < 64 ? int(m.length - 64 * w) : 64;
     uint64_t in[R][kIn], out[R][kOut] = {};
@@ -40,7 +41,7 @@ void run_rows(const Machine& m, size_t row) {
     int left = steps;
     for (; left >= K; left -= K) {
 #pragma GCC unroll 8
-      for (size_t r = 0; r < R; r++) advance<kIn, kOut, K>(m.composed, state[r], in[r], out[r]);
+      for (size_t r = 0; r < R; r++) advance<kIn, kOut, K>(table, state[r], in[r], out[r]);
     }
     for (; left > 0; left--)
       for (size_t r = 0; r < R; r++) advance<kIn, kOut, 1>(m.table, state[r], in[r], out[r]);
@@ -51,18 +52,18 @@ void run_rows(const Machine& m, size_t row) {
 }
 
 template <int kIn, int kOut, int K>
-void run_range(const Machine& m, size_t first, size_t last) {
-  in_groups(first, last, [&](auto r, size_t row) { run_rows<kIn, kOut, K, r>(m, row); });
+void run_range(const Machine& m, const Part& part) {
+  in_groups(part, [&](auto r, size_t row) { run_rows<kIn, kOut, K, r>(m, part, row); });
 }
 
 template <int kIn, int kOut>
-void run_steps(const Machine& m, size_t first, size_t last) {
+void run_steps(const Machine& m, const Part& part) {
   if (m.steps * kIn == 8)
-    run_range<kIn, kOut, 8 / kIn>(m, first, last);
+    run_range<kIn, kOut, 8 / kIn>(m, part);
   else if (m.steps * kIn == 4)
-    run_range<kIn, kOut, 4 / kIn>(m, first, last);
+    run_range<kIn, kOut, 4 / kIn>(m, part);
   else
-    run_range<kIn, kOut, 1>(m, first, last);
+    run_range<kIn, kOut, 1>(m, part);
 }
 
 // A table of 2 k steps from one of k.
@@ -91,32 +92,32 @@ void join(size_t n_states, int k, const uint32_t* from, uint32_t* to) {
 
 // What a lookup saves against those of fewer steps, and what an entry costs, were measured: the
 // factors hold within two for one row and for many.
-int machine_steps(const Machine& m) {
+void machine_compose(Machine& m) {
   const auto pays = [&](int bits, size_t factor) {
     const size_t entries = m.n_states << bits;
     return entries <= kMaxEntries && factor * entries <= m.n_rows * m.length;
   };
   const int bits = pays(8, 12) ? 8 : pays(4, 3) ? 4 : 0;
-  return bits == 0 ? 1 : bits / int(m.n_in);
-}
-
-void machine_compose(const Machine& m, uint32_t* composed) {
+  if (bits == 0) return;
+  m.steps = bits / int(m.n_in);
   // The steps double: tables of fewer are made behind the last one.
-  uint32_t* spare = composed + machine_entries(m);
+  const size_t entries = m.n_states << bits;
+  m.composed = std::make_unique_for_overwrite<uint32_t[]>(2 * entries);
+  uint32_t* spare = m.composed.get() + entries;
   const uint32_t* from = m.table;
   for (int k = 1; k < m.steps; k *= 2) {
-    uint32_t* to = 2 * k == m.steps ? composed : spare;
+    uint32_t* to = 2 * k == m.steps ? m.composed.get() : spare;
     m.n_in == 1 ? join<1>(m.n_states, k, from, to) : join<2>(m.n_states, k, from, to);
     from = to;
     spare += m.n_states << m.n_in * 2 * size_t(k);
   }
 }
 
-void machine(const Machine& m, size_t first, size_t last) {
+void machine(const Machine& m, const Part& part) {
   if (m.n_in == 1)
-    m.n_out == 1 ? run_steps<1, 1>(m, first, last) : run_steps<1, 2>(m, first, last);
+    m.n_out == 1 ? run_steps<1, 1>(m, part) : run_steps<1, 2>(m, part);
   else
-    m.n_out == 1 ? run_steps<2, 1>(m, first, last) : run_steps<2, 2>(m, first, last);
+    m.n_out == 1 ? run_steps<2, 1>(m, part) : run_steps<2, 2>(m, part);
 }
 
 }  // namespace sc

@@ -2,18 +2,26 @@
 #pragma once
 #define SC_LEVEL portable
 #include "lif.hpp"
+#include "schedule.hpp"
 
 namespace sc {
 
 class Neuron {
  public:
-  Neuron(const LifCoefficients& lif, uint64_t key)
+  Neuron(const LifParameters& lif, uint64_t key)
       : lif_(lif), key_(key), lanes_(key_, {0}), v_reset_state_(lif.v_rest) {
     reset();
   }
 
   int step(double current) {
     return lif_.is_general() ? advance<Form::kGeneral>(current) : advance<Form::kResting>(current);
+  }
+
+  void run(const double* currents, size_t n, uint8_t* spikes) {
+    run_parts({.rows = 1, .words = words_for(n), .grain = 1024}, [&](const Part& part) {
+      const size_t end = std::min(64 * part.last_word, n);
+      for (size_t t = 64 * part.first_word; t < end; t++) spikes[t] = uint8_t(step(currents[t]));
+    });
   }
 
   void reset() { restore(v_reset_state_, 0, 0, 0); }

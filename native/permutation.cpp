@@ -145,14 +145,14 @@ void repeat(const uint64_t* pattern, uint64_t period, uint64_t word, size_t coun
 
 }  // namespace
 
-void permutation(const Permutation& e, size_t first, size_t last, uint64_t* scratch) {
+void permutation(const Permutation& e, const Part& part) {
   const size_t words = words_for(e.period), stream_words = words_for(e.to.length);
-  uint64_t* pattern = scratch;
-  scratch += pattern_words(e.period);
+  uint64_t* pattern = part.scratch;
+  uint64_t* scratch = pattern + pattern_words(e.period);
   Selection one(e.key, e.period, true, scratch), many(e.key, e.period, false, scratch);
   const bool is_short = words <= kShortPeriod / 64;
   for_each_group(
-      e.to, first, last, kLanes, is_short ? stream_words : 0,
+      e.to, part, kLanes, is_short ? stream_words : 0,
       [&](size_t s) {
         many.select(load(e.streams + s), load(e.to.thresholds + s));
         for (size_t i = 0; i < kLanes; i++) {

@@ -141,45 +141,47 @@ size_t radical_scratch(const uint64_t* bases, size_t n) {
   return pattern_words(largest);
 }
 
-void radical(const Radical& e, size_t first, size_t last, uint64_t* pattern) {
+void radical(const Radical& e, const Part& part) {
   Inverse inverse(2);
-  for_each_stretch(e.to, first, last, [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
-    std::fill_n(out, count, uint64_t{0});
-    const uint64_t threshold = e.to.thresholds[s];
-    if (threshold == 0) return;
-    if (e.bases[s] != inverse.base()) inverse = Inverse(e.bases[s]);
-    inverse.set_shift(e.shifts[s]);
-    // number * 2**32 / power < threshold
-    const uint64_t bound =
-        threshold >> 32 != 0 ? inverse.power() : (threshold * inverse.power() - 1 >> 32) + 1;
-    const uint64_t leading = bound / inverse.unit(), rest = bound % inverse.unit();
-    inverse.make_pattern(pattern, leading);
-    const uint64_t block = inverse.block();
-    const uint64_t tie = leading < block ? inverse.step_of(leading) : block;
-    const uint64_t t = word % inverse.power() * 64 % inverse.power();
-    inverse.move_to(t);
-    const uint64_t end = 64 * uint64_t(count);
-    uint64_t i = t % block;
-    for (uint64_t at = 0; at < end;) {
-      const uint64_t stop = std::min(end, at + block - i);
-      if (tie >= i && tie - i < stop - at && inverse.tail() < rest) {
-        const uint64_t to = at + tie - i;
-        out[to / 64] |= uint64_t{1} << to % 64;
-      }
-      while (at < stop) {
-        const uint64_t here = std::min(stop - at, 64 - at % 64);
-        uint64_t bits = read_pattern(pattern, i);
-        if (here < 64) bits &= (uint64_t{1} << here) - 1;
-        out[at / 64] |= bits << at % 64;
-        at += here;
-        i += here;
-      }
-      if (i == block) {
-        i = 0;
-        inverse.next_block();
-      }
-    }
-  });
+  uint64_t* pattern = part.scratch;
+  for_each_stretch(
+      e.to, part.first, part.last, [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
+        std::fill_n(out, count, uint64_t{0});
+        const uint64_t threshold = e.to.thresholds[s];
+        if (threshold == 0) return;
+        if (e.bases[s] != inverse.base()) inverse = Inverse(e.bases[s]);
+        inverse.set_shift(e.shifts[s]);
+        // number * 2**32 / power < threshold
+        const uint64_t bound =
+            threshold >> 32 != 0 ? inverse.power() : ((threshold * inverse.power() - 1) >> 32) + 1;
+        const uint64_t leading = bound / inverse.unit(), rest = bound % inverse.unit();
+        inverse.make_pattern(pattern, leading);
+        const uint64_t block = inverse.block();
+        const uint64_t tie = leading < block ? inverse.step_of(leading) : block;
+        const uint64_t t = word % inverse.power() * 64 % inverse.power();
+        inverse.move_to(t);
+        const uint64_t end = 64 * uint64_t(count);
+        uint64_t i = t % block;
+        for (uint64_t at = 0; at < end;) {
+          const uint64_t stop = std::min(end, at + block - i);
+          if (tie >= i && tie - i < stop - at && inverse.tail() < rest) {
+            const uint64_t to = at + tie - i;
+            out[to / 64] |= uint64_t{1} << to % 64;
+          }
+          while (at < stop) {
+            const uint64_t here = std::min(stop - at, 64 - at % 64);
+            uint64_t bits = read_pattern(pattern, i);
+            if (here < 64) bits &= (uint64_t{1} << here) - 1;
+            out[at / 64] |= bits << at % 64;
+            at += here;
+            i += here;
+          }
+          if (i == block) {
+            i = 0;
+            inverse.next_block();
+          }
+        }
+      });
 }
 
 }  // namespace sc

@@ -11,26 +11,28 @@ namespace {
 
 class Rows {
  public:
-  Rows(const RecurrentLayer& r, size_t first_row, size_t last_row, uint64_t* scratch)
+  Rows(const RecurrentLayer& r, const Part& part)
       : r_(r),
-        first_(first_row),
-        n_rows_(last_row - first_row),
+        first_(part.first),
+        n_rows_(part.last - part.first),
+        first_word_(part.first_word),
+        last_word_(part.last_word),
         words_(words_for(r.n)),
         n_groups_((r.n + kLanes - 1) / kLanes),
         lif_(r.lif),
         noise_key_(r.noise_key),
-        signs_(scratch),
+        signs_(part.scratch),
         bits_(signs_ + n_groups_ * words_ * kLanes),
         noise_(reinterpret_cast<float*>(
             bits_ + (r.weight_bits == nullptr ? 0 : 64 * n_groups_ * words_ * kLanes))),
-        fired_(scratch + recurrent_scratch(r, n_rows_) - n_rows_ * words_),
+        fired_(part.scratch + recurrent_scratch(r, n_rows_) - n_rows_ * words_),
         trains_(fired_ - n_rows_ * n_groups_ * kLanes) {
     if (r.weight_bits != nullptr) make_signs();
   }
 
   void run() const {
     const U start = set1(uint64_t{1} << 63);
-    for (uint64_t w = 0; w < words_for(r_.length); w++) {
+    for (uint64_t w = first_word_; w < last_word_; w++) {
       const uint64_t left = r_.length - 64 * w, steps = left < 64 ? left : 64;
       if (r_.weight_bits != nullptr) turn_bits(w);
       std::fill_n(trains_, n_rows_ * n_groups_ * kLanes, 0);
@@ -179,7 +181,7 @@ class Rows {
   }
 
   const RecurrentLayer& r_;
-  size_t first_, n_rows_, words_, n_groups_;
+  size_t first_, n_rows_, first_word_, last_word_, words_, n_groups_;
   Lif lif_;
   PhiloxKey noise_key_;
   uint64_t* signs_;
@@ -191,8 +193,6 @@ class Rows {
 
 }  // namespace
 
-void recurrent(const RecurrentLayer& r, size_t first, size_t last, uint64_t* scratch) {
-  if (first < last) Rows(r, first, last, scratch).run();
-}
+void recurrent(const RecurrentLayer& r, const Part& part) { Rows(r, part).run(); }
 
 }  // namespace sc::SC_LEVEL

@@ -11,13 +11,13 @@ inline int steps_of_word(uint64_t length, size_t w) {
 }
 
 template <size_t kIn, size_t kNumbers, size_t R>
-void integrate_rows(const Integrator& g, size_t row) {
+void integrate_rows(const Integrator& g, const Part& part, size_t row) {
   const size_t words = words_for(g.length);
   const uint32_t full = 1u << g.n_bits;
   const int shift = 32 - g.n_bits;
   uint32_t c[R];
   for (size_t r = 0; r < R; r++) c[r] = g.counters[row + r];
-  for (size_t w = 0; w < words; w++) {
+  for (size_t w = part.first_word; w < part.last_word; w++) {
     const int steps = steps_of_word(g.length, w);
     uint64_t in[kIn][R], out[R] = {};
     const uint32_t* numbers[kNumbers][R];
@@ -44,16 +44,16 @@ void integrate_rows(const Integrator& g, size_t row) {
 }
 
 template <size_t kIn, size_t kNumbers>
-void integrate_range(const Integrator& g, size_t first, size_t last) {
-  in_groups(first, last, [&](auto r, size_t row) { integrate_rows<kIn, kNumbers, r>(g, row); });
+void integrate_range(const Integrator& g, const Part& part) {
+  in_groups(part, [&](auto r, size_t row) { integrate_rows<kIn, kNumbers, r>(g, part, row); });
 }
 
 template <size_t R>
-void average_rows(const MovingAverage& a, size_t row) {
+void average_rows(const MovingAverage& a, const Part& part, size_t row) {
   const size_t words = words_for(a.length);
   double y[R];
   for (size_t r = 0; r < R; r++) y[r] = a.y[row + r];
-  for (size_t w = 0; w < words; w++) {
+  for (size_t w = part.first_word; w < part.last_word; w++) {
     const int steps = steps_of_word(a.length, w);
     uint64_t x[R];
     for (size_t r = 0; r < R; r++) x[r] = a.x[(row + r) * words + w];
@@ -69,9 +69,9 @@ void average_rows(const MovingAverage& a, size_t row) {
 }
 
 template <size_t R>
-void shuffle_rows(const Shuffle& s, size_t row) {
+void shuffle_rows(const Shuffle& s, const Part& part, size_t row) {
   const size_t words = words_for(s.length), buffer_words = words_for(s.depth);
-  for (size_t w = 0; w < words; w++) {
+  for (size_t w = part.first_word; w < part.last_word; w++) {
     const int steps = steps_of_word(s.length, w);
     uint64_t x[R], out[R] = {};
     for (size_t r = 0; r < R; r++) x[r] = s.x[(row + r) * words + w];
@@ -91,21 +91,19 @@ void shuffle_rows(const Shuffle& s, size_t row) {
 
 }  // namespace
 
-void integrate(const Integrator& g, size_t first, size_t last) {
+void integrate(const Integrator& g, const Part& part) {
   if (g.n_in == 1)
-    g.n_numbers == 1 ? integrate_range<1, 1>(g, first, last)
-                     : integrate_range<1, 2>(g, first, last);
+    g.n_numbers == 1 ? integrate_range<1, 1>(g, part) : integrate_range<1, 2>(g, part);
   else
-    g.n_numbers == 1 ? integrate_range<2, 1>(g, first, last)
-                     : integrate_range<2, 2>(g, first, last);
+    g.n_numbers == 1 ? integrate_range<2, 1>(g, part) : integrate_range<2, 2>(g, part);
 }
 
-void moving_average(const MovingAverage& a, size_t first, size_t last) {
-  in_groups(first, last, [&](auto r, size_t row) { average_rows<r>(a, row); });
+void moving_average(const MovingAverage& a, const Part& part) {
+  in_groups(part, [&](auto r, size_t row) { average_rows<r>(a, part, row); });
 }
 
-void shuffle(const Shuffle& s, size_t first, size_t last) {
-  in_groups(first, last, [&](auto r, size_t row) { shuffle_rows<r>(s, row); });
+void shuffle(const Shuffle& s, const Part& part) {
+  in_groups(part, [&](auto r, size_t row) { shuffle_rows<r>(s, part, row); });
 }
 
 }  // namespace sc

@@ -23,8 +23,9 @@ inline void for_each_stretch(const Streams& to, size_t first, size_t last, Fill&
 // The same where lanes may be streams: of those with at most `short_words` words and all of them
 // asked for, calls group(s) for `lanes` streams from s on, which has to clear those bits itself.
 template <class Group, class Fill>
-inline void for_each_group(const Streams& to, size_t first, size_t last, size_t lanes,
-                           size_t short_words, Group&& group, Fill&& fill) {
+inline void for_each_group(const Streams& to, const Part& part, size_t lanes, size_t short_words,
+                           Group&& group, Fill&& fill) {
+  const size_t first = part.first, last = part.last;
   const size_t words = words_for(to.length);
   size_t s = (first + words - 1) / words;
   if (words > short_words || (s + lanes) * words > last)

@@ -4,7 +4,7 @@ import pytest
 
 
 def test_of(rows):
-    """Return a test that each call raises that exception with exactly that message."""
+    """Return a test that each call raises its exception with exactly its message."""
 
     @pytest.mark.parametrize(("call", "error", "message"), rows, ids=[message for *_, message in rows])
     def test(call, error, message):

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from sc_neurocore import Dense, Network, Sobol, VanDerCorput, evaluate, load_digits, simulate
+from sc_neurocore import Dense, Network, Sobol, VanDerCorput, _checks, evaluate, load_digits, simulate
 from sc_neurocore.cli import main
 from sc_neurocore.evidence.evaluation import SOURCES
 
@@ -15,6 +15,10 @@ def test_the_demo_prints_both_parts_and_draws_three_pictures(tmp_path, capsys):
     said = capsys.readouterr().out
     for text in ("Firing rate: 50.0 Hz", "ISI peak: 20.0 ms", "SilentLayerWarning", "64-100-10"):
         assert text in said
+    # Section 4 as written, its warning, and the same with the OR adder, in this order.
+    silent, warning = said.index("Neuron 3: 0 spikes, 0.0 Hz"), said.index("SilentLayerWarning")
+    assert silent < warning < said.index("Neuron 3: 33 spikes, 66.0 Hz")
+    assert "Layer 2 output:\n Neuron 0: 58.0 Hz\n Neuron 1: 58.0 Hz\n" in said
     pictures = sorted((tmp_path / "pictures").iterdir())
     assert [p.name for p in pictures] == ["accuracy.png", "digits.png", "raster.png"]
     assert all(p.read_bytes().startswith(b"\x89PNG") and p.stat().st_size > 5000 for p in pictures)
@@ -46,7 +50,7 @@ def test_evaluate_writes_the_table_it_prints(tmp_path, capsys):
         assert f"{100 * float(row['float_accuracy']):.2f} %" in said
 
 
-def test_evaluate_takes_a_source(capsys):
+def test_evaluate_accepts_a_source(capsys):
     assert main(["evaluate", "digits", "--lengths", "8", "--seeds", "3", "--source", "sobol"]) == 0
     said = capsys.readouterr().out
     digits = load_digits()
@@ -79,11 +83,11 @@ def test_evaluate_compares_sources_side_by_side(tmp_path, capsys):
     assert f"{100 * low:.2f} to {100 * high:.2f}" in said
 
 
-def test_a_source_that_is_unknown_is_refused_with_those_that_are_known(capsys):
+def test_an_unknown_source_is_refused_with_a_list_of_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "digits", "--source", "sobol,x"])
     said = " ".join(capsys.readouterr().err.split())
-    assert f"sources must be among {', '.join(SOURCES)}, with commas between, got 'x'" in said
+    assert f"sources must be among {', '.join(SOURCES)}, separated by commas, got 'x'" in said
 
 
 def test_without_matplotlib_a_picture_is_refused_before_any_work():
@@ -93,13 +97,11 @@ def test_without_matplotlib_a_picture_is_refused_before_any_work():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
-    assert run.stderr == (
-        "sc-neurocore: --plot must find Matplotlib, got none; pip install 'sc-neurocore[plot]'\n"
-    )
+    assert run.stderr == (f"sc-neurocore: {_checks.missing_extra('--plot', 'Matplotlib', 'plot')}\n")
     assert run.stdout == ""
 
 
-def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):
+def test_evaluate_accepts_other_networks_and_data(tmp_path, capsys):
     Network([Dense([[1.0, 0.0], [0.0, 1.0]])]).save(tmp_path / "mine.npz")
     np.savez(tmp_path / "data.npz", images=np.eye(2), labels=np.arange(2))
     arguments = ["evaluate", str(tmp_path / "mine.npz"), "--data", str(tmp_path / "data.npz")]
@@ -112,13 +114,16 @@ def test_evaluate_takes_a_network_and_data_of_ones_own(tmp_path, capsys):
     [
         (["evaluate", "none.npz"], "none.npz"),
         (["evaluate", __file__], "path must be a network saved by sc-neurocore"),
-        (["evaluate", "digits", "--data", __file__], "--data must be an .npz of images and labels"),
+        (
+            ["evaluate", "digits", "--data", __file__],
+            "--data must be an .npz file of images and labels",
+        ),
         (["evaluate", "digits", "--seeds", "0"], "--seeds must be at least 1, got 0"),
         (["evaluate", "digits", "--lengths", "0"], "lengths must be at least 1, got 0"),
         (["evaluate", "digits", "--csv", "/no/such/folder/t.csv"], "/no/such/folder"),
     ],
 )
-def test_what_goes_wrong_is_said_in_one_line(arguments, message, capsys):
+def test_an_error_is_printed_in_one_line(arguments, message, capsys):
     assert main(arguments) == 1
     said = capsys.readouterr().err
     assert message in said
@@ -126,10 +131,26 @@ def test_what_goes_wrong_is_said_in_one_line(arguments, message, capsys):
     assert said.count("\n") == 1
 
 
-def test_lengths_that_are_no_numbers_are_refused(capsys):
+def test_without_a_command_the_help_is_printed_and_the_status_is_2(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    for text in ("usage: sc-neurocore", "demo", "evaluate", "hdl", "info"):
+        assert text in said.err
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["evaluate"], ["hdl"], ["info"]])
+def test_every_command_has_a_help(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: {' '.join(['sc-neurocore', *command])}" in capsys.readouterr().out
+
+
+def test_lengths_that_are_not_integers_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "digits", "--lengths", "8,x"])
-    assert "lengths must be whole numbers with commas between, got '8,x'" in capsys.readouterr().err
+    assert "lengths must be integers separated by commas, got '8,x'" in capsys.readouterr().err
 
 
 def test_the_module_runs_as_a_command():
@@ -146,7 +167,7 @@ def test_without_matplotlib_the_demo_goes_on_without_pictures(tmp_path):
         f"from sc_neurocore.cli import main; sys.exit(main(['demo', '--out', {str(tmp_path / 'p')!r}]))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'sc-neurocore[plot]'" in run.stdout
+    assert _checks.missing_extra("drawing the pictures", "Matplotlib", "plot") in run.stdout
     assert not (tmp_path / "p").exists()
 
 
@@ -160,5 +181,5 @@ def test_damaged_data_are_refused_in_one_line(tmp_path, capsys):
     path.write_bytes(data)
     assert main(["evaluate", "digits", "--data", str(path)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("sc-neurocore: --data must be an .npz of images and labels")
+    assert said.startswith("sc-neurocore: --data must be an .npz file of images and labels")
     assert said.count("\n") == 1

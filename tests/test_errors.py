@@ -1,4 +1,4 @@
-"""Every error message in one table: `name must <contract>, got <value>; <remedy>`."""
+"""Table of error messages: `name must <contract>, got <value>; <remedy>`."""
 
 import math
 from functools import partial
@@ -22,6 +22,7 @@ from sc_neurocore import (
     Role,
     SCDenseLayer,
     StochasticLIFNeuron,
+    _checks,
     bitstream_to_probability,
     current_trace,
     encode,
@@ -201,7 +202,7 @@ NOT_BITS = [
     ([0, "1"], TypeError, "hold the bits 0 and 1, got [0, '1']"),
     ([0, None], TypeError, "hold the bits 0 and 1, got [0, None]"),
     (None, TypeError, "hold the bits 0 and 1, got None"),
-    (RAGGED, ValueError, "be rectangular, its rows of equal length, got [[0], [0, 1]]"),
+    (RAGGED, ValueError, "be rectangular, with rows of equal length, got [[0], [0, 1]]"),
 ]
 NOT_ONE_AXIS = [
     ([[0, 1]], ValueError, "have one axis, time, got shape (1, 2)"),
@@ -226,7 +227,7 @@ NOT_ARRAY = [
     ([0.5, None], TypeError, "hold real numbers, got [0.5, None]"),
     ([0.5, 1j], TypeError, "hold real numbers, got [0.5, 1j]"),
     (None, TypeError, "hold real numbers, got None"),
-    (RAGGED, ValueError, "be rectangular, its rows of equal length, got [[0], [0, 1]]"),
+    (RAGGED, ValueError, "be rectangular, with rows of equal length, got [[0], [0, 1]]"),
 ]
 
 
@@ -243,7 +244,7 @@ LIF_KEYS = (
     "v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period, "
     "tau_syn, reset"
 )
-UNKNOWN_KEY = f"neuron_params must have keys among {LIF_KEYS}, got "
+UNKNOWN_KEY = f"neuron_params must have only the keys {LIF_KEYS}, got "
 
 ERRORS = [
     *of_one_kind(REALS, NOT_REAL),
@@ -261,7 +262,7 @@ ERRORS = [
     *of_one_kind(BITS, NOT_BITS + NOT_ONE_AXIS),
     *of_one_kind(BITS_OF_ANY_SHAPE, NOT_BITS),
     *of_one_kind(ARRAYS, NOT_ARRAY),
-    # real numbers that no float holds
+    # real numbers too large for a float
     (lambda: LIF(tau_mem=10**400), ValueError, "tau_mem must be finite, got inf"),
     (lambda: LIF(v_threshold=10**400), ValueError, "v_threshold must be finite, got inf"),
     (lambda: NEURON.step(10**400), ValueError, "input_current must be finite, got inf"),
@@ -296,7 +297,7 @@ ERRORS = [
     (lambda: LIF().run(np.zeros((3, 0))), ValueError,
      "currents must have at least one time step, got shape (3, 0)"),
     (lambda: LIF().run([[0.1]] * 3, LIF().initial_state(2)), ValueError,
-     "currents must have one row, or one for each of the 2 neurons of the state, got 3"),
+     "currents must have one row, or one row for each of the 2 neurons of the state, got 3"),
     (lambda: LIF().run([0.1], state=1), TypeError, "state must be a LIFState, got 1"),
     (lambda: state(v=[[0.0, 0.0]]), ValueError, "v must have 1 axis, got shape (1, 2)"),
     (lambda: state(v=[0.0, NAN]), ValueError, "v must be finite, got nan at index 1"),
@@ -311,20 +312,20 @@ ERRORS = [
     (lambda: state(t=1.0), TypeError, "t must be an integer, got 1.0"),
     (lambda: NEURON.run(0.1), ValueError, "currents must have 1 axis, got shape ()"),
     (lambda: NEURON.run([[0.1]]), ValueError, "currents must have 1 axis, got shape (1, 1)"),
-    # closed forms take the parameters, not the neuron that has them
+    # closed forms accept the parameters, not a neuron with state
     (lambda: rheobase(1), TypeError, "neuron must be a LIF, got 1"),
     (lambda: rheobase(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: isi_steps(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: isi_ms(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: stationary_std(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
     (lambda: isi_steps(LIF(reset="subtract"), 0.1), ValueError,
-     f"neuron must have reset='value', or no leak, got {LIF(reset='subtract')}; its intervals have no "
-     "closed form; isi_ms has that of continuous time"),
+     f"neuron must have reset='value' or no leak, got {LIF(reset='subtract')}; use isi_ms, the "
+     "interval in continuous time, as there is no closed form in time steps"),
     (lambda: firing_rate_hz(1), ValueError, "spikes must have at least one axis, time, got shape ()"),
     # intervals
     (lambda: Interval(1, 0), ValueError, "low must be less than high, got low=1.0, high=0.0"),
     (lambda: Interval(-1e308, 1e308), ValueError,
-     "low must lie nearer to high, got low=-1e+308, high=1e+308"),
+     "low must lie closer to high, got low=-1e+308, high=1e+308"),
     (lambda: encoder(x_min=1.0), ValueError, "x_min must be less than x_max, got x_min=1.0, x_max=1.0"),
     (lambda: synapse(w_max=-1.0), ValueError,
      "w_min must be less than w_max, got w_min=0.0, w_max=-1.0"),
@@ -340,9 +341,9 @@ ERRORS = [
     (lambda: bitstream_to_probability(PAIR), ValueError,
      "bits must be one stream (see probability() for more), got shape (2,)"),
     (lambda: synapse().apply([1] * 7), ValueError,
-     "pre_bits must hold 8 bits, as the stream it meets, got 7"),
+     "pre_bits must have length 8, got 7"),
     (lambda: synapse().apply([]), ValueError,
-     "pre_bits must hold 8 bits, as the stream it meets, got 0"),
+     "pre_bits must have length 8, got 0"),
     (lambda: Bitstream.from_bits([]), ValueError,
      "bits must have at least one bit along its last axis, got shape (0,)"),
     (lambda: Bitstream.from_bits(1), ValueError,
@@ -470,7 +471,7 @@ ERRORS = [
     (lambda: dense(weights=[0.5]), ValueError, "weights must have 2 axes, got shape (1,)"),
     (lambda: dense(weights=[[]]), ValueError, "weights must hold at least one value, got shape (1, 0)"),
     (lambda: dense(weights=RAGGED), ValueError,
-     "weights must be rectangular, its rows of equal length, got [[0], [0, 1]]"),
+     "weights must be rectangular, with rows of equal length, got [[0], [0, 1]]"),
     (lambda: dense(weights=[["a"]]), TypeError, "weights must hold real numbers, got [['a']]"),
     (lambda: dense(weights=[[0.5, NAN]]), ValueError,
      "weights must be finite, got nan at index (0, 1)"),
@@ -567,6 +568,13 @@ ERRORS = [
 
 
 test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)
+
+
+def test_a_missing_extra_is_installed_from_the_clone_or_the_wheel_and_never_by_name():
+    assert _checks.missing_extra("sc_neurocore.exchange.nir", "NIR", "nir") == (
+        "sc_neurocore.exchange.nir needs NIR; run pip install '.[nir]' in a clone of sc-neurocore, or "
+        "pip install 'WHEEL[nir]' with the path of its wheel"
+    )
 
 
 def test_a_refused_call_changes_nothing():

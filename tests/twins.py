@@ -113,63 +113,65 @@ def normal(key, neurons, first_step, steps):
     return to_normal(np.take_along_axis(x, (t % 4)[None, None, :], axis=0)[0])
 
 
-def lif(coefficients, key, currents, position, first_step, steps, v, refractory, i, neurons=None):
+def lif(parameters, key, currents, position, first_step, steps, v, refractory, i, neurons=None):
     """Return the spikes (n, steps), unpacked; v, refractory and i are updated."""
-    noise = coefficients[3]
+    noise = parameters.noise_std
     z = normal(key, len(v) if neurons is None else neurons, first_step, steps)
     spikes = np.zeros((len(v), steps), np.uint8)
     for k in range(steps):
         current = currents[:, (position + k) % currents.shape[1]]
-        spikes[:, k] = lif_step(coefficients, current, noise * z[:, k], v, refractory, i)
+        spikes[:, k] = lif_step(parameters, current, noise * z[:, k], v, refractory, i)
     return spikes
 
 
-def lif_step(coefficients, current, noise, v, refractory, i):
+def lif_step(parameters, current, noise, v, refractory, i):
     """Return the spikes (n,) of a step; v, refractory and i are updated."""
-    leak, v_rest, gain, noise_std, v_threshold, v_reset, period, syn_leak, subtracts, *_ = coefficients
-    if syn_leak != 0:
-        i[:] = (i - i * syn_leak) + current
+    p = parameters
+    if p.syn_leak != 0:
+        i[:] = (i - i * p.syn_leak) + current
         current = i
-    x = (v - (v - v_rest) * leak) + gain * current
-    if noise_std != 0:
+    x = (v - (v - p.v_rest) * p.leak) + p.gain * current
+    if p.noise_std != 0:
         x = x + noise
     resting = refractory > 0
-    fires = ~resting & (x >= v_threshold)
-    if subtracts:
-        v[:] = np.where(resting, v, np.where(fires, x - (v_threshold - v_reset), x))
+    fires = ~resting & (x >= p.v_threshold)
+    if p.subtracts:
+        v[:] = np.where(resting, v, np.where(fires, x - (p.v_threshold - p.v_reset), x))
     else:
-        v[:] = np.where(resting | fires, v_reset, x)
-    refractory[:] = np.where(resting, refractory - resting, np.where(fires, np.uint64(period), 0))
+        v[:] = np.where(resting | fires, p.v_reset, x)
+    refractory[:] = np.where(
+        resting, refractory - resting, np.where(fires, np.uint64(p.refractory_period), 0)
+    )
     return fires
 
 
-def fixed_trace(integers, counts, v, refractory, saturations):
+def fixed_trace(neuron, counts, v, refractory, saturations):
     """Return potentials and spikes (n, steps) of neurons in fixed point, in exact integers.
 
     v, refractory and saturations are updated.
     """
-    one, leak, leak_shift, threshold, reset, subtracts, period, least, most = integers
+    c = neuron
     potentials, spikes = np.zeros(counts.shape, np.int32), np.zeros(counts.shape, np.uint8)
     for t in range(counts.shape[1]):
         for n in range(len(counts)):
             if refractory[n] > 0:
                 refractory[n] -= np.uint64(1)
             else:
-                total = int(v[n]) - (int(v[n]) * leak >> leak_shift) + int(counts[n, t]) * one
-                saturations[n, 0] += np.uint64(total < least)
-                saturations[n, 1] += np.uint64(total > most)
-                total = min(max(total, least), most)
-                if total >= threshold:
+                total = int(v[n]) - (int(v[n]) * c.leak >> c.leak_shift) + int(counts[n, t]) * c.one
+                saturations[n, 0] += np.uint64(total < c.v_min)
+                saturations[n, 1] += np.uint64(total > c.v_max)
+                total = min(max(total, c.v_min), c.v_max)
+                if total >= c.threshold:
                     spikes[n, t] = 1
-                    refractory[n] = period
-                    total = total - (threshold - reset) if subtracts else reset
+                    refractory[n] = c.refractory_period
+                    total = total - (c.threshold - c.reset) if c.subtracts else c.reset
                 v[n] = total
             potentials[n, t] = v[n]
     return potentials, spikes
 
 
 def dense(
-    coefficients,
+    parameters,
     weight_key,
     noise_key,
     x,
@@ -202,13 +204,13 @@ def dense(
         neurons = np.arange(n_out) * positions + b % positions
         state = v[b], refractory[b], i[b]
         out.append(
-            lif(coefficients, noise_key, gain * counts, 0, 64 * first_word, length, *state, neurons)
+            lif(parameters, noise_key, gain * counts, 0, 64 * first_word, length, *state, neurons)
         )
     return np.array(out)
 
 
 def recurrent(
-    coefficients, noise_key, drive, weights, weight_bits, gain, first_word, v, refractory, i, before
+    parameters, noise_key, drive, weights, weight_bits, gain, first_word, v, refractory, i, before
 ):
     """Return the spikes (batch, n, length), unpacked; v, refractory, i and before are updated."""
     batch, n, length = drive.shape
@@ -223,8 +225,8 @@ def recurrent(
             # Added in the order of the senders: float sums depend on it.
             total = np.cumsum(products[:, :, k] * spikes, axis=1)[:, -1]
             current = gain * (drive[b, :, k] + total)
-            noise = coefficients[3] * z[:, k]
-            spikes = lif_step(coefficients, current, noise, v[b], refractory[b], i[b])
+            noise = parameters.noise_std * z[:, k]
+            spikes = lif_step(parameters, current, noise, v[b], refractory[b], i[b])
             out[b, :, k] = spikes
         before[b] = pack(spikes)
     return out

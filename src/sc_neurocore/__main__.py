@@ -1,4 +1,4 @@
-"""python -m sc_neurocore."""
+"""Run the command sc-neurocore by `python -m sc_neurocore`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Argument checks: the only module that words errors, as `name must <contract>, got <value>`."""
+"""Argument checks and the wording of errors: `name must <contract>, got <value>; <remedy>`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,36 @@ B = TypeVar("B", bound=np.generic)
 
 
 def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
-    """Raise the ValueError for a value that breaks its contract."""
+    """Raise a ValueError: the value breaks its contract."""
     raise ValueError(f"{name} must {contract}, got {value}" + (f"; {remedy}" if remedy else ""))
 
 
 def wrong_type(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
-    """Raise the TypeError for a value of another kind."""
+    """Raise a TypeError: the value has the wrong type."""
     raise TypeError(f"{name} must {contract}, got {value!r}" + (f"; {remedy}" if remedy else ""))
 
 
+def missing_extra(feature: str, package: str, extra: str) -> str:
+    """Return the message of the error that an optional package is missing.
+
+    Parameters
+    ----------
+    feature : str
+        Name of what needs the package, the subject of the sentence.
+    package : str
+        Name of the package as its authors write it.
+    extra : str
+        Extra of pyproject.toml that installs it.
+    """
+    # Not pip install 'sc-neurocore[...]': the package of that name on PyPI is by other people.
+    return (
+        f"{feature} needs {package}; run pip install '.[{extra}]' in a clone of sc-neurocore, or "
+        f"pip install 'WHEEL[{extra}]' with the path of its wheel"
+    )
+
+
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the first line outside the package that led here."""
+    """Issue a warning that points to the caller's line, the innermost one outside the package."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
         level, frame = level + 1, frame.f_back
@@ -35,7 +54,7 @@ def warn(message: str, category: type[Warning]) -> None:
 
 
 def finite(name: str, value: Any) -> float:
-    """Return a real, finite number as a float."""
+    """Return a finite real number as a float."""
     if isinstance(value, bool | np.bool_ | str | bytes | complex | list | tuple):
         wrong_type(name, "be a real number", value)
     try:
@@ -52,14 +71,14 @@ def finite(name: str, value: Any) -> float:
 
 
 def finite_or_inf(name: str, value: Any) -> float:
-    """Return a real number that is finite or inf, not -inf."""
+    """Return a real number that is finite or inf, but not -inf."""
     if isinstance(value, float | np.floating) and value == math.inf:
         return math.inf
     return finite(name, value)
 
 
 def positive(name: str, value: Any, *, infinite: bool = False) -> float:
-    """Return a number above zero, finite unless `infinite`."""
+    """Return a number above 0; inf only if `infinite`."""
     number = finite_or_inf(name, value) if infinite else finite(name, value)
     if number <= 0:
         fail(name, "be greater than 0", number)
@@ -67,7 +86,7 @@ def positive(name: str, value: Any, *, infinite: bool = False) -> float:
 
 
 def below_one(name: str, value: Any) -> float:
-    """Return a number above zero and below one."""
+    """Return a number above 0 and below 1."""
     number = positive(name, value)
     if number >= 1:
         fail(name, "be below 1", number)
@@ -75,7 +94,7 @@ def below_one(name: str, value: Any) -> float:
 
 
 def non_negative(name: str, value: Any) -> float:
-    """Return a finite number of zero or more."""
+    """Return a finite number of at least 0."""
     number = finite(name, value)
     if number < 0:
         fail(name, "be 0 or more", number)
@@ -83,7 +102,7 @@ def non_negative(name: str, value: Any) -> float:
 
 
 def integer(name: str, value: Any, low: float, high: int | None = None) -> int:
-    """Return an integer in [low, high]; a bool is not one."""
+    """Return an integer in [low, high]; refuse a bool."""
     if isinstance(value, bool | np.bool_):
         wrong_type(name, "be an integer", value)
     try:
@@ -105,7 +124,7 @@ def power_range(name: str, value: Any, exponent: int) -> int:
 
 
 def length_of_stream(name: str, value: Any) -> int:
-    """Return a number of time steps, at most as many as the counters of words tell apart."""
+    """Return a stream length, from 1 to 2**38 steps."""
     length = integer(name, value, 1)
     if length > 2**38:
         fail(name, "be at most 2**38", length)
@@ -115,13 +134,13 @@ def length_of_stream(name: str, value: Any) -> int:
 def ordered(
     low_name: str, low: Any, high_name: str, high: Any, *, open_end: bool = False
 ) -> tuple[float, float]:
-    """Return the two ends of an interval that is not empty; one with an open end may end at inf."""
+    """Return the ends of an interval with low < high; high can be inf if `open_end`."""
     low = finite(low_name, low)
     high = finite_or_inf(high_name, high) if open_end else finite(high_name, high)
     if low >= high:
         fail(low_name, f"be less than {high_name}", f"{low_name}={low}, {high_name}={high}")
     if math.isfinite(high) and not math.isfinite(high - low):
-        fail(low_name, f"lie nearer to {high_name}", f"{low_name}={low}, {high_name}={high}")
+        fail(low_name, f"lie closer to {high_name}", f"{low_name}={low}, {high_name}={high}")
     return low, high
 
 
@@ -135,9 +154,9 @@ def within(name: str, values: NDArray[Any], low: float, high: float, remedy: str
 def array(
     name: str, values: ArrayLike, ndims: Sequence[int], *, borrow: bool = False
 ) -> NDArray[np.float64]:
-    """Return finite numbers as a contiguous float64 array with one of the numbers of axes in ndims.
+    """Return finite numbers as a C-contiguous float64 array, whose number of axes is one of `ndims`.
 
-    It is new, unless a caller that only reads it borrows the given one.
+    The result is a copy unless `borrow`, for callers that only read it.
     """
     raw = _numbers(name, "hold real numbers", values)
     if raw.ndim not in ndims:
@@ -145,7 +164,7 @@ def array(
         fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
     result = (np.asarray if borrow else np.array)(raw, np.float64, order="C")
     with np.errstate(over="ignore", invalid="ignore"):
-        finite = math.isfinite(result.sum())  # one pass without a temporary; else look where
+        finite = math.isfinite(result.sum())  # one pass and no temporary array
     if not finite:
         bad = ~np.isfinite(result)
         if bad.any():
@@ -154,7 +173,7 @@ def array(
 
 
 def spike(name: str, value: Any) -> int:
-    """Return 0 or 1 from an integer or a bool."""
+    """Return 0 or 1, given as an integer or a bool."""
     if not isinstance(value, int | np.integer | np.bool_):
         wrong_type(name, "be 0 or 1", value)
     if value not in (0, 1):
@@ -163,17 +182,17 @@ def spike(name: str, value: Any) -> int:
 
 
 def bits(name: str, values: ArrayLike, length: int | None = None) -> NDArray[np.uint8]:
-    """Return one axis of zeros and ones as uint8, of the given length if there is one."""
+    """Return a 1-D array of zeros and ones as uint8, of the given length unless it is None."""
     result = bit_array(name, values)
     if result.ndim != 1:
         fail(name, "have one axis, time", f"shape {result.shape}")
     if length is not None and len(result) != length:
-        fail(name, f"hold {length} bits, as the stream it meets", len(result))
+        fail(name, f"have length {length}", len(result))
     return result
 
 
 def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
-    """Return zeros and ones of any shape as uint8."""
+    """Return an array of zeros and ones of any shape as uint8."""
     raw = _numbers(name, "hold the bits 0 and 1", values)
     wrong = (raw != 0) & (raw != 1)
     if wrong.any():
@@ -182,7 +201,7 @@ def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
 
 
 def counting(name: str, values: ArrayLike, *, borrow: bool = False) -> NDArray[np.uint64]:
-    """Return integers of 0 or more, of any shape; new, unless the caller borrows the given ones."""
+    """Return an array of non-negative integers of any shape as uint64, a copy unless `borrow`."""
     contract = "hold integers of 0 or more"
     raw = _numbers(name, contract, values)
     if raw.dtype.kind not in "iu":
@@ -193,7 +212,7 @@ def counting(name: str, values: ArrayLike, *, borrow: bool = False) -> NDArray[n
 
 
 def delays(name: str, value: Any, n_in: int) -> int | NDArray[np.int64]:
-    """Return one number of steps of 0 or more, or one for each input."""
+    """Return delays in steps, at least 0: one for all inputs, or an array of one for each."""
     if np.ndim(value) == 0:
         return integer(name, value, 0, 2**38)
     steps = counting(name, value)
@@ -203,31 +222,31 @@ def delays(name: str, value: Any, n_in: int) -> int | NDArray[np.int64]:
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:
-    """Return the value if it is one of the options."""
+    """Return a string that is one of the options."""
     if not isinstance(value, str) or value not in options:
         fail(name, "be one of " + ", ".join(repr(o) for o in options), repr(value))
     return value
 
 
 def known_keys(name: str, keys: Iterable[object], known: Sequence[str]) -> None:
-    """Raise for the first key that is not known, with the nearest known one."""
+    """Raise for the first unknown key, and suggest the most similar known one."""
     for key in keys:
         if key not in known:
-            import difflib  # 2 ms that an import of the package does without
+            import difflib  # takes 2 ms, so not when the package is imported
 
             near = difflib.get_close_matches(str(key), known, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else ""
-            fail(name, "have keys among " + ", ".join(known), repr(key), remedy)
+            fail(name, "have only the keys " + ", ".join(known), repr(key), remedy)
 
 
 def instance(name: str, value: Any, kind: type, remedy: str = "") -> None:
-    """Raise unless the value is of that class."""
+    """Raise unless the value is an instance of the class."""
     if not isinstance(value, kind):
         wrong_type(name, f"be a {kind.__name__}", value, remedy)
 
 
 def broadcast(name: str, a: NDArray[A], other: str, b: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
-    """Return both arrays in their common shape; without one, `name`, which is b, is to blame."""
+    """Return both arrays in their common shape; if there is none, raise for `name`, the array b."""
     try:
         first, second = np.broadcast_arrays(a, b)
     except ValueError:
@@ -239,7 +258,7 @@ def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
     try:
         raw = np.asarray(values)
     except ValueError:
-        fail(name, "be rectangular, its rows of equal length", values)
+        fail(name, "be rectangular, with rows of equal length", values)
     if raw.dtype.kind not in "iufb":
         wrong_type(name, contract, values)
     return raw

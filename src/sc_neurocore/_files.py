@@ -1,47 +1,161 @@
-"""Files: written whole or not at all, read without running what is in them."""
+"""Atomic writes, and reading archives of arrays without executing or over-allocating anything."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from zipfile import ZipFile, ZipInfo
 
 # The modules for files take longer to import than the rest of the package: only who uses them waits.
 
+# Largest array that is read whatever its size in the file, 256 MiB, and how many times as large as its
+# file a larger one may be: deflate reaches 1,032.
+_SMALL, _RATIO = 2**28, 100
+
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path beside the target to write to; it takes the target's place if the block succeeds."""
-    from pathlib import Path
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Yield a binary file to write to; its content becomes that of the target if the block succeeds.
 
-    target = Path(path)
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    The target is replaced in one step and keeps its permissions; symbolic links are followed. Until
+    then the content has no name where the system allows it, so that a killed process leaves nothing
+    behind. A pipe or device is written to when the block has succeeded.
+    """
+    target = os.path.realpath(path)
     try:
-        yield part
-        part.replace(target)
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and not stat.S_ISREG(mode):
+        import tempfile
+
+        with tempfile.TemporaryFile() as content:
+            yield content
+            _copy(content, path, is_pipe=stat.S_ISFIFO(mode))
+        return
+    if mode is not None and not os.access(target, os.W_OK):
+        raise PermissionError(13, os.strerror(13), os.fspath(path))
+    folder = os.path.dirname(target)
+    # Short, whatever the target is called, and not to be foreseen.
+    named = os.path.join(folder, f".{os.urandom(8).hex()}.part")
+    descriptor, is_named = _opened(folder, named)
+    try:
+        with open(descriptor, "wb") as content:
+            yield content
+            content.flush()
+            if mode is not None:
+                os.fchmod(descriptor, stat.S_IMODE(mode))
+            os.fsync(descriptor)
+            if not is_named:  # the descriptor of the folder makes it follow the link that /proc holds
+                os.link(f"/proc/self/fd/{descriptor}", named, src_dir_fd=descriptor)
+                is_named = True
+        os.replace(named, target)
+        is_named = False
     finally:
-        part.unlink(missing_ok=True)
+        if is_named:
+            os.unlink(named)
 
 
-def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz file; ValueError if it is damaged, foreign or holds objects."""
+def check_writable(name: str, path: str | os.PathLike[str]) -> None:
+    """Raise unless a file can be written there: before the work whose result it is to hold."""
+    from sc_neurocore import _checks
+
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        _checks.fail(name, "be a file", f"the folder {os.fspath(path)!r}")
+    if not os.path.isdir(folder):
+        _checks.fail(name, "lie in a folder that exists", repr(os.fspath(path)))
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        _checks.fail(name, "be writable", repr(os.fspath(path)))
+
+
+def read_arrays(
+    path: str | os.PathLike[str], names: Collection[str] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an .npz file, all or those of the names that it holds.
+
+    Nothing in the file is executed, and no more memory is taken than the arrays of these names need.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, is no .npz file, holds objects, or declares arrays that do not fit it.
+    OSError
+        If the file cannot be opened.
+    """
     import tokenize
     import zipfile
     import zlib
+    from struct import error as struct_error
 
-    # What the zip reader, the decompressor and NumPy's reader of array headers raise on damaged bytes.
-    damaged = (zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError)
-    if not zipfile.is_zipfile(path) and os.path.exists(path):
-        raise ValueError("it is no .npz file, or one that was cut")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (*damaged, EOFError, NotImplementedError) as error:
-        raise ValueError(str(error)) from error
+    # What the zip reader, the decompressor and NumPy's reader of headers raise on damaged bytes.
+    damaged: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
+    damaged += (SyntaxError, EOFError, OSError, struct_error, NotImplementedError, RuntimeError)
+    damaged += (MemoryError, OverflowError, AttributeError, KeyError, TypeError)
+    with open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("not an .npz file, or truncated")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                size = os.fstat(file.fileno()).st_size
+                infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                wanted = infos if names is None else [name for name in infos if name in names]
+                return {name: _array(archive, infos[name], name, size) for name in wanted}
+        except damaged as error:
+            raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _array(archive: ZipFile, info: ZipInfo, name: str, file_size: int) -> NDArray[Any]:
+    """Return an array of the archive, once its header has been compared with its size."""
+    with archive.open(info) as member:
+        dtype, size = _declared(member)
+        declared = size * dtype.itemsize + member.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{name} holds objects")
+    if declared != info.file_size:
+        raise ValueError(f"{name} declares {declared} bytes, but has {info.file_size}")
+    if declared > max(_SMALL, _RATIO * file_size):
+        raise ValueError(f"{name} declares {declared} bytes in a file of {file_size}")
+    with archive.open(info) as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def _declared(member: IO[bytes]) -> tuple[np.dtype[Any], int]:
+    """Return data type and number of values that the header of a .npy file declares."""
+    version = np.lib.format.read_magic(member)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read:
+        raise ValueError(f"version {version} of the .npy format is not supported")
+    shape, _, dtype = read[version](member)
+    size = 1
+    for n in shape:
+        size *= n
+    if size < 0:
+        raise ValueError(f"negative shape {shape}")
+    return dtype, size
+
+
+def _opened(folder: str, named: str) -> tuple[int, bool]:
+    """Return the descriptor of a new empty file, and whether it has that name or none."""
+    if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
+        with suppress(OSError):  # a file system without such files
+            return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), False
+    return os.open(named, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), True
+
+
+def _copy(content: IO[bytes], target: str | os.PathLike[str], *, is_pipe: bool) -> None:
+    """Write a file into a pipe or device; fail, instead of waiting, if nothing reads the pipe."""
+    descriptor = os.open(target, os.O_WRONLY | (os.O_NONBLOCK if is_pipe else 0))
+    os.set_blocking(descriptor, True)
+    content.seek(0)
+    with open(descriptor, "wb") as into:
+        while block := content.read(2**20):
+            into.write(block)

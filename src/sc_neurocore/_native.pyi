@@ -2,6 +2,10 @@
 
 Arguments are trusted: shapes, types and ranges are checked by the public functions. Packed bits are
 uint64 words along the last axis, bit t in word t // 64 at position t % 64, zeros past the end.
+
+A long call releases the GIL, and in the main thread it runs signal handlers about ten times per second.
+If one raises, as Ctrl-C does, the call stops and raises the same. Arrays that the call updates in place
+are then undefined; a `Neuron` keeps the state from before the call.
 """
 
 from typing import final
@@ -23,6 +27,95 @@ def threads() -> int:
 
 def set_threads(n: int) -> None:
     """Change that number."""
+
+@final
+class LIFParameters:
+    """Parameters of the LIF update, see `LIF`.
+
+    leak is dt / tau_mem, gain resistance * dt, syn_leak dt / tau_syn or 0 for no synaptic current;
+    subtracts is whether a spike lowers the potential. In fixed point all but the leak are integers,
+    and potentials saturate at v_min and v_max.
+    """
+
+    def __init__(
+        self,
+        *,
+        leak: float,
+        v_rest: float,
+        gain: float,
+        noise_std: float,
+        v_threshold: float,
+        v_reset: float,
+        refractory_period: int,
+        syn_leak: float,
+        subtracts: bool,
+        fixed: bool = False,
+        v_min: float = 0.0,
+        v_max: float = 0.0,
+    ) -> None: ...
+    @property
+    def leak(self) -> float: ...
+    @property
+    def v_rest(self) -> float: ...
+    @property
+    def gain(self) -> float: ...
+    @property
+    def noise_std(self) -> float: ...
+    @property
+    def v_threshold(self) -> float: ...
+    @property
+    def v_reset(self) -> float: ...
+    @property
+    def refractory_period(self) -> int: ...
+    @property
+    def syn_leak(self) -> float: ...
+    @property
+    def subtracts(self) -> bool: ...
+    @property
+    def fixed(self) -> bool: ...
+    @property
+    def v_min(self) -> float: ...
+    @property
+    def v_max(self) -> float: ...
+
+@final
+class FixedNeuron:
+    """Integers of a neuron in fixed point.
+
+    A single one adds `one` to the potential, a step takes v * leak >> leak_shift from it.
+    """
+
+    def __init__(
+        self,
+        *,
+        one: int,
+        leak: int,
+        leak_shift: int,
+        threshold: int,
+        reset: int,
+        subtracts: bool,
+        refractory_period: int,
+        v_min: int,
+        v_max: int,
+    ) -> None: ...
+    @property
+    def one(self) -> int: ...
+    @property
+    def leak(self) -> int: ...
+    @property
+    def leak_shift(self) -> int: ...
+    @property
+    def threshold(self) -> int: ...
+    @property
+    def reset(self) -> int: ...
+    @property
+    def subtracts(self) -> bool: ...
+    @property
+    def refractory_period(self) -> int: ...
+    @property
+    def v_min(self) -> int: ...
+    @property
+    def v_max(self) -> int: ...
 
 def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Philox4x32-10 of counters (n, 4), shape (n, 4)."""
@@ -112,7 +205,7 @@ def dot(x: NDArray[np.uint64], w: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Ones among x[i] & w[j] of rows (n_x, words) and (n_w, words), shape (n_x, n_w)."""
 
 def lif(
-    coefficients: tuple[float, ...],
+    parameters: LIFParameters,
     key: int,
     currents: NDArray[np.float64],
     position: int,
@@ -125,11 +218,10 @@ def lif(
     """Packed spikes of n neurons, shape (n, words); v, refractory and i, shape (n,), are updated.
 
     currents has shape (n, period) or (1, period) and is read from column `position` on, cyclically.
-    coefficients are those of LIF.coefficients.
     """
 
 def fixed_trace(
-    coefficients: tuple[int, ...],
+    neuron: FixedNeuron,
     counts: NDArray[np.int32],
     v: NDArray[np.int32],
     refractory: NDArray[np.uint64],
@@ -137,12 +229,12 @@ def fixed_trace(
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
     """Potentials after each step (n, length) and packed spikes (n, words) of neurons in fixed point.
 
-    counts has shape (n, length), coefficients are those of FixedLIF.integers. v and refractory, shape
-    (n,), are updated; saturations, shape (n, 2), counts sums below and above the word.
+    counts has shape (n, length). v and refractory, shape (n,), are updated; saturations, shape (n, 2),
+    counts sums below and above the word.
     """
 
 def dense(
-    coefficients: tuple[float, ...],
+    parameters: LIFParameters,
     weight_key: int,
     noise_key: int,
     x: NDArray[np.uint64],
@@ -166,7 +258,7 @@ def dense(
     """
 
 def recurrent(
-    coefficients: tuple[float, ...],
+    parameters: LIFParameters,
     noise_key: int,
     drive: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -237,12 +329,15 @@ def deposit(x: NDArray[np.uint64], w: NDArray[np.uint64], length: int) -> NDArra
 class Neuron:
     """A LIF neuron and its state."""
 
-    def __init__(self, coefficients: tuple[float, ...], key: int) -> None: ...
+    def __init__(self, parameters: LIFParameters, key: int) -> None: ...
     def step(self, input_current: float) -> int:
         """Advance one step and return 1 for a spike, else 0."""
 
     def run(self, currents: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Advance len(currents) steps and return the spikes."""
+        """Advance len(currents) steps and return the spikes.
+
+        If another thread uses the neuron meanwhile, the state of the one that ends last stays.
+        """
 
     def reset(self) -> None:
         """Return to the state after construction."""

@@ -1,4 +1,4 @@
-"""Progress bars by tqdm, where it is installed (extra: progress)."""
+"""Progress bars, drawn by tqdm if it is installed (extra: progress)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import Protocol
 
 
 class Bar(Protocol):
-    """What a loop tells of its progress."""
+    """Progress bar: a context manager with `update`."""
 
     def update(self, n: int = 1) -> object:
-        """Advance by n units."""
+        """Advance the bar by n units."""
 
     def __enter__(self) -> Bar: ...
     def __exit__(self, *exception: object) -> object: ...
 
 
 class _Silent:
+    """Bar that draws nothing."""
+
     def update(self, n: int = 1) -> None:
         pass
 
@@ -27,7 +29,10 @@ class _Silent:
 
 
 def progress_bar(total: int, description: str, unit: str, *, show: bool) -> Bar:
-    """Return a bar on standard error that disappears when it is done, or none where none is wanted."""
+    """Return a progress bar on standard error, which is erased when it closes.
+
+    Nothing is drawn unless `show`, or if tqdm is missing.
+    """
     if not show:
         return _Silent()
     try:

@@ -1,10 +1,13 @@
-"""The settings. The environment gives their first values when the package is imported.
+"""Settings of the process, initialized from environment variables when the package is imported.
 
-SC_NEUROCORE_ISA      portable, avx2 or avx512: the instruction set, by default the best there is
-SC_NEUROCORE_THREADS  the largest number of threads a call may use, by default all cores
-SC_NEUROCORE_CHECK    1: operators check the correlation of their operands and warn, by default 0
+SC_NEUROCORE_ISA
+    Instruction set: portable, avx2 or avx512. By default the best one available.
+SC_NEUROCORE_THREADS
+    Largest number of threads per call. By default the number of cores.
+SC_NEUROCORE_CHECK
+    1 makes operators check the correlation of their operands and warn, as in `checking`. By default 0.
 
-None changes a single bit of any result.
+No setting changes a single bit of any result.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ import os
 
 from sc_neurocore import _checks, _native
 
+__all__ = ["get_threads", "set_threads"]
+
 _MOST_THREADS = 2**16
-# How many ask for checks: the environment, and each open block of correlation.checking.
+# Number of requests for checks: one from the environment, one from each open `checking` block.
 checkers = 0
 
 
 def configure() -> None:
-    """Apply the environment variables."""
+    """Apply the environment variables. Called once, when the package is imported."""
     global checkers
     check = os.environ.get("SC_NEUROCORE_CHECK") or "0"
     checkers = int(_checks.choice("SC_NEUROCORE_CHECK", check, ("0", "1")))
@@ -34,10 +39,15 @@ def configure() -> None:
 
 
 def set_threads(n: int | None) -> None:
-    """Set the largest number of threads that a call may use; None: all cores.
+    """Set the largest number of threads per call, for the whole process.
 
-    Calls take fewer where the work would not pay for more, and give the same bits with any number. The
-    setting is one for the process; its first value is SC_NEUROCORE_THREADS or all cores.
+    Small calls use fewer threads. The number changes no result. The initial value is that of the
+    environment variable SC_NEUROCORE_THREADS, or the number of cores.
+
+    Parameters
+    ----------
+    n : int or None
+        Number of threads, from 1 to 65536; None for the number of cores.
 
     Examples
     --------
@@ -52,7 +62,7 @@ def set_threads(n: int | None) -> None:
 
 
 def get_threads() -> int:
-    """Return the largest number of threads that a call may use."""
+    """Return the largest number of threads per call."""
     return _native.threads()
 
 

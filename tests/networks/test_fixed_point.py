@@ -64,13 +64,13 @@ def state_of(n):
 def of_twin(lif, length, row):
     counts = case(length)[3][row]
     state, cuts = state_of(len(counts)), np.zeros((len(counts), 2), np.uint64)
-    potentials, spikes = twins.fixed_trace(lif.integers, counts, *state, cuts)
+    potentials, spikes = twins.fixed_trace(lif._integers, counts, *state, cuts)
     return potentials, spikes, state, cuts
 
 
 def run_dense(lif, x, codes, bits, length, state):
     spikes = _native.dense(
-        lif.coefficients, 0, 0, x, codes, bits, False, float(2**lif.fraction), 1, 0, length, *state
+        lif._parameters, 0, 0, x, codes, bits, False, float(2**lif.fraction), 1, 0, length, *state
     )
     return twins.unpack(spikes, length)
 
@@ -85,7 +85,7 @@ def test_both_kernels_equal_the_integer_twin_at_every_length(isa, threads, lif):
         state = np.zeros((batch, n_out)), np.zeros((batch, n_out), np.uint64), np.zeros((batch, n_out))
         fired = run_dense(lif, x, codes, bits, length, state)
         ours, cut = state_of(n_out), np.zeros((n_out, 2), np.uint64)
-        potentials, words = _native.fixed_trace(lif.integers, counts[row], *ours, cut)
+        potentials, words = _native.fixed_trace(lif._integers, counts[row], *ours, cut)
         expected, spikes, theirs, cuts = of_twin(lif, length, row)
         v, rest = theirs
         assert np.array_equal(potentials, expected), length
@@ -109,7 +109,7 @@ def test_a_wide_layer_keeps_its_spikes_at_every_level(isa, threads):
         fired = run_dense(lif, x, codes, bits, 133, state)
         flat = np.ascontiguousarray(counts.reshape(-1, 133))
         _, words = _native.fixed_trace(
-            lif.integers, flat, *state_of(len(flat)), np.zeros((len(flat), 2), np.uint64)
+            lif._integers, flat, *state_of(len(flat)), np.zeros((len(flat), 2), np.uint64)
         )
         assert fired.any()
         assert np.array_equal(fired.reshape(-1, 133), twins.unpack(words, 133))
@@ -171,7 +171,7 @@ def test_a_network_in_fixed_point_computes_the_integers_of_its_layers(source):
             counts = np.einsum("ji,jit,it->jt", np.sign(weights), of_weights.bits(), arriving)
             state, cuts = state_of(len(counts)), np.zeros((len(counts), 2), np.uint64)
             integers = counts.astype(np.int32)
-            potentials, spikes = twins.fixed_trace(lif.integers, integers, *state, cuts)
+            potentials, spikes = twins.fixed_trace(lif._integers, integers, *state, cuts)
             assert np.array_equal(run.spikes[i][row].bits(), spikes)
         assert np.array_equal(run.potentials[row], potentials[:, -1] * lif.unit + lif.rest)
     assert run.counts.sum() > 100

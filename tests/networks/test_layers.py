@@ -137,15 +137,15 @@ def twin_of_layer(layer, number, bits, seed, source, shared):
     out = np.zeros(drive.shape, np.uint8)
     shape = drive.shape[:2]
     v, refractory, i = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
-    coefficients, noise_key = layer.neuron.coefficients, stream_key(seed, Role.NOISE, number)
+    parameters, noise_key = layer.neuron._parameters, stream_key(seed, Role.NOISE, number)
     for row in range(len(drive)):
         state = v[row], refractory[row], i[row]
         neurons = np.arange(n) * positions + row % positions
-        z = coefficients[3] * twins.normal(noise_key, neurons, 0, length)
+        z = parameters.noise_std * twins.normal(noise_key, neurons, 0, length)
         spikes = np.zeros(n, int)
         for t in range(length):
             total = drive[row, :, t] + (own[:, :, t] @ spikes if own.size else 0)
-            spikes = twins.lif_step(coefficients, layer.gain * total, z[:, t], *state).astype(int)
+            spikes = twins.lif_step(parameters, layer.gain * total, z[:, t], *state).astype(int)
             out[row, :, t] = spikes
     by_image = out.reshape(rows, positions, n, length).swapaxes(1, 2)
     potentials = v.reshape(rows, positions, n).swapaxes(1, 2)

@@ -64,7 +64,7 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, short_blocks
         shape = (6, layer.n_out)
         state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
-            layer.neuron.coefficients,
+            layer.neuron._parameters,
             *keys,
             spikes,
             weights,
@@ -106,7 +106,7 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
         shape = (6, layer.n_out)
         state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
-            layer.neuron.coefficients, *keys, spikes, weights, w.words, shared, layer.gain, 1, 0,
+            layer.neuron._parameters, *keys, spikes, weights, w.words, shared, layer.gain, 1, 0,
             length, *state,
         )  # fmt: skip
         assert np.array_equal(result.spikes[i].bits(), train)
@@ -262,9 +262,9 @@ def rewritten(path, **changes):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda p: p.write_bytes(p.read_bytes()[:-40]), "no .npz file, or one that was cut"),
-        (lambda p: p.write_text("hello"), "no .npz file"),
-        (lambda p: p.write_bytes(b""), "no .npz file"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-40]), "not an .npz file, or truncated"),
+        (lambda p: p.write_text("hello"), "not an .npz file"),
+        (lambda p: p.write_bytes(b""), "not an .npz file"),
         (lambda p: p.write_bytes(_flip(p.read_bytes())), ""),
         (lambda p: np.savez(p, a=np.zeros(3)), "header"),
         (lambda p: np.savez(p, header=np.array("{")), ""),

@@ -1,7 +1,8 @@
-"""One equation, however the neuron is advanced; the law of its noise; its closed forms."""
+"""The neuron: one equation for all ways to advance it, the distribution of its noise, closed forms."""
 
 import copy
 import math
+import os
 import pickle
 from dataclasses import replace
 from statistics import NormalDist
@@ -42,7 +43,7 @@ lengths = st.lists(st.integers(0, 10) | st.integers(11, 130), min_size=1, max_si
 
 
 def drive(lif, shape, seed=0):
-    """Currents that lift v by -0.3 to 1 a step, so that most neurons fire often."""
+    """Return currents that change v by -0.3 to 1 per step, so that most neurons fire often."""
     return np.random.default_rng(seed).uniform(-0.3, 1.0, shape) / (lif.resistance * lif.dt)
 
 
@@ -160,7 +161,7 @@ def test_the_firing_period_is_the_exact_euler_interval(params, strength):
 
 
 def test_without_leak_and_with_subtraction_spikes_count_the_current():
-    # Nothing is lost: what came in is what the spikes took, and what is left of it.
+    # Charge is conserved: the input equals the charge of the spikes plus the remaining potential.
     lif = LIF(v_reset=-0.25, tau_mem=math.inf, reset="subtract")
     currents = np.random.default_rng(1).integers(0, 9, (30, 400)) / 8
     spikes, state = lif.run(currents)
@@ -183,7 +184,7 @@ def test_without_a_threshold_v_is_the_filtered_current():
     assert state.v[0] == pytest.approx(current * lif.tau_syn * lif.tau_mem)
 
 
-def test_a_resting_neuron_stays_where_its_reset_put_it_while_its_current_goes_on():
+def test_a_refractory_neuron_keeps_its_reset_potential_while_its_current_decays():
     params = {"v_reset": 0.25, "refractory_period": 3, "tau_syn": 2.0, "reset": "subtract", "seed": 1}
     neuron = StochasticLIFNeuron(**params)
     assert neuron.step(5.0) == 1
@@ -193,14 +194,14 @@ def test_a_resting_neuron_stays_where_its_reset_put_it_while_its_current_goes_on
         assert fired == (left == 0)
 
 
-def test_a_state_without_currents_has_none():
+def test_the_synaptic_currents_of_a_state_are_zero_by_default():
     state = LIF(tau_syn=3.0).initial_state(4)
     assert state.i.tolist() == [0.0] * 4
     _, after = LIF().run(np.ones(3))
     assert after.i.tolist() == [0.0]
 
 
-def test_a_synaptic_time_constant_of_one_step_is_none():
+def test_a_synaptic_time_constant_of_one_step_is_the_same_as_none():
     currents = drive(LIF(), 300)
     for more in ({}, {"noise_std": 0.3, "reset": "subtract", "refractory_period": 2}):
         a, b = (LIF(**more, tau_syn=tau).run(currents, key=3) for tau in (0.0, 1.0))
@@ -210,7 +211,7 @@ def test_a_synaptic_time_constant_of_one_step_is_none():
 
 
 def _at_a_step_boundary(lif, current):
-    """Whether rounding decides between n and n + 1 steps."""
+    """Return whether rounding decides between n and n + 1 steps."""
     v_inf = lif.v_rest + lif.resistance * current * lif.tau_mem
     decay = math.log((v_inf - lif.v_threshold) / (v_inf - lif.v_reset))
     steps = decay / math.log1p(-lif.dt / lif.tau_mem) if lif.dt < lif.tau_mem else 0.5
@@ -221,7 +222,7 @@ def _at_a_step_boundary(lif, current):
     ("tau_mem", "dt", "noise_std", "steps"),
     [(1.0, 1.0, 0.3, 5), (20.0, 1.0, 0.02, 17), (20.0, 1.0, 0.02, 400), (5.0, 0.1, 3.0, 500)],
 )
-def test_noise_without_threshold_reaches_its_stationary_law(tau_mem, dt, noise_std, steps):
+def test_noise_without_threshold_reaches_its_stationary_distribution(tau_mem, dt, noise_std, steps):
     n, current = 20_000, 0.3
     lif = LIF(v_rest=0.7, v_threshold=1e9, tau_mem=tau_mem, dt=dt, noise_std=noise_std)
     _, state = lif.run(np.full(steps, current), lif.initial_state(n), key=noise_key(1))
@@ -233,7 +234,7 @@ def test_noise_without_threshold_reaches_its_stationary_law(tau_mem, dt, noise_s
 
 
 def test_noise_is_white_and_independent_between_neurons_and_seeds():
-    # With dt = tau_mem nothing is kept from step to step: v is the noise itself.
+    # With dt = tau_mem, v keeps nothing from the last step, so v is the noise itself.
     steps, params = 6000, {"tau_mem": 1.0, "v_threshold": 1e9, "noise_std": 1.0}
     lif, noise = LIF(**params), np.empty((12, steps))
     states, keys = [lif.initial_state(4)] * 2, [noise_key(7), noise_key(8)]
@@ -257,8 +258,8 @@ def test_noise_is_white_and_independent_between_neurons_and_seeds():
 @pytest.mark.parametrize("refractory_period", [0, 1, 7])
 @pytest.mark.parametrize("mean", [-2.0, 0.0, 1.0, 1.7])
 def test_without_memory_the_rate_is_a_normal_tail(mean, refractory_period):
-    # With dt = tau_mem v is N(mean, 1) at each step, so the neuron fires with p wherever it is not
-    # refractory, and the intervals are geometric.
+    # With dt = tau_mem, v is N(mean, 1) at each step, so the neuron fires with probability p whenever
+    # it is not refractory, and its intervals are geometrically distributed.
     n, steps = 500, 1000
     lif = LIF(tau_mem=1.0, noise_std=1.0, refractory_period=refractory_period)
     spikes, _ = lif.run(np.full(steps, mean), lif.initial_state(n), key=noise_key(3))
@@ -274,7 +275,7 @@ def test_without_memory_the_rate_is_a_normal_tail(mean, refractory_period):
 @pytest.mark.parametrize("period", [0, 1, 2, 9])
 def test_v_rests_at_reset_for_exactly_the_refractory_period(period):
     params = {"v_reset": -0.3, "noise_std": 0.2, "refractory_period": period, "seed": 1}
-    neuron = StochasticLIFNeuron(**params)  # a current of 5 fires at once, whatever the noise
+    neuron = StochasticLIFNeuron(**params)  # with a current of 5 it fires in every noise
     for _ in range(3):
         assert neuron.step(5.0) == 1
         assert neuron.get_state() == {"v": -0.3, "refractory": period}
@@ -322,7 +323,7 @@ def test_a_copy_in_mid_run_continues_with_the_same_spikes(clone, steps):
     assert np.array_equal(twin.run(currents), neuron.run(currents))
 
 
-def test_a_step_takes_any_real_number():
+def test_a_step_accepts_any_real_number():
     numbers = [1, 0, np.int64(1), np.uint8(1), np.float32(0.5), np.float64(0.25), np.float16(0.5)]
     taking, floats = StochasticLIFNeuron(tau_mem=3.0), StochasticLIFNeuron(tau_mem=3.0)
     for number in numbers * 5:
@@ -331,7 +332,7 @@ def test_a_step_takes_any_real_number():
     assert type(taking.step(1)) is int
 
 
-def test_a_run_takes_any_layout_of_real_numbers():
+def test_a_run_accepts_real_numbers_in_any_memory_layout():
     lif = LIF(tau_mem=3.0, noise_std=0.1)
     currents = drive(lif, (6, 80))
     expected = lif.run(currents, key=1)[0]
@@ -349,7 +350,7 @@ def test_spikes_are_uint8_with_time_as_the_only_axis():
             assert (spikes.shape, spikes.dtype) == ((steps,), np.uint8)
 
 
-def test_without_a_seed_neurons_differ_and_tell_what_repeats_them():
+def test_without_a_seed_neurons_differ_and_hold_the_seed_that_repeats_them():
     params = {"tau_mem": 1.0, "noise_std": 1.0}
     first, second = StochasticLIFNeuron(**params), StochasticLIFNeuron(**params)
     currents = np.ones(200)
@@ -358,7 +359,44 @@ def test_without_a_seed_neurons_differ_and_tell_what_repeats_them():
     assert np.array_equal(StochasticLIFNeuron(**params, seed=first.seed).run(currents), spikes)
 
 
-def test_the_seed_does_nothing_but_noise():
+def test_by_default_two_populations_have_different_noise():
+    lif = LIF(tau_mem=1.0, noise_std=1.0)
+    currents = np.ones(200)
+    trains = [lif.run(currents, lif.initial_state(3))[0].bits() for _ in range(2)]
+    assert len({train.tobytes() for train in np.concatenate(trains)}) == 6
+
+
+def test_a_given_key_repeats_the_noise_and_other_keys_do_not():
+    lif = LIF(tau_mem=1.0, noise_std=1.0)
+    currents = np.ones(200)
+    runs = [lif.run(currents, key=key) for key in (0, 0, noise_key(1), noise_key(1), 2**64 - 1)]
+    spikes, states = zip(*runs, strict=True)
+    assert spikes[0] == spikes[1]
+    assert spikes[2] == spikes[3]
+    assert states[2].v == states[3].v
+    assert len({spikes[i].words.tobytes() for i in (0, 2, 4)}) == 3
+
+
+def test_without_noise_nothing_is_drawn_and_no_key_matters(monkeypatch):
+    def refused(n_bytes):
+        raise AssertionError("entropy was drawn")
+
+    monkeypatch.setattr(os, "urandom", refused)
+    quiet = LIF(tau_mem=5.0)
+    currents = drive(quiet, (4, 200))
+    spikes, state = quiet.run(currents)
+    assert spikes.counts().all()
+    for key in (0, noise_key(1), 2**64 - 1):
+        keyed, keyed_state = quiet.run(currents, key=key)
+        assert keyed == spikes
+        assert np.array_equal(keyed_state.v, state.v)
+    noisy = LIF(tau_mem=5.0, noise_std=0.1)
+    noisy.run(currents, key=0)
+    with pytest.raises(AssertionError, match="entropy was drawn"):
+        noisy.run(currents)
+
+
+def test_the_seed_affects_only_the_noise():
     currents = drive(LIF(), 300)
     trains = [StochasticLIFNeuron(seed=seed).run(currents) for seed in (None, 0, 2**128 - 1)]
     assert trains[0].any()
@@ -373,7 +411,7 @@ def test_the_representation_of_a_neuron_rebuilds_it(params, seed):
     assert (again.lif, again.seed) == (neuron.lif, neuron.seed)
 
 
-def test_currents_are_read_where_they_are_and_not_changed():
+def test_currents_are_not_changed():
     currents = np.linspace(0.0, 0.3, 3 * 70).reshape(3, 70)
     before = currents.copy()
     spikes, _ = LIF().run(currents)

@@ -1,5 +1,6 @@
-"""Closed forms against the simulation that they spare."""
+"""Closed forms agree with simulation."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -99,7 +100,7 @@ def test_the_euler_interval_converges_to_the_continuous_one(lif, strength):
 
 @law
 @given(neurons, st.floats(1.05, 20.0), st.integers(0, 50))
-def test_the_refractory_period_comes_on_top(lif, strength, period):
+def test_the_refractory_period_is_added_to_the_interval(lif, strength, period):
     current = rheobase(replace(lif, v_rest=min(lif.v_rest, 0.0))) * strength
     ready, resting = (replace(lif, refractory_period=n) for n in (0, period))
     assert isi_steps(resting, current) == isi_steps(ready, current) + period
@@ -127,7 +128,7 @@ def test_a_synaptic_current_settles_at_tau_syn_steps_of_the_current(lif, strengt
 
 @law
 @given(neurons, st.floats(0.01, 3.0))
-def test_without_a_leak_a_spike_takes_its_share_of_the_current(lif, rise):
+def test_without_a_leak_each_spike_uses_up_the_same_charge(lif, rise):
     flat = replace(lif, tau_mem=math.inf)
     current = rise / (lif.resistance * lif.dt)
     assert rheobase(flat) == 0.0
@@ -145,7 +146,7 @@ def test_without_a_leak_a_spike_takes_its_share_of_the_current(lif, rise):
     spikes, _ = subtracting.run(np.full(3000, current))
     intervals = np.diff(np.flatnonzero(spikes[0].bits()))
     mean = isi_steps(subtracting, current)
-    if rise < height:  # else v runs away from the threshold, and every step fires
+    if rise < height:  # otherwise v grows without bound and the neuron fires in every step
         assert abs(intervals.sum() - mean * len(intervals)) <= 1 + 1e-6 + lif.refractory_period
     assert isi_steps(subtracting, current) == pytest.approx(
         max(height / rise, 1.0) + lif.refractory_period
@@ -158,12 +159,12 @@ def test_a_neuron_without_a_threshold_never_fires_in_theory_either():
     assert rheobase(replace(lif, tau_mem=math.inf)) == math.inf
 
 
-def test_noise_without_a_leak_has_no_stationary_law():
+def test_noise_without_a_leak_has_no_stationary_distribution():
     assert stationary_std(LIF(tau_mem=math.inf, noise_std=0.1)) == math.inf
     assert stationary_std(LIF(tau_mem=math.inf)) == 0.0
 
 
-def test_both_resets_have_one_interval_in_continuous_time():
+def test_both_resets_have_the_same_interval_in_continuous_time():
     assert isi_ms(LIF(reset="subtract"), 0.08) == isi_ms(LIF(), 0.08)
 
 
@@ -191,7 +192,7 @@ def test_closed_forms_stay_exact_as_the_time_step_vanishes(dt):
 
 @law
 @given(st.lists(st.lists(st.integers(0, 1), min_size=30, max_size=30), min_size=1, max_size=4))
-def test_rates_are_taken_along_the_last_axis(trains):
+def test_rates_are_along_the_last_axis(trains):
     rates = firing_rate_hz(trains, 0.5)
     assert rates.shape == (len(trains),)
     assert rates.tolist() == [float(firing_rate_hz(train, 0.5)) for train in trains]
@@ -214,3 +215,32 @@ def test_intervals_are_differences_of_times(train, dt_ms):
     counts, edges = isi_histogram(train, 6, dt_ms)
     assert (counts.dtype, edges.dtype) == (np.int64, np.float64)
     assert counts.sum() == max(sum(train) - 1, 0)
+
+
+@pytest.mark.parametrize("tau_mem", [1.0, 2.0, 3.7, 10.0, 20.0, np.inf])
+@pytest.mark.parametrize("tau_syn", [0.0, 5.0])
+def test_isi_steps_counts_as_the_recurrence_does(tau_mem, tau_syn):
+    # Round numbers among them, where v lands on the threshold but for rounding.
+    for current, dt, v_reset, period in itertools.product(
+        (0.05, 0.08, 0.1, 0.2, 0.5, 1.0, 1.5), (0.1, 0.5, 1.0), (0.0, -0.5), (0, 3)
+    ):
+        neuron = LIF(
+            tau_mem=tau_mem,
+            tau_syn=tau_syn,
+            dt=min(dt, tau_mem),
+            v_reset=v_reset,
+            refractory_period=period,
+        )
+        spikes, _ = neuron.run(np.full(4000, current))
+        intervals = np.diff(np.flatnonzero(spikes.bits()[0]))
+        counted = isi_steps(neuron, current)
+        if intervals.size:
+            assert intervals[-1] == counted
+        else:
+            assert counted > 1500
+
+
+def test_isi_steps_of_currents_that_take_long_or_for_ever():
+    assert isi_steps(LIF(tau_mem=np.inf), 1e-9) == 1e9
+    assert isi_steps(LIF(), 0.05) == isi_steps(LIF(), -1.0) == np.inf
+    assert isi_steps(LIF(tau_mem=np.inf), 0.0) == np.inf

@@ -28,7 +28,7 @@ DENSITIES = [i / 16 for i in range(17)]
 
 
 def error(p, n):
-    """Five standard errors of the density of n independent bits."""
+    """Return five standard errors of the density of n independent bits."""
     return 5 * math.sqrt(p * (1 - p) / n)
 
 
@@ -74,7 +74,7 @@ def test_bits_are_uint8_with_time_as_the_only_axis():
         assert set(bits.tolist()) <= {0, 1}
 
 
-def test_equal_seeds_repeat_and_no_seed_tells_its_own():
+def test_equal_seeds_repeat_and_a_drawn_seed_can_be_read():
     for seed in (0, 1, 2**128 - 1, None):
         first = BitstreamEncoder(length=LENGTH, seed=seed)
         again = BitstreamEncoder(length=LENGTH, seed=first.seed)
@@ -150,7 +150,7 @@ def test_synapses_of_equal_seeds_have_nested_bits():
         assert (smaller < larger).any()
 
 
-def test_the_bits_of_a_weight_are_drawn_once_and_kept():
+def test_the_bits_of_a_weight_are_drawn_once():
     synapse = BitstreamSynapse(0.0, 1.0, LENGTH, w=0.5, seed=None)
     assert np.array_equal(synapse.apply(np.ones(LENGTH)), synapse.weight_bits)
     assert np.array_equal(synapse.apply([1] * LENGTH), synapse.weight_bits)
@@ -160,7 +160,7 @@ def test_the_bits_of_a_weight_are_drawn_once_and_kept():
         synapse.weight_bits[0] = 1
 
 
-def test_applying_leaves_the_input_as_it_is():
+def test_applying_does_not_change_the_input():
     pre = np.ones(LENGTH, np.uint8)
     BitstreamSynapse(0.0, 1.0, LENGTH, w=0.5, seed=1).apply(pre)[:] = 7
     assert (pre == 1).all()
@@ -181,7 +181,7 @@ def source(**changes):
 
 
 def expected_signal(products, accumulate):
-    """Mean and variance of s(t), of independent products."""
+    """Return mean and variance of s(t) for independent products."""
     if accumulate == "or":
         p = 1 - np.prod(1 - products)
         return p, p * (1 - p)
@@ -246,7 +246,7 @@ def test_the_current_lies_on_its_grid_within_its_range(n, y_min, y_max, w):
         assert trace.max() <= y_max
 
 
-def test_stepping_walks_the_trace_and_repeats_after_the_length():
+def test_stepping_follows_the_trace_and_repeats_after_the_length():
     walker = source(length=100)
     trace = walker.current_trace()
     assert [walker.step() for _ in range(250)] == np.resize(trace, 250).tolist()
@@ -255,7 +255,7 @@ def test_stepping_walks_the_trace_and_repeats_after_the_length():
     assert [walker.step() for _ in range(30)] == trace[:30].tolist()
 
 
-def test_trace_and_estimate_do_not_depend_on_where_stepping_stands():
+def test_trace_and_estimate_do_not_depend_on_the_current_step():
     walker = source(length=100)
     trace, estimate = walker.current_trace(), walker.full_current_estimate()
     walker.step()

@@ -1,4 +1,4 @@
-"""A layer is its current and its neurons: it continues, rewinds, and says why it is silent."""
+"""A layer combines a current and neurons: it continues, resets, and reports why it is silent."""
 
 import re
 import warnings
@@ -26,7 +26,7 @@ NOISY = {"tau_mem": 5.0, "v_reset": -0.1, "noise_std": 0.2, "refractory_period":
 
 
 def layer(**changes):
-    """A layer whose neurons fire every few steps, unless the changes silence it."""
+    """Return a layer whose neurons fire every few steps, unless the changes silence it."""
     arguments = {
         "n_neurons": 4, "x_inputs": X, "weight_values": W, "x_min": 0.0, "x_max": 1.0,
         "w_min": 0.0, "w_max": 1.0, "length": 100, "y_min": 0.0, "y_max": 2.0,
@@ -61,7 +61,7 @@ def test_running_twice_continues(pieces):
     assert continued.summary() == whole.summary()
 
 
-def test_reset_rewinds_everything():
+def test_reset_returns_to_the_start():
     rewound = ran(70)
     first = rewound.get_spike_trains()
     rewound.reset()
@@ -97,7 +97,7 @@ def test_the_current_is_that_of_a_source():
         assert np.array_equal(layer(accumulate=accumulate).current_trace(), [source.current_trace()])
 
 
-def test_the_trace_of_the_current_is_the_callers_own():
+def test_the_trace_of_the_current_is_a_copy():
     made = layer()
     made.current_trace()[:] = 0.0
     made.run(200)
@@ -122,7 +122,7 @@ def test_neurons_share_the_current_and_differ_in_noise():
     assert len({train.tobytes() for train in quiet}) == 1
 
 
-def test_rows_of_weights_have_the_current_of_the_shared_weights_each_on_its_own_bits():
+def test_equal_rows_of_weights_have_currents_of_equal_mean_from_different_bits():
     length, n = 2**14, 6
     changes = {"length": length, "n_neurons": n, "y_max": 1.0}
     shared = layer(**changes).current_trace()
@@ -134,7 +134,7 @@ def test_rows_of_weights_have_the_current_of_the_shared_weights_each_on_its_own_
     x, products = np.array(X), np.multiply(X, W)
     variance = (products * (1 - products)).sum() / len(X) ** 2
     assert (np.abs(traces.mean(axis=1) - products.mean()) <= 5 * np.sqrt(variance / length)).all()
-    # Rows share the input bits: their covariance is that of x alone, w**2 x (1 - x) a channel.
+    # Rows share only the input bits, so their covariance per channel is w**2 x (1 - x).
     covariance = np.cov(traces)
     expected = (np.square(W) * x * (1 - x)).sum() / len(X) ** 2
     off_diagonal = covariance[~np.eye(n, dtype=bool)]
@@ -199,7 +199,7 @@ def test_neighboring_seeds_share_neither_current_nor_noise():
     first, second = (layer(base_seed=seed, length=length) for seed in (42, 43))
     traces = np.concatenate([first.current_trace(), second.current_trace()])
     assert abs(np.corrcoef(traces)[0, 1]) <= 5 / np.sqrt(length)
-    # Without leftover potential a constant current makes every step a fresh draw of the noise.
+    # With dt = tau_mem and a constant current, every step depends on its own noise sample only.
     coin = {"tau_mem": 1.0, "noise_std": 1.0}
     constant = {"x_inputs": [1.0], "weight_values": [1.0], "y_max": 1.0, "neuron_params": coin}
     spikes = [ran(length, base_seed=seed, **constant).get_spike_trains() for seed in (42, 43)]
@@ -211,7 +211,7 @@ def test_neighboring_seeds_share_neither_current_nor_noise():
 
 
 def silence(made, steps):
-    """The one warning of a run."""
+    """Run a layer and return the text of its single warning."""
     with pytest.warns(SilentLayerWarning) as caught:
         made.run(steps)
     assert len(caught) == 1
@@ -219,20 +219,22 @@ def silence(made, steps):
     return str(caught[0].message)
 
 
-def test_a_silent_layer_says_so_once_a_run_with_the_numbers():
+def test_a_silent_layer_warns_once_per_run_with_its_numbers():
     quiet = layer(**QUIET, length=2048)
     mean = quiet.current_trace().mean()
+    mean_of_or = layer(**QUIET, length=2048, accumulate="or").current_trace().mean()
     remedy = np.ceil(0.05 * 0.1 / mean * 1e4) / 1e4  # rounded up
     said = silence(quiet, 500)
     assert said == (
-        f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase 0.05, the least "
-        f"constant current that fires; a y_max above {remedy:.4g} reaches it (now 0.1)"
+        f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase 0.05, the smallest "
+        f"constant current that fires; raise y_max above {remedy:.4g} (now 0.1), or set "
+        f'accumulate="or" (mean current {mean_of_or:.4g})'
     )
     assert silence(quiet, 500) == said
     assert not quiet.get_spike_trains().any()
 
 
-def test_a_layer_that_fires_says_nothing():
+def test_a_layer_that_fires_does_not_warn():
     ran(100)
     ran(100, n_neurons=4, weight_values=[[1.0] * 8, *np.zeros((3, 8))])
 
@@ -258,14 +260,50 @@ def test_following_the_remedy_makes_the_layer_fire(x, w, y_min, rows, accumulate
     quiet = layer(**changes, y_max=y_min + 0.01)
     assume(quiet.current_trace().max() < rheobase(quiet.lif) and quiet.current_trace().max() > y_min)
     said = silence(quiet, 300)
-    y_max = float(re.search(r"y_max above (\S+) reaches", said)[1])
+    y_max = float(re.search(r"raise y_max above (\S+) \(now", said)[1])
     best = layer(**changes, y_max=y_max).current_trace().mean(axis=1).max()
-    # y_max is rounded up to four digits, which moves the current by 1e-3 of its way at most.
+    # Rounding y_max up to four digits changes the current by at most 1e-3 of its share.
     needed = rheobase(quiet.lif)
     share = (needed - y_min) / (y_max - y_min)
     assert needed - 1e-12 <= best <= needed + 1e-3 * max(abs(y_max), 1) * share
-    # A current whose mean is above the rheobase cannot keep v below threshold for ever.
+    # With a mean current above the rheobase, v reaches the threshold sooner or later.
     assert ran(2000, **changes, y_max=y_max + 0.5 * (y_max - y_min)).get_spike_trains().any()
+
+
+@law
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=9),
+    st.floats(0.01, 1.0),
+    st.floats(-0.2, 0.09),
+    st.floats(0.005, 0.3),
+    st.booleans(),
+    st.sampled_from(["mean", "sum", "or"]),
+)
+def test_the_or_adder_is_named_if_and_only_if_it_makes_the_layer_fire(
+    x, w, y_min, span, rows, accumulate
+):
+    weights = [[w / (i + 1)] * len(x) for i in range(4)] if rows else [w] * len(x)
+    changes = {
+        "x_inputs": x, "weight_values": weights, "length": 200,
+        "y_min": y_min, "y_max": y_min + span, "neuron_params": {"tau_mem": 10.0},
+    }  # fmt: skip
+    quiet = layer(**changes, accumulate=accumulate)
+    needed = rheobase(quiet.lif)
+    assume(quiet.current_trace().mean(axis=1).max() < needed)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        quiet.run(2000)
+    assume(not quiet.get_spike_trains().any())
+    said = silence(quiet, 1)
+    remedied = layer(**changes, accumulate="or")
+    best = remedied.current_trace().mean(axis=1).max()
+    assume(abs(best - needed) > 1e-6)
+    assert ('accumulate="or"' in said) == (best > needed)
+    if best > needed:
+        assert f'or set accumulate="or" (mean current {best:.4g})' in said
+        assert accumulate == "mean"
+        remedied.run(4000)
+        assert remedied.get_spike_trains().any()
 
 
 def test_a_layer_that_has_fired_is_not_silent_between_its_spikes():
@@ -277,16 +315,33 @@ def test_a_layer_that_has_fired_is_not_silent_between_its_spikes():
     silence(made, 1)
 
 
-def test_without_any_product_no_remedy_is_promised():
-    for changes in ({"x_inputs": [0.0] * 8}, {"weight_values": [0.0] * 8}):
-        said = silence(layer(**changes, y_min=0.001, neuron_params={"tau_mem": 5.0}), 300)
-        assert said.startswith(
-            "no neuron fired: the mean current 0.001 does not exceed the rheobase 0.2, "
+def test_without_any_product_the_reason_is_given_and_no_adder_or_range_is_recommended():
+    params = {"tau_mem": 5.0}
+    for accumulate in ("mean", "or"):
+        quiet = layer(
+            x_inputs=[0.2] * 7 + [-1.0],
+            x_min=0.2,
+            y_min=0.001,
+            neuron_params=params,
+            accumulate=accumulate,
         )
-        assert said.endswith("; all products are 0, so no y_max reaches it")
+        assert silence(quiet, 300) == (
+            "no neuron fired because all inputs are zero, so the current stays at y_min, 0.001; raise "
+            "x_inputs above x_min, 0.2"
+        )
+        quiet = layer(weight_values=[0.0] * 8, neuron_params=params, accumulate=accumulate)
+        assert silence(quiet, 300) == (
+            "no neuron fired because all products of inputs and weights are zero, so the current stays "
+            "at y_min, 0; raise weight_values or x_inputs"
+        )
 
 
-def test_a_current_above_the_rheobase_asks_for_time():
+def test_with_inputs_of_zero_and_a_sufficient_y_min_more_time_is_recommended():
+    said = silence(layer(x_inputs=[0.0] * 8, y_min=0.3, neuron_params={"tau_mem": 5.0}), 1)
+    assert said.endswith("; run longer, or raise y_max")
+
+
+def test_with_a_current_above_the_rheobase_more_time_is_recommended():
     said = silence(layer(y_max=1.0, neuron_params={"tau_mem": 10.0}), 1)
     assert said.endswith("; run longer, or raise y_max")
 

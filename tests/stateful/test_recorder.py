@@ -1,4 +1,4 @@
-"""What a recorder tells is a function of the train that it was given, however it was given."""
+"""A recorder returns the same statistics however its train was recorded."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_another_integer_is_refused_and_nothing_is_recorded(spike):
 @pytest.mark.parametrize(
     "spike", [0.5, 1.0, 0.0, np.float64(1.0), float("nan"), "1", b"1", None, [1], 1j]
 )
-def test_what_is_no_integer_is_refused_and_nothing_is_recorded(spike):
+def test_a_value_of_another_type_is_refused_and_nothing_is_recorded(spike):
     recorder = recorded([0, 1])
     with pytest.raises(TypeError, match="spike must be 0 or 1"):
         recorder.record(spike)
@@ -95,7 +95,7 @@ def test_a_train_is_recorded_whole_or_not_at_all(train):
     assert recorder.as_array().tolist() == [0, 1]
 
 
-def test_what_is_returned_is_the_callers_own():
+def test_returned_arrays_are_copies():
     recorder = recorded([0, 1, 1])
     recorder.as_array()[:] = 0
     assert recorder.total_spikes() == 2
@@ -105,7 +105,7 @@ def test_what_is_returned_is_the_callers_own():
     assert recorder.total_spikes() == 4
 
 
-def test_reset_forgets_everything_but_the_time_step():
+def test_reset_deletes_everything_but_the_time_step():
     recorder = recorded([0, 1, 1], dt_ms=0.5)
     recorder.reset()
     assert (len(recorder), recorder.total_spikes(), recorder.firing_rate_hz()) == (0, 0, 0.0)
@@ -148,5 +148,5 @@ def test_unequal_intervals_are_counted_as_numpy_counts_them(intervals, bins, dt_
     assert counts.sum() == len(intervals)
 
 
-def test_the_representation_tells_what_was_recorded():
+def test_the_representation_shows_spikes_and_steps():
     assert repr(recorded([0, 1, 1], 0.5)) == "<BitstreamSpikeRecorder: 2 spikes in 3 steps of 0.5 ms>"

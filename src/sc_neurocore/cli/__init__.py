@@ -1,4 +1,4 @@
-"""The command sc-neurocore."""
+"""Command line: sc-neurocore demo, evaluate, hdl and info."""
 
 from __future__ import annotations
 
@@ -17,13 +17,31 @@ from sc_neurocore.cli._evaluate import run_evaluate
 from sc_neurocore.cli._hdl import run_hdl
 from sc_neurocore.evidence.evaluation import SOURCES
 
+__all__ = ["main"]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    """Run a command of sc-neurocore.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Arguments of the command line, by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 for success, 1 for an error (printed in one line to standard error), 2 for a
+        missing command, 130 for an interrupt from the keyboard.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if "run" not in options:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         options.run(options)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         print(f"sc-neurocore: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -37,72 +55,83 @@ def _parser() -> argparse.ArgumentParser:
         prog="sc-neurocore", description="Spiking neural networks on stochastic computing."
     )
     parser.add_argument("--version", action="version", version=sc_neurocore.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="run the tutorial and classify digits")
-    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for pictures [demo]")
+    demo = commands.add_parser("demo", help="run the tutorial and classify handwritten digits")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for the pictures [demo]")
     demo.set_defaults(run=run_demo)
 
-    evaluation = commands.add_parser("evaluate", help="accuracy of a network by stream length")
+    evaluation = commands.add_parser("evaluate", help="measure accuracy by stream length")
     evaluation.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
     evaluation.add_argument(
         "--data",
         type=Path,
-        help="an .npz of images (n, n_in) in [0, 1] and labels (n,) [the shipped digits]",
+        help="an .npz file of images (n, n_in) in [0, 1] and labels (n,) [the shipped digits]",
     )
     evaluation.add_argument(
-        "--lengths", type=_lengths, default=list(DEMO_LENGTHS), help="[8,16,32,64,128]"
+        "--lengths",
+        type=_lengths,
+        default=list(DEMO_LENGTHS),
+        help="stream lengths, separated by commas [8,16,32,64,128]",
     )
     evaluation.add_argument(
         "--source",
         type=_sources,
         default=["bernoulli"],
-        help=f"of inputs and weights, with commas between: {', '.join(SOURCES)} [bernoulli]",
+        help="sources of the random numbers, separated by commas, from "
+        f"{', '.join(SOURCES)} [bernoulli]",
     )
-    evaluation.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 on [5]")
-    evaluation.add_argument("--csv", type=Path, help="write the accuracy of each seed there")
-    evaluation.add_argument("--plot", type=Path, help="draw the curves there (extra: plot)")
+    evaluation.add_argument("--seeds", type=int, default=5, help="number of seeds, starting at 0 [5]")
+    evaluation.add_argument("--csv", type=Path, help="file for the accuracy of each seed")
+    evaluation.add_argument("--plot", type=Path, help="file for a plot of the curves (extra: plot)")
     evaluation.set_defaults(run=run_evaluate)
 
-    about = "Verilog that computes the bits of a network (extra: hdl)"
+    about = "generate Verilog that computes the bits of a network (extra: hdl)"
     hdl = commands.add_parser(
         "hdl",
         help=about,
-        description=f"{about}, with a testbench that needs no Python and a report.",
+        description="Generate Verilog that computes the bits of a network, a report, and a testbench "
+        "that runs without Python (extra: hdl).",
     )
     hdl.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
     hdl.add_argument("--out", type=Path, help="folder for the design and its report [hdl_NAME]")
-    hdl.add_argument("--length", type=int, default=32, help="time steps an image [32]")
+    hdl.add_argument("--length", type=int, default=32, help="time steps per image [32]")
     hdl.add_argument(
-        "--architecture", choices=("unrolled", "folded"), help="[unrolled up to 2,000 synapses]"
+        "--architecture",
+        choices=("unrolled", "folded"),
+        help="one gate per synapse, or layers that reuse their gates [unrolled up to 2,000 synapses]",
     )
-    hdl.add_argument("--simd", type=int, default=8, help="inputs a clock of a folded layer [8]")
-    hdl.add_argument("--pe", type=int, default=1, help="neurons a clock of a folded layer [1]")
-    hdl.add_argument("--bits", type=int, default=8, help="of weights and inputs [8]")
-    hdl.add_argument("--word", type=int, default=16, help="bits of a potential [16]")
-    hdl.add_argument("--leak-bits", type=int, default=8, help="of the leak; 1: a shift [8]")
-    hdl.add_argument("--name", help="of the top module [that of the file]")
+    hdl.add_argument("--simd", type=int, default=8, help="inputs per clock cycle (folded) [8]")
+    hdl.add_argument("--pe", type=int, default=1, help="neurons per clock cycle (folded) [1]")
+    hdl.add_argument("--bits", type=int, default=8, help="bits per weight and per input [8]")
+    hdl.add_argument("--word", type=int, default=16, help="bits per potential [16]")
+    hdl.add_argument(
+        "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
+    )
+    hdl.add_argument("--name", help="name of the top module [from NETWORK]")
     hdl.add_argument(
         "--data",
         type=Path,
-        help="an .npz of images and labels, as for evaluate [those of the digits; else random images]",
+        help="an .npz file of images and labels, as for evaluate [the shipped digits for 'digits', "
+        "random images for a file]",
     )
-    hdl.add_argument("--images", type=int, default=5, help="in the testbench, at most [5]")
+    hdl.add_argument("--images", type=int, default=5, help="most images in the testbench [5]")
     hdl.add_argument(
         "--verify",
         type=int,
         metavar="CLOCKS",
-        help="run the testbench, and compare each layer with its model for CLOCKS (needs Verilator), "
-        "and with --synth the netlist on the images of the testbench",
+        help="run the testbench and compare each layer with its model for CLOCKS clock cycles; with "
+        "--synth, compare the netlist on the images of the testbench, too (needs Verilator)",
     )
     hdl.add_argument(
         "--synth",
         choices=("ice40", "xilinx", "generic"),
-        help="count cells and memories, for ice40 also clock and energy (needs Yosys, nextpnr)",
+        help="synthesize and count cells and memories; for ice40, also estimate clock rate and energy "
+        "(needs Yosys, and nextpnr for the clock)",
     )
     hdl.set_defaults(run=run_hdl)
 
-    info = commands.add_parser("info", help="version, instruction set, threads")
+    info = commands.add_parser("info", help="print versions, instruction set and number of threads")
     info.set_defaults(run=_info)
     return parser
 
@@ -112,7 +141,7 @@ def _lengths(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"lengths must be whole numbers with commas between, got {text!r}"
+            f"lengths must be integers separated by commas, got {text!r}"
         ) from None
 
 
@@ -121,7 +150,7 @@ def _sources(text: str) -> list[str]:
     for name in names:
         if name not in SOURCES:
             raise argparse.ArgumentTypeError(
-                f"sources must be among {', '.join(SOURCES)}, with commas between, got {name!r}"
+                f"sources must be among {', '.join(SOURCES)}, separated by commas, got {name!r}"
             )
     return list(dict.fromkeys(names))
 
@@ -131,7 +160,7 @@ def _info(_: argparse.Namespace) -> None:
         ("sc-neurocore", sc_neurocore.__version__),
         ("Python", platform.python_version()),
         ("NumPy", np.__version__),
-        ("instruction set", f"{_native.isa()} (here: {', '.join(_native.isas())})"),
+        ("instruction set", f"{_native.isa()} (available: {', '.join(_native.isas())})"),
         ("threads", _native.threads()),
     ):
         print(f"{name:16s} {value}")

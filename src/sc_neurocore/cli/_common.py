@@ -1,11 +1,11 @@
-"""What the commands share: networks and data by name, tables, figures."""
+"""Helpers shared by the commands: networks and data by name, tables, figures."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,14 @@ from sc_neurocore.evidence.evaluation import Accuracy
 from sc_neurocore.networks.digits import load_digits
 from sc_neurocore.networks.network import Network
 
-if TYPE_CHECKING:
-    pass
-
 
 def say(what: str) -> None:
+    """Print what the command does next."""
     print(f"{what} ...", flush=True)
 
 
 def load_network(name: str) -> Network:
+    """Return the network of a file, or the shipped one by the name "digits"."""
     if name == "digits":
         return load_digits().network
     if not os.path.exists(name):
@@ -33,25 +32,25 @@ def load_network(name: str) -> Network:
 
 
 def new_figure() -> Any:
-    """Return an empty figure, before any work: without Matplotlib there will be none."""
+    """Return an empty figure. Call this before long work, as it raises without Matplotlib."""
     try:
         from matplotlib.figure import Figure
-    except ImportError:
-        _checks.fail("--plot", "find Matplotlib", "none", "pip install 'sc-neurocore[plot]'")
+    except ImportError as error:
+        raise ImportError(_checks.missing_extra("--plot", "Matplotlib", "plot")) from error
     return Figure((6, 4), layout="constrained")
 
 
 def load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return images and labels from an .npz file."""
     try:
         arrays = read_arrays(path)
         return arrays["images"], arrays["labels"]
     except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"--data must be an .npz of images and labels, got {path} ({error})"
-        ) from error
+        _checks.fail("--data", "be an .npz file of images and labels", f"{path} ({error})")
 
 
 def print_table(rows: Sequence[Accuracy]) -> None:
+    """Print accuracies by stream length, with the interval that holds 95 % of the images' share."""
     print("length   bitstreams         95 % of images    float")
     for row in rows:
         spread = "" if np.isnan(row.std) else f" +- {100 * row.std:.2f}"
@@ -62,6 +61,7 @@ def print_table(rows: Sequence[Accuracy]) -> None:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    with replacing(path) as part:
-        figure.savefig(part, dpi=120)
+    """Write a figure to a file, and print its name."""
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix[1:] or "png", dpi=120)
     print(f"wrote {os.fspath(path)}")

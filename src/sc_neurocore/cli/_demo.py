@@ -1,4 +1,4 @@
-"""sc-neurocore demo: the tutorial, and digits classified by stream length."""
+"""sc-neurocore demo: run the tutorial and classify handwritten digits by stream length."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore import _checks
+from sc_neurocore.cli._common import print_table, save_figure
 from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
 from sc_neurocore.networks.digits import Digits, load_digits
 from sc_neurocore.networks.simulation import simulate
 
-if TYPE_CHECKING:
-    pass
-from sc_neurocore.cli._common import print_table, save_figure
-
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
-
-
 DEMO_SEEDS = range(50)
 
 
 def run_demo(options: argparse.Namespace) -> None:
+    """Run the tutorial, print the accuracy on digits, and draw three pictures."""
     namespace: dict[str, Any] = {}
-    for title, code in tutorial_sections():
+    for title, blocks in tutorial_sections():
         _heading(title)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            exec(compile(code, title, "exec"), namespace)
-        for warning in caught:
-            print(f"{warning.category.__name__}: {warning.message}")
+        for block in blocks:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                exec(compile(block, title, "exec"), namespace)
+            for warning in caught:
+                print(f"{warning.category.__name__}: {warning.message}")
 
     digits = load_digits()
     sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
@@ -62,12 +60,12 @@ def _heading(title: str) -> None:
     print(f"\n{title}\n{'-' * len(title)}")
 
 
-def tutorial_sections() -> Iterator[tuple[str, str]]:
-    """Yield title and code of each section of the tutorial that ships with the package."""
+def tutorial_sections() -> Iterator[tuple[str, list[str]]]:
+    """Yield the title and the code blocks of each section of the tutorial."""
     text = (files("sc_neurocore") / "data" / "tutorial.md").read_text(encoding="utf-8")
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         blocks = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-        yield section.splitlines()[0], "\n".join(blocks)
+        yield section.splitlines()[0], blocks
 
 
 def _draw(
@@ -78,13 +76,13 @@ def _draw(
 
         from sc_neurocore.evidence import plot
     except ImportError:
-        print("\nno pictures: they need Matplotlib (pip install 'sc-neurocore[plot]')")
+        print("\n" + _checks.missing_extra("drawing the pictures", "Matplotlib", "plot"))
         return
     folder.mkdir(parents=True, exist_ok=True)
 
     raster = Figure((7, 2.6), layout="constrained")
     plot.raster(axes := raster.subplots(), trains)
-    axes.set_title("A dense layer of 4 neurons under one stochastic current")
+    axes.set_title("Dense layer of 4 neurons that share a stochastic current")
 
     length = 32
     result = simulate(digits.network, digits.images, length, seed=0)
@@ -94,8 +92,8 @@ def _draw(
     pictures = Figure((8, 5), layout="constrained")
     plot.classified(pictures, digits.images[shown], digits.labels[shown], classes[shown])
     pictures.suptitle(
-        f"Classified with streams of {length} bits: all {len(wrong)} mistakes of "
-        f"{len(classes)} images first"
+        f"Classified with streams of {length} bits: the {len(wrong)} mistakes among "
+        f"{len(classes)} images come first"
     )
 
     curve = Figure((6, 4), layout="constrained")

@@ -1,25 +1,23 @@
-"""sc-neurocore evaluate: the accuracy of a network by stream length."""
+"""sc-neurocore evaluate: measure the accuracy of a network by stream length."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
+from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
 from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
 from sc_neurocore.networks.digits import load_digits
 
-if TYPE_CHECKING:
-    pass
-from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
-
 
 def run_evaluate(options: argparse.Namespace) -> None:
+    """Print the accuracy of a network for each source and stream length; write a table and a plot."""
     seeds = range(_checks.integer("--seeds", options.seeds, 1))
     shipped, network = load_digits(), load_network(options.network)
     images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
@@ -48,11 +46,13 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def _write_csv(path: Path, curves: Mapping[str, Sequence[Accuracy]]) -> None:
-    with replacing(path) as part, part.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
-        for name, rows in curves.items():
-            for row in rows:
-                for seed, value in enumerate(row.by_seed):
-                    writer.writerow([name, row.length, seed, value, row.of_float])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
+    for name, rows in curves.items():
+        for row in rows:
+            for seed, value in enumerate(row.by_seed):
+                writer.writerow([name, row.length, seed, value, row.of_float])
+    with replacing(path) as file:
+        file.write(text.getvalue().encode())
     print(f"wrote {path}")

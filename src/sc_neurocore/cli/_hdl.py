@@ -1,4 +1,4 @@
-"""sc-neurocore hdl: the Verilog of a network, verified, synthesized and reported."""
+"""sc-neurocore hdl: generate, verify, synthesize and report the Verilog of a network."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.cli._common import load_data, load_network, say
 from sc_neurocore.networks.digits import load_digits
 from sc_neurocore.networks.fixed_point import FixedPoint
 
 if TYPE_CHECKING:
     from sc_neurocore.hardware import Design, Synthesis, Verification
-from sc_neurocore.cli._common import load_data, load_network, say
 
 
 def run_hdl(options: argparse.Namespace) -> None:
+    """Write the design of a network to a folder; verify and synthesize it as the options ask."""
     from sc_neurocore import hardware
     from sc_neurocore.hardware import simulators, tools
     from sc_neurocore.hardware.synthesis import TARGETS
 
-    # What is missing is told before the work.
+    # Report missing tools before the work, not after it.
     if options.verify is not None:
         _checks.integer("--verify", options.verify, 1)
         simulators.find_verilator()
@@ -39,7 +40,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     text = modules | hardware.verilog_testbench(design, in_bench)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
-    for target in TARGETS:  # netlists of what was there before
+    for target in TARGETS:  # an earlier netlist may not match
         (out / f"{design.name}_{target}.json").unlink(missing_ok=True)
     hardware.write({**text, "REPORT.md": hardware.report(design, **found)}, out)
     print(f"{design!r}\nwrote {len(text)} files to {out}, {len(in_bench)} images in the testbench")
@@ -63,7 +64,7 @@ def run_hdl(options: argparse.Namespace) -> None:
         )
         if options.synth == "ice40":
             if not tools.has_nextpnr():
-                print("no clock: nextpnr is not there (pip install 'sc-neurocore[hdl]')")
+                print(_checks.missing_extra("estimating the clock rate", "nextpnr", "hdl"))
             say("counting toggles")
             found["energy"] = hardware.energy_of(design, made, in_bench)
         if options.verify:
@@ -74,7 +75,7 @@ def run_hdl(options: argparse.Namespace) -> None:
 
 
 def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:
-    """Return the design of the options, images, and their labels if there are any."""
+    """Return the design that the options describe, images, and their labels or None."""
     from sc_neurocore.hardware import Design
 
     network = load_network(options.network)
@@ -97,7 +98,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
 
 
 def _check_folder(folder: Path, text: Mapping[str, str]) -> None:
-    """Refuse a folder with files of another design, which simulators would read together."""
+    """Refuse a folder that holds another design: simulators would read the files of both."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -110,11 +111,12 @@ def _check_folder(folder: Path, text: Mapping[str, str]) -> None:
             "--out",
             "hold no other design",
             f"{folder} with {others[0]}{more}",
-            "remove it, or take another folder",
+            "remove them, or choose another folder",
         )
 
 
 def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
+    """Compare a layer with its model; raise if they differ or the comparison proves too little."""
     from sc_neurocore.hardware import verify_layer
 
     say(f"verifying layer {k}")
@@ -123,19 +125,20 @@ def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
     if seen.differences:
         raise RuntimeError(f"layer {k} in Verilog differs from its model: {seen}")
     if not seen.passed(design.layers[k]):
-        _checks.fail("--verify", f"let layer {k} fire and rest", seen, "take more clocks")
+        _checks.fail("--verify", f"let layer {k} fire and rest", seen, "run more clock cycles")
     return seen
 
 
 def _verified_netlist(
     design: Design, made: Synthesis, images: NDArray[Any]
 ) -> tuple[Verification, ...]:
+    """Compare the netlist with its model on images; return () if its signals have lost their names."""
     from sc_neurocore.hardware import verify_images
 
     say(f"comparing the netlist on {len(images)} images")
     try:
         seen = verify_images(design, made.path, images)
-    except ValueError as error:  # synthesis made one register of two: their names are gone
+    except ValueError as error:  # synthesis merged registers, so their names are gone
         print(f"the netlist was not compared: {error}")
         return ()
     clocks, differences = seen[0].clocks, sum(part.differences for part in seen)

@@ -6,6 +6,7 @@ differential equations and maps. Extra: nir.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -131,8 +132,10 @@ def to_nir(
     )
     graph = nir.NIRGraph(nodes, edges, metadata=metadata, type_check=square)
     if path is not None:
-        with replacing(path) as part:
-            nir.write(str(part), graph)
+        whole = io.BytesIO()
+        nir.write(whole, graph)
+        with replacing(path) as file:
+            file.write(whole.getbuffer())
     return graph
 
 

@@ -83,8 +83,8 @@ def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, content in text.items():
-        with replacing(Path(folder) / name) as part:
-            part.write_text(content, encoding="utf-8")
+        with replacing(Path(folder) / name) as file:
+            file.write(content.encode())
 
 
 def _lines(lines: Any) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -231,8 +232,10 @@ def _object(source: Path, command: Sequence[str], timed: bool) -> Path:
     if not out.exists():
         base.mkdir(parents=True, exist_ok=True)
         options = ["-fcoroutines"] if timed else []
-        with replacing(out) as part:
-            run([*command, *options, "-c", str(source), "-o", str(part)], base)
+        with tempfile.TemporaryDirectory() as place, replacing(out) as file:
+            made = Path(place) / "object.o"
+            run([*command, *options, "-c", str(source), "-o", str(made)], base)
+            file.write(made.read_bytes())
     return out
 
 

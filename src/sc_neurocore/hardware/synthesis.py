@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,12 +100,15 @@ def synthesize(
     """
     target = _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
-    read = "read_verilog -defer " + " ".join(f'"{Path(f).resolve()}"' for f in files)
-    with replacing(out) as part:
+    tools.check_identifier("top", top)
+    read = f"read_verilog -defer {tools.quoted(files)}"
+    with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
+        made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
-            top=top, out=f'"{part}"', dff="-dff " if across_registers else ""
+            top=top, out=f'"{made}"', dff="-dff " if across_registers else ""
         )
         tools.yosys([read, script], folder)
+        file.write(made.read_bytes())
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
     del cells["$scopeinfo"]

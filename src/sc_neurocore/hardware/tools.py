@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from sc_neurocore import _checks
 
 
 class MissingToolError(RuntimeError):
@@ -72,6 +75,22 @@ def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
         return run([*find_yosys(), str(path)], folder)
 
 
+def quoted(files: Sequence[str | os.PathLike[str]]) -> str:
+    """Return the paths of files as arguments of a script, which no character of theirs can leave."""
+    paths = [str(Path(f).resolve()) for f in files]
+    for path in paths:
+        if not path.isprintable() or set('"\\') & set(path):
+            contract = "have paths without quotes, backslashes and control characters"
+            _checks.fail("files", contract, repr(path), "rename the file or its folder")
+    return " ".join(f'"{path}"' for path in paths)
+
+
+def check_identifier(name: str, value: object) -> None:
+    """Raise unless the value is an identifier of Verilog."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII):
+        _checks.fail(name, "be a Verilog identifier", repr(value))
+
+
 def find_yosys() -> list[str]:
     """Return the command that runs a script of Yosys, but for the script."""
     if _has("pyosys"):
@@ -118,7 +137,8 @@ def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> lis
 
     driver = pyslang.driver.Driver()
     driver.addStandardArgs()
-    paths = " ".join(f'"{Path(f).resolve()}"' for f in files)
+    check_identifier("top", top)
+    paths = quoted(files)
     command = f"slang --std 1364-2005 -Wextra --top {top} {paths}"
     good = driver.parseCommandLine(command) and driver.processOptions()
     good = good and driver.parseAllSources() and driver.runFullCompilation(True)

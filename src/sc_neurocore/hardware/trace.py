@@ -64,7 +64,7 @@ class LayerRun:
             counts += sign * ones.view(np.int32).reshape(counts.shape)
         saturations = np.zeros((self.v.size, 2), np.uint64)
         potentials, spikes = _native.fixed_trace(
-            layer.neuron.integers, counts, self.v, self.refractory, saturations
+            layer.neuron._integers, counts, self.v, self.refractory, saturations
         )
         self._step += steps
         shape = self._shape

@@ -201,7 +201,7 @@ class BitLayer:
     ) -> Words:
         layer = self.layer
         return _native.dense(
-            self.neuron.coefficients, self.weight_key, self.noise_key, x, layer.codes, bits,
+            self.neuron._parameters, self.weight_key, self.noise_key, x, layer.codes, bits,
             self.share, self._gain, layer.positions, first, steps, state.v[rows],
             state.refractory[rows], state.i[rows],
         )  # fmt: skip
@@ -244,7 +244,7 @@ class BitLayer:
             drive = _native.channel_counts(x[rows], positive, steps).astype(np.float64)
             drive -= _native.channel_counts(x[rows], negative, steps)
             out[rows] = _native.recurrent(
-                layer.neuron.coefficients, self.noise_key, drive, senders, own, layer.gain, first,
+                layer.neuron._parameters, self.noise_key, drive, senders, own, layer.gain, first,
                 state.v[rows], state.refractory[rows], state.i[rows], state.before[rows],
             )  # fmt: skip
         return out

@@ -53,7 +53,7 @@ class RealLayer:
 
     def __init__(self, layer: Layer, rows: int, length: int) -> None:
         self._layer = layer
-        self._coefficients = replace(layer.neuron, noise_std=0.0).coefficients
+        self._parameters = replace(layer.neuron, noise_std=0.0)._parameters
         shape = (rows, layer.n_out)
         self._v, self._i = np.full(shape, layer.neuron.v_rest), np.zeros(shape)
         self._refractory = np.zeros(shape, np.uint64)
@@ -86,13 +86,13 @@ class RealLayer:
         drive = _drive(layer, signal)
         if isinstance(layer, Dense) and layer.recurrent is not None:
             words = _native.recurrent(
-                self._coefficients, 0, _stretched(drive, steps), layer.recurrent.T.copy(), None,
+                self._parameters, 0, _stretched(drive, steps), layer.recurrent.T.copy(), None,
                 layer.gain, first // 64, self._v, self._refractory, self._i, self._before,
             )  # fmt: skip
         else:
             traces = np.ascontiguousarray(layer.gain * drive).reshape(self._v.size, -1)
             state = self._v.reshape(-1), self._refractory.reshape(-1), self._i.reshape(-1)
-            words = _native.lif(self._coefficients, 0, traces, 0, first, steps, *state)
+            words = _native.lif(self._parameters, 0, traces, 0, first, steps, *state)
         return unpack(words, steps).reshape(*self._v.shape, steps)
 
 

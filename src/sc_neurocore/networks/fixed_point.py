@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore import _checks
+from sc_neurocore import _checks, _native
 from sc_neurocore.networks.layers import Dense, Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
@@ -150,39 +150,36 @@ class FixedLIF:
         return (1 << (self.word - 1)) - 1
 
     @property
-    def coefficients(self) -> tuple[float, ...]:
-        """Parameters of the native update, as `LIF.coefficients`; the gain is ``2**fraction``."""
-        return (
-            self.leak / 2.0**self.leak_shift,
-            0.0,
-            1.0,
-            0.0,
-            float(self.threshold),
-            float(self.reset),
-            float(self.refractory),
-            0.0,
-            float(self.subtract),
-            1.0,
-            float(self.least),
-            float(self.most),
+    def _parameters(self) -> _native.LIFParameters:
+        """Parameters of the kernels that fire; currents have the gain ``2**fraction``."""
+        return _native.LIFParameters(
+            leak=self.leak / 2.0**self.leak_shift,
+            v_rest=0.0,
+            gain=1.0,
+            noise_std=0.0,
+            v_threshold=self.threshold,
+            v_reset=self.reset,
+            refractory_period=self.refractory,
+            syn_leak=0.0,
+            subtracts=self.subtract,
+            fixed=True,
+            v_min=self.least,
+            v_max=self.most,
         )
 
     @property
-    def integers(self) -> tuple[int, ...]:
-        """Parameters of the native trace.
-
-        ``2**fraction``, leak, leak_shift, threshold, reset, subtract, refractory, least, most.
-        """
-        return (
-            1 << self.fraction,
-            self.leak,
-            self.leak_shift,
-            self.threshold,
-            self.reset,
-            int(self.subtract),
-            self.refractory,
-            self.least,
-            self.most,
+    def _integers(self) -> _native.FixedNeuron:
+        """Parameters of the kernel that also returns potentials."""
+        return _native.FixedNeuron(
+            one=1 << self.fraction,
+            leak=self.leak,
+            leak_shift=self.leak_shift,
+            threshold=self.threshold,
+            reset=self.reset,
+            subtracts=self.subtract,
+            refractory_period=self.refractory,
+            v_min=self.least,
+            v_max=self.most,
         )
 
     def volts(self, v: NDArray[np.float64]) -> NDArray[np.float64]:

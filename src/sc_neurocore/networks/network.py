@@ -132,7 +132,7 @@ class Network:
             for name in _ARRAYS
             if getattr(layer, name, None) is not None
         }
-        with replacing(path) as part, part.open("wb") as file:
+        with replacing(path) as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
@@ -147,16 +147,17 @@ class Network:
             If the file is damaged, is not a saved network, or has a newer format version.
         """
         try:
-            arrays = read_arrays(path)
-            header = json.loads(str(arrays["header"]))
+            header = json.loads(str(read_arrays(path, {"header"})["header"]))
             if header["format"] != FORMAT:
                 raise ValueError(f"its format is {header['format']!r}")
             if header["version"] > FORMAT_VERSION:
                 raise ValueError(
                     f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
                 )
-            return cls(tuple(_layer(i, entry, arrays) for i, entry in enumerate(header["layers"])))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            layers = list(enumerate(header["layers"]))
+            arrays = read_arrays(path, {f"{name}_{i}" for i, _ in layers for name in _ARRAYS})
+            return cls(tuple(_layer(i, entry, arrays) for i, entry in layers))
+        except _DAMAGED as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
             ) from error
@@ -164,6 +165,9 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))})"
 
+
+# Exceptions from a header that is not one of a network.
+_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 # Parameters that are saved as arrays if a layer has them; the others are in the header.
 _ARRAYS = ("weights", "bias", "recurrent", "delay")

@@ -1,4 +1,4 @@
-"""The leaky integrate-and-fire neuron, functions on its spike trains, and its closed forms."""
+"""The leaky integrate-and-fire neuron, statistics of spike trains, and closed forms."""
 
 from sc_neurocore.neurons.lif import LIF, LIFState
 from sc_neurocore.neurons.spike_trains import (

@@ -1,9 +1,9 @@
-"""The leaky integrate-and-fire neuron: frozen parameters, state passed in."""
+"""The leaky integrate-and-fire neuron: frozen parameters; the state is an argument and a result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,37 +12,57 @@ from sc_neurocore import _checks, _native
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.keys import entropy
 
+__all__ = ["LIF", "LIFState"]
+
+Reset = Literal["value", "subtract"]
+
 
 @dataclass(frozen=True)
 class LIF:
-    """Parameters of a discrete-time leaky integrate-and-fire neuron.
+    """Parameters of a leaky integrate-and-fire (LIF) neuron in discrete time.
 
-    At each step
+    In each time step an input current I updates the synaptic current i and the membrane potential v::
 
-        i <- i - i * (dt / tau_syn) + I        (i = I for tau_syn = 0)
+        i <- i - i * (dt / tau_syn) + I        (i <- I if tau_syn = 0)
         v <- v - (v - v_rest) * (dt / tau_mem) + (resistance * dt) * i + N(0, noise_std**2)
 
-    and where v >= v_threshold the neuron fires and v <- v_reset, or v <- v - (v_threshold - v_reset)
-    for reset="subtract". For the next refractory_period steps v stays where that put it and nothing
-    fires, while i goes on. All arithmetic is float64, in this order.
+    If then ``v >= v_threshold``, the neuron fires and v is reset::
+
+        v <- v_reset                           (reset="value")
+        v <- v - (v_threshold - v_reset)       (reset="subtract")
+
+    In the next `refractory_period` steps v keeps this value and the neuron does not fire; i is still
+    updated. All operations are in float64 and in this order.
 
     Parameters
     ----------
-    v_rest, v_reset, v_threshold : float
-        Voltages; v_reset lies below v_threshold. With v_threshold = inf the neuron never fires: a leaky
-        integrator, for readouts.
-    tau_mem, dt : float
-        Membrane time constant and time step in ms, dt <= tau_mem. With tau_mem = inf there is no leak:
-        integrate and fire.
+    v_rest : float
+        Resting potential, to which v decays without input.
+    v_reset : float
+        Reset potential, below `v_threshold`.
+    v_threshold : float
+        Firing threshold. With inf the neuron never fires: a leaky integrator, used as a readout.
+    tau_mem : float
+        Membrane time constant in ms, at least `dt`. With inf there is no leak: integrate and fire.
+    dt : float
+        Time step in ms, greater than 0.
     noise_std : float
-        Standard deviation of the noise added at each step.
+        Standard deviation of the Gaussian noise that is added to v in each step, at least 0.
     resistance : float
+        Membrane resistance, greater than 0.
     refractory_period : int
-        In steps.
+        Refractory period in time steps, in [0, 2**32].
     tau_syn : float
-        Time constant in ms of a synaptic current with exponential decay, dt <= tau_syn; 0: none.
+        Time constant of the synaptic current in ms, at least `dt`; 0 for none.
     reset : {"value", "subtract"}
-        Whether a spike sets v to v_reset, or lowers it by as much as from threshold to there.
+        Reset of v by a spike. "subtract" keeps the part of v that exceeds the threshold.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+    TypeError
+        If a parameter has the wrong type.
 
     Examples
     --------
@@ -61,7 +81,7 @@ class LIF:
     resistance: float = 1.0
     refractory_period: int = 0
     tau_syn: float = 0.0
-    reset: str = "value"
+    reset: Reset = "value"
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -72,7 +92,7 @@ class LIF:
             "resistance": _checks.positive("resistance", self.resistance),
             "refractory_period": _checks.integer("refractory_period", self.refractory_period, 0, 2**32),
             "tau_syn": _checks.non_negative("tau_syn", self.tau_syn),
-            "reset": _checks.choice("reset", self.reset, ("value", "subtract")),
+            "reset": _checks.choice("reset", self.reset, get_args(Reset)),
         }
         checked["v_reset"], checked["v_threshold"] = _checks.ordered(
             "v_reset", self.v_reset, "v_threshold", self.v_threshold, open_end=True
@@ -93,54 +113,48 @@ class LIF:
             object.__setattr__(self, name, value)
 
     @property
-    def coefficients(self) -> tuple[float, ...]:
-        """What the native update needs.
-
-        leak, v_rest, gain, noise_std, v_threshold, v_reset, period, decay of the synaptic current (0
-        for none), whether a reset subtracts; then what a neuron in fixed point has: whether it is one,
-        least and most potential.
-        """
-        return (
-            self.dt / self.tau_mem,
-            self.v_rest,
-            self.resistance * self.dt,
-            self.noise_std,
-            self.v_threshold,
-            self.v_reset,
-            float(self.refractory_period),
-            self.dt / self.tau_syn if self.tau_syn else 0.0,
-            float(self.reset == "subtract"),
-            0.0,
-            0.0,
-            0.0,
+    def _parameters(self) -> _native.LIFParameters:
+        return _native.LIFParameters(
+            leak=self.dt / self.tau_mem,
+            v_rest=self.v_rest,
+            gain=self.resistance * self.dt,
+            noise_std=self.noise_std,
+            v_threshold=self.v_threshold,
+            v_reset=self.v_reset,
+            refractory_period=self.refractory_period,
+            syn_leak=self.dt / self.tau_syn if self.tau_syn else 0.0,
+            subtracts=self.reset == "subtract",
         )
 
     def initial_state(self, n_neurons: int = 1) -> LIFState:
-        """Return the state at rest of a population."""
+        """Return the state of `n_neurons` neurons at rest, at time step 0."""
         n = _checks.integer("n_neurons", n_neurons, 1)
         return LIFState(np.full(n, self.v_rest), np.zeros(n, np.uint64), 0)
 
     def run(
         self, currents: ArrayLike, state: LIFState | None = None, *, key: int | None = None
     ) -> tuple[Bitstream, LIFState]:
-        """Return the spikes of a population under given currents, and its state afterwards.
+        """Simulate a population of neurons on given currents.
 
         Parameters
         ----------
         currents : array_like, shape (T,) or (n_neurons, T)
-            One axis: all neurons of the state see the same current.
+            Input current of each time step, T at least 1. With shape (T,), all neurons receive the same
+            current.
         state : LIFState, optional
-            By default at rest, a neuron for each row of currents.
+            State at the start. By default at rest, with one neuron for each row of `currents`.
         key : int, optional
-            A key of `stream_key` with `Role.NOISE`. The noise of a neuron depends on the key, the
-            neuron's row and the step alone, so each population needs a key of its own. By default
-            drawn from system entropy if there is noise. The noise repeats after 2**34 steps.
+            Key of the noise in [0, 2**64), from `stream_key` with `Role.NOISE`. The noise of a neuron
+            depends only on the key, the neuron's row and the time step, so give each population its own
+            key, and pass the same key again to continue with the same noise. Drawn from system entropy
+            by default; without noise the key has no effect. The noise repeats after 2**34 time steps.
 
         Returns
         -------
         spikes : Bitstream
-            Of batch shape (n_neurons,) and length T.
+            Spikes of batch shape (n_neurons,) and length T.
         state : LIFState
+            State after the last step, from which another run can continue.
         """
         given = _checks.array("currents", currents, [1, 2], borrow=True)
         if given.size == 0:
@@ -153,37 +167,31 @@ class LIF:
             state = self.initial_state(len(rows))
         _checks.instance("state", state, LIFState)
         if len(rows) not in (1, n := len(state.v)):
-            contract = f"have one row, or one for each of the {n} neurons of the state"
+            contract = f"have one row, or one row for each of the {n} neurons of the state"
             _checks.fail("currents", contract, len(rows))
-        return self.run_periodic(rows, 0, rows.shape[1], state, key)
-
-    def run_periodic(
-        self,
-        currents: NDArray[np.float64],
-        position: int,
-        steps: int,
-        state: LIFState,
-        key: int,
-    ) -> tuple[Bitstream, LIFState]:
-        """Run on currents that repeat, of shape (1 or n_neurons, period), from a column on."""
-        v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
-        words = _native.lif(
-            self.coefficients, key, currents, position, state.t, steps, v, refractory, i
-        )
-        return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)
+        return run_periodic(self, rows, 0, rows.shape[1], state, key)
 
 
 @dataclass(frozen=True)
 class LIFState:
-    """State of a population: potentials and refractory steps left, shape (n,), and the time step.
+    """State of a population of LIF neurons.
 
-    i are the synaptic currents, shape (n,), zeros by default; without a tau_syn they mean nothing.
+    Parameters
+    ----------
+    v : ndarray of float64, shape (n_neurons,)
+        Membrane potentials.
+    refractory : ndarray of uint64, shape (n_neurons,)
+        Remaining time steps of the refractory period.
+    t : int
+        Number of time steps so far, at least 0.
+    i : ndarray of float64, shape (n_neurons,)
+        Synaptic currents, by default 0; not used if `tau_syn` is 0.
     """
 
     v: NDArray[np.float64]
     refractory: NDArray[np.uint64]
     t: int
-    i: NDArray[np.float64] = None  # type: ignore[assignment]  # an array from here on
+    i: NDArray[np.float64] = None  # type: ignore[assignment]  # an array after __post_init__
 
     def __post_init__(self) -> None:
         v = _checks.array("v", self.v, [1])
@@ -196,3 +204,24 @@ class LIFState:
         object.__setattr__(self, "v", v)
         object.__setattr__(self, "refractory", refractory)
         object.__setattr__(self, "t", _checks.integer("t", self.t, 0))
+
+
+def run_periodic(
+    neuron: LIF, currents: NDArray[np.float64], position: int, steps: int, state: LIFState, key: int
+) -> tuple[Bitstream, LIFState]:
+    """Return the spikes of a population on periodic currents, and its state; nothing is checked.
+
+    Parameters
+    ----------
+    neuron : LIF
+    currents : ndarray of float64, shape (1, period) or (n_neurons, period)
+        Input currents of one period.
+    position : int
+        Column of `currents` at the first step.
+    steps : int
+    state : LIFState
+    key : int
+    """
+    v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
+    words = _native.lif(neuron._parameters, key, currents, position, state.t, steps, v, refractory, i)
+    return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)

@@ -1,4 +1,4 @@
-"""Functions on spike trains."""
+"""Statistics of spike trains: times, intervals, rates."""
 
 from __future__ import annotations
 
@@ -7,15 +7,48 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 
+__all__ = ["firing_rate_hz", "interspike_intervals", "isi_histogram", "spike_times"]
+
 
 def spike_times(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
-    """Return the times of the spikes in ms, step t being at t * dt_ms."""
+    """Return the times of the spikes of a train.
+
+    Parameters
+    ----------
+    spikes : array_like of 0 and 1, shape (T,)
+        Spike train.
+    dt_ms : float
+        Duration of a time step in ms.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_spikes,)
+        Times in ms. Step t is at time ``t * dt_ms``.
+
+    Examples
+    --------
+    >>> from sc_neurocore import spike_times
+    >>> spike_times([0, 1, 0, 0, 1], dt_ms=0.5)
+    array([0.5, 2. ])
+    """
     dt_ms = _checks.positive("dt_ms", dt_ms)
     return np.asarray(np.flatnonzero(_checks.bits("spikes", spikes)) * dt_ms)
 
 
 def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
-    """Return the intervals between successive spikes in ms.
+    """Return the intervals between successive spikes of a train.
+
+    Parameters
+    ----------
+    spikes : array_like of 0 and 1, shape (T,)
+        Spike train.
+    dt_ms : float
+        Duration of a time step in ms.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_spikes - 1,)
+        Intervals in ms; empty for fewer than two spikes.
 
     Examples
     --------
@@ -30,10 +63,29 @@ def interspike_intervals(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.fl
 def isi_histogram(
     spikes: ArrayLike, bins: int = 10, dt_ms: float = 1.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the histogram of the interspike intervals: counts (bins,), edges (bins + 1,) in ms.
+    """Return the histogram of the interspike intervals of a train.
 
-    With fewer than two spikes all counts are 0 over the duration of the train. Equal intervals lie in
-    the middle bin, which begins at the interval itself; all bins together span one time step.
+    Parameters
+    ----------
+    spikes : array_like of 0 and 1, shape (T,)
+        Spike train.
+    bins : int
+        Number of bins of equal width, at least 1.
+    dt_ms : float
+        Duration of a time step in ms.
+
+    Returns
+    -------
+    counts : ndarray of int64, shape (bins,)
+        Number of intervals in each bin.
+    edges : ndarray of float64, shape (bins + 1,)
+        Edges of the bins in ms, from the smallest interval to the largest.
+
+    Notes
+    -----
+    With fewer than two spikes all counts are 0, and the edges span the duration of the train. If all
+    intervals are equal, the bins span one time step, and the middle bin, which begins at the interval,
+    holds all counts.
     """
     n_bins = _checks.integer("bins", bins, 1)
     intervals = interspike_intervals(spikes, dt_ms)
@@ -49,7 +101,26 @@ def isi_histogram(
 
 
 def firing_rate_hz(spikes: ArrayLike, dt_ms: float = 1.0) -> NDArray[np.float64]:
-    """Return spikes per second along the last axis; 0 for an empty train."""
+    """Return firing rates in spikes per second.
+
+    Parameters
+    ----------
+    spikes : array_like of 0 and 1, shape (..., T)
+        Spike trains with time as the last axis.
+    dt_ms : float
+        Duration of a time step in ms.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        Rates in Hz; 0 if T is 0.
+
+    Examples
+    --------
+    >>> from sc_neurocore import firing_rate_hz
+    >>> firing_rate_hz([[0, 1, 0, 1], [0, 0, 0, 0]])
+    array([500.,   0.])
+    """
     dt_ms = _checks.positive("dt_ms", dt_ms)
     train = _checks.bit_array("spikes", spikes)
     if train.ndim == 0:

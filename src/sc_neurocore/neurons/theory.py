@@ -1,19 +1,38 @@
-"""Closed forms of a LIF neuron under a constant current, and the spread that noise sustains."""
+"""Closed forms for a LIF neuron: rheobase and interspike intervals, and the noise of its potential."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons.lif import LIF, LIFState
+
+__all__ = ["isi_ms", "isi_steps", "rheobase", "stationary_std"]
 
 
 def rheobase(neuron: LIF) -> float:
-    """Return the current at which v comes to rest exactly at threshold; below it nothing fires.
+    """Return the rheobase: a constant current above it makes the neuron fire, without noise.
 
-    I = (v_threshold - v_rest) / (resistance * tau_mem), without noise; times dt / tau_syn if there is a
-    synaptic current, for that settles at I * tau_syn / dt. 0 without a leak: any current above it
-    fires. inf if the threshold is.
+    At the rheobase the potential settles exactly at the threshold::
+
+        (v_threshold - v_rest) / (resistance * tau_mem)                      (tau_syn = 0)
+        (v_threshold - v_rest) / (resistance * tau_mem) * (dt / tau_syn)     (otherwise)
+
+    since the synaptic current of a constant input I settles at ``I * tau_syn / dt``.
+
+    Parameters
+    ----------
+    neuron : LIF
+        Parameters of the neuron.
+
+    Returns
+    -------
+    float
+        Current; 0 without a leak (``tau_mem = inf``), inf if `v_threshold` is inf.
 
     Examples
     --------
@@ -31,21 +50,41 @@ def rheobase(neuron: LIF) -> float:
 
 
 def isi_steps(neuron: LIF, current: float) -> float:
-    """Return the steps between spikes under a constant current, without noise; inf if it never fires.
+    """Return the time steps between spikes under a constant current, without noise.
 
-    Forward Euler with a = 1 - dt / tau_mem and v_inf = v_rest + resistance * current * tau_mem takes
-    ceil(ln((v_inf - v_threshold) / (v_inf - v_reset)) / ln(a)) steps from v_reset to threshold,
-    exactly; the refractory period comes on top. Without a leak it takes
-    ceil((v_threshold - v_reset) / (resistance * current * dt)). A synaptic current has settled at
-    current * tau_syn / dt.
+    The steps from `v_reset` to the first spike are counted by the recurrence itself, in its own
+    arithmetic. Their number is, apart from rounding, with
+    ``v_inf = v_rest + resistance * current * tau_mem``::
 
-    With reset="subtract" and no leak nothing is lost, so the steps between spikes are
-    (v_threshold - v_reset) / (resistance * current * dt) on average, at least 1.
+        ceil(ln((v_inf - v_threshold) / (v_inf - v_reset)) / ln(1 - dt / tau_mem))
+
+    and without a leak (``tau_mem = inf``)::
+
+        ceil((v_threshold - v_reset) / (resistance * current * dt))
+
+    These replace the count above 10 million steps. The refractory period is added. If `tau_syn` is
+    not 0, the synaptic current ``current * tau_syn / dt``, at which it settles, takes the place of
+    `current`.
+
+    Without a leak, ``reset="subtract"`` keeps what exceeds the threshold, so the result is the mean
+    interval: the last expression without rounding, but at least 1.
+
+    Parameters
+    ----------
+    neuron : LIF
+        Parameters of the neuron.
+    current : float
+        Constant input current.
+
+    Returns
+    -------
+    float
+        Number of time steps; inf if the neuron never fires.
 
     Raises
     ------
     ValueError
-        For reset="subtract" with a leak: there the intervals have no closed form.
+        If the neuron has a leak and ``reset="subtract"``: then the intervals have no closed form.
 
     Examples
     --------
@@ -58,28 +97,54 @@ def isi_steps(neuron: LIF, current: float) -> float:
     if leaks and subtracts:
         _checks.fail(
             "neuron",
-            "have reset='value', or no leak",
+            "have reset='value' or no leak",
             neuron,
-            "its intervals have no closed form; isi_ms has that of continuous time",
+            "use isi_ms, the interval in continuous time, as there is no closed form in time steps",
         )
-    if v_inf <= neuron.v_threshold:
+    if neuron.v_threshold == math.inf:
         return math.inf
     if not leaks:
         rise = neuron.resistance * current * _settled(neuron) * neuron.dt
-        needed = max((neuron.v_threshold - neuron.v_reset) / rise, 1.0)
-        return (needed if subtracts else float(math.ceil(needed))) + neuron.refractory_period
-    leak = neuron.dt / neuron.tau_mem
-    rise = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
-    steps = 1 if leak == 1.0 else max(1, math.ceil(math.log(rise) / math.log1p(-leak)))
-    return float(steps + neuron.refractory_period)
+        steps = (neuron.v_threshold - neuron.v_reset) / rise if rise > 0 else math.inf
+        if subtracts:
+            return max(steps, 1.0) + neuron.refractory_period
+    elif v_inf > neuron.v_threshold:
+        leak = neuron.dt / neuron.tau_mem
+        share = (v_inf - neuron.v_threshold) / (v_inf - neuron.v_reset)
+        steps = 1.0 if leak == 1.0 else math.log(share) / math.log1p(-leak)
+    else:  # rounding may still lift v to a threshold at v_inf
+        steps = math.inf if v_inf < neuron.v_threshold * (1 - 1e-9) - 1e-300 else _COUNTED
+    if _COUNTED < steps < math.inf:
+        return float(math.ceil(steps) + neuron.refractory_period)
+    return _counted(neuron, current) + neuron.refractory_period if steps < math.inf else math.inf
 
 
 def isi_ms(neuron: LIF, current: float) -> float:
-    """Return the interval between spikes in continuous time, in ms; inf if it never fires.
+    """Return the interval between spikes under a constant current in continuous time, without noise.
 
-    tau_mem * ln((v_inf - v_reset) / (v_inf - v_threshold)), plus the refractory period; without a leak
-    (v_threshold - v_reset) / (resistance * current). A synaptic current has settled at
-    current * tau_syn / dt. No potential passes the threshold, so both resets are one.
+    With ``v_inf = v_rest + resistance * current * tau_mem`` it is::
+
+        tau_mem * ln((v_inf - v_reset) / (v_inf - v_threshold))
+
+    and without a leak (``tau_mem = inf``)::
+
+        (v_threshold - v_reset) / (resistance * current)
+
+    The refractory period is added to it. If `tau_syn` is not 0, the synaptic current
+    ``current * tau_syn / dt``, at which it settles, takes the place of `current`. In continuous time
+    the potential does not exceed the threshold, so both kinds of reset give the same interval.
+
+    Parameters
+    ----------
+    neuron : LIF
+        Parameters of the neuron.
+    current : float
+        Constant input current.
+
+    Returns
+    -------
+    float
+        Interval in ms; inf if the neuron never fires.
 
     Examples
     --------
@@ -99,9 +164,27 @@ def isi_ms(neuron: LIF, current: float) -> float:
 
 
 def stationary_std(neuron: LIF) -> float:
-    """Return the standard deviation of v that noise alone sustains, were there no threshold.
+    """Return the stationary standard deviation of the potential under noise, without a threshold.
 
-    noise_std / sqrt(1 - a**2) with a = 1 - dt / tau_mem; without a leak it grows for ever, to inf.
+    With ``a = 1 - dt / tau_mem`` it is::
+
+        noise_std / sqrt(1 - a**2)
+
+    Parameters
+    ----------
+    neuron : LIF
+        Parameters of the neuron.
+
+    Returns
+    -------
+    float
+        Standard deviation of v. Without a leak it grows without bound: inf, or 0 without noise.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF, stationary_std
+    >>> round(stationary_std(LIF(tau_mem=20.0, noise_std=0.02)), 4)
+    0.0641
     """
     _checks.instance("neuron", neuron, LIF)
     leak = neuron.dt / neuron.tau_mem
@@ -111,7 +194,7 @@ def stationary_std(neuron: LIF) -> float:
 
 
 def _v_inf(neuron: LIF, current: float) -> float:
-    """Return where v comes to rest without a threshold."""
+    """Return the potential at which v settles if there is no threshold."""
     _checks.instance("neuron", neuron, LIF)
     current = _checks.finite("current", current)
     if neuron.tau_mem == math.inf:
@@ -120,5 +203,38 @@ def _v_inf(neuron: LIF, current: float) -> float:
 
 
 def _settled(neuron: LIF) -> float:
-    """Return the synaptic current that a constant current of 1 settles at."""
+    """Return the synaptic current at which a constant input current of 1 settles."""
     return neuron.tau_syn / neuron.dt if neuron.tau_syn else 1.0
+
+
+# Steps up to which intervals are counted, and of one run.
+_COUNTED, _BLOCK = 10**7, 2**16
+
+
+def _counted(neuron: LIF, current: float) -> float:
+    """Return the steps from v_reset to the first spike, by the recurrence."""
+    still = replace(neuron, noise_std=0.0)
+    state = LIFState(
+        np.array([neuron.v_reset]), np.zeros(1, np.uint64), 0, _settled_current(still, current)
+    )
+    done, block = 0, 64
+    while True:
+        before = state
+        spikes, state = still.run(np.full(block, current), state)
+        if spikes.words.any():
+            return done + float(np.flatnonzero(spikes.bits()[0])[0]) + 1
+        if before.v[0] == state.v[0] and before.i[0] == state.i[0]:
+            return math.inf  # at rest below the threshold
+        done, block = done + block, min(2 * block, _BLOCK)
+
+
+def _settled_current(neuron: LIF, current: float) -> NDArray[np.float64]:
+    """Return where the synaptic current comes to rest, by the recurrence; 0 without a synapse."""
+    silent = replace(neuron, v_threshold=math.inf)
+    state = silent.initial_state()
+    for _ in range(2**16 if neuron.tau_syn else 0):  # time constants of up to a million steps
+        before = state
+        _, state = silent.run(np.full(1024, current), state)
+        if state.i[0] == before.i[0]:
+            break
+    return state.i

@@ -12,7 +12,7 @@ from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_operands
 
 Accumulate = Literal["mean", "sum", "or"]
-ACCUMULATE: tuple[Accumulate, ...] = get_args(Accumulate)
+ACCUMULATE = get_args(Accumulate)
 
 
 def current_trace(

@@ -1,4 +1,4 @@
-"""The classes of the tutorial: the only objects of the package whose state changes."""
+"""The classes of the tutorial, the only objects of the package with mutable state."""
 
 from sc_neurocore.stateful.encoder import BitstreamEncoder
 from sc_neurocore.stateful.layer import SCDenseLayer, SilentLayerWarning

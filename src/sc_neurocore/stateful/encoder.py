@@ -1,4 +1,4 @@
-"""The encoder of the tutorial: values as bits, one stream per call."""
+"""Encoder of values as bitstreams, one stream per call."""
 
 from __future__ import annotations
 
@@ -8,29 +8,37 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.streams.bitstream import Interval, bitstream_to_probability, encode
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
-from sc_neurocore.streams.source import (
-    Bernoulli,
-    Source,
-)
+from sc_neurocore.streams.source import Bernoulli, Source
+
+__all__ = ["BitstreamEncoder"]
 
 
 class BitstreamEncoder:
-    """Encodes values of [x_min, x_max] as bits.
+    """Encoder of values in [x_min, x_max] as bitstreams.
 
-    Each call of `encode` uses the next stream of the seed, so that two Bernoulli streams of one encoder
-    are independent and may be multiplied. Two encoders with the same seed give the same bits.
+    Each call of `encode` uses the next stream of the seed. Bernoulli streams of one encoder are
+    therefore independent and can safely be multiplied. Two encoders with the same seed give the same
+    bits.
 
     Parameters
     ----------
     x_min, x_max : float
-        The interval of the values; values outside saturate.
+        Range of the values. Values outside saturate.
     length : int
-        Bits in a stream.
+        Length of a stream in bits.
     seed : int, optional
-        In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+        Seed in [0, 2**128). Drawn from system entropy by default; read it back from `seed`.
     source : Source
-        The encoder takes the first of its pair, a `BitstreamSynapse` the second: streams of the two may
-        be multiplied, those of one encoder only where the source is the same for both.
+        Source of the random numbers. The encoder uses the first source of its pair, a
+        `BitstreamSynapse` the second, so their streams can safely be multiplied. Two streams of one
+        encoder can be multiplied only if the sources of the pair are equal, as for `Bernoulli`.
+
+    Attributes
+    ----------
+    interval : Interval
+        Range of the values.
+    length, seed : int
+        See Parameters.
 
     Examples
     --------
@@ -59,14 +67,36 @@ class BitstreamEncoder:
         self._encoded = 0
 
     def encode(self, x: float) -> NDArray[np.uint8]:
-        """Return bits with P(1) = (x - x_min) / (x_max - x_min), uint8 of shape (length,)."""
+        """Return the next stream, encoding a value.
+
+        Parameters
+        ----------
+        x : float
+            Value, encoded as ``P(1) = (x - x_min) / (x_max - x_min)``.
+
+        Returns
+        -------
+        ndarray of uint8, shape (length,)
+            Bits.
+        """
         p = self.interval.to_probability(_checks.finite("x", x))
         stream = encode(p, self.length, key=self._key, source=self._source, streams=self._encoded)
         self._encoded += 1
         return stream.bits()
 
     def decode(self, bits: ArrayLike) -> float:
-        """Return the value that the share of ones stands for."""
+        """Return the value of a stream, estimated from its density of ones.
+
+        Parameters
+        ----------
+        bits : array_like of 0 and 1, shape (n,)
+            Stream of any length n of at least 1.
+
+        Returns
+        -------
+        float
+            Value in [x_min, x_max].
+        """
         return float(self.interval.from_probability(bitstream_to_probability(bits)))
 
     def __repr__(self) -> str:

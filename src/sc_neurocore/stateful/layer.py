@@ -1,4 +1,4 @@
-"""A dense layer of LIF neurons under a stochastic current."""
+"""Dense layer of LIF neurons driven by a stochastic current."""
 
 from __future__ import annotations
 
@@ -12,48 +12,66 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF, LIFState
+from sc_neurocore.neurons.lif import LIF, LIFState, run_periodic
 from sc_neurocore.neurons.spike_trains import firing_rate_hz
 from sc_neurocore.neurons.theory import rheobase
+from sc_neurocore.operators.current import Accumulate
 from sc_neurocore.stateful.synapse import encoded_trace
 from sc_neurocore.streams.bitstream import Bitstream, Interval
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 from sc_neurocore.streams.source import Bernoulli, Sources
 
+__all__ = ["SCDenseLayer", "SilentLayerWarning"]
+
 
 class SilentLayerWarning(UserWarning):
-    """No neuron of a layer fired, because its current stays below the rheobase or near it."""
+    """No neuron of a layer has fired: its current stays below the rheobase, or barely above it."""
 
 
 class SCDenseLayer:
-    """N LIF neurons driven by inputs times weights as bitstreams.
+    """Layer of LIF neurons driven by products of input and weight bitstreams.
 
-    Weights of shape (n_inputs,) give one current that all neurons share; of shape (n_neurons, n_inputs)
-    each neuron has a current of its own. The current is that of `BitstreamCurrentSource`; each neuron
-    has its own noise. `run` continues where it stopped; `reset` rewinds everything, the noise too.
+    With weights of shape (n_inputs,) all neurons share one current; with weights of shape (n_neurons,
+    n_inputs) each neuron has its own. Currents are computed as in `BitstreamCurrentSource`, the neurons
+    are those of `LIF`, and each neuron has its own noise.
+
+    Successive calls of `run` continue the simulation. `reset` returns to the start, with the same
+    noise.
 
     Parameters
     ----------
     n_neurons : int
+        Number of neurons, at least 1.
     x_inputs : array_like, shape (n_inputs,)
-        Values; those outside [x_min, x_max] saturate.
+        Input values. Values outside [x_min, x_max] saturate.
     weight_values : array_like, shape (n_inputs,) or (n_neurons, n_inputs)
-        In [w_min, w_max].
-    x_min, x_max, w_min, w_max : float
+        Weights in [w_min, w_max].
+    x_min, x_max : float
+        Range of the inputs: x_min is encoded as probability 0, x_max as probability 1.
+    w_min, w_max : float
+        Range of the weights, encoded likewise.
     length : int
-        Bits in a stream; the current repeats after as many steps.
+        Length of the streams in bits. The current repeats after this number of time steps.
     y_min, y_max : float
-        The range of the current.
+        Range of the current, which only ``accumulate="sum"`` can exceed, see `current_trace`.
     dt_ms : float
-        Duration of a time step in ms: of the rates, and dt of the neurons.
+        Duration of a time step in ms. Sets the `dt` of the neurons and the unit of the firing rates.
     neuron_params : mapping, optional
         Parameters of `LIF` by name.
     base_seed : int, optional
-        In [0, 2**128). By default drawn from the system's entropy; `base_seed` tells it.
+        Seed in [0, 2**128). Drawn from system entropy by default; read it back from `base_seed`.
     accumulate : {"mean", "sum", "or"}
-        The adder, see `current_trace`.
+        Operation that adds up the products, see `current_trace`.
     source : Source or tuple of 2
-        Where the numbers of inputs and weights come from; one source stands for its pair.
+        Source of the random numbers, or one source for the inputs and one for the weights. A single
+        source stands for its pair, `Source.pair`.
+
+    Attributes
+    ----------
+    lif : LIF
+        Parameters of the neurons.
+    n_neurons, length, dt_ms, base_seed
+        See Parameters.
 
     Examples
     --------
@@ -89,7 +107,7 @@ class SCDenseLayer:
         neuron_params: Mapping[str, Any] | None = None,
         base_seed: int | None = None,
         *,
-        accumulate: str = "mean",
+        accumulate: Accumulate = "mean",
         source: Sources = Bernoulli(),
     ) -> None:
         self.n_neurons = _checks.integer("n_neurons", n_neurons, 1)
@@ -104,11 +122,14 @@ class SCDenseLayer:
             _checks.fail(
                 "weight_values", f"have a row for each of the {n_neurons} neurons", len(weights)
             )
+        inputs = _checks.array("x_inputs", x_inputs, [1])
+        self._x_min, x_max = _checks.ordered("x_min", x_min, "x_max", x_max)
+        self._has_input = bool((inputs > self._x_min).any())
         self._y_min, self._y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
         self._trace = np.atleast_2d(
             encoded_trace(
-                x_inputs=_checks.array("x_inputs", x_inputs, [1]),
-                x_interval=Interval(*_checks.ordered("x_min", x_min, "x_max", x_max)),
+                x_inputs=inputs,
+                x_interval=Interval(self._x_min, x_max),
                 weight_values=weights,
                 w_interval=Interval(*_checks.ordered("w_min", w_min, "w_max", w_max)),
                 length=self.length,
@@ -123,20 +144,26 @@ class SCDenseLayer:
         self.reset()
 
     def run(self, T: int) -> None:
-        """Advance T time steps, at least 0, and record the spikes.
+        """Advance by T time steps and record the spikes.
+
+        Parameters
+        ----------
+        T : int
+            Number of time steps, at least 0.
 
         Warns
         -----
         SilentLayerWarning
-            If no neuron has fired yet though the threshold is finite, with the mean current, the
-            rheobase and the y_max that would reach it.
+            If no neuron has fired since the start although the threshold is finite. The message gives
+            the reason and, if there is one, a remedy: the `y_max` above which the mean current exceeds
+            the rheobase, and ``accumulate="or"`` if that is enough.
         """
-        steps = _checks.integer("T", T, 0)
+        steps = _checks.integer("T", T, 0, 2**38)
         if steps == 0:
             return
         position = self._state.t % self.length
-        spikes, self._state = self.lif.run_periodic(
-            self._trace, position, steps, self._state, self._noise_key
+        spikes, self._state = run_periodic(
+            self.lif, self._trace, position, steps, self._state, self._noise_key
         )
         self._spikes.append(spikes)
         self._fired = self._fired or bool(spikes.words.any())
@@ -144,19 +171,22 @@ class SCDenseLayer:
             warnings.warn(self._silence(), SilentLayerWarning, stacklevel=2)
 
     def get_spike_trains(self) -> NDArray[np.uint8]:
-        """Return all spikes since the start, uint8 of shape (n_neurons, steps)."""
+        """Return all spikes since the start, an array of uint8 of shape (n_neurons, steps)."""
         trains = [spikes.bits() for spikes in self._spikes]
         return np.concatenate(trains, axis=1) if trains else np.zeros((self.n_neurons, 0), np.uint8)
 
     def current_trace(self) -> NDArray[np.float64]:
-        """Return the current over one whole stream, shape (1 or n_neurons, length)."""
+        """Return the current over one period, shape (1, length) or (n_neurons, length)."""
         return self._trace.copy()
 
     def summary(self) -> dict[str, Any]:
-        """Return the rates since the start.
+        """Return spike counts and firing rates since the start.
 
-        ``{"n_neurons": N, "stats": [{"neuron": 0, "total_spikes": ..., "firing_rate_hz": ...}, ...],
-        "avg_firing_rate_hz": ...}``
+        Returns
+        -------
+        dict
+            With the keys "n_neurons", "stats" and "avg_firing_rate_hz". "stats" is a list with a
+            dictionary for each neuron, of the keys "neuron", "total_spikes" and "firing_rate_hz".
         """
         trains = self.get_spike_trains()
         totals, rates = trains.sum(axis=1), firing_rate_hz(trains, self.dt_ms)
@@ -171,7 +201,7 @@ class SCDenseLayer:
         }
 
     def reset(self) -> None:
-        """Return to the state after construction: potentials, streams, noise and records."""
+        """Return to the state after construction and delete the recorded spikes."""
         self._state = self.lif.initial_state(self.n_neurons)
         self._spikes = []
         self._fired = False
@@ -183,26 +213,40 @@ class SCDenseLayer:
         )
 
     def _silence(self) -> str:
-        mean = float(self._trace.mean(axis=1).max())
-        needed = rheobase(self.lif)
+        """Return why no neuron has fired, and what to change."""
+        mean, needed = float(self._trace.mean(axis=1).max()), rheobase(self.lif)
         if mean > needed:
             return (
                 f"no neuron fired: the mean current {mean:.4g} exceeds the rheobase {needed:.4g} too "
                 "little or too briefly; run longer, or raise y_max"
             )
-        said = (
-            f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase {needed:.4g}, "
-            "the least constant current that fires"
-        )
-        if not (self._trace > self._y_min).any():
-            return f"{said}; all products are 0, so no y_max reaches it"
-        share = (mean - self._y_min) / (self._y_max - self._y_min)
+        if not self._has_input:
+            return (
+                "no neuron fired because all inputs are zero, so the current stays at y_min, "
+                f"{self._y_min:.4g}; raise x_inputs above x_min, {self._x_min:.4g}"
+            )
+        any_product = self._trace > self._y_min
+        if not any_product.any():
+            return (
+                "no neuron fired because all products of inputs and weights are zero, so the current "
+                f"stays at y_min, {self._y_min:.4g}; raise weight_values or x_inputs"
+            )
+        span = self._y_max - self._y_min
+        share = (mean - self._y_min) / span
         y_max = self._y_min + (needed - self._y_min) / share
-        return f"{said}; a y_max above {_rounded_up(y_max):.4g} reaches it (now {self._y_max:.4g})"
+        remedy = f"raise y_max above {_rounded_up(y_max):.4g} (now {self._y_max:.4g})"
+        # The OR of the products is 1 wherever the current exceeds y_min, whatever the adder was.
+        mean_of_or = self._y_min + span * float(any_product.mean(axis=1).max())
+        if mean_of_or > needed:
+            remedy += f', or set accumulate="or" (mean current {mean_of_or:.4g})'
+        return (
+            f"no neuron fired: the mean current {mean:.4g} does not exceed the rheobase {needed:.4g}, "
+            f"the smallest constant current that fires; {remedy}"
+        )
 
 
 def _rounded_up(x: float) -> float:
-    """Return the smallest number of four digits that is not below x."""
+    """Return x rounded up to four digits."""
     digits = 3 - math.floor(math.log10(abs(x))) if x else 0
     return math.ceil(x * 10.0**digits) / 10.0**digits
 

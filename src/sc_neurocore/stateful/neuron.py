@@ -1,4 +1,4 @@
-"""The neuron of the tutorial: LIF, advanced one step at a time."""
+"""LIF neuron that is advanced one step at a time."""
 
 from __future__ import annotations
 
@@ -11,29 +11,41 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons.lif import LIF, Reset
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
+
+__all__ = ["StochasticLIFNeuron"]
 
 
 class StochasticLIFNeuron:
-    """A LIF neuron that is stepped by hand.
+    """Single LIF neuron with mutable state, see `LIF` for its update and its parameters.
 
-    The equation and the parameters are those of `LIF`. Stepping, running and processing a bitstream
-    give the same spikes bit for bit.
+    `step`, `run` and `process_bitstream` continue from the current state and give the same spikes, bit
+    for bit, for the same currents.
 
     Parameters
     ----------
-    v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period
-    tau_syn, reset
+    v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance : float
+        See `LIF`.
+    refractory_period : int
         See `LIF`.
     seed : int, optional
-        Of the noise, in [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+        Seed of the noise in [0, 2**128). Drawn from system entropy by default; read it back from
+        `seed`.
+    tau_syn : float
+        See `LIF`.
+    reset : {"value", "subtract"}
+        See `LIF`.
 
     Attributes
     ----------
+    lif : LIF
+        Parameters of the neuron.
+    seed : int
+        Seed of the noise.
     step : callable
-        ``step(input_current) -> int`` advances one time step and returns 1 for a spike, else 0. It is
-        the native method itself: a Python method around it would cost more than the step.
+        ``step(input_current) -> int`` advances by one time step and returns 1 for a spike, otherwise 0.
+        The native method, because a Python method around it would take longer than the step.
 
     Examples
     --------
@@ -60,38 +72,66 @@ class StochasticLIFNeuron:
         seed: int | None = None,
         *,
         tau_syn: float = 0.0,
-        reset: str = "value",
+        reset: Reset = "value",
     ) -> None:
         self.lif = LIF(
             v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period,
             tau_syn, reset,
         )  # fmt: skip
         self.seed = checked_seed("seed", seed)
-        self._neuron = _native.Neuron(self.lif.coefficients, stream_key(self.seed, Role.NOISE))
+        self._neuron = _native.Neuron(self.lif._parameters, stream_key(self.seed, Role.NOISE))
         self.step = self._neuron.step
 
     @property
     def v(self) -> float:
-        """The membrane potential."""
+        """Membrane potential, a float."""
         return self._neuron.v
 
     def run(self, currents: ArrayLike) -> NDArray[np.uint8]:
-        """Advance one step for each current and return the spikes, uint8 of shape (T,)."""
+        """Advance by one time step for each current.
+
+        Parameters
+        ----------
+        currents : array_like, shape (T,)
+            Input currents.
+
+        Returns
+        -------
+        ndarray of uint8, shape (T,)
+            1 for a spike, otherwise 0.
+        """
         return self._neuron.run(_checks.array("currents", currents, [1], borrow=True))
 
     def process_bitstream(self, bits: ArrayLike, input_scale: float = 1.0) -> NDArray[np.uint8]:
-        """Run on the current input_scale * bit of each bit; uint8 of shape (T,)."""
+        """Advance by one time step for each bit, with the current ``input_scale * bit``.
+
+        Parameters
+        ----------
+        bits : array_like of 0 and 1, shape (T,)
+            Input bitstream.
+        input_scale : float
+            Current of a 1.
+
+        Returns
+        -------
+        ndarray of uint8, shape (T,)
+            1 for a spike, otherwise 0.
+        """
         scale = _checks.finite("input_scale", input_scale)
         return self._neuron.run(_checks.bits("bits", bits) * np.float64(scale))
 
     def reset_state(self) -> None:
-        """Return to rest and to the first sample of the noise."""
+        """Return to the state after construction and to the first noise sample."""
         self._neuron.reset()
 
     def get_state(self) -> dict[str, Any]:
-        """Return {"v": potential, "refractory": steps left in which nothing fires}.
+        """Return the state.
 
-        With a tau_syn also {"i": synaptic current}.
+        Returns
+        -------
+        dict
+            With the keys "v", the membrane potential, "refractory", the remaining time steps of the
+            refractory period, and, if `tau_syn` is not 0, "i", the synaptic current.
         """
         state = {"v": self._neuron.v, "refractory": self._neuron.refractory}
         return state | {"i": self._neuron.i} if self.lif.tau_syn else state

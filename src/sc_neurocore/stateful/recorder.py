@@ -1,4 +1,4 @@
-"""The recorder of one neuron's spikes."""
+"""Recorder of the spikes of one neuron."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.neurons import spike_trains
 
+__all__ = ["BitstreamSpikeRecorder"]
+
 
 class BitstreamSpikeRecorder:
-    """Records a spike train step by step.
+    """Recorder of a spike train, step by step.
 
     Parameters
     ----------
@@ -32,37 +34,62 @@ class BitstreamSpikeRecorder:
         self._spikes = bytearray()
 
     def record(self, spike: int) -> None:
-        """Append one step: 0 or 1, as an int, a bool or a NumPy integer."""
+        """Append one time step.
+
+        Parameters
+        ----------
+        spike : int
+            1 for a spike, otherwise 0. Also a bool or a NumPy integer.
+        """
         if type(spike) is not int or spike not in (0, 1):
             spike = _checks.spike("spike", spike)
         self._spikes.append(spike)
 
     def extend(self, spikes: ArrayLike) -> None:
-        """Append the steps of an array of 0 and 1; all of them or, on an error, none."""
+        """Append several time steps; on an error, none is appended.
+
+        Parameters
+        ----------
+        spikes : array_like of 0 and 1, shape (T,)
+            1 for a spike, otherwise 0.
+        """
         self._spikes.extend(_checks.bits("spikes", spikes).tobytes())
 
     def total_spikes(self) -> int:
-        """Return the number of spikes."""
+        """Return the number of recorded spikes."""
         return self._spikes.count(1)
 
     def firing_rate_hz(self) -> float:
-        """Return the spikes per second of recorded time; 0 if nothing was recorded."""
+        """Return the firing rate in Hz over the recorded time; 0 if nothing has been recorded."""
         return float(spike_trains.firing_rate_hz(self.as_array(), self.dt_ms))
 
     def isi_histogram(self, bins: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return counts (bins,) and edges (bins + 1,) in ms; see `spike_trains.isi_histogram`."""
+        """Return the histogram of the interspike intervals, see `sc_neurocore.isi_histogram`.
+
+        Parameters
+        ----------
+        bins : int
+            Number of bins, at least 1.
+
+        Returns
+        -------
+        counts : ndarray of int64, shape (bins,)
+            Number of intervals in each bin.
+        edges : ndarray of float64, shape (bins + 1,)
+            Edges of the bins in ms.
+        """
         return spike_trains.isi_histogram(self.as_array(), bins, self.dt_ms)
 
     def spike_times_ms(self) -> NDArray[np.float64]:
-        """Return the times of the spikes in ms, the first step being at 0."""
+        """Return the times of the spikes in ms, shape (n_spikes,); the first time step is at 0."""
         return spike_trains.spike_times(self.as_array(), self.dt_ms)
 
     def as_array(self) -> NDArray[np.uint8]:
-        """Return the train, uint8 of shape (T,)."""
+        """Return the recorded train as a new array of uint8, shape (T,)."""
         return np.array(self._spikes, np.uint8)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete the recorded train."""
         self._spikes.clear()
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The synapse and the current source of the tutorial."""
+"""Synapse and current source that multiply bitstreams."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.operators.current import current_trace
+from sc_neurocore.operators.current import Accumulate, current_trace
 from sc_neurocore.streams.bitstream import Interval, encode
-from sc_neurocore.streams.keys import (
-    Role,
-    checked_seed,
-    lane_streams,
-    stream_key,
-)
-from sc_neurocore.streams.source import (
-    Bernoulli,
-    Source,
-    Sources,
-    operands,
-)
+from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
+from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
+
+__all__ = ["BitstreamCurrentSource", "BitstreamSynapse"]
 
 
 class BitstreamSynapse:
-    """A weight in [w_min, w_max] as a bitstream; applying it is one AND gate.
+    """Synapse that multiplies bitstreams by a weight, with an AND gate.
 
-    The weight's bits are drawn once. Their streams are independent of an encoder's even with the same
-    seed. Two synapses with the same seed have the same numbers, so give synapses in a chain seeds of
-    their own, and Bernoulli, LFSR or permutation streams: of low-discrepancy sources all synapses
-    have the same sequence, whatever their seeds.
+    The weight is encoded once, as a stream that is independent of the streams of an encoder, even if
+    both have the same seed. Synapses with the same seed use the same random numbers, so give each
+    synapse of a chain its own seed. A chain also needs a Bernoulli, LFSR or permutation source: with a
+    low-discrepancy source all synapses use the same sequence, whatever their seeds.
 
     Parameters
     ----------
     w_min, w_max : float
-        The interval of the weight.
+        Range of the weight.
     length : int
-        Bits in a stream.
+        Length of a stream in bits.
     w : float
-        The weight, in [w_min, w_max].
+        Weight in [w_min, w_max].
     seed : int, optional
-        In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+        Seed in [0, 2**128). Drawn from system entropy by default; read it back from `seed`.
     source : Source
-        The synapse takes the second of its pair, a `BitstreamEncoder` the first.
+        Source of the random numbers. The synapse uses the second source of its pair, a
+        `BitstreamEncoder` the first.
 
     Attributes
     ----------
     weight_bits : ndarray of uint8, shape (length,)
+        Stream of the weight, read-only.
+    interval : Interval
+        Range of the weight.
+    w : float
+        Weight.
+    length, seed : int
+        See Parameters.
 
     Examples
     --------
@@ -80,11 +80,22 @@ class BitstreamSynapse:
         self.weight_bits.flags.writeable = False
 
     def apply(self, pre_bits: ArrayLike) -> NDArray[np.uint8]:
-        """Return pre_bits AND the weight's bits, uint8 of shape (length,)."""
+        """Return the AND of a presynaptic stream and the weight.
+
+        Parameters
+        ----------
+        pre_bits : array_like of 0 and 1, shape (length,)
+            Presynaptic stream.
+
+        Returns
+        -------
+        ndarray of uint8, shape (length,)
+            Postsynaptic stream.
+        """
         return _checks.bits("pre_bits", pre_bits, self.length) & self.weight_bits
 
     def effective_weight_probability(self) -> float:
-        """Return the share of ones in the weight's bits."""
+        """Return the density of ones of the weight's stream, a float in [0, 1]."""
         return float(self.weight_bits.mean())
 
     def __repr__(self) -> str:
@@ -96,30 +107,38 @@ class BitstreamSynapse:
 
 
 class BitstreamCurrentSource:
-    """Inputs times weights as bitstreams, added up to a current at each time step.
+    """Source of a current that adds up products of input and weight bitstreams.
 
-    At step t the current is that of `current_trace`, at position t % length of the streams: a stream
-    repeats after `length` bits. Inputs, weights and their streams are fixed at construction. Input i
-    uses stream i of the seed, as does call i of a `BitstreamEncoder` with the same seed.
+    Inputs and weights are encoded once. The current at step t is that of `current_trace` at position
+    ``t % length``, so it repeats after `length` steps. Input i uses the same stream as call i of a
+    `BitstreamEncoder` with the same seed.
 
     Parameters
     ----------
     x_inputs : array_like, shape (n_inputs,)
-        Values; those outside [x_min, x_max] saturate.
+        Input values. Values outside [x_min, x_max] saturate.
     x_min, x_max : float
+        Range of the inputs: x_min is encoded as probability 0, x_max as probability 1.
     weight_values : array_like, shape (n_inputs,)
-        In [w_min, w_max].
+        Weights in [w_min, w_max].
     w_min, w_max : float
+        Range of the weights, encoded likewise.
     length : int
-        Bits in a stream.
+        Length of a stream in bits.
     y_min, y_max : float
-        The range of the current.
+        Range of the current, which only ``accumulate="sum"`` can exceed, see `current_trace`.
     seed : int, optional
-        In [0, 2**128). By default drawn from the system's entropy; `seed` tells it.
+        Seed in [0, 2**128). Drawn from system entropy by default; read it back from `seed`.
     accumulate : {"mean", "sum", "or"}
-        The adder, see `current_trace`.
+        Operation that adds up the products, see `current_trace`.
     source : Source or tuple of 2
-        Where the numbers of inputs and weights come from; one source stands for its pair.
+        Source of the random numbers, or one source for the inputs and one for the weights. A single
+        source stands for its pair, `Source.pair`.
+
+    Attributes
+    ----------
+    length, seed : int
+        See Parameters.
 
     Examples
     --------
@@ -145,7 +164,7 @@ class BitstreamCurrentSource:
         y_max: float = 0.1,
         seed: int | None = None,
         *,
-        accumulate: str = "mean",
+        accumulate: Accumulate = "mean",
         source: Sources = Bernoulli(),
     ) -> None:
         self.seed = checked_seed("seed", seed)
@@ -166,21 +185,21 @@ class BitstreamCurrentSource:
         self._position = 0
 
     def step(self) -> float:
-        """Return the current of this time step and advance."""
+        """Return the current of the present time step, a float, and advance by one step."""
         current: float = self._currents[self._position]
         self._position = (self._position + 1) % self.length
         return current
 
     def current_trace(self) -> NDArray[np.float64]:
-        """Return the current over one whole stream, shape (length,), wherever `step` stands."""
+        """Return the current over one period, shape (length,), starting at time step 0."""
         return self._trace.copy()
 
     def full_current_estimate(self) -> float:
-        """Return the mean current over one whole stream."""
+        """Return the mean current over one period, a float."""
         return float(self._trace.mean())
 
     def reset(self) -> None:
-        """Return to the first time step."""
+        """Return to time step 0."""
         self._position = 0
 
     def __repr__(self) -> str:
@@ -197,10 +216,13 @@ def encoded_trace(
     y_min: float,
     y_max: float,
     seed: int,
-    accumulate: str,
+    accumulate: Accumulate,
     source: Sources,
 ) -> NDArray[np.float64]:
-    """Encode inputs and weights of shape (n_inputs,) or (n_neurons, n_inputs) and trace the current."""
+    """Return the current of encoded inputs and weights, shape (length,) or (n_neurons, length).
+
+    The inputs have shape (n_inputs,), the weights (n_inputs,) or (n_neurons, n_inputs).
+    """
     if x_inputs.size == 0:
         _checks.fail("x_inputs", "hold at least one value", "none")
     if weight_values.shape[-1] != x_inputs.size:

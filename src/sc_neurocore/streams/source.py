@@ -237,6 +237,7 @@ def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
     One source stands for its `sequences(n)`. Of n others no two must be of one sequence, but for those
     whose streams are independent by their keys.
     """
+    n = _checks.integer("n", n, 1, 2**16)
     if isinstance(source, Source):
         return source.sequences(n)
     if not isinstance(source, tuple) or len(source) != n:

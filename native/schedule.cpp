@@ -1,0 +1,217 @@
+#include "schedule.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <vector>
+
+#include "dispatch.hpp"
+
+namespace sc {
+
+void (*poll)() = [] {};
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBetweenPolls{100}, kPartTime{10};
+// Grains of the first part of long work: some milliseconds at the slowest level.
+constexpr double kFirstPart = 64;
+
+// Words made, words of products, and steps of neurons in a grain.
+constexpr size_t kWords = 8192, kProducts = 262144, kSteps = 65536;
+
+double grain_of(size_t work, size_t work_of_one) {
+  return double(work) / double(std::max<size_t>(work_of_one, 1));
+}
+
+// Runs the rows of a share part by part; go_on(time of a part) says whether to go on. The first
+// part is as long as kFirstPart says, the others last about kPartTime. None is shorter than the
+// first: some kernels prepare each.
+template <class GoOn>
+void run_share(const Split& s, const Part& share, const std::function<void(const Part&)>& run,
+               GoOn&& go_on) {
+  const double shortest = kFirstPart * s.grain;
+  if (double((share.last - share.first) * s.words) <= shortest) return run(share);
+  double size = shortest;
+  for (Part part = share; part.first < share.last; part.first = part.last) {
+    const size_t rows = size_t(size / double(std::max<size_t>(s.words, 1)));
+    const size_t end = part.first + std::max(rows, s.row_step);
+    part.last = std::min(end / s.row_step * s.row_step, share.last);
+    for (part.first_word = 0; part.first_word < s.words; part.first_word = part.last_word) {
+      const size_t words = size_t(size / double(part.last - part.first)) / s.word_step;
+      const size_t left = s.words - part.first_word;
+      part.last_word = part.first_word + std::min(std::max<size_t>(words, 1) * s.word_step, left);
+      const Clock::time_point start = Clock::now();
+      run(part);
+      const Clock::duration took = Clock::now() - start;
+      if (!go_on(took)) return;
+      const double growth = std::min(4.0, Seconds(kPartTime) / Seconds(took));
+      size = std::max(size * growth, shortest);
+    }
+  }
+}
+
+}  // namespace
+
+void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
+  if (s.rows == 0) return;
+  const double grains = double(s.rows * s.words) / s.grain;
+  const size_t most = std::max<size_t>(std::min(n_threads.load(), s.rows), 1);
+  const size_t n = grains < double(most) ? std::max<size_t>(size_t(grains), 1) : most;
+  // On a 64-byte boundary: a vector load never straddles two cache lines.
+  constexpr std::align_val_t kLine{64};
+  const auto release = [](void* p) { ::operator delete(p, kLine); };
+  const size_t scratch = (s.scratch + 7) / 8 * 8;
+  const std::unique_ptr<void, decltype(release)> memory(
+      scratch == 0 ? nullptr : ::operator new(sizeof(uint64_t) * n * scratch, kLine), release);
+
+  std::atomic<bool> stop{false};
+  const auto share = [&](size_t i) {
+    return Part{s.rows * i / n, s.rows * (i + 1) / n, 0, s.words,
+                static_cast<uint64_t*>(memory.get()) + i * scratch};
+  };
+  Clock::duration since_poll{};
+  const auto run_here = [&](size_t i) {
+    run_share(s, share(i), run, [&](Clock::duration took) {
+      since_poll += took;
+      if (since_poll >= kBetweenPolls) {
+        since_poll = {};
+        poll();
+      }
+      return true;
+    });
+  };
+  std::vector<std::future<void>> others;  // its destructor waits for them
+  try {
+    for (size_t i = 1; i < n; i++) {
+      try {
+        others.push_back(std::async(std::launch::async, [&, i] {
+          run_share(s, share(i), run, [&](Clock::duration) { return !stop; });
+        }));
+      } catch (const std::system_error&) {  // no thread to be had: this one does the work
+        run_here(i);
+      }
+    }
+    run_here(0);
+    for (std::future<void>& other : others)
+      while (other.wait_for(kBetweenPolls) == std::future_status::timeout) poll();
+  } catch (...) {
+    stop = true;
+    throw;
+  }
+}
+
+namespace {
+
+Split split_streams(const Streams& to, size_t scratch = 0) {
+  return {.rows = to.n * words_for(to.length), .grain = kWords, .scratch = scratch};
+}
+
+Split split_steps(size_t rows, uint64_t steps, double grain = kSteps / 64) {
+  return {.rows = rows, .words = words_for(steps), .grain = grain};
+}
+
+Split split(const Philox& p) { return {.rows = p.n, .grain = kWords}; }
+Split split(const Normal& n) { return split_steps(n.n_neurons, n.steps); }
+Split split(const Encode& e) {
+  if (e.n_rows == 0) return {.rows = 0};
+  Split s = split_streams(e.to);
+  s.grain = std::max(grain_of(kWords, e.n_rows), 64.0);
+  return s;
+}
+Split split(const Uniform& u) {
+  Split s = split_steps(u.n, u.length, kWords / 64);
+  s.row_step = 1;
+  s.word_step = 8;
+  return s;
+}
+Split split(const Lfsr& e) { return split_streams(e.to); }
+Split split(const Digital& e) { return split_streams(e.to); }
+// Of these two parts end where streams do: a part of a stream makes its period anew.
+Split split(const Additive& e) {
+  Split s = split_streams(e.to);
+  if (e.to.length > e.modulus) s.row_step = words_for(e.to.length);
+  return s;
+}
+Split split(const Permutation& e) {
+  Split s = split_streams(e.to, permutation_scratch(e.period));
+  s.row_step = words_for(e.to.length);
+  return s;
+}
+Split split(const Radical& e) { return split_streams(e.to, radical_scratch(e.bases, e.to.n)); }
+Split split(const ChannelCounts& c) {
+  const size_t batches = (c.n_batch + kCountsBatch - 1) / kCountsBatch;
+  Split s{.rows = batches * c.n_neurons, .words = words_for(c.length)};
+  s.grain = grain_of(kWords, std::min(c.n_batch, kCountsBatch) * c.n_channels);
+  s.row_step = 16;
+  s.word_step = 8;
+  s.scratch = counts_scratch(c);
+  return s;
+}
+Split split(const Dot& d) {
+  Split s{.rows = std::max(d.n_x, d.n_w), .words = d.n_words};
+  s.grain = grain_of(kProducts, std::min(d.n_x, d.n_w));
+  s.row_step = 20;
+  s.word_step = 128;
+  return s;
+}
+Split split(const LifPopulation& p) { return split_steps(p.n, p.steps); }
+Split split(const FixedTrace& f) { return split_steps(f.n, f.steps); }
+Split split(DenseLayer& d) {
+  // Each part of the batch makes its weight bits anew. Tiles are cut so that every thread has as
+  // many neurons; parts are few, but short enough to be interrupted.
+  const size_t words = words_for(d.length), products = d.n_batch * d.n_in * d.n_out * words;
+  const size_t threads = std::clamp<size_t>(products / kWords, 1, n_threads);
+  const size_t rounds = (d.n_out + threads * kTile - 1) / (threads * kTile);
+  const size_t share = (d.n_out + threads * rounds - 1) / (threads * rounds);
+  d.tile = (share + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t tiles = (d.n_out + d.tile - 1) / d.tile;
+  const size_t long_parts = std::min(d.n_batch / 512, d.n_batch * d.n_in * d.tile >> 27);
+  d.n_parts = std::max(std::min(d.n_batch, (threads + tiles - 1) / tiles), long_parts);
+  Split s{.rows = tiles * d.n_parts, .words = words};
+  s.grain = grain_of(kWords, d.n_batch * d.n_in * d.n_out / std::max<size_t>(s.rows, 1));
+  s.row_step = 1;
+  s.scratch = dense_scratch(d);
+  return s;
+}
+Split split(const RecurrentLayer& r) {
+  Split s = split_steps(r.n_batch, r.length, grain_of(kSteps / 64, r.n * words_for(r.n)));
+  s.scratch = recurrent_scratch(r, r.n_batch);
+  return s;
+}
+Split split(const Deposit& d) {
+  return {.rows = d.n_rows, .grain = grain_of(kWords, words_for(d.length)), .row_step = 1};
+}
+Split split(Machine& m) {
+  machine_compose(m);
+  return split_steps(m.n_rows, m.length);
+}
+Split split(const Integrator& g) { return split_steps(g.n_rows, g.length); }
+Split split(const MovingAverage& a) { return split_steps(a.n_rows, a.length); }
+Split split(const Shuffle& s) { return split_steps(s.n_rows, s.length); }
+
+}  // namespace
+
+#define SC_RUN_LEVEL(kernel, Work)                                      \
+  void run(Work work) {                                                 \
+    const Split s = split(work);                                        \
+    const Kernels* level = kernels;                                     \
+    run_parts(s, [&](const Part& part) { level->kernel(work, part); }); \
+  }
+#define SC_RUN_COMMON(kernel, Work)                              \
+  void run(Work work) {                                          \
+    const Split s = split(work);                                 \
+    run_parts(s, [&](const Part& part) { kernel(work, part); }); \
+  }
+SC_LEVEL_KERNELS(SC_RUN_LEVEL)
+SC_COMMON_KERNELS(SC_RUN_COMMON)
+
+}  // namespace sc
