@@ -67,11 +67,9 @@ def delayed(words: Words, steps: int | NDArray[np.int64], length: int) -> Words:
     `words` has shape (..., n_words); `steps` is one delay, or an array of shape (k,) for words of shape
     (..., k, n_words).
     """
-    late = np.minimum(steps, length)
-    past = np.zeros((*words.shape[:-1], int(late.max()) // 64 + 1), np.uint64)
-    result = shifted(
-        np.concatenate([past, words], axis=-1), late if late.ndim else int(late), words.shape[-1]
-    )
+    late = min(steps, length) if isinstance(steps, int) else np.minimum(steps, length)
+    past = np.zeros((*words.shape[:-1], int(np.max(late)) // 64 + 1), np.uint64)
+    result = shifted(np.concatenate([past, words], axis=-1), late, words.shape[-1])
     result[..., -1] &= last_mask(length)
     return result
 
