@@ -1,10 +1,11 @@
-"""Time the core beside its peers and its ceilings in one run; print tables and keep the figures.
+"""Time the core, its peers and the limits of the machine in one run; print and save the figures.
 
 python benchmarks/bench.py [part ...]
 
-Parts: step, population, network, layer, encode, product and dot (beside the peers: see workloads.py),
-sources, operators, ceilings, scaling. A run of all parts writes build/bench/results.json, from which
-`chart.py` makes the pictures, README's table and the documentation's.
+Parts: step, population, network, layer, encode, product and dot (compared with peers, see
+workloads.py), sources, operators, ceilings, scaling. A run of all parts writes
+build/bench/results.json, from which `chart.py` makes the pictures and the tables of README and
+documentation.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ COMPARISONS = list(dict.fromkeys(workload.case.split()[0] for workload in WORKLO
 
 
 def processor() -> str:
-    """Return what the machine calls its processor."""
+    """Return the name of the processor."""
     try:
         with open("/proc/cpuinfo") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
@@ -48,7 +49,7 @@ def processor() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return a description of the machine and the software."""
     return {
         "processor": processor(),
         "cores": cores(),
@@ -66,7 +67,7 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the parts that the command line names, or all."""
+    """Run the parts named on the command line, or all."""
     wanted = sys.argv[1:] or [*COMPARISONS, *PARTS]
     for part in wanted:
         if part not in COMPARISONS and part not in PARTS:
@@ -76,11 +77,11 @@ def main() -> None:
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     print(f"{results['processor']}, {results['cores']} cores, {results['isa']}\n{versions}")
     if results["load"] > peers.BUSY:
-        print(f"Others keep the cores busy (load {results['load']:.1f}): threads and times suffer")
+        print(f"The machine is not idle (load {results['load']:.1f}): times are less reliable")
     peers.BUILD.mkdir(parents=True, exist_ok=True)
     compared = [part for part in wanted if part in COMPARISONS]
     if compared:
-        print("\nEnvironments of the peers, in build/bench/envs", flush=True)
+        print("\nEnvironments of the peers: build/bench/envs", flush=True)
         results["compare"] = compare(compared, peers.install_all())
         print("\nVersions: " + ", ".join(f"{n} {v}" for n, v in results["compare"]["versions"].items()))
     for part in wanted:

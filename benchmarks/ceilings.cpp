@@ -1,7 +1,6 @@
-// What one core can do at most, measured: ceilings.py compiles this file once for each instruction
-// set and loads it. A rate is the best of several repeats, in instructions, blocks, bits or bytes a
-// second of processor time. `kept` costs nothing and makes the compiler believe that a value is
-// changed and used.
+// Measures the limits of one core. ceilings.py compiles this file once per instruction set and loads
+// it. A rate is the best of several repeats, in instructions, blocks, bits or bytes per second of
+// processor time. `kept` costs nothing and makes the compiler assume that a value is changed and used.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -33,7 +32,7 @@ typedef uint64_t U;
 typedef double F;
 #endif
 
-// The value itself, by way of a register. An array whose element is the operand would go to memory.
+// Returns the value through a register. An array whose element is the operand would go to memory.
 [[gnu::always_inline]] inline U kept(U x) {
   asm volatile("" : REGISTER(x));
   return x;
@@ -55,7 +54,7 @@ U mul32(U a, U b) {
 #endif
 }
 
-// Ones of each lane, or, in AVX2, sums of ones of bytes, which is all that a total needs.
+// Ones of each lane or, in AVX2, sums of the ones of bytes, which suffices for a total.
 U popcount(U a) {
 #if defined(__AVX512F__)
   return (U)_mm512_popcnt_epi64((__m512i)a);
@@ -86,7 +85,7 @@ double best_rate(double work, Body body) {
   return best;
 }
 
-// Instructions a second of a step on ten independent chains, more than latency times throughput.
+// Instructions per second of a step on ten independent chains, more than latency times throughput.
 constexpr int kChains = 10;
 constexpr int kLoops = 200000;
 
@@ -120,7 +119,7 @@ double rate_of_double(Step step) {
   });
 }
 
-// Blocks a second of Philox4x32-10 with N chains side by side, counters not counted.
+// Blocks per second of Philox4x32-10 with N chains in parallel, without the counters.
 template <int N>
 double philox_chains() {
   uint64_t keys[2][10];
@@ -156,7 +155,7 @@ double philox_chains() {
   });
 }
 
-// Memory of whole cache lines, touched so that its pages exist.
+// Memory aligned to cache lines, touched so that its pages exist.
 struct Buffer {
   explicit Buffer(size_t bytes)
       : n(bytes / 512 * 64 / kLanes),
@@ -200,7 +199,7 @@ double philox() {
   return best;
 }
 
-// Bits a second of AND, popcount and sum: of registers, and of two arrays in the first-level cache.
+// Bits per second of AND, popcount and sum: of registers, and of two arrays in the first-level cache.
 double and_count() {
   return best_rate(64.0 * kLanes * 4 * kLoops, [] {
     U a[4], sum[4];

@@ -1,10 +1,10 @@
-"""The share of a core's ceiling that each kernel reaches, by instruction set.
+"""The share of a core's limit that each kernel reaches, by instruction set.
 
-`ceilings.cpp` measures in this process what the core can do: instructions of each kind, blocks of the
-generator, bytes of each cache. A kernel's bound follows from what its work needs at least of those; the
-formula stands beside it in `KERNELS`. Both sides are the best of several rounds on one thread, in
-processor time, as the machine may be shared. A bound is that of the method, not of mathematics: a share
-above 1 means that the compiler or the kernel found something better.
+`ceilings.cpp` measures the limits of the core in this process: instructions of each kind, blocks of the
+generator, bytes of each cache. The bound of a kernel follows from the minimum that its work needs of
+those; the formula is part of `KERNELS`. Both figures are the best of several rounds on one thread, in
+processor time, as the machine may be shared. A bound holds for one method: a share above 1 means that
+the compiler or the kernel found a better one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FLAGS = {"portable": "", "avx2": "avx2 bmi2", "avx512": f"bmi2 {_AVX512}"}
 
 
 def compiler_of_native() -> str:
-    """Return what the native module says of the compiler that built it."""
+    """Return the compiler that built the native module."""
     found = re.findall(
         rb"GCC: \([^\0]*|[\w ]*clang version [\w.]*", Path(_native.__file__).read_bytes()
     )
@@ -44,7 +44,7 @@ def compiler_of_native() -> str:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a core does a second at most: instructions on whole registers, blocks, bits, bytes."""
+    """The limits of a core per second: instructions on full registers, blocks, bits, bytes."""
 
     lanes: int
     logic: float
@@ -68,15 +68,15 @@ class Rates:
         return 64 * self.lanes
 
     def best(self, other: Rates) -> Rates:
-        """Return the better of two measurements of everything."""
+        """Return the higher of two measurements of each limit."""
         mine, its = asdict(self), asdict(other)
         return Rates(**{name: max(mine[name], its[name]) for name in mine})
 
 
 def _cache(level: int, otherwise: int) -> int:
-    """Return the bytes of the first core's data cache of a level, as Linux says.
+    """Return the size in bytes of the first core's data cache of a level, as Linux reports it.
 
-    On virtual machines sysconf tells of caches of other cores too.
+    On virtual machines sysconf includes caches of other cores.
     """
     for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
         kind, its_level, size = (
@@ -91,7 +91,7 @@ L1, L2, L3 = _cache(1, 2**15), _cache(2, 2**19), _cache(3, 2**24)
 
 
 def measure(level: str) -> Rates:
-    """Return the ceilings of an instruction set."""
+    """Return the limits for an instruction set."""
     source, library = HERE / "ceilings.cpp", BUILD / f"ceilings-{level}.so"
     if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
         BUILD.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def measure(level: str) -> Rates:
 
 
 def digits_until_decided(n: int, at_once: int) -> float:
-    """Return how many random digits, taken `at_once`, decide n comparisons on average.
+    """Return the mean number of random digits, in groups of `at_once`, that decide n comparisons.
 
     Each digit decides a comparison with probability 1/2, so m digits leave some of n undecided with
     probability 1 - (1 - 2**-m)**n: 10.84 for the 512 bits of an AVX-512 register in pairs.
@@ -124,7 +124,7 @@ def digits_until_decided(n: int, at_once: int) -> float:
 
 
 def loads(r: Rates, size: int) -> float:
-    """Return the bytes a second that come from the nearest cache of which `size` is at most half."""
+    """Return the load rate of the nearest cache at least twice as large as `size`."""
     for cache, rate in ((L1, r.load_l1), (L2, r.load_l2), (L3, r.load_l3)):
         if 2 * size <= cache:
             return rate
@@ -132,59 +132,59 @@ def loads(r: Rates, size: int) -> float:
 
 
 def stored(r: Rates, size: int) -> float:
-    """Return the bytes a second that go to the nearest cache of which `size` is at most half."""
+    """Return the store rate of the nearest cache at least twice as large as `size`."""
     return r.store_l2 if 2 * size <= L2 else r.store_l3
 
 
 def _ternary(r: Rates, of_three: int, of_two: int) -> int:
-    """Return the instructions of a step with those of three operands, or without (see simd/*.hpp)."""
+    """Return the instructions of a step with or without three-operand logic (see simd/*.hpp)."""
     return of_three if r.lanes == 8 else of_two
 
 
 def bernoulli(r: Rates) -> float:
-    """Bits a second: a block is 128 random bits; the comparison takes two instructions a digit more.
+    """Bits per second: a block gives 128 random bits; the comparison adds two instructions per digit.
 
-    A block is that of the plain generator. The kernel makes rounds that are alike for all blocks of a
-    word once, which pays for a part of its comparison.
+    The block is that of the plain generator. The kernel computes rounds that all blocks of a word share
+    only once, which pays for part of its comparison.
     """
     digits = digits_until_decided(r.bits, 2)
     return 1 / (digits / (128 * r.philox) + 2 * digits / (r.bits * r.logic))
 
 
 def lfsr16(r: Rates) -> float:
-    """Bits a second: for each of 16 digits a window of the sequence and a step of the comparison.
+    """Bits per second: for each of 16 digits, a window of the sequence and a step of the comparison.
 
-    A window is a shift of two registers, else two shifts and an OR; the step is one instruction, else
-    four. Shifts and the others take turns: side by side they measure no faster.
+    A window is one shift of two registers, or two shifts and an OR. The step is one instruction, or
+    four. Shifts and other instructions alternate, as they measure no faster in parallel.
     """
     shifts, others = _ternary(r, 1, 2), _ternary(r, 1, 5)
     return r.bits / (16 * (shifts / r.shift + others / r.logic))
 
 
 def sobol(r: Rates) -> float:
-    """Bits a second: six digits differ within a word, the others are compared as one number.
+    """Bits per second: six digits differ within a word, the others are compared as one number.
 
-    A digit is inverted where the word's number has it, in two instructions (else four), and merged
-    into the comparison by a majority. The number takes one, and its other digits four.
+    A digit is inverted depending on the word's number, in two instructions (or four), and merged into
+    the comparison by a majority. Comparing the number takes one instruction, its other digits four.
     """
     return r.bits * r.logic / (6 * (2 + 1 if r.lanes == 8 else 4 + 4) + 1 + 4)
 
 
 def van_der_corput(r: Rates) -> float:
-    """Bits a second: as Sobol, but the six digits are those of all words, or none."""
+    """Bits per second: as Sobol, but the six digits are the same for all words, or absent."""
     return r.bits * r.logic / (1 + 4 + _ternary(r, 1, 2))
 
 
 def lif(
     r: Rates, *, rests: bool = False, own: bool = False, noise: bool = False, size: int = 0
 ) -> float:
-    """Updates a second.
+    """Updates per second.
 
-    Leak 3, drive 1, compare 1, reset 1, spike bit 1: 7 instructions a register, 3 of them by the
-    adders of doubles and 1 by the multipliers, which work side by side. Resting: compare times, mask,
-    keep v, set the time. Currents of its own: turn rows into lanes, scale; and their bytes. Noise: a
-    quarter of a block; 10 instructions of a polynomial, 6 table look-ups and 8 to take a number apart,
-    in float32, two registers at once; scale, add, widen.
+    Leak 3, drive 1, compare 1, reset 1, spike bit 1: 7 instructions per register, 3 of them in the
+    adders of doubles and 1 in the multipliers, which work in parallel. Refractory: compare times, mask,
+    keep v, set the time. Own currents: transpose rows to lanes, scale, and load. Noise: a quarter of a
+    block; 10 instructions for a polynomial, 6 for table look-ups and 8 to split a number, in float32,
+    two registers at once; scale, add, widen.
     """
     adds, multiplies = 3 + noise, 1 + own + noise
     instructions = (
@@ -199,22 +199,23 @@ def lif(
 def adding(r: Rates) -> float:
     """Return the instructions that add a register of products to a vertical counter.
 
-    Of 16, 15 full adders of two instructions, else five; three half adders of two take the carry on.
+    For 16 registers: 15 full adders of two instructions (or five), and three half adders of two for the
+    carry.
     """
     return (15 * _ternary(r, 2, 5) + 3 * 2) / 16
 
 
 def counting(r: Rates, channels: int) -> float:
-    """Products a second: AND, add, and expand the counts of 64 steps, a masked OR a plane and 16 steps.
+    """Products per second: AND, add, and expand the counts of 64 steps.
 
-    Without masks a plane takes four instructions for 8 steps.
+    Expanding takes one masked OR per plane and 16 steps; without masks four instructions per 8 steps.
     """
     expanding = r.lanes * channels.bit_length() * _ternary(r, 4, 8 * 4)
     return r.bits * r.logic / (1 + adding(r) + expanding / channels)
 
 
 def counting_from_memory(r: Rates, channels: int, size: int) -> float:
-    """Products a second where each needs a weight from memory."""
+    """Products per second if each needs a weight from memory."""
     return min(counting(r, channels), 8 * loads(r, size))
 
 
@@ -222,20 +223,20 @@ INPUTS, OUTPUTS = 784, 128
 
 
 def firing(r: Rates) -> float:
-    """Seconds a neuron and step of a layer.
+    """Seconds per neuron and step of a layer.
 
-    16 planes of counts are turned by 32 exchanges of two shifts and two selections for 64 steps. A
-    count is then cut out, made a double, freed of the negative ones and scaled in 6; 7 update.
+    16 planes of counts are transposed by 32 exchanges of two shifts and two selections for 64 steps. 6
+    instructions extract a count, convert it, subtract negative ones and scale; 7 update the neuron.
     """
     turning = 32 * (2 + 2 * _ternary(r, 1, 3)) / 64
     return (turning + 6 + _ternary(r, 7, 8)) / (r.lanes * r.logic)
 
 
 def shared_weights(r: Rates) -> float:
-    """Weight bits a second where neurons share the numbers.
+    """Weight bits per second if neurons share the numbers.
 
-    All compare digit by digit, 4 instructions (else 7) each, four digits at a time; the 16 digits of an
-    input are made once for all neurons, in 8 blocks for 64 steps.
+    Neurons compare four digits at a time, with 4 instructions (or 7) per digit. The 16 digits of an
+    input are generated once for all neurons, in 8 blocks per 64 steps.
     """
     digits = digits_until_decided(r.bits, 4)
     comparing = digits * _ternary(r, 4, 7) / (r.bits * r.logic)
@@ -243,9 +244,9 @@ def shared_weights(r: Rates) -> float:
 
 
 def layer(r: Rates, *, batch: int, shared: bool) -> float:
-    """Products a second: a weight bit for the whole batch, a count for each image, then the neurons.
+    """Products per second: a weight bit for the entire batch, a count per image, then the neurons.
 
-    A product of weights with signs is one instruction, else two.
+    A product with a signed weight is one instruction, or two.
     """
     weights = (shared_weights if shared else bernoulli)(r)
     counts = (_ternary(r, 1, 2) + adding(r)) / (r.bits * r.logic)
@@ -254,9 +255,9 @@ def layer(r: Rates, *, batch: int, shared: bool) -> float:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A row: units of work of a call, what makes the call, the bound in units a second.
+    """A row: units of work per call, a function that makes the call, the bound in units per second.
 
-    `goal` is the share of it that AVX-512 is to reach, if one is set.
+    `goal` is the share that AVX-512 should reach, if one is set.
     """
 
     name: str
@@ -328,10 +329,10 @@ def _layers(batch: int, steps: int, shared: bool, goal: float | None = None) -> 
 
 
 def _counts_from_memory(images: int) -> Kernel:
-    """Return a row of weights that only the third-level cache holds; many images go by a weight."""
+    """Return a row whose weights fit only the third-level cache; many images use each weight."""
     products = INPUTS * OUTPUTS * 1024
     return Kernel(
-        f"counts a step, {INPUTS}-{OUTPUTS}, weights in memory, batch {images}",
+        f"counts per step, {INPUTS}-{OUTPUTS}, weights in memory, batch {images}",
         images * products,
         partial(_counts, images, OUTPUTS, INPUTS, 1024),
         partial(counting_from_memory, channels=INPUTS, size=products // 8)
@@ -360,7 +361,7 @@ KERNELS = [
     ),
     *(_dots(length) for length in (256, 1024)),
     Kernel(
-        "counts a step, 64-100",
+        "counts per step, 64-100",
         64 * 100 * 2048,
         partial(_counts, 1, 100, 64, 2048),
         partial(counting, channels=64),
@@ -389,13 +390,13 @@ def shares() -> dict[str, Any]:
     _native.set_isa(isa)
     _native.set_threads(threads)
 
-    print("\nCeilings of one core, 10**9 a second: instructions, blocks, bits, bytes")
+    print("\nLimits of one core, 10**9 per second: instructions, blocks, bits, bytes")
     print(f"  {'':34s}" + "".join(f"{level:>10s}" for level in levels))
     for name in (field.name for field in fields(Rates) if field.name != "lanes"):
         print(
             f"  {name:34s}" + "".join(f"{getattr(rates[level], name) * 1e-9:10.3g}" for level in levels)
         )
-    print("\nKernels on one thread, 10**9 bits, updates or products a second: rate, bound, share")
+    print("\nKernels on one thread, 10**9 bits, updates or products per second: rate, bound, share")
     print(f"  {'':54s}" + "".join(f"{level:>27s}" for level in levels) + "   goal")
     rows = {}
     for kernel in KERNELS:

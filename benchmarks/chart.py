@@ -1,7 +1,7 @@
-"""Make of build/bench/results.json the pictures, README's table and those of docs/performance.md.
+"""Make the pictures and the tables of README and docs/performance.md from build/bench/results.json.
 
-Every figure that these show comes from the one run that the file holds. Tables stand between
-`<!-- name -->` and `<!-- /name -->`; what is between is replaced.
+Every figure comes from the one run that the file holds. Tables stand between `<!-- name -->` and
+`<!-- /name -->`; the text in between is replaced.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Rows = list[dict[str, Any]]
 
 
 def best_of_each(rows: Rows) -> Rows:
-    """Return the faster of one and all threads of everybody, ours first."""
+    """Return the faster of one thread and all for every package, ours first."""
     best: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["name"] not in best or row["ratio"] < best[row["name"]]["ratio"]:
@@ -49,7 +49,7 @@ def ratio_of(ratio: float) -> str:
 
 
 def table(heads: list[str], lines: list[list[str]]) -> str:
-    """Return a table in Markdown whose columns but the first are figures."""
+    """Return a Markdown table whose first column is left-aligned, the others right-aligned."""
     rule = "|---|" + "--:|" * (len(heads) - 1)
     return "\n".join(
         ["| " + " | ".join(heads) + " |", rule, *("| " + " | ".join(c) + " |" for c in lines)]
@@ -57,13 +57,13 @@ def table(heads: list[str], lines: list[list[str]]) -> str:
 
 
 def measured_on(results: dict[str, Any]) -> str:
-    """Return the sentence that says where the figures come from."""
+    """Return the sentence that describes the run and the machine."""
     peers = {n: v for n, v in results["compare"]["versions"].items() if n not in (OURS, "plain Python")}
     versions = results["versions"]
     missing = results["compare"]["missing"]
     isa = results["isa"].upper().replace("AVX5", "AVX-5")
     load = results.get("load", 0.0)
-    notes = f" Other work kept the cores busy (load {load:.1f} at the start)." if load > BUSY else ""
+    notes = f" The machine was not idle (load {load:.1f} at the start)." if load > BUSY else ""
     notes += f" Not installed: {', '.join(missing)}." if missing else ""
     return (
         f"One run of `make bench` on {results['date']}: {results['processor']}, "
@@ -74,7 +74,7 @@ def measured_on(results: dict[str, Any]) -> str:
 
 
 def readme_table(results: dict[str, Any]) -> str:
-    """Return each workload's time as a multiple of ours, a column a peer."""
+    """Return the time of each workload relative to ours, one column per package."""
     compared = results["compare"]["rows"]
     names = [name for name in PEERS if name != OURS]
     names = [n for n in names if any(r["name"] == n for rows in compared.values() for r in rows)]
@@ -95,7 +95,7 @@ def compare_table(results: dict[str, Any]) -> str:
             what = workload.title if i == 0 else ""
             figure = figure_of(row["seconds"], workload.unit)
             lines.append([what, row["name"], row["threads"], figure, spread, ratio_of(row["ratio"])])
-    body = table(["work", "who", "threads", "median", "spread", "time over ours"], lines)
+    body = table(["work", "package", "threads", "median", "spread", "relative time"], lines)
     goals = [
         f"- {g['title']}: {ratio_of(g['ratio'])}, goal {g['goal']:g}, "
         + ("reached" if g["holds"] else "not reached")
@@ -105,7 +105,7 @@ def compare_table(results: dict[str, Any]) -> str:
 
 
 def ceilings_table(results: dict[str, Any]) -> str:
-    """Return rate and share of the bound, a column an instruction set; and the limits."""
+    """Return rates and shares of the bound, one column per instruction set, and the limits."""
     kernels, limits = results["ceilings"]["kernels"], results["ceilings"]["limits"]
     levels, goals = list(limits), results["ceilings"]["goals"]
     lines = []
@@ -113,10 +113,12 @@ def ceilings_table(results: dict[str, Any]) -> str:
         goal = f"{100 * goals[name]:.0f} %" if name in goals else ""
         shares = [f"{c['rate'] * 1e-9:.3g} ({100 * c['share']:.0f} %)" for c in cells.values()]
         lines.append([name, *shares, goal])
-    rates = table(["10⁹ bits, updates or products a second", *levels, "goal, avx512"], lines)
+    rates = table(["10⁹ bits, updates or products per second", *levels, "goal, avx512"], lines)
     names = [name for name in limits[levels[0]] if name != "lanes"]
     lines = [[f"`{n}`", *(f"{limits[level][n] * 1e-9:.3g}" for level in levels)] for n in names]
-    return f"{rates}\n\n" + table(["10⁹ instructions, blocks, bits or bytes a second", *levels], lines)
+    return f"{rates}\n\n" + table(
+        ["10⁹ instructions, blocks, bits or bytes per second", *levels], lines
+    )
 
 
 def scaling_table(results: dict[str, Any]) -> str:
@@ -130,14 +132,14 @@ def scaling_table(results: dict[str, Any]) -> str:
     slopes = table(["varied", "threads", "sizes", "slope"], lines)
     return (
         f"{slopes}\n\nA layer of 10,000 by 10,000 takes {large['build']:.1f} s to build, "
-        f"{large['first']:.1f} s for its first 64 steps, {large['run']:.1f} s for 64 more, "
-        f"{large['shared']:.1f} s for as many if its neurons share their random numbers, "
-        f"and {peak:.1f} GiB at most, of which {weights:.2f} are its weights."
+        f"{large['first']:.1f} s for its first 64 steps, {large['run']:.1f} s for 64 more steps, "
+        f"{large['shared']:.1f} s if its neurons share their random numbers, and at most "
+        f"{peak:.1f} GiB of memory, of which {weights:.2f} GiB are its weights."
     )
 
 
 def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
-    """Draw how many times as long as ours everybody takes, the slowest below."""
+    """Draw the time of every package relative to ours, the slowest at the bottom."""
     ours, *others = best_of_each(rows)
     others.sort(key=lambda row: float(row["ratio"]))
     ratios = [row["ratio"] for row in others]
@@ -167,7 +169,7 @@ def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
 
 
 def speed(results: dict[str, Any]) -> Figure:
-    """Return a panel a workload on one logarithmic axis."""
+    """Return one panel per workload, on one logarithmic axis."""
     cases = ("step", "step noise", "population shared", "population own", "population shared noise",
              "network", "layer", "encode", "product", "dot")  # fmt: skip
     drawn = [workload for workload in WORKLOADS if workload.case in cases]
@@ -179,14 +181,14 @@ def speed(results: dict[str, Any]) -> Figure:
     for axes, workload in zip(grid, drawn, strict=True):
         draw_bars(axes, workload, compared[workload.case])
     for axes in grid[-2:]:
-        axes.set_xlabel("time over that of sc-neurocore (green: 1), log scale", fontsize=8)
+        axes.set_xlabel("run time relative to sc-neurocore (green: 1), log scale", fontsize=8)
     _, most = grid[0].get_xlim()
     grid[0].set_xlim(right=most * 2)  # room for the last label
     return figure
 
 
 def scaling(results: dict[str, Any]) -> Figure:
-    """Return a panel for what is varied, with a straight line of slope 1."""
+    """Return one panel per varied size, with a straight line of slope 1."""
     found = results["scaling"]
     figure = Figure((10, 3.4), layout="constrained")
     panels = figure.subplots(1, len(found["base"]), sharey=True)
@@ -205,12 +207,12 @@ def scaling(results: dict[str, Any]) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("ms a layer (dotted: slope 1)")
+    panels[0].set_ylabel("ms per layer (dotted: slope 1)")
     return figure
 
 
 def fill(path: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers of a name."""
+    """Replace the text between the markers of a name."""
     old = path.read_text()
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(old):
@@ -219,7 +221,7 @@ def fill(path: Path, name: str, text: str) -> None:
 
 
 def main() -> None:
-    """Draw and fill in everything."""
+    """Draw the pictures and fill in the tables."""
     source = BUILD / "results.json"
     if not source.exists():
         sys.exit(f"{source} must exist: run make bench")

@@ -1,4 +1,4 @@
-"""Ours beside its peers: every workload in rounds, in each of which everybody is asked once."""
+"""Comparison with peers: every workload in rounds, each of which times every entry once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cores() -> int:
 
 
 class Field:
-    """The processes of all who take part, each started when it is first asked and kept."""
+    """The processes of all entries, each started at first use and kept running."""
 
     def __init__(self, missing: dict[str, str]) -> None:
         self.missing = missing
@@ -28,7 +28,7 @@ class Field:
         self._processes: dict[Entry, Process] = {}
 
     def ask(self, entry: Entry, case: str) -> list[float]:
-        """Return timings; none, with a line that says why, if they cannot be had."""
+        """Return timings, or an empty list after printing the reason."""
         name, threads = entry
         if name in self.missing:
             return []
@@ -50,9 +50,9 @@ class Field:
 
 
 def run_workload(workload: Workload, field: Field) -> list[Result]:
-    """Return median and spread of the seconds a unit of work, and the ratio to ours, for each entry.
+    """Return, for each entry, median and spread of seconds per unit of work and the ratio to ours.
 
-    The ratio is the median of those of the rounds: what slows a whole round down does not change it.
+    The ratio is the median of the ratios within rounds: a slow round does not change it.
     """
     entries = [e for e in workload.entries if cores() > 1 or e[1] == ONE]
     rounds: dict[Entry, list[list[float]]] = {entry: [] for entry in entries}
@@ -75,7 +75,7 @@ def run_workload(workload: Workload, field: Field) -> list[Result]:
 
 
 def show(workload: Workload, rows: list[Result]) -> None:
-    """Print a workload's table."""
+    """Print the table of a workload."""
     print(f"\n{workload.title}")
     for row in rows:
         figure = shown(row["seconds"], workload.unit)
@@ -88,7 +88,9 @@ def show(workload: Workload, rows: list[Result]) -> None:
 
 def compare(wanted: list[str], missing: dict[str, str]) -> Result:
     """Return the rows of all workloads whose first word is wanted, the versions, and the goals."""
-    print(f"\nMedians of {ROUNDS} rounds, half the interquartile range, time over ours (the first row)")
+    print(
+        f"\nMedians of {ROUNDS} rounds, half the interquartile range, time relative to ours (first row)"
+    )
     print(f'"all" is {cores()} threads, "one" a single one')
     field = Field(missing)
     tables: dict[str, list[Result]] = {}
@@ -104,20 +106,20 @@ def compare(wanted: list[str], missing: dict[str, str]) -> Result:
 
 
 def goals(tables: dict[str, list[Result]]) -> list[Result]:
-    """Print and return how each goal whose two sides were timed fares."""
+    """Print and return the outcome of each goal whose two sides were timed."""
     found: list[Result] = []
     for goal in GOALS:
         rows = tables.get(goal.case, [])
         mine = [r["ratio"] for r in rows if (r["name"], r["threads"]) == (OURS, goal.ours)]
         name, threads = goal.peer
-        # Who may use all cores may also leave them: threads lose time where other work fills the cores.
+        # "All" includes one thread: on a busy machine several threads can be slower than one.
         its = [r["ratio"] for r in rows if r["name"] == name and threads in (ALL, r["threads"])]
         if not mine or not its:
             continue
         ratio = min(its) / mine[0]
         title = f"{goal.case}: ours ({goal.ours}) over {name} ({threads})"
         held = ratio >= goal.ratio
-        verdict = "holds" if held else "DOES NOT HOLD"
+        verdict = "reached" if held else "NOT REACHED"
         if not found:
             print("\nGoals")
         print(f"  {title:56s} x {ratio:6.1f}   goal {goal.ratio:g}: {verdict}")

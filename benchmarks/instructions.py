@@ -1,11 +1,12 @@
-"""Compare the instructions that kernels take with those on record; time plays no part.
+"""Compare the number of instructions of each kernel with the record.
 
 python benchmarks/instructions.py [--update]
 
-Valgrind counts the instructions of each kernel at two sizes of work; the difference over the
-difference in work is instructions a unit, free of what starting and checking cost. It has no AVX-512,
-so the levels are portable and AVX2. A kernel that takes over 10 % more than instructions.json says
-fails the check; if another compiler built the module, over 50 %. --update writes the record anew.
+Valgrind counts the instructions of each kernel at two sizes of work. The difference divided by the
+difference in work gives instructions per unit, without the cost of starting and checking. Valgrind has
+no AVX-512, so the levels are portable and AVX2. A kernel that needs over 10 % more than
+instructions.json records fails the check; over 50 % if another compiler built the module. --update
+rewrites the record.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from ceilings import compiler_of_native
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore import _native
+from sc_neurocore import _native, operators
 
 RECORD = Path(__file__).with_suffix(".json")
 LEVELS = ("portable", "avx2")
 GROWTH, GROWTH_OF_OTHER_COMPILER = 0.10, 0.50
 Call = Callable[[], object]
 
-# Asks callgrind to write what it counted since it last did, under a name.
+# Asks callgrind to write its counts since the last dump, under a name.
 REQUEST = """
 #include <valgrind/callgrind.h>
 void dump(const char *name) { CALLGRIND_DUMP_STATS_AT(name); }
@@ -78,29 +79,29 @@ def _simulate(shared: bool, n: int) -> Call:
 
 def _cordiv(n: int) -> Call:
     x, y = sc.encode([[0.3], [0.8]], 4096, key=1, streams=np.arange(n))
-    return partial(sc.cordiv, x, y)
+    return partial(operators.cordiv, x, y)
 
 
-# What makes a call of n units, units that are two sizes apart, and the work of one.
+# By kernel: a function that makes a call of n units, two sizes n, and the work of a unit.
 KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
-    "Bernoulli, a bit": (partial(_encode, sc.Bernoulli()), (32, 96), 512),
-    "Bernoulli by rows, a bit": (_encode_rows, (32, 96), 16 * 512),
-    "LFSR(16), a bit": (partial(_encode, sc.LFSR(16)), (64, 256), 512),
-    "Sobol, a bit": (partial(_encode, sc.Sobol(1)), (64, 256), 512),
-    "VanDerCorput, a bit": (partial(_encode, sc.VanDerCorput()), (64, 256), 512),
-    "LIF, an update": (partial(_lif, 0.0), (256, 1024), 64),
-    "LIF with noise, an update": (partial(_lif, 0.1), (64, 256), 64),
-    "counts a step, a product": (partial(_counts, 1), (2, 8), 64 * 1024),
-    "counts of a batch, a product": (partial(_counts, 8), (2, 8), 8 * 64 * 1024),
-    "dot, a product": (_dot, (8, 24), 10 * 64 * 1024),
-    "layer, a product": (partial(_simulate, False), (1, 3), 4 * 64 * 32 * 256),
-    "layer, shared, a product": (partial(_simulate, True), (1, 3), 4 * 64 * 32 * 256),
-    "cordiv, a bit": (_cordiv, (2, 8), 4096),
+    "Bernoulli, per bit": (partial(_encode, sc.Bernoulli()), (32, 96), 512),
+    "Bernoulli by rows, per bit": (_encode_rows, (32, 96), 16 * 512),
+    "LFSR(16), per bit": (partial(_encode, sc.LFSR(16)), (64, 256), 512),
+    "Sobol, per bit": (partial(_encode, sc.Sobol(1)), (64, 256), 512),
+    "VanDerCorput, per bit": (partial(_encode, sc.VanDerCorput()), (64, 256), 512),
+    "LIF, per update": (partial(_lif, 0.0), (256, 1024), 64),
+    "LIF with noise, per update": (partial(_lif, 0.1), (64, 256), 64),
+    "counts per step, per product": (partial(_counts, 1), (2, 8), 64 * 1024),
+    "counts of a batch, per product": (partial(_counts, 8), (2, 8), 8 * 64 * 1024),
+    "dot, per product": (_dot, (8, 24), 10 * 64 * 1024),
+    "layer, per product": (partial(_simulate, False), (1, 3), 4 * 64 * 32 * 256),
+    "layer, shared, per product": (partial(_simulate, True), (1, 3), 4 * 64 * 32 * 256),
+    "cordiv, per bit": (_cordiv, (2, 8), 4096),
 }
 
 
 def worker(library: str) -> None:
-    """Run under callgrind: every kernel at both sizes, once unmeasured."""
+    """Run every kernel at both sizes under callgrind, after one call that is not counted."""
     import ctypes
 
     code = ctypes.CDLL(library)
@@ -114,7 +115,7 @@ def worker(library: str) -> None:
 
 
 def count(level: str, folder: Path, library: Path) -> dict[str, float]:
-    """Return instructions a unit of work of every kernel."""
+    """Return instructions per unit of work of every kernel."""
     out = folder / f"{level}.out"
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
     done = subprocess.run(
@@ -140,20 +141,18 @@ def count(level: str, folder: Path, library: Path) -> dict[str, float]:
 
 
 def request(folder: Path) -> Path:
-    """Compile the request to callgrind."""
+    """Compile and return the library that sends requests to callgrind."""
     source, library = folder / "request.c", folder / "request.so"
     source.write_text(REQUEST)
     compiler = os.environ.get("CC", "cc")
     done = subprocess.run([compiler, "-shared", "-fPIC", source, "-o", library], capture_output=True)
     if done.returncode != 0:
-        sys.exit(
-            "needed: valgrind's header valgrind/callgrind.h and a C compiler (apt install valgrind gcc)"
-        )
+        sys.exit("needed: the header valgrind/callgrind.h and a C compiler (apt install valgrind gcc)")
     return library
 
 
 def main() -> None:
-    """Check, or write, the record."""
+    """Check or update the record."""
     if shutil.which("valgrind") is None:
         sys.exit("needed: valgrind (Debian, Ubuntu: apt install valgrind)")
     with tempfile.TemporaryDirectory() as name:
@@ -169,8 +168,8 @@ def main() -> None:
     growth = GROWTH
     if record["compiler"] != compiler:
         growth = GROWTH_OF_OTHER_COMPILER
-        print(f"the record is of {record['compiler']}, the module is built by {compiler}: ", end="")
-        print(f"{growth:.0%} more are let pass instead of {GROWTH:.0%}")
+        print(f"recorded with {record['compiler']}, built by {compiler}: ", end="")
+        print(f"the limit is {growth:.0%} more instead of {GROWTH:.0%}")
     failed = 0
     print(f"{'instructions':40s}{'now':>10s}{'on record':>11s}")
     for level, found in levels.items():
@@ -183,7 +182,7 @@ def main() -> None:
             print(f"{level:9s} {kernel:30s}{now:10.4g}{then or 0:11.4g}  {change}{mark}")
     if failed:
         sys.exit(
-            f"{failed} kernels take over {growth:.0%} more instructions (--update if that is wanted)"
+            f"{failed} kernels need over {growth:.0%} more instructions (use --update if intended)"
         )
 
 

@@ -1,4 +1,4 @@
-"""The tutorial's layer, for both packages of that name: ours and the one on PyPI."""
+"""The tutorial's layer, for both packages of this name: this one and the one on PyPI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sc_neurocore as sc
 
 
 def layer_cases(x: Any, weights: Any) -> Cases:
-    """Return the cases of a layer of these inputs and weights, as each package takes them best."""
+    """Return the cases of a layer with the given inputs and weights, in the form of each package."""
 
     def new_layer() -> sc.SCDenseLayer:
         return sc.SCDenseLayer(

@@ -1,4 +1,4 @@
-"""Brian2 with its Cython code generation, the equation as forward Euler has it."""
+"""Brian2 with Cython code generation and forward Euler."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def population(noise_std: float, own: bool) -> Call:
         network.run(0 * dt)
         prepared = time.perf_counter()
         network.run(duration)
-        # What starting a run takes, which is of no fewer milliseconds than the steps, is left out.
+        # Starting a run takes at least as long as the steps and is excluded.
         return Outside(restored - start + 2 * (prepared - restored))
 
     return run

@@ -17,7 +17,7 @@ def simulator(n: int, noise_std: float, probe: bool) -> nengo.Simulator:
         neurons = nengo.Ensemble(
             n, 1, neuron_type=nengo.LIF(tau_rc=TAU, tau_ref=0.0), gain=np.ones(n), bias=np.zeros(n)
         ).neurons
-        # A current of 0.08 a step of 1 ms against a leak of 1 / 20 has its rest at 1.6.
+        # A current of 0.08 per step of 1 ms with a leak of 1 / 20 settles at 1.6.
         drive = nengo.Node(CURRENT * TAU / DT)
         nengo.Connection(drive, neurons, transform=np.ones((n, 1)), synapse=None)
         if noise_std:

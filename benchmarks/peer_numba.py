@@ -51,8 +51,8 @@ def step(noise_std: float) -> Call:
     return run
 
 
-# Neurons in chunks that stay in cache while time passes; currents and spikes are (T, n). A Generator
-# for each thread: numba's own np.random is several times slower.
+# Neurons in chunks that stay in cache; currents and spikes have shape (T, n). One Generator per thread:
+# numba's own np.random is several times slower.
 CHUNK = 500
 
 

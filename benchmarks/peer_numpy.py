@@ -1,4 +1,4 @@
-"""NumPy: one expression a time step over all neurons, comparisons of uniform numbers for streams."""
+"""NumPy: one expression per time step over all neurons; streams by comparing uniform numbers."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def product() -> Call:
     return lambda: np.bitwise_count(x & y).sum(axis=-1, dtype=np.int64)
 
 
-BLOCK = 512  # words of a block: rows of one set stay in a cache, and 16 bits hold the ones of a row
+BLOCK = 512  # words per block: the rows of one set stay in a cache, and 16 bits hold the ones of a row
 
 
 def dot() -> Call:

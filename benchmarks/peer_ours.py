@@ -1,4 +1,4 @@
-"""This package, under the conditions of its peers."""
+"""This package, under the same conditions as its peers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package of another project that bears our name on PyPI, by the classes that both have."""
+"""Another project of the same name on PyPI, by the classes that both have."""
 
 from __future__ import annotations
 

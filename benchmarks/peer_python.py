@@ -1,4 +1,4 @@
-"""Plain Python, with attributes."""
+"""Plain Python, with state in attributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workloads import CURRENT, LEAK, NOISE, STEPS_OF_ONE
 
 
 class Neuron:
-    """The neuron as one writes it first."""
+    """A straightforward implementation of the neuron."""
 
     def __init__(self, noise_std: float) -> None:
         self.v, self.left, self.noise_std = 0.0, 0, noise_std

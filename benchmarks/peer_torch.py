@@ -1,4 +1,4 @@
-"""PyTorch by hand: a matrix product, leak, threshold and reset a step. Draws snnTorch's data too."""
+"""PyTorch by hand: a matrix product, leak, threshold and reset per step. Also draws snnTorch's data."""
 
 from __future__ import annotations
 

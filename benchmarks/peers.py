@@ -1,9 +1,9 @@
-"""The packages we are compared with: an environment for each, and a process that times its workloads.
+"""Packages for comparison: an environment for each, and a process that times its workloads.
 
-An environment is a folder of build/bench/envs with pinned versions; none touches the project's own. A
-process runs a `peer_*.py` script, which imports the peer and what the peer needs, and answers requests
-with timings (see `serve.py`). Several processes live at once and are asked in turn, so that what else
-the machine does meets all of them alike.
+An environment is a folder of build/bench/envs with pinned versions, separate from the project's own. A
+process runs a `peer_*.py` script, which imports the peer and its dependencies and answers requests with
+timings (see `serve.py`). Several processes run at once and are asked in turn, so that other load on the
+machine affects all of them alike.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import Any
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "bench"
 OURS, PYPI = "sc-neurocore", "PyPI's sc-neurocore"
-BUSY = 0.5  # load average before a run from which on its figures are marked
-PATIENCE = 300.0  # seconds for an answer; what compiles at first use takes tens
+BUSY = 0.5  # load average at the start above which a run is marked
+PATIENCE = 300.0  # seconds to wait for an answer; compiling at first use takes tens
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's name, script, and environment: None is the project's own, which has NumPy only."""
+    """Name, script and environment of a peer; None is the project's own environment."""
 
     name: str
     script: str
@@ -52,18 +52,18 @@ PEERS = {
             ("brian2==2.9.0", "numpy==1.26.*", "cython==3.3.1", "setuptools==80.*"),
         ),
         Peer("Nengo", "peer_nengo.py", "nengo", ("nengo==4.1.0",)),
-        # Another project that bears our name there.
+        # Another project of the same name.
         Peer(PYPI, "peer_pypi.py", "sc-neurocore-pypi", ("sc-neurocore==3.16.0",)),
     )
 }
 
 
 class UnavailableError(Exception):
-    """A peer cannot be installed or started; the message is a line."""
+    """A peer cannot be installed or started; the message is one line."""
 
 
 def python_of(peer: Peer) -> Path:
-    """Return the interpreter of a peer's environment, which is made if it is not there."""
+    """Return the interpreter of a peer's environment, creating the environment if it is missing."""
     if peer.env is None:
         return Path(sys.executable)
     folder = BUILD / "envs" / peer.env
@@ -86,7 +86,7 @@ def python_of(peer: Peer) -> Path:
 
 
 def install_all() -> dict[str, str]:
-    """Make all environments; return what cannot be had, with the reason, after printing it."""
+    """Create all environments; print and return the unavailable peers and the reasons."""
     reasons = {peer.name: _reason(peer) for peer in PEERS.values()}
     missing = {name: reason for name, reason in reasons.items() if reason}
     for name, reason in missing.items():
@@ -95,7 +95,7 @@ def install_all() -> dict[str, str]:
 
 
 def _reason(peer: Peer) -> str:
-    """Return why a peer cannot be had, or nothing."""
+    """Return the reason why a peer is unavailable, or an empty string."""
     try:
         python_of(peer)
     except (UnavailableError, OSError, subprocess.CalledProcessError) as error:
@@ -104,7 +104,7 @@ def _reason(peer: Peer) -> str:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Return the environment of a peer, with every thread pool that it may bring set to a size."""
+    """Return the environment variables of a peer, which set the size of all thread pools."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "SC_NEUROCORE"):
         env[f"{name}_{'THREADS' if name == 'SC_NEUROCORE' else 'NUM_THREADS'}"] = str(threads)

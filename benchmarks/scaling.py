@@ -1,8 +1,8 @@
 """Cost of a layer against time steps, inputs and neurons, each varied alone, on one thread and on all.
 
-Everything that a layer does is linear in each of the three, so that a log-log slope is near 1; below it
-where what does not grow still shows, above it where a cache is left. Also one layer of 10,000 by 10,000
-in a process of its own, for its time and its memory.
+The work of a layer is linear in each of the three, so the slope on logarithmic axes is near 1. It is
+below 1 if a constant cost still matters, and above 1 if the data no longer fit a cache. In addition,
+time and memory of one layer of 10,000 by 10,000, in a process of its own.
 
 The largest layer alone: python benchmarks/scaling.py
 """
@@ -29,7 +29,7 @@ BASE = {"time steps": 1024, "inputs": 512, "neurons": 256}
 FACTORS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
 BATCH, ROUNDS = 8, 6
 LARGE, LARGE_STEPS = 10_000, 64
-# Slopes outside are reported. The spread is that of a shared machine; a quadratic cost would have 2.
+# Slopes outside are reported. The range allows for a shared machine; a quadratic cost would have 2.
 NEAR_ONE = (0.8, 1.2)
 
 
@@ -41,7 +41,7 @@ def simulation(steps: int, n_in: int, n_out: int) -> Callable[[], object]:
 
 
 def least_times(counts: list[int]) -> dict[tuple[str, int], list[float]]:
-    """Return the least seconds at each size of each axis, by axis and threads, over several rounds."""
+    """Return the minimum seconds over several rounds at each size, by axis and threads."""
     least = {(axis, threads): [np.inf] * len(FACTORS) for axis in BASE for threads in counts}
     for _ in range(ROUNDS):
         for axis, base in BASE.items():
@@ -63,7 +63,7 @@ def curves() -> dict[str, Any]:
     """Print and return the curves, their slopes, and the large layer."""
     before = _native.threads()
     base = ", ".join(f"{size} {axis}" for axis, size in BASE.items())
-    print(f"\nCost of a layer in ms: {base}, batch {BATCH}, but for what varies", flush=True)
+    print(f"\nCost of a layer in ms: {base}, batch {BATCH}, one of them varied", flush=True)
     found = []
     for (axis, threads), costs in least_times(sorted({1, cores()})).items():
         sizes = [int(BASE[axis] * factor) for factor in FACTORS]
@@ -89,9 +89,9 @@ def curves() -> dict[str, Any]:
 
 
 def large_layer() -> dict[str, float]:
-    """Return seconds and bytes of a layer as large as the package is meant for.
+    """Return seconds and bytes of the largest layer that the package is meant for.
 
-    The first simulation of a layer turns its weights into the core's, which are kept.
+    The first simulation of a layer converts its weights for the core and keeps the result.
     """
     rng = np.random.default_rng(0)
     start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""The other end of `peers.Process`: a peer's script, which times the cases that it is asked for.
+"""The other end of `peers.Process`: a peer's script, which times the requested cases.
 
-A line of standard input is the JSON name of a case, a line of standard output the answer. The first
-answer carries the peer's version. Whatever a peer prints goes to standard error.
+Each line of standard input is the name of a case in JSON, each line of standard output an answer. The
+first answer holds the peer's version. Output that a peer prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 from timing import timings
 
-# What is timed, and what makes it: data, compilation and warming up happen in the latter.
+# A call is timed. The function that makes it prepares data, compiles and warms up.
 Call = Callable[[], object]
 Cases = Mapping[str, Callable[[], Call]]
 
 
 def threads() -> int:
-    """Return how many threads the peer may use."""
+    """Return the number of threads for the peer."""
     return int(sys.argv[1])
 
 
@@ -42,5 +42,5 @@ def serve(version: str, cases: Cases) -> None:
                 calls[case] = cases[case]()
                 calls[case]()
             answer({"seconds": timings(calls[case])})
-        except Exception as error:  # whatever a foreign package raises is reported, not our end
+        except Exception as error:  # an error of a peer is reported and does not end the process
             answer({"error": f"{type(error).__name__}: {error}".splitlines()[0]})

@@ -1,4 +1,4 @@
-"""Tables of what has no peer but NumPy: every source by instruction set, and the operators."""
+"""Tables without peers except NumPy: every source by instruction set, and the operators."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from timing import median_and_spread, timings
 
 import sc_neurocore as sc
 from sc_neurocore import _native
+from sc_neurocore import operators as ops
 
 SIZES = ((8, 2**20), (2048, 1024), (8192, 64))
 SOURCES: dict[str, sc.Source] = {
@@ -29,18 +30,20 @@ Bits = NDArray[np.bool_]
 
 
 def numpy_compare(source: sc.Source, p: NDArray[np.float64], length: int) -> NDArray[np.uint8]:
-    """Return packed bits from the numbers of a source."""
+    """Return packed bits by comparing the numbers of a source in NumPy."""
     numbers = source.numbers(np.arange(len(p)), length, key=1)
     below = numbers < source.thresholds(p)[:, None]
     return np.packbits(below, axis=-1, bitorder="little")
 
 
 def sources() -> dict[str, dict[str, list[float]]]:
-    """Print and return Gbit/s of each source on one core: a column a size, the last one NumPy's."""
+    """Print and return Gbit/s of each source on one core, one column per size, NumPy last."""
     rng = np.random.default_rng(0)
     isa, threads = _native.isa(), _native.threads()
     _native.set_threads(1)
-    print("\nSources on one core, Gbit/s: streams x bits, and NumPy's comparison of the same numbers")
+    print(
+        "\nSources on one core, Gbit/s: streams x bits, and a comparison of the same numbers in NumPy"
+    )
     heads = [*(f"{n} x {length}" for n, length in SIZES), "NumPy 2048 x 1024"]
     print(f"  {'':18s}" + "".join(f"{head:>18s}" for head in heads))
     found: dict[str, dict[str, list[float]]] = {}
@@ -66,7 +69,7 @@ def sources() -> dict[str, dict[str, list[float]]]:
 
 
 def numpy_cordiv(x: Bits, y: Bits) -> Bits:
-    """Divide unpacked streams, one NumPy expression a time step."""
+    """Divide unpacked streams, with one NumPy expression per time step."""
     z = np.zeros_like(x)
     held = np.zeros(len(x), x.dtype)
     for t in range(x.shape[1]):
@@ -83,15 +86,15 @@ def operators() -> dict[str, float]:
     copies = sc.encode(np.full((rows, 3), 0.3), length, key=1)
     coefficients = sc.encode(np.full((rows, 4), 0.5), length, key=2)
     calls = {
-        "multiply": lambda: sc.multiply(x, y),
-        "toggle_add": lambda: sc.toggle_add(sc.stack([x, y])),
-        "scaled_add": lambda: sc.scaled_add(sc.stack([x, y]), key=3),
-        "cordiv": lambda: sc.cordiv(x, y),
-        "stanh, 16 states": lambda: sc.stanh(x, 16),
-        "synchronize, depth 8": lambda: sc.synchronize(x, y, 8),
-        "umul": lambda: sc.umul(x, y),
-        "bernstein, degree 3": lambda: sc.bernstein(copies, coefficients),
-        "addie, 8 bits": lambda: sc.addie(x, 8, key=3),
+        "multiply": lambda: ops.multiply(x, y),
+        "toggle_add": lambda: ops.toggle_add(sc.stack([x, y])),
+        "scaled_add": lambda: ops.scaled_add(sc.stack([x, y]), key=3),
+        "cordiv": lambda: ops.cordiv(x, y),
+        "stanh, 16 states": lambda: ops.stanh(x, 16),
+        "synchronize, depth 8": lambda: ops.synchronize(x, y, 8),
+        "umul": lambda: ops.umul(x, y),
+        "bernstein, degree 3": lambda: ops.bernstein(copies, coefficients),
+        "addie, 8 bits": lambda: ops.addie(x, 8, key=3),
         "NumPy: cordiv, a loop over time": lambda: numpy_cordiv(*unpacked),
     }
     print(f"\nOperators on {rows} streams of {length} bits, {_native.threads()} threads")

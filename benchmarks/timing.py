@@ -1,4 +1,4 @@
-"""Timing by one function for everybody. Imports the standard library alone: every peer uses it."""
+"""The timing function that all peers use. Imports only the standard library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 
 class Outside(float):
-    """Seconds of a call that are no part of the work: a call returns them to have them left out."""
+    """Seconds that a call returns to exclude them from its time."""
 
 
 def timings(
@@ -17,9 +17,9 @@ def timings(
     least: float = 0.03,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
-    """Return seconds a call, `samples` times, each over as many calls as take about `least` seconds.
+    """Return `samples` measurements of seconds per call, each over calls of about `least` seconds.
 
-    One more sample goes before them and does not count: a rested core takes a while to its full clock.
+    One more sample comes first and is dropped, because an idle core needs time to reach its full clock.
     """
     start = clock()
     call()

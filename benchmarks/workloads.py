@@ -1,30 +1,30 @@
-"""What is timed, and who takes part. Imports the standard library alone: every peer's script reads it.
+"""The workloads and who takes part. Imports only the standard library, as every peer's script reads it.
 
-What each side computes, and what is inside the timing:
+What each package computes, and what is timed:
 
-step        One LIF neuron, v <- v - v / 20 + 0.08 (+ 0.1 * normal), spike and reset at 1, a call for
-            each step from a Python loop; the loop is inside. numba's function takes the state as an
-            array. snnTorch and Nengo step a network of one neuron, which is the least they have.
-population  The same equation for 10,000 neurons and 1,000 steps; all spikes are kept (ours packed, the
-            others' in the type that they use; Brian2's as times and indices, Nengo's by a probe).
-            "Shared": all see one current a step. "Own": each has its own, an array in the layout that
-            suits the side best. Normal numbers are drawn inside. Setting up and compiling are outside,
-            also what Brian2 does before each run. Double precision, but float32 in snnTorch. Nengo's
-            neuron is its own LIF, integrated exactly, and its noise comes from a process of its own.
+step        One LIF neuron, v <- v - v / 20 + 0.08 (+ 0.1 * normal), spike and reset at 1, one call per
+            step from a Python loop; the loop is timed. numba's function has its state in an array.
+            snnTorch and Nengo step a network of one neuron, their smallest unit.
+population  The same equation for 10,000 neurons and 1,000 steps; all spikes are kept (packed by this
+            package, in their own type by the others; Brian2: times and indices, Nengo: a probe).
+            "Shared": one current per step for all. "Own": one current per neuron, as an array in the
+            layout that suits the package best. Drawing normal numbers is timed; setting up, compiling
+            and Brian2's work before each run are not. Double precision, except float32 in snnTorch.
+            Nengo integrates its own LIF exactly and draws its noise from a process of its own.
 network     784-128-10 LIF neurons, 100 steps, 100 images, inputs uniform in [0, 1], each a Bernoulli
-            stream; the spikes of the outputs are counted. Drawing the inputs is inside. The peers
-            multiply float32 weights and draw inputs for each image; ours draws weights as Bernoulli
-            streams too, and the numbers of inputs and weights once for the batch, as hardware has them.
-layer       SCDenseLayer: 100 neurons with weights of their own for 64 inputs, streams of 2,048 bits:
+            stream; the spikes of the outputs are counted. Drawing the inputs is timed. The peers
+            multiply float32 weights and draw inputs for each image. This package draws weights as
+            Bernoulli streams, too, and uses the same numbers for all images, as hardware does.
+layer       SCDenseLayer: 100 neurons with individual weights for 64 inputs, streams of 2,048 bits:
             built; run for 500 steps with noise; both. NumPy draws the same streams, unpacked.
-encode      8,192 values as streams of 1,024 bits. Ours is exact to 32 bits, numba's to 53, NumPy's to
-            24. Ours and NumPy's bits are packed, the others' are bytes.
-product     AND of two sets of 8,192 encoded streams of 1,024 bits, and the ones of each, on the
-            representation that the side encodes to. The streams of the package from PyPI are arrays of
-            bytes that come one by one; NumPy's AND and count of each are the fastest on them.
+encode      8,192 values as streams of 1,024 bits, exact to 32 bits in this package, 53 in numba, 24 in
+            NumPy. The bits of this package and of NumPy are packed; the others are bytes.
+product     AND of two sets of 8,192 encoded streams of 1,024 bits, and the ones of each result, in the
+            representation that the package encodes to. Streams of the package from PyPI are single
+            arrays of bytes, for which NumPy's AND and count are fastest.
 dot         Ones among all products of 100 rows with 128 rows of 784 encoded, packed streams of 1,024
-            bits. Words are used more than once, so that memory is not what everybody waits for. NumPy
-            goes through blocks of words that stay in a cache.
+            bits. Words are reused, so memory is not the limit. NumPy works on blocks of words that stay
+            in a cache.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ LAYER_NEURONS, LAYER_INPUTS, LAYER_LENGTH, LAYER_STEPS = 100, 64, 2_048, 500
 VALUES, LENGTH = 8_192, 1_024
 DOT_X, DOT_W, DOT_INPUTS = 100, 128, 784
 
-# A peer with one thread or with one for each core.
+# A peer with one thread or with one thread per core.
 ONE, ALL = "one", "all"
 Entry = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A table: our entry first. `work` is the units of work of a call, `unit` how one is shown."""
+    """A table, our entry first. `work` is the units of work per call, `unit` the unit of display."""
 
     case: str
     title: str
@@ -57,7 +57,7 @@ class Workload:
 
 
 def _entries(*names: str, ours: tuple[str, ...] = (ALL, ONE)) -> tuple[Entry, ...]:
-    """Return ours and peers; a name ends with "*" where its threads matter."""
+    """Return our entry and the peers; a name ends with "*" if its number of threads matters."""
     entries = [("sc-neurocore", threads) for threads in ours]
     for name in names:
         entries += [
@@ -132,7 +132,7 @@ WORKLOADS = (
 
 @dataclass(frozen=True)
 class Goal:
-    """Ours is to be at least `ratio` times as fast as a peer in a workload."""
+    """Be at least `ratio` times as fast as a peer in a workload."""
 
     case: str
     ours: str
@@ -149,7 +149,7 @@ GOALS = (
 
 
 def shown(seconds: float, unit: str) -> float:
-    """Return seconds a unit of work in a unit."""
+    """Return seconds per unit of work, converted to a unit of display."""
     scale = {
         "ns": seconds * 1e9,
         "ms": seconds * 1e3,

@@ -1,6 +1,9 @@
-"""Fill in the tables of results.md and draw its pictures, from the figures of results.json alone.
+"""Fill in the tables of accuracy and draw the pictures of results.md, from results.json alone.
 
 python docs/draw_results.py
+
+Tables stand in a page between `<!-- name -->` and `<!-- /name -->`. A table that several pages show is
+filled into each of them. A test compares the pages with the figures.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
-PAGE, FIGURES, PICTURES = HERE / "results.md", HERE / "results.json", HERE / "pictures"
+FIGURES, PICTURES = HERE / "results.json", HERE / "pictures"
+PAGES = tuple(HERE / name for name in ("results.md", "index.md", "training.md", "../README.md"))
 
 NAMES = {
     "bernoulli": "Bernoulli",
@@ -30,7 +34,7 @@ NAMES = {
 LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 SHOWN = (4, 8, 16, 32, 64, 128, 256)
 
-# Published accuracies in percent by stream length, with what they were reached on.
+# Published accuracies in percent by stream length, with network and data set.
 PEERS: list[dict[str, Any]] = [
     {
         "who": "uGEMM (D. Wu et al., ISCA 2020; data in UnarySim)",
@@ -58,7 +62,7 @@ PEERS: list[dict[str, Any]] = [
     },
     {
         "who": "ReSCom (2026)",
-        "what": "SNN, MNIST, on an FPGA; its length is not stated here",
+        "what": "SNN, MNIST, on an FPGA; stream length not available",
         "points": {},
         "float": None,
         "without length": 92.80,
@@ -67,36 +71,36 @@ PEERS: list[dict[str, Any]] = [
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """Return a share in percent."""
+    """Return a proportion in percent."""
     return f"{100 * value:.{digits}f}"
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table of Markdown: the first column to the left, the others to the right."""
+    """Return a Markdown table whose first column is left-aligned, the others right-aligned."""
     rule = ["---", *["--:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
 
 
 def accuracy_table(found: dict[str, Any]) -> str:
-    """Return accuracy by source and length, and that of real numbers."""
+    """Return accuracy by source and length, and the accuracy on real numbers."""
     shown = [i for i, length in enumerate(LENGTHS) if length in SHOWN]
     lines = []
     for name, rows in found["curves"].items():
         cells = [f"{percent(rows[i]['mean'])} ± {percent(rows[i]['std'])}" for i in shown]
         lines.append([NAMES[name], *cells])
     first = found["curves"]["bernoulli"]
-    lines.append(["real numbers, same steps", *(percent(first[i]["float"]) for i in shown)])
+    lines.append(["real numbers, same length", *(percent(first[i]["float"]) for i in shown)])
     low, high = first[-1]["interval"]
     title = (
-        f"{found['shape']}, {found['images']} images, mean and standard deviation over "
-        f"{found['seeds']} seeds in percent. By the number of images alone, 95 % of the last mean of "
-        f"Bernoulli lie from {percent(low)} to {percent(high)} %."
+        f"{found['shape']}, {found['images']} images, mean and standard deviation in percent over "
+        f"{found['seeds']} seeds. For this number of images the 95 % confidence interval of the last "
+        f"Bernoulli mean is {percent(low)} to {percent(high)} %."
     )
     return f"{title}\n\n" + table(["source", *map(str, SHOWN)], lines)
 
 
 def loss_table(found: dict[str, Any]) -> str:
-    """Return the loss against real numbers after as many steps, with its interval."""
+    """Return the loss relative to real numbers after equally many steps, with its interval."""
     shown = [i for i, length in enumerate(LENGTHS) if length in (8, 16, 32, 64)]
     lines = []
     for name, rows in found["curves"].items():
@@ -112,15 +116,15 @@ def loss_table(found: dict[str, Any]) -> str:
         missing = [NAMES[name] for name, loss in losses.items() if loss > goal]
         verdicts.append(
             f"- Within {100 * goal:g} points at {length} bits: "
-            + (f"every source but {', '.join(missing)}." if missing else "every source.")
+            + (f"every source except {', '.join(missing)}." if missing else "every source.")
         )
-    return table(["loss in points (95 %)", *(str(LENGTHS[i]) for i in shown)], lines) + (
+    return table(["loss in points (95 % interval)", *(str(LENGTHS[i]) for i in shown)], lines) + (
         "\n\n" + "\n".join(verdicts)
     )
 
 
 def plan_table(found: dict[str, Any]) -> str:
-    """Return the shortest lengths of `plan`."""
+    """Return the shortest lengths that `plan` finds."""
     lines = []
     for name in found["curves"]:
         cells = []
@@ -130,33 +134,38 @@ def plan_table(found: dict[str, Any]) -> str:
         lines.append([NAMES[name], *cells])
     heads = [f"loss at most {100 * float(loss):g} points" for loss in found["plans"]]
     return table(["shortest length", *heads], lines) + (
-        "\n\n\\* The mean keeps it; the upper end of the 95 % interval over other images does not."
+        "\n\n\\* The mean meets the limit; the upper end of its 95 % interval over images does not."
     )
 
 
 def ratio_table(found: dict[str, Any]) -> str:
-    """Return the ratios of lengths for equal accuracy."""
+    """Return the ratios of lengths at equal accuracy."""
     lines = []
     for name, cells in found["ratios"].items():
         parts = []
         for ratio, low, high in cells.values():
             parts.append(f"{reached(ratio)} ({reached(low)} to {reached(high)})")
         lines.append([NAMES[name], *parts])
-    heads = [f"Bernoulli at {length}" for length in next(iter(found["ratios"].values()))]
+    heads = [f"Bernoulli, {length} bits" for length in next(iter(found["ratios"].values()))]
     halves = []
     for length in ("8", "16", "32"):
         ratios = {name: cells[length] for name, cells in found["ratios"].items()}
         met = [NAMES[name] for name, (ratio, _, _) in ratios.items() if ratio <= 0.5]
         sure = [NAMES[name] for name, (_, _, high) in ratios.items() if high <= 0.5]
         halves.append(
-            f"- At most half of {length} Bernoulli bits: {', '.join(met) or 'no source'}; with the "
-            f"whole interval: {', '.join(sure) or 'none'}."
+            f"- At most half the length of {length}-bit Bernoulli streams: "
+            f"{', '.join(met) or 'no source'}; by the upper end of the interval: "
+            f"{', '.join(sure) or 'none'}."
         )
-    return table(["length over that of Bernoulli (95 %)", *heads], lines) + "\n\n" + "\n".join(halves)
+    return (
+        table(["length relative to Bernoulli (95 % interval)", *heads], lines)
+        + "\n\n"
+        + "\n".join(halves)
+    )
 
 
 def reached(ratio: float) -> str:
-    """Return a ratio, or that the accuracy is not reached."""
+    """Return a ratio, or "never" if the accuracy is not reached."""
     return f"{ratio:.2f}" if np.isfinite(ratio) else "never"
 
 
@@ -189,7 +198,7 @@ def early_table(found: dict[str, Any]) -> str:
 
 
 def pair_table(found: dict[str, Any]) -> str:
-    """Return the accuracy of pairs and what the best is."""
+    """Return the accuracy of all pairs, and the best one on other images."""
     cells = found["pairs"]["table"]
     columns = [name for name in cells if any(name in row for row in cells.values())]
     lines = [
@@ -202,12 +211,13 @@ def pair_table(found: dict[str, Any]) -> str:
     )
     gain, low, high = found["pairs"]["gain"]
     length, (chosen_on, kept) = found["pairs"]["length"], found["pairs"]["images"]
-    return table(["inputs, by weights", *columns], lines) + (
-        f"\n\nAccuracy in percent at {length} bits on {chosen_on} images. The best pair there without "
-        f"Bernoulli streams or permutations: {inputs} for the inputs, {weights} for the weights, "
-        f"`source={source}`. As the best of many it is in part luck. On the other {kept} images, with "
-        f"other seeds, it has {best}, `Sobol()` {sobol}, Bernoulli {plain}: better than `Sobol()` "
-        f"by {percent(gain, 2)} points ({percent(low)} to {percent(high)} with 95 % confidence)."
+    return table(["inputs (rows), weights (columns)", *columns], lines) + (
+        f"\n\nAccuracy in percent at {length} bits on {chosen_on} images. The best pair without "
+        f"Bernoulli streams or permutations is {inputs} for the inputs and {weights} for the weights: "
+        f"`source={source}`. As the best of many pairs it is partly lucky. On the other {kept} images, "
+        f"with other seeds, it reaches {best}, `Sobol()` {sobol} and Bernoulli streams {plain}. It "
+        f"exceeds `Sobol()` by {percent(gain, 2)} points (95 % confidence interval {percent(low)} to "
+        f"{percent(high)})."
     )
 
 
@@ -222,7 +232,7 @@ def fan_in_table(found: dict[str, dict[str, float]]) -> str:
 
 
 def peer_table(cases: dict[str, Any]) -> str:
-    """Return what others published, beside ours."""
+    """Return published results beside those of this package."""
     lines = []
     for peer in PEERS:
         points = ", ".join(f"{value} at {length}" for length, value in peer["points"].items())
@@ -236,11 +246,47 @@ def peer_table(cases: dict[str, Any]) -> str:
             if row["length"] in (8, 16, 32, 64)
         )
         of_float = percent(rows[LENGTHS.index(64)]["float"])
-        lines.append(["here, Sobol streams", f"SNN {found['shape']}, {name}", points, of_float])
-    return table(["who", "what", "accuracy in percent at bits", "real numbers"], lines)
+        lines.append(["this package, Sobol streams", f"SNN {found['shape']}, {name}", points, of_float])
+    return table(
+        ["source", "network and data", "accuracy (%) at stream length", "real numbers (%)"], lines
+    )
 
 
-# Tables of the page, each with the figures of a case that it shows.
+def demo_table(found: dict[str, Any]) -> str:
+    """Return what `make demo` prints."""
+    lines = [
+        [
+            str(plain["length"]),
+            f"{percent(plain['mean'])} ± {percent(plain['std'])} %",
+            f"{percent(sobol['mean'])} ± {percent(sobol['std'])} %",
+            f"{percent(plain['float'])} %",
+        ]
+        for plain, sobol in zip(found["bernoulli"], found["sobol"], strict=True)
+    ]
+    title = (
+        f"The shipped {found['shape']} network on {found['images']} held-out images (other digits by "
+        f"the same writers), as `make demo` prints and draws it. Mean and standard deviation over "
+        f"{found['seeds']} seeds, each with new streams for inputs and weights:"
+    )
+    head = ["stream length", "Bernoulli streams", "Sobol streams", "same network on real numbers"]
+    return f"{title}\n\n" + table(head, lines)
+
+
+def mnist_table(cases: dict[str, Any], lengths: Sequence[int]) -> str:
+    """Return the accuracy of the two MNIST networks on Bernoulli streams."""
+    networks = [cases[name]["curves"]["bernoulli"] for name in ("mnist_mlp", "mnist_conv")]
+    lines = []
+    for length in lengths:
+        cells = []
+        for rows in networks:
+            row = rows[LENGTHS.index(length)]
+            cells += [f"{percent(row['mean'])} ± {percent(row['std'])} %", f"{percent(row['float'])} %"]
+        lines.append([str(length), *cells])
+    head = ["stream length", "784-128-10", "real numbers", "convolutional", "real numbers"]
+    return table(head, lines)
+
+
+# Tables of the cases, each with the key of the figures that it shows.
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "accuracy": ("curves", accuracy_table),
     "loss": ("curves", loss_table),
@@ -253,7 +299,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 
 
 def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
-    """Draw accuracy against length with its deviation over seeds, a curve a source."""
+    """Draw accuracy and its deviation over seeds against length, one curve per source."""
     for marker, (source, rows) in zip("osv^D<", found["curves"].items(), strict=True):
         lengths = [row["length"] for row in rows]
         means, stds = (np.array([row[key] for row in rows]) for key in ("mean", "std"))
@@ -262,7 +308,7 @@ def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
             lengths, 100 * (means - stds), 100 * (means + stds), color=line.get_color(), alpha=0.1, lw=0
         )
     axes.plot(
-        lengths, [100 * row["float"] for row in rows], "k--", lw=1, label="real numbers, same steps"
+        lengths, [100 * row["float"] for row in rows], "k--", lw=1, label="real numbers, same length"
     )
     log_lengths(axes, LENGTHS)
     best = 100 * max(row["mean"] for row in rows)
@@ -274,7 +320,7 @@ def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
 
 
 def draw_early(axes: Axes, name: str, found: dict[str, Any]) -> None:
-    """Draw accuracy against the mean number of steps, a marker a way to stop."""
+    """Draw accuracy against the mean number of steps, one marker per way to stop."""
     for color, source in (("C0", "bernoulli"), ("C1", "sobol")):
         for marker, risk in zip("o^s", sorted({row["risk"] for row in found["early"]}), strict=False):
             rows = [r for r in found["early"] if r["source"] == source and r["risk"] == risk]
@@ -294,7 +340,7 @@ def draw_early(axes: Axes, name: str, found: dict[str, Any]) -> None:
 
 
 def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
-    """Draw published curves and ours; the sets of images differ and stand in the legend."""
+    """Draw published curves and ours; the legend names the data, which differ."""
     for marker, peer in zip("osv^", PEERS, strict=False):
         who = str(peer["who"]).split(" (")[0]
         points = peer["points"].items()
@@ -306,7 +352,7 @@ def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
                 [row["length"] for row in rows],
                 [100 * row["mean"] for row in rows],
                 style,
-                label=f"here, {NAMES[source]}: SNN {found['shape']}, {name}",
+                label=f"this package, {NAMES[source]}: SNN {found['shape']}, {name}",
             )
     log_lengths(axes, 2 ** np.arange(1, 11))
     axes.set(ylim=(0, 102), ylabel="accuracy (%)")
@@ -323,32 +369,50 @@ def log_lengths(axes: Axes, lengths: Sequence[int] | NDArray[np.integer]) -> Non
 
 
 def fill(text: str, name: str, content: str) -> str:
-    """Return the page with what stands between the markers of a name replaced."""
+    """Return the page with the text between the markers of a name replaced."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise SystemExit(f"{PAGE} must have the markers <!-- {name} --> and <!-- /{name} -->")
-    return pattern.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text)
+        raise SystemExit(f"the page must have the markers <!-- {name} --> and <!-- /{name} -->")
+    return pattern.sub(lambda markers: f"{markers[1]}\n{content}\n\n{markers[2]}", text)
+
+
+def filled(text: str, tables: dict[str, str]) -> str:
+    """Return the page with every table that it has markers for."""
+    for name, content in tables.items():
+        if f"<!-- {name} -->" in text:
+            text = fill(text, name, content)
+    return text
 
 
 def cases_with(cases: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the cases that have figures of a kind."""
+    """Return the cases that have the figures of a key."""
     return {case: found for case, found in cases.items() if key in found}
 
 
-def publish(results: dict[str, Any]) -> None:
-    """Fill the page's tables and draw its pictures from the figures alone."""
+def all_tables(results: dict[str, Any]) -> dict[str, str]:
+    """Return every table by name."""
     cases = results["cases"]
-    text = PAGE.read_text()
+    tables = {}
     for name, (key, tabulate) in TABLES.items():
         having = cases_with(cases, key)
         many = len(having) > 1
         parts = [
             (f"**{case}**\n\n" if many else "") + tabulate(found) for case, found in having.items()
         ]
-        text = fill(text, name, "\n\n".join(parts))
-    text = fill(text, "fan-in", fan_in_table(results["fan-in"]))
-    text = fill(text, "peers", peer_table(cases))
-    PAGE.write_text(text)
+        tables[name] = "\n\n".join(parts)
+    tables["fan-in"] = fan_in_table(results["fan-in"])
+    tables["peers"] = peer_table(cases)
+    tables["demo"] = demo_table(results["demo"])
+    tables["mnist"] = mnist_table(cases, SHOWN[1:])
+    tables["mnist-short"] = mnist_table(cases, (16, 64))
+    return tables
+
+
+def publish(results: dict[str, Any]) -> None:
+    """Fill in the tables of all pages and draw the pictures from the figures alone."""
+    cases, tables = results["cases"], all_tables(results)
+    for page in PAGES:
+        page.write_text(filled(page.read_text(), tables))
     for name, key, draw in (("accuracy", "curves", draw_accuracy), ("early", "early", draw_early)):
         having = cases_with(cases, key)
         figure = Figure((6.4, 4.2 * len(having)), layout="constrained")
@@ -359,7 +423,7 @@ def publish(results: dict[str, Any]) -> None:
     figure = Figure((6.4, 5.4), layout="constrained")
     draw_peers(figure.subplots(), cases)
     figure.savefig(PICTURES / "results_peers.png", dpi=110)
-    print(f"filled in {PAGE}, drew {PICTURES}/results_*.png")
+    print(f"filled in {', '.join(page.name for page in PAGES)}; drew {PICTURES}/results_*.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw the pictures of theory.md: every law as a line, what the streams do as points.
+"""Draw the pictures of theory.md: every law as a line, measured streams as points.
 
 python docs/draw_theory.py FOLDER
 """
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import sc_neurocore as sc
-from sc_neurocore import Role, stream_key
+from sc_neurocore import Role, evidence, operators, stream_key, streams
 
 LENGTHS = 2 ** np.arange(3, 11)
 INPUT, WEIGHT, SELECT = (stream_key(1, role) for role in (Role.INPUT, Role.WEIGHT, Role.SELECT))
@@ -51,7 +51,7 @@ def product_errors() -> dict[str, list[tuple[int, float]]]:
         seeds = range(100 if name in list(families)[:3] else 1)
         for n in map(int, LENGTHS):
             length = n - 1 if "LFSR" in name else n
-            tables = [sc.product_error_table(length, source=source(n), seed=s) for s in seeds]
+            tables = [evidence.product_error_table(length, source=source(n), seed=s) for s in seeds]
             errors.setdefault(name, []).append((length, rms(np.stack(tables))))
     floor = [(int(n), rms(product_rounding(int(n)))) for n in LENGTHS]
     return {**errors, "rounding to 1/L": floor}
@@ -75,7 +75,7 @@ def products(axes: Axes) -> None:
 
 
 def product_rounding(n: int) -> np.ndarray:
-    """Return the least error a count of n steps can have, for all pairs of levels."""
+    """Return the smallest error that a count of n steps can have, for all pairs of levels."""
     exact = np.outer(np.arange(n + 1), np.arange(n + 1)) / n
     return (np.rint(exact) - exact) / n
 
@@ -83,7 +83,7 @@ def product_rounding(n: int) -> np.ndarray:
 def correlated_pair(
     p: float, q: float, s: np.ndarray, length: int
 ) -> tuple[sc.Bitstream, sc.Bitstream]:
-    """Return streams of SCC s: at random steps with shared (or inverted) numbers, else with others."""
+    """Return streams of SCC s: shared (or inverted) numbers at random steps, else independent ones."""
     x = sc.encode(np.full(s.size, p), length, key=INPUT)
     alone = sc.encode(np.full(s.size, q), length, key=WEIGHT)
     shared = sc.encode(np.full(s.size, q), length, key=INPUT)
@@ -107,7 +107,7 @@ def gates(axes: Axes) -> None:
         ("C3", "x AND NOT y", x & ~y, p - both),
     ):
         axes.plot(s, law, color + "-", lw=1)
-        axes.plot(sc.scc(x, y), stream.probability(), color + "o", ms=4, label=name)
+        axes.plot(streams.scc(x, y), stream.probability(), color + "o", ms=4, label=name)
     axes.set(xlabel="SCC of the inputs", ylabel="density of the output")
     axes.set_title(f"One gate, many functions: p = {p}, q = {q}, L = 65,536")
     axes.grid(alpha=0.3)
@@ -122,9 +122,9 @@ def adders(axes: Axes) -> None:
     for length in map(int, LENGTHS):
         x = sc.encode(p, length, key=INPUT)
         exact = x.probability().mean(axis=-1)
-        rows["multiplexer"].append(rms(sc.scaled_add(x, key=SELECT).probability() - exact))
-        rows["toggle flip-flop"].append(rms(sc.toggle_add(x).probability() - exact))
-        rows["count"].append(rms(sc.popcount_add(x).mean(axis=-1) / 2 - exact))
+        rows["multiplexer"].append(rms(operators.scaled_add(x, key=SELECT).probability() - exact))
+        rows["toggle flip-flop"].append(rms(operators.toggle_add(x).probability() - exact))
+        rows["count"].append(rms(operators.popcount_add(x).mean(axis=-1) / 2 - exact))
     for marker, name in zip("os", ("multiplexer", "toggle flip-flop"), strict=True):
         axes.plot(LENGTHS, rows[name], marker, label=name, ms=5)
     # Given its inputs a multiplexer errs only where they differ: P(x != y) / 4 L, 1 / 8 L in the mean.
@@ -144,7 +144,7 @@ def hyperbolic_tangent(axes: Axes) -> None:
     for color, n in zip(("C0", "C1", "C2"), (4, 8, 16), strict=True):
         axes.plot(fine, np.tanh(n / 2 * np.arctanh(fine)), color + "-", lw=1)
         axes.plot(fine, np.tanh(n / 2 * fine), color + ":", lw=1)
-        values = 2 * sc.stanh(streams, n).probability() - 1
+        values = 2 * operators.stanh(streams, n).probability() - 1
         axes.plot(x, values, color + "o", ms=3, label=f"{n} states")
     axes.plot([], [], "k-", lw=1, label=r"tanh(N/2 artanh x)")
     axes.plot([], [], "k:", lw=1, label=r"tanh(N x / 2)")
@@ -158,8 +158,8 @@ def division(axes: Axes) -> None:
     q = 0.8
     p = np.linspace(0, q, 17)
     y = sc.encode(np.full(p.size, q), 2**14, key=INPUT, streams=0)
-    shared = sc.cordiv(sc.encode(p, 2**14, key=INPUT, streams=0), y)
-    independent = sc.cordiv(sc.encode(p, 2**14, key=WEIGHT), y)
+    shared = operators.cordiv(sc.encode(p, 2**14, key=INPUT, streams=0), y)
+    independent = operators.cordiv(sc.encode(p, 2**14, key=WEIGHT), y)
     axes.plot(p, p / q, "C0-", lw=1, label="p / q")
     axes.plot(p, shared.probability(), "C0o", ms=4, label="SCC +1")
     axes.plot(p, p, "C1-", lw=1, label="p")
@@ -182,17 +182,17 @@ def polynomials(axes: Axes) -> None:
 
     cases = (
         ("b = .25, .625, .375, .75", np.array([0.25, 0.625, 0.375, 0.75]), None),
-        (r"$x^{0.45}$, degree 6", sc.bernstein_fit(gamma, 6), gamma),
-        (r"$e^{-2x}$, degree 4", sc.bernstein_fit(decay, 4), decay),
+        (r"$x^{0.45}$, degree 6", operators.bernstein_fit(gamma, 6), gamma),
+        (r"$e^{-2x}$, degree 4", operators.bernstein_fit(decay, 4), decay),
     )
     for color, (name, b, function) in zip(("C0", "C1", "C2"), cases, strict=True):
         copies = sc.encode(np.repeat(x[:, None], b.size - 1, axis=1), 2**14, key=INPUT)
-        values = sc.bernstein(copies, b, key=WEIGHT).probability()
-        axes.plot(fine, sc.bernstein_value(fine, b), color + "-", lw=1)
+        values = operators.bernstein(copies, b, key=WEIGHT).probability()
+        axes.plot(fine, operators.bernstein_value(fine, b), color + "-", lw=1)
         if function:
             axes.plot(fine, function(fine), "k:", lw=1)
         axes.plot(x, values, color + "o", ms=4, label=name)
-    axes.plot([], [], "k:", lw=1, label="the function fitted")
+    axes.plot([], [], "k:", lw=1, label="fitted function")
     axes.set(
         xlabel="x", ylabel="density of the output", title="Bernstein polynomials (ReSC), L = 16,384"
     )
@@ -201,12 +201,12 @@ def polynomials(axes: Axes) -> None:
 
 
 def circuits(axes: Axes) -> None:
-    """Draw what circuits make of the SCC of independent streams, by their depth."""
+    """Draw the SCC that circuits produce from independent streams, by depth."""
     p, q, length = 0.5, 0.7, 2**16
     depths = np.arange(1, 11)
     x, y = sc.encode(np.repeat([[p], [q]], 64, axis=1), length, key=INPUT)
-    up = [float(sc.scc(*sc.synchronize(x, y, int(d))).mean()) for d in depths]
-    down = [float(sc.scc(*sc.desynchronize(x, y, int(d))).mean()) for d in depths]
+    up = [float(streams.scc(*operators.synchronize(x, y, int(d))).mean()) for d in depths]
+    down = [float(streams.scc(*operators.desynchronize(x, y, int(d))).mean()) for d in depths]
     axes.plot(depths, 1 - np.array(up), "C0o", ms=4, label="synchronize: 1 - SCC")
     axes.plot(depths, 1 + np.array(down), "C1s", ms=4, label="desynchronize: 1 + SCC")
     ratio = p * (1 - q) / ((1 - p) * q)
@@ -217,8 +217,8 @@ def circuits(axes: Axes) -> None:
     sums = np.array([np.sum(ratio ** np.arange(d + 1.0)) for d in depths])
     overlap = p * q * ratio**depths / sums
     axes.plot(depths, 1 + (overlap - p * q) / (p * q - max(0, p + q - 1)), "C1-", lw=1)
-    axes.set(xlabel="depth", ylabel="what is left to full correlation", yscale="log", ylim=(5e-4, 1))
-    axes.set_title(f"Circuits that move correlation: p = {p}, q = {q}, L = {length}")
+    axes.set(xlabel="depth", ylabel="distance to full correlation", yscale="log", ylim=(5e-4, 1))
+    axes.set_title(f"Circuits that change correlation: p = {p}, q = {q}, L = {length}")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -235,7 +235,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Write one picture for each law."""
+    """Write one picture per law."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():

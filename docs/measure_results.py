@@ -1,8 +1,9 @@
-"""Measure what results.md tells, write it to results.json, then fill in the page and its pictures.
+"""Measure the figures of results.md, write them to results.json, fill in the pages, draw the pictures.
 
 python docs/measure_results.py [--network FILE --data FILE]... [--seeds N] [--more-seeds N]
 
-The shipped digits always take part; networks of Network.save and images of an .npz come beside them.
+The shipped digits are always measured. Networks saved by Network.save, with images and labels in
+an .npz file, are measured in addition.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from draw_results import FIGURES, LENGTHS, NAMES, publish
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
+from sc_neurocore import streams
+from sc_neurocore.cli._demo import DEMO_LENGTHS, DEMO_SEEDS
 from sc_neurocore.evidence._intervals import cases_needed, paired_difference
 from sc_neurocore.evidence.evaluation import SOURCES
 
@@ -40,9 +43,9 @@ class Case(NamedTuple):
 
 
 def measured(case: Case, n_seeds: int, of_pairs: bool) -> dict[str, Any]:
-    """Return all figures of a case, as they are written to the file.
+    """Return all figures of a case, as written to the file.
 
-    An output layer that only integrates has no early decisions.
+    Early decisions are left out if the output layer only integrates.
     """
     seeds = range(n_seeds)
     curves = {}
@@ -87,7 +90,7 @@ def figures_of(row: sc.Accuracy) -> dict[str, Any]:
 
 
 def crossing(curve: NDArray[np.float64], level: float) -> float:
-    """Return the length at which the best accuracy so far reaches a level, on a logarithmic scale."""
+    """Return the length at which the running best accuracy reaches a level, on a logarithmic scale."""
     best = np.maximum.accumulate(curve)
     i = int(np.searchsorted(best, level))
     if i == 0:
@@ -99,9 +102,10 @@ def crossing(curve: NDArray[np.float64], level: float) -> float:
 
 
 def ratios(base: Sequence[sc.Accuracy], other: Sequence[sc.Accuracy]) -> dict[str, list[float]]:
-    """Return the other's length for the accuracy of the base at a length, over that length.
+    """Return the relative length at which another source reaches the accuracy of the base source.
 
-    With the 95 % interval of the bootstrap over images and seeds, drawn alike for both.
+    For each length of the base: the other's length for equal accuracy divided by it, and the 95 %
+    bootstrap interval. Images and seeds are resampled alike for both sources.
     """
     rights = [np.array([row.right for row in rows], np.float64) for rows in (base, other)]
     _, n_seeds, n_images = rights[0].shape
@@ -122,7 +126,7 @@ def ratios(base: Sequence[sc.Accuracy], other: Sequence[sc.Accuracy]) -> dict[st
 
 
 def layer_errors(case: Case, n_seeds: int) -> dict[str, list[float]]:
-    """Return, by length, the spread of counts over seeds in firing layers: Sobol's over Bernoulli's."""
+    """Return, by length, the ratio of the spreads of spike counts over seeds, Sobol to Bernoulli."""
     found = {}
     for length in (8, 32, 128):
         spreads = []
@@ -152,7 +156,7 @@ def rms_spread(counts: Sequence[NDArray[Any]] | NDArray[Any]) -> float:
 
 
 def early(case: Case) -> list[dict[str, Any]]:
-    """Return early decisions by source, length and risk: each half is judged by the other's margin."""
+    """Return early decisions by source, length and risk; each half is calibrated on the other."""
     order = np.random.default_rng(0).permutation(len(case.images))
     halves = np.array_split(order, 2)
     shown = [risk for risk in RISKS if cases_needed(risk, 0.95) <= len(halves[1])]
@@ -198,9 +202,10 @@ def early(case: Case) -> list[dict[str, Any]]:
 
 
 def pairs(case: Case, seeds: range) -> dict[str, Any]:
-    """Return the accuracy of sources of inputs (rows) by those of weights, on half of the images.
+    """Return the accuracy by source of inputs (rows) and of weights (columns), on half of the images.
 
-    The best without random bits is then compared with Sobol streams on the other half and other seeds.
+    The best pair without random bits is then compared with Sobol streams on the other half, with other
+    seeds.
     """
     kinds: dict[str, Callable[[int], sc.Source]] = {
         **{NAMES[name]: SOURCES[name] for name in NAMES},
@@ -212,7 +217,9 @@ def pairs(case: Case, seeds: range) -> dict[str, Any]:
     chosen_on, kept = np.array_split(np.random.default_rng(0).permutation(len(case.images)), 2)
     cells: dict[str, dict[str, float]] = {name: {} for name in kinds}
     tried: dict[tuple[str, str], tuple[sc.Source, ...]] = {}
-    of_weights = [name for name in kinds if name != "counter"]  # whose sequences are the golden ratio's
+    of_weights = [
+        name for name in kinds if name != "counter"
+    ]  # its sequences are those of the golden ratio
     for inputs, weights in ((a, b) for a in kinds for b in of_weights):
         pair = kinds[inputs](PAIR_LENGTH), kinds[weights](PAIR_LENGTH)
         source = apart(*pair, len(case.network.layers))
@@ -238,18 +245,18 @@ def pairs(case: Case, seeds: range) -> dict[str, Any]:
 def on_part(
     case: Case, part: NDArray[np.integer], seeds: range, source: tuple[sc.Source, ...] | sc.Source
 ) -> sc.Accuracy:
-    """Return the accuracy on some of the images at the length of the pairs."""
+    """Return the accuracy on a part of the images at `PAIR_LENGTH`."""
     images, labels = case.images[part], case.labels[part]
     (row,) = sc.evaluate(case.network, images, labels, [PAIR_LENGTH], seeds=seeds, source=source)
     return row
 
 
 def apart(inputs: sc.Source, weights: sc.Source, n: int) -> tuple[sc.Source, ...] | None:
-    """Return inputs and n weights of the nearest sequences that may be multiplied, if there are any."""
+    """Return sources of inputs and n layers that are safe to multiply, or None if none are found."""
 
     def multiplied(skipped: int) -> tuple[sc.Source, ...] | None:
         try:
-            return sc.operands((inputs, *weights.sequences(n + skipped)[skipped:]), n + 1)
+            return streams.operands((inputs, *weights.sequences(n + skipped)[skipped:]), n + 1)
         except ValueError:
             return None
 
@@ -259,23 +266,23 @@ def apart(inputs: sc.Source, weights: sc.Source, n: int) -> tuple[sc.Source, ...
 def rates(
     network: sc.Network, x: NDArray[np.float64], length: int, source: sc.Source, seed: int
 ) -> NDArray[np.float64]:
-    """Return spikes a step of all outputs."""
+    """Return spikes per time step of all outputs."""
     return np.asarray(sc.simulate(network, x, length, seed=seed, source=source).counts / length)
 
 
 def fan_in() -> dict[str, dict[str, float]]:
-    """Return what Sobol streams do to the firing rates of one layer, by its number of inputs.
+    """Return how Sobol streams change the firing rates of one layer, by its number of inputs.
 
-    By length their deviation over seeds, over that with Bernoulli streams; and, as "bias", by what
-    share the rates of the two differ in the mean over seeds at the longest length (root mean square
-    over neurons and inputs, less what the deviations add to it).
+    For each length: the ratio of the standard deviations over seeds, Sobol to Bernoulli. As "bias": the
+    relative difference of the mean rates at the longest length (root mean square over neurons and
+    inputs, corrected for the deviations over seeds).
     """
     found: dict[str, dict[str, float]] = {}
     generator = np.random.default_rng(0)
     n_seeds = 32
     for n in FAN_INS:
         x = generator.random((32, n))
-        weights = generator.random((64, n))  # at twice the rheobase in the mean
+        weights = generator.random((64, n))  # twice the rheobase on average
         network = sc.Network([sc.Dense(weights, 1.0 / n, sc.LIF(tau_mem=8.0))])
         run = partial(rates, network, x)
         ratios_by_length: dict[str, float] = {}
@@ -292,13 +299,31 @@ def fan_in() -> dict[str, dict[str, float]]:
     return found
 
 
+def demo(case: Case) -> dict[str, Any]:
+    """Return the figures that `make demo` prints."""
+    curves = {
+        name: sc.evaluate(*case[1:], DEMO_LENGTHS, seeds=DEMO_SEEDS, source=SOURCES[name])
+        for name in ("bernoulli", "sobol")
+    }
+    return {
+        "shape": case.network.shape,
+        "images": len(case.images),
+        "seeds": len(DEMO_SEEDS),
+        **{name: [figures_of(row) for row in rows] for name, rows in curves.items()},
+    }
+
+
 def main() -> None:
     """Measure, write and draw."""
-    parser = argparse.ArgumentParser(description="Measure what docs/results.md tells.")
-    parser.add_argument("--network", action="append", default=[], help="a file of Network.save")
-    parser.add_argument("--data", action="append", default=[], help="its images and labels, .npz")
-    parser.add_argument("--seeds", type=int, default=20, help="how many, from 0 on [20]")
-    parser.add_argument("--more-seeds", type=int, default=5, help="the same for --network [5]")
+    parser = argparse.ArgumentParser(description="Measure the figures of docs/results.md.")
+    parser.add_argument(
+        "--network", action="append", default=[], help="network file written by Network.save"
+    )
+    parser.add_argument(
+        "--data", action="append", default=[], help="images and labels of the network, .npz"
+    )
+    parser.add_argument("--seeds", type=int, default=20, help="number of seeds, starting at 0 [20]")
+    parser.add_argument("--more-seeds", type=int, default=5, help="number of seeds for --network [5]")
     options = parser.parse_args()
     digits = sc.load_digits()
     cases = [Case("digits", digits.network, digits.images, digits.labels)]
@@ -314,6 +339,7 @@ def main() -> None:
             for i, case in enumerate(cases)
         },
         "fan-in": fan_in(),
+        "demo": demo(cases[0]),
     }
     FIGURES.write_text(json.dumps(results, indent=1) + "\n")
     print(f"wrote {FIGURES}")

@@ -1,4 +1,4 @@
-"""What ARCHITECTURE.md promises of the shape of the code."""
+"""The invariants that ARCHITECTURE.md states, as far as a program can check them."""
 
 import ast
 import os
@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "sc_neurocore"
-FOUNDATION = {"_checks", "_files", "_native", "_progress", "_runtime", "_tables", "_types"}
+FOUNDATION = {"_native", *(p.stem for p in PACKAGE.glob("_[!_]*.py"))}
 MODULES = {
     ".".join(p.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): p
     for p in PACKAGE.rglob("*.py")
@@ -37,6 +38,15 @@ def imported(path):
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield from re.findall(r"^sc_neurocore\.([\w.]+)", alias.name)
+
+
+def test_the_map_names_only_files_and_tests_that_exist():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
+        assert f"def {test}(" in (ROOT / path).read_text(), test
+    folders = (ROOT, PACKAGE, ROOT / "native", PACKAGE / "hardware" / "rtl")
+    for path in re.findall(r"`([\w/]+\.(?:py|cpp|hpp|v))[`:]", text):
+        assert any((folder / path).exists() for folder in folders), path
 
 
 def test_the_rooms_are_those_of_the_map():
@@ -68,7 +78,7 @@ def test_importing_the_package_imports_numpy_and_nothing_else():
     assert third_party <= {"sc_neurocore"}
 
 
-def test_importing_the_package_loads_its_stages_when_they_are_used():
+def test_a_room_is_loaded_when_one_of_its_names_is_first_used():
     code = (
         "import sys; import sc_neurocore as sc;"
         "loaded = lambda: {m for m in sys.modules if m.startswith('sc_neurocore')};"
@@ -80,7 +90,7 @@ def test_importing_the_package_loads_its_stages_when_they_are_used():
 
 
 def test_importing_the_package_does_not_import_pathlib():
-    # It takes longer than the rest of the package, and NumPy does without.
+    # It takes longer than the rest of the package, and NumPy does not need it.
     code = (
         "import sys; import numpy; sys.modules.pop('pathlib', None); import sc_neurocore;"
         "print('pathlib' in sys.modules)"
@@ -110,10 +120,10 @@ def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source, layer)
         "import sys; import numpy as np; from sc_neurocore import *;"
         f"network = Network([{layer}]);"
         f"simulate(network, np.full(network.n_in, 0.5), int(sys.argv[1]), seed=1, source={source});"
-        # The peak of this program: that of getrusage is at least that of the process which forked.
+        # The peak of this program; getrusage would include the process that forked it.
         "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
-    # Every large array gets pages of its own: holes of the C library's heap come and go by chance.
+    # Large arrays get pages of their own, because the holes of the C heap vary from run to run.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**20)}
     peaks = []
     for length in (10, 2**17, 2**19):
@@ -123,13 +133,93 @@ def test_the_memory_of_a_simulation_does_not_grow_with_the_length(source, layer)
     assert peaks[2] - peaks[0] < 1.3 * (peaks[1] - peaks[0]) + 10_000
 
 
+def third_party():
+    """(file, module, whether at the top of the file) of all imports from outside the package."""
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            for name in names:
+                root = name.split(".")[0]
+                if root not in {"sc_neurocore", "numpy", "typing_extensions", *sys.stdlib_module_names}:
+                    yield path.relative_to(PACKAGE).as_posix(), root, node in tree.body
+
+
+def test_optional_packages_are_imported_only_where_they_belong():
+    homes = {
+        "torch": r"training/.*",
+        "nir": r"exchange/.*",
+        "h5py": r"exchange/.*",
+        "matplotlib": r"evidence/plot\.py|cli/.*",
+        "scipy": r"operators/bernstein\.py",
+        "tqdm": r"_progress\.py",
+        "jinja2": r"hardware/.*",
+        "pyslang": r"hardware/.*",
+    }
+    for path, package, at_top in third_party():
+        assert re.fullmatch(homes[package], path), f"{path} imports {package}"
+        if package in ("scipy", "tqdm", "jinja2", "pyslang"):
+            assert not at_top, f"{path} imports {package} before it is needed"
+
+
 def test_python_never_loops_over_time():
-    # The kernels do: a loop in the package's Python runs over layers, blocks, streams' names or rows.
-    # That of training, which goes back in time, is the exception.
-    for path in set(PACKAGE.rglob("*.py")) - set(PACKAGE.rglob("_autograd.py")):
-        assert not re.search(r"for \w+ in range\((T|steps|length|self\.length)\)", path.read_text()), (
-            path
-        )
+    # Kernels do. Loops in the package's Python run over layers, blocks, names of streams or rows.
+    exempt = {PACKAGE / "training" / "_autograd.py", PACKAGE / "hardware" / "netlist.py"}
+    for path in set(PACKAGE.rglob("*.py")) - exempt:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Call):
+                called, arguments = ast.unparse(node.iter.func), list(map(ast.unparse, node.iter.args))
+                over_time = {"T", "steps", "length", "self.length", "clocks", "n_steps"}
+                blockwise = len(arguments) == 3
+                assert called != "range" or blockwise or not over_time & set(arguments), path
+
+
+def test_only_keys_makes_a_seed_sequence():
+    makers = [p for p in PACKAGE.rglob("*.py") if re.search(r"SeedSequence\(seed, s", p.read_text())]
+    users = [p for p in PACKAGE.rglob("*.py") if "random.SeedSequence" in p.read_text()]
+    assert {*makers, *users} == {PACKAGE / "streams" / "keys.py"}
+
+
+def test_no_code_adds_to_a_seed():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.BitXor):
+                sides = {ast.unparse(node.left), ast.unparse(node.right)}
+                assert not {"seed", "base_seed", "self.seed"} & sides, f"{path}:{node.lineno}"
+
+
+# Files that raise errors themselves, and why `_checks` cannot: they find what is wrong within a file
+# or a graph, lack a package or a tool, or speak to the command line.
+RAISING = (
+    r"__init__\.py|_checks\.py|_files\.py|_tables\.py|networks/network\.py|exchange/\w+\.py|training/modules\.py"
+    r"|cli/\w+\.py|hardware/(cells|netlist|simulators|tools)\.py|operators/bernstein\.py|streams/bitstream\.py"
+)
+
+
+def test_errors_about_arguments_are_worded_in_one_module():
+    for path in PACKAGE.rglob("*.py"):
+        raised = [
+            n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Raise) and n.exc
+        ]
+        name = path.relative_to(PACKAGE).as_posix()
+        assert not raised or re.fullmatch(RAISING, name), f"{name}:{raised[0].lineno}"
+
+
+def test_only_the_scheduler_starts_threads():
+    starts = re.compile(r"std::(thread|jthread|async)\b")
+    starting = {p.name for p in (ROOT / "native").rglob("*.?pp") if starts.search(p.read_text())}
+    assert starting == {"schedule.cpp"}
+
+
+def test_no_fused_multiply_add_is_contracted():
+    assert "-ffp-contract=off" in (ROOT / "CMakeLists.txt").read_text()
+    for path in (ROOT / "native").rglob("*.?pp"):
+        assert not re.search(r"\bfma\(|_fn?m(add|sub)_", path.read_text()), path
 
 
 def test_versions_agree():
@@ -140,8 +230,9 @@ def test_versions_agree():
     assert f"## {sc_neurocore.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_all_names_exist_and_have_a_docstring():
-    import sc_neurocore
-
-    for name in sc_neurocore.__all__:
-        assert getattr(sc_neurocore, name).__doc__, name
+@pytest.mark.parametrize("room", rooms())
+def test_all_names_of_a_room_exist_and_have_a_docstring(room):
+    module = import_module(f"sc_neurocore.{room}")
+    assert module.__doc__
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name).__doc__, name

@@ -1,4 +1,4 @@
-"""Write src/sc_neurocore/data/sobol.npz from SciPy's copy of the table of Joe and Kuo.
+"""Write src/sc_neurocore/data/sobol.npz from SciPy's copy of Joe and Kuo's table.
 
 python tools/sobol_table.py      (needs scipy)
 """
@@ -12,7 +12,7 @@ DIMENSIONS = 1024
 
 
 def main() -> None:
-    """Keep the first dimensions: polynomials, and initial numbers one after another."""
+    """Write the polynomials and the concatenated initial numbers of the first dimensions."""
     table = np.load(Path(scipy.stats.__file__).parent / "_sobol_direction_numbers.npz")
     polynomials = table["poly"][:DIMENSIONS].astype(np.uint32)
     initial = [row[row > 0] for row in table["vinit"][:DIMENSIONS].astype(np.uint32)]

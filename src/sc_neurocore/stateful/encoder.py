@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.streams.bitstream import Interval, bitstream_to_probability, encode
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source
@@ -13,7 +14,7 @@ from sc_neurocore.streams.source import Bernoulli, Source
 __all__ = ["BitstreamEncoder"]
 
 
-class BitstreamEncoder:
+class BitstreamEncoder(FixedParameters):
     """Encoder of values in [x_min, x_max] as bitstreams.
 
     Each call of `encode` uses the next stream of the seed. Bernoulli streams of one encoder are
@@ -49,6 +50,10 @@ class BitstreamEncoder:
     ((4096,), dtype('uint8'), 0.26)
     """
 
+    interval: Interval
+    length: int
+    seed: int
+
     def __init__(
         self,
         x_min: float = 0.0,
@@ -58,9 +63,11 @@ class BitstreamEncoder:
         *,
         source: Source = Bernoulli(),
     ) -> None:
-        self.interval = Interval(*_checks.ordered("x_min", x_min, "x_max", x_max))
-        self.length = _checks.length_of_stream("length", length)
-        self.seed = checked_seed("seed", seed)
+        vars(self).update(
+            interval=Interval(*_checks.ordered("x_min", x_min, "x_max", x_max)),
+            length=_checks.length_of_stream("length", length),
+            seed=checked_seed("seed", seed),
+        )
         _checks.instance("source", source, Source)
         self._source = source.pair()[0]
         self._key = stream_key(self.seed, Role.INPUT)

@@ -16,6 +16,7 @@ from sc_neurocore.neurons.lif import LIF, LIFState, run_periodic
 from sc_neurocore.neurons.spike_trains import firing_rate_hz
 from sc_neurocore.neurons.theory import rheobase
 from sc_neurocore.operators.current import Accumulate
+from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.stateful.synapse import encoded_trace
 from sc_neurocore.streams.bitstream import Bitstream, Interval
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
@@ -28,7 +29,7 @@ class SilentLayerWarning(UserWarning):
     """No neuron of a layer has fired: its current stays below the rheobase, or barely above it."""
 
 
-class SCDenseLayer:
+class SCDenseLayer(FixedParameters):
     """Layer of LIF neurons driven by products of input and weight bitstreams.
 
     With weights of shape (n_inputs,) all neurons share one current; with weights of shape (n_neurons,
@@ -87,6 +88,11 @@ class SCDenseLayer:
     50.0
     """
 
+    n_neurons: int
+    length: int
+    dt_ms: float
+    base_seed: int
+    lif: LIF
     _state: LIFState
     _spikes: list[Bitstream]
     _fired: bool
@@ -110,13 +116,15 @@ class SCDenseLayer:
         accumulate: Accumulate = "mean",
         source: Sources = Bernoulli(),
     ) -> None:
-        self.n_neurons = _checks.integer("n_neurons", n_neurons, 1)
-        self.length = _checks.length_of_stream("length", length)
-        self.dt_ms = _checks.positive("dt_ms", dt_ms)
-        self.base_seed = checked_seed("base_seed", base_seed)
         params = {} if neuron_params is None else neuron_params
         _checks.instance("neuron_params", params, Mapping)
-        self.lif = _lif(params, self.dt_ms)
+        vars(self).update(
+            n_neurons=_checks.integer("n_neurons", n_neurons, 1),
+            length=_checks.length_of_stream("length", length),
+            dt_ms=(dt_ms := _checks.positive("dt_ms", dt_ms)),
+            base_seed=checked_seed("base_seed", base_seed),
+            lif=_lif(params, dt_ms),
+        )
         weights = _checks.array("weight_values", weight_values, [1, 2])
         if weights.ndim == 2 and len(weights) != self.n_neurons:
             _checks.fail(
@@ -158,9 +166,10 @@ class SCDenseLayer:
             the reason and, if there is one, a remedy: the `y_max` above which the mean current exceeds
             the rheobase, and ``accumulate="or"`` if that is enough.
         """
-        steps = _checks.integer("T", T, 0, 2**38)
+        steps = _checks.integer("T", T, 0)
         if steps == 0:
             return
+        _checks.length_of_stream("T", steps)
         position = self._state.t % self.length
         spikes, self._state = run_periodic(
             self.lif, self._trace, position, steps, self._state, self._noise_key

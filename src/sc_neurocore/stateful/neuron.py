@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.neurons.lif import LIF, Reset
+from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 
 __all__ = ["StochasticLIFNeuron"]
 
 
-class StochasticLIFNeuron:
+class StochasticLIFNeuron(FixedParameters):
     """Single LIF neuron with mutable state, see `LIF` for its update and its parameters.
 
     `step`, `run` and `process_bitstream` continue from the current state and give the same spikes, bit
@@ -40,7 +41,7 @@ class StochasticLIFNeuron:
     Attributes
     ----------
     lif : LIF
-        Parameters of the neuron.
+        Parameters of the neuron, each of which is also an attribute of the neuron.
     seed : int
         Seed of the noise.
     step : callable
@@ -55,8 +56,8 @@ class StochasticLIFNeuron:
     10
     """
 
-    __slots__ = ("_neuron", "lif", "seed", "step")
-
+    lif: LIF
+    seed: int
     step: Callable[[float], int]
 
     def __init__(
@@ -74,18 +75,29 @@ class StochasticLIFNeuron:
         tau_syn: float = 0.0,
         reset: Reset = "value",
     ) -> None:
-        self.lif = LIF(
+        lif = LIF(
             v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period,
             tau_syn, reset,
         )  # fmt: skip
-        self.seed = checked_seed("seed", seed)
-        self._neuron = _native.Neuron(self.lif._parameters, stream_key(self.seed, Role.NOISE))
-        self.step = self._neuron.step
+        seed = checked_seed("seed", seed)
+        self._neuron = _native.Neuron(lif._parameters, stream_key(seed, Role.NOISE))
+        vars(self).update(lif=lif, seed=seed, step=self._neuron.step)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a parameter of the neuron, which is one of `lif`."""
+        if name in LIF.__dataclass_fields__ and name != "reset":  # which users would call
+            return getattr(self.lif, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def v(self) -> float:
-        """Membrane potential, a float."""
+        """Membrane potential, a float; it can be set."""
         return self._neuron.v
+
+    @v.setter
+    def v(self, v: float) -> None:
+        neuron = self._neuron
+        neuron.restore(_checks.finite("v", v), neuron.refractory, neuron.i, neuron.t)
 
     def run(self, currents: ArrayLike) -> NDArray[np.uint8]:
         """Advance by one time step for each current.

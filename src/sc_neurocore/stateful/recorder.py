@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.neurons import spike_trains
+from sc_neurocore.stateful._fixed import FixedParameters
 
 __all__ = ["BitstreamSpikeRecorder"]
 
 
-class BitstreamSpikeRecorder:
+class BitstreamSpikeRecorder(FixedParameters):
     """Recorder of a spike train, step by step.
 
     Parameters
@@ -29,8 +30,10 @@ class BitstreamSpikeRecorder:
     (2, 400.0)
     """
 
+    dt_ms: float
+
     def __init__(self, dt_ms: float = 1.0) -> None:
-        self.dt_ms = _checks.positive("dt_ms", dt_ms)
+        vars(self).update(dt_ms=_checks.positive("dt_ms", dt_ms))
         self._spikes = bytearray()
 
     def record(self, spike: int) -> None:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.operators.current import Accumulate, current_trace
+from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.streams.bitstream import Interval, encode
 from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
@@ -14,7 +15,7 @@ from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
 __all__ = ["BitstreamCurrentSource", "BitstreamSynapse"]
 
 
-class BitstreamSynapse:
+class BitstreamSynapse(FixedParameters):
     """Synapse that multiplies bitstreams by a weight, with an AND gate.
 
     The weight is encoded once, as a stream that is independent of the streams of an encoder, even if
@@ -38,12 +39,8 @@ class BitstreamSynapse:
 
     Attributes
     ----------
-    weight_bits : ndarray of uint8, shape (length,)
-        Stream of the weight, read-only.
     interval : Interval
         Range of the weight.
-    w : float
-        Weight.
     length, seed : int
         See Parameters.
 
@@ -58,6 +55,10 @@ class BitstreamSynapse:
     True
     """
 
+    interval: Interval
+    length: int
+    seed: int
+
     def __init__(
         self,
         w_min: float,
@@ -68,16 +69,33 @@ class BitstreamSynapse:
         *,
         source: Source = Bernoulli(),
     ) -> None:
-        self.interval = Interval(*_checks.ordered("w_min", w_min, "w_max", w_max))
-        self.length = _checks.length_of_stream("length", length)
-        self.w = _checks.finite("w", w)
-        _checks.within("w", np.asarray(self.w), self.interval.low, self.interval.high)
-        self.seed = checked_seed("seed", seed)
+        vars(self).update(
+            interval=Interval(*_checks.ordered("w_min", w_min, "w_max", w_max)),
+            length=_checks.length_of_stream("length", length),
+            seed=checked_seed("seed", seed),
+        )
         _checks.instance("source", source, Source)
-        p = self.interval.to_probability(self.w)
-        key = stream_key(self.seed, Role.WEIGHT)
-        self.weight_bits = encode(p, self.length, key=key, source=source.pair()[1]).bits()
-        self.weight_bits.flags.writeable = False
+        self._source = source.pair()[1]
+        self.w = w
+
+    @property
+    def w(self) -> float:
+        """Weight in [w_min, w_max]. Assigning another encodes it with the same random numbers."""
+        return self._w
+
+    @w.setter
+    def w(self, w: float) -> None:
+        w = _checks.finite("w", w)
+        _checks.within("w", np.asarray(w), self.interval.low, self.interval.high)
+        p, key = self.interval.to_probability(w), stream_key(self.seed, Role.WEIGHT)
+        self._w = w
+        self._weight_bits = encode(p, self.length, key=key, source=self._source).bits()
+        self._weight_bits.flags.writeable = False
+
+    @property
+    def weight_bits(self) -> NDArray[np.uint8]:
+        """Stream of the weight, uint8 of shape (length,), read-only."""
+        return self._weight_bits
 
     def apply(self, pre_bits: ArrayLike) -> NDArray[np.uint8]:
         """Return the AND of a presynaptic stream and the weight.
@@ -106,7 +124,7 @@ class BitstreamSynapse:
         )
 
 
-class BitstreamCurrentSource:
+class BitstreamCurrentSource(FixedParameters):
     """Source of a current that adds up products of input and weight bitstreams.
 
     Inputs and weights are encoded once. The current at step t is that of `current_trace` at position
@@ -151,6 +169,9 @@ class BitstreamCurrentSource:
     0.0351, expected 0.0350
     """
 
+    length: int
+    seed: int
+
     def __init__(
         self,
         x_inputs: ArrayLike,
@@ -167,8 +188,9 @@ class BitstreamCurrentSource:
         accumulate: Accumulate = "mean",
         source: Sources = Bernoulli(),
     ) -> None:
-        self.seed = checked_seed("seed", seed)
-        self.length = _checks.length_of_stream("length", length)
+        vars(self).update(
+            length=_checks.length_of_stream("length", length), seed=checked_seed("seed", seed)
+        )
         self._trace = encoded_trace(
             x_inputs=_checks.array("x_inputs", x_inputs, [1]),
             x_interval=Interval(*_checks.ordered("x_min", x_min, "x_max", x_max)),
@@ -181,14 +203,14 @@ class BitstreamCurrentSource:
             accumulate=accumulate,
             source=source,
         )
-        self._currents = self._trace.tolist()
+        self._currents: list[float] = self._trace.tolist()
         self._position = 0
 
     def step(self) -> float:
         """Return the current of the present time step, a float, and advance by one step."""
-        current: float = self._currents[self._position]
-        self._position = (self._position + 1) % self.length
-        return current
+        position = self._position
+        self.__dict__["_position"] = (position + 1) % self.length  # past the check of assignments
+        return self._currents[position]
 
     def current_trace(self) -> NDArray[np.float64]:
         """Return the current over one period, shape (length,), starting at time step 0."""
