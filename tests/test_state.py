@@ -12,8 +12,8 @@ MUTABLE = {
     "stateful": "the classes of the tutorial",
     "training": "modules of PyTorch hold the weights that are trained",
     "hardware": "simulators and generators of Verilog record signals and names as they go",
-    "networks._bit_layers": "a simulation keeps the potentials and delayed spikes of its blocks",
-    "networks._real_layers": "the same for the simulation with real numbers",
+    "networks._bit_layers": "a simulation keeps the words that it made ahead",
+    "networks._delays": "a simulation keeps the delayed inputs that later blocks need",
 }
 IMMUTABLE_BASES = {
     "ABC", "Enum", "Exception", "IntEnum", "NamedTuple", "Protocol", "RuntimeError", "TypedDict",

@@ -1,4 +1,4 @@
-"""Error messages of the predictions, in the form of test_errors.py."""
+"""Error messages of predicted errors, in the form of test_errors.py."""
 
 import math
 from functools import partial
@@ -37,17 +37,17 @@ ERRORS = [
      "source must be a Source or a tuple of 2, got 8"),
     (lambda: dot_error([0.5], [0.5], 1.5), TypeError, "length must be an integer, got 1.5"),
     (lambda: current_error(0.5, 0.5, 8), ValueError,
-     "x must have at least one input along its last axis, got shape ()"),
+     "p must have at least one input along its last axis, got shape ()"),
     (lambda: current_error([], [], 8), ValueError,
-     "x must have at least one input along its last axis, got shape (0,)"),
+     "p must have at least one input along its last axis, got shape (0,)"),
     (lambda: dot_error(0.5, 0.5, 8), ValueError,
-     "x must have at least one input along its last axis, got shape ()"),
+     "p must have at least one input along its last axis, got shape ()"),
     (lambda: current_error([0.5], [0.5], 8, y_min=2.0), ValueError,
      "y_min must be less than y_max, got y_min=2.0, y_max=1.0"),
     (lambda: current_error([0.5], [0.5], 8, accumulate="xor"), ValueError,
      "accumulate must be one of 'mean', 'sum', 'or', got 'xor'"),
     (lambda: current_error([0.5], [0.5], 8, accumulate="or", source=Sobol()), ValueError,
-     'source must be Bernoulli() where accumulate is "or", got Sobol(dimension=None, randomized=True)'),
+     'source must be Bernoulli() if accumulate is "or", got Sobol(dimension=None, randomized=True)'),
     (lambda: product_error_table(2**14), ValueError,
      "length must be at least 1 and at most 8192, got 16384"),
     *(row for call in (length_for_density, length_for_product) for row in [
@@ -62,7 +62,8 @@ ERRORS = [
     (partial(length_for_product, 0.1, source=lambda _: 8), TypeError,
      "source must be a Source or a tuple of 2, got 8"),
     (partial(length_for_product, 0.002, source=Weyl(32, randomized=False)), ValueError,
-     "error must be one that this source reaches with up to 65536 bits, got 0.002; it reaches 0.038"),
+     "error must be an error that this source reaches with at most 65536 bits, got 0.002; "
+     "the smallest it reaches is 0.038"),
     (lambda: noise_budget(NETWORK, [0.5] * 3, 8), ValueError,
      "x must have shape (2,) or (batch, 2), got (3,)"),
     (lambda: noise_budget(1, [0.5] * 3, 8), TypeError, "network must be a Network, got 1"),

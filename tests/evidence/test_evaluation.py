@@ -1,4 +1,4 @@
-"""Accuracy and its errors, the shortest streams, early decisions."""
+"""Accuracy and its errors, the shortest stream length, early decisions."""
 
 import itertools
 import math
@@ -49,7 +49,7 @@ def small_network(refractory_period=0, n_out=3):
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5), (3, 7), (441, 450), (450, 450)])
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
-def test_wilsons_interval_is_that_of_scipy(right, n, confidence):
+def test_wilsons_interval_equals_scipys(right, n, confidence):
     expected = stats.binomtest(right, n).proportion_ci(confidence, method="wilson")
     assert wilson(right, n, confidence) == pytest.approx(tuple(expected), abs=1e-12)
 
@@ -57,7 +57,7 @@ def test_wilsons_interval_is_that_of_scipy(right, n, confidence):
 @pytest.mark.parametrize(
     ("k", "n", "p"), [(0, 9, 0.3), (4, 225, 0.05), (30, 40, 0.9), (3, 10**5, 1e-4)]
 )
-def test_the_binomial_tail_is_that_of_scipy(k, n, p):
+def test_the_binomial_tail_equals_scipys(k, n, p):
     assert at_most(k, n, p) == pytest.approx(stats.binom.cdf(k, n, p), rel=1e-9)
     assert at_most(n, n, p) == 1.0
 
@@ -69,16 +69,16 @@ def test_the_tail_reaches_the_error_at_the_bound_of_clopper_and_pearson(k, n):
 
 
 @pytest.mark.parametrize(("p", "confidence"), [(0.01, 0.95), (0.5, 0.5), (0.02, 0.999)])
-def test_the_cases_needed_are_the_least_that_show_a_probability_without_a_hit(p, confidence):
+def test_the_cases_needed_are_the_fewest_that_bound_a_probability_without_a_hit(p, confidence):
     n = cases_needed(p, confidence)
     assert at_most(0, n, p) <= 1 - confidence < at_most(0, n - 1, p)
 
 
 @pytest.mark.parametrize(("first", "second", "n"), [(3, 9, 450), (40, 20, 160), (1, 0, 30), (5, 5, 12)])
-def test_the_paired_interval_ends_where_the_score_test_does(first, second, n):
+def test_the_paired_interval_ends_at_the_limits_of_the_score_test(first, second, n):
     z = stats.norm.ppf(0.975)
     for end in paired_difference(first, second, n, 0.95):
-        # The likelihood at a given difference, maximized by scipy over the share of the second alone.
+        # The likelihood at a given difference, maximized by scipy over the second proportion.
         def negative(share, d=end):
             both = max(1 - 2 * share - d, 1e-300)
             return -(
@@ -93,7 +93,7 @@ def test_the_paired_interval_ends_where_the_score_test_does(first, second, n):
         assert abs(score) == pytest.approx(z, rel=1e-4)
 
 
-def test_the_paired_interval_has_mirror_symmetry_and_a_closed_form_without_any_difference():
+def test_the_paired_interval_is_symmetric_and_has_a_closed_form_at_no_difference():
     low, high = paired_difference(3.5, 9.25, 450, 0.9)
     assert paired_difference(9.25, 3.5, 450, 0.9) == pytest.approx((-high, -low), abs=1e-12)
     z2 = stats.norm.ppf(0.975) ** 2
@@ -102,7 +102,7 @@ def test_the_paired_interval_has_mirror_symmetry_and_a_closed_form_without_any_d
     assert paired_difference(450, 0, 450, 0.95)[1] == pytest.approx(1.0)
 
 
-def test_the_paired_interval_reaches_zero_where_mcnemars_test_does():
+def test_the_paired_interval_reaches_zero_with_mcnemars_test():
     first, second, n = 12, 4, 200
     z = (first - second) / math.sqrt(first + second)
     low, _ = paired_difference(first, second, n, 2 * stats.norm.cdf(z) - 1)
@@ -112,7 +112,7 @@ def test_the_paired_interval_reaches_zero_where_mcnemars_test_does():
 # --- accuracy
 
 
-def test_an_accuracy_tells_its_means_spreads_and_errors():
+def test_an_accuracy_has_its_mean_spread_and_error():
     right = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], bool)
     row = Accuracy(8, right, np.array([1, 1, 1, 0], bool))
     assert row.by_seed.tolist() == [0.75, 0.5]
@@ -124,7 +124,7 @@ def test_an_accuracy_tells_its_means_spreads_and_errors():
     assert math.isnan(Accuracy(8, right[:1], right[0]).std)
 
 
-def test_evaluate_tells_which_images_are_right_for_each_seed():
+def test_evaluate_returns_the_correct_images_of_each_seed():
     rows = evaluate(*DIGITS, [5, 70], seeds=[3, 9], source=Sobol())
     for row, length in zip(rows, (5, 70), strict=True):
         assert row.length == length
@@ -137,7 +137,7 @@ def test_evaluate_tells_which_images_are_right_for_each_seed():
 
 
 def test_evaluate_in_fixed_point_is_the_simulation_in_fixed_point():
-    # Words so short that they show.
+    # Words so short that their rounding costs accuracy.
     fixed_point, counters = FixedPoint(bits=2, word=6, leak_bits=1), Hammersley(8, 1, randomized=False)
     (row,) = evaluate(*DIGITS, [16], seeds=[4], source=counters, fixed_point=fixed_point)
     run = simulate(NETWORK, IMAGES, 16, seed=4, source=counters, fixed_point=fixed_point)
@@ -191,7 +191,7 @@ def test_a_plan_without_a_length_says_so():
     assert str(row).startswith("x: more than 3 bits; ")
 
 
-def test_a_loss_that_all_images_show_is_sure():
+def test_a_small_loss_on_many_images_is_sure():
     (row, _) = plan(*DIGITS, 0.2, lengths=[64], seeds=[1])
     assert (row.length, row.sure) == (64, True)
 
@@ -210,14 +210,14 @@ def trains(length, pause):
 
 
 @pytest.mark.parametrize("pause", [0, 1, 2])
-def test_what_is_proved_is_what_no_continuation_changes(pause):
+def test_a_class_is_proved_if_no_continuation_changes_it(pause):
     length = 6
     every = trains(length, pause)
     for pair in itertools.product(every, repeat=2):
         leads = _Leads.of(np.array([pair], np.uint8), pause, np.array([-1]))
         for t in range(1, length):
             ahead = leads.leaders[0, t - 1]
-            # All that the other may still do, while the leader is silent: silence is always allowed.
+            # The most that the other can still fire while the leader stays silent.
             most = max(sum(b) for b in every if b[:t] == pair[1 - ahead][:t])
             certain = sum(pair[ahead][:t]) > most
             proved_now = np.isinf(leads.margins[0, t - 1])
@@ -226,7 +226,7 @@ def test_what_is_proved_is_what_no_continuation_changes(pause):
 
 
 @pytest.mark.parametrize("pause", [0, 2])
-def test_a_proved_class_is_that_of_every_continuation_of_three_outputs(pause):
+def test_every_continuation_of_three_outputs_keeps_a_proved_class(pause):
     length, stop = 6, 4
     every = trains(length, pause)
     for prefix in itertools.product(sorted({b[:stop] for b in every}), repeat=3):
@@ -266,7 +266,7 @@ def test_the_refractory_period_brings_proofs_forward():
 
 
 def decided_by_hand(bits, margin, full):
-    """The rule, image by image and step by step, for neurons without refractory steps."""
+    """The rule of early decisions, image by image and step by step, without refractory steps."""
     classes, steps = [], []
     length = bits.shape[-1]
     for image, last in zip(bits, full, strict=True):
@@ -282,7 +282,7 @@ def decided_by_hand(bits, margin, full):
     return classes, steps
 
 
-def test_a_risk_decides_at_the_margin_that_it_says():
+def test_a_risk_decides_at_the_returned_margin():
     x = IMAGES[:225]
     found = decide_early(NETWORK, IMAGES[225:], 48, seed=2, risk=0.03, calibration=x)
     result = simulate(NETWORK, IMAGES[225:], 48, seed=2, record=True)
@@ -291,7 +291,7 @@ def test_a_risk_decides_at_the_margin_that_it_says():
     np.testing.assert_array_equal(found.steps, steps)
 
 
-def test_the_margin_is_the_last_before_the_first_that_calibration_refuses():
+def test_the_margin_is_the_last_one_before_calibration_fails():
     x, risk = IMAGES[:225], 0.03
     found = decide_early(NETWORK, IMAGES[225:], 48, seed=2, risk=risk, calibration=x)
     result = simulate(NETWORK, x, 48, seed=2, record=True)
@@ -307,7 +307,7 @@ def test_the_margin_is_the_last_before_the_first_that_calibration_refuses():
     assert not shown(grid[at + 1])
 
 
-def test_margins_behind_the_first_that_is_refused_are_not_looked_at():
+def test_margins_after_the_first_failure_are_not_tested():
     changes = np.zeros(stopping._MARGINS.size, int)
     changes[3] = 100
     assert stopping._least_margin(changes, 225, 0.02, 0.95) == stopping._MARGINS[2]
@@ -321,7 +321,7 @@ def test_ties_to_the_end_are_left_to_the_simulation():
         assert steps.tolist() == [8, 8]
 
 
-def test_more_risk_never_takes_longer_and_any_takes_less_than_a_proof():
+def test_more_risk_is_never_slower_and_any_risk_is_faster_than_a_proof():
     runs = [decide_early(NETWORK, IMAGES[225:], 64, seed=3)]
     runs += [
         decide_early(NETWORK, IMAGES[225:], 64, seed=3, risk=risk, calibration=IMAGES[:225])
@@ -332,7 +332,7 @@ def test_more_risk_never_takes_longer_and_any_takes_less_than_a_proof():
     assert runs[1].mean_steps < 0.5 * runs[0].mean_steps
 
 
-def test_the_risk_holds_for_images_of_the_same_origin():
+def test_the_risk_holds_for_images_of_the_same_distribution():
     # 60 independent draws; each exceeds its risk with a probability of at most 0.05.
     network, risk, n = small_network(), 0.1, 100
     draws = np.random.default_rng(5).random((60, n, 5))
@@ -353,7 +353,7 @@ def test_blocks_of_images_change_nothing(monkeypatch):
     np.testing.assert_array_equal(parts.steps, whole.steps)
 
 
-def test_one_output_is_decided_at_its_first_step_that_settles_it():
+def test_one_output_is_decided_at_the_first_step_that_settles_it():
     found = decide_early(small_network(n_out=1), np.ones((3, 5)), 9, seed=1)
     assert found.classes.tolist() == [0, 0, 0]
     assert found.steps.tolist() == [1, 1, 1]
@@ -362,8 +362,8 @@ def test_one_output_is_decided_at_its_first_step_that_settles_it():
 def test_early_decisions_print_their_distribution():
     found = decide_early(NETWORK, IMAGES, 64, seed=1)
     half = round(np.quantile(found.steps, 0.5))
-    said = str(found)
-    assert f"450 images decided after {found.mean_steps:.1f} of 64 steps" in said
-    assert f", {half}, " in said
-    assert "0.00% otherwise" in said
+    text = str(found)
+    assert f"450 images decided after {found.mean_steps:.1f} of 64 steps" in text
+    assert f", {half}, " in text
+    assert "0.00% changed" in text
     assert decide_early(NETWORK, IMAGES[:2], 4).seed != decide_early(NETWORK, IMAGES[:2], 4).seed

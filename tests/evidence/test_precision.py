@@ -1,4 +1,4 @@
-"""Predicted errors are those that simulation makes: within 10 %, and within their own 5 sigma."""
+"""Predicted errors agree with simulation within 10 %, and mean errors within 5 sigma."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ SOURCES = [Sobol(), Hammersley(6), LFSR(6), Weyl(64), VanDerCorput(3)]
 
 
 def assert_predicts(predicted, errors, relative=0.10):
-    """The root mean square of errors is the predicted one within 10 %, and not biased against it."""
+    """Assert that the root mean square of the errors is within 10 % of the prediction."""
     measured = float(np.sqrt(np.mean(np.square(errors))))
     assert measured == pytest.approx(float(predicted), rel=relative)
 
@@ -57,7 +57,7 @@ def test_the_error_of_a_bernoulli_product(length, p, q):
 
 
 @pytest.mark.parametrize("length", [7, 50, 60, 99, 100, 130, 200])
-def test_the_error_of_a_permutation_is_that_of_drawing_without_replacement(length):
+def test_a_permutation_has_the_error_of_drawing_without_replacement(length):
     source, p = Permutation(100), 0.3
     errors = encode(np.full(N, p), length, key=3, source=source).probability() - p
     predicted = encode_error(p, length, source=source)
@@ -69,7 +69,7 @@ def test_the_error_of_a_permutation_is_that_of_drawing_without_replacement(lengt
 
 
 @pytest.mark.parametrize("length", [1, 7, 50, 79, 80, 81, 120, 160, 200])
-def test_the_error_of_a_product_of_permutations_is_that_of_counting(length):
+def test_a_product_of_permutations_has_the_error_found_by_counting(length):
     source = Permutation(80)
     x, w = encode_pair(np.full(N, 0.3), 0.65, length, key=4, source=source)
     errors = (x & w).probability() - 0.3 * 0.65
@@ -79,14 +79,14 @@ def test_the_error_of_a_product_of_permutations_is_that_of_counting(length):
         assert predicted == pytest.approx(np.sqrt(0.3 * 0.7 * 0.65 * 0.35 / 79))
 
 
-def test_a_product_with_nothing_has_no_error():
+def test_a_product_with_zero_has_no_error():
     for source in (Bernoulli(), Permutation(64), Sobol()):
         assert product_error([0, 0.5, 1], [0.5, 0, 0], 64, source=source).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 @pytest.mark.parametrize("length", [64, 100])
-def test_tabulated_errors_are_those_of_other_keys(source, length):
+def test_tabulated_errors_hold_for_other_keys(source, length):
     p, q = np.random.default_rng(5).random((2, N))
     x, w = encode_pair(p, q, length, key=6, source=source.pair())
     assert_predicts(product_error(0.5, 0.5, length, source=source), (x & w).probability() - p * q)
@@ -94,7 +94,7 @@ def test_tabulated_errors_are_those_of_other_keys(source, length):
     assert_predicts(encode_error(0.5, length, source=of_p), x.probability() - p)
 
 
-def test_the_table_of_halton_streams_is_that_of_its_first_bases():
+def test_the_table_of_halton_streams_covers_its_first_bases():
     streams = np.arange(N) % 8
     p, q = np.random.default_rng(5).random((2, N))
     x = encode(p, 256, key=11, source=Halton(), streams=streams)
@@ -153,7 +153,7 @@ def test_the_table_of_products_holds_every_pair_of_levels():
 
 
 @pytest.mark.parametrize(("error", "confidence"), [(0.05, 0.95), (0.02, 0.9), (0.1, 0.999)])
-def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
+def test_hoeffdings_length_suffices_at_every_p(error, confidence):
     length = length_for_density(error, confidence)
     for p in (0.1, 0.5, 0.8):
         missed = np.abs(encode(np.full(N, p), length, key=9).probability() - p) > error
@@ -163,7 +163,7 @@ def test_hoeffdings_length_keeps_its_promise_at_every_p(error, confidence):
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
 def test_the_length_by_the_normal_law_has_its_confidence(p):
-    # The lattice of counts adds up to one step's probability.
+    # Counts are integers, which adds at most the probability of one count.
     length = length_for_density(0.02, 0.9, p=p)
     inside = np.abs(encode(np.full(N, p), length, key=9).probability() - p) <= 0.02
     step = 1 / np.sqrt(2 * np.pi * p * (1 - p) * length)
@@ -183,7 +183,7 @@ def test_the_tabulated_length_is_enough_and_half_of_it_is_not():
 
 def test_a_length_beyond_the_period_of_a_source_is_refused():
     with pytest.raises(
-        ValueError, match=r"error must be one that this source reaches .* got 0\.001; it"
+        ValueError, match=r"error must be an error that this source reaches .* got 0\.001; the"
     ):
         length_for_product(0.001, source=Weyl(32))
 
@@ -197,7 +197,7 @@ INPUTS = RNG.random((8, 20))
 
 
 def mean_currents(layer, x, length, seed, number, source):
-    """The mean currents of a layer from its definition: counts of signed products."""
+    """Return the mean currents of a layer from their definition, counts of signed products."""
     of_weights = source.sequences(2 + number)[-1]
     key = stream_key(seed, Role.WEIGHT, number)
     streams = (np.arange(layer.n_out)[:, None] << 32) + np.arange(layer.n_in)
@@ -224,7 +224,7 @@ def test_the_budget_of_the_first_layer_is_the_spread_of_its_currents(source):
 
 
 @pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=repr)
-def test_the_budget_of_a_later_layer_counts_the_weights_alone(source):
+def test_the_budget_of_a_later_layer_counts_only_the_weights(source):
     length, layer = 100, LAYERS[1]
     network = Network(LAYERS)
     budget = noise_budget(network, INPUTS, length, seed=1, source=source)[1]
@@ -253,7 +253,7 @@ def test_saturated_silent_and_clipped_trains_and_weights_are_counted():
     assert budget.clipped == pytest.approx(3 / 6)
 
 
-def test_packed_inputs_are_given_and_add_no_noise():
+def test_packed_inputs_add_no_sampling_noise():
     network = Network(LAYERS[:1])
     ones = Bitstream.from_bits(np.ones((20, 64), np.uint8))
     (given,) = noise_budget(network, ones, seed=1)

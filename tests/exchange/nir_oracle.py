@@ -3,16 +3,16 @@
 import numpy as np
 import torch
 
-from sc_neurocore.networks._real_layers import RealRun
+from sc_neurocore.networks._real_layers import RealLayer
 
 
 def run_network(network, bits):
     """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under bits (T, n_in)."""
-    signal = np.asarray(bits, float)[np.newaxis]
+    signal = np.ascontiguousarray(np.asarray(bits, float).T)[np.newaxis]
     for layer in network.layers:
-        run = RealRun(layer, 1, signal.shape[1])
-        signal = np.swapaxes(run.spikes(signal, 0, signal.shape[1]), 1, 2).astype(float)
-    return signal[0].astype(int), run.potentials()[0]
+        run = RealLayer(layer, 1, signal.shape[2])
+        signal = run.spikes(signal, 0, signal.shape[2]).astype(float)
+    return signal[0].T.astype(int), run.potentials()[0]
 
 
 class Euler:

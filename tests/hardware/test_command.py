@@ -207,7 +207,7 @@ DENSE = Dense([[0.5, 0.2]])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Design(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), 8), "dense layers only"),
+        (lambda: Design(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), 8), "only dense layers"),
         (lambda: Design(Network([DENSE]), 0), "length must be at least 1"),
         (lambda: Design(Network([DENSE]), 8, simd=3), "simd must be a power of two, got 3"),
         (lambda: Design(Network([DENSE]), 8, simd=2, pe=4), "pe must be at least 1 and at most 2"),
@@ -227,7 +227,10 @@ DENSE = Dense([[0.5, 0.2]])
             ),
             "pe must divide the 3 neurons of layer 0, got 2",
         ),
-        (lambda: Design(Network([DENSE]), 8).codes([0.5]), "images must have 2 values each"),
+        (
+            lambda: Design(Network([DENSE]), 8).codes([0.5]),
+            "images must have shape (2,) or (batch, 2), got (1,)",
+        ),
     ],
 )
 def test_what_no_hardware_has_is_refused(call, message):

@@ -1,4 +1,4 @@
-"""Fixed point: integers against their twin, bit by bit, and what becomes of a network in it."""
+"""Fixed point: integers equal those of their twin, and networks equal their integers."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -24,7 +24,7 @@ from sc_neurocore import (
     simulate_float,
     stream_key,
 )
-from sc_neurocore.networks.fixed_point import FixedLIF, fixed_layers
+from sc_neurocore.networks.fixed_point import FixedLIF
 
 COUNTERS = Hammersley(8, axis=1, randomized=False)
 neuron = partial(FixedLIF, unit=1.0, rest=0.0)
@@ -45,7 +45,7 @@ NEURONS = [
 
 @cache
 def case(length, n_out=5, n_in=9, batch=3):
-    """A layer in fixed point: packed inputs, signed codes, weight bits, and its counts."""
+    """Return packed inputs, signed codes, weight bits and counts of a layer in fixed point."""
     rng = np.random.default_rng(length)
     x = rng.random((batch, n_in, length)) < rng.random((batch, n_in, 1))
     signs = np.where(rng.random((n_out, n_in)) < 0.45, -1, 1)
@@ -150,8 +150,9 @@ def test_a_network_in_fixed_point_computes_the_integers_of_its_layers(source):
     net, fixed_point = network(), FixedPoint(bits=6, word=12, leak_bits=3)
     x = np.random.default_rng(4).random((5, 20))
     run = simulate(net, x, 200, seed=5, source=source, fixed_point=fixed_point, record=True)
-    rounded, neurons = fixed_layers(net, fixed_point)
-    thresholds = [np.abs(layer._matrix) for layer in rounded.layers]
+    fixed = fixed_point.of(net)
+    rounded, neurons = fixed.network, fixed.neurons
+    thresholds = [np.abs(layer.matrix) for layer in rounded.layers]
     assert all(np.array_equal(t * 64 % 1, np.zeros_like(t)) for t in thresholds)
     inputs, *sources = source.sequences(3)
     keys = [stream_key(5, Role.INPUT), *(stream_key(5, Role.WEIGHT, i) for i in range(2))]
@@ -161,7 +162,7 @@ def test_a_network_in_fixed_point_computes_the_integers_of_its_layers(source):
     for row in range(5):
         spikes = bits[row].bits()
         for i, (layer, lif) in enumerate(zip(rounded.layers, neurons, strict=True)):
-            weights = layer._matrix
+            weights = layer.matrix
             streams = np.arange(len(weights))[:, None] << 32 | np.arange(weights.shape[1])
             of_weights = encode(
                 np.abs(weights), 200, key=keys[1 + i], source=sources[i], streams=streams
@@ -185,7 +186,7 @@ def test_values_of_one_saturate_and_do_not_wrap():
     ]  # fmt: skip
     always = Network([Dense([[1.0]], neuron=LIF(tau_mem=1.0, v_threshold=0.5))])
     run = simulate(always, [1.0], 256, source=COUNTERS, fixed_point=FixedPoint())
-    # 255 of 256 numbers are below each; the neuron keeps nothing and fires with every product.
+    # 255 of 256 numbers are below each; the neuron has no memory and fires with every product.
     assert 254 <= run.counts[0] <= 255
 
 
@@ -204,7 +205,7 @@ def test_with_long_words_and_little_rounding_it_is_the_float_network():
 
 def test_the_default_fraction_leaves_room_and_uses_the_word():
     for word in (10, 12, 16, 20):
-        _, neurons = fixed_layers(load_digits().network, FixedPoint(word=word))
+        neurons = FixedPoint(word=word).of(load_digits().network).neurons
         for i, lif in enumerate(neurons):
             weights = load_digits().network.layers[i].weights
             reach = np.maximum(weights.clip(0).sum(1), (-weights).clip(0).sum(1)).max() * 8
@@ -217,7 +218,7 @@ def test_a_readout_that_only_integrates_holds_the_sum_of_its_counts():
     # Weights and inputs in units of 1/16, each compared with all numbers of four bits.
     weights, x = rng.integers(-15, 16, (5, 40)) / 16, rng.integers(0, 16, (6, 40)) / 16
     net = Network([Dense(weights, gain=0.3, neuron=lif)])
-    (fixed,) = fixed_layers(net, FixedPoint())[1]
+    (fixed,) = FixedPoint().of(net).neurons
     assert fixed.fraction == 0
     source = Hammersley(16, axis=1, randomized=False)
     run = simulate(net, x, 512, source=source, fixed_point=FixedPoint())
@@ -242,7 +243,7 @@ def test_a_readout_that_only_integrates_holds_the_sum_of_its_counts():
 )
 def test_the_leak_has_few_digits_and_lowest_terms(tau, bits, leak):
     net = Network([Dense([[0.5]], neuron=LIF(tau_mem=tau))])
-    (lif,) = fixed_layers(net, FixedPoint(leak_bits=bits, word=32))[1]
+    (lif,) = FixedPoint(leak_bits=bits, word=32).of(net).neurons
     assert (lif.leak, lif.leak_shift) == leak
     if lif.leak:
         assert abs(lif.leak / 2**lif.leak_shift * tau - 1) <= 2.0**-bits
@@ -250,12 +251,12 @@ def test_the_leak_has_few_digits_and_lowest_terms(tau, bits, leak):
 
 def test_thresholds_are_the_first_integers_that_reach_them():
     lif = LIF(v_rest=-0.5, v_reset=-0.7, v_threshold=0.5, tau_mem=8.0)
-    (fixed,) = fixed_layers(Network([Dense([[0.5]], gain=0.3, neuron=lif)]), FixedPoint(fraction=3))[1]
+    (fixed,) = FixedPoint(fraction=3).of(Network([Dense([[0.5]], gain=0.3, neuron=lif)])).neurons
     assert fixed.unit == 0.3 / 8
     assert (fixed.threshold - 1) * fixed.unit < 1.0 <= fixed.threshold * fixed.unit
     assert fixed.reset == round(-0.2 / fixed.unit)
     never = LIF(v_threshold=np.inf)
-    (fixed,) = fixed_layers(Network([Dense([[0.5]], neuron=never)]), FixedPoint(word=9))[1]
+    (fixed,) = FixedPoint(word=9).of(Network([Dense([[0.5]], neuron=never)])).neurons
     assert fixed.threshold == 256 == fixed.most + 1
 
 
@@ -269,7 +270,7 @@ def test_potentials_are_in_volts():
     assert expected == pytest.approx(-0.5 + 0.2 * 8 * (0.375 - 0.125))
 
 
-def test_inputs_that_are_bits_stay_as_they_are():
+def test_inputs_that_are_streams_are_not_rounded():
     net = Network([Dense([[0.996]], neuron=LIF(tau_mem=1.0))])
     ones = encode([1.0], 256, key=3)
     run = simulate(net, ones, source=COUNTERS, fixed_point=FixedPoint())
@@ -277,7 +278,7 @@ def test_inputs_that_are_bits_stay_as_they_are():
     assert simulate(net, [1.0], 256, source=COUNTERS, fixed_point=FixedPoint()).counts[0] == 254
 
 
-def test_the_digits_lose_nothing_that_shows():
+def test_the_digits_keep_their_accuracy():
     digits = load_digits()
     for length, least in ((16, 0.975), (64, 0.975)):
         run = simulate(digits.network, digits.images, length, source=COUNTERS, fixed_point=FixedPoint())
@@ -291,58 +292,54 @@ ERRORS = [
     (lambda: FixedPoint(word=8, fraction=7), "fraction must be at least 0 and at most 6, got 7"),
     (lambda: FixedPoint(leak_bits=17), "leak_bits must be at least 1 and at most 16, got 17"),
     (
-        lambda: fixed_layers(
-            Network([replace(DENSE, neuron=LIF(v_reset=-5.0))]), FixedPoint(word=5, fraction=2)
-        ),
+        lambda: FixedPoint(word=5, fraction=2).of(Network([replace(DENSE, neuron=LIF(v_reset=-5.0))])),
         "fixed_point must hold the reset of layer 0, -20 in units of the last place",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, gain=1e-4)]), FixedPoint(word=12, fraction=0)),
-        "leak_bits=8); a longer word would",
+        lambda: FixedPoint(word=12, fraction=0).of(Network([replace(DENSE, gain=1e-4)])),
+        "leak_bits=8); use a larger word",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, gain=1e-2)]), FixedPoint(word=8, fraction=5)),
-        "leak_bits=8); a longer word or a smaller fraction would",
+        lambda: FixedPoint(word=8, fraction=5).of(Network([replace(DENSE, gain=1e-2)])),
+        "leak_bits=8); use a larger word or a smaller fraction",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, gain=1e-300)]), FixedPoint()),
+        lambda: FixedPoint().of(Network([replace(DENSE, gain=1e-300)])),
         "layer 0, 1e+300 in units of the last place",
     ),
     (
-        lambda: fixed_layers(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), FixedPoint()),
-        "network must have dense layers only in fixed point, got Conv2d",
+        lambda: FixedPoint().of(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))])),
+        "network must have only dense layers in fixed point, got Conv2d",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, recurrent=[[0.1]])]), FixedPoint()),
+        lambda: FixedPoint().of(Network([replace(DENSE, recurrent=[[0.1]])])),
         "network must have no recurrent weights in fixed point, got Dense(1 -> 1",
     ),
     (
-        lambda: fixed_layers(Network([DENSE, replace(DENSE, delay=2)]), FixedPoint()),
+        lambda: FixedPoint().of(Network([DENSE, replace(DENSE, delay=2)])),
         "delay=2) as layer 1",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, neuron=LIF(noise_std=0.1))]), FixedPoint()),
+        lambda: FixedPoint().of(Network([replace(DENSE, neuron=LIF(noise_std=0.1))])),
         "network must have no noise in fixed point",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, neuron=LIF(tau_syn=2.0))]), FixedPoint()),
+        lambda: FixedPoint().of(Network([replace(DENSE, neuron=LIF(tau_syn=2.0))])),
         "network must have no synaptic currents in fixed point",
     ),
     (
-        lambda: fixed_layers(Network([replace(DENSE, gain=1e-4)]), FixedPoint(word=12)),
+        lambda: FixedPoint(word=12).of(Network([replace(DENSE, gain=1e-4)])),
         "fixed_point must hold the threshold of layer 0, 10000 in units of the last place",
     ),
     (
-        lambda: fixed_layers(
-            Network([replace(DENSE, neuron=LIF(v_reset=0.9))]), FixedPoint(fraction=0)
-        ),
-        "fixed_point must tell threshold and reset of layer 0 apart",
+        lambda: FixedPoint(fraction=0).of(Network([replace(DENSE, neuron=LIF(v_reset=0.9))])),
+        "fixed_point must distinguish threshold and reset of layer 0",
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "message"), ERRORS)
-def test_what_fixed_point_has_not_is_refused(call, message):
+def test_features_that_the_hardware_lacks_are_refused(call, message):
     with pytest.raises(ValueError) as raised:
         call()
     assert message in str(raised.value)
@@ -355,6 +352,6 @@ def test_formats_are_integers(name, value):
         FixedPoint(**{name: value})
 
 
-def test_a_number_that_is_none_of_ours_is_refused():
+def test_a_format_of_another_type_is_refused():
     with pytest.raises(TypeError, match="fixed_point must be a FixedPoint, got 8"):
         simulate(Network([DENSE]), [0.5], 8, fixed_point=8)

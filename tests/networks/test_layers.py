@@ -1,4 +1,4 @@
-"""Bias, delay, recurrence and convolution: on bits as their twins, on real numbers as their law."""
+"""Bias, delay, recurrence and convolution: bits equal their twins, reals their equations."""
 
 import copy
 import json
@@ -82,7 +82,7 @@ def short_blocks(monkeypatch):
 
 
 def late(bits, delay):
-    """Bits (rows, n_in, length) that arrive by so many steps late, one input after another."""
+    """Return bits (rows, n_in, length) delayed by a number of steps, input by input."""
     out = np.zeros_like(bits)
     for i, steps in enumerate(np.broadcast_to(delay, bits.shape[1:2]).tolist()):
         kept = max(bits.shape[2] - steps, 0)
@@ -91,7 +91,7 @@ def late(bits, delay):
 
 
 def patch_indices(layer):
-    """Which input meets each kernel weight at each position, (positions, fan_in); -1 where padded."""
+    """Return the input of each kernel weight, (positions, fan_in); -1 in the padding."""
     _, c_in, kh, kw = layer.weights.shape
     (h, w), (oh, ow) = layer.input_size, layer.output_size
     at = np.arange(c_in * h * w).reshape(c_in, h, w)
@@ -103,7 +103,7 @@ def patch_indices(layer):
 
 
 def unrolled(layer):
-    """The Dense of a convolution: a row of weights for each neuron."""
+    """Return a convolution as a Dense with one row of weights per neuron."""
     at, kernel = patch_indices(layer), layer.weights.reshape(len(layer.weights), -1)
     matrix = np.zeros((len(kernel), len(at), layer.n_in + 1))
     positions = np.arange(len(at))[:, None]
@@ -114,7 +114,7 @@ def unrolled(layer):
 
 
 def twin_of_layer(layer, number, bits, seed, source, shared):
-    """Return the spikes (rows, n_out, length) and potentials of a layer, all in NumPy but its bits."""
+    """Return spikes (rows, n_out, length) and potentials of a layer, in NumPy except for its bits."""
     rows, _, length = bits.shape
     bits = late(bits, layer.delay)
     matrix = layer.weights.reshape(len(layer.weights), -1)
@@ -235,7 +235,7 @@ def test_a_row_does_not_depend_on_its_batch(source):
 
 @pytest.mark.parametrize("name", [n for n in LAYERS if n != "readout"])
 def test_the_mean_of_simulations_is_the_current_on_real_numbers(name):
-    # A neuron that only integrates tells the sum of its currents: compare the means over seeds. A
+    # A neuron that only integrates holds the sum of its currents: compare the means over seeds. A
     # recurrent layer that never fires has the current of its inputs alone.
     layer = LAYERS[name]
     changed = {f: getattr(layer, f) for f in ("weights", "gain", "bias", "delay")}
@@ -252,7 +252,7 @@ def test_the_mean_of_simulations_is_the_current_on_real_numbers(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_bits_and_real_numbers_agree_where_every_value_is_0_or_1(short_blocks, name):
+def test_bits_and_real_numbers_agree_if_every_value_is_0_or_1(short_blocks, name):
     layer = LAYERS[name]
     changed = {
         f: np.rint(w)
@@ -336,7 +336,7 @@ def test_the_class_has_the_most_spikes_then_the_highest_potential_then_the_lowes
     assert Simulation(counts[0], potentials[0], 5, 0).classes == 2
 
 
-def test_a_readout_that_never_fires_tells_its_input_by_its_potential():
+def test_a_readout_that_never_fires_classifies_by_its_potentials():
     network = Network([Dense(np.eye(4), 1.0, READOUT)])
     x = np.full((4, 4), 0.4) + 0.3 * np.eye(4)
     assert simulate(network, x, 500, seed=1).classes.tolist() == [0, 1, 2, 3]
@@ -385,7 +385,7 @@ def test_files_of_version_1_are_read(tmp_path):
         ({"neuron": {"reset": "none"}}, "reset must be one of 'value', 'subtract', got 'none'"),
     ],
 )
-def test_a_file_with_a_wrong_layer_is_refused(tmp_path, changes, reason):
+def test_a_file_with_an_invalid_layer_is_refused(tmp_path, changes, reason):
     path = tmp_path / "network.npz"
     Network([CONV]).save(path)
     with np.load(path) as file:
@@ -398,7 +398,7 @@ def test_a_file_with_a_wrong_layer_is_refused(tmp_path, changes, reason):
     assert reason in str(error.value)
 
 
-def test_the_noise_budget_knows_bias_and_delay():
+def test_the_noise_budget_includes_bias_and_delay():
     # Both are inputs: the wider network without them has the same budget.
     delays = np.array([0, 70, 200, 0, 1] * 8)
     layer = Dense(weights(7, N_IN), 0.3, PLAIN, bias=weights(7), delay=delays)
@@ -418,7 +418,7 @@ def test_the_noise_budget_knows_bias_and_delay():
     assert late_again[0].current_std == pytest.approx(budget.current_std, rel=0.2)
 
 
-def test_the_delays_of_a_long_time_take_no_more_memory_than_the_run():
+def test_long_delays_take_no_more_memory_than_the_run():
     layer = Dense(weights(7, N_IN), 0.3, PLAIN, delay=2**38)
     assert not simulate(Network([layer]), X, 70, seed=1).counts.any()
     assert not simulate_float(Network([layer]), X, 70).counts.any()

@@ -45,7 +45,7 @@ X = RNG.random((6, 20)) * (RNG.random((6, 20)) < 0.7)
 
 @pytest.fixture
 def short_blocks(monkeypatch):
-    """Blocks of three words of time, of two that are made ahead."""
+    """Blocks of three words of time, two of them made ahead."""
     monkeypatch.setattr("sc_neurocore.networks._bit_layers._SPIKE_WORDS", 3 * 6 * 33)
     monkeypatch.setattr("sc_neurocore.networks._bit_layers._KEPT_WORDS", 5 * 20 * 33)
 
@@ -143,7 +143,7 @@ def test_a_source_of_two_sequences_is_for_one_layer():
 
 @pytest.mark.parametrize("source", [Bernoulli(), Sobol(), Hammersley, LFSR(16)], ids=str)
 def test_the_rates_of_all_layers_gain_precision_with_length(source):
-    # Steps of different inputs are independent, and spikes of the weights that they meet: the spread of
+    # Time steps of different inputs are independent, and so are spikes and weights: the spread of
     # rates over seeds halves with four times the length, in the second layer as in the first.
     quiet = network()
     spread = {}
@@ -188,25 +188,25 @@ def test_layers_compose_through_their_spikes():
     assert first.spikes[0].counts().any()
 
 
-def test_a_seed_repeats_a_run_and_none_is_told():
+def test_a_seed_repeats_a_run_and_a_drawn_seed_is_returned():
     drawn = simulate(NETWORK, X, 64)
     assert np.array_equal(simulate(NETWORK, X, 64, seed=drawn.seed).counts, drawn.counts)
     assert simulate(NETWORK, X, 64).seed != drawn.seed
 
 
 def test_the_mean_current_is_gain_times_signed_products():
-    # An integrator without leak to speak of counts its current: spikes = floor(sum I), up to resets.
+    # An integrator with a negligible leak counts its current: spikes = floor(sum I), up to resets.
     w, x, length = np.array([[0.7, -0.4, 0.9]]), np.array([0.5, 0.8, 0.6]), 2**18
     gain, mean = 0.01, 0.7 * 0.5 - 0.4 * 0.8 + 0.9 * 0.6
     z = np.abs(w[0]) * x
     neuron = LIF(tau_mem=1e9)
     count = simulate(Network([Dense(w, gain, neuron)]), x, length, seed=1).counts[0]
     sigma = gain * np.sqrt(length * (z * (1 - z)).sum())
-    # Each reset forgets at most one product, gain * 2 ones.
+    # Each reset loses at most gain * 2 ones.
     assert abs(count - gain * mean * length) <= 5 * sigma + 2 * gain * count + 1
 
 
-def test_float_and_bits_agree_where_every_value_is_0_or_1():
+def test_float_and_bits_agree_if_every_value_is_0_or_1():
     weights = [RNG.choice([-1.0, 0.0, 1.0], s) for s in ((30, 20), (5, 30))]
     layers = [Dense(w, gain=0.21, neuron=LIF(tau_mem=7.0, refractory_period=1)) for w in weights]
     x = RNG.integers(0, 2, (9, 20))

@@ -1,4 +1,4 @@
-"""How large the errors are: predicted, measured, and what stream length they ask for."""
+"""Errors of streams and networks, predicted and measured, and the stream length they require."""
 
 from sc_neurocore.evidence.budget import LayerBudget, noise_budget
 from sc_neurocore.evidence.evaluation import Accuracy, evaluate

@@ -1,8 +1,8 @@
-"""Statistics of shares: exact or by score tests, so that they hold near 0 and 1 too.
+"""Confidence intervals for proportions and their differences.
 
-Counts may be fractions: what is averaged over the seeds of an image lies between 0 and 1, and varies at
-most as much as a right or wrong of the same mean. The intervals are then wider than they need be, never
-narrower.
+They are exact or based on score tests, and therefore valid near 0 and 1 too. Counts may be fractional:
+a per-image mean over seeds has at most the variance of a Bernoulli variable, so intervals err on the
+wide side.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 
 
 def wilson(right: float, n: int, confidence: float) -> tuple[float, float]:
-    """Return the interval of a share by the score test of E. B. Wilson (JASA 22, 1927).
+    """Return the interval of a proportion by the score test of E. B. Wilson (JASA 22, 1927).
 
-    Its ends are the shares p with (right / n - p)**2 = z**2 p (1 - p) / n.
+    Its ends are the proportions p that solve::
+
+        (right / n - p)**2 = z**2 * p * (1 - p) / n
     """
     z = _quantile(confidence)
     middle = (right + z**2 / 2) / (n + z**2)
@@ -26,19 +28,19 @@ def wilson(right: float, n: int, confidence: float) -> tuple[float, float]:
 
 
 def paired_difference(first: float, second: float, n: int, confidence: float) -> tuple[float, float]:
-    """Return the interval of the difference of two shares of the same n cases.
+    """Return the interval of the difference of two proportions of the same n cases.
 
-    Of these, `first` have the first property alone and `second` the second alone. By the score test of
-    T. Tango (Statistics in Medicine 17, 1998); at a difference of 0 it is McNemar's.
+    `first` cases have only the first property, and `second` cases only the second. By the score test of
+    T. Tango (Statistics in Medicine 17, 1998), which at a difference of 0 is McNemar's test.
     """
     z = _quantile(confidence)
 
     def score(difference: float) -> float:
-        # The most likely share of those with the second property alone solves a quadratic equation.
+        # The maximum likelihood proportion of `second` solves a quadratic equation.
         linear = first + second - (2 * n - first + second) * difference
         constant = second * difference * (1 - difference)
-        share = (linear + math.sqrt(max(linear**2 + 8 * n * constant, 0.0))) / (4 * n)
-        variance = n * (2 * share + difference * (1 - difference))
+        proportion = (linear + math.sqrt(max(linear**2 + 8 * n * constant, 0.0))) / (4 * n)
+        variance = n * (2 * proportion + difference * (1 - difference))
         gap = first - second - n * difference
         return gap / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, gap)
 
@@ -49,10 +51,10 @@ def paired_difference(first: float, second: float, n: int, confidence: float) ->
 
 
 def at_most(k: int, n: int, p: float) -> float:
-    """Return the probability that k or fewer of n are hit, each with a probability p in (0, 1).
+    """Return the binomial probability of at most k hits in n cases, each with probability p in (0, 1).
 
-    The upper bound of a share by C. J. Clopper and E. S. Pearson (Biometrika 26, 1934) is the p at
-    which this is 1 - confidence; it is at most p where this is not more.
+    The upper bound of a proportion by C. J. Clopper and E. S. Pearson (Biometrika 26, 1934) is the p at
+    which this equals ``1 - confidence``. The bound is at most p if this is at most ``1 - confidence``.
     """
     if k >= n:
         return 1.0
@@ -62,7 +64,7 @@ def at_most(k: int, n: int, p: float) -> float:
 
 
 def cases_needed(p: float, confidence: float) -> int:
-    """Return the least n of which none being hit shows a probability of at most p."""
+    """Return the smallest n for which no hit proves a probability of at most p."""
     return math.ceil(math.log1p(-confidence) / math.log1p(-p))
 
 
@@ -71,7 +73,7 @@ def _quantile(confidence: float) -> float:
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a function that rises passes through 0, by bisection."""
+    """Return the root of an increasing function, by bisection."""
     for _ in range(60):
         middle = (low + high) / 2
         if rising(middle) < 0:

@@ -1,4 +1,4 @@
-"""Where the precision of a network goes: the noise budget, layer by layer."""
+"""Noise budget of a network: sampling errors and losses of precision in each layer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore._tables import html_table
 from sc_neurocore.evidence.precision import SAMPLES
-from sc_neurocore.networks._bit_layers import DelayLine
-from sc_neurocore.networks.layers import Dense, delays_of
+from sc_neurocore.networks._inputs import with_always_on
+from sc_neurocore.networks.layers import Dense
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.simulation import simulate
 from sc_neurocore.neurons.theory import rheobase
-from sc_neurocore.streams._bits import ones
+from sc_neurocore.streams._bits import delayed
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton, Sobol
@@ -26,32 +27,36 @@ from sc_neurocore.streams.source import (
     operands,
 )
 
+__all__ = ["LayerBudget", "noise_budget"]
+
 
 @dataclass(frozen=True)
 class LayerBudget:
-    """Where the precision of a layer goes, over a batch of inputs.
+    """Signal, sampling error and losses of precision in a layer, over a batch of inputs.
 
     Attributes
     ----------
     current_std : float
         Standard deviation of the mean currents over neurons and inputs: the signal.
     standard_error : float
-        Root mean square of the standard error of these mean currents, by sampling this layer's
-        weights and, in the first layer, inputs that were encoded. By law for Bernoulli streams; for
-        other sources measured on products of these spikes and weights.
+        Root mean square of the standard errors of these mean currents, caused by sampling the weights
+        of this layer and, in the first layer, the encoded inputs. In closed form for Bernoulli streams;
+        for other sources measured on products of these spikes and weights.
     step_std : float
-        Root mean square of the standard deviation of the current from one time step to another, as if
-        its products were independent from step to step.
+        Root mean square of the standard deviation of the current between time steps, as if its products
+        were independent from step to step.
     rheobase_share : float
-        Mean of the positive mean currents, in units of the rheobase: below 1 it takes noise to fire.
+        Mean of the positive mean currents, in units of the rheobase. Below 1, such a current fires the
+        neuron only through noise.
     above_rheobase : float
-        Share of neurons and inputs whose mean current exceeds the rheobase.
+        Proportion of neurons and inputs whose mean current exceeds the rheobase.
     saturated : float
-        Share of trains with as many spikes as the refractory period allows: what is above is lost.
+        Proportion of spike trains with as many spikes as the refractory period allows; higher currents
+        make no difference.
     silent : float
-        Share of trains without a spike.
+        Proportion of spike trains without a spike.
     clipped : float
-        Share of weights at -1 or 1, the ends of their range.
+        Proportion of weights at -1 or 1, the limits of their range.
     """
 
     current_std: float
@@ -63,6 +68,18 @@ class LayerBudget:
     silent: float
     clipped: float
 
+    def __repr__(self) -> str:
+        return (
+            f"LayerBudget(current_std={self.current_std:.4g}, "
+            f"standard_error={self.standard_error:.4g}, above_rheobase={self.above_rheobase:.3g}, "
+            f"silent={self.silent:.3g})"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            ("quantity", "value"), [(k.replace("_", " "), f"{v:.4g}") for k, v in vars(self).items()]
+        )
+
 
 def noise_budget(
     network: Network,
@@ -72,14 +89,34 @@ def noise_budget(
     seed: int | None = None,
     source: Sources = Bernoulli(),
 ) -> list[LayerBudget]:
-    """Return the budget of each layer of a network that is simulated once; arguments as `simulate`.
+    """Return the noise budget of each layer, from one simulation of the network.
 
-    Densities are over the whole run: inputs that arrive late are missing at its beginning.
+    Densities are means over the whole run, including the time steps before a delayed input arrives.
+
+    Parameters
+    ----------
+    network : Network
+        Of `Dense` layers without recurrent weights.
+    x : array_like or Bitstream
+        Densities in [0, 1] of shape (n_in,) or (batch, n_in), or streams of that batch shape.
+    length : int, optional
+        Number of time steps. Required unless x is a Bitstream.
+    seed : int, optional
+        In [0, 2**128). Drawn from system entropy by default.
+    source : Source or tuple of Source
+        As in `simulate`.
+
+    Returns
+    -------
+    list of LayerBudget
+        In the order of the layers.
 
     Raises
     ------
+    TypeError
+        If an argument has the wrong type.
     ValueError
-        If a layer is a convolution or recurrent: its products are not those of these laws.
+        If a layer is a convolution or has recurrent weights, or an argument is outside its range.
 
     Examples
     --------
@@ -93,7 +130,7 @@ def noise_budget(
     """
     _checks.instance("network", network, Network)
     layers: list[Dense] = []
-    for i, layer in enumerate(network.layers):
+    for i, layer in enumerate(network):
         if not isinstance(layer, Dense) or layer.recurrent is not None:
             _checks.fail(f"layers[{i}]", "be a Dense without recurrent weights", layer)
         layers.append(layer)
@@ -104,7 +141,7 @@ def noise_budget(
     budgets = []
     parts = zip(layers, map(_as_batch, result.spikes), of_weights, strict=True)
     for layer, spikes, of_layer in parts:
-        w = layer._matrix
+        w = layer.matrix
         trains, densities, present = _arriving(layer, trains, densities, result.length)
         currents = layer.gain * (densities * present) @ w.T
         of_step = densities * present @ np.abs(w).T - densities**2 * present @ (w**2).T
@@ -142,25 +179,27 @@ def _share(positive: NDArray[np.float64], threshold: float) -> float:
 def _arriving(
     layer: Dense, trains: Bitstream | None, densities: NDArray[np.float64], length: int
 ) -> tuple[Bitstream | None, NDArray[np.float64], NDArray[np.float64]]:
-    """Return what meets the weights, the bias's input last: bits, densities, share of steps present.
+    """Return the inputs of the weights, delayed and followed by the input of the bias.
 
-    Constant inputs keep their density and miss the share of the steps before they arrive; bits that
-    are given are shifted.
+    Returns
+    -------
+    trains : Bitstream or None
+        Of batch shape (batch, fan_in); None if the inputs are still to be encoded.
+    densities : ndarray of float64, shape (batch, fan_in)
+    present : ndarray of float64, shape (fan_in,)
+        Proportion of the time steps after a constant input has arrived; 1 for trains, which are delayed
+        bit by bit.
     """
-    present = np.ones(layer.n_in)
-    delays = delays_of(layer)
-    if delays is not None and trains is None:
-        present -= np.minimum(delays, length) / length
-    elif delays is not None and trains is not None:
-        late = DelayLine(delays, len(trains.words), length)
-        trains = Bitstream(late.shifted(trains.words, length), length)
-    if layer.bias is not None:
-        present = np.append(present, 1.0)
-        if trains is not None:
-            on = ones((len(trains.words), 1), length)
-            trains = Bitstream(np.concatenate([trains.words, on], axis=1), length)
-        densities = np.column_stack([densities, np.ones(len(densities))])
-    return trains, densities if trains is None else trains.probability(), present
+    delays, present = layer.delays, np.ones(layer.matrix.shape[1])
+    if trains is None:
+        if delays is not None:
+            present[: layer.n_in] -= np.minimum(delays, length) / length
+        if layer.bias is not None:
+            densities = np.column_stack([densities, np.ones(len(densities))])
+        return None, densities, present
+    words = trains.words if delays is None else delayed(trains.words, delays, length)
+    trains = Bitstream(words if layer.bias is None else with_always_on(words, length), length)
+    return trains, trains.probability(), present
 
 
 def _sampling_variance(
@@ -173,15 +212,14 @@ def _sampling_variance(
 ) -> float:
     """Return the mean variance of the sum of signed products, over neurons and a batch of inputs.
 
-    x are densities (batch, n_in) in that share of the steps; trains the bits that have them, or None if
-    they are to be encoded.
+    Arguments x, present and trains are results of `_arriving`.
     """
-    w = np.abs(layer._matrix)
+    w = np.abs(layer.matrix)
     if pair[1] == Bernoulli() and trains is not None:
         return float((x @ (w * (1 - w)).T).mean() / length)
     if pair == (Bernoulli(), Bernoulli()):
         return float((x * present @ w.T - x**2 * present @ (w**2).T).mean() / length)
-    # No law: products of these inputs and weights at random places, under other keys.
+    # Without a closed form: products of random pairs of these inputs and weights, with other keys.
     generator = np.random.default_rng(0)
     b, i, j = (generator.integers(n, size=SAMPLES) for n in (*x.shape, layer.n_out))
     lanes = i.astype(np.uint64)
@@ -193,9 +231,9 @@ def _sampling_variance(
     else:
         bits = trains[b, i]
     weights = encode(w[j, i], length, key=stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
-    # Only present steps err; they are taken to do so independently.
+    # Only steps after the arrival have errors; these are assumed to be independent.
     errors = ((bits & weights).probability() - x[b, i] * w[j, i]) * np.sqrt(present[i])
-    # What all errors have in common adds up with the signs of the weights.
-    signs = np.sign(layer._matrix).sum(axis=1)
+    # The mean of the errors is common to all products and adds up with the signs of the weights.
+    signs = np.sign(layer.matrix).sum(axis=1)
     common = float(errors.mean() ** 2 * (signs**2).mean())
     return int(w.shape[1]) * float(errors.var()) + common

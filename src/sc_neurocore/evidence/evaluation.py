@@ -1,4 +1,4 @@
-"""How well a network classifies on bitstreams, beside the same network on real numbers."""
+"""Accuracy of a network on bitstreams, compared with the same network on real numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import Bar, progress_bar
+from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._intervals import paired_difference, wilson
-from sc_neurocore.networks.fixed_point import FixedPoint
+from sc_neurocore.networks._inputs import checked_densities
+from sc_neurocore.networks.fixed_point import FixedNetwork, FixedPoint
 from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import simulate, simulate_float
+from sc_neurocore.networks.simulation import Prepared, in_fixed_point, simulate_float
 from sc_neurocore.streams.low_discrepancy import (
     Halton,
     Hammersley,
@@ -24,9 +26,11 @@ from sc_neurocore.streams.periods import Permutation
 from sc_neurocore.streams.registers import LFSR
 from sc_neurocore.streams.source import Bernoulli, Source, Sources
 
+__all__ = ["SOURCES", "Accuracy", "SourceByLength", "evaluate"]
+
 SourceByLength = Sources | Callable[[int], Sources]
 
-# Those that have sequences for any number of layers, as functions of the length.
+# Sources with sequences for any number of layers, by name, as functions of the stream length.
 SOURCES: dict[str, Callable[[int], Source]] = {
     kind.__name__.lower(): kind.for_length
     for kind in (Bernoulli, LFSR, Sobol, Hammersley, Halton, VanDerCorput, Permutation)
@@ -35,20 +39,21 @@ SOURCES: dict[str, Callable[[int], Source]] = {
 
 @dataclass(frozen=True, eq=False)
 class Accuracy:
-    """Which images a network classifies right at one stream length, for each seed.
+    """Accuracy of a network at one stream length, image by image and seed by seed.
 
-    Two errors are in the mean. Other random numbers give another accuracy: `std` is its spread. Other
-    images do too: `standard_error` and the intervals tell by how much. These take the images as drawn
-    from all that there are and the seeds as given, and are too wide rather than too narrow where
-    several seeds are averaged.
+    The mean has two sources of error. It varies with the random numbers: `std` is that spread. It also
+    varies with the images: `standard_error` and the intervals quantify this, for images that are a
+    random sample and given seeds. Averaging over several seeds makes them wider than necessary, never
+    narrower.
 
     Attributes
     ----------
     length : int
+        Number of time steps.
     right : ndarray of bool, shape (n_seeds, n_images)
-        On bitstreams.
+        Images that are classified correctly on bitstreams.
     float_right : ndarray of bool, shape (n_images,)
-        On real numbers, by `simulate_float`.
+        Images that are classified correctly on real numbers, by `simulate_float`.
     """
 
     length: int
@@ -57,49 +62,75 @@ class Accuracy:
 
     @property
     def by_seed(self) -> NDArray[np.float64]:
-        """Share of right classes for each seed, shape (n_seeds,)."""
+        """Accuracy of each seed, in [0, 1], shape (n_seeds,)."""
         return np.asarray(self.right.mean(axis=1))
 
     @property
     def of_float(self) -> float:
-        """Share of right classes on real numbers."""
+        """Accuracy on real numbers, in [0, 1]."""
         return float(self.float_right.mean())
 
     @property
     def mean(self) -> float:
-        """Mean over the seeds."""
+        """Mean accuracy over the seeds, in [0, 1]."""
         return float(self.right.mean())
 
     @property
     def std(self) -> float:
-        """Standard deviation over the seeds (of the sample); NaN for one seed."""
+        """Sample standard deviation of the accuracy over the seeds; NaN for one seed."""
         return float(self.by_seed.std(ddof=1)) if len(self.right) > 1 else float("nan")
 
     @property
     def standard_error(self) -> float:
-        """That of the mean by the finite number of images: sqrt(mean (1 - mean) / n_images)."""
+        """Standard error from the finite number of images, ``sqrt(mean * (1 - mean) / n_images)``."""
         return float(np.sqrt(self.mean * (1 - self.mean) / self.right.shape[1]))
 
     @property
     def loss(self) -> float:
-        """Share that real numbers classify right, less that of bitstreams."""
+        """Accuracy on real numbers minus the mean accuracy on bitstreams."""
         return self.of_float - self.mean
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return the confidence interval of the mean over other images, by Wilson's score test."""
+        """Return the confidence interval of the mean for other images, by Wilson's score test.
+
+        Raises
+        ------
+        ValueError
+            If `confidence` is not in (0, 1).
+        """
         n = self.right.shape[1]
         return wilson(n * self.mean, n, _checks.below_one("confidence", confidence))
 
     def loss_interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return the confidence interval of the loss over other images.
+        """Return the confidence interval of the loss for other images.
 
-        Both are compared image by image, as in McNemar's test (by T. Tango's score test, Statistics in
-        Medicine 17, 1998): it is far narrower than two intervals of the accuracies.
+        Bitstreams and real numbers are compared image by image, as in McNemar's test, by T. Tango's
+        score test (Statistics in Medicine 17, 1998). This is far narrower than the difference of two
+        intervals of the accuracies.
+
+        Raises
+        ------
+        ValueError
+            If `confidence` is not in (0, 1).
         """
         differences = self.float_right - self.right.mean(axis=0)
         lost, won = np.maximum(differences, 0).sum(), np.maximum(-differences, 0).sum()
         confidence = _checks.below_one("confidence", confidence)
         return paired_difference(float(lost), float(won), differences.size, confidence)
+
+    def __repr__(self) -> str:
+        n_seeds, n_images = self.right.shape
+        return (
+            f"Accuracy(length={self.length}, mean={self.mean:.4f}, of_float={self.of_float:.4f}, "
+            f"seeds={n_seeds}, images={n_images})"
+        )
+
+    def _repr_html_(self) -> str:
+        low, high = self.interval()
+        header = ("length", "accuracy", "95% interval", "std over seeds", "float", "loss")
+        interval, std = f"{low:.2%} to {high:.2%}", f"{self.std:.2%}"
+        mean, of_float, loss = f"{self.mean:.2%}", f"{self.of_float:.2%}", f"{self.loss:.2%}"
+        return html_table(header, [(self.length, mean, interval, std, of_float, loss)])
 
 
 def evaluate(
@@ -115,8 +146,8 @@ def evaluate(
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths.
 
-    The class is `Simulation.classes`. Equal seeds meet the same random numbers, so that lengths and
-    sources are compared on equal terms.
+    Images are classified by `Simulation.classes`. Equal seeds give the same random numbers, which makes
+    lengths and sources comparable.
 
     Parameters
     ----------
@@ -124,21 +155,30 @@ def evaluate(
     images : array_like, shape (n_images, n_in)
         Densities in [0, 1].
     labels : array_like of int, shape (n_images,)
+        Correct class of each image.
     lengths : sequence of int
+        Stream lengths in time steps.
     seeds : sequence of int
-        All images are classified once for each.
-    source : Source, tuple, or function of the length
-        Where the numbers of inputs and weights come from, see `simulate`; a source whose period should
-        follow the length is given as its `for_length`.
+        All images are classified once for each seed.
+    source : Source, tuple of Source, or function of the length
+        Sources of the numbers for inputs and weights, as in `simulate`. For a source whose period must
+        match the length, pass its `for_length`.
     fixed_point : FixedPoint, optional
-        Compute in fixed point, see `simulate`. Real numbers stay as they are.
+        Compute in fixed point, as in `simulate`. The reference on real numbers stays the same.
     progress : bool
-        Show a bar (extra: progress).
+        Show a progress bar (requires the extra `progress`).
 
     Returns
     -------
     list of Accuracy
-        In the order of lengths. Real numbers get as many time steps as the streams have bits.
+        In the order of `lengths`. The reference on real numbers runs for as many time steps.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If shapes do not match, densities are outside [0, 1], or `lengths` or `seeds` is empty.
 
     Examples
     --------
@@ -150,40 +190,43 @@ def evaluate(
      16 bits: 97.6% (95.7% to 98.6%)
      64 bits: 98.2% (96.5% to 99.1%)
     """
-    inputs, classes = labeled(images, labels)
+    inputs, classes = labeled(network, images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds)
+    simulated = network if fixed_point is None else in_fixed_point(network, fixed_point)
     rows = []
     with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
         for length in steps:
-            right = right_by_seed(network, inputs, classes, length, seeds, source, bar, fixed_point)
+            right = right_by_seed(simulated, inputs, classes, length, seeds, source, bar)
             reference = simulate_float(network, inputs, length).classes
             rows.append(Accuracy(length, right, reference == classes))
     return rows
 
 
 def right_by_seed(
-    network: Network,
+    network: Network | FixedNetwork,
     inputs: NDArray[np.float64],
     classes: NDArray[np.integer],
     length: int,
     seeds: Sequence[int],
     source: SourceByLength,
     bar: Bar,
-    fixed_point: FixedPoint | None = None,
 ) -> NDArray[np.bool_]:
-    """Return which images are classified right, shape (n_seeds, n_images), at a checked length."""
+    """Return which images are classified correctly, shape (n_seeds, n_images). Trusts its arguments."""
     at_length = source(length) if callable(source) else source
     right = []
     for seed in seeds:
-        result = simulate(network, inputs, length, seed=seed, source=at_length, fixed_point=fixed_point)
+        result = Prepared.of(network, seed=seed, source=at_length).run(inputs, length)
         right.append(result.classes == classes)
         bar.update(length)
     return np.array(right)
 
 
-def labeled(images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-    """Return images and as many integer labels, checked."""
-    inputs = _checks.array("images", images, [2])
+def labeled(
+    network: Network, images: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """Return the images of a network, shape (n_images, n_in), and as many integer labels, checked."""
+    _checks.instance("network", network, Network)
+    inputs = checked_densities("images", images, network.n_in, ndims=[2])
     classes = np.asarray(labels)
     if classes.shape != (len(inputs),) or classes.dtype.kind not in "iu":
         _checks.fail(
@@ -195,10 +238,9 @@ def labeled(images: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], 
 
 
 def lengths_and_seeds(lengths: Sequence[int], seeds: Sequence[int]) -> tuple[list[int], Sequence[int]]:
-    """Return both, checked: at least one each."""
+    """Return both, checked: at least one value each."""
     for name, values in (("lengths", lengths), ("seeds", seeds)):
         _checks.instance(name, values, Sequence)
-    steps = [_checks.length_of_stream("lengths", length) for length in lengths]
-    if len(seeds) == 0 or len(steps) == 0:
-        _checks.fail("lengths and seeds", "hold at least one value each", "none")
-    return steps, seeds
+        if len(values) == 0:
+            _checks.fail(name, "hold at least one value", "none")
+    return [_checks.length_of_stream("lengths", length) for length in lengths], seeds

@@ -1,4 +1,4 @@
-"""How short the streams of a network may be."""
+"""Shortest stream length at which a network keeps its accuracy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
+from sc_neurocore._tables import html_table
 from sc_neurocore.evidence.evaluation import (
     Accuracy,
     SourceByLength,
@@ -21,23 +22,26 @@ from sc_neurocore.networks.simulation import simulate_float
 from sc_neurocore.streams.low_discrepancy import Sobol
 from sc_neurocore.streams.source import Bernoulli
 
+__all__ = ["LENGTHS", "Plan", "plan"]
+
 LENGTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The shortest length of a source that keeps the accuracy of a network; printable.
+    """Shortest stream length at which a source keeps the accuracy of a network; `print` summarizes it.
 
     Attributes
     ----------
     source : str
+        Name of the source.
     max_loss : float
-        What may be lost against real numbers, as a share of all images.
+        Permitted loss of accuracy compared with real numbers, in [0, 1).
     confidence : float
-        Of the interval of the loss.
+        Confidence of `interval`.
     tried : tuple of Accuracy
-        Every length tried, from the shortest on; `float_right` is that of the longest length that
-        could have been tried.
+        Every length tried, shortest first. Their `float_right` is the result on real numbers after the
+        longest length given to `plan`.
     """
 
     source: str
@@ -47,22 +51,37 @@ class Plan:
 
     @property
     def length(self) -> int | None:
-        """The shortest length whose loss is at most `max_loss`; None if none of those tried."""
+        """Shortest length whose loss is at most `max_loss`; None if there is none among those tried."""
         last = self.tried[-1]
         return last.length if last.loss <= self.max_loss else None
 
     @property
     def sure(self) -> bool:
-        """Whether the whole interval of the loss at that length is at most `max_loss`.
+        """Whether the whole confidence interval of the loss at `length` is at most `max_loss`.
 
-        Where it is not, the images are too few to show it.
+        If not, there are too few images to be sure. False if `length` is None.
         """
         return self.length is not None and self.interval[1] <= self.max_loss
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Confidence interval of the loss at the last length tried, see `Accuracy.loss_interval`."""
+        """Confidence interval of the loss at the last length tried, by `Accuracy.loss_interval`."""
         return self.tried[-1].loss_interval(self.confidence)
+
+    def __repr__(self) -> str:
+        return (
+            f"Plan({self.source!r}, length={self.length}, loss={self.tried[-1].loss:.4f}, "
+            f"max_loss={self.max_loss}, tried={len(self.tried)})"
+        )
+
+    def _repr_html_(self) -> str:
+        header = ("source", "length", "accuracy", "float", "loss", f"{self.confidence:.0%} interval")
+        rows = []
+        for row in self.tried:
+            low, high = (f"{100 * end:.2f}" for end in row.loss_interval(self.confidence))
+            shares = (f"{share:.2%}" for share in (row.mean, row.of_float, row.loss))
+            rows.append((self.source, row.length, *shares, f"{low} to {high} points"))
+        return html_table(header, rows)
 
     def __str__(self) -> str:
         last, (low, high) = self.tried[-1], self.interval
@@ -86,13 +105,14 @@ def plan(
     lengths: Sequence[int] = LENGTHS,
     progress: bool = False,
 ) -> list[Plan]:
-    """Return the shortest length of each source that keeps the accuracy of a network.
+    """Return the shortest stream length of each source that keeps the accuracy of a network.
 
-    The lengths are tried from the shortest on, up to the first at which the mean accuracy over the
-    seeds lies at most `max_loss` below that of `simulate_float` after the longest of the lengths: on
-    the same images, and for all sources and lengths with the same seeds. As the first of several
-    tries it is sometimes a lucky one; the interval does not know of that. Check the length that you
-    choose on other images or seeds.
+    Lengths are tried from the shortest up. The search stops at the first length whose mean accuracy
+    over the seeds is at most `max_loss` below the accuracy of `simulate_float` at the longest length.
+    All lengths and sources are tried on the same images with the same seeds.
+
+    A length is the first of several to pass, so it may have passed by chance; the interval does not
+    correct for this selection. Check the length you choose on other images or seeds.
 
     Parameters
     ----------
@@ -100,21 +120,31 @@ def plan(
     images : array_like, shape (n_images, n_in)
         Densities in [0, 1].
     labels : array_like of int, shape (n_images,)
+        Correct class of each image.
     max_loss : float
-        As a share: 0.005 is half a point. In [0, 1).
-    sources : mapping of str to Source, tuple, or function of the length
-        By name, each as `evaluate` takes it. By default Bernoulli and Sobol.
+        Permitted loss of accuracy, in [0, 1); 0.005 is half a percentage point.
+    sources : mapping of str to Source, tuple of Source, or function of the length
+        Sources by name, each as in `evaluate`. By default Bernoulli and Sobol.
     seeds : sequence of int
+        All images are classified once for each seed.
     confidence : float
-        Of the interval of the loss, in (0, 1).
+        Confidence of the interval of the loss, in (0, 1).
     lengths : sequence of int
+        Stream lengths to try, in any order.
     progress : bool
-        Show a bar (extra: progress).
+        Show a progress bar (requires the extra `progress`).
 
     Returns
     -------
     list of Plan
-        In the order of the sources.
+        In the order of `sources`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If shapes do not match or a value is outside its range.
 
     Examples
     --------
@@ -125,7 +155,7 @@ def plan(
     Bernoulli: 24 bits; 97.82% of 98.22%, a loss of 0.40 points (-0.76 to 1.73 with 95% confidence)
     Sobol: 8 bits; 98.09% of 98.22%, a loss of 0.13 points (-0.99 to 1.33 with 95% confidence)
     """
-    inputs, classes = labeled(images, labels)
+    inputs, classes = labeled(network, images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds)
     steps.sort()
     if (max_loss := _checks.non_negative("max_loss", max_loss)) >= 1:

@@ -1,6 +1,6 @@
-"""Pictures of spikes and accuracies with Matplotlib (extra: plot).
+"""Plots of spikes and accuracies with Matplotlib (requires the extra `plot`).
 
-Every function draws into the axes it is given and returns nothing.
+Every function draws into given axes, or a given figure, and returns None.
 """
 
 from __future__ import annotations
@@ -16,9 +16,24 @@ from sc_neurocore import _checks
 from sc_neurocore.evidence.evaluation import Accuracy
 from sc_neurocore.neurons.spike_trains import spike_times
 
+__all__ = ["accuracy", "classified", "raster"]
+
 
 def raster(axes: Axes, spikes: ArrayLike, dt_ms: float = 1.0) -> None:
-    """Draw spike trains of shape (n_neurons, T), a row a neuron."""
+    """Draw spike trains, one row per neuron.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    spikes : array_like of 0 and 1, shape (T,) or (n_neurons, T)
+    dt_ms : float
+        Time step in milliseconds, greater than 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If spikes are not 0 or 1, or `dt_ms` is not a positive number.
+    """
     trains = np.atleast_2d(_checks.bit_array("spikes", spikes))
     axes.eventplot([spike_times(t, dt_ms) for t in trains], linelengths=0.8, linewidths=1.0)
     axes.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, trains.shape[1] * dt_ms))
@@ -26,9 +41,13 @@ def raster(axes: Axes, spikes: ArrayLike, dt_ms: float = 1.0) -> None:
 
 
 def accuracy(axes: Axes, curves: Mapping[str, Sequence[Accuracy]]) -> None:
-    """Draw accuracy against stream length, a curve a name, with its standard deviation over seeds.
+    """Draw accuracy against stream length, with the standard deviation over seeds as error bars.
 
-    The accuracy on real numbers after as many steps is the dashed line, that of the first curve.
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    curves : mapping of str to sequence of Accuracy
+        One curve per name. The dashed line is the accuracy on real numbers, from the first curve.
     """
     for name, rows in curves.items():
         lengths = [row.length for row in rows]
@@ -48,7 +67,16 @@ def accuracy(axes: Axes, curves: Mapping[str, Sequence[Accuracy]]) -> None:
 def classified(
     figure: Figure, images: NDArray[np.float64], labels: ArrayLike, classes: ArrayLike
 ) -> None:
-    """Draw square images (n, side * side), each titled with its class; wrong ones in red."""
+    """Draw images with their classes as titles, in red where the class is wrong.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    images : ndarray of float64, shape (n, side * side)
+        Square images with values in [0, 1].
+    labels, classes : array_like of int, shape (n,)
+        Correct classes, and classes to show.
+    """
     side = round(images.shape[1] ** 0.5)
     columns = int(np.ceil(np.sqrt(2 * len(images))))
     grid = figure.subplots(-(-len(images) // columns), columns, squeeze=False)

@@ -1,7 +1,7 @@
-"""Errors before they are made: standard errors by law or by table, and the length that an error takes.
+"""Predicting errors: standard errors for a stream length, and the length that an error requires.
 
-Bernoulli streams and permutations have closed forms. The errors of all other sources are tabulated:
-measured once on products of random operands and random streams, and kept.
+Bernoulli streams and permutations have closed forms. The errors of all other sources are measured once
+on products of random operands and random streams, and kept in tables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.operators.current import ACCUMULATE
+from sc_neurocore.operators.current import ACCUMULATE, Accumulate
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton
@@ -26,16 +26,50 @@ from sc_neurocore.streams.source import (
     operands,
 )
 
+__all__ = [
+    "current_error",
+    "dot_error",
+    "encode_error",
+    "length_for_density",
+    "length_for_product",
+    "product_error",
+    "product_error_table",
+]
+
 SAMPLES = 4096
 _LONGEST = 2**16
 
 
 def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> NDArray[np.float64]:
-    """Return the standard error of the density of a stream, of the shape of p.
+    """Return the standard error of the density of a stream.
 
-    Bernoulli: sqrt(p (1 - p) / L). Permutation of period N: sqrt(p (1 - p) / L * (N - L) / (N - 1)) up
-    to a period, and the rounding to levels alone after whole periods. Other sources: the root mean
-    square over all p, tabulated; for `Halton`, whose streams differ, over its first 8 bases.
+    With L = length::
+
+        Bernoulli                     sqrt(p * (1 - p) / L)
+        Permutation of period N >= L  sqrt(p * (1 - p) / L * (N - L) / (N - 1))
+
+    The error of a permutation also includes the rounding of p to its levels, the only error after
+    complete periods. For other sources it is the root mean square over all p from a table. The streams
+    of `Halton` differ, so its table covers the first 8 bases.
+
+    Parameters
+    ----------
+    p : array_like of float
+        Probabilities in [0, 1].
+    length : int
+        Number of bits of a stream.
+    source : Source
+
+    Returns
+    -------
+    ndarray of float64, of the shape of p
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If p is outside [0, 1] or `length` is not positive.
 
     Examples
     --------
@@ -58,12 +92,36 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
 def product_error(
     p: ArrayLike, q: ArrayLike, length: int, *, source: Sources = Bernoulli()
 ) -> NDArray[np.float64]:
-    """Return the standard error of the density of x & w, of the broadcast shape of p and q.
+    """Return the standard error of the density of a product, the AND of two independent streams.
 
-    Bernoulli: sqrt(z (1 - z) / L) with z = p q. Permutations: by counting, over a period
-    sqrt(p q (1 - p) (1 - q) / (L - 1)) and the rounding to levels. Other sources: the root mean square
-    over all p and q, tabulated for the pair, and 0 where an operand is 0; for `Halton`, whose streams
-    differ, over its first 8 bases.
+    With L = length::
+
+        Bernoulli                 sqrt(p * q * (1 - p * q) / L)
+        Permutations of period L  sqrt(p * q * (1 - p) * (1 - q) / (L - 1))
+
+    Permutations are exact at other lengths too, and include the rounding of p and q to their levels.
+    For other sources it is the root mean square over all p and q from a table of the pair of sources,
+    and 0 where p or q is 0. The streams of `Halton` differ, so its table covers the first 8 bases.
+
+    Parameters
+    ----------
+    p, q : array_like of float
+        Probabilities in [0, 1] of shapes that broadcast.
+    length : int
+        Number of bits of a stream.
+    source : Source or tuple of 2 Sources
+        Source of both operands, or one for each.
+
+    Returns
+    -------
+    ndarray of float64, of the broadcast shape of p and q
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If p or q is outside [0, 1], their shapes do not broadcast, or `length` is not positive.
     """
     bias, variance = _product_moments(p, q, length, source)
     return np.asarray(np.sqrt(bias**2 + variance))
@@ -72,7 +130,7 @@ def product_error(
 def _product_moments(
     p: ArrayLike, q: ArrayLike, length: int, source: Sources
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return bias and variance of products, of the broadcast shape."""
+    """Return bias and variance of the densities of products, of the broadcast shape."""
     of_p, of_q = operands(source)
     length = _checks.length_of_stream("length", length)
     a, b = _checks.broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
@@ -90,11 +148,16 @@ def _product_moments(
 def _permutation_variance(
     p: NDArray[np.float64], q: NDArray[np.float64], length: int, period: int
 ) -> NDArray[np.float64]:
-    """Return the variance of a product of independent random permutations, repeated.
+    """Return the variance of a product of independent random permutations, repeated each period.
 
-    With n steps a period, two of them are both 1 with probability p (p n - 1) / (n - 1). So the sum
-    over r of them has the variance r z (1 - z) + r (r - 1) (P11 - z**2), and with that over a whole
-    period a covariance of r / n times the latter's variance.
+    Two different steps of a period of n steps are both 1 with probability
+    ``p * (p * n - 1) / (n - 1)``. With z = p q, and P11 the probability that the products of two steps
+    are both 1, the number of ones in r steps of a period has the variance::
+
+        r * z * (1 - z) + r * (r - 1) * (P11 - z**2)
+
+    Its covariance with the number of ones in the whole period is ``r / n`` times the variance of the
+    latter.
     """
     z = p * q
     both = z * (p * period - 1) * (q * period - 1) / (period - 1) ** 2
@@ -109,52 +172,86 @@ def _permutation_variance(
 
 
 def dot_error(
-    x: ArrayLike, w: ArrayLike, length: int, *, source: Sources = Bernoulli()
+    p: ArrayLike, q: ArrayLike, length: int, *, source: Sources = Bernoulli()
 ) -> NDArray[np.float64]:
-    """Return the standard error of the sum of the densities of x_i & w_i, over the last axis.
+    """Return the standard error of a dot product: the sum of product densities over the last axis.
 
-    The products vary independently, so their variances add up. What errors have in common, which is
-    something only without randomization, adds up linearly.
+    The products vary independently, so their variances add up. A bias common to all products, which
+    only sources without randomization have, adds up linearly.
+
+    Parameters
+    ----------
+    p, q : array_like of float
+        Probabilities in [0, 1] of shapes that broadcast, with the inputs along the last axis.
+    length : int
+        Number of bits of a stream.
+    source : Source or tuple of 2 Sources
+        Source of both operands, or one for each.
+
+    Returns
+    -------
+    ndarray of float64, of the broadcast shape of p and q without its last axis
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If p or q is outside [0, 1], their shapes do not broadcast or have no inputs, or `length` is not
+        positive.
     """
-    bias, variance = _product_moments(x, w, length, source)
+    bias, variance = _product_moments(p, q, length, source)
     if bias.ndim == 0 or bias.shape[-1] == 0:
-        _checks.fail("x", "have at least one input along its last axis", f"shape {bias.shape}")
+        _checks.fail("p", "have at least one input along its last axis", f"shape {bias.shape}")
     return np.asarray(np.sqrt(bias.sum(axis=-1) ** 2 + variance.sum(axis=-1)))
 
 
 def current_error(
-    x: ArrayLike,
-    w: ArrayLike,
+    p: ArrayLike,
+    q: ArrayLike,
     length: int,
     *,
     y_min: float = 0.0,
     y_max: float = 1.0,
-    accumulate: str = "mean",
+    accumulate: Accumulate = "mean",
     source: Sources = Bernoulli(),
 ) -> NDArray[np.float64]:
-    """Return the standard error of the mean current over a stream, see `current_trace`.
+    """Return the standard error of the mean over time of the current of `current_trace`.
 
     Parameters
     ----------
-    x, w : array_like of float
-        Probabilities of inputs and weights, the inputs along the last axis.
+    p, q : array_like of float
+        Probabilities in [0, 1] of inputs and of weights, of shapes that broadcast, with the inputs
+        along the last axis.
     length : int
-        Bits in a stream.
+        Number of bits of a stream.
     y_min, y_max : float
-        Currents of s = 0 and s = 1.
+        Currents at sums of 0 and of 1, as in `current_trace`; y_min < y_max.
     accumulate : {"mean", "sum", "or"}
-        "mean" and "sum" follow `dot_error`; "or" is sqrt(s (1 - s) / L) with s = 1 - prod(1 - x_i w_i),
-        for Bernoulli streams alone.
-    source : Source or tuple of 2
+        "mean" and "sum" scale `dot_error`. "or", for Bernoulli streams only, has the standard error
+        ``(y_max - y_min) * sqrt(s * (1 - s) / length)`` with ``s = 1 - prod(1 - p * q)``.
+    source : Source or tuple of 2 Sources
+        Source of inputs and weights, or one for each.
+
+    Returns
+    -------
+    ndarray of float64, of the broadcast shape of p and q without its last axis
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If an argument is outside its range, or `accumulate` is "or" with another source.
     """
     _checks.choice("accumulate", accumulate, ACCUMULATE)
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
-    a, b = _checks.broadcast("w", _probabilities("x", x), "x", _probabilities("w", w))
+    a, b = _checks.broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
     if a.ndim == 0 or a.shape[-1] == 0:
-        _checks.fail("x", "have at least one input along its last axis", f"shape {a.shape}")
+        _checks.fail("p", "have at least one input along its last axis", f"shape {a.shape}")
     if accumulate == "or":
         if operands(source) != (Bernoulli(), Bernoulli()):
-            _checks.fail("source", 'be Bernoulli() where accumulate is "or"', source)
+            _checks.fail("source", 'be Bernoulli() if accumulate is "or"', source)
         return (y_max - y_min) * encode_error(1 - np.prod(1 - a * b, axis=-1), length)
     scale = (y_max - y_min) / (a.shape[-1] if accumulate == "mean" else 1)
     return scale * dot_error(a, b, length, source=source)
@@ -163,10 +260,32 @@ def current_error(
 def product_error_table(
     length: int, *, source: Sources = Bernoulli(), seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return P(x & w) - p q for all pairs of levels p, q of 0, 1 / n .. 1, shape (n + 1, n + 1).
+    """Return the error of every product of two levels, for one pair of streams.
 
-    n is the smaller of the length and the source's levels. All values are encoded by stream 0: this is
-    the table of one pair of streams; for the law of a random source average the squares over seeds.
+    The levels of p and q are 0, 1 / n, ..., 1, where n is the smallest of `length` and the numbers of
+    levels of the two sources. All values are encoded by stream 0 of their source. For the standard
+    error of a randomized source, average the squares over seeds.
+
+    Parameters
+    ----------
+    length : int
+        Number of bits of a stream, in [1, 8192].
+    source : Source or tuple of 2 Sources
+        Source of both operands, or one for each.
+    seed : int
+        In [0, 2**128).
+
+    Returns
+    -------
+    ndarray of float64, shape (n + 1, n + 1)
+        Density of the product minus p q, with p along the first axis.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If `length` or `seed` is outside its range.
 
     Examples
     --------
@@ -188,17 +307,36 @@ def product_error_table(
 
 
 def length_for_density(error: float, confidence: float = 0.95, *, p: float | None = None) -> int:
-    """Return the length at which a Bernoulli density is within `error` with that confidence.
+    """Return the length at which the density of a Bernoulli stream is within `error` of its mean.
 
-    Without p it is Hoeffding's bound ln(2 / (1 - confidence)) / (2 error**2), which holds for every p;
-    with p, that of a product being p q, the normal approximation z**2 p (1 - p) / error**2, good where
-    both ones and zeros number 5 or more.
+    Without p it is Hoeffding's bound, which holds for every p; with p it is the normal approximation,
+    accurate if at least 5 ones and 5 zeros are expected::
+
+        ln(2 / (1 - confidence)) / (2 * error**2)
+        z**2 * p * (1 - p) / error**2
+
+    Here z is the two-sided quantile of the normal distribution for `confidence`.
 
     Parameters
     ----------
-    error, confidence : float
-        Above 0 and below 1.
+    error : float
+        In (0, 1).
+    confidence : float
+        Probability that the density is within `error`, in (0, 1).
     p : float, optional
+        Probability of a one, in [0, 1]; p q for the product of p and q.
+
+    Returns
+    -------
+    int
+        Number of bits, rounded up.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a number.
+    ValueError
+        If an argument is outside its range.
 
     Examples
     --------
@@ -222,16 +360,31 @@ def length_for_product(
     *,
     source: Sources | Callable[[int], Sources] = Bernoulli(),
 ) -> int:
-    """Return the smallest power of two at which a product is within `error` with that confidence.
+    """Return the smallest power of two at which a product of two streams is within `error`.
 
-    The product is of random operands and streams; its errors are tabulated, for Bernoulli streams too.
+    The errors are measured on products of random operands and streams, for Bernoulli streams too.
 
     Parameters
     ----------
-    error, confidence : float
-        Above 0 and below 1.
-    source : Source, tuple of 2, or function of the length
-        A source whose period should follow the length is given as its `for_length`.
+    error : float
+        In (0, 1).
+    confidence : float
+        Proportion of products that are within `error`, in (0, 1).
+    source : Source, tuple of 2 Sources, or function of the length
+        Source of both operands, or one for each. For a source whose period must match the length, pass
+        its `for_length`.
+
+    Returns
+    -------
+    int
+        Number of bits, at least 8.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If an argument is outside its range, or the source does not reach `error` with 65,536 bits.
 
     Examples
     --------
@@ -248,12 +401,12 @@ def length_for_product(
         if reached <= error:
             return length
         length *= 2
-    contract = f"be one that this source reaches with up to {_LONGEST} bits"
-    return _checks.fail("error", contract, error, f"it reaches {reached:.2g}")
+    contract = f"be an error that this source reaches with at most {_LONGEST} bits"
+    return _checks.fail("error", contract, error, f"the smallest it reaches is {reached:.2g}")
 
 
 def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
-    """Return uniform probabilities and the numbers of their streams, which every source has."""
+    """Return uniform probabilities, and stream numbers that every source supports."""
     generator = np.random.default_rng(number)
     return generator.random(SAMPLES), np.arange(SAMPLES, dtype=np.uint64) % np.uint64(1000)
 
@@ -280,7 +433,7 @@ def _product_errors(of_p: Source, of_q: Source, length: int) -> NDArray[np.float
 def _encode(
     source: Source, role: Role, p: NDArray[np.float64], streams: NDArray[np.uint64], length: int
 ) -> Bitstream:
-    """Return streams of seed 0, without a warning of what is only measured."""
+    """Return streams of seed 0, without the warnings of `encode`: errors are to be measured."""
     return Bitstream(
         source.words(source.thresholds(p), streams, length, key=stream_key(0, role)), length
     )

@@ -1,8 +1,8 @@
-"""Early decisions: when the class of an image is known before its streams end.
+"""Early decisions: classifying an image before its streams end.
 
-Precision grows with time, so that clear inputs need not wait for the last bit ("early decision
-termination": K. Kim et al., DAC 2016, doi:10.1145/2897937.2898011). An image is decided when no further
-bits can change its class, or when it is unlikely that they do.
+Precision grows with time, so clear inputs do not need every bit ("early decision termination": K. Kim
+et al., DAC 2016, doi:10.1145/2897937.2898011). An image is decided when no further bits can change its
+class, or when a change is unlikely.
 """
 
 from __future__ import annotations
@@ -15,38 +15,44 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import Bar, progress_bar
+from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._intervals import at_most, cases_needed
+from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import simulate
+from sc_neurocore.networks.simulation import Prepared
+from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.keys import checked_seed
 from sc_neurocore.streams.source import Bernoulli, Sources
 
-# Leads that are tried against a risk, in standard deviations, from the safest on: fixed beforehand, so
-# that the test may go on to the next without a correction.
+__all__ = ["EarlyDecisions", "decide_early"]
+
+# Margins tried for a risk, in standard deviations, safest first. They are fixed in advance, so that the
+# test needs no correction for several tries.
 _MARGINS = np.arange(160, 0, -1) / 20
 
-# Counts and words of spikes that are held at a time: some 100 MB.
+# Counts and words of spikes that are held at a time: about 100 MB.
 _HELD = 2**21
 
 
 @dataclass(frozen=True, eq=False)
 class EarlyDecisions:
-    """Classes of images and when they were known; printable.
+    """Classes of images and the time steps after which they were decided. `print` shows a summary.
 
     Attributes
     ----------
     length : int
-        Bits of a whole stream.
+        Number of time steps of a complete stream.
     seed : int
-        What repeats the run.
+        Seed that repeats the run.
     margin : float
-        Lead, in standard deviations, at which an image is decided; infinite where only a proof does.
+        Lead, in standard deviations, at which an image is decided; infinite if images are decided only
+        when their class cannot change.
     classes : ndarray of int64, shape (n_images,)
-        As decided.
+        Decided classes.
     full_classes : ndarray of int64, shape (n_images,)
-        After all bits, by `Simulation.classes`.
+        Classes after all time steps, by `Simulation.classes`.
     steps : ndarray of int64, shape (n_images,)
-        Bits that went by before the decision, in [1, length].
+        Time steps before the decision, in [1, length].
     """
 
     length: int
@@ -58,19 +64,31 @@ class EarlyDecisions:
 
     @property
     def mean_steps(self) -> float:
-        """Mean of the steps over the images."""
+        """Mean of `steps` over the images."""
         return float(self.steps.mean())
 
     @property
     def changed(self) -> float:
-        """Share of the classes that differ from those after all bits."""
+        """Proportion of images whose decided class differs from the class after all time steps."""
         return float((self.classes != self.full_classes).mean())
+
+    def __repr__(self) -> str:
+        return (
+            f"EarlyDecisions({self.steps.size} images, mean_steps={self.mean_steps:.1f} of "
+            f"{self.length}, changed={self.changed:.4f}, margin={self.margin:.4g}, seed={self.seed})"
+        )
+
+    def _repr_html_(self) -> str:
+        header = ("images", "length", "mean steps", "most steps", "changed", "margin", "seed")
+        mean, changed, margin = f"{self.mean_steps:.1f}", f"{self.changed:.2%}", f"{self.margin:.4g}"
+        row = (self.steps.size, self.length, mean, self.steps.max(), changed, margin, self.seed)
+        return html_table(header, [row])
 
     def __str__(self) -> str:
         quarter, half, most, last = (round(q) for q in np.quantile(self.steps, [0.25, 0.5, 0.75, 1]))
         return (
-            f"{self.steps.size} images decided after {self.mean_steps:.1f} of {self.length} steps in "
-            f"the mean (quarters by {quarter}, {half}, {most} and {last}), {self.changed:.2%} otherwise"
+            f"{self.steps.size} images decided after {self.mean_steps:.1f} of {self.length} steps on "
+            f"average (quartiles {quarter}, {half}, {most}; maximum {last}), {self.changed:.2%} changed"
         )
 
 
@@ -86,56 +104,67 @@ def decide_early(
     confidence: float = 0.95,
     progress: bool = False,
 ) -> EarlyDecisions:
-    """Return the classes of images, each as soon as it is known.
+    """Return the classes of images, each decided as early as possible.
 
-    Without a risk an image is decided when the output with the most spikes leads each other one by
-    more than that one can still fire: in r steps that are left and not refractory, r / (1 +
-    refractory_period) spikes, rounded up. No further bits change the class then, whatever ties mean.
+    Without a risk, an image is decided when its class can no longer change, however ties are broken:
+    when the output with the most spikes leads every other output by more spikes than that one can still
+    fire. In r remaining time steps outside the refractory period an output can fire
+    ``r / (1 + refractory_period)`` spikes, rounded up.
 
-    With a risk it is also decided when the lead of the first output over the second, of n1 and n2
-    spikes after t of T steps, is at least
-
-        n1 - n2 >= margin * sqrt((n1 + n2) * (1 - t / T)).
-
-    Were spikes Poisson processes that go on at the rates seen so far, the lead at T, scaled to t, would
-    vary by that root around the present one. Nothing depends on that: the margin is the least of a
-    grid, walked from 8 down, at which the share of changed classes among the calibration images shows,
-    by the exact binomial test, that the probability of a change is at most the risk. The walk ends at
-    the first margin that fails, which keeps the confidence without a correction (fixed sequence
-    testing). So: with the given confidence in the draw of the calibration images, the classes of at
-    most a share `risk` of other images of the same origin differ from those after all bits, for this
-    network, length, source and seed. It says nothing of images of another origin, and training images
-    are of another one.
-
-    This tells what hardware saves that stops. The simulation itself runs to the end; to stop, it
-    would have to hand out and take back, after each 64 steps, the state of every layer (potentials,
-    refractory steps) for those images that are left: the bits are addressed by time already.
+    With a risk, an image is also decided when a later change is unlikely; see Notes.
 
     Parameters
     ----------
     network : Network
-        An output layer that does not fire is decided at the end only.
+        Images are decided only at the end if its last layer does not fire.
     images : array_like, shape (n_images, n_in)
         Densities in [0, 1].
     length : int
-        Bits of a whole stream.
+        Number of time steps of a complete stream.
     seed : int, optional
-        As in `simulate`; the calibration images meet the same random numbers.
-    source : Source or tuple
+        As in `simulate`. Calibration images use the same random numbers.
+    source : Source or tuple of Source
         As in `simulate`.
     risk : float
-        In [0, 1). 0: a proof alone decides.
+        Permitted probability of a changed class, in [0, 1). With 0, no class changes.
     calibration : array_like, shape (n, n_in), optional
-        Needed for a risk: images that are in no way chosen by this network. A risk of 0.01 takes at
-        least 299 with a confidence of 0.95.
+        Required for a risk above 0: a random sample of images that were not used to train or select
+        this network. A risk of 0.01 requires at least 299 images at a confidence of 0.95.
     confidence : float
-        In (0, 1).
+        Confidence of the calibration, in (0, 1).
     progress : bool
-        Show a bar (extra: progress).
+        Show a progress bar (requires the extra `progress`).
 
     Returns
     -------
     EarlyDecisions
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type, or `calibration` is missing.
+    ValueError
+        If shapes do not match, a value is outside its range, or there are too few calibration images.
+
+    Notes
+    -----
+    With a risk, an image is also decided when after t of T time steps the first output, with n1 spikes,
+    leads the second, with n2 spikes, by::
+
+        n1 - n2 >= margin * sqrt((n1 + n2) * (1 - t / T))
+
+    For Poisson processes with constant rates, the square root is the standard deviation of the present
+    lead around the final lead scaled to t. The guarantee does not depend on this assumption. Margins of
+    a fixed grid are tested from 8 downwards. A margin passes if, by the exact binomial test on the
+    calibration images, the probability of a changed class is at most `risk`. The search stops at the
+    first margin that fails, so that the confidence needs no correction (fixed sequence testing), and
+    the last margin that passed is used.
+
+    With the given confidence in the draw of the calibration images, at most a proportion `risk` of
+    other images from the same distribution change their class, for this network, length, source and
+    seed. Nothing is guaranteed for images from another distribution, such as the training images.
+
+    The result shows what hardware saves if it stops early. The simulation itself runs to the end.
 
     Examples
     --------
@@ -146,9 +175,7 @@ def decide_early(
     (0.0, True)
     """
     _checks.instance("network", network, Network)
-    inputs = _checks.array("images", images, [2], borrow=True)
-    if len(inputs) == 0:
-        _checks.fail("images", "hold at least one image", f"shape {inputs.shape}")
+    inputs = checked_densities("images", images, network.n_in, ndims=[2])
     length = _checks.length_of_stream("length", length)
     if (risk := _checks.non_negative("risk", risk)) >= 1:
         _checks.fail("risk", "be below 1", risk)
@@ -158,7 +185,7 @@ def decide_early(
     if risk > 0:
         if calibration is None:
             _checks.wrong_type("calibration", "be given for a risk above 0", calibration)
-        trial = _checks.array("calibration", calibration, [2], borrow=True)
+        trial = checked_densities("calibration", calibration, network.n_in, ndims=[2])
         if len(trial) < (needed := cases_needed(risk, confidence)):
             contract = f"hold at least {needed} images for a risk of {risk}"
             _checks.fail("calibration", contract, len(trial))
@@ -179,15 +206,15 @@ def decide_early(
 
 @dataclass(frozen=True, eq=False)
 class _Leads:
-    """What is known of a block of images after each step, shape (n, T), and their classes at last."""
+    """Leads of a block of images after each time step, shape (n, T), and the final classes."""
 
     leaders: NDArray[np.int64]
-    margins: NDArray[np.float64]  # the largest lead so far, in standard deviations; inf once proved
+    margins: NDArray[np.float64]  # largest lead so far, in standard deviations; inf once it is final
     full: NDArray[np.int64]
 
     @classmethod
     def of(cls, bits: NDArray[np.uint8], pause: int, full: NDArray[np.int64]) -> _Leads:
-        """Return those of output bits (n, n_out, T) with `pause` refractory steps after a spike."""
+        """Return the leads of output bits (n, n_out, T) with `pause` refractory steps after a spike."""
         length = bits.shape[-1]
         counts = np.cumsum(bits, axis=-1, dtype=np.int64)
         gone = np.arange(1, length + 1)
@@ -208,7 +235,7 @@ class _Leads:
         return cls(leaders[:, 0], np.maximum.accumulate(margins, axis=1), full)
 
     def decided(self, margin: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the classes of all images and the steps after which they were decided."""
+        """Return the classes of all images and the time steps after which they were decided."""
         at = (self.margins >= margin).argmax(axis=1)
         last = at == self.leaders.shape[1] - 1
         leaders = np.take_along_axis(self.leaders, at[:, np.newaxis], axis=1)[:, 0]
@@ -218,19 +245,22 @@ class _Leads:
 def _leads(
     network: Network, images: NDArray[np.float64], length: int, seed: int, source: Sources, bar: Bar
 ) -> Iterator[_Leads]:
-    """Yield the leads of one block of images after another; rows of a batch meet the same numbers."""
-    spikes = sum(layer.n_out for layer in network.layers) * -(-length // 64)
+    """Yield the leads block by block of images; all rows use the same random numbers."""
+    spikes = sum(layer.n_out for layer in network) * n_words(length)
     size = max(_HELD // (spikes + network.n_out * length), 1)
-    pause = network.layers[-1].neuron.refractory_period
+    pause, prepared = (
+        network[-1].neuron.refractory_period,
+        Prepared.of(network, seed=seed, source=source),
+    )
     for first in range(0, len(images), size):
         block = images[first : first + size]
-        result = simulate(network, block, length, seed=seed, source=source, record=True)
+        result = prepared.run(block, length, record=True)
         yield _Leads.of(result.spikes[-1].bits(), pause, result.classes)
         bar.update(len(block))
 
 
 def _least_margin(changes: NDArray[np.int64], n: int, risk: float, confidence: float) -> float:
-    """Return the last margin before the first whose changes do not show the risk."""
+    """Return the last margin before the first one whose changes do not prove the risk."""
     margin = np.inf
     for candidate, changed in zip(_MARGINS, changes, strict=True):
         if at_most(int(changed), n, risk) > 1 - confidence:

@@ -33,7 +33,6 @@ from sc_neurocore.networks.layers import (
     Conv2d,
     Dense,
     Layer,
-    delays_of,
 )
 from sc_neurocore.networks.network import Network
 
@@ -175,7 +174,7 @@ def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
 
 def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str, Any]]:
     """Yield names and nodes of a layer in the order of the signal."""
-    delays, neuron = delays_of(layer), layer.neuron
+    delays, neuron = layer.delays, layer.neuron
     described = describe(neuron, canonical=canonical)
     scale = layer.gain * described.factor
     if delays is not None:

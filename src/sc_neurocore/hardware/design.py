@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.networks.fixed_point import FixedLIF, FixedPoint, fixed_layers
-from sc_neurocore.networks.layers import Dense
+from sc_neurocore.networks._inputs import checked_densities
+from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import Simulation, simulate
+from sc_neurocore.networks.simulation import Prepared, Simulation
 from sc_neurocore.streams._numbers import generator_columns
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.low_discrepancy import Hammersley
@@ -232,20 +232,24 @@ class Design:
         return self.architecture == "folded"
 
     @cached_property
+    def fixed(self) -> FixedNetwork:
+        """The network in fixed point."""
+        return self.fixed_point.of(self.network)
+
+    @cached_property
     def layers(self) -> tuple[LayerDesign, ...]:
         """The layers, in order."""
-        network, neurons = fixed_layers(self.network, self.fixed_point)
+        network, neurons = self.fixed.network, self.fixed.neurons
         bits = self.fixed_point.bits
         axes = self.source.sequences(1 + len(neurons))[1:]
         layers = []
-        for i, (layer, neuron, axis) in enumerate(zip(network.layers, neurons, axes, strict=True)):
-            assert isinstance(layer, Dense)
+        for i, (layer, neuron, axis) in enumerate(zip(network, neurons, axes, strict=True)):
             assert isinstance(axis, Hammersley)
             if neuron.refractory >= 2**16:
                 _checks.fail(
                     "network", "rest for less than 2**16 steps", f"{neuron.refractory} in layer {i}"
                 )
-            weights = np.rint(layer._matrix * 2**bits).astype(np.int64)
+            weights = self.fixed_point.codes(layer.matrix)
             layers.append(
                 LayerDesign(
                     np.abs(weights),
@@ -283,12 +287,7 @@ class Design:
 
     def codes(self, images: ArrayLike) -> NDArray[np.int64]:
         """Return the values that hardware takes for densities (..., n_in), in units of 2**-bits."""
-        densities = _checks.array("images", images, [1, 2], borrow=True)
-        if densities.shape[-1] != self.n_in:
-            _checks.fail("images", f"have {self.n_in} values each", f"shape {densities.shape}")
-        _checks.within("images", densities, 0.0, 1.0, "scale the inputs to densities")
-        levels = 2**self.fixed_point.bits
-        return np.asarray(np.minimum(np.rint(densities * levels), levels - 1), np.int64)
+        return self.fixed_point.codes(checked_densities("images", images, self.n_in))
 
     def stimulus(self, images: ArrayLike, clocks: int) -> dict[str, NDArray[np.bool_]]:
         """Return inputs of the top module for `Netlist.run`, (clocks, bits, lanes), an image a lane.
@@ -307,10 +306,7 @@ class Design:
     def simulate(self, x: ArrayLike | Bitstream, *, record: bool = False) -> Simulation:
         """Return what the hardware does under inputs, bit by bit, by the package's model."""
         length = None if isinstance(x, Bitstream) else self.length
-        source, fixed_point = self.source, self.fixed_point
-        return simulate(
-            self.network, x, length, seed=0, source=source, fixed_point=fixed_point, record=record
-        )
+        return Prepared.of(self.fixed, seed=0, source=self.source).run(x, length, record=record)
 
     def __repr__(self) -> str:
         folding = f", simd={self.simd}, pe={self.pe}" if self.folded else ""

@@ -106,7 +106,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     parts = [Network(network.layers[: k + 1]) for k in range(len(network.layers))]
     real = [simulate_float(part, x, length) for part in parts]
     classes = real[-1].classes
-    wanted = classes if labels is None else labeled(x, labels)[1]
+    wanted = classes if labels is None else labeled(network, x, labels)[1]
     streams = simulate(network, x, length, seed=0, source=design.source, record=True)
     fixed = design.simulate(x, record=True)
     traces = [trace(design, image) for image in x[:_TRACED]]
@@ -141,7 +141,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
 
 def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, float]:
     """Return the share of clipped weights, and the errors of weights, threshold and leak."""
-    weights, levels = np.abs(layer._matrix), 2**built.numbers.bits
+    weights, levels = np.abs(layer.matrix), 2**built.numbers.bits
     lif, fixed = layer.neuron, built.neuron
     level, leak = lif.v_threshold - lif.v_rest, lif.dt / lif.tau_mem
     fires = fixed.threshold <= fixed.most
@@ -155,8 +155,8 @@ def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, fl
 
 def _sum_error(layer: Layer, inputs: NDArray[np.float64], seen: list[LayerTrace]) -> float:
     """Return the root mean square error of mean counts, given densities of inputs image by image."""
-    always = np.ones((len(inputs), layer._matrix.shape[1] - layer.n_in))
-    expected = np.hstack([inputs, always]) @ layer._matrix.T
+    always = np.ones((len(inputs), layer.matrix.shape[1] - layer.n_in))
+    expected = np.hstack([inputs, always]) @ layer.matrix.T
     counts = np.stack([one.counts.mean(axis=1) for one in seen])
     return float(np.sqrt(np.mean((counts - expected) ** 2)))
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
 from sc_neurocore.hardware.design import Design, LayerDesign
-from sc_neurocore.streams._bits import ones as always_on
+from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.streams.bitstream import Bitstream
 
 
@@ -53,7 +53,7 @@ class LayerRun:
         layer = self.layer
         x = x.reshape(-1, *x.shape[-2:])
         if layer.has_bias:
-            x = np.concatenate([x, always_on((len(x), 1), steps)], axis=1)
+            x = with_always_on(x, steps)
         magnitudes = layer.magnitudes.ravel()
         bits = layer.numbers.words(magnitudes, self._step // 64, steps).reshape(
             *layer.negative.shape, -1

@@ -1,4 +1,4 @@
-"""Fixed point: the integers with which hardware computes a layer, and how they follow from floats."""
+"""Networks in fixed point: the integers that hardware computes with, derived from a float network."""
 
 from __future__ import annotations
 
@@ -13,35 +13,51 @@ from sc_neurocore.networks.layers import Dense, Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
 
+__all__ = ["FixedLIF", "FixedNetwork", "FixedPoint"]
+
 
 @dataclass(frozen=True)
 class FixedPoint:
     """Number formats of a network in hardware.
 
-    Weights' magnitudes and inputs are multiples of 2**-bits below 1: a value of 1.0 becomes the
-    largest, 1 - 2**-bits. Potentials are integers in two's complement that saturate at both ends. A
-    neuron with count c (ones among the products of positive weights less those of negative ones)
-    computes
+    The magnitudes of weights and inputs are rounded to multiples of ``2**-bits`` below 1; a value of
+    1.0 becomes the largest one, ``1 - 2**-bits``. Potentials are integers in two's complement that
+    saturate at both ends.
 
-        v <- clamp(v - (v * leak >> leak_shift) + (c << fraction))
+    The count c of a neuron at a time step is the number of ones in products with positive weights minus
+    the number in products with negative weights. The neuron computes::
 
-    where >> rounds down. It fires where v >= threshold, and then v <- reset, or for reset="subtract"
-    v <- v - (threshold - reset). In the refractory steps that follow, v holds and c is lost. An image
-    starts from v = 0, which is v_rest.
+        v = clamp(v - (v * leak >> leak_shift) + (c << fraction))
+
+    where ``>>`` rounds down. It fires if ``v >= threshold``, and then::
+
+        v = reset                        # LIF(reset="value")
+        v = v - (threshold - reset)      # LIF(reset="subtract")
+
+    During the refractory steps that follow, v is held and counts are ignored. Every input starts from
+    ``v = 0``, which stands for v_rest.
 
     Parameters
     ----------
     bits : int
-        Of weights and inputs, in [1, 16].
+        Bits of weights and inputs, in [1, 16].
     word : int
         Bits of a potential, in [4, 32].
     fraction : int, optional
-        A single one adds 2**fraction to a potential. By default the largest, layer by layer, with which
-        the currents that are on average the highest do not saturate; 0 for neurons that neither leak
-        nor fire.
+        A single one adds ``2**fraction`` to a potential; in [0, word - 2]. By default it is chosen for
+        each layer: 0 for neurons that neither leak nor fire, otherwise the largest value for which the
+        mean potential does not saturate even if all exciting or all inhibiting inputs stay on.
     leak_bits : int
-        Significant bits of the leak, leak / 2**leak_shift ~ dt / tau_mem, in [1, 16]. With 1 it is a
-        shift, as it is for a power of two in any case; others cost a multiplication by a constant.
+        Significant bits of the leak, in [1, 16]. ``leak / 2**leak_shift`` approximates
+        ``dt / tau_mem``. A power of two, which is every leak of one bit, costs a shift; any other leak
+        costs a multiplication by a constant.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is not an integer.
+    ValueError
+        If a parameter is outside its range.
 
     Examples
     --------
@@ -65,32 +81,51 @@ class FixedPoint:
         object.__setattr__(self, "word", word)
         object.__setattr__(self, "leak_bits", _checks.integer("leak_bits", self.leak_bits, 1, 16))
 
+    def codes(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return values in [-1, 1] in units of ``2**-bits``, at most ``2**bits - 1`` in magnitude."""
+        levels = 2**self.bits
+        return np.asarray(np.clip(np.rint(values * levels), 1 - levels, levels - 1), np.int64)
+
     def rounded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return values in [-1, 1] as multiples of 2**-bits, at most 1 - 2**-bits in magnitude."""
-        levels = 2.0**self.bits
-        largest = (levels - 1) / levels
-        return np.asarray(np.clip(np.rint(values * levels) / levels, -largest, largest))
+        """Return values in [-1, 1] rounded to ``2**-bits``, at most ``1 - 2**-bits`` in magnitude."""
+        return self.codes(values) / 2.0**self.bits
+
+    def of(self, network: Network) -> FixedNetwork:
+        """Return a network in these formats.
+
+        Raises
+        ------
+        TypeError
+            If it is not a `Network`.
+        ValueError
+            If a layer has a feature that the hardware lacks (convolution, recurrent weights, delays,
+            noise, synaptic current), or a threshold does not fit the word.
+        """
+        _checks.instance("network", network, Network)
+        layers = [_rounded(i, layer, self) for i, layer in enumerate(network.layers)]
+        neurons = tuple(_neuron(i, layer, self) for i, layer in enumerate(layers))
+        return FixedNetwork(self, Network(layers), neurons)
 
 
 @dataclass(frozen=True)
 class FixedLIF:
-    """A neuron in fixed point.
+    """Parameters of a LIF neuron in fixed point; `FixedPoint` has its equations.
 
     Attributes
     ----------
     word, fraction : int
-        See `FixedPoint`.
+        As in `FixedPoint`.
     leak, leak_shift : int
-        The leak is leak / 2**leak_shift, in lowest terms; leak = 0 for a neuron that integrates.
+        The leak is ``leak / 2**leak_shift``, in lowest terms; 0 for a neuron without leak.
     threshold, reset : int
-        In units of the last place; threshold = 2**(word - 1), which no potential reaches, for a neuron
-        that never fires.
+        In units of the last place of a potential. A neuron that never fires has threshold
+        ``2**(word - 1)``, which no potential reaches.
     subtract : bool
-        Whether a spike lowers the potential by threshold - reset instead of setting it.
+        Whether a spike subtracts ``threshold - reset`` from the potential instead of setting it.
     refractory : int
-        Steps of rest after a spike.
+        Refractory steps after a spike.
     unit, rest : float
-        A potential v is v * unit + rest in volts.
+        A potential v is ``v * unit + rest`` in volts.
     """
 
     word: int
@@ -106,17 +141,17 @@ class FixedLIF:
 
     @property
     def least(self) -> int:
-        """The least potential."""
+        """Smallest potential, ``-2**(word - 1)``."""
         return -(1 << (self.word - 1))
 
     @property
     def most(self) -> int:
-        """The largest potential."""
+        """Largest potential, ``2**(word - 1) - 1``."""
         return (1 << (self.word - 1)) - 1
 
     @property
     def _parameters(self) -> _native.LIFParameters:
-        """Parameters of the kernels that fire; currents have the gain 2**fraction."""
+        """Parameters of the kernels that fire; currents have the gain ``2**fraction``."""
         return _native.LIFParameters(
             leak=self.leak / 2.0**self.leak_shift,
             v_rest=0.0,
@@ -148,35 +183,41 @@ class FixedLIF:
         )
 
     def volts(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return potentials in volts."""
+        """Return potentials in units of the last place as volts, of the shape of v."""
         return np.asarray(v * self.unit + self.rest)
 
 
-def fixed_layers(network: Network, fixed_point: FixedPoint) -> tuple[Network, tuple[FixedLIF, ...]]:
-    """Return the network with rounded weights, and the neurons of its layers in fixed point.
+@dataclass(frozen=True, eq=False)
+class FixedNetwork:
+    """A network in fixed point, made once by `FixedPoint.of`.
 
-    Raises
-    ------
-    ValueError
-        If a layer has what hardware has not (convolutions, recurrent weights, delays, noise, synaptic
-        currents), or a threshold does not fit the word.
+    Attributes
+    ----------
+    fixed_point : FixedPoint
+        The formats.
+    network : Network
+        The network with rounded weights, all layers `Dense`.
+    neurons : tuple of FixedLIF
+        Neurons of each layer.
     """
-    layers = [_rounded(i, layer, fixed_point) for i, layer in enumerate(network.layers)]
-    return Network(layers), tuple(_neuron(i, layer, fixed_point) for i, layer in enumerate(layers))
+
+    fixed_point: FixedPoint
+    network: Network
+    neurons: tuple[FixedLIF, ...]
 
 
 def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
     if not isinstance(layer, Dense):
-        _checks.fail("network", "have dense layers only in fixed point", f"{layer!r} as layer {i}")
-    lacks = {
+        _checks.fail("network", "have only dense layers in fixed point", f"{layer!r} as layer {i}")
+    unsupported = {
         "no recurrent weights": layer.recurrent is not None,
         "no delays": bool(np.any(layer.delay)),
         "no noise": layer.neuron.noise_std > 0,
         "no synaptic currents": layer.neuron.tau_syn > 0,
     }
-    for lack, has in lacks.items():
-        if has:
-            _checks.fail("network", f"have {lack} in fixed point", f"{layer!r} as layer {i}")
+    for contract, present in unsupported.items():
+        if present:
+            _checks.fail("network", f"have {contract} in fixed point", f"{layer!r} as layer {i}")
     bias = None if layer.bias is None else fixed_point.rounded(layer.bias)
     return replace(layer, weights=fixed_point.rounded(layer.weights), bias=bias)
 
@@ -189,7 +230,7 @@ def _neuron(i: int, layer: Dense, fixed_point: FixedPoint) -> FixedLIF:
     levels = [lif.v_reset - lif.v_rest, *([lif.v_threshold - lif.v_rest] if fires else [])]
     fraction = fixed_point.fraction
     if fraction is None and not (leak or fires):
-        fraction = 0  # such a neuron adds whole ones: digits below them would stay 0 and cost range
+        fraction = 0  # it only adds whole ones: digits below them would stay 0 and cost range
     elif fraction is None:
         fraction = _fraction(
             layer, max(map(abs, levels)) / of_one, leak / 2**leak_shift, fixed_point.word
@@ -200,49 +241,52 @@ def _neuron(i: int, layer: Dense, fixed_point: FixedPoint) -> FixedLIF:
     reset = round(levels[0] / unit)
     for name, value in (("threshold", threshold if fires else 0), ("reset", reset)):
         if not -never <= value < never:
-            remedy = "a longer word" + ("" if fraction == 0 else " or a smaller fraction")
+            remedy = "use a larger word" + ("" if fraction == 0 else " or a smaller fraction")
             _checks.fail(
                 "fixed_point",
                 f"hold the {name} of layer {i}, {value:.6g} in units of the last place",
                 fixed_point,
-                f"{remedy} would",
+                remedy,
             )
     if fires and reset >= threshold:
         _checks.fail(
-            "fixed_point", f"tell threshold and reset of layer {i} apart", fixed_point, "more fraction"
+            "fixed_point",
+            f"distinguish threshold and reset of layer {i}",
+            fixed_point,
+            "use a larger fraction",
         )
     return FixedLIF(
-        fixed_point.word,
-        fraction,
-        leak,
-        leak_shift,
-        threshold,
-        reset,
-        lif.reset == "subtract",
-        lif.refractory_period,
-        unit,
-        lif.v_rest,
+        word=fixed_point.word,
+        fraction=fraction,
+        leak=leak,
+        leak_shift=leak_shift,
+        threshold=threshold,
+        reset=reset,
+        subtract=lif.reset == "subtract",
+        refractory=lif.refractory_period,
+        unit=unit,
+        rest=lif.v_rest,
     )
 
 
 def _leak(lif: LIF, bits: int) -> tuple[int, int]:
-    """Return the leak dt / tau_mem as leak / 2**shift in lowest terms, leak < 2**bits."""
-    wanted = lif.dt / lif.tau_mem
-    if wanted == 0.0:
+    """Return dt / tau_mem as leak and shift, leak / 2**shift in lowest terms with leak < 2**bits."""
+    exact = lif.dt / lif.tau_mem
+    if exact == 0.0:
         return 0, 0
-    mantissa, exponent = math.frexp(wanted)  # mantissa in [0.5, 1)
+    mantissa, exponent = math.frexp(exact)  # mantissa in [0.5, 1)
     leak, shift = round(mantissa * 2**bits), bits - exponent
     twos = min((leak & -leak).bit_length() - 1, shift)
     return leak >> twos, shift - twos
 
 
 def _fraction(layer: Dense, level: float, leak: float, word: int) -> int:
-    """Return the largest fraction with which level and reach, in counts, stay inside the word.
+    """Return the largest fraction for which level and reach, in counts, stay inside the word.
 
-    The reach of a neuron is where its potential settles if all that excites it, or all that inhibits
-    it, is on; of one that does not leak, four times its threshold.
+    The reach of a neuron is the potential at which it settles if all exciting, or all inhibiting,
+    inputs are on. For a neuron without leak it is four times its threshold.
     """
-    weights = layer._matrix
+    weights = layer.matrix
     strongest = max(np.clip(sign * weights, 0.0, None).sum(axis=1).max() for sign in (-1.0, 1.0))
     reach = max(level, strongest / leak if leak else 4 * level, 1.0)
     room = math.floor(math.log2((2 ** (word - 1) - 1) / reach))

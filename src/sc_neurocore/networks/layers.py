@@ -1,4 +1,21 @@
-"""Layers of a network as data: weights, neurons, and how the inputs meet them."""
+"""Layers of a network as data: weights, neurons, and how inputs are connected to them.
+
+The contract of a layer. Simulation, hardware, training and exchange use only the parameters of `Dense`
+and `Conv2d` and these names::
+
+    n_in, n_out    number of inputs and of neurons, flattened
+    positions      1 for Dense; rows times columns of the output for Conv2d
+    matrix         float64 (n_rows, fan_in): a row of weights per neuron (Dense) or per output channel
+                   (Conv2d); with a bias, it is the last column
+    codes          int64 (fan_in, n_rows): round(matrix.T * 2**32), as the native core takes them
+    delays         int64 (n_in,), the delay of each input in time steps; None if no input is delayed
+    patches(x)     (rows, n_in, time) -> (rows * positions, n_weights, time), where n_weights is fan_in
+                   without the bias
+    flatten(y)     (rows * positions, n_rows, ...) -> (rows, n_out, ...)
+
+Every layer is thus a dense layer on patches: the counts of a time step are
+``flatten(matrix @ [patches(delayed x), 1])``, with the 1 only if there is a bias.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +30,48 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.neurons.lif import LIF
 
+__all__ = ["Conv2d", "Dense", "Layer"]
+
 _IN_RANGE = "put a scale into gain"
 
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """A layer of LIF neurons with one weight for each pair of output and input.
+    """Fully connected layer of LIF neurons.
 
-    A weight is sign and magnitude: its bitstream has the density abs(w), and the current at a time step
-    is gain * (ones among the products of positive weights - ones among those of negative weights).
+    A weight is a sign and a magnitude. Its bitstream has density ``abs(w)``. The current of a neuron at
+    a time step is::
 
-    The weights of neuron j are streams j << 32 | k: k counts the inputs, then the bias, then the
+        gain * (ones in products with positive weights - ones in products with negative weights)
+
+    Weight k of neuron j is stream ``j << 32 | k``, where k counts the inputs, then the bias, then the
     recurrent inputs.
+
+    Layers are immutable. Two layers are equal if all their parameters are equal; layers cannot be
+    hashed.
 
     Parameters
     ----------
     weights : array_like, shape (n_out, n_in)
         In [-1, 1].
     gain : float
-        Current of a single one.
+        Current of a single one, greater than 0.
     neuron : LIF
+        Parameters of all neurons of the layer.
     bias : array_like, shape (n_out,), optional
-        In [-1, 1]: weights of an input that is always on.
+        In [-1, 1]. Weights of one more input that is always on.
     recurrent : array_like, shape (n_out, n_out), optional
-        In [-1, 1]: weights of the layer's own spikes of the step before, a row a receiving neuron.
+        In [-1, 1]. Weights of the layer's own spikes at the previous time step; row j holds the weights
+        of receiving neuron j.
     delay : int or array_like of int, shape (n_in,)
-        Steps by which the inputs arrive late; before the first there are none.
+        Delay of the inputs in time steps, 0 or more. Inputs are 0 until they arrive.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        If a shape or a value is outside its range. Put a scale of the weights into `gain`.
 
     Examples
     --------
@@ -72,15 +105,39 @@ class Dense:
         """Number of neurons."""
         return int(self.weights.shape[0])
 
+    @property
+    def positions(self) -> int:
+        """Number of positions of the weights: always 1."""
+        return 1
+
     @cached_property
-    def _matrix(self) -> NDArray[np.float64]:
-        """Weights of the inputs and, if there is one, the bias: shape (n_out, n_in [+ 1])."""
+    def matrix(self) -> NDArray[np.float64]:
+        """Weights of shape (n_out, n_in); with a bias as last column (n_out, n_in + 1)."""
         return _with_bias(self.weights, self.bias)
 
     @cached_property
-    def _codes(self) -> NDArray[np.int64]:
-        """The matrix as the native core takes it, shape (n_in [+ 1], n_out)."""
-        return _coded(self._matrix)
+    def codes(self) -> NDArray[np.int64]:
+        """``round(matrix.T * 2**32)``, as the native core takes weights: shape (fan_in, n_out)."""
+        return _coded(self.matrix)
+
+    @property
+    def delays(self) -> NDArray[np.int64] | None:
+        """Delay of each input in time steps, shape (n_in,), or None if no input is delayed."""
+        return _delays(self)
+
+    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of each position: x itself, shape (rows, n_in, time)."""
+        return x
+
+    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons by input row: y itself, shape (rows, n_out, ...)."""
+        return y
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other layer is a Dense with equal parameters."""
+        return _equal(self, other) if isinstance(other, Dense) else NotImplemented
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), _parameters(self))
@@ -91,11 +148,15 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Conv2d:
-    """A two-dimensional convolution (cross-correlation, as in PyTorch) that ends in LIF neurons.
+    """Two-dimensional convolution (cross-correlation, as in PyTorch) followed by LIF neurons.
 
     Inputs and outputs are flattened in the order (channel, row, column). Each kernel weight is one
-    bitstream, shared by all positions, as hardware shares it: a position is one more row of a batch of
-    Dense(c_out, c_in * kh * kw) whose inputs are its patch. Neurons have noise of their own.
+    bitstream that all positions share, as in hardware. A position is computed as one more row of the
+    batch of a `Dense` layer with c_out neurons and c_in * kh * kw inputs, the patch at that position.
+    Noise is independent between neurons.
+
+    Layers are immutable. Two layers are equal if all their parameters are equal; layers cannot be
+    hashed.
 
     Parameters
     ----------
@@ -104,14 +165,24 @@ class Conv2d:
     input_size : (int, int)
         Rows and columns of the input.
     gain : float
-        Current of a single one.
+        Current of a single one, greater than 0.
     neuron : LIF
+        Parameters of all neurons of the layer.
     bias : array_like, shape (c_out,), optional
-        In [-1, 1]: weights of an input that is always on.
-    stride, padding : int
-        Of rows and of columns; what is padded is never on.
+        In [-1, 1]. Weights of one more input that is always on.
+    stride : int
+        Step between positions, of rows and of columns, at least 1.
+    padding : int
+        Rows and columns of zeros added at each side, 0 or more.
     delay : int or array_like of int, shape (n_in,)
-        Steps by which the inputs arrive late; before the first there are none.
+        Delay of the inputs in time steps, 0 or more. Inputs are 0 until they arrive.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        If a shape or a value is outside its range, or the kernel is larger than the padded input.
 
     Examples
     --------
@@ -145,8 +216,8 @@ class Conv2d:
         padded = tuple(n + 2 * self.padding for n in self.input_size)
         kernel = self.weights.shape[2:]
         if kernel[0] > padded[0] or kernel[1] > padded[1]:
-            said = f"have kernels that fit the padded input, {padded[0]} x {padded[1]}"
-            _checks.fail("weights", said, f"{kernel[0]} x {kernel[1]}")
+            contract = f"have kernels that fit the padded input, {padded[0]} x {padded[1]}"
+            _checks.fail("weights", contract, f"{kernel[0]} x {kernel[1]}")
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -157,30 +228,43 @@ class Conv2d:
 
     @property
     def n_in(self) -> int:
-        """Number of inputs, over channels, rows and columns."""
+        """Number of inputs: channels times rows times columns."""
         return int(self.weights.shape[1] * self.input_size[0] * self.input_size[1])
 
     @property
     def n_out(self) -> int:
-        """Number of neurons, over channels, rows and columns."""
-        return int(self.weights.shape[0]) * self._positions
+        """Number of neurons: channels times rows times columns of the output."""
+        return int(self.weights.shape[0]) * self.positions
 
     @property
-    def _positions(self) -> int:
+    def positions(self) -> int:
+        """Number of positions of the kernel: rows times columns of the output."""
         return self.output_size[0] * self.output_size[1]
 
     @cached_property
-    def _matrix(self) -> NDArray[np.float64]:
-        """Weights of a patch and, if there is one, the bias: shape (c_out, c_in * kh * kw [+ 1])."""
+    def matrix(self) -> NDArray[np.float64]:
+        """Kernels as rows, with the bias as last column if there is one.
+
+        Shape (c_out, c_in * kh * kw) or (c_out, c_in * kh * kw + 1).
+        """
         return _with_bias(self.weights.reshape(len(self.weights), -1), self.bias)
 
     @cached_property
-    def _codes(self) -> NDArray[np.int64]:
-        """The matrix as the native core takes it, shape (c_in * kh * kw [+ 1], c_out)."""
-        return _coded(self._matrix)
+    def codes(self) -> NDArray[np.int64]:
+        """``round(matrix.T * 2**32)``, as the native core takes weights: shape (fan_in, c_out)."""
+        return _coded(self.matrix)
 
-    def _patches(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the patches of inputs (rows, n_in, time), (rows * positions, fan_in, time)."""
+    @property
+    def delays(self) -> NDArray[np.int64] | None:
+        """Delay of each input in time steps, shape (n_in,), or None if no input is delayed."""
+        return _delays(self)
+
+    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of each position.
+
+        x has shape (rows, n_in, time), the result (rows * positions, c_in * kh * kw, time), both of one
+        dtype. Padding is 0.
+        """
         c_in, kh, kw = self.weights.shape[1:]
         image = x.reshape(len(x), c_in, *self.input_size, x.shape[-1])
         if around := self.padding:
@@ -190,11 +274,20 @@ class Conv2d:
         patches = strided.transpose(0, 2, 3, 1, 5, 6, 4)  # image, row, column, channel, kernel, time
         return np.ascontiguousarray(patches).reshape(-1, c_in * kh * kw, x.shape[-1])
 
-    def _flattened(self, of_rows: NDArray[Any]) -> NDArray[Any]:
-        """Return values (rows * positions, c_out, ...) by image and neuron, (rows, n_out, ...)."""
-        c_out, *rest = of_rows.shape[1:]
-        by_image = of_rows.reshape(-1, self._positions, c_out, *rest).swapaxes(1, 2)
-        return np.ascontiguousarray(by_image).reshape(-1, self.n_out, *rest)
+    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons by input row, in the order (channel, row, column).
+
+        y has shape (rows * positions, c_out, ...), the result (rows, n_out, ...).
+        """
+        c_out, *rest = y.shape[1:]
+        by_row = y.reshape(-1, self.positions, c_out, *rest).swapaxes(1, 2)
+        return np.ascontiguousarray(by_row).reshape(-1, self.n_out, *rest)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other layer is a Conv2d with equal parameters."""
+        return _equal(self, other) if isinstance(other, Conv2d) else NotImplemented
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), _parameters(self))
@@ -211,8 +304,7 @@ class Conv2d:
 Layer = Dense | Conv2d
 
 
-def delays_of(layer: Layer) -> NDArray[np.int64] | None:
-    """Return the delay of each input, shape (n_in,), or None if all arrive in time."""
+def _delays(layer: Layer) -> NDArray[np.int64] | None:
     delays = np.broadcast_to(np.asarray(layer.delay, np.int64), (layer.n_in,))
     return delays if delays.any() else None
 
@@ -252,7 +344,7 @@ def _with_bias(weights: NDArray[np.float64], bias: NDArray[np.float64] | None) -
 def _coded(matrix: NDArray[np.float64]) -> NDArray[np.int64]:
     n_out, n_in = matrix.shape
     codes = np.empty((n_in, n_out), np.int64)
-    block = max(2**20 // n_out, 1)  # of inputs; temporaries stay in the cache
+    block = max(2**20 // n_out, 1)  # of inputs, so that temporaries stay in the cache
     for first in range(0, n_in, block):
         codes[first : first + block] = np.rint(matrix[:, first : first + block].T * 2.0**32)
     codes.flags.writeable = False
@@ -263,16 +355,26 @@ def _parameters(layer: Layer) -> dict[str, Any]:
     return {field.name: getattr(layer, field.name) for field in fields(layer)}
 
 
+def _equal(one: Layer, other: Layer) -> bool:
+    ours, theirs = _compared(one), _compared(other)
+    return all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def _compared(layer: Layer) -> dict[str, Any]:
+    """Return the parameters of a layer; the delays one per input, so that 2 and [2, 2] are equal."""
+    return _parameters(layer) | {"delay": np.broadcast_to(layer.delay, (layer.n_in,))}
+
+
 def _rebuilt(kind: type[Layer], parameters: dict[str, Any]) -> Layer:
     return kind(**parameters)
 
 
 def _shown(layer: Layer) -> str:
     changed = [f"{k}={v!r}" for k, v in asdict(layer.neuron).items() if v != getattr(LIF, k)]
-    said = [f"gain={layer.gain}", f"neuron=LIF({', '.join(changed)})"]
-    said += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
+    parts = [f"gain={layer.gain}", f"neuron=LIF({', '.join(changed)})"]
+    parts += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
     if isinstance(layer.delay, np.ndarray):
-        said.append(f"delay up to {layer.delay.max()}")
+        parts.append(f"delay up to {layer.delay.max()}")
     elif layer.delay:
-        said.append(f"delay={layer.delay}")
-    return ", ".join(said)
+        parts.append(f"delay={layer.delay}")
+    return ", ".join(parts)

@@ -1,12 +1,13 @@
-"""Networks as data: chains of layers, saved to a file and read from it."""
+"""Networks as data: chains of layers, saved to and loaded from files."""
 
 from __future__ import annotations
 
 import json
+import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,33 @@ from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.neurons.lif import LIF
 
+__all__ = ["Network"]
+
 FORMAT = "sc-neurocore network"
 FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers, each fed with the spikes of the one before at the same time step.
+    """A chain of layers. Each layer receives the spikes of the previous one at the same time step.
 
-    A layer with delays sees its inputs later, one with recurrent weights also its own spikes of the
-    step before.
+    A layer with delays receives its inputs later. A layer with recurrent weights also receives its own
+    spikes of the previous time step.
+
+    Networks are immutable sequences of layers: `len`, iteration and indexing work, and a slice is a
+    network. Two networks are equal if all their layers are equal; networks cannot be hashed.
 
     Parameters
     ----------
     layers : sequence of Dense or Conv2d
+        At least one; each has as many inputs as the previous layer has neurons.
+
+    Raises
+    ------
+    TypeError
+        If a layer is not a `Dense` or a `Conv2d`.
+    ValueError
+        If there are no layers, or the sizes of two successive layers do not match.
 
     Examples
     --------
@@ -38,6 +52,8 @@ class Network:
     >>> simulate(network, [[1.0, 0.0], [0.0, 1.0]], length=200, seed=1).counts
     array([[61,  2],
            [ 0, 53]])
+    >>> len(network), network[0]
+    (1, Dense(2 -> 2, gain=0.5, neuron=LIF()))
     """
 
     layers: Sequence[Layer]
@@ -60,21 +76,51 @@ class Network:
 
     @property
     def n_in(self) -> int:
-        """Number of inputs."""
+        """Number of inputs of the first layer."""
         return self.layers[0].n_in
 
     @property
     def n_out(self) -> int:
-        """Number of output neurons."""
+        """Number of neurons of the last layer."""
         return self.layers[-1].n_out
 
     @property
     def shape(self) -> str:
-        """The sizes of all layers, as "64-100-10"."""
+        """Number of inputs and of neurons of each layer, for example "64-100-10"."""
         return "-".join(str(n) for n in (self.n_in, *(layer.n_out for layer in self.layers)))
 
+    def __len__(self) -> int:
+        """Return the number of layers."""
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """Return an iterator over the layers."""
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Layer: ...
+    @overload
+    def __getitem__(self, index: slice) -> Network: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Layer | Network:
+        """Return the layer of an index, or the network of a slice of the layers."""
+        if isinstance(index, slice):
+            return Network(self.layers[index])
+        return self.layers[operator.index(index)]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both networks have equal layers."""
+        return self.layers == other.layers if isinstance(other, Network) else NotImplemented
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to one .npz file: whole or not at all."""
+        """Write the network to one .npz file atomically: if writing fails, an existing file is kept.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
         header = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
@@ -91,12 +137,14 @@ class Network:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Read a network that `save` wrote. Nothing in the file is executed.
+        """Read a network that `save` wrote. No content of the file is executed.
 
         Raises
         ------
+        OSError
+            If the file cannot be read.
         ValueError
-            If the file is damaged, of another kind or of a newer version.
+            If the file is damaged, is not a saved network, or has a newer format version.
         """
         try:
             header = json.loads(str(read_arrays(path, {"header"})["header"]))
@@ -108,7 +156,7 @@ class Network:
                 )
             layers = list(enumerate(header["layers"]))
             arrays = read_arrays(path, {f"{name}_{i}" for i, _ in layers for name in _ARRAYS})
-            return cls(tuple(_layer(i, said, arrays) for i, said in layers))
+            return cls(tuple(_layer(i, entry, arrays) for i, entry in layers))
         except _DAMAGED as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
@@ -118,28 +166,28 @@ class Network:
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))})"
 
 
-# What a header raises that is no header.
+# Exceptions from a header that is not one of a network.
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
-# What of a layer is saved as an array of its own, if it has it; the rest is in the header.
+# Parameters that are saved as arrays if a layer has them; the others are in the header.
 _ARRAYS = ("weights", "bias", "recurrent", "delay")
 
 
 def _described(layer: Layer) -> dict[str, Any]:
-    said = {"kind": type(layer).__name__, "gain": layer.gain, "neuron": asdict(layer.neuron)}
+    entry = {"kind": type(layer).__name__, "gain": layer.gain, "neuron": asdict(layer.neuron)}
     if isinstance(layer, Conv2d):
-        said |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
-    return said
+        entry |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
+    return entry
 
 
-def _layer(number: int, said: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
-    """Return a layer of version 1, which knew no kinds, or 2."""
+def _layer(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
+    """Return a layer from its header entry and arrays. Version 1 has only Dense layers, no kind."""
     given: dict[str, Any] = {n: arrays[f"{n}_{number}"] for n in _ARRAYS if f"{n}_{number}" in arrays}
-    rest = {k: v for k, v in said.items() if k not in ("kind", "neuron")}
-    kind = said.get("kind", "Dense")
+    rest = {k: v for k, v in entry.items() if k not in ("kind", "neuron")}
+    kind = entry.get("kind", "Dense")
     if kind not in ("Dense", "Conv2d"):
         raise ValueError(f"layer {number} is of an unknown kind, {kind!r}")
     if "weights" not in given:
         raise ValueError(f"weights_{number} is missing")
-    neuron = LIF(**said["neuron"])
+    neuron = LIF(**entry["neuron"])
     return (Dense if kind == "Dense" else Conv2d)(**given, **rest, neuron=neuron)

@@ -1,7 +1,8 @@
-"""Simulation of networks on bitstreams, and on real numbers beside them."""
+"""Simulation of networks on bitstreams, and of the same networks on real numbers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,37 +11,37 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
-from sc_neurocore.networks._bit_layers import Bits, LayerRun, run_layers
+from sc_neurocore._tables import html_table
+from sc_neurocore.networks._bit_layers import BitLayer, Bits, run_layers
+from sc_neurocore.networks._inputs import check_streams, checked_densities
 from sc_neurocore.networks._real_layers import chunks, run_rows
-from sc_neurocore.networks.fixed_point import FixedLIF, FixedPoint, fixed_layers
+from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.bitstream import Bitstream
-from sc_neurocore.streams.keys import (
-    Role,
-    checked_seed,
-    lane_streams,
-    stream_key,
-)
-from sc_neurocore.streams.source import Bernoulli, Sources, operands
+from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
+from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
+
+__all__ = ["Simulation", "simulate", "simulate_float"]
 
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """What a network did under a batch of inputs.
+    """Result of a simulation of a network on a batch of inputs.
 
     Attributes
     ----------
     counts : ndarray of int64, shape (..., n_out)
-        Spikes of each output neuron.
+        Number of spikes of each output neuron.
     potentials : ndarray of float64, shape (..., n_out)
-        Membrane potentials of the output neurons after the last step.
+        Membrane potentials of the output neurons in volts, after the last time step.
     length : int
-        Time steps.
+        Number of time steps.
     seed : int or None
-        Seed that repeats the run; None for `simulate_float`, which draws nothing.
+        Seed that repeats the run; None for `simulate_float`, which draws no random numbers.
     spikes : tuple of Bitstream
-        The packed spikes of every layer, of batch shape (..., n_neurons); empty unless recorded.
+        Spikes of each layer, of batch shape (..., n_neurons); empty unless recorded.
     """
 
     counts: NDArray[np.int64]
@@ -51,16 +52,26 @@ class Simulation:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """The output with the most spikes, of the batch shape.
+        """Index of the output neuron with the most spikes, of shape (...).
 
-        Of equals it is the one with the highest potential, of these the first: outputs that never fire
-        are compared by their potentials alone.
+        Ties are broken by the highest potential, then by the lowest index. Output neurons that never
+        fire are therefore compared by their potentials.
         """
         most = self.counts == self.counts.max(axis=-1, keepdims=True)
         return np.asarray(np.where(most, self.potentials, -np.inf).argmax(axis=-1))
 
     def __repr__(self) -> str:
-        return f"Simulation(counts of shape {self.counts.shape}, length={self.length})"
+        return (
+            f"Simulation(counts of shape {self.counts.shape}, length={self.length}, seed={self.seed})"
+        )
+
+    def _repr_html_(self) -> str:
+        *batch, n_out = self.counts.shape
+        mean = f"{self.counts.mean():.4g}"
+        header = ("inputs", "outputs", "time steps", "mean count", "recorded layers", "seed")
+        return html_table(
+            header, [(math.prod(batch), n_out, self.length, mean, len(self.spikes), self.seed)]
+        )
 
 
 def simulate(
@@ -77,94 +88,173 @@ def simulate(
 ) -> Simulation:
     """Return the spikes of a network whose inputs and weights are bitstreams.
 
-    A convolution has one stream a kernel weight, a bias is an input that is always on, and delays and
-    recurrent weights start from bits that are 0. Noise is that of a neuron's number and the step.
-
-    Random numbers belong to the wires of the network, as in hardware, not to the inputs: every row of a
-    batch meets the same uniform numbers, so its result does not depend on the other rows. Use several
-    seeds to average over them.
-
-    Mean currents are unbiased with every randomized source. A firing rate depends on how even a current
-    is in time too, and low-discrepancy streams are more even, registers less than Bernoulli streams and
-    permutations: by some percent for neurons of two inputs, not to be seen from some 30 on. Below 8
-    inputs the neurons of a layer also err together at any length; take `Bernoulli` or `Permutation`.
+    Each weight of a `Dense` layer and each kernel weight of a `Conv2d` has one stream. A bias is an
+    input that is always on. Delayed inputs and recurrent spikes are 0 before the first step.
 
     Parameters
     ----------
     network : Network
     x : array_like or Bitstream
-        Densities in [0, 1] of shape (n_in,) or (batch, n_in), to be encoded; or packed streams of that
+        Densities in [0, 1] of shape (n_in,) or (batch, n_in), which are encoded; or streams of that
         batch shape.
     length : int, optional
-        Time steps. A Bitstream brings its own.
+        Number of time steps. Required unless x is a Bitstream, which has a length of its own.
     seed : int, optional
-        In [0, 2**128). By default drawn from the system's entropy; the result tells it.
-    source : Source or tuple
-        Where the numbers of the inputs and of the weights of each layer come from; one source stands
-        for as many of its `sequences`.
+        In [0, 2**128). Drawn from system entropy by default; read it back from `Simulation.seed`.
+    source : Source or tuple of Source
+        Sources of the numbers for the inputs and for the weights of each layer, in this order. A single
+        source stands for its `sequences`, one for each.
     share_weight_numbers : bool
-        Let all neurons of a layer compare their weights with the numbers of its first neuron, as
-        hardware does to save generators. Each current keeps its mean and variance, but those of two
-        neurons vary together where their weights agree, and against each other where they differ in
-        sign.
+        Compare the weights of all neurons of a layer with the numbers of its first neuron, as hardware
+        does to save generators. The mean and variance of each current stay the same, but the currents
+        of two neurons become correlated: positively where their weights agree in sign, negatively where
+        they differ.
     fixed_point : FixedPoint, optional
         Round weights and inputs, and compute the neurons in fixed point, as hardware does. Inputs that
-        are a Bitstream stay as they are. By default neurons are in float64.
+        are a Bitstream are not rounded. By default neurons are computed in float64.
     record : bool
-        Keep the packed spikes of every layer. Otherwise the memory does not grow with the length.
+        Keep the spikes of every layer. Without it, memory does not grow with the length.
     progress : bool
-        Show a bar (extra: progress).
+        Show a progress bar (requires the extra `progress`).
 
     Returns
     -------
     Simulation
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type, or `length` is missing.
+    ValueError
+        If x has the wrong shape or values outside [0, 1], `source` has too few sequences for the
+        layers, or the network does not fit `fixed_point`.
+
+    Notes
+    -----
+    Random numbers belong to the wires of the network, as in hardware, and not to the inputs: every row
+    of a batch uses the same numbers, and its result does not depend on the other rows. Average over
+    several seeds to reduce the sampling error.
+
+    Mean currents are unbiased with every randomized source. Firing rates also depend on how evenly a
+    current is spread over time. Low-discrepancy streams are more even than Bernoulli streams and
+    permutations, registers less; this changes the rates of neurons with two inputs by a few percent and
+    is negligible above about 30 inputs. Below 8 inputs the errors of the neurons of a layer are also
+    correlated, at any length; use `Bernoulli` or `Permutation` there.
     """
     _checks.instance("network", network, Network)
-    seed = checked_seed("seed", seed)
-    _checks.instance("share_weight_numbers", share_weight_numbers, bool)
-    of_inputs, *of_weights = operands(source, 1 + len(network.layers))
-    neurons: Sequence[LIF | FixedLIF] = [layer.neuron for layer in network.layers]
-    if fixed_point is not None:
-        _checks.instance("fixed_point", fixed_point, FixedPoint)
-        network, neurons = fixed_layers(network, fixed_point)
-    if isinstance(x, Bitstream):
-        if length is not None and length != x.length:
-            _checks.fail("length", f"be left out or equal that of x, {x.length}", length)
-        if len(x.shape) not in (1, 2) or x.shape[-1] != network.n_in or 0 in x.shape:
-            _checks.fail("x", _input_contract(network), f"batch shape {x.shape}")
-        length, batch = x.length, x.shape[:-1]
-        given = x.words.reshape(-1, network.n_in, x.words.shape[-1])
-        inputs = Bits(lambda first, steps: given[:, :, first : first + -(-steps // 64)], 0, length)
-        rows = len(given)
-    else:
-        densities = _checked_densities(network, x)
-        if length is None:
-            _checks.wrong_type("length", "be given unless x is a Bitstream", length)
-        length, batch = _checks.length_of_stream("length", length), densities.shape[:-1]
-        if fixed_point is not None:
-            densities = fixed_point.rounded(densities)
-        thresholds = of_inputs.thresholds(densities.reshape(-1, network.n_in))
-        key, rows = stream_key(seed, Role.INPUT), len(thresholds)
-        inputs = Bits.of(of_inputs, key, lane_streams(1, network.n_in).ravel(), thresholds, length)
-    runs = [
-        LayerRun.of(layer, neuron, i, rows, length, seed, source, share_weight_numbers)
-        for i, (layer, neuron, source) in enumerate(
-            zip(network.layers, neurons, of_weights, strict=True)
+    return Prepared.of(
+        network if fixed_point is None else in_fixed_point(network, fixed_point),
+        seed=seed,
+        source=source,
+        share_weight_numbers=share_weight_numbers,
+    ).run(x, length, record=record, progress=progress)
+
+
+def in_fixed_point(network: Network, fixed_point: FixedPoint) -> FixedNetwork:
+    """Return `fixed_point.of(network)`; TypeError if an argument has the wrong type."""
+    _checks.instance("fixed_point", fixed_point, FixedPoint)
+    return fixed_point.of(network)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A network ready to be simulated: everything that does not depend on the inputs.
+
+    Not public yet. One prepared network runs on any number of inputs: the state of a run is made by
+    `BitLayer.start` and is not kept here.
+
+    Attributes
+    ----------
+    network : Network
+        With rounded weights if it is in fixed point.
+    fixed_point : FixedPoint or None
+    seed : int
+    source : Source
+        Source of the numbers for the inputs.
+    layers : tuple of BitLayer
+    """
+
+    network: Network
+    fixed_point: FixedPoint | None
+    seed: int
+    source: Source
+    layers: tuple[BitLayer, ...]
+
+    @classmethod
+    def of(
+        cls,
+        network: Network | FixedNetwork,
+        *,
+        seed: int | None = None,
+        source: Sources = Bernoulli(),
+        share_weight_numbers: bool = False,
+    ) -> Prepared:
+        """Return a network ready to be simulated; arguments as in `simulate`."""
+        neurons: Sequence[LIF | FixedLIF]
+        if isinstance(network, FixedNetwork):
+            fixed_point, neurons, network = network.fixed_point, network.neurons, network.network
+        else:
+            fixed_point, neurons = None, [layer.neuron for layer in network]
+        seed = checked_seed("seed", seed)
+        _checks.instance("share_weight_numbers", share_weight_numbers, bool)
+        of_inputs, *of_weights = operands(source, 1 + len(network))
+        layers = tuple(
+            BitLayer.of(layer, neuron, i, seed=seed, source=of_layer, share=share_weight_numbers)
+            for i, (layer, neuron, of_layer) in enumerate(
+                zip(network, neurons, of_weights, strict=True)
+            )
         )
-    ]
-    with progress_bar(length, "simulate", "step", show=progress) as bar:
-        counts, trains = run_layers(runs, inputs, rows, length, record, bar)
-    spikes = tuple(Bitstream(t, length).reshape(*batch, t.shape[1]) for t in trains)
-    shape = (*batch, network.n_out)
-    potentials = runs[-1].potentials().reshape(shape)
-    return Simulation(counts.reshape(shape), potentials, length, seed, spikes)
+        return cls(network, fixed_point, seed, of_inputs, layers)
+
+    def run(
+        self,
+        x: ArrayLike | Bitstream,
+        length: int | None = None,
+        *,
+        record: bool = False,
+        progress: bool = False,
+    ) -> Simulation:
+        """Return the spikes for inputs; arguments as in `simulate`."""
+        if isinstance(x, Bitstream):
+            check_streams("x", x, self.network.n_in)
+            if length is not None and length != x.length:
+                _checks.fail("length", f"be omitted or equal the length of x, {x.length}", length)
+            length, batch, inputs = x.length, x.shape[:-1], self._given(x)
+        else:
+            densities = checked_densities("x", x, self.network.n_in)
+            if length is None:
+                _checks.wrong_type("length", "be given unless x is a Bitstream", length)
+            length = _checks.length_of_stream("length", length)
+            batch, inputs = densities.shape[:-1], self._encoded(densities, length)
+        rows = math.prod(batch)
+        states = [layer.start(rows, length) for layer in self.layers]
+        with progress_bar(length, "simulate", "step", show=progress) as bar:
+            counts, trains = run_layers(
+                self.layers, states, inputs, rows, length, record=record, bar=bar
+            )
+        spikes = tuple(Bitstream(t, length).reshape(*batch, t.shape[1]) for t in trains)
+        shape = (*batch, self.network.n_out)
+        potentials = self.layers[-1].potentials(states[-1]).reshape(shape)
+        return Simulation(counts.reshape(shape), potentials, length, self.seed, spikes)
+
+    def _given(self, x: Bitstream) -> Bits:
+        words = x.words.reshape(-1, self.network.n_in, x.words.shape[-1])
+        return Bits(lambda first, steps: words[:, :, first : first + n_words(steps)], 0, x.length)
+
+    def _encoded(self, densities: NDArray[np.float64], length: int) -> Bits:
+        if self.fixed_point is not None:
+            densities = self.fixed_point.rounded(densities)
+        n_in = self.network.n_in
+        thresholds = self.source.thresholds(densities.reshape(-1, n_in))
+        key, streams = stream_key(self.seed, Role.INPUT), lane_streams(1, n_in).ravel()
+        return Bits.of(self.source, key, streams, thresholds, length)
 
 
 def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
-    """Return the spikes of the same network without bitstreams: the reference for their error.
+    """Return the spikes of the same network on real numbers: the reference for the error of `simulate`.
 
-    Inputs and weights are real numbers, constant in time; neurons, time steps and spikes are those of
-    `simulate`, without noise. What differs between the two is the sampling error alone.
+    Inputs and weights are real numbers that are constant in time. Neurons, time steps and spikes are
+    those of `simulate`, without noise. The two differ by the sampling error alone.
 
     Parameters
     ----------
@@ -172,10 +262,28 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     x : array_like, shape (n_in,) or (batch, n_in)
         In [0, 1].
     length : int
-        Time steps.
+        Number of time steps.
+
+    Returns
+    -------
+    Simulation
+        With `seed` None and no recorded spikes.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If x has the wrong shape or values outside [0, 1], or `length` is not positive.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Dense, Network, simulate_float
+    >>> simulate_float(Network([Dense([[0.5, -0.25]])]), [1.0, 1.0], length=100).counts
+    array([20])
     """
     _checks.instance("network", network, Network)
-    densities = _checked_densities(network, x)
+    densities = checked_densities("x", x, network.n_in)
     length = _checks.length_of_stream("length", length)
     batch = densities.shape[:-1]
     rows = densities.reshape(-1, network.n_in)
@@ -183,15 +291,3 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     shape = (*batch, network.n_out)
     counts, potentials = (np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True))
     return Simulation(counts, potentials, length, seed=None)
-
-
-def _checked_densities(network: Network, x: ArrayLike) -> NDArray[np.float64]:
-    densities = _checks.array("x", x, [1, 2], borrow=True)
-    if densities.shape[-1] != network.n_in or 0 in densities.shape:
-        _checks.fail("x", _input_contract(network), densities.shape)
-    _checks.within("x", densities, 0.0, 1.0, "scale the inputs to densities")
-    return densities
-
-
-def _input_contract(network: Network) -> str:
-    return f"have shape ({network.n_in},) or (batch, {network.n_in})"

@@ -41,17 +41,37 @@ def ones(shape: tuple[int, ...], length: int) -> Words:
     return words
 
 
-def delayed(words: Words, steps: int, length: int) -> Words:
-    """Return streams of that length delayed by a number of steps, zeros before them."""
-    whole, rest = min(steps // 64, words.shape[-1]), steps % 64
-    late = np.zeros_like(words)
-    late[..., whole:] = words[..., : words.shape[-1] - whole] << np.uint64(rest)
-    if rest:
-        late[..., whole + 1 :] |= words[..., : max(0, words.shape[-1] - whole - 1)] >> np.uint64(
-            64 - rest
-        )
-    late[..., -1] &= last_mask(length)
-    return late
+def shifted(words: Words, steps: int | NDArray[np.int64], n: int) -> Words:
+    """Return the last n words of streams (..., k, n_words) delayed by a number of steps.
+
+    `steps` is one delay, or an array of shape (k,). At least ``steps // 64 + 1`` words of the past must
+    precede the n words. Bits of the last word past the length are not cleared.
+    """
+    whole, rest = np.divmod(steps, 64)
+    bits = np.asarray(rest, np.uint64)
+    if isinstance(whole, np.ndarray):
+        rows, bits = np.arange(len(whole))[:, np.newaxis], bits[:, np.newaxis]
+        at = words.shape[-1] - n + np.arange(n) - whole[:, np.newaxis]
+        now, before = words[..., rows, at], words[..., rows, at - 1]
+    else:
+        stop = words.shape[-1] - int(whole)
+        now, before = words[..., stop - n : stop], words[..., stop - n - 1 : stop - 1]
+    late = now << bits
+    late |= before >> (np.uint64(63) - bits) >> np.uint64(1)
+    return np.ascontiguousarray(late)
+
+
+def delayed(words: Words, steps: int | NDArray[np.int64], length: int) -> Words:
+    """Return streams of that length delayed by a number of steps, with zeros before them.
+
+    `words` has shape (..., n_words); `steps` is one delay, or an array of shape (k,) for words of shape
+    (..., k, n_words).
+    """
+    late = min(steps, length) if isinstance(steps, int) else np.minimum(steps, length)
+    past = np.zeros((*words.shape[:-1], int(np.max(late)) // 64 + 1), np.uint64)
+    result = shifted(np.concatenate([past, words], axis=-1), late, words.shape[-1])
+    result[..., -1] &= last_mask(length)
+    return result
 
 
 def cut(words: Words, start: int, stop: int) -> Words:
