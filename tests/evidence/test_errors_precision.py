@@ -63,7 +63,7 @@ ERRORS = [
      "source must be a Source or a tuple of 2, got 8"),
     (partial(length_for_product, 0.002, source=Weyl(32, randomized=False)), ValueError,
      "error must be an error that this source reaches with at most 65536 bits, got 0.002; "
-     "the smallest it reaches is 0.038"),
+     "the smallest it reaches is 0.049"),
     (lambda: noise_budget(NETWORK, [0.5] * 3, 8), ValueError,
      "x must have shape (2,) or (batch, 2), got (3,)"),
     (lambda: noise_budget(1, [0.5] * 3, 8), TypeError, "network must be a Network, got 1"),

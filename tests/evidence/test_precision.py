@@ -14,7 +14,9 @@ from sc_neurocore import (
     Hammersley,
     Network,
     Permutation,
+    Ramp,
     Role,
+    RotatedLFSR,
     Sobol,
     VanDerCorput,
     Weyl,
@@ -26,6 +28,7 @@ from sc_neurocore import (
     length_for_density,
     length_for_product,
     noise_budget,
+    operands,
     product_error,
     product_error_table,
     simulate,
@@ -84,38 +87,67 @@ def test_a_product_with_zero_has_no_error():
         assert product_error([0, 0.5, 1], [0.5, 0, 0], 64, source=source).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=repr)
-@pytest.mark.parametrize("length", [64, 100])
-def test_tabulated_errors_hold_for_other_keys(source, length):
-    p, q = np.random.default_rng(5).random((2, N))
-    x, w = encode_pair(p, q, length, key=6, source=source.pair())
-    assert_predicts(product_error(0.5, 0.5, length, source=source), (x & w).probability() - p * q)
-    of_p = source.pair()[0]
-    assert_predicts(encode_error(0.5, length, source=of_p), x.probability() - p)
-
-
-def test_the_table_of_halton_streams_covers_its_first_bases():
-    streams = np.arange(N) % 8
-    p, q = np.random.default_rng(5).random((2, N))
-    x = encode(p, 256, key=11, source=Halton(), streams=streams)
-    w = encode(q, 256, key=12, streams=np.arange(N))
-    predicted = product_error(0.5, 0.5, 256, source=(Halton(), Bernoulli()))
-    assert_predicts(predicted, (x & w).probability() - p * q)
-
-
 X = np.array([0.5, 0.8, 0.3, 0.9, 0.1])
 W = np.array([0.6, 0.4, 0.9, 0.2, 0.7])
+# Equal operands, ends, fractions that few bits represent, and others.
+P, Q = np.array([(0.5, 0.5), (1, 1), (0, 0.7), (1, 0.3), (0.7, 0.7), (0.123, 0.877), (0.01, 0.99)]).T
+FIXED = [Hammersley(8, randomized=False), Sobol(randomized=False), Ramp(100), RotatedLFSR(8)]
 
 
-@pytest.mark.parametrize("source", [Bernoulli(), Sobol(), Hammersley(8)], ids=repr)
-def test_the_error_of_a_dot_product(source):
-    length, n = 256, 4000
-    p, q = np.tile(X, (n, 1)), np.tile(W, (n, 1))
-    if source != Bernoulli():  # the table is of random operands
-        p, q = np.random.default_rng(7).random((2, n, 5))
-    x, w = encode_pair(p, q, length, key=8, source=source)
-    errors = (x & w).probability().sum(axis=-1) - (p * q).sum(axis=-1)
-    assert_predicts(dot_error(X, W, length, source=source), errors)
+def errors_by_key(n, operands, length, source):
+    """Return the errors of the products of operands under n keys, shape (n, *shape)."""
+    p, q = operands
+    errors = []
+    for key in range(n):
+        x, w = encode_pair(p, q, length, key=key, source=source)
+        errors.append((x & w).probability() - p * q)
+    return np.array(errors)
+
+
+@pytest.mark.parametrize("source", [*SOURCES, LFSR(16), Halton(), *FIXED], ids=repr)
+@pytest.mark.parametrize("length", [63, 64, 100, 256])
+@pytest.mark.filterwarnings("ignore::sc_neurocore.streams.source.PeriodWarning")
+def test_errors_are_predicted_at_the_operands(source, length):
+    n = 1 if source in FIXED else 1500
+    measured = np.sqrt((errors_by_key(n, (P, Q), length, source) ** 2).mean(axis=0))
+    predicted = product_error(P, Q, length, source=source)
+    assert np.allclose(predicted, measured, rtol=0.12, atol=1e-9)
+    of_p = operands(source)[0]
+    densities = [encode(P, length, key=stream_key(k, Role.INPUT), source=of_p) for k in range(n)]
+    errors = np.array([x.probability() for x in densities]) - P
+    measured = np.sqrt((errors**2).mean(axis=0))
+    assert np.allclose(encode_error(P, length, source=of_p), measured, rtol=0.12, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 40, 512])
+@pytest.mark.parametrize("equal", [False, True])
+@pytest.mark.parametrize(
+    ("source", "length"),
+    [
+        (Sobol(), 256), (LFSR(6), 64), (LFSR(16), 256), (LFSR(8), 255), (Hammersley(8), 200),
+        (Hammersley(8, randomized=False), 256), (VanDerCorput(3), 100), (Weyl(100), 100),
+        (Permutation(64), 64), (RotatedLFSR(8), 256), ((Bernoulli(), Hammersley(8)), 256),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_error_of_a_dot_product_is_predicted(source, length, n, equal):
+    p, q = (np.full((2, n), 0.5) if equal else np.random.default_rng(7).random((2, n))).astype(float)
+    errors = errors_by_key(500, (p, q), length, source).sum(axis=-1)
+    measured = np.sqrt((errors**2).mean())
+    assert float(dot_error(p, q, length, source=source)) == pytest.approx(measured, rel=0.16, abs=1e-9)
+
+
+def test_the_sampling_noise_of_a_prediction_is_no_bias():
+    # 65,536 products, whose errors are independent: a mean that is only sampled would add up linearly.
+    p, q = np.random.default_rng(1).random((2, 65_536))
+    for source, measured in ((Sobol(), 0.69), (LFSR(16), 7.5)):
+        assert float(dot_error(p, q, 256, source=source)) == pytest.approx(measured, rel=0.15)
+
+
+def test_many_operands_are_represented_by_some():
+    p, q = np.random.default_rng(2).random((2, 300_000))
+    some = dot_error(p[:100_000], q[:100_000], 64, source=Sobol()) * np.sqrt(3)
+    assert float(dot_error(p, q, 64, source=Sobol())) == pytest.approx(float(some), rel=0.1)
 
 
 @pytest.mark.parametrize("accumulate", ["mean", "sum", "or"])
@@ -171,14 +203,23 @@ def test_the_length_by_the_normal_law_has_its_confidence(p):
     assert length < length_for_density(0.02, 0.9)
 
 
-def test_the_tabulated_length_is_enough_and_half_of_it_is_not():
-    length = length_for_product(0.004, 0.95, source=Hammersley.for_length)
-    p, q = np.random.default_rng(5).random((2, N))
-    for bits, enough in ((length, True), (length // 2, False)):
-        x, w = encode_pair(p, q, bits, key=10, source=Hammersley.for_length(bits))
-        inside = (np.abs((x & w).probability() - p * q) <= 0.004).mean()
-        assert (inside >= 0.95 - 5 * np.sqrt(0.0475 / 4096)) == enough
-    assert length * 16 < length_for_product(0.004, 0.95)
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol(), Hammersley.for_length], ids=str)
+def test_the_length_of_a_product_suffices_at_every_operand(source):
+    error = 0.02
+    length = length_for_product(error, 0.95, source=source)
+    at = source(length) if callable(source) else source
+    for p, q in ((0.7, 0.7), (0.5, 0.5), (0.3, 0.9), (0.71, 0.99)):
+        x, w = encode_pair(np.full(N, p), np.full(N, q), length, key=10, source=at.pair())
+        inside = (np.abs((x & w).probability() - p * q) <= error).mean()
+        assert inside >= 0.95 - 5 * np.sqrt(0.0475 / N)
+
+
+def test_the_length_of_a_product_is_that_of_its_operands():
+    assert length_for_product(0.01, p=0.1, q=0.1) < length_for_product(0.01, p=0.7, q=0.7)
+    assert length_for_product(0.01, p=1, q=1) == 8
+    assert length_for_product(0.004, source=Hammersley.for_length) * 16 <= length_for_product(0.004)
+    with pytest.raises(ValueError, match=r"p and q must be given both or neither, got p=0\.5, q=None"):
+        length_for_product(0.01, p=0.5)
 
 
 def test_a_length_beyond_the_period_of_a_source_is_refused():

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import h5py
 import nir
@@ -148,8 +147,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     to_nir(Network([Dense([[1.0]])]), path)
     before = path.read_bytes()
 
-    def full(name, graph):
-        Path(name).write_bytes(b"half")
+    def full(file, graph):
+        file.write(b"half")
         raise OSError("no space left")
 
     monkeypatch.setattr(nir, "write", full)

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
-from sc_neurocore.evidence.precision import SAMPLES
 from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks.layers import Dense
 from sc_neurocore.networks.network import Network
@@ -28,6 +27,9 @@ from sc_neurocore.streams.source import (
 )
 
 __all__ = ["LayerBudget", "noise_budget"]
+
+# Products that are sampled where no law is known.
+SAMPLES = 4096
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,11 @@ def _sampling_variance(
     weights = encode(w[j, i], length, key=stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
     # Only steps after the arrival have errors; these are assumed to be independent.
     errors = ((bits & weights).probability() - x[b, i] * w[j, i]) * np.sqrt(present[i])
-    # The mean of the errors is common to all products and adds up with the signs of the weights.
+    # A mean of the errors beyond that of a sample is common to all products and adds up with the signs
+    # of the weights.
+    mean = float(errors.mean())
+    if abs(mean) <= 4 * math.sqrt(float(errors.var()) / SAMPLES):
+        mean = 0.0
     signs = np.sign(layer.matrix).sum(axis=1)
-    common = float(errors.mean() ** 2 * (signs**2).mean())
+    common = mean**2 * float((signs**2).mean())
     return int(w.shape[1]) * float(errors.var()) + common

@@ -1,24 +1,23 @@
 """Predicting errors: standard errors for a stream length, and the length that an error requires.
 
-Bernoulli streams and permutations have closed forms. The errors of all other sources are measured once
-on products of random operands and random streams, and kept in tables.
+Bernoulli streams and permutations have closed forms. The errors of all other sources are measured at
+the operands, on the streams that `encode` and `encode_pair` use. Rounding to the levels of a source is
+included, exactly.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.evidence._moments import Moments, of_densities, of_products
 from sc_neurocore.operators.current import ACCUMULATE, Accumulate
-from sc_neurocore.streams.bitstream import Bitstream, encode
+from sc_neurocore.streams.bitstream import encode
 from sc_neurocore.streams.keys import Role, stream_key
-from sc_neurocore.streams.low_discrepancy import Halton
-from sc_neurocore.streams.periods import Permutation
 from sc_neurocore.streams.source import (
     Bernoulli,
     Source,
@@ -36,7 +35,6 @@ __all__ = [
     "product_error_table",
 ]
 
-SAMPLES = 4096
 _LONGEST = 2**16
 
 
@@ -48,9 +46,9 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
         Bernoulli                     sqrt(p * (1 - p) / L)
         Permutation of period N >= L  sqrt(p * (1 - p) / L * (N - L) / (N - 1))
 
-    The error of a permutation also includes the rounding of p to its levels, the only error after
-    complete periods. For other sources it is the root mean square over all p from a table. The streams
-    of `Halton` differ, so its table covers the first 8 bases.
+    and the rounding of p to the levels of the source, which is the only error of a permutation after
+    complete periods. For other sources the error is measured: element i of p is stream i. Numbers that
+    do not depend on the key have one error, whose magnitude is returned.
 
     Parameters
     ----------
@@ -74,19 +72,13 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
     Examples
     --------
     >>> from sc_neurocore import Sobol, encode_error
-    >>> print(f"{encode_error(0.5, 256):.4f}, Sobol {encode_error(0.5, 256, source=Sobol()):.4f}")
-    0.0312, Sobol 0.0016
+    >>> print(f"{encode_error(0.3, 256):.4f}, Sobol {encode_error(0.3, 256, source=Sobol()):.4f}")
+    0.0286, Sobol 0.0015
     """
     values, length = _probabilities("p", p), _checks.length_of_stream("length", length)
     _checks.instance("source", source, Source)
-    if isinstance(source, Bernoulli):
-        return np.asarray(np.sqrt(values * (1 - values) / length))
-    if isinstance(source, Permutation):
-        near = np.rint(values * source.period) / source.period
-        left = length % source.period
-        variance = near * (1 - near) * left * (source.period - left) / (source.period - 1)
-        return np.asarray(np.sqrt(variance / length**2 + (near - values) ** 2))
-    return np.full(values.shape, np.sqrt(np.mean(_encode_errors(source, length) ** 2)))
+    bias, variance = of_densities(source, values, length)
+    return np.asarray(np.sqrt(bias**2 + variance))
 
 
 def product_error(
@@ -99,9 +91,9 @@ def product_error(
         Bernoulli                 sqrt(p * q * (1 - p * q) / L)
         Permutations of period L  sqrt(p * q * (1 - p) * (1 - q) / (L - 1))
 
-    Permutations are exact at other lengths too, and include the rounding of p and q to their levels.
-    For other sources it is the root mean square over all p and q from a table of the pair of sources,
-    and 0 where p or q is 0. The streams of `Halton` differ, so its table covers the first 8 bases.
+    and the rounding of p and q to the levels of their sources. Permutations have a law at other lengths
+    too. For other sources the error is measured: element i of p and q is stream i of each. Numbers that
+    do not depend on the key have one error, whose magnitude is returned.
 
     Parameters
     ----------
@@ -127,48 +119,12 @@ def product_error(
     return np.asarray(np.sqrt(bias**2 + variance))
 
 
-def _product_moments(
-    p: ArrayLike, q: ArrayLike, length: int, source: Sources
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _product_moments(p: ArrayLike, q: ArrayLike, length: int, source: Sources) -> Moments:
     """Return bias and variance of the densities of products, of the broadcast shape."""
     of_p, of_q = operands(source)
     length = _checks.length_of_stream("length", length)
     a, b = _checks.broadcast("q", _probabilities("p", p), "p", _probabilities("q", q))
-    if of_p == of_q == Bernoulli():
-        return np.zeros(a.shape), a * b * (1 - a * b) / length
-    if isinstance(of_p, Permutation) and of_p == of_q:
-        n = of_p.period
-        near_a, near_b = np.rint(a * n) / n, np.rint(b * n) / n
-        return near_a * near_b - a * b, _permutation_variance(near_a, near_b, length, n)
-    errors = _product_errors(of_p, of_q, length)
-    counts = ((a > 0) & (b > 0)).astype(np.float64)
-    return float(errors.mean()) * counts, float(errors.var()) * counts
-
-
-def _permutation_variance(
-    p: NDArray[np.float64], q: NDArray[np.float64], length: int, period: int
-) -> NDArray[np.float64]:
-    """Return the variance of a product of independent random permutations, repeated each period.
-
-    Two different steps of a period of n steps are both 1 with probability
-    ``p * (p * n - 1) / (n - 1)``. With z = p q, and P11 the probability that the products of two steps
-    are both 1, the number of ones in r steps of a period has the variance::
-
-        r * z * (1 - z) + r * (r - 1) * (P11 - z**2)
-
-    Its covariance with the number of ones in the whole period is ``r / n`` times the variance of the
-    latter.
-    """
-    z = p * q
-    both = z * (p * period - 1) * (q * period - 1) / (period - 1) ** 2
-
-    def variance(r: int) -> NDArray[np.float64]:
-        return np.asarray(r * z * (1 - z) + r * (r - 1) * (both - z**2))
-
-    whole, rest = divmod(length, period)
-    of_period = variance(period)
-    total = whole**2 * of_period + variance(rest) + 2 * whole * rest / period * of_period
-    return np.asarray(np.maximum(total, 0.0) / length**2)
+    return of_products(of_p, of_q, a, b, length)
 
 
 def dot_error(
@@ -176,8 +132,8 @@ def dot_error(
 ) -> NDArray[np.float64]:
     """Return the standard error of a dot product: the sum of product densities over the last axis.
 
-    The products vary independently, so their variances add up. A bias common to all products, which
-    only sources without randomization have, adds up linearly.
+    The variances of the products add up, since products of different lanes err independently. What
+    does not depend on the key, such as the rounding to levels, adds up linearly.
 
     Parameters
     ----------
@@ -358,18 +314,27 @@ def length_for_product(
     error: float,
     confidence: float = 0.95,
     *,
+    p: float | None = None,
+    q: float | None = None,
     source: Sources | Callable[[int], Sources] = Bernoulli(),
 ) -> int:
     """Return the smallest power of two at which a product of two streams is within `error`.
 
-    The errors are measured on products of random operands and streams, for Bernoulli streams too.
+    With the bias and the standard deviation of `product_error`, and the two-sided quantile z of the
+    normal distribution for `confidence`, it is the first length with::
+
+        abs(bias) + z * std <= error
+
+    at p and q or, without them, at the worst operands of a grid of 16 values each.
 
     Parameters
     ----------
     error : float
         In (0, 1).
     confidence : float
-        Proportion of products that are within `error`, in (0, 1).
+        Probability that the product is within `error`, in (0, 1).
+    p, q : float, optional
+        Operands in [0, 1], both or neither.
     source : Source, tuple of 2 Sources, or function of the length
         Source of both operands, or one for each. For a source whose period must match the length, pass
         its `for_length`.
@@ -390,53 +355,27 @@ def length_for_product(
     --------
     >>> from sc_neurocore import Bernoulli, Hammersley, Sobol, length_for_product
     >>> [length_for_product(0.01, source=s) for s in (Bernoulli(), Sobol(), Hammersley.for_length)]
-    [8192, 256, 256]
+    [16384, 256, 256]
     """
+    from statistics import NormalDist  # here: slow to import, rarely used
+
     error, confidence = _checks.below_one("error", error), _checks.below_one("confidence", confidence)
+    if (p is None) != (q is None):
+        _checks.fail("p and q", "be given both or neither", f"p={p}, q={q}")
+    grid = (np.arange(16) + 0.618) / 16  # no simple fractions, which some sources represent exactly
+    a = grid[:, np.newaxis] if p is None else _probabilities("p", _checks.finite("p", p))
+    b = grid if q is None else _probabilities("q", _checks.finite("q", q))
     at = source if callable(source) else lambda _: source
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     length, reached = 8, math.inf
     while length <= _LONGEST:
-        errors = np.abs(_product_errors(*operands(at(length)), length))
-        reached = min(reached, float(np.quantile(errors, confidence)))
+        bias, variance = _product_moments(a, b, length, at(length))
+        reached = min(reached, float((np.abs(bias) + z * np.sqrt(variance)).max()))
         if reached <= error:
             return length
         length *= 2
     contract = f"be an error that this source reaches with at most {_LONGEST} bits"
     return _checks.fail("error", contract, error, f"the smallest it reaches is {reached:.2g}")
-
-
-def _samples(number: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
-    """Return uniform probabilities, and stream numbers that every source supports."""
-    generator = np.random.default_rng(number)
-    return generator.random(SAMPLES), np.arange(SAMPLES, dtype=np.uint64) % np.uint64(1000)
-
-
-@lru_cache(maxsize=1024)
-def _encode_errors(source: Source, length: int) -> NDArray[np.float64]:
-    p, streams = _samples(0)
-    if isinstance(source, Halton):
-        streams %= np.uint64(8)
-    return np.asarray(_encode(source, Role.INPUT, p, streams, length).probability() - p)
-
-
-@lru_cache(maxsize=1024)
-def _product_errors(of_p: Source, of_q: Source, length: int) -> NDArray[np.float64]:
-    p, streams = _samples(0)
-    q, _ = _samples(1)
-    if isinstance(of_p, Halton) or isinstance(of_q, Halton):
-        streams %= np.uint64(8)
-    x = _encode(of_p, Role.INPUT, p, streams, length)
-    w = _encode(of_q, Role.WEIGHT, q, streams, length)
-    return np.asarray((x & w).probability() - p * q)
-
-
-def _encode(
-    source: Source, role: Role, p: NDArray[np.float64], streams: NDArray[np.uint64], length: int
-) -> Bitstream:
-    """Return streams of seed 0, without the warnings of `encode`: errors are to be measured."""
-    return Bitstream(
-        source.words(source.thresholds(p), streams, length, key=stream_key(0, role)), length
-    )
 
 
 def _probabilities(name: str, values: ArrayLike) -> NDArray[np.float64]:
