@@ -28,6 +28,7 @@ from sc_neurocore.neurons.spike_trains import (
     spike_times,
 )
 from sc_neurocore.neurons.theory import (
+    SilentLayerWarning,
     isi_ms,
     isi_steps,
     rheobase,
@@ -77,7 +78,7 @@ from sc_neurocore.operators.machines import (
     umul,
 )
 from sc_neurocore.stateful.encoder import BitstreamEncoder
-from sc_neurocore.stateful.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.stateful.layer import SCDenseLayer
 from sc_neurocore.stateful.neuron import StochasticLIFNeuron
 from sc_neurocore.stateful.recorder import BitstreamSpikeRecorder
 from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse

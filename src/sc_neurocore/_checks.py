@@ -146,7 +146,8 @@ def ordered(
 
 def within(name: str, values: NDArray[Any], low: float, high: float, remedy: str = "") -> None:
     """Raise unless every value lies in [low, high]."""
-    outside = (values < low) | (values > high)
+    slack = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))  # a few units in the last place
+    outside = (values < low - slack) | (values > high + slack)
     if outside.any():
         fail(name, f"lie in [{low}, {high}]", _first(values, outside), remedy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +13,12 @@ from sc_neurocore import _checks
 from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._intervals import paired_difference, wilson
+from sc_neurocore.evidence._sources import SourceByLength, source_at
 from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.fixed_point import FixedNetwork, FixedPoint
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.simulation import Prepared, in_fixed_point, simulate_float
+from sc_neurocore.streams.keys import checked_seed
 from sc_neurocore.streams.low_discrepancy import (
     Halton,
     Hammersley,
@@ -24,11 +27,10 @@ from sc_neurocore.streams.low_discrepancy import (
 )
 from sc_neurocore.streams.periods import Permutation
 from sc_neurocore.streams.registers import LFSR
-from sc_neurocore.streams.source import Bernoulli, Source, Sources
+from sc_neurocore.streams.source import Bernoulli, Source
 
 __all__ = ["SOURCES", "Accuracy", "SourceByLength", "evaluate"]
 
-SourceByLength = Sources | Callable[[int], Sources]
 
 # Sources with sequences for any number of layers, by name, as functions of the stream length.
 SOURCES: dict[str, Callable[[int], Source]] = {
@@ -212,7 +214,7 @@ def right_by_seed(
     bar: Bar,
 ) -> NDArray[np.bool_]:
     """Return which images are classified correctly, shape (n_seeds, n_images). Trusts its arguments."""
-    at_length = source(length) if callable(source) else source
+    at_length = source_at(source, length)
     right = []
     for seed in seeds:
         result = Prepared.of(network, seed=seed, source=at_length).run(inputs, length)
@@ -234,13 +236,25 @@ def labeled(
             f"hold an integer for each of the {len(inputs)} images",
             f"{classes.dtype} of shape {classes.shape}",
         )
+    largest = network.n_out - 1
+    remedy = "count classes from 0" if largest > 0 else ""
+    _checks.within("labels", classes, 0, largest, remedy)
     return inputs, classes
 
 
 def lengths_and_seeds(lengths: Sequence[int], seeds: Sequence[int]) -> tuple[list[int], Sequence[int]]:
     """Return both, checked: at least one value each."""
+    lists = []
     for name, values in (("lengths", lengths), ("seeds", seeds)):
+        if isinstance(values, np.ndarray) and values.ndim == 1:
+            values = values.tolist()
         _checks.instance(name, values, Sequence)
         if len(values) == 0:
             _checks.fail(name, "hold at least one value", "none")
+        lists.append(list(values))
+    lengths, seeds = lists
+    seeds = [checked_seed("seeds", _checks.integer("seeds", seed, -math.inf)) for seed in seeds]
+    if len(set(seeds)) < len(seeds):
+        remedy = "equal seeds give equal results, so their spread would be too small"
+        _checks.fail("seeds", "differ from one another", seeds, remedy)
     return [_checks.length_of_stream("lengths", length) for length in lengths], seeds

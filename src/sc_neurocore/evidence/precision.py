@@ -8,13 +8,13 @@ included, exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.evidence._moments import Moments, of_densities, of_products
+from sc_neurocore.evidence._sources import SourceByLength, source_at
 from sc_neurocore.operators.current import ACCUMULATE, Accumulate
 from sc_neurocore.streams.bitstream import encode
 from sc_neurocore.streams.keys import Role, stream_key
@@ -316,7 +316,7 @@ def length_for_product(
     *,
     p: float | None = None,
     q: float | None = None,
-    source: Sources | Callable[[int], Sources] = Bernoulli(),
+    source: SourceByLength = Bernoulli(),
 ) -> int:
     """Return the smallest power of two at which a product of two streams is within `error`.
 
@@ -365,11 +365,10 @@ def length_for_product(
     grid = (np.arange(16) + 0.618) / 16  # no simple fractions, which some sources represent exactly
     a = grid[:, np.newaxis] if p is None else _probabilities("p", _checks.finite("p", p))
     b = grid if q is None else _probabilities("q", _checks.finite("q", q))
-    at = source if callable(source) else lambda _: source
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     length, reached = 8, math.inf
     while length <= _LONGEST:
-        bias, variance = _product_moments(a, b, length, at(length))
+        bias, variance = _product_moments(a, b, length, source_at(source, length))
         reached = min(reached, float((np.abs(bias) + z * np.sqrt(variance)).max()))
         if reached <= error:
             return length

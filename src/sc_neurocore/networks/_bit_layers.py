@@ -259,7 +259,7 @@ def run_layers(
     *,
     record: bool,
     bar: Bar,
-) -> tuple[NDArray[np.int64], list[Words]]:
+) -> tuple[NDArray[np.int64], list[Words], list[bool]]:
     """Run a network block by block of time, and advance the states of its layers.
 
     Returns
@@ -268,7 +268,10 @@ def run_layers(
         Spikes of the last layer.
     trains : list of ndarray of uint64, shape (batch, n_out of the layer, n_words)
         Packed spikes of every layer; empty unless `record`.
+    fired : list of bool
+        Whether any neuron of each layer fired.
     """
+    fired = [False] * len(layers)
     total = n_words(length)
     sizes = [part.layer.n_out for part in layers]
     counts = np.zeros((batch, sizes[-1]), np.int64)
@@ -283,11 +286,12 @@ def run_layers(
         spikes = inputs.words(first, block.stop - first)
         for i, (layer, state) in enumerate(zip(layers, states, strict=True)):
             spikes = layer.run(state, spikes, first, steps)
+            fired[i] = fired[i] or bool(spikes.any())
             if record:
                 trains[i][:, :, block] = spikes
         counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
         bar.update(steps)
-    return counts, trains
+    return counts, trains, fired
 
 
 def _kept(part: BitLayer) -> int:

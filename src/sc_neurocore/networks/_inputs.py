@@ -26,7 +26,8 @@ def checked_densities(
     n_in : int or None
         Required size of the last axis. With None every size is accepted.
     ndims : sequence of int
-        Accepted numbers of axes; by default (n_in,) and (batch, n_in).
+        Accepted numbers of axes; by default (n_in,) and (batch, n_in). Images with more axes, such as
+        (batch, channels, rows, columns), are flattened.
 
     Raises
     ------
@@ -36,6 +37,12 @@ def checked_densities(
         If the shape is wrong, there are no values, or a value is outside [0, 1] or not finite.
     """
     densities = _checks.array(name, values, ndims if n_in is None else range(65), borrow=True)
+    if n_in is not None and densities.ndim > 1 and densities.shape[-1] != n_in:
+        # Images are flattened where only one reading is possible.
+        if 2 in ndims and densities.size == len(densities) * n_in:
+            densities = densities.reshape(-1, n_in)
+        elif 1 in ndims and densities.size == n_in:
+            densities = densities.reshape(n_in)
     if n_in is not None and (densities.ndim not in ndims or densities.shape[-1] != n_in):
         _checks.fail(name, input_contract(n_in, ndims), densities.shape)
     if densities.size == 0:

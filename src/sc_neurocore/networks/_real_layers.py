@@ -83,29 +83,29 @@ class RealLayer:
         layer = self._layer
         if self._late is not None:
             signal = self._late.delay_reals(_stretched(signal, steps))
-        drive = _drive(layer, signal)
+        sums = drive(layer, signal)
         if isinstance(layer, Dense) and layer.recurrent is not None:
             words = _native.recurrent(
-                self._parameters, 0, _stretched(drive, steps), layer.recurrent.T.copy(), None,
+                self._parameters, 0, _stretched(sums, steps), layer.recurrent.T.copy(), None,
                 layer.gain, first // 64, self._v, self._refractory, self._i, self._before,
             )  # fmt: skip
         else:
-            traces = np.ascontiguousarray(layer.gain * drive).reshape(self._v.size, -1)
+            traces = np.ascontiguousarray(layer.gain * sums).reshape(self._v.size, -1)
             state = self._v.reshape(-1), self._refractory.reshape(-1), self._i.reshape(-1)
             words = _native.lif(self._parameters, 0, traces, 0, first, steps, *state)
         return unpack(words, steps).reshape(*self._v.shape, steps)
 
 
-def _drive(layer: Layer, signal: Reals) -> Reals:
+def drive(layer: Layer, signal: Reals) -> Reals:
     """Return the weighted sums of inputs (rows, n_in, steps or 1), shape (rows, n_out, steps or 1)."""
     if isinstance(layer, Conv2d):
         patches = layer.patches(np.ascontiguousarray(signal))
-        drive = layer.flatten(layer.weights.reshape(len(layer.weights), -1) @ patches)
+        sums = layer.flatten(layer.weights.reshape(len(layer.weights), -1) @ patches)
         bias = None if layer.bias is None else np.repeat(layer.bias, layer.positions)
     else:
-        drive = np.swapaxes(np.swapaxes(signal, 1, 2) @ layer.weights.T, 1, 2)
+        sums = np.swapaxes(np.swapaxes(signal, 1, 2) @ layer.weights.T, 1, 2)
         bias = layer.bias
-    return drive if bias is None else drive + bias[:, np.newaxis]
+    return sums if bias is None else sums + bias[:, np.newaxis]
 
 
 def _stretched(values: Reals, steps: int) -> Reals:

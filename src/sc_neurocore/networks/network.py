@@ -72,6 +72,9 @@ class Network:
                     f"layer {i} takes {layer.n_in} inputs, but layer {i - 1} has "
                     f"{layers[i - 1].n_out} neurons"
                 )
+            if layer.neuron.dt != layers[0].neuron.dt:
+                contract = f"have the time step of layer 0, {layers[0].neuron.dt} ms, in every layer"
+                _checks.fail("layers", contract, f"{layer.neuron.dt} ms in layer {i}")
         object.__setattr__(self, "layers", layers)
 
     @property

@@ -14,16 +14,20 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore.networks._bit_layers import BitLayer, Bits, run_layers
 from sc_neurocore.networks._inputs import check_streams, checked_densities
-from sc_neurocore.networks._real_layers import chunks, run_rows
+from sc_neurocore.networks._real_layers import chunks, drive, run_rows
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons.theory import SilentLayerWarning, rheobase
 from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
 from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
 
 __all__ = ["Simulation", "simulate", "simulate_float"]
+
+# Rows of inputs whose mean currents explain why a layer is silent.
+_SOME = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +133,11 @@ def simulate(
         If x has the wrong shape or values outside [0, 1], `source` has too few sequences for the
         layers, or the network does not fit `fixed_point`.
 
+    Warns
+    -----
+    SilentLayerWarning
+        If no neuron of a layer fires because its mean current does not exceed the rheobase.
+
     Notes
     -----
     Random numbers belong to the wires of the network, as in hardware, and not to the inputs: every row
@@ -142,6 +151,8 @@ def simulate(
     correlated, at any length; use `Bernoulli` or `Permutation` there.
     """
     _checks.instance("network", network, Network)
+    _checks.instance("record", record, bool)
+    _checks.instance("progress", progress, bool)
     return Prepared.of(
         network if fixed_point is None else in_fixed_point(network, fixed_point),
         seed=seed,
@@ -213,29 +224,64 @@ class Prepared:
         *,
         record: bool = False,
         progress: bool = False,
+        warn: bool = True,
     ) -> Simulation:
-        """Return the spikes for inputs; arguments as in `simulate`."""
+        """Return the spikes for inputs; arguments as in `simulate`, and whether to warn of silence."""
         if isinstance(x, Bitstream):
             check_streams("x", x, self.network.n_in)
             if length is not None and length != x.length:
                 _checks.fail("length", f"be omitted or equal the length of x, {x.length}", length)
+            given: Bitstream | NDArray[np.float64] = x
             length, batch, inputs = x.length, x.shape[:-1], self._given(x)
         else:
             densities = checked_densities("x", x, self.network.n_in)
             if length is None:
                 _checks.wrong_type("length", "be given unless x is a Bitstream", length)
             length = _checks.length_of_stream("length", length)
-            batch, inputs = densities.shape[:-1], self._encoded(densities, length)
+            given, batch = densities, densities.shape[:-1]
+            inputs = self._encoded(densities, length)
         rows = math.prod(batch)
         states = [layer.start(rows, length) for layer in self.layers]
         with progress_bar(length, "simulate", "step", show=progress) as bar:
-            counts, trains = run_layers(
+            counts, trains, fired = run_layers(
                 self.layers, states, inputs, rows, length, record=record, bar=bar
             )
+        if warn and not all(fired):
+            self._warn_of_silence(given, length, fired)
         spikes = tuple(Bitstream(t, length).reshape(*batch, t.shape[1]) for t in trains)
         shape = (*batch, self.network.n_out)
         potentials = self.layers[-1].potentials(states[-1]).reshape(shape)
         return Simulation(counts.reshape(shape), potentials, length, self.seed, spikes)
+
+    def _warn_of_silence(
+        self, x: Bitstream | NDArray[np.float64], length: int, fired: Sequence[bool]
+    ) -> None:
+        """Warn if a layer has not fired because its current is too small, with the reason and a remedy.
+
+        The mean currents are those of the first rows of x.
+        """
+        fires = [math.isfinite(layer.neuron.v_threshold) for layer in self.network]
+        silent = [i for i, (can, did) in enumerate(zip(fires, fired, strict=True)) if can and not did]
+        if not silent:
+            return
+        i, layer = silent[0], self.network[silent[0]]
+        some = x[:_SOME] if len(x.shape) > 1 else x
+        if i > 0:
+            rates = self.run(some, length, record=True, warn=False).spikes[i - 1].probability()
+        else:
+            rates = some.probability() if isinstance(some, Bitstream) else some
+        sums = drive(layer, rates.reshape(-1, layer.n_in, 1))
+        mean, needed = layer.gain * float(sums.max()), rheobase(layer.neuron)
+        if mean > needed or not rates.any():
+            return
+        remedy = "raise its positive weights"
+        if mean > 0:
+            remedy = f"raise its gain above {layer.gain * needed / mean:.4g} (now {layer.gain:.4g})"
+        _checks.warn(
+            f"no neuron of layer {i} fired in {length} steps: its largest mean current {mean:.4g} does "
+            f"not exceed the rheobase {needed:.4g}; {remedy}, or lower v_threshold",
+            SilentLayerWarning,
+        )
 
     def _given(self, x: Bitstream) -> Bits:
         words = x.words.reshape(-1, self.network.n_in, x.words.shape[-1])

@@ -7,11 +7,18 @@ from sc_neurocore.neurons.spike_trains import (
     isi_histogram,
     spike_times,
 )
-from sc_neurocore.neurons.theory import isi_ms, isi_steps, rheobase, stationary_std
+from sc_neurocore.neurons.theory import (
+    SilentLayerWarning,
+    isi_ms,
+    isi_steps,
+    rheobase,
+    stationary_std,
+)
 
 __all__ = [
     "LIF",
     "LIFState",
+    "SilentLayerWarning",
     "firing_rate_hz",
     "interspike_intervals",
     "isi_histogram",

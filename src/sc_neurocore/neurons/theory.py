@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore.neurons.lif import LIF, LIFState
 
-__all__ = ["isi_ms", "isi_steps", "rheobase", "stationary_std"]
+__all__ = ["SilentLayerWarning", "isi_ms", "isi_steps", "rheobase", "stationary_std"]
+
+
+class SilentLayerWarning(UserWarning):
+    """No neuron of a layer has fired: its current stays below the rheobase, or barely above it."""
 
 
 def rheobase(neuron: LIF) -> float:

@@ -1,7 +1,7 @@
 """The classes of the tutorial, the only objects of the package with mutable state."""
 
 from sc_neurocore.stateful.encoder import BitstreamEncoder
-from sc_neurocore.stateful.layer import SCDenseLayer, SilentLayerWarning
+from sc_neurocore.stateful.layer import SCDenseLayer
 from sc_neurocore.stateful.neuron import StochasticLIFNeuron
 from sc_neurocore.stateful.recorder import BitstreamSpikeRecorder
 from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse
@@ -12,6 +12,5 @@ __all__ = [
     "BitstreamSpikeRecorder",
     "BitstreamSynapse",
     "SCDenseLayer",
-    "SilentLayerWarning",
     "StochasticLIFNeuron",
 ]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.neurons.lif import LIF, LIFState, run_periodic
 from sc_neurocore.neurons.spike_trains import firing_rate_hz
-from sc_neurocore.neurons.theory import rheobase
+from sc_neurocore.neurons.theory import SilentLayerWarning, rheobase
 from sc_neurocore.operators.current import Accumulate
 from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.stateful.synapse import Coding, encoded_trace
@@ -22,11 +22,7 @@ from sc_neurocore.streams.bitstream import Bitstream, Interval
 from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 from sc_neurocore.streams.source import Bernoulli, Sources
 
-__all__ = ["SCDenseLayer", "SilentLayerWarning"]
-
-
-class SilentLayerWarning(UserWarning):
-    """No neuron of a layer has fired: its current stays below the rheobase, or barely above it."""
+__all__ = ["SCDenseLayer"]
 
 
 class SCDenseLayer(FixedParameters):
