@@ -1,6 +1,7 @@
 """NumPy twins of the native kernels: slow, plain, and the oracle for their bits."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,7 @@ def dot(x, w):
     return np.bitwise_count(x[:, None] & w[None]).sum(axis=2, dtype=np.int64)
 
 
+@cache
 def normal_table():
     header = Path(__file__).parents[1] / "native" / "normal_table.hpp"
     values = re.findall(r"(-?\d\.\d+e[+-]\d+)f", header.read_text())
@@ -116,7 +118,9 @@ def normal(key, neurons, first_step, steps):
 def lif(coefficients, key, currents, position, first_step, steps, v, refractory, i, neurons=None):
     """Return the spikes (n, steps), unpacked; v, refractory and i are updated."""
     noise = coefficients[3]
-    z = normal(key, len(v) if neurons is None else neurons, first_step, steps)
+    z = np.zeros((len(v), steps))
+    if noise != 0:
+        z = normal(key, len(v) if neurons is None else neurons, first_step, steps)
     spikes = np.zeros((len(v), steps), np.uint8)
     for k in range(steps):
         current = currents[:, (position + k) % currents.shape[1]]
@@ -125,7 +129,7 @@ def lif(coefficients, key, currents, position, first_step, steps, v, refractory,
 
 
 def lif_step(coefficients, current, noise, v, refractory, i):
-    """Return the spikes (n,) of a step; v, refractory and i are updated."""
+    """Return the spikes of a step, in the shape of v; v, refractory and i are updated."""
     leak, v_rest, gain, noise_std, v_threshold, v_reset, period, syn_leak, subtracts, *_ = coefficients
     if syn_leak != 0:
         i[:] = (i - i * syn_leak) + current
@@ -195,38 +199,36 @@ def dense(
     else:
         bits = weight_bits
     signed = unpack(bits, length).reshape(n_out, n_in, length) * np.sign(weights)[:, :, None]
-    inputs = unpack(x, length).astype(np.int64)
-    out = []
-    for b in range(len(x)):
-        counts = (inputs[b][None] * signed).sum(axis=1)
-        neurons = np.arange(n_out) * positions + b % positions
-        state = v[b], refractory[b], i[b]
-        out.append(
-            lif(coefficients, noise_key, gain * counts, 0, 64 * first_word, length, *state, neurons)
-        )
-    return np.array(out)
+    counts = np.einsum("bit,jit->bjt", unpack(x, length).astype(np.int64), signed)
+    # The images of a batch are rows of one population: only their noise repeats.
+    image = np.arange(len(x))[:, None]
+    neurons = (np.arange(n_out) * positions + image % positions).ravel()
+    currents = gain * counts.reshape(-1, length)
+    state = [a.ravel() for a in (v, refractory, i)]
+    spikes = lif(coefficients, noise_key, currents, 0, 64 * first_word, length, *state, neurons)
+    for a, after in zip((v, refractory, i), state, strict=True):
+        a.flat = after
+    return spikes.reshape(len(x), n_out, length)
 
 
 def recurrent(
     coefficients, noise_key, drive, weights, weight_bits, gain, first_word, v, refractory, i, before
 ):
     """Return the spikes (batch, n, length), unpacked; v, refractory, i and before are updated."""
-    batch, n, length = drive.shape
+    _, n, length = drive.shape
     products = np.repeat(weights.T[:, :, None], length, axis=2)
     if weight_bits is not None:
         products = np.sign(products) * unpack(weight_bits, length)
     z = normal(noise_key, n, 64 * first_word, length)
     out = np.zeros(drive.shape, np.uint8)
-    for b in range(batch):
-        spikes = unpack(before[b], n)
-        for k in range(length):
-            # Added in the order of the senders: float sums depend on it.
-            total = np.cumsum(products[:, :, k] * spikes, axis=1)[:, -1]
-            current = gain * (drive[b, :, k] + total)
-            noise = coefficients[3] * z[:, k]
-            spikes = lif_step(coefficients, current, noise, v[b], refractory[b], i[b])
-            out[b, :, k] = spikes
-        before[b] = pack(spikes)
+    spikes = unpack(before, n)
+    for k in range(length):
+        # Added in the order of the senders: float sums depend on it.
+        total = np.cumsum(products[:, :, k] * spikes[:, None], axis=-1)[:, :, -1]
+        current = gain * (drive[:, :, k] + total)
+        spikes = lif_step(coefficients, current, coefficients[3] * z[:, k], v, refractory, i)
+        out[:, :, k] = spikes
+    before[:] = pack(spikes)
     return out
 
 

@@ -301,21 +301,29 @@ def test_dense_equals_its_twin_at_every_length(isa, threads, coefficients):
     assert fired > 1000
 
 
-def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads):
-    rng = np.random.default_rng(5)
-    length = 70
-    for batch, n_in, n_out, density in ((5, 300, 70, 0.3), (67, 113, 9, 0.05), (2, 224, 300, 0.3)):
-        x = twins.pack(rng.random((batch, n_in, length)) < density)
-        weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
-        for shared in (False, True):
-            arguments = (LIFS[0], KEY, 5, x, weights, None, shared, 0.2, 1, 0, length)
-            shape = batch, n_out
-            ours = [np.zeros(shape), np.zeros(shape, np.uint64), np.zeros(shape)]
-            theirs = [a.copy() for a in ours]
-            words = _native.dense(*arguments, *ours)
-            spikes = twins.dense(*arguments, *theirs)
-            assert spikes.any()
-            assert np.array_equal(words, twins.pack(spikes))
+@functools.cache
+def wide_case(batch, n_in, n_out, density, shared):
+    """Return the arguments of 70 steps of a wide layer and the twin's spikes; it starts at rest."""
+    rng = np.random.default_rng(n_in)
+    x = twins.pack(rng.random((batch, n_in, 70)) < density)
+    weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
+    arguments = (LIFS[0], KEY, 5, x, weights, None, shared, 0.2, 1, 0, 70)
+    return arguments, twins.dense(*arguments, *at_rest(batch, n_out))
+
+
+def at_rest(*shape):
+    return [np.zeros(shape), np.zeros(shape, np.uint64), np.zeros(shape)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    "sizes", [(5, 300, 70, 0.3), (67, 113, 9, 0.05), (2, 224, 300, 0.3)]
+)  # batch, inputs, neurons, density
+def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads, sizes, shared):
+    arguments, spikes = wide_case(*sizes, shared)
+    assert spikes.any()
+    words = _native.dense(*arguments, *at_rest(sizes[0], sizes[2]))
+    assert np.array_equal(words, twins.pack(spikes))
 
 
 @functools.cache
@@ -348,19 +356,26 @@ def test_recurrent_layers_equal_their_twin_at_every_length(isa, threads, coeffic
     assert fired > 1000 or coefficients[4] == np.inf
 
 
-def test_a_wide_recurrent_layer_split_over_threads_keeps_its_spikes(isa, threads):
+@functools.cache
+def wide_recurrent_case():
+    """Return the arguments of a wide recurrent layer, the twin's spikes, and its state after them."""
     rng = np.random.default_rng(5)
-    n, length, shape = 300, 70, (7, 300)
+    n, length, batch = 300, 70, 7
     weights = rng.uniform(-1, 1, (n, n))
     bits = twins.pack(rng.random((n, n, length)) < np.abs(weights.T)[:, :, None])
-    drive = rng.integers(-3, 6, (*shape, length)).astype(float)
-    ours = [np.zeros(shape), np.zeros(shape, np.uint64), np.zeros(shape), np.zeros((7, 5), np.uint64)]
-    theirs = [a.copy() for a in ours]
-    words = _native.recurrent(LIFS[3], 5, drive, weights, bits, 0.1, 0, *ours)
-    spikes = twins.recurrent(LIFS[3], 5, drive, weights, bits, 0.1, 0, *theirs)
+    drive = rng.integers(-3, 6, (batch, n, length)).astype(float)
+    arguments = (LIFS[3], 5, drive, weights, bits, 0.1, 0)
+    after = [*at_rest(batch, n), np.zeros((batch, 5), np.uint64)]
+    return arguments, twins.recurrent(*arguments, *after), after
+
+
+def test_a_wide_recurrent_layer_split_over_threads_keeps_its_spikes(isa, threads):
+    arguments, spikes, after = wide_recurrent_case()
+    ours = [np.zeros_like(a) for a in after]
+    words = _native.recurrent(*arguments, *ours)
     assert spikes.any()
     assert np.array_equal(words, twins.pack(spikes))
-    assert_equal_arrays(ours, theirs)
+    assert_equal_arrays(ours, after)
 
 
 def test_the_stepped_neuron_equals_the_twin_of_the_population():
