@@ -1,34 +1,52 @@
-# One way to do each thing; every target sets up what it needs in .venv and is quick when nothing changed.
-#   make demo    the tutorial and the digits, pictures in demo/     make test    all tests
-#   make bench   the benchmarks, beside other packages               make docs    HTML in build/docs
-#   make lint    format, style, types                                make clean   remove all that was made
-#   make hardware-test  designs simulated, synthesized and proved (needs Icarus Verilog: iverilog)
-#   make hdl-demo       the digits network as Verilog, verified on test images, in hdl_demo/
-#   make bench-check    instructions of kernels against the record (needs valgrind)
-#   make results        the figures, tables and pictures of docs/results.md
-#   make bench-publish  README's table, the pictures and the page on speed, from the last `make bench`
+# Every target sets up what it needs in .venv and is quick when nothing changed.
+#   make demo            run the tutorial and the digits; pictures in demo/
+#   make test            run all tests and doctests that need only pip packages, in parallel
+#   make test-sanitized  run the native tests on a build with AddressSanitizer and UBSan
+#   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog)
+#   make test-long       run the checks that take minutes each
+#   make lint            check format, style and types
+#   make format          format the code
+#   make docs            build the documentation in build/docs
+#   make hdl-demo        write the digits network as Verilog and verify it on test images, in hdl_demo/
+#   make bench           run the benchmarks beside other packages
+#   make bench-check     compare instruction counts of kernels with the record (needs valgrind)
+#   make bench-publish   write README's table, the pictures and the page on speed from the last `make bench`
+#   make results         write the figures, tables and pictures of docs/results.md
+#   make hardware-figures  measure the figures of docs/hardware.md
+#   make clean           remove everything that was made
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt pyproject.toml $(wildcard native/*.?pp native/simd/*.hpp)
 SANITIZED := build/sanitized
+# Each process takes a stretch of tests that share a cached twin, and then helps the slower one.
+PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: demo test hardware-test hdl-demo lint bench bench-check bench-publish results hardware-figures docs format clean
+.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures docs format clean
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := demo
+
+help:
+	@sed -n "s/^#   //p" Makefile
 
 demo: $(VENV)/.demo
 	$(BIN)/sc-neurocore demo --out demo
 
-test: $(VENV)/.dev $(SANITIZED)/.built
-	$(BIN)/pytest --ignore=tests/hardware
+test: $(VENV)/.dev
+	$(PARALLEL) -m "not icarus and not long"
+
+test-sanitized: $(VENV)/.dev $(SANITIZED)/.built
 	tests/sanitized.sh $(SANITIZED) $(BIN)/python
 
-hardware-test: $(VENV)/.dev
+test-icarus: $(VENV)/.dev
 	@command -v iverilog >/dev/null || { echo "needed: Icarus Verilog (Debian, Ubuntu: apt install iverilog)"; exit 1; }
-	$(BIN)/pytest tests/hardware -n auto --dist loadfile
+	$(PARALLEL) -m "icarus and not long" tests/hardware
+
+test-long: $(VENV)/.dev
+	$(PARALLEL) -m long tests
 
 hdl-demo: $(VENV)/.hdl
 	$(BIN)/sc-neurocore hdl digits --out hdl_demo --images 20 --verify 1000000 --synth ice40
@@ -63,7 +81,7 @@ results: $(VENV)/.dev
 hardware-figures: $(VENV)/.dev
 	$(BIN)/python docs/measure_hardware.py
 
-docs: $(VENV)/.docs
+docs: $(VENV)/.dev
 	$(BIN)/sc-neurocore demo --out docs/pictures
 	$(BIN)/python docs/draw_theory.py docs/pictures
 	$(BIN)/sphinx-build -qEW --keep-going docs build/docs
@@ -100,10 +118,6 @@ $(VENV)/.hdl: $(VENV)/.native
 
 $(VENV)/.dev: $(VENV)/.native requirements-dev.txt
 	$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
-
-$(VENV)/.docs: $(VENV)/.dev requirements-docs.txt
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements-docs.txt
 	@touch $@
 
 # The native module with AddressSanitizer and UBSan, in a folder of its own.

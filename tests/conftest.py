@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+# Tests run in parallel, so PyTorch and BLAS get one thread each. Set before either is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 if folder := os.environ.get("SC_NEUROCORE_SANITIZED"):
     # The editable install of the environment would win over any path.
     sys.meta_path[:] = [f for f in sys.meta_path if "ScikitBuild" not in type(f).__name__]

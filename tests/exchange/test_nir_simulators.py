@@ -25,7 +25,7 @@ from sc_neurocore.exchange.nir import from_nir, to_nir
 
 pytestmark = pytest.mark.filterwarnings("ignore:nirtorch:DeprecationWarning")
 
-T = 3000
+T = 1000
 DT = 0.1  # ms: the step that snnTorch takes for granted
 LIF_ = LIF(tau_mem=2.5, dt=DT, resistance=3.0)
 CUBA = LIF(tau_mem=3.0, tau_syn=1.0, dt=DT)
