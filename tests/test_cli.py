@@ -183,3 +183,14 @@ def test_damaged_data_are_refused_in_one_line(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.startswith("sc-neurocore: --data must be an .npz file of images and labels")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--csv", "--plot"])
+def test_targets_are_checked_before_the_work(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sc_neurocore.cli._evaluate.evaluate", None)  # not reached
+    for target, said in (
+        (tmp_path / "missing" / "x.png", f"{option} must lie in a folder that exists"),
+        (tmp_path, f"{option} must be a file, got the folder"),
+    ):
+        assert main(["evaluate", "digits", option, str(target)]) == 1
+        assert said in capsys.readouterr().err

@@ -30,6 +30,8 @@ def run_demo(options: argparse.Namespace) -> None:
     for title, blocks in tutorial_sections():
         _heading(title)
         for block in blocks:
+            if 'accumulate="or"' in block:
+                print('\nThe same with accumulate="or":')
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 exec(compile(block, title, "exec"), namespace)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sc_neurocore import _checks
-from sc_neurocore._files import replacing
+from sc_neurocore._files import check_writable, replacing
 from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
 from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
 from sc_neurocore.networks.digits import load_digits
@@ -19,6 +19,9 @@ from sc_neurocore.networks.digits import load_digits
 def run_evaluate(options: argparse.Namespace) -> None:
     """Print the accuracy of a network for each source and stream length; write a table and a plot."""
     seeds = range(_checks.integer("--seeds", options.seeds, 1))
+    for name, target in (("--csv", options.csv), ("--plot", options.plot)):
+        if target:
+            check_writable(name, target)
     shipped, network = load_digits(), load_network(options.network)
     images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
     figure = new_figure() if options.plot else None

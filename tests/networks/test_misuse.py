@@ -1,0 +1,99 @@
+"""Inputs that users give: silent networks, images with axes, rounding, mixed time steps."""
+
+import numpy as np
+import pytest
+
+from sc_neurocore import (
+    LIF,
+    Bitstream,
+    Conv2d,
+    Dense,
+    Network,
+    SilentLayerWarning,
+    encode,
+    evaluate,
+    load_digits,
+    simulate,
+    simulate_float,
+)
+
+
+def test_a_silent_layer_is_named_with_its_current_and_a_remedy():
+    network = Network([Dense(np.full((4, 3), 0.5), gain=0.5), Dense(np.full((2, 4), 0.5), gain=1e-3)])
+    with pytest.warns(SilentLayerWarning) as caught:
+        simulate(network, np.full((5, 3), 0.8), 64, seed=1)
+    (warning,) = caught
+    assert warning.filename == __file__
+    message = str(warning.message)
+    assert message.startswith("no neuron of layer 1 fired in 64 steps: its largest mean current 0.00")
+    assert "does not exceed the rheobase 0.05; raise its gain above 0." in message
+    gain = float(message.split("raise its gain above ")[1].split(" ")[0])
+    loud = Network([network[0], Dense(np.full((2, 4), 0.5), gain=3 * gain)])
+    assert simulate(loud, np.full((5, 3), 0.8), 256, seed=1).counts.any()
+
+
+@pytest.mark.parametrize(
+    ("network", "x", "said"),
+    [
+        (Network([Dense([[0.5, 0.5]], gain=0.01)]), [1.0, 1.0], r"layer 0 .* 0\.01 .* above 0\.05 \("),
+        (Network([Dense([[-0.5, -0.5]])]), [1.0, 1.0], "raise its positive weights"),
+        (Network([Conv2d(np.full((1, 1, 2, 2), 0.1), (3, 3), 0.01)]), np.ones(9), "layer 0"),
+        (Network([Dense([[0.5]], gain=0.01)]), encode([0.5], 64, key=1), "layer 0"),
+        (Network([Dense([[0.5]], gain=0.01, bias=[0.5])]), [0.5], r"current 0\.0075"),
+    ],
+)
+def test_every_kind_of_silence_is_explained(network, x, said):
+    length = None if isinstance(x, Bitstream) else 64
+    with pytest.warns(SilentLayerWarning, match=said):
+        simulate(network, x, length, seed=1)
+
+
+def test_silence_without_a_cause_in_the_network_is_no_warning():
+    network = Network([Dense([[0.5, 0.5]], gain=0.1)])
+    assert not simulate(network, [0.0, 0.0], 64, seed=1).counts.any()  # nothing comes in
+    assert not simulate(network, [1.0, 1.0], 1, seed=1).counts.any()  # too short
+    readout = Network([Dense([[0.5, 0.5]], neuron=LIF(v_threshold=np.inf))])
+    simulate(readout, [1.0, 1.0], 64, seed=1)
+
+
+def test_evaluating_a_network_that_never_fires_warns():
+    digits = load_digits()
+    quiet = Network([Dense(layer.weights, gain=1e-6, neuron=layer.neuron) for layer in digits.network])
+    with pytest.warns(SilentLayerWarning, match="no neuron of layer 0 fired"):
+        evaluate(quiet, digits.images[:20], digits.labels[:20], [16], seeds=[0])
+
+
+def test_a_few_units_in_the_last_place_are_rounding():
+    above = [1.0000000000000002, -2e-16]  # as scikit-learn's MinMaxScaler yields them
+    network = Network([Dense([[1.0, 0.5]])])
+    exact = simulate(network, [1.0, 0.0], 64, seed=1)
+    assert np.array_equal(simulate(network, above, 64, seed=1).counts, exact.counts)
+    assert np.array_equal(simulate_float(network, above, 64).counts, exact.counts)
+    assert Dense([[1.0000000000000002]]).n_in == 1
+    with pytest.raises(ValueError, match=r"x must lie in \[0.0, 1.0\], got 1.00000"):
+        simulate(network, [1.00000001, 0.0], 64)
+
+
+def test_images_are_flattened_where_that_is_unambiguous():
+    digits = load_digits()
+    flat = simulate(digits.network, digits.images[:5], 16, seed=1)
+    for shape in ((5, 8, 8), (5, 1, 8, 8)):
+        shaped = simulate(digits.network, digits.images[:5].reshape(shape), 16, seed=1)
+        assert np.array_equal(shaped.counts, flat.counts)
+    one = simulate(digits.network, digits.images[0].reshape(8, 8), 16, seed=1)
+    assert np.array_equal(one.counts, flat.counts[0])
+    with pytest.raises(
+        ValueError, match=r"x must have shape \(64,\) or \(batch, 64\), got \(5, 8, 9\)"
+    ):
+        simulate(digits.network, np.zeros((5, 8, 9)), 16)
+
+
+def test_layers_have_one_time_step():
+    with pytest.raises(ValueError, match=r"layers must have the time step of layer 0, 1\.0 ms, .*0\.5"):
+        Network([Dense([[0.5]]), Dense([[0.5]], neuron=LIF(dt=0.5))])
+
+
+@pytest.mark.parametrize("record", [1, [1], "potentials", None])
+def test_record_is_a_bool(record):
+    with pytest.raises(TypeError, match="record must be a bool"):
+        simulate(Network([Dense([[0.5]])]), [0.5], 8, record=record)
