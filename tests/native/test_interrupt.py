@@ -1,6 +1,7 @@
 """Long native calls: signals stop them, other threads go on, and no bit depends on how they are cut."""
 
 import _thread
+import os
 import signal
 import threading
 import time
@@ -14,6 +15,8 @@ from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.neurons.lif import run_periodic
 
 LIF = sc.LIF(noise_std=0.1)
+# Seconds: a second is promised, on a machine that does nothing else and without sanitizers.
+LATENCY = 30.0 if "SC_NEUROCORE_SANITIZED" in os.environ else 3.0
 FIXED = FixedLIF(16, 4, 1, 4, 300, 0, False, 0, 1.0, 0.0)
 
 
@@ -102,7 +105,7 @@ def test_a_signal_stops_a_long_call_within_a_second(interrupt, portable, threads
     timer.start()
     with pytest.raises(InterruptionError):
         call()
-    assert time.monotonic() - sent[0] < 1.0
+    assert time.monotonic() - sent[0] < LATENCY
 
 
 def test_other_threads_go_on_while_a_neuron_runs():
