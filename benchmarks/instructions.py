@@ -120,7 +120,13 @@ def count(level: str, folder: Path, library: Path) -> dict[str, float]:
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
     done = subprocess.run(
         [*command, sys.executable, __file__, "--worker", str(library)],
-        env={**os.environ, "SC_NEUROCORE_ISA": level, "SC_NEUROCORE_THREADS": "1"},
+        # One thread of NumPy's too: those that wait for work spin, which would be counted.
+        env={
+            **os.environ,
+            "SC_NEUROCORE_ISA": level,
+            "SC_NEUROCORE_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
     )
