@@ -13,6 +13,8 @@ from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
 from sc_neurocore.streams.source import Bernoulli, Source
 
+__all__ = ["bernstein", "bernstein_fit", "bernstein_value"]
+
 
 def bernstein(
     x: Bitstream,

@@ -41,6 +41,8 @@ from sc_neurocore.streams.source import Source
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = ["Bipolar", "SignMagnitude", "TwoLine", "Unipolar"]
+
 
 class How(TypedDict, total=False):
     """Keywords that the codings pass on to `sc_neurocore.encode`."""

@@ -11,6 +11,8 @@ from sc_neurocore import _checks, _native
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_operands
 
+__all__ = ["current_trace"]
+
 Accumulate = Literal["mean", "sum", "or"]
 ACCUMULATE = get_args(Accumulate)
 

@@ -12,6 +12,14 @@ from sc_neurocore.streams._bits import delayed
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.source import Bernoulli, Source
 
+__all__ = [
+    "decorrelate",
+    "desynchronize",
+    "isolate",
+    "regenerate",
+    "synchronize",
+]
+
 
 def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
     """Return both streams with their ones moved onto one another, SCC towards +1.

@@ -16,6 +16,19 @@ from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
 from sc_neurocore.streams.source import Bernoulli, Source
 
+__all__ = [
+    "absolute_difference",
+    "dot",
+    "exact_product",
+    "maximum",
+    "minimum",
+    "multiply",
+    "popcount_add",
+    "saturating_add",
+    "saturating_subtract",
+    "scaled_add",
+]
+
 EXACT_METHODS = ("division", "rotation", "coprime")
 
 

@@ -11,6 +11,8 @@ from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import broadcast_rows, stacked_rows
 from sc_neurocore.streams.bitstream import Bitstream
 
+__all__ = ["Machine"]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Machine:

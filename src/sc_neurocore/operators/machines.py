@@ -17,6 +17,22 @@ from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_input, check_operands
 
+__all__ = [
+    "addie",
+    "buffered_add",
+    "cordiv",
+    "ema",
+    "gaines_divide",
+    "gaines_sqrt",
+    "jk_flip_flop",
+    "linear_distribution",
+    "linear_machine",
+    "sexp",
+    "stanh",
+    "toggle_add",
+    "umul",
+]
+
 
 def _flip_flop(
     next_state: list[list[list[int]]], outputs: list[list[list[int]]] | None = None
