@@ -93,9 +93,9 @@ ERRORS = [
         for row in [
             (partial(adder, [0, 1]), TypeError, "x must be a Bitstream, got [0, 1]"),
             (partial(adder, X), ValueError,
-             "x must have batch shape (..., inputs), not empty, got ()"),
+             "x must have batch shape (..., n), not empty, got ()"),
             (partial(adder, PAIR[:0]), ValueError,
-             "x must have batch shape (..., inputs), not empty, got (0,)"),
+             "x must have batch shape (..., n), not empty, got (0,)"),
         ]
     ),
     (lambda: dot(PAIR, [0, 1]), TypeError, "w must be a Bitstream, got [0, 1]"),
@@ -117,14 +117,14 @@ ERRORS = [
      "weights must have 1 axis, got shape (1, 2)"),
     # exact products
     (lambda: exact_product([0], X, "division"), TypeError, "x must be a Bitstream, got [0]"),
-    (lambda: exact_product(X, [0], "division"), TypeError, "w must be a Bitstream, got [0]"),
+    (lambda: exact_product(X, [0], "division"), TypeError, "y must be a Bitstream, got [0]"),
     (lambda: exact_product(X, Y, "clock"), ValueError,
      "method must be one of 'division', 'rotation', 'coprime', got 'clock'"),
     (lambda: exact_product(X, LONG, "rotation"), ValueError,
-     "w must have the length of x, 3, for rotation, got 4; use 'division'"),
+     "y must have the length of x, 3, got 4; use method 'division'"),
     (lambda: exact_product(X, Y, "coprime"), ValueError,
-     "x and w must have lengths without a common divisor, got 3 and 3, which 3 divides; "
-     "use 'division'"),
+     "x and y must have lengths without a common divisor, got 3 and 3, both divisible by 3; "
+     "use method 'division'"),
     (lambda: exact_product(PAIR, THREE, "rotation"), ValueError,
      "the streams must have batch shapes that broadcast, got (2,) and (3,)"),
     # Bernstein polynomials

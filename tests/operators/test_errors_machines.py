@@ -86,9 +86,7 @@ def test_pairs_need_streams_of_one_length_and_shapes_that_broadcast(call):
     assert error(call, X, WIDE) == (ValueError, message)
     kind, message = error(call, X, [0, 1])
     assert kind is TypeError
-    assert message in {
-        f"{name} must be a Bitstream, got [0, 1]" for name in ("y", "w", "k", "stream 1")
-    }
+    assert message in {f"{name} must be a Bitstream, got [0, 1]" for name in ("y", "k")}
 
 
 @pytest.mark.parametrize("call", OF_ONE)
@@ -114,7 +112,7 @@ def test_keys_have_64_bits(call):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: toggle_add(X[0]), "x must have batch shape (..., inputs), not empty, got ()"),
+        (lambda: toggle_add(X[0]), "x must have batch shape (..., n), not empty, got ()"),
         (
             lambda: toggle_add(stack([X[0]] * 3)),
             "x must have 2, 4, 8, ... inputs along its last batch axis, got 3",

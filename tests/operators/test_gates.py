@@ -1,3 +1,4 @@
+import re
 import sys
 from itertools import product
 from math import comb
@@ -12,6 +13,7 @@ from sc_neurocore import (
     Bitstream,
     Role,
     Sobol,
+    _checks,
     absolute_difference,
     bernstein,
     bernstein_fit,
@@ -331,7 +333,8 @@ def test_a_function_outside_the_bounds_is_met_as_far_as_they_allow():
 
 def test_a_fit_without_scipy_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(ImportError, match=r"needs SciPy: pip install 'sc-neurocore\[fit\]'"):
+    message = _checks.missing_extra("bernstein_fit", "SciPy", "fit")
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         bernstein_fit(np.sqrt, 3)
 
 

@@ -16,10 +16,42 @@ from sc_neurocore.streams.source import Bernoulli
 _ROWS, _STEPS = 512, 512
 
 
-def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
-    """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
+def check_streams(**named: Bitstream) -> None:
+    """Raise unless each named operand is a Bitstream."""
     for name, stream in named.items():
         _checks.instance(name, stream, Bitstream)
+
+
+def check_length(x: Bitstream, name: str, other: Bitstream, remedy: str = "") -> None:
+    """Raise unless another operand has the length of x."""
+    if other.length != x.length:
+        _checks.fail(name, f"have the length of x, {x.length}", other.length, remedy)
+
+
+def n_inputs(x: Bitstream) -> int:
+    """Return the size of the last batch axis, at least 1."""
+    check_streams(x=x)
+    if not x.shape or x.shape[-1] == 0:
+        _checks.fail("x", "have batch shape (..., n), not empty", x.shape)
+    return x.shape[-1]
+
+
+def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
+    """Return the number of inputs n, and x in a batch shape that broadcasts with that of its weights.
+
+    x has batch shape (..., n), w (n,) or (n_out, n); the returned stream has (..., n) or (..., 1, n).
+    """
+    n = n_inputs(x)
+    check_streams(w=w)
+    check_length(x, "w", w)
+    if len(w.shape) not in (1, 2) or w.shape[-1] != n:
+        _checks.fail("w", f"have batch shape ({n},) or (n_out, {n})", w.shape)
+    return n, x.reshape(*x.shape[:-1], *(1,) * (len(w.shape) - 1), n)
+
+
+def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
+    """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
+    check_streams(**named)
     streams = list(named.values())
     lengths = [stream.length for stream in streams]
     if len(set(lengths)) > 1:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _runtime
-from sc_neurocore.operators.gates import choose, n_inputs
+from sc_neurocore.operators._batches import check_length, n_inputs
+from sc_neurocore.operators.gates import choose
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
 from sc_neurocore.streams.source import Bernoulli, Source
@@ -103,7 +104,7 @@ def bernstein_fit(
     try:
         from scipy.optimize import lsq_linear
     except ImportError as error:
-        raise ImportError("bernstein_fit needs SciPy: pip install 'sc-neurocore[fit]'") from error
+        raise ImportError(_checks.missing_extra("bernstein_fit", "SciPy", "fit")) from error
     if not callable(function):
         _checks.wrong_type("function", "be a function of an array", function)
     degree = _checks.integer("degree", degree, 1)
@@ -144,8 +145,7 @@ def _coefficient_streams(
     if isinstance(given, Bitstream):
         if key is not None:
             _checks.fail("key", "be left out for coefficients that are streams", key)
-        if given.length != x.length:
-            _checks.fail("coefficients", f"have the length of x, {x.length}", given.length)
+        check_length(x, "coefficients", given)
         return given
     if key is None:
         _checks.fail("key", "be given for coefficients that are values", None)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
+from sc_neurocore.operators._batches import weighted
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_operands
 
@@ -19,11 +20,11 @@ ACCUMULATE = get_args(Accumulate)
 
 def current_trace(
     x: Bitstream,
-    weights: Bitstream,
+    w: Bitstream,
     *,
     y_min: float = 0.0,
     y_max: float = 1.0,
-    accumulate: str = "mean",
+    accumulate: Accumulate = "mean",
 ) -> NDArray[np.float64]:
     """Return the current of each time step, y_min + (y_max - y_min) * s(t).
 
@@ -35,8 +36,8 @@ def current_trace(
     ----------
     x : Bitstream
         Of batch shape (..., n_inputs).
-    weights : Bitstream
-        Of batch shape (n_inputs,) or (n_neurons, n_inputs) and the length of x.
+    w : Bitstream
+        Of batch shape (n_inputs,) or (n_out, n_inputs) and the length of x.
     y_min, y_max : float
         Currents of s = 0 and s = 1.
     accumulate : {"mean", "sum", "or"}
@@ -44,7 +45,7 @@ def current_trace(
     Returns
     -------
     ndarray of float64
-        Of shape (..., length) or (..., n_neurons, length).
+        Of shape (..., length) or (..., n_out, length).
 
     Examples
     --------
@@ -55,27 +56,18 @@ def current_trace(
     array([2., 1., 0., 0.])
     """
     _checks.choice("accumulate", accumulate, ACCUMULATE)
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("weights", weights, Bitstream)
+    n, each = weighted(x, w)
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
-    if x.length != weights.length:
-        _checks.fail("weights", f"have the length of x, {x.length}", weights.length)
-    if not x.shape or 0 in x.shape:
-        _checks.fail("x", "have batch shape (..., n_inputs), not empty", x.shape)
-    n = x.shape[-1]
-    if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
-        _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
-    each = x.reshape(*x.shape[:-1], *(1,) * (len(weights.shape) - 1), n)
-    check_operands("current_trace", each, weights)
+    check_operands("current_trace", each, w)
     ones: NDArray[np.unsignedinteger]
     if accumulate == "or":
-        any_product = np.bitwise_or.reduce(each.words & weights.words, axis=-2)
+        any_product = np.bitwise_or.reduce(each.words & w.words, axis=-2)
         ones = Bitstream(any_product, x.length).bits()
     else:
         images = np.ascontiguousarray(x.words.reshape(-1, n, x.words.shape[-1]))
-        rows = np.ascontiguousarray(weights.words.reshape(-1, n, weights.words.shape[-1]))
+        rows = np.ascontiguousarray(w.words.reshape(-1, n, w.words.shape[-1]))
         counts = _native.channel_counts(images, rows, x.length)
-        ones = counts.reshape(*x.shape[:-1], *weights.shape[:-1], x.length)
+        ones = counts.reshape(*x.shape[:-1], *w.shape[:-1], x.length)
     gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
     currents = y_min + ones * gain
     # Rounding alone could lift a full count over y_max.

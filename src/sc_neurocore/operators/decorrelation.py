@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
+from sc_neurocore.operators._batches import check_streams, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams._bits import delayed
 from sc_neurocore.streams.bitstream import Bitstream, encode
@@ -133,7 +133,7 @@ def isolate(x: Bitstream, delay: int) -> Bitstream:
     it within the step; a stream with a memory does so only where delay exceeds it (Ting, Hayes:
     Isolation-based decorrelation of stochastic circuits; ICCD 2016).
     """
-    _checks.instance("x", x, Bitstream)
+    check_streams(x=x)
     delay = _checks.integer("delay", delay, 0)
     return Bitstream(delayed(x.words, delay, x.length), x.length)
 
@@ -146,5 +146,5 @@ def regenerate(x: Bitstream, *, key: int, source: Source = Bernoulli()) -> Bitst
     Bernoulli streams; it is none over the period of a source that is exact there, such as
     `Permutation`.
     """
-    _checks.instance("x", x, Bitstream)
+    check_streams(x=x)
     return encode(x.probability(), x.length, key=key, source=source)

@@ -7,10 +7,13 @@ white (Bernoulli) streams of length L it is white, and its density z has the var
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
+from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
 from sc_neurocore.streams._bits import ones
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
@@ -29,7 +32,8 @@ __all__ = [
     "scaled_add",
 ]
 
-EXACT_METHODS = ("division", "rotation", "coprime")
+Method = Literal["division", "rotation", "coprime"]
+EXACT_METHODS = get_args(Method)
 
 
 def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
@@ -37,37 +41,43 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
 
     At SCC s it is (1 - abs(s)) p q + abs(s) e, e = min(p, q) for s > 0 and max(0, p + q - 1) below.
     """
-    _meet("multiply", x, y)
+    check_streams(x=x, y=y)
+    check_operands("multiply", x, y)
     return x & y
 
 
 def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x AND y: min(p, q) at SCC +1."""
-    _meet("minimum", x, y)
+    check_streams(x=x, y=y)
+    check_operands("minimum", x, y)
     return x & y
 
 
 def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x OR y: max(p, q) at SCC +1."""
-    _meet("maximum", x, y)
+    check_streams(x=x, y=y)
+    check_operands("maximum", x, y)
     return x | y
 
 
 def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x XOR y: abs(p - q) at SCC +1. At SCC 0 it is p + q - 2 p q."""
-    _meet("absolute_difference", x, y)
+    check_streams(x=x, y=y)
+    check_operands("absolute_difference", x, y)
     return x ^ y
 
 
 def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x AND NOT y: max(0, p - q) at SCC +1. At SCC 0 it is p (1 - q)."""
-    _meet("saturating_subtract", x, y)
+    check_streams(x=x, y=y)
+    check_operands("saturating_subtract", x, y)
     return x & ~y
 
 
 def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x OR y: min(1, p + q) at SCC -1. At SCC 0 it is 1 - (1 - p)(1 - q)."""
-    _meet("saturating_add", x, y)
+    check_streams(x=x, y=y)
+    check_operands("saturating_add", x, y)
     return x | y
 
 
@@ -97,13 +107,8 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
     >>> round(float(dot(x, w)) / 65536, 2)  # 0.25 + 0.2 + 0.1
     0.55
     """
-    n = n_inputs(x)
-    _checks.instance("w", w, Bitstream)
-    if w.length != x.length:
-        _checks.fail("w", f"have the length of x, {x.length}", w.length)
-    if len(w.shape) not in (1, 2) or w.shape[-1] != n:
-        _checks.fail("w", f"have batch shape ({n},) or (n_out, {n})", w.shape)
-    check_operands("dot", x.reshape(*x.shape[:-1], *(1,) * (len(w.shape) - 1), n), w)
+    n, each = weighted(x, w)
+    check_operands("dot", each, w)
     words = n * x.words.shape[-1]
     rows = np.ascontiguousarray(x.words).reshape(-1, words)
     ones = _native.dot(rows, np.ascontiguousarray(w.words).reshape(-1, words))
@@ -178,61 +183,43 @@ def scaled_add(
     return Bitstream(out, x.length)
 
 
-def exact_product(x: Bitstream, w: Bitstream, method: str) -> Bitstream:
-    """Return a stream of length n m with exactly ones(x) * ones(w) ones, for lengths n and m.
+def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
+    """Return a stream of length n m with exactly ones(x) * ones(y) ones, for lengths n and m.
 
-    Every bit of x meets every bit of w once, so that neither randomness nor correlation matters: k ones
+    Every bit of x meets every bit of y once, so that neither randomness nor correlation matters: k ones
     anywhere among n bits are the value k / n (Jenson, Riedel: A deterministic approach to stochastic
     computation; ICCAD 2016. Najafi, Jenson, Lilja, Riedel: Performing stochastic computation
     deterministically; IEEE TVLSI 2019). Both streams repeat; the methods differ in how they slip:
 
-    - "division": w advances one step for each n steps of x. Any lengths.
-    - "rotation": w stands still for one step after each n steps. Equal lengths.
+    - "division": y advances one step for each n steps of x. Any lengths.
+    - "rotation": y stands still for one step after each n steps. Equal lengths.
     - "coprime": both run freely. Lengths without a common divisor.
 
     Examples
     --------
     >>> from sc_neurocore import Bitstream, exact_product
-    >>> x, w = Bitstream.from_bits([1, 1, 0]), Bitstream.from_bits([0, 1, 1])
-    >>> exact_product(x, w, "rotation").bits()
+    >>> x, y = Bitstream.from_bits([1, 1, 0]), Bitstream.from_bits([0, 1, 1])
+    >>> exact_product(x, y, "rotation").bits()
     array([0, 1, 0, 1, 0, 0, 1, 1, 0], dtype=uint8)
     """
     _checks.choice("method", method, EXACT_METHODS)
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("w", w, Bitstream)
-    n, m = x.length, w.length
-    if method == "rotation" and n != m:
-        _checks.fail("w", f"have the length of x, {n}, for rotation", m, "use 'division'")
+    check_streams(x=x, y=y)
+    n, m = x.length, y.length
+    if method == "rotation":
+        check_length(x, "y", y, "use method 'division'")
     if method == "coprime" and (divisor := int(np.gcd(n, m))) > 1:
-        got = f"{n} and {m}, which {divisor} divides"
-        _checks.fail("x and w", "have lengths without a common divisor", got, "use 'division'")
-    bits_x, bits_w = x.bits(), w.bits()
+        got = f"{n} and {m}, both divisible by {divisor}"
+        _checks.fail("x and y", "have lengths without a common divisor", got, "use method 'division'")
+    bits = y.bits()
     if method == "division":
-        slipped = bits_w[..., :, np.newaxis]
+        slipped = np.repeat(bits, n, axis=-1)
     elif method == "rotation":  # row r begins r steps late
-        twice = np.concatenate([bits_w, bits_w], axis=-1)[..., 1:]
-        slipped = np.lib.stride_tricks.sliding_window_view(twice, n, axis=-1)[..., ::-1, :]
+        twice = np.concatenate([bits, bits], axis=-1)[..., 1:]
+        rows = np.lib.stride_tricks.sliding_window_view(twice, n, axis=-1)[..., ::-1, :]
+        slipped = rows.reshape(*y.shape, n * n)
     else:
-        slipped = np.tile(bits_w, n).reshape(*w.shape, m, n)
-    try:
-        product = bits_x[..., np.newaxis, :] & slipped
-    except ValueError:
-        _checks.fail("the streams", "have batch shapes that broadcast", f"{x.shape} and {w.shape}")
-    return Bitstream.from_bits(product.reshape(*product.shape[:-2], n * m))
-
-
-def _meet(operator: str, x: Bitstream, y: Bitstream) -> None:
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("y", y, Bitstream)
-    check_operands(operator, x, y)
-
-
-def n_inputs(x: Bitstream) -> int:
-    """Return the size of the last batch axis."""
-    _checks.instance("x", x, Bitstream)
-    if not x.shape or x.shape[-1] == 0:
-        _checks.fail("x", "have batch shape (..., inputs), not empty", x.shape)
-    return x.shape[-1]
+        slipped = np.tile(bits, n)
+    return Bitstream.from_bits(np.tile(x.bits(), m)) & Bitstream.from_bits(slipped)
 
 
 def choose(

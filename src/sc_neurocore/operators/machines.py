@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
-from sc_neurocore.operators.gates import n_inputs
+from sc_neurocore.operators._batches import check_streams, n_inputs, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_input, check_operands
@@ -127,8 +126,7 @@ def jk_flip_flop(j: Bitstream, k: Bitstream) -> Bitstream:
     1, is Q (1 - (1 - s)**t) (Gaines: Stochastic computing systems; Advances in Information Systems
     Science, 1969).
     """
-    _checks.instance("j", j, Bitstream)
-    _checks.instance("k", k, Bitstream)
+    check_streams(j=j, k=k)
     z = _JK.run(j, k)[0]
     check_input("jk_flip_flop", j)
     check_input("jk_flip_flop", k)
@@ -299,12 +297,12 @@ def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
     return averages.reshape(*shape, x.length)
 
 
-def umul(x: Bitstream, w: Bitstream) -> Bitstream:
-    """Return the product by conditional sampling: x with its k-th one replaced by bit k of w.
+def umul(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return the product by conditional sampling: x with its k-th one replaced by bit k of y.
 
-    It has exactly as many ones as there are among the first ones(x) bits of w: its error is that of a
-    prefix of w alone, and w may be of a low-discrepancy source that x shares. No correlation is
-    needed: pairs white in time have the mean p q + (P(x & w) - p q) / L. For white w the variance,
+    It has exactly as many ones as there are among the first ones(x) bits of y: its error is that of a
+    prefix of y alone, and y may be of a low-discrepancy source that x shares. No correlation is
+    needed: pairs white in time have the mean p q + (P(x & y) - p q) / L. For white y the variance,
     given x, is p q (1 - q) / L (Sim, Lee: A new stochastic computing multiplier with application to
     deep convolutional neural networks; DAC 2017. Wu, Li, Yin, Hsiao, Kim, San Miguel: uGEMM: Unary
     computing architecture for GEMM applications; ISCA 2020).
@@ -313,11 +311,11 @@ def umul(x: Bitstream, w: Bitstream) -> Bitstream:
     --------
     >>> from sc_neurocore import Bitstream, umul
     >>> x = Bitstream.from_bits([0, 1, 1, 0, 1, 0, 0, 1])
-    >>> w = Bitstream.from_bits([1, 0, 1, 0, 1, 0, 1, 0])
-    >>> umul(x, w).bits()
+    >>> y = Bitstream.from_bits([1, 0, 1, 0, 1, 0, 1, 0])
+    >>> umul(x, y).bits()
     array([0, 1, 0, 0, 1, 0, 0, 0], dtype=uint8)
     """
-    shape, (masks, bits) = stacked_rows(x=x, w=w)
+    shape, (masks, bits) = stacked_rows(x=x, y=y)
     words = _native.deposit(masks, bits, x.length)
     return Bitstream(words.reshape(*shape, words.shape[-1]), x.length)
 
