@@ -1,4 +1,4 @@
-"""Batches as the native kernels take them: rows of words, with a row's own random numbers."""
+"""Checks of operands, and batches as rows of words for the native kernels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sc_neurocore.streams.bitstream import Bitstream, broadcast_words
 from sc_neurocore.streams.keys import OPERATOR
 from sc_neurocore.streams.source import Bernoulli
 
-# Rows and steps of a block of random numbers: a megabyte of them, in the second-level cache.
+# Rows and steps per block: a megabyte of random numbers stays in the second-level cache.
 _ROWS, _STEPS = 512, 512
 
 
@@ -39,7 +39,7 @@ def n_inputs(x: Bitstream) -> int:
 def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
     """Return the number of inputs n, and x in a batch shape that broadcasts with that of its weights.
 
-    x has batch shape (..., n), w (n,) or (n_out, n); the returned stream has (..., n) or (..., 1, n).
+    x has batch shape (..., n), and w (n,) or (n_out, n). The returned stream has (..., n) or (..., 1, n).
     """
     n = n_inputs(x)
     check_streams(w=w)
@@ -50,7 +50,7 @@ def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
 
 
 def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
-    """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
+    """Return the broadcast batch shape, and the words of all streams, shape (n_streams, rows, words)."""
     check_streams(**named)
     streams = list(named.values())
     lengths = [stream.length for stream in streams]
@@ -64,7 +64,7 @@ def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64
 
 
 def broadcast_rows(name: str, values: NDArray[np.uint64], shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Return one value a row, shape (rows,), new, from values that broadcast to the batch shape."""
+    """Return a new array with one value per row, shape (rows,), from values that broadcast to the batch."""
     try:
         return np.broadcast_to(values, shape).ravel().copy()
     except ValueError:
@@ -78,11 +78,11 @@ def run_on_numbers(
     key: int,
     length: int,
 ) -> NDArray[np.uint64]:
-    """Return the words that the kernel writes in blocks of rows and time, shape (n_rows, words).
+    """Return the words that a kernel writes from inputs and random numbers, shape (n_rows, words).
 
-    It is called with the words (n_inputs, rows, ...) and uniform numbers (n_numbers, rows, steps) of a
-    block, the steps, and which rows they are. Number i of row r comes from stream
-    OPERATOR + r * n_numbers + i.
+    The kernel is called for blocks of rows and time, with the words of the block, shape (n_inputs, rows,
+    words), uniform 32-bit numbers, shape (n_numbers, rows, steps), the number of steps, and the slice of
+    rows. Number i of row r comes from stream OPERATOR + r * n_numbers + i.
     """
     key = _checks.power_range("key", key, 64)
     n_rows = inputs.shape[1]

@@ -1,4 +1,4 @@
-"""From bits to currents: products of inputs and weights, added up at each time step."""
+"""Currents from bitstreams: products of inputs and weights, accumulated at each time step."""
 
 from __future__ import annotations
 
@@ -26,26 +26,43 @@ def current_trace(
     y_max: float = 1.0,
     accumulate: Accumulate = "mean",
 ) -> NDArray[np.float64]:
-    """Return the current of each time step, y_min + (y_max - y_min) * s(t).
+    """Return the current at each time step, from the products of inputs and weights.
 
-    s(t) is a function of the products x_i(t) & w_i(t) of the n inputs: "mean" takes (ones) / n, the
-    scaled addition of stochastic computing, which stays within [y_min, y_max]; "sum" the ones
-    without the division; "or" the OR of the products, 1 - prod(1 - p_i) in the mean.
+    With the n products ``x_i(t) & w_i(t)`` at step t the current is::
+
+        I(t) = y_min + (y_max - y_min) s(t)
+
+        s(t) = ones among the products / n      "mean", the scaled addition; in [0, 1]
+        s(t) = ones among the products          "sum"; in [0, n]
+        s(t) = OR of the products               "or"; 0 or 1
+
+    Requires SCC 0 between each input and its weight. With the densities p of x and q of w, the mean of s is then
+    ``sum(p * q) / n``, ``sum(p * q)``, or, for independent products, ``1 - prod(1 - p * q)``. `current_error`
+    predicts the standard error of the mean over time.
 
     Parameters
     ----------
-    x : Bitstream
-        Of batch shape (..., n_inputs).
-    w : Bitstream
-        Of batch shape (n_inputs,) or (n_out, n_inputs) and the length of x.
+    x : Bitstream, of batch shape (..., n)
+        Inputs.
+    w : Bitstream, of batch shape (n,) or (n_out, n)
+        Weights, with the length of x.
     y_min, y_max : float
-        Currents of s = 0 and s = 1.
+        Currents at s = 0 and s = 1; y_min < y_max.
     accumulate : {"mean", "sum", "or"}
+        How the products become s.
 
     Returns
     -------
-    ndarray of float64
-        Of shape (..., length) or (..., n_out, length).
+    ndarray of float64, shape (..., length) or (..., n_out, length)
+        In the unit of y_min and y_max. Within [y_min, y_max], except for "sum".
+
+    Raises
+    ------
+    TypeError
+        If x or w is not a Bitstream, or y_min or y_max not a real number.
+    ValueError
+        If x has no inputs, the shape or the length of w does not match, `accumulate` is unknown, or y_min is
+        not less than y_max.
 
     Examples
     --------
@@ -70,5 +87,5 @@ def current_trace(
         ones = counts.reshape(*x.shape[:-1], *w.shape[:-1], x.length)
     gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
     currents = y_min + ones * gain
-    # Rounding alone could lift a full count over y_max.
+    # Rounding can lift the current of a full count above y_max.
     return np.asarray(currents if accumulate == "sum" else np.minimum(currents, y_max))
