@@ -39,7 +39,8 @@ def n_inputs(x: Bitstream) -> int:
 def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
     """Return the number of inputs n, and x in a batch shape that broadcasts with that of its weights.
 
-    x has batch shape (..., n), and w (n,) or (n_out, n). The returned stream has (..., n) or (..., 1, n).
+    x has batch shape (..., n), and w (n,) or (n_out, n). The returned stream has (..., n) or (..., 1,
+    n).
     """
     n = n_inputs(x)
     check_streams(w=w)
@@ -50,7 +51,7 @@ def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
 
 
 def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
-    """Return the broadcast batch shape, and the words of all streams, shape (n_streams, rows, words)."""
+    """Return the broadcast batch shape and the words of all streams, shape (n_streams, rows, words)."""
     check_streams(**named)
     streams = list(named.values())
     lengths = [stream.length for stream in streams]
@@ -64,7 +65,7 @@ def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64
 
 
 def broadcast_rows(name: str, values: NDArray[np.uint64], shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Return a new array with one value per row, shape (rows,), from values that broadcast to the batch."""
+    """Return a new array of one value per row, from values that broadcast to the batch shape."""
     try:
         return np.broadcast_to(values, shape).ravel().copy()
     except ValueError:
@@ -80,9 +81,9 @@ def run_on_numbers(
 ) -> NDArray[np.uint64]:
     """Return the words that a kernel writes from inputs and random numbers, shape (n_rows, words).
 
-    The kernel is called for blocks of rows and time, with the words of the block, shape (n_inputs, rows,
-    words), uniform 32-bit numbers, shape (n_numbers, rows, steps), the number of steps, and the slice of
-    rows. Number i of row r comes from stream OPERATOR + r * n_numbers + i.
+    The kernel is called for blocks of rows and time, with the words of the block, shape (n_inputs,
+    rows, words), uniform 32-bit numbers, shape (n_numbers, rows, steps), the number of steps, and the
+    slice of rows. Number i of row r comes from stream OPERATOR + r * n_numbers + i.
     """
     key = _checks.power_range("key", key, 64)
     n_rows = inputs.shape[1]

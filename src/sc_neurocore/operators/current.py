@@ -36,9 +36,9 @@ def current_trace(
         s(t) = ones among the products          "sum"; in [0, n]
         s(t) = OR of the products               "or"; 0 or 1
 
-    Requires SCC 0 between each input and its weight. With the densities p of x and q of w, the mean of s is then
-    ``sum(p * q) / n``, ``sum(p * q)``, or, for independent products, ``1 - prod(1 - p * q)``. `current_error`
-    predicts the standard error of the mean over time.
+    Requires SCC 0 between each input and its weight. With the densities p of x and q of w, the mean of
+    s is then ``sum(p * q) / n``, ``sum(p * q)``, or, for independent products, ``1 - prod(1 - p * q)``.
+    `current_error` predicts the standard error of the mean over time.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def current_trace(
     TypeError
         If x or w is not a Bitstream, or y_min or y_max not a real number.
     ValueError
-        If x has no inputs, the shape or the length of w does not match, `accumulate` is unknown, or y_min is
-        not less than y_max.
+        If x has no inputs, the shape or the length of w does not match, `accumulate` is unknown, or
+        y_min is not less than y_max.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Combinational operators on bitstreams: gates, multiplexers, counters, and exact products.
 
 Each operator requires a certain correlation of its operands, listed in `correlation.NEEDS` and checked
-inside `checking()`. A bit of a result depends only on the operands at the same step. If the operands are
-white (Bernoulli) streams of length L, the result is white, too, and its density z has the variance
+inside `checking()`. A bit of a result depends only on the operands at the same step. If the operands
+are white (Bernoulli) streams of length L, the result is white, too, and its density z has the variance
 ``z * (1 - z) / L``.
 """
 
@@ -40,7 +40,7 @@ EXACT_METHODS = get_args(Method)
 def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the product of two streams, x AND y.
 
-    Requires SCC 0 (independent operands). The density and its variance are::
+    Requires SCC 0 (independent operands). For white operands of length L, the density and its variance are::
 
         z = p q,   var(z) = z (1 - z) / L
 
@@ -71,7 +71,7 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
 def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the minimum of two streams, x AND y.
 
-    Requires SCC +1. The density and its variance are::
+    Requires SCC +1. For white operands of length L, the density and its variance are::
 
         z = min(p, q),   var(z) = z (1 - z) / L
 
@@ -99,7 +99,7 @@ def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
 def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the maximum of two streams, x OR y.
 
-    Requires SCC +1. The density and its variance are::
+    Requires SCC +1. For white operands of length L, the density and its variance are::
 
         z = max(p, q),   var(z) = z (1 - z) / L
 
@@ -127,7 +127,7 @@ def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
 def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the absolute difference of two streams, x XOR y.
 
-    Requires SCC +1. The density and its variance are::
+    Requires SCC +1. For white operands of length L, the density and its variance are::
 
         z = abs(p - q),   var(z) = z (1 - z) / L
 
@@ -157,7 +157,7 @@ def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
 def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x minus y, or 0 if y is larger: x AND NOT y.
 
-    Requires SCC +1. The density and its variance are::
+    Requires SCC +1. For white operands of length L, the density and its variance are::
 
         z = max(0, p - q),   var(z) = z (1 - z) / L
 
@@ -187,7 +187,7 @@ def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
 def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the sum of two streams, or 1 if it is larger: x OR y.
 
-    Requires SCC -1. The density and its variance are::
+    Requires SCC -1. For white operands of length L, the density and its variance are::
 
         z = min(1, p + q),   var(z) = z (1 - z) / L
 
@@ -221,10 +221,11 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
 
         count = sum over i of ones(x_i & w_i),   mean(count / L) = sum over i of p_i q_i
 
-    Requires SCC 0 between each input and its weight. If the products of different inputs are independent and
-    white, the variance of ``count / L`` is the sum of ``p_i q_i (1 - p_i q_i) / L``; `dot_error` predicts the
-    error of other sources. In hardware, this is the final value of an accumulator behind a parallel
-    counter. `current_trace` returns the value of the counter at each step.
+    Requires SCC 0 between each input and its weight. If the products of different inputs are
+    independent and white, the variance of ``count / L`` is the sum of ``p_i q_i (1 - p_i q_i) / L``;
+    `dot_error` predicts the error of other sources. In hardware, this is the final value of an
+    accumulator behind a parallel counter. `current_trace` returns the value of the counter at each
+    step.
 
     Parameters
     ----------
@@ -262,9 +263,9 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
 def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     """Return the number of ones over the last batch axis at each time step.
 
-    This is a population count, also called an accumulative parallel counter. The mean over time is exactly the
-    sum of the densities p_i, at any correlation. If the inputs are independent Bernoulli streams of length L,
-    it estimates the sum of the encoded values with the variance::
+    This is a population count, also called an accumulative parallel counter. The mean over time is
+    exactly the sum of the densities p_i, at any correlation. If the inputs are independent Bernoulli
+    streams of length L, it estimates the sum of the encoded values with the variance::
 
         sum over i of p_i (1 - p_i) / L
 
@@ -302,22 +303,22 @@ def scaled_add(
 ) -> Bitstream:
     """Return the weighted mean of the streams along the last batch axis, by a multiplexer.
 
-    At each step one of the n inputs is selected at random, input i with probability w_i. The density and its
-    variance are::
+    At each step one of the n inputs is selected at random, input i with probability w_i. For white
+    inputs of length L, the density and its variance are::
 
         z = sum over i of w_i p_i,   var(z) = z (1 - z) / L
 
-    The inputs can have any correlation, because only one of them is used at each step. The selects must be
-    independent of the inputs and of each other (SCC 0). With equal weights, ``n * z`` estimates the sum of the
-    densities, with n**2 times the variance.
+    The inputs can have any correlation, because only one of them is used at each step. The selects must
+    be independent of the inputs and of each other (SCC 0). With equal weights, ``n * z`` estimates the
+    sum of the densities, with ``n**2`` times the variance.
 
     Parameters
     ----------
     x : Bitstream, of batch shape (..., n)
         Inputs; `stack` makes such a batch of single streams.
     key : int
-        Key of the select streams from `stream_key`, usually with `Role.SELECT`. Each element of the batch
-        has n - 1 select streams, numbered in C order.
+        Key of the select streams from `stream_key`, usually with `Role.SELECT`. Each element of the
+        batch has n - 1 select streams, numbered in C order.
     weights : array_like of float, shape (n,), optional
         Probabilities w_i in [0, 1] with the sum 1; 1 / n by default.
     source : Source
@@ -362,13 +363,14 @@ def scaled_add(
 def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
     """Return a stream that contains exactly the product of the numbers of ones of two streams.
 
-    Every bit of x, of length n, is combined with every bit of y, of length m, exactly once. The result has
-    length n m and no error beyond those of x and y. No correlation and no order of the bits is required::
+    Every bit of x, of length n, is combined with every bit of y, of length m, exactly once. The result
+    has length n m and no error beyond those of x and y. No correlation and no order of the bits is
+    required::
 
         ones(z) = ones(x) ones(y),   z = p q
 
-    (Jenson, Riedel: A deterministic approach to stochastic computation; ICCAD 2016. Najafi, Jenson, Lilja,
-    Riedel: Performing stochastic computation deterministically; IEEE TVLSI 2019.)
+    (Jenson, Riedel: A deterministic approach to stochastic computation; ICCAD 2016. Najafi, Jenson,
+    Lilja, Riedel: Performing stochastic computation deterministically; IEEE TVLSI 2019.)
 
     Parameters
     ----------

@@ -18,19 +18,19 @@ __all__ = ["Machine"]
 class Machine:
     """A finite-state machine with one or two input streams and one or two output streams.
 
-    In state s the machine reads the bit a of x and, if it has a second input, the bit b of y. It writes its
-    output and then moves to the next state::
+    In state s the machine reads the bit a of x and, if it has a second input, the bit b of y. It writes
+    its output and then moves to the next state::
 
         z(t) = outputs[s, a]         s <- next_state[s, a]           one input
         z(t) = outputs[s, a, b]      s <- next_state[s, a, b]        two inputs
 
-    Equation, variance and required correlation depend on the tables. If the inputs are white, s is a Markov
-    chain.
+    Equation, variance and required correlation depend on the tables. If the inputs are white, s is a
+    Markov chain.
 
     Parameters
     ----------
     next_state : array_like of int, shape (n_states, 2) or (n_states, 2, 2)
-        States in [0, n_states), with n_states at most 2**16.
+        States in [0, n_states), with n_states at most ``2**16``.
     outputs : array_like of 0 and 1
         Of the shape of `next_state`, or of shape (2, n_states, ...) for two output streams. Shape
         (n_states,) makes a Moore machine, whose output depends only on the state.
@@ -85,11 +85,11 @@ class Machine:
         x : Bitstream
             First input.
         y : Bitstream, optional
-            Second input, required if and only if the machine has two inputs. Its length is that of x, and its
-            batch shape broadcasts with that of x.
+            Second input, required if and only if the machine has two inputs. Its length is that of x,
+            and its batch shape broadcasts with that of x.
         state : array_like of int
-            State before the first step, of a shape that broadcasts to the batch shape. To continue a run, pass
-            the state that it returned.
+            State before the first step, of a shape that broadcasts to the batch shape. To continue a
+            run, pass the state that it returned.
 
         Returns
         -------
@@ -103,7 +103,8 @@ class Machine:
         TypeError
             If an input is not a Bitstream, or `state` does not hold integers.
         ValueError
-            If y is missing or not expected, lengths or shapes do not match, or a state is outside its range.
+            If y is missing or not expected, lengths or shapes do not match, or a state is outside its
+            range.
         """
         if y is None and self.next_state.ndim == 3:
             _checks.fail("y", "be given to a machine with two inputs", y)
@@ -124,7 +125,7 @@ class Machine:
         return f"Machine({len(self.next_state)} states, {n_in} in, {n_out} out)"
 
     def _table(self) -> NDArray[np.uint32]:
-        """Return the native table, with the symbol a | b << 1 and the entry next | z0 << 16 | z1 << 17."""
+        """Return the native table: symbols are a | b << 1, entries next | z0 << 16 | z1 << 17."""
         outputs = self.outputs.reshape(-1, *self.next_state.shape).astype(np.uint32)
         entries = self.next_state.copy()
         for i, output in enumerate(outputs):
