@@ -40,7 +40,8 @@ EXACT_METHODS = get_args(Method)
 def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the product of two streams, x AND y.
 
-    Requires SCC 0 (independent operands). For white operands of length L, the density and its variance are::
+    Requires SCC 0 (independent operands). For white operands of length L, the density and its variance
+    are::
 
         z = p q,   var(z) = z (1 - z) / L
 

@@ -314,8 +314,8 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
 
     For small x it is about ``tanh(N x / 2)``. The variance is that of `linear_machine`, which is
     ``(N**2 - 1) / (3 L)`` in bipolar code at x = 0. The machine starts in state N / 2, which causes a
-    bias of O(N**2 / L) (Brown, Card: Stochastic neural computation I; IEEE Transactions on Computers,
-    2001).
+    bias of ``O(N**2 / L)`` (Brown, Card: Stochastic neural computation I; IEEE Transactions on
+    Computers, 2001).
 
     Parameters
     ----------
