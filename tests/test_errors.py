@@ -440,9 +440,9 @@ ERRORS = [
     (lambda: trace(w=Bitstream.from_bits([[0, 1, 1]] * 3)), ValueError,
      "w must have batch shape (2,) or (n_out, 2), got (3,)"),
     (lambda: trace(x=PAIR[0]), ValueError,
-     "x must have batch shape (..., n), not empty, got ()"),
+     "x must have batch shape (..., n) with n > 0, got ()"),
     (lambda: trace(x=PAIR[:0]), ValueError,
-     "x must have batch shape (..., n), not empty, got (0,)"),
+     "x must have batch shape (..., n) with n > 0, got (0,)"),
     (lambda: trace(accumulate="avg"), ValueError,
      "accumulate must be one of 'mean', 'sum', 'or', got 'avg'"),
     # neuron_params

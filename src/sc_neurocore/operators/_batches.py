@@ -32,7 +32,7 @@ def n_inputs(x: Bitstream) -> int:
     """Return the size of the last batch axis, at least 1."""
     check_streams(x=x)
     if not x.shape or x.shape[-1] == 0:
-        _checks.fail("x", "have batch shape (..., n), not empty", x.shape)
+        _checks.fail("x", "have batch shape (..., n) with n > 0", x.shape)
     return x.shape[-1]
 
 

@@ -198,7 +198,7 @@ def _coefficient_streams(
     if not isinstance(given, Bitstream):
         given = _coefficients(given, range(33))
     if not given.shape or given.shape[-1] != n + 1:
-        contract = f"have a last axis of {n + 1} for {n} copies"
+        contract = f"have size {n + 1} along the last axis for {n} copies"
         _checks.fail("coefficients", contract, f"shape {given.shape}")
     try:
         batch = np.broadcast_shapes(given.shape[:-1], x.shape[:-1])
@@ -207,11 +207,11 @@ def _coefficient_streams(
         _checks.fail("coefficients", contract, given.shape)
     if isinstance(given, Bitstream):
         if key is not None:
-            _checks.fail("key", "be left out for coefficients that are streams", key)
+            _checks.fail("key", "be omitted if the coefficients are streams", key)
         check_length(x, "coefficients", given)
         return given
     if key is None:
-        _checks.fail("key", "be given for coefficients that are values", None)
+        _checks.fail("key", "be given if the coefficients are values", None)
     # All use lane 0, because they are combined with the same copies; row 0 of the lane is a copy.
     streams = np.arange(1, (n + 1) * int(np.prod(batch)) + 1, dtype=np.uint64) << np.uint64(32)
     values = np.broadcast_to(given, (*batch, n + 1))

@@ -149,7 +149,7 @@ class Unipolar:
 
     def __neg__(self) -> NoReturn:
         contract = "be of a coding with negative values"
-        _checks.wrong_type("the operand of -", contract, self, "use to_sign_magnitude()")
+        _checks.wrong_type("the operand of -", contract, self, "convert it with to_sign_magnitude()")
 
     def to_sign_magnitude(self) -> SignMagnitude:
         """Return the value as a `SignMagnitude` with a positive sign; exact."""
@@ -505,7 +505,9 @@ def _values(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_coding(x: object, other: object) -> None:
-    _checks.instance("the factor", other, type(x), "convert one of the two, or encode a number first")
+    _checks.instance(
+        "the factor", other, type(x), "convert one of the factors, or encode the number first"
+    )
 
 
 def _repr(coded: Unipolar | Bipolar | SignMagnitude | TwoLine) -> str:

@@ -437,5 +437,5 @@ def _weights(weights: ArrayLike | None, k: int) -> NDArray[np.float64]:
         _checks.fail("weights", f"hold one weight for each of the {k} inputs", w.size)
     _checks.within("weights", w, 0.0, 1.0)
     if abs(w.sum() - 1) > 1e-9:
-        _checks.fail("weights", "have the sum 1", w.sum(), "divide them by it and scale the result")
+        _checks.fail("weights", "sum to 1", w.sum(), "divide them by their sum and scale the result")
     return w

@@ -107,9 +107,9 @@ class Machine:
             range.
         """
         if y is None and self.next_state.ndim == 3:
-            _checks.fail("y", "be given to a machine with two inputs", y)
+            _checks.fail("y", "be given for a machine with two inputs", y)
         if y is not None and self.next_state.ndim == 2:
-            _checks.fail("y", "be left out for a machine with one input", y)
+            _checks.fail("y", "be omitted for a machine with one input", y)
         shape, inputs = stacked_rows(x=x) if y is None else stacked_rows(x=x, y=y)
         before = _checks.counting("state", state)
         _checks.within("state", before, 0, len(self.next_state) - 1)
