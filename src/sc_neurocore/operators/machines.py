@@ -394,8 +394,8 @@ def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
 def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return a stream regenerated from a running estimate of its density, and the final estimate.
 
-    A counter c in [0, 2**n_bits], both ends included, starts at the middle. Each step compares it with
-    a random integer r in [0, 2**n_bits) and updates it::
+    A counter c from 0 to ``2**n_bits``, both included, starts at the middle. Each step compares it with
+    a random integer r in ``[0, 2**n_bits)`` and updates it::
 
         z = 1 if r < c else 0
         c <- c + x - z
