@@ -66,7 +66,7 @@ layer = with_defaults(
 dense = with_defaults(Dense, weights=[[0.5, 0.5]])
 conv = with_defaults(Conv2d, weights=[[[[0.5, 0.5]]]], input_size=(2, 3))
 streams = with_defaults(encode, p=[0.5, 0.5], length=8, key=0)
-trace = with_defaults(current_trace, x=PAIR, weights=PAIR)
+trace = with_defaults(current_trace, x=PAIR, w=PAIR)
 run = with_defaults(simulate, network=NETWORK, x=[0.5, 0.5], length=8, seed=0)
 run_float = with_defaults(simulate_float, network=NETWORK, x=[0.5, 0.5], length=8)
 state = with_defaults(LIFState, v=[0.0, 0.0], refractory=[0, 0], t=0)
@@ -432,17 +432,17 @@ ERRORS = [
     (lambda: set_threads(1.5), TypeError, "n must be an integer, got 1.5"),
     # current_trace
     (lambda: trace(x=[0, 1]), TypeError, "x must be a Bitstream, got [0, 1]"),
-    (lambda: trace(weights=[0, 1]), TypeError, "weights must be a Bitstream, got [0, 1]"),
-    (lambda: trace(weights=Bitstream.from_bits([[0, 1]] * 2)), ValueError,
-     "weights must have the length of x, 3, got 2"),
-    (lambda: trace(weights=PAIR[0]), ValueError,
-     "weights must have batch shape (2,) or (n_neurons, 2), got ()"),
-    (lambda: trace(weights=Bitstream.from_bits([[0, 1, 1]] * 3)), ValueError,
-     "weights must have batch shape (2,) or (n_neurons, 2), got (3,)"),
+    (lambda: trace(w=[0, 1]), TypeError, "w must be a Bitstream, got [0, 1]"),
+    (lambda: trace(w=Bitstream.from_bits([[0, 1]] * 2)), ValueError,
+     "w must have the length of x, 3, got 2"),
+    (lambda: trace(w=PAIR[0]), ValueError,
+     "w must have batch shape (2,) or (n_out, 2), got ()"),
+    (lambda: trace(w=Bitstream.from_bits([[0, 1, 1]] * 3)), ValueError,
+     "w must have batch shape (2,) or (n_out, 2), got (3,)"),
     (lambda: trace(x=PAIR[0]), ValueError,
-     "x must have batch shape (..., n_inputs), not empty, got ()"),
+     "x must have batch shape (..., n) with n > 0, got ()"),
     (lambda: trace(x=PAIR[:0]), ValueError,
-     "x must have batch shape (..., n_inputs), not empty, got (0,)"),
+     "x must have batch shape (..., n) with n > 0, got (0,)"),
     (lambda: trace(accumulate="avg"), ValueError,
      "accumulate must be one of 'mean', 'sum', 'or', got 'avg'"),
     # neuron_params

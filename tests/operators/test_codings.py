@@ -23,7 +23,7 @@ SELECT = stream_key(11, Role.SELECT)
 ROWS, LENGTH = 2000, 256
 CODINGS = [Unipolar, Bipolar, SignMagnitude, TwoLine]
 SIGNED = CODINGS[1:]
-# The variance of a stream's value, times its length.
+# Variance of the value times the length of its stream.
 LAW = {
     Unipolar: lambda x: x * (1 - x),
     Bipolar: lambda x: 1 - x**2,
@@ -42,7 +42,7 @@ def values_of(coding):
 
 
 def has_law(values, mean, variance):
-    """Return whether rows have a mean and a variance, each within five standard errors."""
+    """Return whether mean and variance over rows are within five standard errors of the expected."""
     n = len(values)
     if variance == 0:
         return (values == mean).all()
@@ -55,7 +55,7 @@ def coded(coding, x, key=KEY):
 
 
 def example(coding, streams):
-    """Return a coding with any bits, of batch shape (3,)."""
+    """Return a value of the coding with the given bits, of batch shape (3,)."""
     return {
         Unipolar: lambda: Unipolar(streams[0]),
         Bipolar: lambda: Bipolar(streams[0]),
@@ -65,7 +65,7 @@ def example(coding, streams):
 
 
 def digits(x):
-    """Return what each step of a two-line value stands for."""
+    """Return the digit of each step of a two-line value."""
     return x.plus.bits().astype(int) - x.minus.bits()
 
 
@@ -141,7 +141,7 @@ def test_two_line_products_multiply_the_digits_of_every_step_in_all_16_cases(str
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_two_line_errors_are_those_of_the_active_steps(overlap):
-    # Lines of one number differ in the fewest steps, independent ones in more.
+    # Lines that share numbers differ in the fewest steps, independent lines in more.
     def lines(p, q, key):
         numbers = np.arange(ROWS)[:, None] * 2 + ([0, 0] if overlap else [0, 1])
         s = encode(np.broadcast_to([p, q], (ROWS, 2)), LENGTH, key=key, streams=numbers)
@@ -181,7 +181,7 @@ def test_conversions_by_wires_commute_with_products():
 
 
 @given(bits)
-def test_conversions_to_bipolar_lose_one_step_at_most(streams):
+def test_conversions_to_bipolar_lose_at_most_one_step(streams):
     plus, minus = streams[0], streams[1]
     for x in (Unipolar(plus), SignMagnitude(plus, [True, False, True]), TwoLine(plus, minus)):
         lost = (x.value() - x.to_bipolar().value()) * plus.length
@@ -189,12 +189,12 @@ def test_conversions_to_bipolar_lose_one_step_at_most(streams):
         assert set(np.rint(lost).tolist()) <= {0, 1}
 
 
-def test_a_bipolar_value_comes_back_from_two_lines_bit_for_bit():
+def test_a_bipolar_value_survives_conversion_to_two_lines_and_back():
     x = coded(Bipolar, -0.3)
     assert x.to_two_line().to_bipolar().stream == x.stream
 
 
-def test_a_value_that_is_counted_and_encoded_anew_keeps_its_mean_and_adds_the_second_law():
+def test_counting_and_encoding_again_keeps_the_mean_and_adds_a_variance():
     x = 0.6
     first = coded(Bipolar, x)
     again = SignMagnitude.encode(first.value(), LENGTH, key=WEIGHT)
@@ -202,7 +202,7 @@ def test_a_value_that_is_counted_and_encoded_anew_keeps_its_mean_and_adds_the_se
     assert has_law(again.value(), x, variance + (x * (1 - x) - variance) / LENGTH)
 
 
-def test_only_the_conversions_that_need_no_count_have_a_method():
+def test_only_conversions_without_counting_have_a_method():
     names = {Unipolar: "unipolar", Bipolar: "bipolar", SignMagnitude: "sign_magnitude"}
     names[TwoLine] = "two_line"
     has = {(a, b) for a, b in product(CODINGS, CODINGS) if hasattr(a, f"to_{names[b]}")}
@@ -215,7 +215,7 @@ def test_one_line_of_an_encoded_value_is_silent():
     assert (np.minimum(x.plus.counts(), x.minus.counts()) == 0).all()
 
 
-def test_values_outside_the_range_saturate():
+def test_values_outside_the_range_are_clipped():
     for coding in CODINGS:
         x = coding.encode([-5.0, 5.0], LENGTH, key=KEY)
         assert x.value().tolist() == [-1.0 if coding in SIGNED else 0.0, 1.0]
@@ -239,13 +239,13 @@ def test_batches_broadcast():
         assert z[0, 0] == single.value()
 
 
-def test_a_silent_negative_magnitude_is_a_zero_without_sign():
+def test_zero_with_a_negative_sign_is_not_minus_zero():
     zero = SignMagnitude(encode(0.0, LENGTH, key=KEY), True)
     assert not np.signbit(zero.value())
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_codings_take_the_sources_of_a_pair(coding):
+def test_codings_accept_the_sources_of_a_pair(coding):
     x, w = np.array([0.3, 0.8, 0.55]), np.array([0.6, 0.9, 0.2])
     of_x, of_w = Hammersley(12, randomized=False).pair()
     a = coding.encode(x, 4096, key=1, source=of_x, streams=0)
@@ -255,7 +255,7 @@ def test_codings_take_the_sources_of_a_pair(coding):
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_a_batch_of_values_is_indexed_as_its_streams(coding):
+def test_a_batch_of_values_is_indexed_like_its_streams(coding):
     x = coding.encode([[0.1, 0.5], [0.9, 0.3], [0.7, 0.2]], LENGTH, key=KEY)
     assert x.shape == (3, 2)
     assert np.array_equal(x[1:, 0].value(), x.value()[1:, 0])

@@ -51,7 +51,7 @@ LENGTH = 4096
 SIGNED = {0: "0", 1: "+1", -1: "-1"}
 SAME = encode([0.5, 0.6], LENGTH, key=KEY, streams=3)
 APART = encode([0.5, 0.6], LENGTH, key=KEY)
-# Pairs of each correlation.
+# A pair of streams for each SCC.
 PAIRS = {0: APART, 1: SAME, -1: stack([SAME[0], ~encode(0.4, LENGTH, key=KEY, streams=3)])}
 BINARY = {
     "multiply": multiply,
@@ -61,7 +61,7 @@ BINARY = {
     "saturating_subtract": saturating_subtract,
     "saturating_add": saturating_add,
     "Bipolar *": lambda x, y: (Bipolar(x) * Bipolar(y)).stream,
-    # With a silent line the product is the AND of the other two.
+    # With silent minus lines the product is the AND of the plus lines.
     "TwoLine *": lambda x, y: (Unipolar(x).to_two_line() * Unipolar(y).to_two_line()).plus,
 }
 IDEAL = {
@@ -89,7 +89,7 @@ def messages(call, *arguments, checked=True, **keywords):
     return [str(w.message) for w in caught]
 
 
-def test_the_warning_names_the_need_the_worst_pair_and_what_comes_of_it():
+def test_the_warning_names_the_required_scc_the_worst_pair_and_the_effect():
     good = Bitstream.from_bits(np.tile([1, 1, 0, 0], 25)), Bitstream.from_bits([1, 0] * 50)
     bad = Bitstream.from_bits([1] * 50 + [0] * 50), Bitstream.from_bits([1] * 60 + [0] * 40)
     x, y = (stack([g, g, g, b]) for g, b in zip(good, bad, strict=True))
@@ -108,13 +108,13 @@ def test_the_warning_names_the_need_the_worst_pair_and_what_comes_of_it():
     )
 
 
-def test_the_table_of_needs_holds_the_operators_that_are_tested_here():
+def test_every_operator_in_the_table_of_needs_is_tested_here():
     assert set(NEEDS) == {*BINARY, "scaled_add", "bernstein", "cordiv", "current_trace", "dot"}
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
 @pytest.mark.parametrize("operator", BINARY)
-def test_an_operator_warns_unless_it_gets_the_correlation_it_needs(operator, correlation):
+def test_an_operator_warns_unless_its_operands_have_the_required_scc(operator, correlation):
     pair = PAIRS[correlation]
     if correlation:
         assert scc(pair[0], pair[1]) == correlation
@@ -138,7 +138,7 @@ def test_the_product_of_magnitudes_is_checked():
     assert len(messages(lambda: TwoLine(SAME[0], ~SAME[0]) * TwoLine(SAME[1], ~SAME[1]))) == 4
 
 
-def test_adders_take_inputs_of_any_correlation_but_a_select_that_is_independent():
+def test_adders_accept_correlated_inputs_but_require_independent_selects():
     assert messages(popcount_add, SAME) == []
     assert messages(scaled_add, SAME, key=SELECT) == []
     x = encode([0.5, 0.5, 0.8], LENGTH, key=KEY)
@@ -152,7 +152,7 @@ def test_adders_take_inputs_of_any_correlation_but_a_select_that_is_independent(
     )
 
 
-def test_bernstein_wants_independent_copies_and_coefficients():
+def test_bernstein_requires_independent_copies_and_coefficients():
     b = [0.25, 0.625, 0.375, 0.75]
     copies = encode([[0.4] * 3, [0.6] * 3], LENGTH, key=KEY)
     assert messages(bernstein, copies, b, key=OTHER) == []
@@ -160,7 +160,7 @@ def test_bernstein_wants_independent_copies_and_coefficients():
     same = encode([0.4] * 3, LENGTH, key=KEY, streams=[0, 1, 0])
     (message,) = messages(bernstein, same, b, key=OTHER)
     assert message.startswith("bernstein needs SCC 0 of copies 0 and 2, got 1 (p=")
-    assert messages(bernstein, copies[0], b, key=KEY) == []  # values take streams that are no copy's
+    assert messages(bernstein, copies[0], b, key=KEY) == []  # values use other streams than the copies
     found = messages(bernstein, copies[0], encode(b, LENGTH, key=KEY))
     assert [m.split(" at ")[0] for m in found] == [
         f"bernstein needs SCC 0 of copy {i} and the coefficients, got 1" for i in range(3)
@@ -168,7 +168,7 @@ def test_bernstein_wants_independent_copies_and_coefficients():
 
 
 @pytest.mark.parametrize("length", [16, 64, 300])
-def test_fewer_than_one_in_100_000_independent_pairs_give_a_false_alarm(length):
+def test_fewer_than_one_in_100_000_independent_pairs_raise_a_false_alarm(length):
     for n, m in [(1, 1), (2, 1), (3, 10), (15, 15), (length // 2, length // 2), (length - 1, 5)]:
         law = hypergeom(length, n, m)
         low, high = max(0, n + m - length), min(n, m)
@@ -182,7 +182,7 @@ def test_fewer_than_one_in_100_000_independent_pairs_give_a_false_alarm(length):
         assert alarm < 1e-5, (n, m)
 
 
-def test_independent_streams_pass_and_shared_ones_are_found_from_64_steps_on():
+def test_independent_streams_pass_and_equal_ones_are_found_from_64_steps_up():
     rng = np.random.default_rng(1)
     for length in (64, 1000):
         p, q = rng.uniform(0, 1, (2, 5000))
@@ -201,7 +201,7 @@ def test_constant_streams_always_pass(wanted, length):
     assert messages(check_correlation, other, constant, wanted, checked=False) == []
 
 
-def test_the_tolerance_is_that_of_scc():
+def test_the_tolerance_bounds_the_deviation_of_scc():
     x = Bitstream.from_bits([1, 1, 0, 0] * 8)
     y = Bitstream.from_bits([1, 1, 0, 0] * 7 + [1, 0, 0, 1])
     miss = 1 - float(scc(x, y))
@@ -212,7 +212,7 @@ def test_the_tolerance_is_that_of_scc():
         assert len(messages(check_correlation, *streams, tolerance=miss - 1e-9, **at)) == 1
 
 
-def test_operators_check_nothing_by_default_and_while_any_block_is_open_in_all_threads():
+def test_operators_check_only_while_a_block_is_open_in_any_thread():
     def count():
         return len(messages(multiply, SAME[0], SAME[1], checked=False))
 
@@ -231,7 +231,7 @@ def test_operators_check_nothing_by_default_and_while_any_block_is_open_in_all_t
         assert count() == 1
     assert in_a_thread(count) == 0
 
-    # Two blocks of two threads that overlap without nesting.
+    # Blocks of two threads that overlap without nesting.
     first, second = checking(), checking()
     first.__enter__()
     in_a_thread(second.__enter__)
@@ -258,7 +258,7 @@ def test_the_warning_points_at_the_line_outside_the_package():
         assert (caught[0].filename, caught[0].lineno) == (__file__, call.__code__.co_firstlineno)
 
 
-def test_the_environment_turns_the_checks_on():
+def test_the_environment_variable_turns_the_checks_on():
     code = (
         "from sc_neurocore import *\n"
         "x = Bitstream.from_bits([1, 0] * 50)\n"
@@ -283,7 +283,7 @@ def test_the_environment_turns_the_checks_on():
     assert "SC_NEUROCORE_CHECK must be one of '0', '1', got 'yes'" in wrong.stderr
 
 
-def test_a_current_of_inputs_and_weights_that_share_numbers_is_found():
+def test_currents_warn_of_inputs_and_weights_that_share_numbers():
     x, w = encode([[0.5, 0.6], [0.4, 0.7]], LENGTH, key=KEY, streams=[[0, 1], [2, 1]])
     (message,) = messages(current_trace, x, w)
     assert message.startswith("current_trace needs SCC 0, got 1 at index 1 (p=0.")

@@ -1,4 +1,4 @@
-"""The circuits of correlation.py that change how streams are correlated."""
+"""Circuits that change the correlation of streams."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ CASES = [(0.3, 0.5, 0), (0.5, 0.5, 0), (0.7, 0.6, 0), (0.4, 0.8, -1), (0.3, 0.3,
 
 
 def pair(p, q, length, correlation):
-    """Return rows of pairs, independent (0) or of SCC +1 or -1."""
+    """Return a batch of pairs with SCC 0, +1 or -1."""
     x = encode(np.full(ROWS, p), length, key=KEY)
     if correlation == 0:
         return x, encode(np.full(ROWS, q), length, key=OTHER)
@@ -53,7 +53,7 @@ def settled(stream):
 
 
 def agrees(samples, expected):
-    """Whether the mean lies within five standard errors, or the millionth of a bit in all samples."""
+    """Return whether the mean is within five standard errors, plus 1e-6, of the expected value."""
     return abs(samples.mean() - expected) <= 5 * samples.std() / np.sqrt(samples.size) + 1e-6
 
 
@@ -63,13 +63,13 @@ def ones(stream):
 
 @quick
 @given(pairs, st.integers(1, 6))
-def test_a_synchroniser_withholds_at_most_depth_ones_of_one_stream_at_any_time(xy, depth):
+def test_a_synchronizer_withholds_at_most_depth_ones_of_one_stream_at_any_time(xy, depth):
     x, y = synchronize(*xy, depth)
     withheld = np.array([ones(xy[0]) - ones(x), ones(xy[1]) - ones(y)])
     assert (withheld >= 0).all()
     assert (withheld <= depth).all()
     assert (withheld.min(axis=0) == 0).all()
-    # Lone ones leave only where no more can be withheld.
+    # A lone one is written only if no more can be withheld.
     assert (withheld[0][(x & ~y).bits() == 1] == depth).all()
     assert (withheld[1][(y & ~x).bits() == 1] == depth).all()
 
@@ -92,7 +92,7 @@ def test_synchronized_streams_have_the_overlap_of_the_closed_form(p, q, correlat
     assert (scc(new_x, new_y) >= scc(x, y) - 1e-12).all()
 
 
-def test_a_deep_synchroniser_brings_scc_to_1_and_a_desynchroniser_to_minus_1():
+def test_a_deep_synchronizer_brings_scc_to_1_and_a_desynchronizer_to_minus_1():
     x, y = pair(0.4, 0.5, 2**14, 0)
     assert scc(*synchronize(x, y, 60)).min() >= 0.99
     near, far = desynchronize(x, y, 60)
@@ -102,7 +102,7 @@ def test_a_deep_synchroniser_brings_scc_to_1_and_a_desynchroniser_to_minus_1():
 
 @quick
 @given(pairs, st.integers(1, 6))
-def test_a_desynchroniser_withholds_at_most_depth_ones_of_y_at_any_time(xy, depth):
+def test_a_desynchronizer_withholds_at_most_depth_ones_of_y_at_any_time(xy, depth):
     x, y = desynchronize(*xy, depth)
     assert x == xy[0]
     withheld = ones(xy[1]) - ones(y)
@@ -142,7 +142,7 @@ def test_a_decorrelator_brings_white_streams_of_scc_1_to_0_within_five_sigma(dep
     x, y = pair(0.5, 0.5, length, 1)
     assert (scc(x, y) == 1).all()
     s = scc(decorrelate(x, depth, key=NOISE), y)
-    # At p = q = 1/2 SCC is 4 d, of variance 1 / L.
+    # At p = q = 1/2 SCC is four times the covariance; its variance is 1 / L.
     assert np.abs(s).max() <= 5 / np.sqrt(length)
     assert abs(s.mean()) <= 5 / np.sqrt(length * ROWS)
 
@@ -165,7 +165,7 @@ def test_a_decorrelator_averages_the_correlation_over_its_waiting_times(depth):
     assert depth < 200 or abs(expected) < 0.01
 
 
-def test_one_key_shuffles_a_batch_row_by_row_and_the_same_alone():
+def test_a_row_is_shuffled_in_the_same_way_in_any_batch():
     x = encode(np.linspace(0, 1, 600), 700, key=KEY)
     shuffled = decorrelate(x, 9, key=NOISE)
     assert decorrelate(x[:5], 9, key=NOISE) == shuffled[:5]
@@ -184,7 +184,7 @@ def test_an_isolator_delays_by_any_number_of_steps(length):
         assert np.array_equal(isolate(x, delay).bits(), expected), delay
 
 
-def test_a_white_stream_is_independent_of_itself_delayed():
+def test_a_white_stream_is_independent_of_its_delayed_copy():
     length = 2**14
     x, _ = pair(0.5, 0.5, length, 0)
     for delay in (1, 64, 100):

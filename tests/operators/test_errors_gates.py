@@ -49,7 +49,7 @@ OF_STREAMS = [
 ]  # fmt: skip
 CODINGS = [Unipolar, Bipolar, SignMagnitude, TwoLine]
 UNIPOLAR = Unipolar(X)
-REMEDY = "; convert one of the two, or encode a number first"
+REMEDY = "; convert one of the factors, or encode the number first"
 
 ERRORS = [
     *(
@@ -69,7 +69,7 @@ ERRORS = [
              "the streams must have batch shapes that broadcast, got (2,) and (3,)"),
         ]
     ),
-    # the check
+    # check_correlation
     (lambda: check_correlation(X, Y, 2), ValueError,
      "wanted must be at least -1 and at most 1, got 2"),
     (lambda: check_correlation(X, Y, 0.5), TypeError, "wanted must be an integer, got 0.5"),
@@ -93,9 +93,9 @@ ERRORS = [
         for row in [
             (partial(adder, [0, 1]), TypeError, "x must be a Bitstream, got [0, 1]"),
             (partial(adder, X), ValueError,
-             "x must have batch shape (..., inputs), not empty, got ()"),
+             "x must have batch shape (..., n) with n > 0, got ()"),
             (partial(adder, PAIR[:0]), ValueError,
-             "x must have batch shape (..., inputs), not empty, got (0,)"),
+             "x must have batch shape (..., n) with n > 0, got (0,)"),
         ]
     ),
     (lambda: dot(PAIR, [0, 1]), TypeError, "w must be a Bitstream, got [0, 1]"),
@@ -110,30 +110,30 @@ ERRORS = [
     (lambda: scaled_add(PAIR, key=0, weights=[1.5, -0.5]), ValueError,
      "weights must lie in [0.0, 1.0], got 1.5 at index 0"),
     (lambda: scaled_add(PAIR, key=0, weights=[0.5, 0.25]), ValueError,
-     "weights must have the sum 1, got 0.75; divide them by it and scale the result"),
+     "weights must sum to 1, got 0.75; divide them by their sum and scale the result"),
     (lambda: scaled_add(PAIR, key=0, weights=[NAN, 1]), ValueError,
      "weights must be finite, got nan at index 0"),
     (lambda: scaled_add(PAIR, key=0, weights=[[0.5, 0.5]]), ValueError,
      "weights must have 1 axis, got shape (1, 2)"),
     # exact products
     (lambda: exact_product([0], X, "division"), TypeError, "x must be a Bitstream, got [0]"),
-    (lambda: exact_product(X, [0], "division"), TypeError, "w must be a Bitstream, got [0]"),
+    (lambda: exact_product(X, [0], "division"), TypeError, "y must be a Bitstream, got [0]"),
     (lambda: exact_product(X, Y, "clock"), ValueError,
      "method must be one of 'division', 'rotation', 'coprime', got 'clock'"),
     (lambda: exact_product(X, LONG, "rotation"), ValueError,
-     "w must have the length of x, 3, for rotation, got 4; use 'division'"),
+     "y must have the length of x, 3, got 4; use method 'division'"),
     (lambda: exact_product(X, Y, "coprime"), ValueError,
-     "x and w must have lengths without a common divisor, got 3 and 3, which 3 divides; "
-     "use 'division'"),
+     "x and y must have lengths without a common divisor, got 3 and 3, both divisible by 3; "
+     "use method 'division'"),
     (lambda: exact_product(PAIR, THREE, "rotation"), ValueError,
      "the streams must have batch shapes that broadcast, got (2,) and (3,)"),
     # Bernstein polynomials
     (lambda: bernstein(PAIR, [0, 1], key=0), ValueError,
-     "coefficients must have a last axis of 3 for 2 copies, got shape (2,)"),
+     "coefficients must have size 3 along the last axis for 2 copies, got shape (2,)"),
     (lambda: bernstein(PAIR, 0.5, key=0), ValueError,
-     "coefficients must have a last axis of 3 for 2 copies, got shape ()"),
+     "coefficients must have size 3 along the last axis for 2 copies, got shape ()"),
     (lambda: bernstein(PAIR, PAIR), ValueError,
-     "coefficients must have a last axis of 3 for 2 copies, got shape (2,)"),
+     "coefficients must have size 3 along the last axis for 2 copies, got shape (2,)"),
     (lambda: bernstein(TWO_BY_TWO, [[0, 1, 1]] * 3, key=0), ValueError,
      "coefficients must have a shape (..., 3) that broadcasts with that of x, (2, 2), got (3, 3)"),
     (lambda: bernstein(PAIR, [0, 1, 2], key=0), ValueError,
@@ -141,9 +141,9 @@ ERRORS = [
     (lambda: bernstein(PAIR, [0, 1, NAN], key=0), ValueError,
      "coefficients must be finite, got nan at index 2"),
     (lambda: bernstein(PAIR, [0, 1, 1]), ValueError,
-     "key must be given for coefficients that are values, got None"),
+     "key must be given if the coefficients are values, got None"),
     (lambda: bernstein(PAIR, THREE, key=5), ValueError,
-     "key must be left out for coefficients that are streams, got 5"),
+     "key must be omitted if the coefficients are streams, got 5"),
     (lambda: bernstein(PAIR, Bitstream.from_bits([[0, 1]] * 3)), ValueError,
      "coefficients must have the length of x, 3, got 2"),
     (lambda: bernstein_value(0.5, []), ValueError,
@@ -188,8 +188,8 @@ ERRORS = [
     (lambda: SignMagnitude(PAIR, True), ValueError,
      "negative must have the batch shape of magnitude, (2,), got ()"),
     (lambda: -UNIPOLAR, TypeError,
-     f"the operand of - must be of a coding with negative values, got {UNIPOLAR}; use "
-     "to_sign_magnitude()"),
+     f"the operand of - must be of a coding with negative values, got {UNIPOLAR}; "
+     "convert it with to_sign_magnitude()"),
     *(
         (partial(coding.__mul__, x, UNIPOLAR), TypeError,
          f"the factor must be a {coding.__name__}, got {UNIPOLAR}{REMEDY}")
@@ -204,13 +204,13 @@ ERRORS = [
 test_an_error_names_the_argument_its_contract_and_the_value = test_of(ERRORS)
 
 
-def test_an_array_times_a_coding_is_no_array_of_objects():
+def test_an_array_times_a_coding_is_refused():
     for coding in (UNIPOLAR, Bipolar(X), SignMagnitude(X, True), TwoLine(X, Y)):
         with pytest.raises(TypeError):
             np.ones(3) * coding
 
 
-def test_an_unknown_way_to_encode_is_refused():
+def test_an_unknown_keyword_of_encode_is_refused():
     for coding in CODINGS:
         with pytest.raises(TypeError, match="unexpected keyword argument 'steams'"):
             coding.encode(0.5, 8, key=0, steams=1)

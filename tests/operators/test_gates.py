@@ -1,3 +1,4 @@
+import re
 import sys
 from itertools import product
 from math import comb
@@ -12,10 +13,12 @@ from sc_neurocore import (
     Bitstream,
     Role,
     Sobol,
+    _checks,
     absolute_difference,
     bernstein,
     bernstein_fit,
     bernstein_value,
+    current_trace,
     dot,
     encode,
     exact_product,
@@ -43,14 +46,14 @@ def rows(p, key=KEY, n=ROWS, length=LENGTH):
 
 
 def has_law(values, mean, variance):
-    """Return whether rows have a mean and a variance, each within five standard errors."""
+    """Return whether mean and variance over rows are within five standard errors of the expected."""
     n = len(values)
     close = abs(values.mean() - mean) <= 5 * np.sqrt(variance / n)
     return close and abs(values.var() / variance - 1) <= 5 * np.sqrt(2.1 / n)
 
 
 def in_pairs(p, q, correlation):
-    """Return streams of exact densities p and q, of 1000 bits, at SCC +1, or -1."""
+    """Return streams of 1000 bits with exactly the densities p and q, at SCC +1 or -1."""
     t = np.arange(1000)
     y = t < round(1000 * q)
     return (
@@ -67,7 +70,7 @@ def streams(shape, length):
 
 
 @pytest.mark.parametrize(("p", "q"), [(0.5, 0.6), (0.1, 0.9), (0.95, 0.8)])
-def test_a_product_of_independent_streams_has_the_binomial_law(p, q):
+def test_a_product_of_independent_streams_has_the_binomial_variance(p, q):
     z = p * q
     product = multiply(rows(p), rows(q, WEIGHT))
     assert has_law(product.probability(), z, z * (1 - z) / LENGTH)
@@ -97,7 +100,7 @@ def test_operators_on_correlated_streams_are_exact(operator, correlation, ideal)
         (absolute_difference, lambda p, q: p + q - 2 * p * q),
     ],
 )
-def test_on_independent_streams_they_compute_what_their_docstrings_say(operator, mean):
+def test_operators_on_independent_streams_have_the_documented_mean(operator, mean):
     z = mean(0.7, 0.4)
     got = operator(rows(0.7), rows(0.4, WEIGHT)).probability()
     assert has_law(got, z, z * (1 - z) / LENGTH)
@@ -107,7 +110,7 @@ def test_on_independent_streams_they_compute_what_their_docstrings_say(operator,
     ("operator", "z"),
     [(minimum, 0.4), (maximum, 0.7), (absolute_difference, 0.3), (saturating_subtract, 0.3)],
 )
-def test_streams_of_one_number_give_them_the_binomial_variance_too(operator, z):
+def test_operators_on_streams_of_scc_1_have_the_binomial_variance(operator, z):
     numbers = np.arange(ROWS)
     x, y = (encode(np.full(ROWS, p), LENGTH, key=KEY, streams=numbers) for p in (0.7, 0.4))
     assert has_law(operator(x, y).probability(), z, z * (1 - z) / LENGTH)
@@ -130,7 +133,7 @@ def test_batches_broadcast_and_equal_single_streams():
 
 
 @given(st.integers(1, 140).flatmap(lambda n: streams((2, 3), n)))
-def test_add_counts_the_ones_of_each_step(x):
+def test_popcount_add_counts_the_ones_at_each_step(x):
     counts = popcount_add(x)
     assert counts.shape == (2, x.length)
     assert np.array_equal(counts, x.bits().sum(axis=1))
@@ -149,7 +152,7 @@ def test_a_sum_of_independent_streams_has_the_sum_of_their_variances():
 )
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_multiplexer_has_the_weighted_mean_and_a_binomial_variance(weights, shared):
-    # Shared numbers correlate the inputs, which makes no difference.
+    # Shared numbers correlate the inputs, which must make no difference.
     p = np.array([0.1, 0.5, 0.9, 0.7])
     numbers = np.arange(4 * ROWS).reshape(ROWS, 4) // (4 if shared else 1)
     x = encode(np.broadcast_to(p, (ROWS, 4)), LENGTH, key=KEY, streams=numbers)
@@ -158,7 +161,7 @@ def test_a_multiplexer_has_the_weighted_mean_and_a_binomial_variance(weights, sh
     assert has_law(out.probability(), z, z * (1 - z) / LENGTH)
 
 
-def test_a_multiplexer_passes_each_step_of_one_input():
+def test_a_multiplexer_passes_one_input_at_each_step():
     out = scaled_add(Bitstream.from_bits([[1] * 99] * 5), key=SELECT)
     assert out == Bitstream.from_bits([1] * 99)
     x = rows([0.3, 0.6, 0.9], n=1)[0]
@@ -167,7 +170,7 @@ def test_a_multiplexer_passes_each_step_of_one_input():
     assert scaled_add(x[:1], key=SELECT) == x[0]
 
 
-def test_the_first_of_a_batch_is_chosen_as_it_is_alone():
+def test_the_first_row_of_a_batch_has_the_selects_of_a_single_row():
     x = rows([0.2, 0.5, 0.8], n=5, length=100)
     assert scaled_add(x, key=SELECT)[0] == scaled_add(x[0], key=SELECT)
     copies = rows([0.4] * 3, n=5, length=100)
@@ -206,7 +209,7 @@ def test_an_exact_product_has_the_product_of_the_counts(method):
 
 
 @pytest.mark.parametrize("method", LENGTHS)
-def test_an_exact_product_is_what_its_circuit_makes_step_by_step(method):
+def test_an_exact_product_equals_its_circuit_run_step_by_step(method):
     rng = np.random.default_rng(2)
     for n, m in LENGTHS[method]:
         x, w = rng.integers(0, 2, n), rng.integers(0, 2, m)
@@ -240,14 +243,14 @@ def test_a_bernstein_polynomial_has_its_value_and_the_binomial_variance(p):
     assert has_law(out.probability(), value, value * (1 - value) / LENGTH)
 
 
-def test_coefficients_may_be_correlated_streams():
+def test_coefficients_can_be_correlated_streams():
     value = float(bernstein_value(0.4, COEFFICIENTS))
     b = encode(np.tile(COEFFICIENTS, (ROWS, 1)), LENGTH, key=WEIGHT, streams=np.arange(ROWS)[:, None])
     out = bernstein(rows([0.4] * 3), b)
     assert has_law(out.probability(), value, value * (1 - value) / LENGTH)
 
 
-def test_coefficients_of_each_row_give_each_its_polynomial():
+def test_each_row_has_the_polynomial_of_its_own_coefficients():
     b = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
     out = bernstein(encode([0.3], 2**16, key=KEY), b, key=WEIGHT)
     assert out.shape == (3,)
@@ -264,14 +267,14 @@ def test_the_value_of_a_bernstein_polynomial_is_the_binomial_sum():
         assert bernstein_value(x, b) == pytest.approx(expected, abs=1e-14)
 
 
-def test_the_test_polynomial_has_its_power_form():
+def test_the_example_polynomial_equals_its_power_form():
     # 1/4 + 9/8 x - 15/8 x**2 + 5/4 x**3
     x = np.linspace(0, 1, 11)
     power = 0.25 + 1.125 * x - 1.875 * x**2 + 1.25 * x**3
     assert bernstein_value(x, COEFFICIENTS) == pytest.approx(power, abs=1e-14)
 
 
-def test_a_fit_finds_the_polynomial_that_is_one():
+def test_the_fit_of_a_polynomial_returns_its_coefficients():
     fitted = bernstein_fit(lambda x: bernstein_value(x, COEFFICIENTS), 3)
     assert fitted == pytest.approx(COEFFICIENTS, abs=1e-10)
     raised = bernstein_fit(lambda x: x**2, 4)
@@ -279,7 +282,7 @@ def test_a_fit_finds_the_polynomial_that_is_one():
 
 
 def test_the_fit_of_gamma_correction_has_the_published_coefficients():
-    # Qian et al. 2011, to the four digits in print.
+    # Qian et al. 2011, to the four published digits.
     published = [0.0955, 0.7207, 0.3476, 0.9988, 0.7017, 0.9695, 0.9939]
     assert bernstein_fit(lambda x: x**0.45, 6) == pytest.approx(published, abs=5.1e-5)
 
@@ -293,7 +296,7 @@ def test_the_fit_of_gamma_correction_has_the_published_coefficients():
     ],
     ids=["gamma correction", "tanh", "exp"],
 )
-def test_a_fit_is_the_least_squares_best_within_its_bounds(function, degree, worst):
+def test_a_fit_is_the_least_squares_optimum_within_its_bounds(function, degree, worst):
     b = bernstein_fit(function, degree)
     assert b.shape == (degree + 1,)
     assert ((b >= 0) & (b <= 1)).all()
@@ -301,7 +304,7 @@ def test_a_fit_is_the_least_squares_best_within_its_bounds(function, degree, wor
     assert abs(bernstein_value(x, b) - function(x)).max() < worst
 
     def squares(c):
-        # The midpoint rule, independent of the Gaussian sum of the fit.
+        # The midpoint rule is independent of the quadrature of the fit.
         points = (np.arange(4000) + 0.5) / 4000
         return ((bernstein_value(points, c) - function(points)) ** 2).mean()
 
@@ -313,8 +316,8 @@ def test_a_fit_is_the_least_squares_best_within_its_bounds(function, degree, wor
 
 
 @pytest.mark.parametrize("degree", [6, 20])
-def test_no_coefficient_of_a_fit_can_move_to_a_better_one(degree):
-    # The conditions of Karush, Kuhn and Tucker, which are sufficient for a convex problem.
+def test_a_fit_satisfies_the_optimality_conditions(degree):
+    # The Karush-Kuhn-Tucker conditions are sufficient for a convex problem.
     b = bernstein_fit(lambda x: x**0.45, degree)
     nodes, masses = np.polynomial.legendre.leggauss(256)
     x = (nodes + 1) / 2
@@ -324,18 +327,19 @@ def test_no_coefficient_of_a_fit_can_move_to_a_better_one(degree):
     assert (slope[b > 0] <= 1e-12).all()
 
 
-def test_a_function_outside_the_bounds_is_met_as_far_as_they_allow():
+def test_a_fit_of_a_function_outside_the_bounds_is_clipped_to_them():
     assert bernstein_fit(lambda x: 1 + x, 3) == pytest.approx(1)
     assert bernstein_fit(lambda x: -x, 3) == pytest.approx(0)
 
 
-def test_a_fit_without_scipy_says_what_to_install(monkeypatch):
+def test_a_fit_without_scipy_names_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(ImportError, match=r"needs SciPy: pip install 'sc-neurocore\[fit\]'"):
+    message = _checks.missing_extra("bernstein_fit", "SciPy", "fit")
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         bernstein_fit(np.sqrt, 3)
 
 
-def test_selects_and_coefficients_come_from_the_source_that_is_given():
+def test_selects_and_coefficients_come_from_the_given_source():
     length = 4096
     x = encode([0.2, 0.9], length, key=KEY, source=Sobol(), streams=[0, 1])
     total = scaled_add(x, key=KEY, weights=[0.25, 0.75], source=Sobol(2))
@@ -354,3 +358,11 @@ def test_a_dot_product_is_the_sum_of_the_products_over_inputs_and_time(length):
     assert np.array_equal(dot(x, w), products.sum(axis=(-2, -1)))
     assert dot(x[1, 1], w[3]) == products[1, 1, 3].sum()
     assert np.array_equal(dot(x, w[2]), products[:, :, 2].sum(axis=(-2, -1)))
+
+
+def test_sums_of_products_over_an_empty_batch_are_empty():
+    x, w = Bitstream.from_bits(np.ones((0, 2, 8))), Bitstream.from_bits(np.ones((3, 2, 8)))
+    assert dot(x, w).shape == (0, 3)
+    for accumulate in ("mean", "sum", "or"):
+        assert current_trace(x, w, accumulate=accumulate).shape == (0, 3, 8)
+        assert current_trace(w, w[:0], accumulate=accumulate).shape == (3, 0, 8)

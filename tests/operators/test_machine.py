@@ -16,7 +16,7 @@ def random_machine(rng, n_states, n_in, n_out):
 
 
 def walk(machine, a, b, state):
-    """Run one row by the definition of a machine, a step at a time."""
+    """Run one row step by step, by the definition of a machine."""
     outputs = machine.outputs.reshape(-1, *machine.next_state.shape)
     written = []
     for symbol in zip(a, b, strict=True) if machine.next_state.ndim == 3 else zip(a, strict=True):
@@ -45,7 +45,7 @@ def test_a_run_is_a_walk_through_the_tables(n_states, n_in, n_out, length, seed)
 
 
 @pytest.mark.parametrize("n_in", [1, 2])
-def test_pieces_of_time_make_the_whole_wherever_it_is_cut(n_in):
+def test_a_run_continued_from_its_state_equals_a_single_run(n_in):
     rng = RNG(7)
     machine = random_machine(rng, 6, n_in, 2)
     bits = rng.integers(0, 2, (n_in, 4, 200))
@@ -53,15 +53,15 @@ def test_pieces_of_time_make_the_whole_wherever_it_is_cut(n_in):
     def run(first, last, state):
         return machine.run(*(Bitstream.from_bits(b[:, first:last]) for b in bits), state=state)
 
-    whole, final = run(0, 200, 3)
+    complete, final = run(0, 200, 3)
     for cut in range(1, 200):
         early, state = run(0, cut, 3)
         late, last = run(cut, 200, state)
-        assert np.array_equal(np.concatenate([early.bits(), late.bits()], axis=-1), whole.bits())
+        assert np.array_equal(np.concatenate([early.bits(), late.bits()], axis=-1), complete.bits())
         assert np.array_equal(last, final)
 
 
-def test_batch_shapes_broadcast_as_rows_on_their_own():
+def test_batches_broadcast_and_equal_single_rows():
     rng = RNG(8)
     machine = random_machine(rng, 5, 2, 1)
     x = Bitstream.from_bits(rng.integers(0, 2, (3, 1, 70)))
@@ -76,7 +76,7 @@ def test_batch_shapes_broadcast_as_rows_on_their_own():
     assert machine.run(x[:0], y[:1])[0].shape == (0, 1)
 
 
-def test_a_machine_keeps_its_tables_from_later_changes():
+def test_a_machine_copies_its_tables_and_makes_them_read_only():
     next_state = np.array([[0, 1], [1, 0]])
     machine = Machine(next_state, next_state)
     next_state[:] = 0
@@ -110,9 +110,9 @@ ERRORS = [
     (lambda: Machine([[0, 0]], [0, 1]), ValueError,
      "outputs must have shape (1,), (1, 2) or (2, 1, 2), got (2,)"),
     (lambda: ONE.run(X, X), ValueError,
-     "y must be left out for a machine with one input, got "
+     "y must be omitted for a machine with one input, got "
      "Bitstream(shape=(2,), length=3, p=[0.667 0.667])"),
-    (lambda: TWO.run(X), ValueError, "y must be given to a machine with two inputs, got None"),
+    (lambda: TWO.run(X), ValueError, "y must be given for a machine with two inputs, got None"),
     (lambda: ONE.run([0, 1]), TypeError, "x must be a Bitstream, got [0, 1]"),
     (lambda: TWO.run(X, 1), TypeError, "y must be a Bitstream, got 1"),
     (lambda: TWO.run(X, Bitstream.from_bits([0, 1])), ValueError,

@@ -35,7 +35,7 @@ KEY = stream_key(11, Role.INPUT)
 OTHER = stream_key(11, Role.WEIGHT)
 NOISE = stream_key(11, Role.NOISE)
 ROWS = 2000
-LEAST = 5 * np.sqrt(2 / ROWS)  # five standard errors of a variance, relative, of normal samples
+LEAST = 5 * np.sqrt(2 / ROWS)  # five relative standard errors of the variance of normal samples
 STREAMS = np.arange(ROWS)
 
 quick = settings(deadline=None, max_examples=50)
@@ -48,21 +48,21 @@ def bit_arrays(k):
 
 
 def agrees(samples, expected, variance=None):
-    """Whether the mean of samples lies within five standard errors of what is expected.
+    """Return whether the mean of samples is within five standard errors of the expected value.
 
-    A millionth is allowed beyond: values that are rarer than a bit of all the samples have no spread.
+    A millionth more is allowed, because events rarer than one bit in all samples show no spread.
     """
     variance = samples.var() if variance is None else variance
     return abs(samples.mean() - expected) <= 5 * np.sqrt(variance / samples.size) + 1e-6
 
 
 def many(p, length, key=KEY):
-    """Return independent streams of one density."""
+    """Return independent streams with the same density."""
     return encode(np.full(ROWS, p), length, key=key, streams=STREAMS)
 
 
 def pair(p, q, length, correlation):
-    """Return pairs of streams, independent (0) or of SCC +1 or -1."""
+    """Return a batch of pairs with SCC 0, +1 or -1."""
     if correlation == 0:
         return many(p, length), many(q, length, OTHER)
     return many(p, length), many(q, length) if correlation > 0 else ~many(1 - q, length)
@@ -85,7 +85,7 @@ def test_the_toggle_adder_halves_the_ones_of_every_prefix(bits):
 
 @quick
 @given(st.sampled_from([4, 8, 16]).flatmap(bit_arrays))
-def test_a_tree_of_toggle_adders_lacks_less_than_a_one_for_two_levels(bits):
+def test_a_tree_of_toggle_adders_loses_at_most_half_a_one_per_level(bits):
     k = len(bits)
     z = toggle_add(Bitstream.from_bits(np.stack(bits, axis=-2)))
     assert 0 <= bits.sum() / k - z.counts() <= np.log2(k) / 2
@@ -93,7 +93,7 @@ def test_a_tree_of_toggle_adders_lacks_less_than_a_one_for_two_levels(bits):
 
 @quick
 @given(bit_arrays(2), st.integers(0, 5))
-def test_a_buffered_adder_of_unbounded_depth_is_a_queue_that_serves_one_a_step(bits, depth):
+def test_a_buffered_adder_of_unbounded_depth_is_a_queue_that_serves_one_per_step(bits, depth):
     x, y = (Bitstream.from_bits(b) for b in bits)
     # Departures by time T are min over t <= T of arrivals(t) + T - t (Reich's formula).
     ahead = np.cumsum(bits.sum(axis=0, dtype=int)) - np.arange(1, x.length + 1)
@@ -114,7 +114,7 @@ def test_the_buffered_adder_has_its_closed_form(p, q, correlation, depth):
     z = Bitstream(buffered_add(x, y, depth).words[:, 1:], 64 * 16).probability()
     p11 = overlap(p, q, correlation)
     p00 = 1 - p - q + p11
-    # The distribution of the saved ones is geometric; at none saved and no ones a zero is written.
+    # The number of saved ones is geometric. A zero is written if none is saved and both bits are 0.
     weights = (p11 / p00) ** np.arange(depth + 1) if p00 > 1e-12 else np.eye(depth + 1)[-1]
     expected = 1 - p00 * (weights / weights.sum())[0]
     assert agrees(z, expected)
@@ -128,7 +128,7 @@ def test_the_buffered_adder_has_its_closed_form(p, q, correlation, depth):
 
 @quick
 @given(bit_arrays(2))
-def test_cordiv_writes_the_last_bit_of_x_under_a_one_of_y(bits):
+def test_cordiv_writes_the_bit_of_x_at_the_last_one_of_y(bits):
     x, y = bits
     last = np.maximum.accumulate(np.where(y == 1, np.arange(len(y)), -1))
     expected = np.where(last >= 0, x[last], 0)
@@ -154,7 +154,7 @@ def test_cordiv_of_independent_streams_gives_p():
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
-def test_cordiv_warns_of_another_correlation_than_1_while_checks_are_on(correlation):
+def test_cordiv_warns_inside_checking_unless_scc_is_1(correlation):
     x, y = (z[0] for z in pair(0.4, 0.8, 4096, correlation))
     with checking(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -171,7 +171,7 @@ def test_the_jk_flip_flop_has_its_mean_and_variance_at_any_correlation(p, q, cor
     s, value = p + q, p / (p + q)
     start = ((1 - s) - (1 - s) ** (length + 1)) / s / length
     assert agrees(z.probability(), value * (1 - start))
-    # At s = 2 the states alternate and nothing varies.
+    # At s = 2 the states alternate, and the variance is 0.
     assert abs(z.probability().var() * s * length / (value * (1 - value) * (2 - s)) - 1) <= LEAST
     bits = z.bits()
     for t in (0, 1, 3):
@@ -181,7 +181,7 @@ def test_the_jk_flip_flop_has_its_mean_and_variance_at_any_correlation(p, q, cor
 
 @quick
 @given(bit_arrays(2))
-def test_the_jk_flip_flop_sets_resets_toggles_and_keeps(bits):
+def test_the_jk_flip_flop_sets_resets_toggles_and_holds(bits):
     j, k = bits
     z = jk_flip_flop(*(Bitstream.from_bits(b) for b in bits)).bits()
     before = np.concatenate([[0], z[:-1]])
@@ -218,7 +218,7 @@ def white(length=1024 * 9, rows=300):
 
 
 @pytest.mark.parametrize("n", [2, 4, 8, 16])
-def test_stanh_is_the_tangent_it_says(n):
+def test_stanh_has_its_stationary_value(n):
     exact = np.tanh(n / 2 * np.arctanh(BIPOLAR))
     p = (1 + np.array(BIPOLAR)) / 2
     assert 2 * linear_distribution(p, n)[:, n // 2 :].sum(axis=-1) - 1 == pytest.approx(exact)
@@ -227,7 +227,7 @@ def test_stanh_is_the_tangent_it_says(n):
 
 
 @pytest.mark.parametrize(("n", "g"), [(8, 1), (8, 3), (16, 2)])
-def test_sexp_is_the_quotient_it_says(n, g):
+def test_sexp_has_its_stationary_value(n, g):
     x = np.array(BIPOLAR)
     r = (1 + x) / (1 - x)
     with np.errstate(invalid="ignore"):
@@ -237,7 +237,7 @@ def test_sexp_is_the_quotient_it_says(n, g):
     assert exact[4] == pytest.approx(np.exp(-2 * g * x[4]), rel=0.1)
 
 
-def test_a_linear_machine_of_any_outputs_has_the_value_of_its_distribution():
+def test_a_linear_machine_has_the_mean_of_its_distribution():
     outputs = np.random.default_rng(1).integers(0, 2, 11)
     z, _ = linear_machine(outputs).run(white(), state=5)
     exact = linear_distribution((1 + np.array(BIPOLAR)) / 2, 11) @ outputs
@@ -271,13 +271,13 @@ def test_a_linear_machine_stays_at_its_ends():
 
 
 def stationary(p_up, p_down):
-    """Return the stationary distribution of a birth and death chain of len(p_up) states."""
+    """Return the stationary distribution of a birth-death chain with len(p_up) states."""
     weights = np.concatenate([[1.0], np.cumprod(p_up[:-1] / p_down[1:])])
     return weights / weights.sum()
 
 
 def fits(counters, distribution):
-    """Whether each state occurs within five standard errors as often as it should."""
+    """Return whether the frequency of each state is within five standard errors of the expected."""
     seen = np.bincount(counters, minlength=len(distribution)) / len(counters)
     error = 5 * np.sqrt(distribution * (1 - distribution) / len(counters)) + 2 / len(counters)
     return len(seen) == len(distribution) and (np.abs(seen - distribution) <= error).all()
@@ -330,7 +330,7 @@ def test_the_square_root_has_its_distribution_and_exact_second_moment(p):
     size = 64
     z, counters = gaines_sqrt(many(p, 64 * 64), 6, key=NOISE)
     if p in (0.0, 1.0):
-        # Towards 0 the counter falls as the inverse of time.
+        # At p = 0 the counter falls as the inverse of time.
         assert (counters >= 62).all() if p == 1 else counters.mean() <= 2
         return
     c = np.arange(size + 1) / size
@@ -377,22 +377,22 @@ def test_the_moving_average_has_its_mean_and_variance():
 
 @quick
 @given(bit_arrays(2))
-def test_umul_has_the_ones_of_a_prefix_of_w_in_places_of_ones_of_x(bits):
-    x, w = (Bitstream.from_bits(b) for b in bits)
-    z = umul(x, w)
+def test_umul_moves_a_prefix_of_y_to_the_ones_of_x(bits):
+    x, y = (Bitstream.from_bits(b) for b in bits)
+    z = umul(x, y)
     assert z.counts() == bits[1][: x.counts()].sum()
     assert (z & x) == z
     assert np.array_equal(z.bits()[bits[0] == 1], bits[1][: x.counts()])
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
-def test_umul_needs_no_independence(correlation):
+def test_umul_requires_no_independence(correlation):
     p, q, length = 0.6, 0.4, 16
     z = umul(*pair(p, q, length, correlation)).probability()
     assert agrees(z, p * q + (overlap(p, q, correlation) - p * q) / length)
 
 
-def test_umul_has_the_variance_of_a_prefix_of_w():
+def test_umul_has_the_variance_of_a_prefix_of_y():
     x, q, length = encode(0.6, 1024, key=OTHER), 0.4, 1024
     z, p = umul(x, many(q, length)).probability(), x.probability()
     assert agrees(z, p * q)

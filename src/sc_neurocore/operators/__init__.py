@@ -1,4 +1,4 @@
-"""Operators on bitstreams: gates, machines with a state, codings, and what moves correlation."""
+"""Operators on bitstreams: gates, finite-state machines, codings, and correlation circuits."""
 
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar

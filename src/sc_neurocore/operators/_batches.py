@@ -1,4 +1,4 @@
-"""Batches as the native kernels take them: rows of words, with a row's own random numbers."""
+"""Checks of operands, and batches as rows of words for the native kernels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,47 @@ from sc_neurocore.streams.bitstream import Bitstream, broadcast_words
 from sc_neurocore.streams.keys import OPERATOR
 from sc_neurocore.streams.source import Bernoulli
 
-# Rows and steps of a block of random numbers: a megabyte of them, in the second-level cache.
+# Rows and steps per block: a megabyte of random numbers stays in the second-level cache.
 _ROWS, _STEPS = 512, 512
 
 
-def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
-    """Return the broadcast batch shape and the words of each stream, shape (n_streams, rows, words)."""
+def check_streams(**named: Bitstream) -> None:
+    """Raise unless each named operand is a Bitstream."""
     for name, stream in named.items():
         _checks.instance(name, stream, Bitstream)
+
+
+def check_length(x: Bitstream, name: str, other: Bitstream, remedy: str = "") -> None:
+    """Raise unless another operand has the length of x."""
+    if other.length != x.length:
+        _checks.fail(name, f"have the length of x, {x.length}", other.length, remedy)
+
+
+def n_inputs(x: Bitstream) -> int:
+    """Return the size of the last batch axis, at least 1."""
+    check_streams(x=x)
+    if not x.shape or x.shape[-1] == 0:
+        _checks.fail("x", "have batch shape (..., n) with n > 0", x.shape)
+    return x.shape[-1]
+
+
+def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
+    """Return the number of inputs n, and x in a batch shape that broadcasts with that of its weights.
+
+    x has batch shape (..., n), and w (n,) or (n_out, n). The returned stream has (..., n) or (..., 1,
+    n).
+    """
+    n = n_inputs(x)
+    check_streams(w=w)
+    check_length(x, "w", w)
+    if len(w.shape) not in (1, 2) or w.shape[-1] != n:
+        _checks.fail("w", f"have batch shape ({n},) or (n_out, {n})", w.shape)
+    return n, x.reshape(*x.shape[:-1], *(1,) * (len(w.shape) - 1), n)
+
+
+def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
+    """Return the broadcast batch shape and the words of all streams, shape (n_streams, rows, words)."""
+    check_streams(**named)
     streams = list(named.values())
     lengths = [stream.length for stream in streams]
     if len(set(lengths)) > 1:
@@ -32,7 +65,7 @@ def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64
 
 
 def broadcast_rows(name: str, values: NDArray[np.uint64], shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Return one value a row, shape (rows,), new, from values that broadcast to the batch shape."""
+    """Return a new array of one value per row, from values that broadcast to the batch shape."""
     try:
         return np.broadcast_to(values, shape).ravel().copy()
     except ValueError:
@@ -46,11 +79,11 @@ def run_on_numbers(
     key: int,
     length: int,
 ) -> NDArray[np.uint64]:
-    """Return the words that the kernel writes in blocks of rows and time, shape (n_rows, words).
+    """Return the words that a kernel writes from inputs and random numbers, shape (n_rows, words).
 
-    It is called with the words (n_inputs, rows, ...) and uniform numbers (n_numbers, rows, steps) of a
-    block, the steps, and which rows they are. Number i of row r comes from stream
-    OPERATOR + r * n_numbers + i.
+    The kernel is called for blocks of rows and time, with the words of the block, shape (n_inputs,
+    rows, words), uniform 32-bit numbers, shape (n_numbers, rows, steps), the number of steps, and the
+    slice of rows. Number i of row r comes from stream OPERATOR + r * n_numbers + i.
     """
     key = _checks.power_range("key", key, 64)
     n_rows = inputs.shape[1]

@@ -1,4 +1,4 @@
-"""Codings: what the streams of a value mean, and the circuits that multiply, negate and convert them.
+"""Codings of values by streams, and the circuits that multiply, negate and convert them.
 
 ===============  ==========  =========  ===============  =========
 from, to         `Unipolar`  `Bipolar`  `SignMagnitude`  `TwoLine`
@@ -9,12 +9,13 @@ from, to         `Unipolar`  `Bipolar`  `SignMagnitude`  `TwoLine`
 `TwoLine`        count       flip-flop  count
 ===============  ==========  =========  ===============  =========
 
-An exact conversion is nothing but wires and gates. One by flip-flop is a `toggle_add`: the value falls
-by 1 / L or not at all, and the stream is no longer white. For the others there is no method, as
-hardware must count the ones and encode anew: ``SignMagnitude.encode(x.value(), x.length, key)``.
+An exact conversion uses only wires and gates. A conversion by flip-flop is a `toggle_add`: the value
+falls by at most 1 / L, and the stream is no longer white. The other conversions have no method, because
+hardware must count the ones and encode them again:
+``SignMagnitude.encode(x.value(), x.length, key=key)``.
 
-`standard_error` is the law for white streams at the measured value; factors are independent of each
-other (SCC 0). What is encoded outside the range of its coding saturates.
+`standard_error` is exact for white streams, evaluated at the measured value. Factors of a product must
+be independent of each other (SCC 0). `encode` clips values to the range of the coding.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ from sc_neurocore.streams.source import Source
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = ["Bipolar", "SignMagnitude", "TwoLine", "Unipolar"]
+
 
 class How(TypedDict, total=False):
-    """Keywords that the codings pass on to `sc_neurocore.encode`."""
+    """Keyword arguments that the codings pass on to `sc_neurocore.encode`."""
 
     source: Source
     streams: ArrayLike | None
@@ -51,11 +54,25 @@ class How(TypedDict, total=False):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Unipolar:
-    """A value x = p in [0, 1] on one stream.
+    """A value in [0, 1] on one stream.
 
-    The product is an AND gate, of variance xy (1 - xy) / L; the standard error is sqrt(x (1 - x) / L).
-    There is no negation. Exact conversions go to `SignMagnitude` and `TwoLine`, one by flip-flop to
-    `Bipolar`.
+    With the density p of the stream, and white streams of length L::
+
+        x = p,   standard error sqrt(x (1 - x) / L)
+        x * w    AND gate, variance x w (1 - x w) / L, requires SCC 0
+
+    Values cannot be negated. The conversions to `SignMagnitude` and `TwoLine` are exact; the conversion
+    to `Bipolar` uses a flip-flop.
+
+    Parameters
+    ----------
+    stream : Bitstream
+        Stream of the value, of any batch shape.
+
+    Raises
+    ------
+    TypeError
+        If `stream` is not a Bitstream.
 
     Examples
     --------
@@ -68,19 +85,42 @@ class Unipolar:
 
     stream: Bitstream
 
-    __array_ufunc__ = None  # so that an array * a coding is an error, not an array of objects
+    __array_ufunc__ = None  # array * coding raises instead of making an array of objects
 
     def __post_init__(self) -> None:
         _checks.instance("stream", self.stream, Bitstream)
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> Unipolar:
-        """Return values of any shape as streams, see `sc_neurocore.encode`."""
+        """Return values as streams of Bernoulli bits, or of another source.
+
+        Parameters
+        ----------
+        x : array_like of float
+            Values of any shape; values outside [0, 1] are clipped.
+        length : int
+            Number of bits of a stream.
+        key : int
+            Key from `stream_key`.
+        **how
+            `source` and `streams` of `sc_neurocore.encode`.
+
+        Returns
+        -------
+        Unipolar, of the shape of x
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If a value is not finite, or another argument is outside its range.
+        """
         return cls(encode(_values(x), length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the batch; () for a single value."""
+        """Shape of the batch, a tuple of int; () for a single value."""
         return self.stream.shape
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> Unipolar:
@@ -91,15 +131,15 @@ class Unipolar:
 
     @property
     def length(self) -> int:
-        """Time steps."""
+        """Number of time steps L, an int."""
         return self.stream.length
 
     def value(self) -> NDArray[np.float64]:
-        """Return p, of the batch shape."""
+        """Return the value p in [0, 1], an ndarray of float64 of the batch shape."""
         return self.stream.probability()
 
     def standard_error(self) -> NDArray[np.float64]:
-        """Return sqrt(x (1 - x) / L)."""
+        """Return ``sqrt(x * (1 - x) / L)``, an ndarray of float64 of the batch shape."""
         x = self.value()
         return np.asarray(np.sqrt(x * (1 - x) / self.length))
 
@@ -109,28 +149,42 @@ class Unipolar:
 
     def __neg__(self) -> NoReturn:
         contract = "be of a coding with negative values"
-        _checks.wrong_type("the operand of -", contract, self, "use to_sign_magnitude()")
+        _checks.wrong_type("the operand of -", contract, self, "convert it with to_sign_magnitude()")
 
     def to_sign_magnitude(self) -> SignMagnitude:
-        """Return the stream as a magnitude with the sign +; exact."""
+        """Return the value as a `SignMagnitude` with a positive sign; exact."""
         return SignMagnitude(self.stream, np.zeros(self.stream.shape, np.bool_))
 
     def to_two_line(self) -> TwoLine:
-        """Return the stream as the positive line, the other silent; exact."""
+        """Return the value as a `TwoLine` whose minus line is silent; exact."""
         return self.to_sign_magnitude().to_two_line()
 
     def to_bipolar(self) -> Bipolar:
-        """Return the mean with a stream of ones, p = (1 + x) / 2; by flip-flop."""
+        """Return the value as a `Bipolar`, p = (1 + x) / 2 by a flip-flop; at most 1 / L lower."""
         return self.to_two_line().to_bipolar()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bipolar:
-    """A value x = 2 p - 1 in [-1, 1] on one stream.
+    """A value in [-1, 1] on one stream.
 
-    The product is an XNOR gate, of variance (1 - (xy)**2) / L; the standard error is
-    sqrt((1 - x**2) / L), largest at zero. Negation is an inverter, exact. The exact conversion goes to
-    `TwoLine`; a sign or a magnitude takes counting.
+    With the density p of the stream, and white streams of length L::
+
+        x = 2 p - 1,   standard error sqrt((1 - x**2) / L), largest at x = 0
+        x * w          XNOR gate, variance (1 - (x w)**2) / L, requires SCC 0
+        -x             inverter, exact
+
+    The conversion to `TwoLine` is exact. A conversion to a sign or a magnitude must count the ones.
+
+    Parameters
+    ----------
+    stream : Bitstream
+        Stream of the value, of any batch shape.
+
+    Raises
+    ------
+    TypeError
+        If `stream` is not a Bitstream.
     """
 
     stream: Bitstream
@@ -142,12 +196,35 @@ class Bipolar:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> Bipolar:
-        """Return values of any shape as streams, see `sc_neurocore.encode`."""
+        """Return values as streams of Bernoulli bits, or of another source.
+
+        Parameters
+        ----------
+        x : array_like of float
+            Values of any shape; values outside [-1, 1] are clipped.
+        length : int
+            Number of bits of a stream.
+        key : int
+            Key from `stream_key`.
+        **how
+            `source` and `streams` of `sc_neurocore.encode`.
+
+        Returns
+        -------
+        Bipolar, of the shape of x
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If a value is not finite, or another argument is outside its range.
+        """
         return cls(encode(Interval(-1.0, 1.0).to_probability(_values(x)), length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the batch; () for a single value."""
+        """Shape of the batch, a tuple of int; () for a single value."""
         return self.stream.shape
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> Bipolar:
@@ -158,15 +235,15 @@ class Bipolar:
 
     @property
     def length(self) -> int:
-        """Time steps."""
+        """Number of time steps L, an int."""
         return self.stream.length
 
     def value(self) -> NDArray[np.float64]:
-        """Return 2 p - 1, of the batch shape."""
+        """Return the value 2 p - 1 in [-1, 1], an ndarray of float64 of the batch shape."""
         return np.asarray(2 * self.stream.probability() - 1)
 
     def standard_error(self) -> NDArray[np.float64]:
-        """Return sqrt((1 - x**2) / L)."""
+        """Return ``sqrt((1 - x**2) / L)``, an ndarray of float64 of the batch shape."""
         return np.asarray(np.sqrt((1 - self.value() ** 2) / self.length))
 
     def __mul__(self, other: Bipolar) -> Bipolar:
@@ -178,24 +255,37 @@ class Bipolar:
         return Bipolar(~self.stream)
 
     def to_two_line(self) -> TwoLine:
-        """Return the stream and its complement as two lines; exact."""
+        """Return the value as a `TwoLine` of the stream and its complement; exact."""
         return TwoLine(self.stream, ~self.stream)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SignMagnitude:
-    """A value in [-1, 1] as the stream of its magnitude, m = abs(x), and a constant sign.
+    """A value in [-1, 1] as the stream of its magnitude and a constant sign.
 
-    The product is an AND of the magnitudes and an XOR of the signs, of variance
-    abs(xy) (1 - abs(xy)) / L; the standard error is sqrt(abs(x) (1 - abs(x)) / L), zero at zero.
-    Negation turns the sign, exact. The exact conversion goes to `TwoLine`, that by flip-flop to
-    `Bipolar`; ``Unipolar(x.magnitude)`` is the magnitude.
+    With the density m of the magnitude, and white streams of length L::
+
+        x = m or -m,   standard error sqrt(m (1 - m) / L), 0 at x = 0
+        x * w          AND of the magnitudes, XOR of the signs, variance abs(x w) (1 - abs(x w)) / L,
+                       requires SCC 0 of the magnitudes
+        -x             inverts the sign, exact
+
+    The conversion to `TwoLine` is exact; the conversion to `Bipolar` uses a flip-flop.
+    ``Unipolar(x.magnitude)`` is the magnitude.
 
     Parameters
     ----------
     magnitude : Bitstream
+        Stream of the magnitude, of any batch shape.
     negative : array_like of bool
-        True for the sign -, of the batch shape.
+        True for negative values, of the batch shape of `magnitude`.
+
+    Raises
+    ------
+    TypeError
+        If `magnitude` is not a Bitstream, or `negative` does not hold bits.
+    ValueError
+        If `negative` has another shape or other values.
     """
 
     magnitude: Bitstream
@@ -214,14 +304,37 @@ class SignMagnitude:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> SignMagnitude:
-        """Return values of any shape as streams, see `sc_neurocore.encode`."""
+        """Return values as streams of Bernoulli bits, or of another source.
+
+        Parameters
+        ----------
+        x : array_like of float
+            Values of any shape; values outside [-1, 1] are clipped.
+        length : int
+            Number of bits of a stream.
+        key : int
+            Key from `stream_key`.
+        **how
+            `source` and `streams` of `sc_neurocore.encode`.
+
+        Returns
+        -------
+        SignMagnitude, of the shape of x
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If a value is not finite, or another argument is outside its range.
+        """
         values = _values(x)
         magnitude = encode(np.abs(values), length, key=key, **how)
         return cls(magnitude, np.broadcast_to(values < 0, magnitude.shape))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the batch; () for a single value."""
+        """Shape of the batch, a tuple of int; () for a single value."""
         return self.magnitude.shape
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> SignMagnitude:
@@ -232,16 +345,16 @@ class SignMagnitude:
 
     @property
     def length(self) -> int:
-        """Time steps."""
+        """Number of time steps L, an int."""
         return self.magnitude.length
 
     def value(self) -> NDArray[np.float64]:
-        """Return m or -m, of the batch shape."""
+        """Return the value m or -m in [-1, 1], an ndarray of float64 of the batch shape."""
         m = self.magnitude.probability()
-        return np.where(self.negative, 0 - m, m)  # 0 - m, for which zero is not -0
+        return np.where(self.negative, 0 - m, m)  # 0 - m is never -0
 
     def standard_error(self) -> NDArray[np.float64]:
-        """Return sqrt(m (1 - m) / L)."""
+        """Return ``sqrt(m * (1 - m) / L)``, an ndarray of float64 of the batch shape."""
         return Unipolar(self.magnitude).standard_error()
 
     def __mul__(self, other: SignMagnitude) -> SignMagnitude:
@@ -252,32 +365,51 @@ class SignMagnitude:
         return SignMagnitude(self.magnitude, ~self.negative)
 
     def to_two_line(self) -> TwoLine:
-        """Return the magnitude on the line of its sign, the other silent; exact."""
+        """Return the value as a `TwoLine` with the magnitude on the line of its sign; exact."""
         words, negative = self.magnitude.words, self.negative[..., np.newaxis]
         silent = np.uint64(0)
         lines = np.where(negative, silent, words), np.where(negative, words, silent)
         return TwoLine(*(Bitstream(line, self.length) for line in lines))
 
     def to_bipolar(self) -> Bipolar:
-        """Return the mean that `TwoLine.to_bipolar` takes; by flip-flop."""
+        """Return the value as a `Bipolar`, as `TwoLine.to_bipolar` does; at most 1 / L lower."""
         return self.to_two_line().to_bipolar()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TwoLine:
-    """A value x = p_plus - p_minus in [-1, 1] on two streams.
+    """A value in [-1, 1] as the difference of two streams.
 
-    At each step the pair is a digit d = plus - minus of -1, 0 or 1, whose mean is x; where both lines
-    are 1 they cancel, so the lines may have any correlation. The product
+    At each step the pair of bits is a digit ``d = plus - minus`` of -1, 0 or 1. Two ones cancel, so the
+    lines can have any correlation with each other. With the densities of the lines, the activity
+    ``e = P(plus != minus)``, and white streams of length L::
 
-        plus = a_plus b_plus | a_minus b_minus,  minus = a_plus b_minus | a_minus b_plus
+        x = p_plus - p_minus,   standard error sqrt((e - x**2) / L)
+        -x                      swaps the lines, exact
 
-    gives the digit d_a d_b at every step, whichever of the 16 cases it is. With the activity
-    e = P(plus != minus) its variance is (e_a e_b - (xy)**2) / L and the standard error
-    sqrt((e - x**2) / L). `encode` keeps one line of each value silent: then e = abs(x) and both are
-    those of `SignMagnitude`; two complementary lines, from `Bipolar`, have e = 1 and its errors.
-    Negation swaps the lines, exact. The conversion by flip-flop goes to `Bipolar`; the sign takes
-    counting.
+    The product of a and b multiplies the digits at every step, in all 16 cases. It requires SCC 0
+    between the lines of a and those of b::
+
+        plus = a_plus b_plus | a_minus b_minus
+        minus = a_plus b_minus | a_minus b_plus
+        variance (e_a e_b - (a b)**2) / L
+
+    `encode` keeps one line of each value silent. Then e = abs(x), and the errors are those of
+    `SignMagnitude`. Two complementary lines, converted from `Bipolar`, have e = 1 and the errors of
+    that coding. The conversion to `Bipolar` uses a flip-flop; a conversion to a sign must count the
+    ones.
+
+    Parameters
+    ----------
+    plus, minus : Bitstream
+        Streams of the positive and the negative part, of equal batch shape and length.
+
+    Raises
+    ------
+    TypeError
+        If a line is not a Bitstream.
+    ValueError
+        If the lines differ in batch shape or length.
     """
 
     plus: Bitstream
@@ -295,12 +427,35 @@ class TwoLine:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> TwoLine:
-        """Return values of any shape as streams, see `sc_neurocore.encode`."""
+        """Return values as streams of Bernoulli bits, or of another source.
+
+        Parameters
+        ----------
+        x : array_like of float
+            Values of any shape; values outside [-1, 1] are clipped.
+        length : int
+            Number of bits of a stream.
+        key : int
+            Key from `stream_key`.
+        **how
+            `source` and `streams` of `sc_neurocore.encode`.
+
+        Returns
+        -------
+        TwoLine, of the shape of x
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If a value is not finite, or another argument is outside its range.
+        """
         return SignMagnitude.encode(x, length, key=key, **how).to_two_line()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the batch; () for a single value."""
+        """Shape of the batch, a tuple of int; () for a single value."""
         return self.plus.shape
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> TwoLine:
@@ -311,15 +466,18 @@ class TwoLine:
 
     @property
     def length(self) -> int:
-        """Time steps."""
+        """Number of time steps L, an int."""
         return self.plus.length
 
     def value(self) -> NDArray[np.float64]:
-        """Return p_plus - p_minus, of the batch shape."""
+        """Return the value p_plus - p_minus in [-1, 1], an ndarray of float64 of the batch shape."""
         return np.asarray((self.plus.counts() - self.minus.counts()) / self.length)
 
     def standard_error(self) -> NDArray[np.float64]:
-        """Return sqrt((e - x**2) / L), e the share of steps in which the lines differ."""
+        """Return ``sqrt((e - x**2) / L)``, an ndarray of float64 of the batch shape.
+
+        The activity e is the fraction of steps in which the lines differ.
+        """
         activity = (self.plus ^ self.minus).probability()
         return np.asarray(np.sqrt((activity - self.value() ** 2) / self.length))
 
@@ -335,7 +493,10 @@ class TwoLine:
         return TwoLine(self.minus, self.plus)
 
     def to_bipolar(self) -> Bipolar:
-        """Return the mean of plus and NOT minus, p = (1 + x) / 2; by flip-flop."""
+        """Return the value as a `Bipolar`: the mean of plus and NOT minus, by a flip-flop.
+
+        The density is p = (1 + x) / 2, and the value falls by at most 1 / L.
+        """
         return Bipolar(toggle_add(stack([self.plus, ~self.minus])))
 
 
@@ -344,7 +505,9 @@ def _values(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_coding(x: object, other: object) -> None:
-    _checks.instance("the factor", other, type(x), "convert one of the two, or encode a number first")
+    _checks.instance(
+        "the factor", other, type(x), "convert one of the factors, or encode the number first"
+    )
 
 
 def _repr(coded: Unipolar | Bipolar | SignMagnitude | TwoLine) -> str:

@@ -1,4 +1,4 @@
-"""From bits to currents: products of inputs and weights, added up at each time step."""
+"""Currents from bitstreams: products of inputs and weights, accumulated at each time step."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
+from sc_neurocore.operators._batches import weighted
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_operands
+
+__all__ = ["current_trace"]
 
 Accumulate = Literal["mean", "sum", "or"]
 ACCUMULATE = get_args(Accumulate)
@@ -17,32 +20,49 @@ ACCUMULATE = get_args(Accumulate)
 
 def current_trace(
     x: Bitstream,
-    weights: Bitstream,
+    w: Bitstream,
     *,
     y_min: float = 0.0,
     y_max: float = 1.0,
-    accumulate: str = "mean",
+    accumulate: Accumulate = "mean",
 ) -> NDArray[np.float64]:
-    """Return the current of each time step, y_min + (y_max - y_min) * s(t).
+    """Return the current at each time step, from the products of inputs and weights.
 
-    s(t) is a function of the products x_i(t) & w_i(t) of the n inputs: "mean" takes (ones) / n, the
-    scaled addition of stochastic computing, which stays within [y_min, y_max]; "sum" the ones
-    without the division; "or" the OR of the products, 1 - prod(1 - p_i) in the mean.
+    With the n products ``x_i(t) & w_i(t)`` at step t the current is::
+
+        I(t) = y_min + (y_max - y_min) s(t)
+
+        s(t) = ones among the products / n      "mean", the scaled addition; in [0, 1]
+        s(t) = ones among the products          "sum"; in [0, n]
+        s(t) = OR of the products               "or"; 0 or 1
+
+    Requires SCC 0 between each input and its weight. With the densities p of x and q of w, the mean of
+    s is then ``sum(p * q) / n``, ``sum(p * q)``, or, for independent products, ``1 - prod(1 - p * q)``.
+    `current_error` predicts the standard error of the mean over time.
 
     Parameters
     ----------
-    x : Bitstream
-        Of batch shape (..., n_inputs).
-    weights : Bitstream
-        Of batch shape (n_inputs,) or (n_neurons, n_inputs) and the length of x.
+    x : Bitstream, of batch shape (..., n)
+        Inputs.
+    w : Bitstream, of batch shape (n,) or (n_out, n)
+        Weights, with the length of x.
     y_min, y_max : float
-        Currents of s = 0 and s = 1.
+        Currents at s = 0 and s = 1; y_min < y_max.
     accumulate : {"mean", "sum", "or"}
+        How the products become s.
 
     Returns
     -------
-    ndarray of float64
-        Of shape (..., length) or (..., n_neurons, length).
+    ndarray of float64, shape (..., length) or (..., n_out, length)
+        In the unit of y_min and y_max. Within [y_min, y_max], except for "sum".
+
+    Raises
+    ------
+    TypeError
+        If x or w is not a Bitstream, or y_min or y_max not a real number.
+    ValueError
+        If x has no inputs, the shape or the length of w does not match, `accumulate` is unknown, or
+        y_min is not less than y_max.
 
     Examples
     --------
@@ -53,28 +73,19 @@ def current_trace(
     array([2., 1., 0., 0.])
     """
     _checks.choice("accumulate", accumulate, ACCUMULATE)
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("weights", weights, Bitstream)
+    n, each = weighted(x, w)
     y_min, y_max = _checks.ordered("y_min", y_min, "y_max", y_max)
-    if x.length != weights.length:
-        _checks.fail("weights", f"have the length of x, {x.length}", weights.length)
-    if not x.shape or 0 in x.shape:
-        _checks.fail("x", "have batch shape (..., n_inputs), not empty", x.shape)
-    n = x.shape[-1]
-    if len(weights.shape) not in (1, 2) or weights.shape[-1] != n:
-        _checks.fail("weights", f"have batch shape ({n},) or (n_neurons, {n})", weights.shape)
-    each = x.reshape(*x.shape[:-1], *(1,) * (len(weights.shape) - 1), n)
-    check_operands("current_trace", each, weights)
+    check_operands("current_trace", each, w)
     ones: NDArray[np.unsignedinteger]
     if accumulate == "or":
-        any_product = np.bitwise_or.reduce(each.words & weights.words, axis=-2)
+        any_product = np.bitwise_or.reduce(each.words & w.words, axis=-2)
         ones = Bitstream(any_product, x.length).bits()
     else:
         images = np.ascontiguousarray(x.words.reshape(-1, n, x.words.shape[-1]))
-        rows = np.ascontiguousarray(weights.words.reshape(-1, n, weights.words.shape[-1]))
+        rows = np.ascontiguousarray(w.words.reshape(-1, n, w.words.shape[-1]))
         counts = _native.channel_counts(images, rows, x.length)
-        ones = counts.reshape(*x.shape[:-1], *weights.shape[:-1], x.length)
+        ones = counts.reshape(*x.shape[:-1], *w.shape[:-1], x.length)
     gain = (y_max - y_min) / n if accumulate == "mean" else y_max - y_min
     currents = y_min + ones * gain
-    # Rounding alone could lift a full count over y_max.
+    # Rounding can lift the current of a full count above y_max.
     return np.asarray(currents if accumulate == "sum" else np.minimum(currents, y_max))

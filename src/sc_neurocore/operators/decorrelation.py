@@ -1,4 +1,4 @@
-"""Circuits that move correlation: they bring streams together or apart and keep their values."""
+"""Circuits that raise, lower or remove the correlation of streams, and keep their densities."""
 
 from __future__ import annotations
 
@@ -6,26 +6,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
+from sc_neurocore.operators._batches import check_streams, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams._bits import delayed
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.source import Bernoulli, Source
 
+__all__ = [
+    "decorrelate",
+    "desynchronize",
+    "isolate",
+    "regenerate",
+    "synchronize",
+]
+
 
 def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
-    """Return both streams with their ones moved onto one another, SCC towards +1.
+    """Return both streams with their ones aligned in time, which moves SCC towards +1.
 
-    A one without a partner is withheld, up to `depth` of one stream, until a lone one of the other
-    arrives, with which it is written. The ones that are withheld at the end are lost: at most
-    `depth`, of one stream alone, so that counts stay within `depth`. For pairs white in time, with
-    P10 = P(x & ~y), P01 and r = P10 / P01, the overlap becomes
+    A one without a partner is withheld until a lone one of the other stream arrives; both are then
+    written together. If `depth` ones of its stream are withheld already, it is written alone. Those
+    still withheld at the end are lost, so a count falls by at most `depth`. For pairs white in time,
+    with ``P10 = P(x & ~y)``, ``P01 = P(~x & y)`` and ``r = P10 / P01``, the mean overlap over a long
+    stream is::
 
-        P(x' & y') = p - P10 r**depth / sum(r**s, s = -depth .. depth),
+        P(x' & y') = p - P10 r**depth / sum(r**s, s = -depth .. depth)
 
-    in the mean over a long stream; at p = q that is p - P10 / (2 depth + 1). What is lost at the end
-    bounds the depth from above: for independent Bernoulli streams one near sqrt(L) / 8 is best
-    (Lee, Alaghi, Ceze: Correlation manipulating circuits for stochastic computing; DATE 2018).
+    At p = q it is ``p - P10 / (2 depth + 1)``. No correlation is required. Deeper is not always better,
+    because of the ones lost at the end: for independent Bernoulli streams a depth of about
+    ``sqrt(L) / 8`` is best (Lee, Alaghi, Ceze: Correlation manipulating circuits for stochastic
+    computing; DATE 2018).
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with batch shapes that broadcast.
+    depth : int
+        Number of ones that can be withheld, from 1 to 32767.
+
+    Returns
+    -------
+    x, y : Bitstream
+        Of the broadcast batch shape. Given the inputs, the variance is 0.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream, or `depth` is not an integer.
+    ValueError
+        If lengths or shapes do not match, or `depth` is outside its range.
 
     Examples
     --------
@@ -52,16 +81,36 @@ def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
 
 
 def desynchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
-    """Return x as it is and y with its ones moved off those of x, SCC towards -1.
+    """Return x unchanged and y with its ones moved away from those of x, which moves SCC towards -1.
 
-    Where both bits are 1, that of y is withheld, if fewer than `depth` are; where both are 0 a withheld
-    one is written. Those left at the end are lost: the count of y falls by at most `depth`. For pairs
-    white in time, with r = P(x & y) / P(~x & ~y), the overlap becomes
+    If both bits are 1, the one of y is withheld, unless `depth` ones are withheld already. If both bits
+    are 0, a withheld one is written. Those still withheld at the end are lost, so the count of y falls
+    by at most `depth`. For pairs white in time, with ``r = P(x & y) / P(~x & ~y)``, the mean overlap
+    over a long stream is::
 
         P(x & y') = P(x & y) r**depth / sum(r**s, s = 0 .. depth)
 
-    in the mean over a long stream, which tends to max(0, p + q - 1). A form of the circuit of Lee,
-    Alaghi, Ceze (see `synchronize`) that withholds ones of y alone.
+    It tends to ``max(0, p + q - 1)`` as the depth grows. No correlation is required. The circuit is a
+    variant of the one cited in `synchronize` that withholds only ones of y.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with batch shapes that broadcast.
+    depth : int
+        Number of ones that can be withheld, from 1 to 65535.
+
+    Returns
+    -------
+    x, y : Bitstream
+        Of the broadcast batch shape. Given the inputs, the variance is 0.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream, or `depth` is not an integer.
+    ValueError
+        If lengths or shapes do not match, or `depth` is outside its range.
 
     Examples
     --------
@@ -86,23 +135,40 @@ def desynchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bi
 
 
 def decorrelate(x: Bitstream, depth: int, *, key: int) -> Bitstream:
-    """Return x with its bits shuffled in time by a buffer of `depth` bits, SCC towards 0.
+    """Return the stream with its bits shuffled in time, which moves SCC with another stream towards 0.
 
-    At each step the bit at a random address is written and that of x takes its place: a bit waits for
-    k = 1, 2, ... steps with probability (1 - 1 / depth)**(k - 1) / depth. If x and y have the
-    correlation rho_k between x(t - k) and y(t), that of the result and y is the mean of rho_k over
-    these k: 0 for white streams at any depth, small for others where depth exceeds the time over
-    which they are correlated. The buffer starts with floor(depth / 2) ones, so that the count changes
-    by at most ceil(depth / 2). Shuffle one of two streams, or both with different keys: one key moves
-    both alike (Lee, Alaghi, Ceze, see `synchronize`).
+    At each step the bit at a random address of a buffer is written, and the bit of x takes its place. A
+    bit therefore waits for k = 1, 2, ... steps with the probability::
+
+        P(k) = (1 - 1 / depth)**(k - 1) / depth
+
+    If rho_k is the correlation between x(t - k) and another stream y(t), the result has the correlation
+    ``sum(P(k) rho_k)`` with y. This is 0 for white streams at any depth, and small for other streams if
+    the depth exceeds their correlation time. The buffer starts with ``floor(depth / 2)`` ones, so that
+    a count changes by at most ``ceil(depth / 2)``. Shuffle one of two streams, or both with different
+    keys: a shared key moves both in the same way. The circuit is described in the source cited in
+    `synchronize`.
 
     Parameters
     ----------
     x : Bitstream
+        Input, of any batch shape.
     depth : int
-        From 1 to 2**16. An address has the probability 1 / depth to within 2**-32.
+        Size of the buffer in bits, from 1 to ``2**16``. Each address has the probability 1 / depth to
+        within ``2**-32``.
     key : int
-        A key of `stream_key`, of no other stream.
+        Key from `stream_key` that no other stream uses.
+
+    Returns
+    -------
+    Bitstream, of the batch shape of x
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or another argument is not an integer.
+    ValueError
+        If `depth` or `key` is outside its range.
     """
     depth = _checks.integer("depth", depth, 1, 2**16)
     shape, rows = stacked_rows(x=x)
@@ -119,24 +185,68 @@ def decorrelate(x: Bitstream, depth: int, *, key: int) -> Bitstream:
 
 
 def isolate(x: Bitstream, delay: int) -> Bitstream:
-    """Return x delayed by flip-flops that start at 0: bit t is x(t - delay), the first ones are 0.
+    """Return the stream delayed by flip-flops that start at 0.
 
-    The last `delay` bits are lost. A white stream becomes independent of one that was correlated with
-    it within the step; a stream with a memory does so only where delay exceeds it (Ting, Hayes:
+    The last `delay` bits of x are lost::
+
+        z(t) = x(t - delay),   z(t) = 0 for t < delay
+
+    A white stream becomes independent of a stream with which it was correlated within the step. A
+    stream with memory becomes independent only if the delay exceeds the memory (Ting, Hayes:
     Isolation-based decorrelation of stochastic circuits; ICCD 2016).
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input, of any batch shape.
+    delay : int
+        Number of steps, at least 0.
+
+    Returns
+    -------
+    Bitstream, of the batch shape and length of x
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or `delay` is not an integer.
+    ValueError
+        If `delay` is negative.
     """
-    _checks.instance("x", x, Bitstream)
+    check_streams(x=x)
     delay = _checks.integer("delay", delay, 0)
     return Bitstream(delayed(x.words, delay, x.length), x.length)
 
 
 def regenerate(x: Bitstream, *, key: int, source: Source = Bernoulli()) -> Bitstream:
-    """Return new streams of the densities of x, independent of it.
+    """Return new streams with the densities of x, independent of x.
 
-    The ones are counted and encoded anew by the source, with a key that must be of no other stream. The
-    price of breaking every correlation is the error of encoding, sqrt(p (1 - p) / length) for
-    Bernoulli streams; it is none over the period of a source that is exact there, such as
-    `Permutation`.
+    The ones are counted and encoded again by the source. This removes every correlation, and adds the
+    error of encoding. Given the density p of x, the variance for Bernoulli streams is::
+
+        var(z) = p (1 - p) / length
+
+    It is 0 over a period of a source that is exact there, such as `Permutation`.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input, of any batch shape.
+    key : int
+        Key from `stream_key` that no other stream uses.
+    source : Source
+        Source of the new streams.
+
+    Returns
+    -------
+    Bitstream, of the batch shape and length of x
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or another argument has the wrong type.
+    ValueError
+        If `key` is outside its range.
     """
-    _checks.instance("x", x, Bitstream)
+    check_streams(x=x)
     return encode(x.probability(), x.length, key=key, source=source)

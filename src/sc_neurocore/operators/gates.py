@@ -1,81 +1,250 @@
-"""Combinational operators of stochastic computing, on streams of any batch shape that broadcast.
+"""Combinational operators on bitstreams: gates, multiplexers, counters, and exact products.
 
-Every operator needs a certain correlation of its operands, listed in `correlation.NEEDS`; inside
-`checking()` it looks. Each bit of a result depends on the operands at the same step alone: fed with
-white (Bernoulli) streams of length L it is white, and its density z has the variance z (1 - z) / L.
+Each operator requires a certain correlation of its operands, listed in `correlation.NEEDS` and checked
+inside `checking()`. A bit of a result depends only on the operands at the same step. If the operands
+are white (Bernoulli) streams of length L, the result is white, too, and its density z has the variance
+``z * (1 - z) / L``.
 """
 
 from __future__ import annotations
+
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
+from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
 from sc_neurocore.streams._bits import ones
 from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
 from sc_neurocore.streams.source import Bernoulli, Source
 
-EXACT_METHODS = ("division", "rotation", "coprime")
+__all__ = [
+    "absolute_difference",
+    "dot",
+    "exact_product",
+    "maximum",
+    "minimum",
+    "multiply",
+    "popcount_add",
+    "saturating_add",
+    "saturating_subtract",
+    "scaled_add",
+]
+
+Method = Literal["division", "rotation", "coprime"]
+EXACT_METHODS = get_args(Method)
 
 
 def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return x AND y: z = p q at SCC 0, with variance z (1 - z) / L.
+    """Return the product of two streams, x AND y.
 
-    At SCC s it is (1 - abs(s)) p q + abs(s) e, e = min(p, q) for s > 0 and max(0, p + q - 1) below.
+    Requires SCC 0 (independent operands). For white operands of length L, the density and its variance
+    are::
+
+        z = p q,   var(z) = z (1 - z) / L
+
+    At SCC s the density is ``(1 - abs(s)) p q + abs(s) e``, where e is ``min(p, q)`` for s > 0 and
+    ``max(0, p + q - 1)`` for s < 0.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
     """
-    _meet("multiply", x, y)
+    check_streams(x=x, y=y)
+    check_operands("multiply", x, y)
     return x & y
 
 
 def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return x AND y: min(p, q) at SCC +1."""
-    _meet("minimum", x, y)
+    """Return the minimum of two streams, x AND y.
+
+    Requires SCC +1. For white operands of length L, the density and its variance are::
+
+        z = min(p, q),   var(z) = z (1 - z) / L
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
+    """
+    check_streams(x=x, y=y)
+    check_operands("minimum", x, y)
     return x & y
 
 
 def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return x OR y: max(p, q) at SCC +1."""
-    _meet("maximum", x, y)
+    """Return the maximum of two streams, x OR y.
+
+    Requires SCC +1. For white operands of length L, the density and its variance are::
+
+        z = max(p, q),   var(z) = z (1 - z) / L
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
+    """
+    check_streams(x=x, y=y)
+    check_operands("maximum", x, y)
     return x | y
 
 
 def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return x XOR y: abs(p - q) at SCC +1. At SCC 0 it is p + q - 2 p q."""
-    _meet("absolute_difference", x, y)
+    """Return the absolute difference of two streams, x XOR y.
+
+    Requires SCC +1. For white operands of length L, the density and its variance are::
+
+        z = abs(p - q),   var(z) = z (1 - z) / L
+
+    At SCC 0 the density is ``p + q - 2 p q``.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
+    """
+    check_streams(x=x, y=y)
+    check_operands("absolute_difference", x, y)
     return x ^ y
 
 
 def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return x AND NOT y: max(0, p - q) at SCC +1. At SCC 0 it is p (1 - q)."""
-    _meet("saturating_subtract", x, y)
+    """Return x minus y, or 0 if y is larger: x AND NOT y.
+
+    Requires SCC +1. For white operands of length L, the density and its variance are::
+
+        z = max(0, p - q),   var(z) = z (1 - z) / L
+
+    At SCC 0 the density is ``p (1 - q)``.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
+    """
+    check_streams(x=x, y=y)
+    check_operands("saturating_subtract", x, y)
     return x & ~y
 
 
 def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return x OR y: min(1, p + q) at SCC -1. At SCC 0 it is 1 - (1 - p)(1 - q)."""
-    _meet("saturating_add", x, y)
+    """Return the sum of two streams, or 1 if it is larger: x OR y.
+
+    Requires SCC -1. For white operands of length L, the density and its variance are::
+
+        z = min(1, p + q),   var(z) = z (1 - z) / L
+
+    At SCC 0 the density is ``1 - (1 - p) (1 - q)``.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
+    """
+    check_streams(x=x, y=y)
+    check_operands("saturating_add", x, y)
     return x | y
 
 
 def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
-    """Return the ones among all products, sum_i ones(x_i & w_i) over the last batch axis.
+    """Return the number of ones among the products of inputs and weights, over all inputs and steps.
 
-    Divided by the length it estimates the dot product sum_i p_i q_i; see `dot_error`. It is what an
-    accumulator behind a parallel counter holds at the end of the streams; `current_trace` tells what
-    the counter shows at each step.
+    Divided by the length L, the count estimates the dot product of the densities::
+
+        count = sum over i of ones(x_i & w_i),   mean(count / L) = sum over i of p_i q_i
+
+    Requires SCC 0 between each input and its weight. If the products of different inputs are
+    independent and white, the variance of ``count / L`` is the sum of ``p_i q_i (1 - p_i q_i) / L``;
+    `dot_error` predicts the error of other sources. In hardware, this is the final value of an
+    accumulator behind a parallel counter. `current_trace` returns the value of the counter at each
+    step.
 
     Parameters
     ----------
-    x : Bitstream
-        Of batch shape (..., n).
-    w : Bitstream
-        Of batch shape (n,) or (n_out, n).
+    x : Bitstream, of batch shape (..., n)
+        Inputs, with densities p.
+    w : Bitstream, of batch shape (n,) or (n_out, n)
+        Weights, with densities q and the length of x.
 
     Returns
     -------
-    ndarray of int64
-        Of shape (...,) or (..., n_out).
+    ndarray of int64, shape (...,) or (..., n_out)
+
+    Raises
+    ------
+    TypeError
+        If x or w is not a Bitstream.
+    ValueError
+        If x has no inputs, or the shape or the length of w does not match.
 
     Examples
     --------
@@ -84,13 +253,8 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
     >>> round(float(dot(x, w)) / 65536, 2)  # 0.25 + 0.2 + 0.1
     0.55
     """
-    n = n_inputs(x)
-    _checks.instance("w", w, Bitstream)
-    if w.length != x.length:
-        _checks.fail("w", f"have the length of x, {x.length}", w.length)
-    if len(w.shape) not in (1, 2) or w.shape[-1] != n:
-        _checks.fail("w", f"have batch shape ({n},) or (n_out, {n})", w.shape)
-    check_operands("dot", x.reshape(*x.shape[:-1], *(1,) * (len(w.shape) - 1), n), w)
+    n, each = weighted(x, w)
+    check_operands("dot", each, w)
     words = n * x.words.shape[-1]
     rows = np.ascontiguousarray(x.words).reshape(-1, words)
     ones = _native.dot(rows, np.ascontiguousarray(w.words).reshape(-1, words))
@@ -98,12 +262,29 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
 
 
 def popcount_add(x: Bitstream) -> NDArray[np.int32]:
-    """Return the ones at each time step over the last batch axis, shape (..., length).
+    """Return the number of ones over the last batch axis at each time step.
 
-    That is the accumulative parallel counter of the field, or a population count.
+    This is a population count, also called an accumulative parallel counter. The mean over time is
+    exactly the sum of the densities p_i, at any correlation. If the inputs are independent Bernoulli
+    streams of length L, it estimates the sum of the encoded values with the variance::
 
-    The mean over time is the sum of the densities p_i, exactly and at any correlation; it estimates
-    the sum of the encoded values with variance sum p_i (1 - p_i) / L if the inputs are independent.
+        sum over i of p_i (1 - p_i) / L
+
+    Parameters
+    ----------
+    x : Bitstream, of batch shape (..., n)
+
+    Returns
+    -------
+    ndarray of int32, shape (..., length)
+        Counts from 0 to n.
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream.
+    ValueError
+        If x has no inputs.
 
     Examples
     --------
@@ -113,7 +294,7 @@ def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     """
     k = n_inputs(x)
     rows = np.ascontiguousarray(x.words.reshape(-1, k, x.words.shape[-1]))
-    # Signed, since a difference of two sums is the next thing one computes.
+    # Signed, because users subtract two counts.
     counts = _native.channel_counts(ones((1, k), x.length), rows, x.length).view(np.int32)
     return counts.reshape(*x.shape[:-1], x.length)
 
@@ -121,25 +302,40 @@ def popcount_add(x: Bitstream) -> NDArray[np.int32]:
 def scaled_add(
     x: Bitstream, *, key: int, weights: ArrayLike | None = None, source: Source = Bernoulli()
 ) -> Bitstream:
-    """Return the output of a multiplexer over the last batch axis: z = sum w_i p_i.
+    """Return the weighted mean of the streams along the last batch axis, by a multiplexer.
 
-    At each step one input is chosen at random, input i with probability w_i. The variance is
-    z (1 - z) / L whatever the correlation of the inputs, for only one counts at a time; with equal
-    weights k z estimates the plain sum of k inputs, with k**2 times that. The choice must be
-    independent of the inputs.
+    At each step one of the n inputs is selected at random, input i with probability w_i. For white
+    inputs of length L, the density and its variance are::
+
+        z = sum over i of w_i p_i,   var(z) = z (1 - z) / L
+
+    The inputs can have any correlation, because only one of them is used at each step. The selects must
+    be independent of the inputs and of each other (SCC 0). With equal weights, ``n * z`` estimates the
+    sum of the densities, with ``n**2`` times the variance.
 
     Parameters
     ----------
-    x : Bitstream
-        Of batch shape (..., k); `stack` makes it of single streams.
+    x : Bitstream, of batch shape (..., n)
+        Inputs; `stack` makes such a batch of single streams.
     key : int
-        A key of `stream_key`, with `Role.SELECT`. Each element of the batch has k - 1 select streams
-        of its own, numbered in C order.
-    weights : array_like, shape (k,), optional
-        Not negative, of sum 1; by default 1 / k each.
+        Key of the select streams from `stream_key`, usually with `Role.SELECT`. Each element of the
+        batch has n - 1 select streams, numbered in C order.
+    weights : array_like of float, shape (n,), optional
+        Probabilities w_i in [0, 1] with the sum 1; 1 / n by default.
     source : Source
-        Where the numbers of the select streams come from. It must not be the one of the inputs, and
-        for more than two inputs its streams must be independent of each other.
+        Source of the select streams. It must differ from the source of the inputs. For more than two
+        inputs its streams must be independent of each other.
+
+    Returns
+    -------
+    Bitstream, of batch shape (...)
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or another argument has the wrong type.
+    ValueError
+        If x has no inputs, or `key` or `weights` is outside its range.
 
     Examples
     --------
@@ -150,7 +346,7 @@ def scaled_add(
     """
     k = n_inputs(x)
     w = _weights(weights, k)
-    # Stream i decides for input i if no earlier one has, so with w_i over the weights that are left.
+    # Select i picks input i if no earlier select did: w_i divided by the sum of the weights from i on.
     left = np.cumsum(w[::-1])[::-1]
     p = np.divide(w, left, out=np.zeros(k), where=left > 0)[:-1]
     select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key=key, source=source)
@@ -165,67 +361,71 @@ def scaled_add(
     return Bitstream(out, x.length)
 
 
-def exact_product(x: Bitstream, w: Bitstream, method: str) -> Bitstream:
-    """Return a stream of length n m with exactly ones(x) * ones(w) ones, for lengths n and m.
+def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
+    """Return a stream that contains exactly the product of the numbers of ones of two streams.
 
-    Every bit of x meets every bit of w once, so that neither randomness nor correlation matters: k ones
-    anywhere among n bits are the value k / n (Jenson, Riedel: A deterministic approach to stochastic
-    computation; ICCAD 2016. Najafi, Jenson, Lilja, Riedel: Performing stochastic computation
-    deterministically; IEEE TVLSI 2019). Both streams repeat; the methods differ in how they slip:
+    Every bit of x, of length n, is combined with every bit of y, of length m, exactly once. The result
+    has length n m and no error beyond those of x and y. No correlation and no order of the bits is
+    required::
 
-    - "division": w advances one step for each n steps of x. Any lengths.
-    - "rotation": w stands still for one step after each n steps. Equal lengths.
-    - "coprime": both run freely. Lengths without a common divisor.
+        ones(z) = ones(x) ones(y),   z = p q
+
+    (Jenson, Riedel: A deterministic approach to stochastic computation; ICCAD 2016. Najafi, Jenson,
+    Lilja, Riedel: Performing stochastic computation deterministically; IEEE TVLSI 2019.)
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands, with batch shapes that broadcast.
+    method : {"division", "rotation", "coprime"}
+        Order in which the repeated streams are combined:
+
+        - "division": y advances by one step for every n steps of x. For any lengths.
+        - "rotation": y pauses for one step after every n steps. For equal lengths.
+        - "coprime": neither stream pauses. For lengths without a common divisor.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape and length n m
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If `method` is unknown or does not allow the lengths, or the batch shapes do not broadcast.
 
     Examples
     --------
     >>> from sc_neurocore import Bitstream, exact_product
-    >>> x, w = Bitstream.from_bits([1, 1, 0]), Bitstream.from_bits([0, 1, 1])
-    >>> exact_product(x, w, "rotation").bits()
+    >>> x, y = Bitstream.from_bits([1, 1, 0]), Bitstream.from_bits([0, 1, 1])
+    >>> exact_product(x, y, "rotation").bits()
     array([0, 1, 0, 1, 0, 0, 1, 1, 0], dtype=uint8)
     """
     _checks.choice("method", method, EXACT_METHODS)
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("w", w, Bitstream)
-    n, m = x.length, w.length
-    if method == "rotation" and n != m:
-        _checks.fail("w", f"have the length of x, {n}, for rotation", m, "use 'division'")
+    check_streams(x=x, y=y)
+    n, m = x.length, y.length
+    if method == "rotation":
+        check_length(x, "y", y, "use method 'division'")
     if method == "coprime" and (divisor := int(np.gcd(n, m))) > 1:
-        got = f"{n} and {m}, which {divisor} divides"
-        _checks.fail("x and w", "have lengths without a common divisor", got, "use 'division'")
-    bits_x, bits_w = x.bits(), w.bits()
+        got = f"{n} and {m}, both divisible by {divisor}"
+        _checks.fail("x and y", "have lengths without a common divisor", got, "use method 'division'")
+    bits = y.bits()
     if method == "division":
-        slipped = bits_w[..., :, np.newaxis]
-    elif method == "rotation":  # row r begins r steps late
-        twice = np.concatenate([bits_w, bits_w], axis=-1)[..., 1:]
-        slipped = np.lib.stride_tricks.sliding_window_view(twice, n, axis=-1)[..., ::-1, :]
+        slipped = np.repeat(bits, n, axis=-1)
+    elif method == "rotation":  # row r is delayed by r steps
+        twice = np.concatenate([bits, bits], axis=-1)[..., 1:]
+        rows = np.lib.stride_tricks.sliding_window_view(twice, n, axis=-1)[..., ::-1, :]
+        slipped = rows.reshape(*y.shape, n * n)
     else:
-        slipped = np.tile(bits_w, n).reshape(*w.shape, m, n)
-    try:
-        product = bits_x[..., np.newaxis, :] & slipped
-    except ValueError:
-        _checks.fail("the streams", "have batch shapes that broadcast", f"{x.shape} and {w.shape}")
-    return Bitstream.from_bits(product.reshape(*product.shape[:-2], n * m))
-
-
-def _meet(operator: str, x: Bitstream, y: Bitstream) -> None:
-    _checks.instance("x", x, Bitstream)
-    _checks.instance("y", y, Bitstream)
-    check_operands(operator, x, y)
-
-
-def n_inputs(x: Bitstream) -> int:
-    """Return the size of the last batch axis."""
-    _checks.instance("x", x, Bitstream)
-    if not x.shape or x.shape[-1] == 0:
-        _checks.fail("x", "have batch shape (..., inputs), not empty", x.shape)
-    return x.shape[-1]
+        slipped = np.tile(bits, n)
+    return Bitstream.from_bits(np.tile(x.bits(), m)) & Bitstream.from_bits(slipped)
 
 
 def choose(
     select: NDArray[np.uint64], one: NDArray[np.uint64], zero: NDArray[np.uint64]
 ) -> NDArray[np.uint64]:
-    """Return the words of a multiplexer: `one` where the select is 1."""
+    """Return the words of a multiplexer: bits of `one` if the select is 1, else of `zero`."""
     return select & one | ~select & zero
 
 
@@ -237,5 +437,5 @@ def _weights(weights: ArrayLike | None, k: int) -> NDArray[np.float64]:
         _checks.fail("weights", f"hold one weight for each of the {k} inputs", w.size)
     _checks.within("weights", w, 0.0, 1.0)
     if abs(w.sum() - 1) > 1e-9:
-        _checks.fail("weights", "have the sum 1", w.sum(), "divide them by it and scale the result")
+        _checks.fail("weights", "sum to 1", w.sum(), "divide them by their sum and scale the result")
     return w

@@ -1,4 +1,4 @@
-"""Any finite-state machine over bitstreams, as a table."""
+"""Finite-state machines on bitstreams, given as tables."""
 
 from __future__ import annotations
 
@@ -11,25 +11,40 @@ from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import broadcast_rows, stacked_rows
 from sc_neurocore.streams.bitstream import Bitstream
 
+__all__ = ["Machine"]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Machine:
-    """A finite-state machine that reads one or two streams and writes one or two.
+    """A finite-state machine with one or two input streams and one or two output streams.
 
-    In state s it reads a bit a of x and, if it has a second input, b of y; it writes outputs[s, a] or
-    outputs[s, a, b] and goes to next_state[s, a] or next_state[s, a, b].
+    In state s the machine reads the bit a of x and, if it has a second input, the bit b of y. It writes
+    its output and then moves to the next state::
+
+        z(t) = outputs[s, a]         s <- next_state[s, a]           one input
+        z(t) = outputs[s, a, b]      s <- next_state[s, a, b]        two inputs
+
+    Equation, variance and required correlation depend on the tables. If the inputs are white, s is a
+    Markov chain.
 
     Parameters
     ----------
     next_state : array_like of int, shape (n_states, 2) or (n_states, 2, 2)
-        At most 2**16 states.
+        States in [0, n_states), with n_states at most ``2**16``.
     outputs : array_like of 0 and 1
-        Of the shape of next_state, or of shape (2, n_states, ...) for two output streams; of shape
-        (n_states,) for a Moore machine, whose output depends on the state alone.
+        Of the shape of `next_state`, or of shape (2, n_states, ...) for two output streams. Shape
+        (n_states,) makes a Moore machine, whose output depends only on the state.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold numbers of its kind.
+    ValueError
+        If a shape or a value is outside its range.
 
     Examples
     --------
-    A flip-flop that changes its state with every one, and writes the state:
+    A flip-flop that toggles on every one and writes its state before the step:
 
     >>> from sc_neurocore import Bitstream, Machine
     >>> toggle = Machine(next_state=[[0, 1], [1, 0]], outputs=[0, 1])
@@ -68,23 +83,33 @@ class Machine:
         Parameters
         ----------
         x : Bitstream
+            First input.
         y : Bitstream, optional
-            For a machine with two inputs, and only then; its batch shape broadcasts with that of x.
+            Second input, required if and only if the machine has two inputs. Its length is that of x,
+            and its batch shape broadcasts with that of x.
         state : array_like of int
-            Before the first step, broadcast to the batch shape. The states that one run returns
-            start the run that continues it.
+            State before the first step, of a shape that broadcasts to the batch shape. To continue a
+            run, pass the state that it returned.
 
         Returns
         -------
         z : Bitstream
-            Of the batch shape, or `(2, *batch)` for two output streams.
+            Of the broadcast batch shape, or `(2, *batch)` for two output streams.
         state : ndarray of int64
-            Of the batch shape.
+            State after the last step, of the batch shape.
+
+        Raises
+        ------
+        TypeError
+            If an input is not a Bitstream, or `state` does not hold integers.
+        ValueError
+            If y is missing or not expected, lengths or shapes do not match, or a state is outside its
+            range.
         """
         if y is None and self.next_state.ndim == 3:
-            _checks.fail("y", "be given to a machine with two inputs", y)
+            _checks.fail("y", "be given for a machine with two inputs", y)
         if y is not None and self.next_state.ndim == 2:
-            _checks.fail("y", "be left out for a machine with one input", y)
+            _checks.fail("y", "be omitted for a machine with one input", y)
         shape, inputs = stacked_rows(x=x) if y is None else stacked_rows(x=x, y=y)
         before = _checks.counting("state", state)
         _checks.within("state", before, 0, len(self.next_state) - 1)
@@ -100,7 +125,7 @@ class Machine:
         return f"Machine({len(self.next_state)} states, {n_in} in, {n_out} out)"
 
     def _table(self) -> NDArray[np.uint32]:
-        """Return the native table: the symbol is a | b << 1, the entry next | z0 << 16 | z1 << 17."""
+        """Return the native table: symbols are a | b << 1, entries next | z0 << 16 | z1 << 17."""
         outputs = self.outputs.reshape(-1, *self.next_state.shape).astype(np.uint32)
         entries = self.next_state.copy()
         for i, output in enumerate(outputs):

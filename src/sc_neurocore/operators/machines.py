@@ -1,8 +1,9 @@
-"""Operators that remember: flip-flops, saturating machines, counters, and what they compute.
+"""Operators with state: flip-flops, saturating machines and counters.
 
-All take and return batches and begin anew with each call. "White" input has independent bits in time,
-as `encode` makes them by default; where it is needed, a low-discrepancy or filtered stream gives
-another value, and `stanh`, `sexp`, `cordiv` and `jk_flip_flop` look inside `checking()`.
+All of them accept and return batches, and start in their initial state with every call. Input is
+"white" if its bits are independent in time, as those of `encode` are with the default source. Some
+operators require white input: a low-discrepancy or filtered stream gives them another value. `stanh`,
+`sexp`, `cordiv` and `jk_flip_flop` check this inside `checking()`.
 """
 
 from __future__ import annotations
@@ -11,17 +12,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.operators._batches import run_on_numbers, stacked_rows
-from sc_neurocore.operators.gates import n_inputs
+from sc_neurocore.operators._batches import check_streams, n_inputs, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.correlation import check_input, check_operands
+
+__all__ = [
+    "addie",
+    "buffered_add",
+    "cordiv",
+    "ema",
+    "gaines_divide",
+    "gaines_sqrt",
+    "jk_flip_flop",
+    "linear_distribution",
+    "linear_machine",
+    "sexp",
+    "stanh",
+    "toggle_add",
+    "umul",
+]
 
 
 def _flip_flop(
     next_state: list[list[list[int]]], outputs: list[list[list[int]]] | None = None
 ) -> Machine:
-    """Return a machine of two states from tables [s][a][b]; by default it writes its new state."""
+    """Return a machine of two states from tables [s][a][b]; it writes its new state by default."""
     return Machine(np.array(next_state, np.uint32), np.array(outputs or next_state, np.uint8))
 
 
@@ -31,13 +47,32 @@ _JK = _flip_flop([[[0, 0], [1, 1]], [[1, 0], [1, 0]]])
 
 
 def toggle_add(x: Bitstream) -> Bitstream:
-    """Return the mean over the last batch axis, of 2, 4, 8, ... inputs, without a random select.
+    """Return the mean of the streams along the last batch axis, without random selects.
 
-    Where two bits agree the adder writes them; where they differ it writes 0, 1, 0, 1, ... in turn. Two
-    inputs with a and b ones give floor((a + b) / 2) ones: the error is 0 or -1/(2L), whatever their
-    correlation. More inputs go through a tree of k - 1 adders, with an error of at most
-    log2(k) / (2L), never above 0 (Lee, Alaghi, Ceze: Energy-efficient hybrid stochastic-binary neural
-    networks for near-sensor computing; DATE 2017).
+    The adder of two streams writes their bit where they agree, and 0, 1, 0, 1, ... in turn where they
+    differ. More inputs are added by a tree of n - 1 adders. For n inputs with densities p_i::
+
+        mean(p_i) - log2(n) / (2 L) <= z <= mean(p_i)
+
+    Two inputs with a and b ones give exactly ``floor((a + b) / 2)`` ones. Given the inputs, the
+    variance is 0. No correlation is required. The result is not white (Lee, Alaghi, Ceze:
+    Energy-efficient hybrid stochastic-binary neural networks for near-sensor computing; DATE 2017).
+
+    Parameters
+    ----------
+    x : Bitstream, of batch shape (..., n)
+        Inputs; n is 2, 4, 8, ...
+
+    Returns
+    -------
+    Bitstream, of batch shape (...)
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream.
+    ValueError
+        If n is not 2, 4, 8, ...
 
     Examples
     --------
@@ -55,17 +90,35 @@ def toggle_add(x: Bitstream) -> Bitstream:
 
 
 def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
-    """Return min(1, p + q) as nearly as `depth` saved ones allow; depth 0 is the OR gate.
+    """Return the saturating sum of two streams, approximately min(1, p + q), with a buffer of ones.
 
-    Where both bits are 1 one is written and the other saved, if fewer than `depth` are; where both
-    are 0 a saved one is written. No correlation is needed. With P11 and P00, the probabilities of both
-    bits 1 and both 0, and r = P11 / P00, white pairs give in the mean
+    If both bits are 1, a one is written and another saved, unless `depth` ones are saved already. If
+    both bits are 0, a saved one is written. Depth 0 is an OR gate. No correlation is required. For
+    pairs that are white in time, with ``P11 = P(x & y)``, ``P00 = P(~x & ~y)`` and ``r = P11 / P00``,
+    the mean is::
 
-        1 - P00 (1 - r) / (1 - r**(depth + 1)),
+        z = 1 - P00 (1 - r) / (1 - r**(depth + 1))
 
-    which tends to min(1, p + q) as depth grows, at p + q = 1 as 1 - P00 / (depth + 1). The bits are
-    those of the OR of desynchronized streams (Lee, Alaghi, Ceze: Correlation manipulating circuits for
-    stochastic computing; DATE 2018).
+    It tends to ``min(1, p + q)`` as the depth grows; at p + q = 1 it is ``1 - P00 / (depth + 1)``. The
+    bits are those of the OR of desynchronized streams, see `desynchronize`.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with batch shapes that broadcast.
+    depth : int
+        Capacity of the buffer in ones, from 0 to 65535.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream, or `depth` is not an integer.
+    ValueError
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     depth = _checks.integer("depth", depth, 0, 2**16 - 1)
     saved = np.arange(depth + 1)
@@ -79,15 +132,38 @@ def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
 
 
 def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return p / q of streams at SCC +1, p <= q: z(t) = x(t) where y(t) = 1, else z(t - 1).
+    """Return the quotient of two streams, p / q for p <= q.
 
-    The pair must be white in time, as Bernoulli streams and permutations are: where a number tells the
-    next one, as in registers and low-discrepancy sequences, the bit that is held is no fair sample (for
-    p = 0.4, q = 0.8 a register gives 0.4 and not 0.5). The variance is Q (1 - Q) (2 - q) / (q L) with
-    Q = p / q, for large L. Before the
-    first one of y it writes zeros, which lowers the mean to Q (1 - (1 - q) (1 - (1 - q)**L) / (q L)).
-    Independent streams give p, not p / q (Chen, Hayes: Design of division circuits for stochastic
-    computing; ISVLSI 2016).
+    The bit of x is written where y is 1, and the previous output is held where y is 0::
+
+        z(t) = x(t) if y(t) = 1 else z(t - 1),   z(-1) = 0
+
+    Requires SCC +1 and pairs that are white in time, such as Bernoulli streams and permutations. With
+    ``Q = p / q``, the mean and, for large L, the variance are::
+
+        mean(z) = Q (1 - (1 - q) (1 - (1 - q)**L) / (q L))
+        var(z) = Q (1 - Q) (2 - q) / (q L)
+
+    The mean is below Q because zeros are written before the first one of y. Independent streams give p
+    instead of Q. If a number of the source depends on the previous one, as in registers and
+    low-discrepancy sequences, the held bit is a biased sample: at p = 0.4 and q = 0.8 a register gives
+    0.4 instead of 0.5 (Chen, Hayes: Design of division circuits for stochastic computing; ISVLSI 2016).
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Dividend and divisor, of equal length, with batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
 
     Examples
     --------
@@ -103,16 +179,36 @@ def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
 
 
 def jk_flip_flop(j: Bitstream, k: Bitstream) -> Bitstream:
-    """Return p_J / (p_J + p_K), the state of a flip-flop that j sets, k resets and both toggle.
+    """Return the state of a flip-flop that j sets, k resets, and both together toggle.
 
-    The state after the step is written. White pairs (j, k) are needed, of any correlation with each
-    other, as j acts in state 0 alone and k in state 1. With Q that value and s = p_J + p_K the variance
-    is Q (1 - Q) (2 - s) / (s L) for large L; it starts in state 0, and the mean of bit t, counted from
-    1, is Q (1 - (1 - s)**t) (Gaines: Stochastic computing systems; Advances in Information Systems
-    Science, 1969).
+    It starts in state 0, and writes its state after each step. With the densities p_j and p_k,
+    ``s = p_j + p_k``, and t counted from 1, the mean of bit t and, for large L, the variance are::
+
+        Q = p_j / (p_j + p_k)
+        mean(z(t)) = Q (1 - (1 - s)**t)
+        var(z) = Q (1 - Q) (2 - s) / (s L)
+
+    Requires pairs (j, k) that are white in time. They can have any correlation with each other, because
+    only j acts in state 0 and only k in state 1 (Gaines: Stochastic computing systems; Advances in
+    Information Systems Science, 1969).
+
+    Parameters
+    ----------
+    j, k : Bitstream
+        Inputs of equal length, with batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
     """
-    _checks.instance("j", j, Bitstream)
-    _checks.instance("k", k, Bitstream)
+    check_streams(j=j, k=k)
     z = _JK.run(j, k)[0]
     check_input("jk_flip_flop", j)
     check_input("jk_flip_flop", k)
@@ -120,17 +216,36 @@ def jk_flip_flop(j: Bitstream, k: Bitstream) -> Bitstream:
 
 
 def linear_machine(outputs: ArrayLike) -> Machine:
-    """Return the saturating machine of one input that goes up with a one and down with a zero.
+    """Return a saturating machine that moves up by one state on a one, and down on a zero.
 
-    outputs, shape (n_states,), holds the bit f that each state writes, before the step. White input
-    only, of density p. With pi = linear_distribution(p, n_states) the result has the mean
-    Q = pi @ outputs and, for large L, the variance
+    It writes the output of its state before the step. Requires white input, of density p. With the
+    stationary distribution ``pi = linear_distribution(p, n_states)`` and f = `outputs`, the mean and,
+    for large L, the variance of the result are::
 
-        (2 sum_s F_s**2 / (pi_s p) - Q (1 - Q)) / L,  F_s = sum over i <= s of pi_i (f_i - Q),
+        Q = sum over s of pi_s f_s
+        F_s = sum over i <= s of pi_i (f_i - Q)
+        var(z) = (2 sum over s of F_s**2 / (pi_s p) - Q (1 - Q)) / L
 
-    with s over all states but the last (Li, Lilja, Qian, Riedel, Bazargan: Logical computation on
-    stochastic bit streams with linear finite-state machines; IEEE Transactions on Computers, 2014; the
-    variance from the flow between neighbors of a birth and death chain).
+    The sum over s in the variance omits the last state. The variance follows from the flow between
+    neighbors of a birth-death chain (Li, Lilja, Qian, Riedel, Bazargan: Logical computation on
+    stochastic bit streams with linear finite-state machines; IEEE Transactions on Computers, 2014).
+
+    Parameters
+    ----------
+    outputs : array_like of 0 and 1, shape (n_states,)
+        Bit that each state writes; at most ``2**16`` states.
+
+    Returns
+    -------
+    Machine
+        With one input and one output.
+
+    Raises
+    ------
+    TypeError
+        If `outputs` does not hold numbers.
+    ValueError
+        If `outputs` does not have one axis of 1 to ``2**16`` bits.
 
     Examples
     --------
@@ -153,14 +268,35 @@ def linear_machine(outputs: ArrayLike) -> Machine:
 
 
 def linear_distribution(p: ArrayLike, n_states: int) -> NDArray[np.float64]:
-    """Return the stationary probabilities of a linear machine's states, shape `(*p.shape, n_states)`.
+    """Return the stationary distribution over the states of a `linear_machine`.
 
-    Proportional to r**s with r = p / (1 - p), for white input of density p.
+    For white input of density p, the probability of state s = 0 .. n_states - 1 is::
+
+        pi_s = r**s / sum over i of r**i,   r = p / (1 - p)
+
+    Parameters
+    ----------
+    p : array_like of float
+        Densities in [0, 1], of any shape.
+    n_states : int
+        From 1 to ``2**16``.
+
+    Returns
+    -------
+    ndarray of float64, shape `(*p.shape, n_states)`
+        Probabilities with the sum 1 over the last axis.
+
+    Raises
+    ------
+    TypeError
+        If p does not hold numbers, or `n_states` is not an integer.
+    ValueError
+        If an argument is outside its range.
     """
     density = _checks.array("p", p, range(33))
     _checks.within("p", density, 0.0, 1.0)
     n = _checks.integer("n_states", n_states, 1, 2**16)
-    # Counted from the likelier end, powers of a ratio of at most 1 do not overflow.
+    # Counting from the likelier end keeps the ratio at most 1, so that its powers do not overflow.
     low = density < 0.5
     ratio = np.where(low, density, 1 - density) / np.where(low, 1 - density, density)
     states = np.arange(n)
@@ -169,12 +305,36 @@ def linear_distribution(p: ArrayLike, n_states: int) -> NDArray[np.float64]:
 
 
 def stanh(x: Bitstream, n_states: int) -> Bitstream:
-    """Return tanh((N / 2) artanh x), x and the result in bipolar code, N even.
+    """Return a hyperbolic tangent of a stream in bipolar code, by a saturating machine.
 
-    That is the exact stationary value of the linear machine whose upper half of states writes ones; its
-    limit for small x is tanh(N x / 2) (Brown, Card: Stochastic neural computation I; IEEE Transactions
-    on Computers, 2001). White input only. The variance is that of `linear_machine`,
-    (N**2 - 1) / (3 L) at x = 0. The machine starts in state N / 2, which costs O(N**2 / L).
+    The upper half of the N states of a `linear_machine` writes ones. Requires white input. With x and
+    the result z in bipolar code, the exact stationary value is::
+
+        z = tanh((N / 2) artanh(x))
+
+    For small x it is about ``tanh(N x / 2)``. The variance is that of `linear_machine`, which is
+    ``(N**2 - 1) / (3 L)`` in bipolar code at x = 0. The machine starts in state N / 2, which causes a
+    bias of ``O(N**2 / L)`` (Brown, Card: Stochastic neural computation I; IEEE Transactions on
+    Computers, 2001).
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input, of any batch shape.
+    n_states : int
+        Number of states N, even, from 2 to ``2**16``.
+
+    Returns
+    -------
+    Bitstream, of the batch shape of x
+        In bipolar code.
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or `n_states` is not an integer.
+    ValueError
+        If `n_states` is odd or outside its range.
 
     Examples
     --------
@@ -193,12 +353,36 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
 
 
 def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
-    """Return about exp(-2 G x) for x > 0, x in bipolar code, the result in unipolar.
+    """Return a decaying exponential of a stream, about exp(-2 G x) for x > 0, by a saturating machine.
 
-    With r = (1 + x) / (1 - x) the exact stationary value is (1 - r**(N - G)) / (1 - r**N), that of the
-    linear machine whose upper G of N states write zeros (Brown, Card: Stochastic neural computation
-    I; IEEE Transactions on Computers, 2001). White input only. The variance is that of
-    `linear_machine`. It starts in state N - G.
+    The upper G of the N states of a `linear_machine` write zeros; see `stanh` for the source. Requires
+    white input. With x in bipolar code and the result z in unipolar code, the exact stationary value
+    is::
+
+        z = (1 - r**(N - G)) / (1 - r**N),   r = (1 + x) / (1 - x)
+
+    The variance is that of `linear_machine`. The machine starts in state N - G.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input in bipolar code, of any batch shape.
+    n_states : int
+        Number of states N, from 2 to ``2**16``.
+    gain : int
+        Number of states G that write zeros, from 1 to N - 1.
+
+    Returns
+    -------
+    Bitstream, of the batch shape of x
+        In unipolar code.
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or another argument is not an integer.
+    ValueError
+        If `n_states` or `gain` is outside its range.
     """
     n = _checks.integer("n_states", n_states, 2, 2**16)
     g = _checks.integer("gain", gain, 1, n - 1)
@@ -208,31 +392,46 @@ def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
 
 
 def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
-    """Return x made anew from a running estimate of its density, and the estimate at the end.
+    """Return a stream regenerated from a running estimate of its density, and the final estimate.
 
-    A counter c in [0, 2**n_bits], both ends included, starts in the middle. At each step
-    z = [r < c] is written, where r is a random number of n_bits, and c <- c + x - z. As z is 0 at
-    c = 0 and 1 at the top, c needs no saturation, and densities 0 and 1 are reached and kept.
+    A counter c from 0 to ``2**n_bits``, both included, starts at the middle. Each step compares it with
+    a random integer r in ``[0, 2**n_bits)`` and updates it::
 
-    For white input c / 2**n_bits has the mean p + (1/2 - p) (1 - 2**-n_bits)**t after t steps and the
-    stationary variance p (1 - p) / 2**n_bits: c is binomial. The ones of z are those of x less the
-    growth of c, exactly (Gaines: Stochastic computing systems; Advances in Information Systems Science,
-    1969).
+        z = 1 if r < c else 0
+        c <- c + x - z
+
+    The counter needs no saturation, because z is 0 at c = 0 and 1 at the top. It reaches and keeps the
+    densities 0 and 1. For white input, the mean of the estimate after t steps and its stationary
+    variance are::
+
+        mean(c / 2**n_bits) = p + (1/2 - p) (1 - 2**-n_bits)**t
+        var(c / 2**n_bits) = p (1 - p) / 2**n_bits
+
+    The distribution of c is binomial. The number of ones of z is exactly that of x minus the growth of
+    c (Gaines: Stochastic computing systems; Advances in Information Systems Science, 1969).
 
     Parameters
     ----------
     x : Bitstream
+        Input, of any batch shape.
     n_bits : int
-        From 1 to 31.
+        Width of the counter, from 1 to 31.
     key : int
-        A key of `stream_key`, of no other stream: the numbers must be independent of x.
+        Key from `stream_key` that no other stream uses: the numbers must be independent of x.
 
     Returns
     -------
     z : Bitstream
-        Of the batch shape.
+        Of the batch shape of x.
     counter : ndarray of int64
-        After the last step, of the batch shape; counter / 2**n_bits estimates p.
+        Counter after the last step, of the batch shape; ``counter / 2**n_bits`` estimates p.
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or another argument is not an integer.
+    ValueError
+        If `n_bits` or `key` is outside its range.
 
     Examples
     --------
@@ -248,34 +447,122 @@ def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np
 def gaines_divide(
     x: Bitstream, y: Bitstream, n_bits: int, *, key: int
 ) -> tuple[Bitstream, NDArray[np.int64]]:
-    """Return p / q for p <= q, and the counter that estimates it: `addie` with the feedback y & z.
+    """Return the quotient p / q for p <= q, and the counter that estimates it.
 
-    c <- min(c + x - (y & z), 2**n_bits): for p > q it stays near the top, a value of 1. For pairs
-    white in time, of any correlation with each other, and Q = p / q not near 1, c / 2**n_bits has the
-    mean Q + (1/2 - Q) (1 - q / 2**n_bits)**t and the stationary variance
-    Q (1 - P(x & y) / q) / 2**n_bits, that is p (1 - p) / (q 2**n_bits) for independent streams.
-    Parameters, results and source are those of `addie`.
+    This is `addie` with the feedback y & z instead of z, and with saturation at the top::
+
+        z = 1 if r < c else 0
+        c <- min(c + x - (y & z), 2**n_bits)
+
+    Requires pairs that are white in time. They can have any correlation with each other. With
+    ``Q = p / q`` not close to 1, the mean of the estimate after t steps and its stationary variance
+    are::
+
+        mean(c / 2**n_bits) = Q + (1/2 - Q) (1 - q / 2**n_bits)**t
+        var(c / 2**n_bits) = Q (1 - P(x & y) / q) / 2**n_bits
+
+    The variance is ``p (1 - p) / (q 2**n_bits)`` for independent streams. For p > q the counter stays
+    near the top, a value of 1.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Dividend and divisor, of equal length, with batch shapes that broadcast.
+    n_bits : int
+        Width of the counter, from 1 to 31.
+    key : int
+        Key from `stream_key` that no other stream uses.
+
+    Returns
+    -------
+    z : Bitstream
+        Of the broadcast batch shape.
+    counter : ndarray of int64
+        Counter after the last step, of the batch shape; ``counter / 2**n_bits`` estimates p / q.
+
+    Raises
+    ------
+    TypeError
+        If x or y is not a Bitstream, or another argument is not an integer.
+    ValueError
+        If lengths or shapes do not match, or `n_bits` or `key` is outside its range.
     """
     return _integrate(1, n_bits, key, x=x, y=y)
 
 
 def gaines_sqrt(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
-    """Return the square root of p, and the counter that estimates it: `addie` with the feedback z & z'.
+    """Return the square root of the density, and the counter that estimates it.
 
-    z' = [r' < c] compares with a second, independent number. The counter needs no saturation. For white
-    input (c / 2**n_bits)**2 has the stationary mean p, exactly; to first order in 2**-n_bits
-    c / 2**n_bits has the mean sqrt(p) - (1 - p) / 4 / 2**n_bits and the variance
-    sqrt(p) (1 - p) / 2 / 2**n_bits, reached within some 2**n_bits / sqrt(p) steps. Parameters, results
-    and source are those of `addie`.
+    This is `addie` with the feedback z & z', where z' compares c with a second, independent number r'::
+
+        z = 1 if r < c else 0,   z' = 1 if r' < c else 0
+        c <- c + x - (z & z')
+
+    The counter needs no saturation. Requires white input. ``(c / 2**n_bits)**2`` has exactly the
+    stationary mean p. To first order in ``2**-n_bits`` the stationary mean and variance of the estimate
+    are::
+
+        mean(c / 2**n_bits) = sqrt(p) - (1 - p) / (4 2**n_bits)
+        var(c / 2**n_bits) = sqrt(p) (1 - p) / (2 2**n_bits)
+
+    They are reached after about ``2**n_bits / sqrt(p)`` steps.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input, of any batch shape.
+    n_bits : int
+        Width of the counter, from 1 to 31.
+    key : int
+        Key from `stream_key` that no other stream uses.
+
+    Returns
+    -------
+    z : Bitstream
+        Of the batch shape of x.
+    counter : ndarray of int64
+        Counter after the last step, of the batch shape; ``counter / 2**n_bits`` estimates sqrt(p).
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or another argument is not an integer.
+    ValueError
+        If `n_bits` or `key` is outside its range.
     """
     return _integrate(2, n_bits, key, x=x)
 
 
 def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
-    """Return exponential moving averages of the bits over time, shape `(*batch, length)`.
+    """Return exponential moving averages of the bits over time.
 
-    y <- y + (x - y) * a with a = 2**-n_bits, in float64, from y = 1/2. For white input y has the mean
-    p + (1/2 - p) (1 - a)**t after t steps and the variance p (1 - p) a / (2 - a) (1 - (1 - a)**(2 t)).
+    The average y starts at 1/2. With ``a = 2**-n_bits``, computed in float64::
+
+        y <- y + (x - y) a
+
+    No correlation is required. For white input, the mean and variance after t steps are::
+
+        mean(y) = p + (1/2 - p) (1 - a)**t
+        var(y) = p (1 - p) a / (2 - a) (1 - (1 - a)**(2 t))
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input, of any batch shape.
+    n_bits : int
+        Binary logarithm of the time constant in steps, from 0 to 52.
+
+    Returns
+    -------
+    ndarray of float64, shape `(*batch, length)`
+        Averages in [0, 1] after each step.
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or `n_bits` is not an integer.
+    ValueError
+        If `n_bits` is outside its range.
     """
     n = _checks.integer("n_bits", n_bits, 0, 52)
     shape, (rows,) = stacked_rows(x=x)
@@ -283,25 +570,49 @@ def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
     return averages.reshape(*shape, x.length)
 
 
-def umul(x: Bitstream, w: Bitstream) -> Bitstream:
-    """Return the product by conditional sampling: x with its k-th one replaced by bit k of w.
+def umul(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return the product of two streams, by conditional sampling.
 
-    It has exactly as many ones as there are among the first ones(x) bits of w: its error is that of a
-    prefix of w alone, and w may be of a low-discrepancy source that x shares. No correlation is
-    needed: pairs white in time have the mean p q + (P(x & w) - p q) / L. For white w the variance,
-    given x, is p q (1 - q) / L (Sim, Lee: A new stochastic computing multiplier with application to
-    deep convolutional neural networks; DAC 2017. Wu, Li, Yin, Hsiao, Kim, San Miguel: uGEMM: Unary
-    computing architecture for GEMM applications; ISCA 2020).
+    The k-th one of x is replaced by bit k of y. The number of ones is therefore exactly that of the
+    first ``ones(x)`` bits of y::
+
+        ones(z) = ones among the first ones(x) bits of y
+
+    No correlation is required, and y can be a low-discrepancy stream from the source of x. For pairs
+    white in time the mean is as below, and for white y so is the variance given x::
+
+        mean(z) = p q + (P(x & y) - p q) / L
+        var(z) = p q (1 - q) / L
+
+    (Sim, Lee: A new stochastic computing multiplier with application to deep convolutional neural
+    networks; DAC 2017. Wu, Li, Yin, Hsiao, Kim, San Miguel: uGEMM: Unary computing architecture for
+    GEMM applications; ISCA 2020.)
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Operands of equal length, with densities p and q and batch shapes that broadcast.
+
+    Returns
+    -------
+    Bitstream, of the broadcast batch shape
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a Bitstream.
+    ValueError
+        If the lengths differ, or the batch shapes do not broadcast.
 
     Examples
     --------
     >>> from sc_neurocore import Bitstream, umul
     >>> x = Bitstream.from_bits([0, 1, 1, 0, 1, 0, 0, 1])
-    >>> w = Bitstream.from_bits([1, 0, 1, 0, 1, 0, 1, 0])
-    >>> umul(x, w).bits()
+    >>> y = Bitstream.from_bits([1, 0, 1, 0, 1, 0, 1, 0])
+    >>> umul(x, y).bits()
     array([0, 1, 0, 0, 1, 0, 0, 0], dtype=uint8)
     """
-    shape, (masks, bits) = stacked_rows(x=x, w=w)
+    shape, (masks, bits) = stacked_rows(x=x, y=y)
     words = _native.deposit(masks, bits, x.length)
     return Bitstream(words.reshape(*shape, words.shape[-1]), x.length)
 
