@@ -117,6 +117,7 @@ def test_hdl_keeps_designs_apart_and_writes_the_same_one_again(tmp_path, capsys,
     assert "--out must hold no other design, got hdl_net_2nd_net with sc_count.v and 4 more" in said
 
 
+@pytest.mark.icarus
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])
 def test_the_line_of_the_report_runs_the_testbench_which_can_fail(tmp_path, architecture):
     design = small(architecture)

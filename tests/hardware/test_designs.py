@@ -109,7 +109,7 @@ def run(design, images, folder, simulator="icarus"):
     return said
 
 
-@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("simulator", [pytest.param("icarus", marks=pytest.mark.icarus), "verilator"])
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])
 def test_networks_take_images_and_give_classes(tmp_path, architecture, simulator):
     rng = np.random.default_rng(2)

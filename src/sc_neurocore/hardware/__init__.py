@@ -16,8 +16,8 @@ from sc_neurocore.hardware.verify import (
 
 __all__ = [
     "Design",
-    "LayerDesign",
     "Energy",
+    "LayerDesign",
     "LayerTrace",
     "MissingToolError",
     "Quantization",
@@ -32,10 +32,10 @@ __all__ = [
     "run_bench",
     "synthesize",
     "trace",
-    "verilog",
-    "verilog_testbench",
     "verify_images",
     "verify_layer",
     "verify_netlist",
+    "verilog",
+    "verilog_testbench",
     "write",
 ]

