@@ -563,7 +563,7 @@ def test_importing_without_nir_says_what_to_install():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
     assert (
-        "ImportError: sc_neurocore.exchange.nir needs NIR: pip install 'sc-neurocore[nir]'"
+        "ImportError: sc_neurocore.exchange.nir needs NIR; run pip install '.[nir]' in a clone"
         in run.stderr
     )
 
@@ -627,3 +627,14 @@ def test_a_convolution_of_a_vector_comes_back_as_a_matrix_of_the_same_weights():
     spikes = run_network(network, bits)[0]
     assert spikes.any()
     assert np.array_equal(run_network(again, bits)[0], spikes)
+
+
+def test_the_gain_of_weights_that_were_edited_is_not_used():
+    network = Network([Dense([[1.0, 0.02, 0.03, 0.02]], gain=5.0, neuron=LIF(tau_mem=20.0))])
+    graph = to_nir(network)
+    assert from_nir(graph).network.layers[0].gain == 5.0
+    linear = graph.nodes["layer0_0_linear"]
+    linear.weight = linear.weight * [0, 1, 1, 1]  # an outlier is pruned
+    layer = from_nir(graph).network.layers[0]
+    assert layer.gain == pytest.approx(0.15)
+    assert np.allclose(layer.weights, [[0, 2 / 3, 1, 2 / 3]])

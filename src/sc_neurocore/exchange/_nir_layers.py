@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,9 @@ Shape = tuple[int, ...]
 Delay = int | NDArray[np.int64]
 
 STATUS = ("faithful", "approximate", "unsupported")
+
+# Most values of a signal.
+_LARGEST = 2**27
 
 # Delays that miss a whole step by less, by share, were rounded.
 _ROUNDING = 1e-6
@@ -322,7 +326,7 @@ def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Readin
     given = [x for x in (whole.weights, whole.bias, recurrent) if x is not None]
     peak = max(float(np.abs(x).max()) for x in given) or 1.0
     gain = reading.gain
-    if gain is None or peak > gain * (1.0 + 1e-9):
+    if gain is None or peak > gain * (1.0 + 1e-9) or _is_stale(reading, peak):
         gain = peak
 
     def share(x: Reals | None) -> Reals | None:
@@ -344,5 +348,18 @@ def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Readin
     )
 
 
+def _is_stale(reading: Reading, peak: float) -> bool:
+    """Return whether the weights are no longer those that the noted gain belongs to."""
+    if reading.gain is None or reading.peak is None:
+        return False
+    return not math.isclose(peak, reading.peak * reading.gain, rel_tol=_ROUNDING)
+
+
 def _shape(given: Any) -> Shape:
-    return tuple(np.asarray(given).astype(int).ravel().tolist())
+    """Return the shape that a node declares, checked: no node makes arrays without end."""
+    values = _checks.array("the shape of a node", given, range(3)).ravel().tolist()
+    shape = tuple(int(n) for n in values if n == int(n) and n >= 1)
+    if len(shape) != len(values) or math.prod(shape) > _LARGEST:
+        contract = f"hold integers of 1 or more with a product of at most {_LARGEST}"
+        _checks.fail("the shape of a node", contract, values)
+    return shape

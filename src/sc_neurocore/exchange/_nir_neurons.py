@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,7 @@ class Reading:
     approximation: str = ""
     note: str = ""
     gain: float | None = None
+    peak: float | None = None
 
 
 def describe(neuron: LIF, *, canonical: bool) -> Described:
@@ -98,18 +99,29 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
     return Described("LIF" if fires else "LI", {"tau": tau, **fields}, factor)
 
 
-def noted(neuron: LIF, gain: float, canonical: bool) -> dict[str, str]:
+class Recalled(NamedTuple):
+    """What `to_nir` noted of a layer: its neuron, gain, form, and largest weight over the gain."""
+
+    neuron: LIF
+    gain: float
+    canonical: bool
+    peak: float | None
+
+
+def noted(neuron: LIF, gain: float, canonical: bool, peak: float) -> dict[str, str]:
     """Return the metadata of a node: what its fields cannot hold."""
-    return {METADATA: json.dumps({"neuron": asdict(neuron), "gain": gain, "canonical": canonical})}
+    said = {"neuron": asdict(neuron), "gain": gain, "canonical": canonical, "peak": peak}
+    return {METADATA: json.dumps(said)}
 
 
-def recalled(node: Any) -> tuple[LIF, float, bool] | None:
-    """Return neuron, gain and form from the metadata of a node, None if there are none to be read."""
+def recalled(node: Any) -> Recalled | None:
+    """Return what the metadata of a node say, or None if they are missing or cannot be read."""
     metadata = getattr(node, "metadata", None)
     try:
         said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
-        return LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"])
-    except (ValueError, TypeError, KeyError):
+        peak = float(said["peak"]) if "peak" in said else None
+        return Recalled(LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"]), peak)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError):
         return None
 
 
@@ -117,18 +129,19 @@ def read(
     kind: str,
     fields: Mapping[str, Reals],
     dt: float,
-    said: tuple[LIF, float, bool] | None,
+    said: Recalled | None,
 ) -> Reading:
     """Return a neuron of NIR, its fields of shape (n,), as a LIF with a time step of dt ms."""
     note = ""
     if said is not None:
-        neuron, gain, canonical = said
-        own = describe(neuron, canonical=canonical)
+        neuron = said.neuron
+        own = describe(neuron, canonical=said.canonical)
         if own.kind == kind and all(
             np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
             for name, value in own.fields.items()
         ):
-            return Reading(neuron, np.full(len(fields["r"]), 1.0 / own.factor), gain=gain)
+            factor = np.full(len(fields["r"]), 1.0 / own.factor)
+            return Reading(neuron, factor, gain=said.gain, peak=said.peak)
         note = "its metadata are those of other fields, not used"
     if kind in ("IF", "I"):
         tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0

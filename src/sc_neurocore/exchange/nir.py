@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
+from sc_neurocore.exchange._hdf5 import read_tree
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of, ordered
 from sc_neurocore.exchange._nir_layers import STATUS, Row, layers_of
 from sc_neurocore.exchange._nir_neurons import (
@@ -37,10 +38,13 @@ from sc_neurocore.networks.layers import (
 from sc_neurocore.networks.network import Network
 
 try:
-    import h5py
+    import h5py  # noqa: F401  what the process that reads files imports
     import nir
 except ImportError as error:
-    raise ImportError("sc_neurocore.exchange.nir needs NIR: pip install 'sc-neurocore[nir]'") from error
+    message = _checks.missing_extra("sc_neurocore.exchange.nir", "NIR", "nir")
+    raise ImportError(message, name="nir") from error
+
+__all__ = ["Imported", "Report", "Row", "from_nir", "to_nir"]
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -201,7 +205,9 @@ def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str
         else:
             yield "affine", nir.Affine(layer.weights * scale, bias)
     fields = {k: np.full(_output_shape(layer), v) for k, v in described.fields.items()}
-    metadata = noted(neuron, layer.gain, canonical)
+    given = [x for x in (layer.weights, layer.bias, getattr(layer, "recurrent", None)) if x is not None]
+    peak = max(float(np.abs(x).max()) for x in given)
+    metadata = noted(neuron, layer.gain, canonical, peak)
     neurons = getattr(nir, described.kind)(**fields, metadata=metadata)
     if isinstance(layer, Dense) and layer.recurrent is not None:
         neurons = _recurrent(described.kind.lower(), neurons, layer.recurrent * scale)
@@ -260,8 +266,15 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
     _checks.instance("strict", strict, bool)
     if dt_ms is not None:
         dt_ms = _checks.positive("dt_ms", dt_ms)
-    parts = ordered(graph if isinstance(graph, nir.NIRGraph) else _graph_of(graph))
-    rows, layers = layers_of(parts, _steps(parts, dt_ms))
+    try:
+        parts = ordered(graph if isinstance(graph, nir.NIRGraph) else _graph_of(graph))
+    except RecursionError:
+        _checks.fail("graph", "not be nested in itself", "a graph that holds itself")
+    steps = _steps(parts, dt_ms)
+    try:
+        rows, layers = layers_of(parts, steps)
+    except (TypeError, OverflowError, IndexError, MemoryError) as error:
+        _checks.fail("graph", "hold numbers in the fields of its nodes", f"{error}")
     report = Report(tuple(rows))
     accepted = STATUS[:1] if strict else STATUS[:2]
     wrong = [row.status for row in report.rows if row.status not in accepted]
@@ -277,17 +290,19 @@ def _graph_of(path: str | os.PathLike[str]) -> Any:
     """Return the graph of a file; nir's check of types is left out, it refuses what is right."""
     if not isinstance(path, str | os.PathLike):
         _checks.wrong_type("graph", "be a nir.NIRGraph or the path of one", path)
-    if not os.path.exists(path):
-        raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
     try:
-        with h5py.File(path, "r") as file:
-            said = nir.serialization.hdf2dict(file["node"])
+        said = read_tree(path, "node")
         if said["type"] != "NIRGraph":
             raise ValueError(f"it holds a node of kind {said['type']}")
         return nir.dict2NIRNode(_unchecked(said))
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
-        reason = str(error) or type(error).__name__
+    except _DAMAGED as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        reason = reason or type(error).__name__
         _checks.fail("graph", "be a NIR file", f"{os.fspath(path)!r} ({reason})")
+
+
+# What nodes raise that lack a field, or hold another kind of value than they should.
+_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, OverflowError)
 
 
 def _unchecked(said: dict[str, Any]) -> dict[str, Any]:
@@ -309,7 +324,7 @@ def _steps(parts: Ordered, dt_ms: float | None) -> dict[str, float]:
             if said is None and dt_ms is None:
                 remedy = "NIR has no time step; it may be left out for what to_nir made"
                 _checks.wrong_type("dt_ms", "be given, in ms", dt_ms, remedy)
-            own = said[0].dt if said is not None else dt_ms
+            own = said.neuron.dt if said is not None else dt_ms
             if dt_ms is not None and own != dt_ms:
                 _checks.fail("dt_ms", f"be left out or equal that of the graph, {own}", dt_ms)
             steps[name] = float(own or 0.0)

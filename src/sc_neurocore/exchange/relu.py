@@ -17,6 +17,12 @@ from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
 
+__all__ = [
+    "Conversion",
+    "LayerConversion",
+    "convert_relu",
+]
+
 Floats = NDArray[np.float64]
 
 # No leak, and what exceeds the threshold is kept: the rate is the mean current. Half a threshold to

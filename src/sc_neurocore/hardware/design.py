@@ -18,6 +18,12 @@ from sc_neurocore.streams._numbers import generator_columns
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.low_discrepancy import Hammersley
 
+__all__ = [
+    "Design",
+    "LayerDesign",
+    "Sequence",
+]
+
 ARCHITECTURES = ("unrolled", "folded")
 # An unrolled synapse is a gate and a share of an adder, so that some thousand fill a small device.
 MOST_UNROLLED = 2000

@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
+from sc_neurocore.hardware.tools import MissingToolError
 from sc_neurocore.hardware.trace import trace
+
+__all__ = [
+    "verilog",
+    "verilog_testbench",
+    "write",
+]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
@@ -114,7 +121,7 @@ def _templates() -> Any:
     try:
         import jinja2
     except ImportError:
-        _checks.fail("hardware", "find Jinja2", "none", "pip install '.[hdl]' in a clone")
+        raise MissingToolError(_checks.missing_extra("hardware", "Jinja2", "hdl")) from None
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sc_neurocore.hardware", "templates"),
         undefined=jinja2.StrictUndefined,

@@ -20,6 +20,11 @@ from numpy.typing import NDArray
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
 from sc_neurocore.hardware.logic import Code, Logic, ordered
 
+__all__ = [
+    "Netlist",
+    "Run",
+]
+
 
 class Netlist:
     """A netlist of gates, of iCE40 cells or of Xilinx cells, as Yosys writes it in JSON.

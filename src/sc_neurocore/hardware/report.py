@@ -18,6 +18,12 @@ from sc_neurocore.networks.layers import Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.simulation import simulate, simulate_float
 
+__all__ = [
+    "Quantization",
+    "quantization",
+    "report",
+]
+
 # Images whose sums are looked at for saturation.
 _TRACED = 32
 

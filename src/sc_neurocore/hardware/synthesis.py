@@ -20,6 +20,14 @@ from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.netlist import Netlist, Run
 
+__all__ = [
+    "Energy",
+    "Synthesis",
+    "energy",
+    "energy_of",
+    "synthesize",
+]
+
 TARGETS = ("ice40", "xilinx", "generic")
 # What places a design once more; the clock that is quoted is the median.
 SEEDS = (1, 2, 3)

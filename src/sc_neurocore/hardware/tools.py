@@ -14,6 +14,11 @@ from pathlib import Path
 
 from sc_neurocore import _checks
 
+__all__ = [
+    "MissingToolError",
+    "ToolFailedError",
+]
+
 
 class MissingToolError(RuntimeError):
     """A program that a step needs is not there."""
@@ -100,8 +105,8 @@ def find_yosys() -> list[str]:
     if program := shutil.which("yosys"):
         return [program, "-s"]
     raise MissingToolError(
-        "synthesis needs Yosys: pip install '.[hdl]' in a clone; designs and their testbenches do "
-        "without"
+        _checks.missing_extra("synthesis", "Yosys", "hdl")
+        + "; designs and their testbenches do not need it"
     )
 
 
@@ -116,7 +121,7 @@ def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> s
     if program := shutil.which("nextpnr-ice40"):
         return run([program, *arguments], folder)
     raise MissingToolError(
-        "placing and the clock need nextpnr: pip install '.[hdl]' in a clone; cells are counted without"
+        _checks.missing_extra("placement", "nextpnr", "hdl") + "; cells are counted without it"
     )
 
 
@@ -132,7 +137,7 @@ def _has(module: str) -> bool:
 def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> list[str]:
     """Return what pyslang and the checks of Yosys find in a module."""
     if not _has("pyslang"):
-        raise MissingToolError("lint needs pyslang: pip install '.[hdl]' in a clone")
+        raise MissingToolError(_checks.missing_extra("lint", "pyslang", "hdl"))
     import pyslang.driver
 
     driver = pyslang.driver.Driver()

@@ -14,6 +14,11 @@ from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.streams.bitstream import Bitstream
 
+__all__ = [
+    "LayerTrace",
+    "trace",
+]
+
 
 @dataclass(frozen=True, eq=False)
 class LayerTrace:

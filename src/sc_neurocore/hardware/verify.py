@@ -21,6 +21,14 @@ from sc_neurocore.hardware.simulators import has_verilator, run_testbench, veril
 from sc_neurocore.hardware.trace import LayerTrace, LayerTracer
 from sc_neurocore.streams.bitstream import Bitstream
 
+__all__ = [
+    "Verification",
+    "run_bench",
+    "verify_images",
+    "verify_layer",
+    "verify_netlist",
+]
+
 PortWords = NDArray[np.uint32]
 # What drives a layer: outputs by name under inputs by name, (clocks, words of 32 bits).
 Runner = Callable[[dict[str, PortWords]], dict[str, PortWords]]

@@ -32,11 +32,19 @@ try:
     from torch import Tensor, nn
     from torch.nn import functional
 except ImportError as error:
-    raise ImportError(
-        'sc_neurocore.training needs PyTorch: pip install "sc-neurocore[torch]"', name="torch"
-    ) from error
+    message = _checks.missing_extra("sc_neurocore.training", "PyTorch", "torch")
+    raise ImportError(message, name="torch") from error
 
 from sc_neurocore.training._autograd import Bits, Fire
+
+__all__ = [
+    "Outputs",
+    "SCConv2d",
+    "SCLinear",
+    "SCNetwork",
+    "from_network",
+    "to_network",
+]
 
 
 class Outputs(NamedTuple):
