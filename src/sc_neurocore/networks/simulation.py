@@ -21,7 +21,7 @@ from sc_neurocore.neurons.lif import LIF
 from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
-from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
+from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands, warn_of_rise
 
 __all__ = ["Simulation", "simulate", "simulate_float"]
 
@@ -129,6 +129,11 @@ def simulate(
         If x has the wrong shape or values outside [0, 1], `source` has too few sequences for the
         layers, or the network does not fit `fixed_point`.
 
+    Warns
+    -----
+    PeriodWarning
+        If the numbers of a source rise through more steps than the streams have (`Source.rise`).
+
     Notes
     -----
     Random numbers belong to the wires of the network, as in hardware, and not to the inputs: every row
@@ -226,6 +231,9 @@ class Prepared:
                 _checks.wrong_type("length", "be given unless x is a Bitstream", length)
             length = _checks.length_of_stream("length", length)
             batch, inputs = densities.shape[:-1], self._encoded(densities, length)
+        for layer in self.layers:
+            if layer.streams is not None:
+                warn_of_rise(layer.source, layer.streams, length)
         rows = math.prod(batch)
         states = [layer.start(rows, length) for layer in self.layers]
         with progress_bar(length, "simulate", "step", show=progress) as bar:
@@ -247,6 +255,7 @@ class Prepared:
         n_in = self.network.n_in
         thresholds = self.source.thresholds(densities.reshape(-1, n_in))
         key, streams = stream_key(self.seed, Role.INPUT), lane_streams(1, n_in).ravel()
+        warn_of_rise(self.source, streams, length)
         return Bits.of(self.source, key, streams, thresholds, length)
 
 

@@ -15,11 +15,22 @@ from sc_neurocore.streams._bits import cut, joined, last_mask, n_words, pack, un
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.source import (
     Bernoulli,
-    PeriodWarning,
     Source,
     Sources,
+    checked_source,
     operands,
+    warn_of_rise,
 )
+
+__all__ = [
+    "Bitstream",
+    "Interval",
+    "bitstream_to_probability",
+    "concatenate",
+    "encode",
+    "encode_pair",
+    "stack",
+]
 
 Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
 
@@ -254,7 +265,7 @@ def encode(
     probabilities = _checks.array("p", p, range(33), borrow=True)
     length = _checks.length_of_stream("length", length)
     key = _checks.power_range("key", key, 64)
-    _checks.instance("source", source, Source)
+    checked_source("source", source)
     if streams is None:
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
@@ -265,12 +276,7 @@ def encode(
         if probabilities.shape[leading:] == shape:  # rows of p share the streams
             numbers = numbers[(0,) * leading] if probabilities.size else numbers
         numbers = np.ascontiguousarray(numbers).ravel()
-    if source.rises and source.period is not None and length < source.period:
-        _checks.warn(
-            f"{source} counts to {source.period}, but the streams have {length} bits: their densities "
-            f"are not those asked for; {type(source).__name__}.for_length({length}) fits",
-            PeriodWarning,
-        )
+    warn_of_rise(source, numbers, length)
     rows = probabilities.size // max(numbers.size, 1)
     thresholds = source.thresholds(probabilities).reshape(rows, numbers.size)
     words = source.words(thresholds, numbers, length, key=key)

@@ -16,6 +16,19 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks, _runtime
 from sc_neurocore.streams.bitstream import Bitstream
 
+__all__ = [
+    "CorrelationWarning",
+    "autocorrelation",
+    "check_correlation",
+    "check_white",
+    "checking",
+    "effective_length",
+    "phi",
+    "scc",
+    "scc_matrix",
+    "zce",
+]
+
 
 def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
     """Return the stochastic computing correlation, of the broadcast batch shape.

@@ -32,6 +32,8 @@ import numpy as np
 from sc_neurocore import _checks
 from sc_neurocore._types import Words
 
+__all__ = ["Role", "stream_key"]
+
 # Streams of a permutation's numbers and of the numbers of operators, apart from those of encoded
 # values, so that a key that is used for both does no harm.
 PERMUTATION, OPERATOR = 2**62, 2**63

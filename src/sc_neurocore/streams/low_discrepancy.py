@@ -32,6 +32,8 @@ from sc_neurocore.streams._numbers import (
 )
 from sc_neurocore.streams.source import Source
 
+__all__ = ["Halton", "Hammersley", "Sobol", "VanDerCorput"]
+
 
 @dataclass(frozen=True)
 class Sobol(Source):
@@ -77,7 +79,7 @@ class Sobol(Source):
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         dimensions = range(len(sobol_columns())) if self.dimension is None else [self.dimension]
         return frozenset(("base 2", d) for d in dimensions)
 
@@ -85,10 +87,12 @@ class Sobol(Source):
         columns, matrices = self._matrices(streams)
         return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         columns, matrices = self._matrices(streams)
         shifts = self._shifts(key, streams)
-        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+        return _native.digital(columns, matrices, shifts, thresholds, first_word, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         columns = sobol_columns()
@@ -159,10 +163,9 @@ class Hammersley(Source):
         """Return the widest counter whose period is not longer."""
         return cls(min(max(length.bit_length() - 1, 1), 31))
 
-    @property
-    def rises(self) -> bool:
-        """Whether it is the counter itself, in its own order."""
-        return self.axis == 0 and not self.randomized
+    def rise(self, streams: Words) -> int:
+        """Return the period for the counter itself in its own order, else 1."""
+        return 1 if self.axis or self.randomized else 1 << self.width
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this axis and the next."""
@@ -170,17 +173,19 @@ class Hammersley(Source):
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("base 2", self.axis - 1) if self.axis else "counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         columns, matrices = self._matrices(streams)
         return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         columns, matrices = self._matrices(streams)
         shifts = self._shifts(key, streams)
-        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+        return _native.digital(columns, matrices, shifts, thresholds, first_word, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         if self.randomized:
@@ -230,27 +235,33 @@ class VanDerCorput(Source):
         """The largest power of the base up to 2**32."""
         return largest_power(self.base)
 
+    def rise(self, streams: Words) -> int:
+        """Return the base: over that many steps the leading digit counts from its shift upwards."""
+        return self.base
+
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this base and the smallest primes that do not divide it."""
         return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(self.base, n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset(("base 2", 0) if p == 2 else p for p in prime_factors(self.base))
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
         return radical_numbers(bases, self._shifts(key, streams), first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         shifts = self._shifts(key, streams)
         if self.base == 2:  # the same numbers by the faster kernel
             columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
             bits = shifts.astype(np.uint32)
-            return _native.digital(columns, matrices, bits, thresholds, first, length)
+            return _native.digital(columns, matrices, bits, thresholds, first_word, length)
         bases = np.full(streams.size, self.base, np.uint64)
-        return _native.radical(bases, shifts, thresholds, first, length)
+        return _native.radical(bases, shifts, thresholds, first_word, length)
 
     def _shifts(self, key: int, streams: Words) -> Words:
         return digit_shifts(self.randomized, largest_power(self.base), key, streams)
@@ -284,13 +295,17 @@ class Halton(Source):
         """None: each stream has a period of its own."""
         return None
 
+    def rise(self, streams: Words) -> int:
+        """Return the largest base of the streams."""
+        return int(self._bases(streams).max(initial=1))
+
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return the bases 2, 3, 5, ..., one for all streams of each."""
         return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(2, n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset(("base 2", 0) if p == 2 else p for p in primes().tolist())
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -298,10 +313,12 @@ class Halton(Source):
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
         return radical_numbers(bases, shifts, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         bases = self._bases(streams)
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
-        return _native.radical(bases, shifts, thresholds, first, length)
+        return _native.radical(bases, shifts, thresholds, first_word, length)
 
     def _bases(self, streams: Words) -> Words:
         bases = primes()

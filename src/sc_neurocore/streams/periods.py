@@ -16,7 +16,9 @@ from sc_neurocore.streams._numbers import (
     golden_step,
 )
 from sc_neurocore.streams.keys import PERMUTATION
-from sc_neurocore.streams.source import _FOR_MANY, Source
+from sc_neurocore.streams.source import Source, check_sequences
+
+__all__ = ["Permutation", "Ramp", "Weyl"]
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,23 @@ class Weyl(Source):
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return a counter of the same period and this; there is no third."""
-        _only_two(n, self)
+        check_sequences(self, n, available=2)
         return (Ramp(self.period, self.randomized), self)[:n]
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("golden", self.period)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         steps, starts = additive_walks(self.randomized, self._step, self.period, key, streams)
         return additive_numbers(self.period, steps, starts, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         steps, starts = additive_walks(self.randomized, self._step, self.period, key, streams)
-        return _native.additive(self.period, steps, starts, thresholds, first, length)
+        return _native.additive(self.period, steps, starts, thresholds, first_word, length)
 
     @property
     def _step(self) -> int:
@@ -116,28 +120,29 @@ class Ramp(Source):
         """Return the source of that period."""
         return cls(length)
 
-    @property
-    def rises(self) -> bool:
-        """Whether it counts in its own order."""
-        return not self.randomized
+    def rise(self, streams: Words) -> int:
+        """Return the period for a counter in its own order, else 1."""
+        return 1 if self.randomized else self.period
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this and the golden ratio of the same period; there is no third."""
-        _only_two(n, self)
+        check_sequences(self, n, available=2)
         return (self, Weyl(self.period, self.randomized))[:n]
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({"counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         steps, starts = additive_walks(self.randomized, 1, self.period, key, streams)
         return additive_numbers(self.period, steps, starts, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         steps, starts = additive_walks(self.randomized, 1, self.period, key, streams)
-        return _native.additive(self.period, steps, starts, thresholds, first, length)
+        return _native.additive(self.period, steps, starts, thresholds, first_word, length)
 
 
 @dataclass(frozen=True)
@@ -180,12 +185,9 @@ class Permutation(Source):
         steps = (first + np.arange(length)) % self.period
         return np.ascontiguousarray(ranks[:, steps], np.uint32)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         return _native.permutation(
-            key, streams | np.uint64(PERMUTATION), self.period, thresholds, first, length
+            key, streams | np.uint64(PERMUTATION), self.period, thresholds, first_word, length
         )
-
-
-def _only_two(n: int, source: Source) -> None:
-    if n > 2:
-        _checks.fail("source", f"have {n} independent sequences", f"{source}, which has two", _FOR_MANY)

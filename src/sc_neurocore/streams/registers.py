@@ -20,6 +20,8 @@ from sc_neurocore.streams._numbers import (
 from sc_neurocore.streams.low_discrepancy import Hammersley
 from sc_neurocore.streams.source import Source
 
+__all__ = ["LFSR", "RotatedLFSR"]
+
 
 @dataclass(frozen=True)
 class LFSR(Source):
@@ -96,7 +98,7 @@ class LFSR(Source):
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -111,9 +113,11 @@ class LFSR(Source):
         )
         return np.asarray(states - np.uint32(1))
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         phases = self._phases(key, streams)
-        return _native.lfsr(self.width, self._feedback, phases, thresholds, first, length)
+        return _native.lfsr(self.width, self._feedback, phases, thresholds, first_word, length)
 
     def _phases(self, key: int, streams: Words) -> Words:
         if self.start is not None:
@@ -191,7 +195,7 @@ class RotatedLFSR(Source):
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
