@@ -22,7 +22,8 @@ from sc_neurocore import (
 
 TWICE = (
     "source must give the operands different numbers, got {0} and {0}; with these the product of "
-    "p = q = 0.5 can be 0.5 instead of 0.25; pass one source alone to use its independent sequences"
+    "p = q = 0.5 can be 0.5 instead of 0.25; use sources of different kinds, or pass one source alone "
+    "to use its independent sequences"
 )
 MORE = "Sobol(), Hammersley() and Bernoulli() have more, and a tuple gives each operand its own source"
 DIMENSIONS = "stream numbers must be below 1024, the dimensions of Sobol()"

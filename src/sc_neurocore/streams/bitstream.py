@@ -135,7 +135,9 @@ class Bitstream:
 
     def __array__(self, *_: object, **__: object) -> NDArray[Any]:
         """Refuse to become an array, which could hold bits, counts or densities."""
-        raise TypeError("a Bitstream is no array; use bits(), counts(), probability() or words")
+        raise TypeError(
+            "a Bitstream does not convert to an array; use bits(), counts(), probability() or words"
+        )
 
     def __iter__(self) -> Iterator[Bitstream]:
         if not self.shape:

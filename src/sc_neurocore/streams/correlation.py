@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore import _checks, _runtime
+from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.streams.bitstream import Bitstream
 
 __all__ = [
@@ -28,6 +28,11 @@ __all__ = [
     "scc_matrix",
     "zce",
 ]
+
+# The longest streams whose products of two counts fit into int64.
+_LONGEST_INT64 = 2**31
+# Pairs of streams that `scc_matrix` compares at a time: 8 MB for each array of a block.
+_MATRIX_BLOCK = 2**20
 
 
 def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
@@ -46,18 +51,34 @@ def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
     >>> scc(x, y)
     array([ 1.,  0., -1.])
     """
-    both, ones_x, ones_y, length = _counts(x, y)
-    covariance = both * length - ones_x * ones_y
-    most = np.minimum(ones_x, ones_y) * length - ones_x * ones_y
-    least = ones_x * ones_y - np.maximum(ones_x + ones_y - length, 0) * length
-    return _ratio(covariance, np.where(covariance > 0, most, least))
+    return _scc(*_counts(x, y))
+
+
+def _scc(
+    both: NDArray[np.int64], ones_x: NDArray[np.int64], ones_y: NDArray[np.int64], length: int
+) -> NDArray[np.float64]:
+    """Return the SCC of streams with these counts of ones, of their broadcast shape."""
+    shape = np.broadcast_shapes(both.shape, ones_x.shape, ones_y.shape)
+    c, a, b = (_exact(ones, length) for ones in (both, ones_x, ones_y))
+    covariance = c * length - a * b
+    most = np.minimum(a, b) * length - a * b
+    least = a * b - np.maximum(a + b - length, 0) * length
+    return _ratio(covariance, np.where(covariance > 0, most, least)).reshape(shape)
+
+
+def _exact(ones: NDArray[np.int64], length: int) -> NDArray[Any]:
+    """Return counts of at least one axis whose products do not overflow."""
+    # Python integers are slow, but streams so long are few: each has 256 MB.
+    return np.atleast_1d(ones).astype(np.int64 if length <= _LONGEST_INT64 else object)
 
 
 def phi(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
     """Return Pearson's correlation of the bits; it reaches +-1 only where p and q allow it."""
     both, ones_x, ones_y, length = _counts(x, y)
-    variances = ones_x * (length - ones_x) * 1.0 * (ones_y * (length - ones_y))
-    return _ratio(both * length - ones_x * ones_y, np.sqrt(variances))
+    shape = np.broadcast_shapes(both.shape, ones_x.shape, ones_y.shape)
+    c, a, b = (_exact(ones, length) for ones in (both, ones_x, ones_y))
+    of_x, of_y = ((ones * (length - ones)).astype(np.float64) for ones in (a, b))
+    return _ratio(c * length - a * b, np.sqrt(of_x * of_y)).reshape(shape)
 
 
 def zce(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
@@ -79,7 +100,15 @@ def scc_matrix(streams: Bitstream) -> NDArray[np.float64]:
     _checks.instance("streams", streams, Bitstream)
     if len(streams.shape) != 1:
         _checks.fail("streams", "have batch shape (n,)", streams.shape)
-    return scc(streams[:, None], streams[None, :])
+    ones, words = streams.counts(), np.ascontiguousarray(streams.words)
+    n = len(ones)
+    matrix = np.empty((n, n))
+    rows = max(_MATRIX_BLOCK // max(n, 1), 1)
+    for first in range(0, n, rows):
+        some = slice(first, first + rows)
+        both = _native.dot(words[some], words)
+        matrix[some] = _scc(both, ones[some, np.newaxis], ones, streams.length)
+    return matrix
 
 
 def autocorrelation(x: Bitstream, max_lag: int) -> NDArray[np.float64]:

@@ -59,8 +59,8 @@ class Source(ABC):
       made faster than by comparing numbers. It returns the bits from step 64 * first_word on, shape
       (n, ceil(length / 64)), for thresholds of shape (n,), uint64.
 
-    Numbers are addressed in steps (`first`) and packed bits in words of 64 steps (`first_word`), because
-    a kernel starts at a word.
+    Numbers are addressed in steps (`first`) and packed bits in words of 64 steps (`first_word`),
+    because a kernel starts at a word.
 
     Examples
     --------
@@ -322,15 +322,23 @@ def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
     for i, part in enumerate(source):
         checked_source(f"source[{i}]", part)
         for before in source[:i]:
-            if before.roots & part.roots and source != source[0].sequences(n):
+            if before.roots & part.roots and not _are_sequences(source):
                 _checks.fail(
                     "source",
                     "give the operands different numbers",
                     f"{before} and {part}",
-                    "with these the product of p = q = 0.5 can be 0.5 instead of 0.25; pass one source "
-                    "alone to use its independent sequences",
+                    "with these the product of p = q = 0.5 can be 0.5 instead of 0.25; use sources of "
+                    "different kinds, or pass one source alone to use its independent sequences",
                 )
     return source
+
+
+def _are_sequences(source: tuple[Source, ...]) -> bool:
+    """Return whether the sources are the independent sequences of the first one."""
+    try:
+        return source == source[0].sequences(len(source))
+    except ValueError:
+        return False
 
 
 def check_sequences(source: Source, n: int, available: int) -> None:
@@ -340,7 +348,8 @@ def check_sequences(source: Source, n: int, available: int) -> None:
             "source",
             f"have {n} independent sequences",
             f"{source}, which has {'one' if available == 1 else 'two'}",
-            "Sobol(), Hammersley() and Bernoulli() have more, and a tuple gives each operand its own source",
+            "Sobol(), Hammersley() and Bernoulli() have more, and a tuple gives each operand its own "
+            "source",
         )
 
 
