@@ -1,9 +1,9 @@
-"""Deterministic sources: registers, low-discrepancy sequences, counters, permutations.
+"""Low-discrepancy sources: Sobol, Hammersley, van der Corput and Halton sequences.
 
-A stream's key and number choose where its sequence starts or how it is shifted. In the low-discrepancy
-sources the shift is an exclusive or with 32 random bits (in base b, a random digit added to each
-digit), which keeps the discrepancy and makes every product of a pair unbiased. The stream's lane, the
-low half of its number, chooses the order of steps.
+If randomized, the numbers of a stream are shifted by random bits that depend on its key and number: an
+exclusive or with 32 bits in base 2, a digit added to each digit in other bases. This keeps the
+discrepancy and makes every product of a pair unbiased. The lane of the stream (the low half of its
+number) chooses the order of steps.
 """
 
 from __future__ import annotations
@@ -37,20 +37,27 @@ __all__ = ["Halton", "Hammersley", "Sobol", "VanDerCorput"]
 
 @dataclass(frozen=True)
 class Sobol(Source):
-    """A Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
+    """Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
 
-    The numbers have 32 bits. Over 2**w steps from a multiple of 2**w on they take each of the 2**w
-    leading bit patterns once. Dimensions, not shifts, make streams independent: the product of two
-    streams of one dimension under different shifts is wrong by some 0.09 (root mean square) at any
-    length, that of dimensions 0 and 1 by 0.6 / L, that of high dimensions by several times as much.
+    The numbers have 32 bits. In a block of ``2**w`` steps that starts at a multiple of ``2**w``, every
+    pattern of the w leading bits occurs once.
 
     Parameters
     ----------
     dimension : int, optional
-        In [0, 1024), for all streams. By default stream s is dimension s.
+        Dimension of all streams, in [0, 1024). By default stream s has dimension s.
     randomized : bool
-        Shift each stream by random bits of its key and number and, where all have one dimension, take
-        the steps of each lane in another order; or take the numbers as published.
+        Shift the numbers of each stream by random bits and, if `dimension` is given, step through them
+        in a different order in each lane. If False, use the published numbers.
+
+    Notes
+    -----
+    Streams are made independent by different dimensions and not by different shifts. The root mean
+    square error of a product of two streams of length L is
+
+    - about 0.6 / L for dimensions 0 and 1,
+    - several times as large for high dimensions,
+    - about 0.09 at any length for two streams of the same dimension with different shifts.
     """
 
     dimension: int | None = None
@@ -64,16 +71,16 @@ class Sobol(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """2**32."""
+        """Period in steps, ``2**32``."""
         return ALL_LEVELS
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this dimension and the next, from 0 on by default."""
+        """Return this dimension and the n - 1 next ones; from dimension 0 by default."""
         first = self.dimension or 0
         return tuple(Sobol(first + i, self.randomized) for i in range(n))
 
@@ -112,24 +119,28 @@ class Sobol(Source):
 
 @dataclass(frozen=True)
 class Hammersley(Source):
-    """A counter of `width` bits, or that with its bits reversed: the pair for products.
+    """Counter of `width` bits, the same counter with its bits reversed, and dimensions of `Sobol`.
 
-    Over a period of 2**width steps both take every level once; streams should run over whole periods.
-    With fixed shifts it is the best deterministic pair here: its root mean square error over all pairs
-    of levels is 0.0066 at L = 64 and 0.0019 at L = 256, and its mean error 0 for even widths. That
-    takes a shift with as many ones as zeros on one axis: without any, all errors have one sign and
-    are twice as large. Random shifts are better for sums of many products, whose errors they make
-    independent.
+    The counter and the reversed counter are the pair for products. Each takes ``2**width`` evenly
+    spaced values once per period of ``2**width`` steps. Streams should consist of whole periods.
 
     Parameters
     ----------
     width : int
-        In [1, 31].
+        Number of bits, in [1, 31].
     axis : int
-        In [0, 1024]: the counter, the reversed counter, and the further dimensions of `Sobol`.
+        0 for the counter, 1 for the reversed counter, 2 to 1024 for dimension axis - 1 of `Sobol`.
     randomized : bool
-        Shift each stream by random bits of its key and number and take the steps of each lane in
-        another order; or shift all by the best fixed bits.
+        Shift the numbers of each stream by random bits, and step through them in a different order in
+        each lane. If False, shift all streams by the best fixed bits.
+
+    Notes
+    -----
+    Fixed shifts make the best deterministic pair for single products: the root mean square error over
+    all pairs of levels is 0.0066 at L = 64 and 0.0019 at L = 256, and the mean error is 0 for even
+    widths. The shift of one axis has as many ones as zeros. Without it, all errors would have the same
+    sign and be twice as large. Random shifts are better for sums of many products, because they make
+    the errors of the products independent.
 
     Examples
     --------
@@ -150,17 +161,17 @@ class Hammersley(Source):
 
     @property
     def levels(self) -> int:
-        """2**32, of which fixed shifts use the middles of 2**width intervals."""
+        """Number of levels, ``2**32``; fixed shifts use the middles of ``2**width`` intervals."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """2**width."""
+        """Period in steps, ``2**width``."""
         return 1 << self.width
 
     @classmethod
     def for_length(cls, length: int) -> Hammersley:
-        """Return the widest counter whose period is not longer."""
+        """Return the widest counter whose period is at most `length` steps."""
         return cls(min(max(length.bit_length() - 1, 1), 31))
 
     def rise(self, streams: Words) -> int:
@@ -168,7 +179,7 @@ class Hammersley(Source):
         return 1 if self.axis or self.randomized else 1 << self.width
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this axis and the next."""
+        """Return this axis and the n - 1 next ones."""
         return tuple(Hammersley(self.width, self.axis + i, self.randomized) for i in range(n))
 
     @property
@@ -203,19 +214,23 @@ class Hammersley(Source):
 
 @dataclass(frozen=True)
 class VanDerCorput(Source):
-    """Radical inverses: the digits of t in a base, reversed behind the point, cut to 32 bits.
+    """Van der Corput sequence: the radical inverse of the step t in a base, truncated to 32 bits.
 
-    The density of a stream of length L has an error below some (base - 1) log(L) / L. Beside it go the
-    smallest primes that do not divide it, as in a Halton sequence. All lanes take their steps in one
-    order: the firing rates of a network do not become more precise with length, as they do with
-    `Sobol`.
+    The radical inverse has the digits of t in reverse order after the point. The error of the density
+    of a stream of length L is below about ``(base - 1) * log(L) / L``.
 
     Parameters
     ----------
     base : int
         In [2, 65536].
     randomized : bool
-        Shift the digits of each stream by random digits of its key and number, or not.
+        Shift the digits of each stream by random digits that depend on its key and number.
+
+    Notes
+    -----
+    Streams should have many more steps than the base: through the first `base` steps the numbers count
+    upwards (`rise`). All lanes have the same order of steps. The firing rates of a network therefore do
+    not become more precise with length, in contrast to `Sobol`.
     """
 
     base: int = 2
@@ -227,12 +242,12 @@ class VanDerCorput(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """The largest power of the base up to 2**32."""
+        """Period in steps, the largest power of the base up to ``2**32``."""
         return largest_power(self.base)
 
     def rise(self, streams: Words) -> int:
@@ -240,7 +255,7 @@ class VanDerCorput(Source):
         return self.base
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this base and the smallest primes that do not divide it."""
+        """Return this base and the n - 1 smallest primes that do not divide it."""
         return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(self.base, n))
 
     @property
@@ -269,15 +284,16 @@ class VanDerCorput(Source):
 
 @dataclass(frozen=True)
 class Halton(Source):
-    """A Halton sequence: stream s is the radical inverse in the prime number s, counted from 0.
+    """Halton sequence: stream s is the `VanDerCorput` sequence in the prime number s, counted from 0.
 
-    Large primes need long streams: over fewer steps than the prime they rise like a counter. Its
-    sequences for networks are those of `VanDerCorput`, with what is said there.
+    Stream numbers are below 1,000. Streams should have many more steps than their prime, as explained
+    in the notes of `VanDerCorput`. In networks, each layer has one base for all its streams, see
+    `sequences`.
 
     Parameters
     ----------
     randomized : bool
-        Shift the digits of each stream by random digits of its key and number, or not.
+        Shift the digits of each stream by random digits that depend on its key and number.
     """
 
     randomized: bool = True
@@ -287,12 +303,12 @@ class Halton(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """None: each stream has a period of its own."""
+        """None, because each stream has its own period."""
         return None
 
     def rise(self, streams: Words) -> int:
@@ -300,7 +316,7 @@ class Halton(Source):
         return int(self._bases(streams).max(initial=1))
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return the bases 2, 3, 5, ..., one for all streams of each."""
+        """Return `VanDerCorput` sources with bases 2, 3, 5, ..., each with one base for all streams."""
         return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(2, n))
 
     @property

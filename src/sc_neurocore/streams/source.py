@@ -262,12 +262,12 @@ class Bernoulli(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return 2**32
 
     @property
     def period(self) -> int | None:
-        """2**38, where the counter of words wraps around."""
+        """Period in steps, ``2**38``, after which the counter of words wraps around."""
         return 2**38
 
     @property
