@@ -281,13 +281,13 @@ def encode(
     length : int
         Number of time steps, at least 1.
     key : int
-        Key of the random numbers in [0, 2**64), see `stream_key`.
+        Key of the random numbers in ``[0, 2**64)``, see `stream_key`.
     source : Source
         Source of the numbers.
     streams : array_like of int, optional
-        Stream number of each probability in [0, 2**64), broadcast against p. By default 0, 1, 2, ... in
-        C order. Elements with equal stream numbers use the same numbers, so that their bits have the
-        highest possible correlation (SCC = +1).
+        Stream number of each probability, in ``[0, 2**64)``, broadcast against p. By default 0, 1, 2,
+        ... in C order. Elements with equal stream numbers use the same numbers, so that their bits have
+        the highest possible correlation (SCC = +1).
 
     Returns
     -------
@@ -386,7 +386,7 @@ def encode_pair(
     length : int
         Number of time steps, at least 1.
     key : int
-        In [0, 2**64). The keys of the two operands are derived from it:
+        In ``[0, 2**64)``. The keys of the two operands are derived from it:
         ``stream_key(key, Role.INPUT)`` and ``stream_key(key, Role.WEIGHT)``.
     source : Source or tuple of 2
         Sources of the two operands. One source stands for its `pair`.

@@ -72,16 +72,16 @@ def stream_key(seed: int, role: Role, *path: int) -> int:
     Parameters
     ----------
     seed : int
-        In [0, ``2**128``).
+        In ``[0, 2**128)``.
     role : Role
         Purpose of the streams.
     *path : int
-        Further coordinates in [0, ``2**32``), such as the number of a layer.
+        Further coordinates in ``[0, 2**32)``, such as the number of a layer.
 
     Returns
     -------
     int
-        In [0, ``2**64``). Different arguments give different keys, except by chance.
+        In ``[0, 2**64)``. Different arguments give different keys, except by chance.
 
     Raises
     ------

@@ -36,7 +36,7 @@ class Weyl(Source):
     Parameters
     ----------
     period : int
-        In [3, ``2**32``].
+        In ``[3, 2**32]``.
     randomized : bool
         Start each stream at a random number that depends on its key and number, and step through the
         numbers in a different order in each lane. If False, start at 0.
@@ -94,7 +94,7 @@ class Ramp(Source):
     Parameters
     ----------
     period : int
-        In [2, ``2**32``].
+        In ``[2, 2**32]``.
     randomized : bool
         Start each stream at a random number that depends on its key and number, and step through the
         numbers in a different order in each lane. If False, count from 0.
@@ -163,7 +163,7 @@ class Permutation(Source):
     Parameters
     ----------
     period : int
-        In [2, ``2**24``].
+        In ``[2, 2**24]``.
     """
 
     period: int = 256

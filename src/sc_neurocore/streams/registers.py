@@ -43,7 +43,7 @@ class LFSR(Source):
         Exponents of a primitive polynomial of degree `width`, including the width. By default one from
         a table.
     start : int, optional
-        State of all streams at step 0, in [1, ``2**width``), for widths up to 16, as in hardware. By
+        State of all streams at step 0, in ``[1, 2**width)``, for widths up to 16, as in hardware. By
         default each stream starts at a random state that depends on its key and number.
 
     Notes
@@ -162,7 +162,7 @@ class RotatedLFSR(Source):
     taps : sequence of int, optional
         Exponents of a primitive polynomial, as in `LFSR`.
     start : int
-        State at step 0, in [1, ``2**width``).
+        State at step 0, in ``[1, 2**width)``.
 
     Notes
     -----

@@ -46,7 +46,7 @@ class Source(ABC):
     ``_numbers(self, key, streams, first, length)``
         Return the numbers at steps first .. first + length - 1, shape (n, length), uint32, for streams
         of shape (n,), uint64. All numbers must be below `levels`. The arguments are already checked:
-        `key` is an int in [0, 2**64), `first` an int in [0, 2**38).
+        `key` is an int in ``[0, 2**64)``, `first` an int in ``[0, 2**38)``.
 
     Everything else has a default:
 
@@ -85,7 +85,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def levels(self) -> int:
-        """Number of different values that a number can have, at most 2**32."""
+        """Number of different values that a number can have, at most ``2**32``."""
 
     @property
     @abstractmethod
@@ -162,13 +162,13 @@ class Source(ABC):
         Parameters
         ----------
         streams : array_like of int
-            Stream numbers in [0, 2**64), of any shape.
+            Stream numbers in ``[0, 2**64)``, of any shape.
         length : int
             Number of steps to return, at least 1.
         key : int
-            In [0, 2**64).
+            In ``[0, 2**64)``.
         first : int
-            The first step, in [0, 2**38). (`words` counts in words of 64 steps instead.)
+            The first step, in ``[0, 2**38)``. (`words` counts in words of 64 steps instead.)
 
         Returns
         -------
@@ -196,13 +196,13 @@ class Source(ABC):
         thresholds : array_like of int, shape (..., n)
             In [0, levels]. All rows are compared with the same numbers.
         streams : array_like of int, shape (n,)
-            Stream numbers in [0, 2**64).
+            Stream numbers in ``[0, 2**64)``.
         length : int
             Number of steps to return, at least 1.
         key : int
-            In [0, 2**64).
+            In ``[0, 2**64)``.
         first_word : int
-            The first word, in [0, 2**32): the first step is 64 * first_word.
+            The first word, in ``[0, 2**32)``: the first step is 64 * first_word.
 
         Returns
         -------
