@@ -106,8 +106,9 @@ class Source(ABC):
     def rise(self, streams: Words) -> int:
         """Return the number of steps through which the numbers of these streams count upwards.
 
-        Shorter streams see only small or only large numbers, and a `PeriodWarning` is issued for them.
-        By default 1, for numbers in irregular order.
+        Shorter streams are compared with small numbers or with large numbers only, so that their
+        densities are biased and a `PeriodWarning` is issued. By default 1, for numbers in irregular
+        order.
 
         Parameters
         ----------
@@ -133,7 +134,8 @@ class Source(ABC):
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return n sources whose streams can safely be multiplied, if their keys differ.
 
-        The first two are for the operands of a product, the others for the weights of later layers.
+        The first two are for the operands of a product, the others for the weights of later layers. By
+        default n times this source if it has no `roots`, otherwise the source alone, for n up to 1.
 
         Raises
         ------
@@ -145,7 +147,7 @@ class Source(ABC):
         return (self,) * n
 
     def pair(self) -> tuple[Source, Source]:
-        """Return the sources of the two operands of a product, `sequences(2)`."""
+        """Return the sources of the two operands of a product, ``sequences(2)``."""
         first, second = self.sequences(2)
         return first, second
 
@@ -173,6 +175,14 @@ class Source(ABC):
         Returns
         -------
         ndarray of uint32, shape ``(*streams.shape, length)``
+            In [0, levels).
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If an argument is out of range, or the source does not have these streams.
         """
         key = _checks.power_range("key", key, 64)
         wanted = _checks.counting("streams", streams)
@@ -208,6 +218,14 @@ class Source(ABC):
         -------
         ndarray of uint64, shape (..., n, ceil(length / 64))
             In the format of `Bitstream.words`.
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If an argument is out of range, the shapes do not match, or the source does not have these
+            streams.
         """
         key = _checks.power_range("key", key, 64)
         numbers = _checks.counting("streams", streams, borrow=True)
@@ -256,8 +274,8 @@ Sources = Source | tuple[Source, ...]
 class Bernoulli(Source):
     """Independent uniform numbers of 32 bits, from the generator Philox4x32-10.
 
-    The density of a stream of length L has the standard error ``sqrt(p (1 - p) / L)``, a product of two
-    streams ``sqrt(z (1 - z) / L)`` with z = p q.
+    The standard error of the density of a stream of length L is ``sqrt(p * (1 - p) / L)``. That of a
+    product z = p q of two streams is ``sqrt(z * (1 - z) / L)``.
     """
 
     @property
@@ -296,13 +314,19 @@ def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
     Parameters
     ----------
     source : Source or tuple of n
-        One source stands for its `sequences(n)`. In a tuple, no two sources may share a sequence
+        One source stands for its ``sequences(n)``. In a tuple, no two sources can share a sequence
         (`Source.roots`), unless the tuple is ``source[0].sequences(n)``.
     n : int
         Number of operands.
 
+    Returns
+    -------
+    tuple of n Source
+
     Raises
     ------
+    TypeError
+        If `source` is neither a source nor a tuple of n sources.
     ValueError
         If a source has too few sequences, or two sources share one.
 
