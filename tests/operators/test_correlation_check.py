@@ -100,11 +100,11 @@ def test_the_warning_names_the_required_scc_the_worst_pair_and_the_effect():
     )
     (message,) = messages(check_correlation, x.reshape(2, 2), y.reshape(2, 2), 0, checked=False)
     assert message.startswith(
-        "check_correlation wants SCC 0, got 1 at index (1, 1) (p=0.5, q=0.6): the AND is 0.5"
+        "check_correlation requires SCC 0, got 1 at index (1, 1) (p=0.5, q=0.6): the AND is 0.5"
     )
     (message,) = messages(check_correlation, x[3], y[3], -1, checked=False)
     assert message.startswith(
-        "check_correlation wants SCC -1, got 1 (p=0.5, q=0.6): the AND is 0.5 instead of 0.1; "
+        "check_correlation requires SCC -1, got 1 (p=0.5, q=0.6): the AND is 0.5 instead of 0.1; "
     )
 
 
@@ -325,7 +325,7 @@ def test_the_warning_names_the_lag_and_the_stream():
     alternating = Bitstream.from_bits([[1, 1, 1, 0] * 25, [1, 0] * 50])
     (message,) = messages(check_white, alternating, checked=False)
     assert message == (
-        "check_white wants a white stream, got an autocorrelation of -0.99 at lag 1 at index 1 "
+        "check_white requires a white stream, got an autocorrelation of -0.99 at lag 1 at index 1 "
         "(p=0.5); encode it with Bernoulli(), or decorrelate it"
     )
     assert messages(check_white, Bitstream.from_bits([1]), checked=False) == []

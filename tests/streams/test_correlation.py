@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from sc_neurocore import (
     Bitstream,
     Role,
+    _native,
     autocorrelation,
     effective_length,
     encode,
@@ -16,6 +17,7 @@ from sc_neurocore import (
     stream_key,
     zce,
 )
+from sc_neurocore.streams import correlation
 
 KEY = stream_key(3, Role.INPUT)
 pairs = st.integers(1, 150).flatmap(
@@ -104,3 +106,50 @@ def test_effective_length_predicts_the_spread_of_densities_of_repeated_bits():
     assert predicted == pytest.approx(length / 3, rel=0.02)
     variance = streams.probability().var()
     assert abs(variance / (0.24 / (length / 3)) - 1) <= 5 * np.sqrt(2 / n)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_counts_above_2_to_the_32_do_not_overflow(monkeypatch, single):
+    streams = Bitstream.from_bits(np.random.default_rng(0).random((2, 6, 100)) < 0.9)
+    x, y = (s[0] if single else s for s in streams)
+    expected = scc(x, y), phi(x, y)
+    long = tuple(np.asarray(counts) << 32 for counts in correlation._counts(x, y)[:3])
+    monkeypatch.setattr(correlation, "_counts", lambda x, y: (*long, x.length << 32))
+    for measured, of_short in zip((scc(x, y), phi(x, y)), expected, strict=True):
+        assert np.allclose(measured, of_short, rtol=1e-12, atol=0)
+        assert measured.shape == x.shape
+        assert measured.dtype == np.float64
+
+
+def test_measures_of_counts_near_the_limit_of_int64_are_exact():
+    for length in (2**31, 2**31 + 1, 2**33, 2**38):
+        a, b = np.array([length - 1, length // 2]), np.array([length - 2, length // 2 + 1])
+        assert np.array_equal(correlation._scc(np.minimum(a, b), a, b, length), [1, 1])
+        assert np.array_equal(correlation._scc(np.maximum(a + b - length, 0), a, b, length), [-1, -1])
+
+
+@pytest.mark.parametrize("block", [1, 7, 50, 2**20])
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_a_matrix_is_made_block_by_block_from_scc(monkeypatch, block, n):
+    monkeypatch.setattr("sc_neurocore.streams.correlation._MATRIX_BLOCK", block)
+    bits = np.random.default_rng(n).random((n, 130)) < np.linspace(0, 1, n)[:, np.newaxis]
+    streams = Bitstream.from_bits(bits)
+    expected = scc(streams[:, None], streams[None, :])
+    assert np.array_equal(scc_matrix(streams), expected, equal_nan=True)
+    assert np.array_equal(scc_matrix(streams[::-1]), expected[::-1, ::-1], equal_nan=True)
+
+
+def test_a_matrix_of_no_streams_is_empty():
+    assert scc_matrix(Bitstream.from_bits(np.empty((0, 70), np.uint8))).shape == (0, 0)
+
+
+def test_a_matrix_of_many_streams_needs_little_more_memory_than_its_result(monkeypatch):
+    sizes = []
+    dot = _native.dot
+    monkeypatch.setattr(
+        "sc_neurocore._native.dot", lambda x, w: sizes.append(len(x) * len(w)) or dot(x, w)
+    )
+    n = 3000
+    scc_matrix(encode(np.full(n, 0.5), 64, key=KEY))
+    assert sum(sizes) == n * n
+    assert max(sizes) <= 2**20

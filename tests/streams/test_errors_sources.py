@@ -21,10 +21,11 @@ from sc_neurocore import (
 )
 
 TWICE = (
-    "source must give the operands different numbers, got {0} and {0}; for p = q = 0.5 their product "
-    "would be up to min(p, q) = 0.5 instead of 0.25; one source alone stands for sequences that may be "
-    "multiplied"
+    "source must give the operands different numbers, got {0} and {0}; with these the product of "
+    "p = q = 0.5 can be 0.5 instead of 0.25; use sources of different kinds, or pass one source alone "
+    "to use its independent sequences"
 )
+MORE = "Sobol(), Hammersley() and Bernoulli() have more, and a tuple gives each operand its own source"
 DIMENSIONS = "stream numbers must be below 1024, the dimensions of Sobol()"
 PRIMITIVE = "taps must be the exponents of a primitive polynomial of degree 8, got {}"
 digits = load_digits()
@@ -68,7 +69,13 @@ ERRORS = [
     (lambda: Bernoulli().numbers(0, 3, key=0, first=-1), ValueError,
      "first must lie in [0, 2**38), got -1"),
     *((lambda make=make: make(source=LFSR), TypeError, f"source must be a Source, got {LFSR!r}")
-      for make in (streams, encoder, synapse)),
+      for make in (encoder, synapse)),
+    (lambda: streams(source=LFSR), TypeError,
+     f"source must be a Source, got {LFSR!r}; write LFSR()"),
+    (lambda: operands(LFSR), TypeError,
+     f"source must be a Source or a tuple of 2, got {LFSR!r}; write LFSR()"),
+    (lambda: operands((Sobol(), LFSR)), TypeError,
+     f"source[1] must be a Source, got {LFSR!r}; write LFSR()"),
     *((lambda make=make: make(source=None), TypeError,
        "source must be a Source or a tuple of 2, got None")
       for make in (source, layer, run)),
@@ -78,10 +85,10 @@ ERRORS = [
      TWICE.format("LFSR(width=8, taps=(8, 6, 5, 4), start=None)")),
     (lambda: Weyl(8).sequences(3), ValueError,
      "source must have 3 independent sequences, got Weyl(period=8, randomized=True), which has two; "
-     "Sobol() and Hammersley() have more, Bernoulli() any number"),
+     f"{MORE}"),
     (lambda: Ramp(8).sequences(4), ValueError,
      "source must have 4 independent sequences, got Ramp(period=8, randomized=False), which has two; "
-     "Sobol() and Hammersley() have more, Bernoulli() any number"),
+     f"{MORE}"),
     (lambda: operands((Sobol(), 1)), TypeError, "source[1] must be a Source, got 1"),
     (lambda: operands((Sobol(),)), TypeError,
      f"source must be a Source or a tuple of 2, got {(Sobol(),)}"),

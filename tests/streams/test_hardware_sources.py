@@ -41,7 +41,7 @@ def test_long_streams_of_many_lanes_are_made_in_blocks(monkeypatch):
     source = RotatedLFSR(8, start=3)
     p = np.random.default_rng(0).random(20)
     whole = encode(p, 1000, key=0, source=source)
-    monkeypatch.setattr("sc_neurocore.streams.source._KEPT_NUMBERS", 64 * 20 * 3)
+    monkeypatch.setattr("sc_neurocore.streams.source._BLOCK_NUMBERS", 64 * 20 * 3)
     assert encode(p, 1000, key=0, source=source) == whole
 
 

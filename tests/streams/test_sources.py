@@ -14,8 +14,10 @@ from sc_neurocore import (
     BitstreamCurrentSource,
     BitstreamEncoder,
     BitstreamSynapse,
+    Dense,
     Halton,
     Hammersley,
+    Network,
     PeriodWarning,
     Permutation,
     Ramp,
@@ -25,10 +27,14 @@ from sc_neurocore import (
     VanDerCorput,
     Weyl,
     _native,
+    decide_early,
     encode,
     encode_pair,
+    evaluate,
+    load_digits,
     operands,
     scc,
+    simulate,
     stream_key,
 )
 from sc_neurocore.streams._numbers import is_primitive
@@ -307,16 +313,67 @@ def test_a_source_for_a_length_has_whole_periods_or_none(kind, length):
     assert np.abs(x.probability() - np.linspace(0, 1, 9)).max() < 5 / np.sqrt(length)
 
 
-def test_a_counter_that_does_not_get_through_its_period_warns():
+def test_streams_shorter_than_the_rise_of_their_numbers_warn():
     for source in (Ramp(256), Hammersley(8, randomized=False)):
         message = (
-            rf"counts to 256, but the streams have 255 bits: .*{type(source).__name__}\.for_length"
+            r"counts upwards for 256 steps, but the streams have 255 bits, .* "
+            rf"or {type(source).__name__}\.for_length\(255\)$"
         )
         with pytest.warns(PeriodWarning, match=message):
             encode(0.5, 255, key=KEY, source=source)
         encode(0.5, 256, key=KEY, source=source)
     for source in (Hammersley(8, 1, randomized=False), Hammersley(8), Ramp(256, randomized=True)):
         encode(0.5, 64, key=KEY, source=source)
+
+
+@pytest.mark.parametrize("randomized", [False, True])
+def test_large_bases_rise_like_counters_through_their_first_steps(randomized):
+    for source, stream in ((VanDerCorput(1021, randomized), 0), (Halton(randomized), 171)):
+        assert source.rise(np.array([0, stream], np.uint64)) == 1021
+        steps = np.diff(source.numbers(stream, 1021, key=KEY).astype(np.int64))
+        assert (steps < 0).sum() == randomized  # the shifted digit returns to 0 once
+        with pytest.warns(PeriodWarning, match=r"for 1021 steps, .* or Sobol\(\)$"):
+            encode([0.5, 0.5], 1020, key=KEY, source=source, streams=[0, stream])
+        encode([0.5, 0.5], 1021, key=KEY, source=source, streams=[0, stream])
+    encode(0.5, 100, key=KEY, source=Halton(randomized), streams=24)  # base 97
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=repr)
+def test_numbers_rise_through_as_many_steps_as_the_source_reports(source):
+    rise = source.rise(STREAMS)
+    if 1 < rise <= 2**20:
+        numbers = source.numbers(STREAMS, rise, key=KEY).astype(np.int64)
+        assert ((np.diff(numbers) < 0).sum(axis=1) <= 1).any()
+    elif rise == 1:
+        falls = (np.diff(source.numbers(STREAMS, 200, key=KEY).astype(np.int64)) < 0).sum(axis=1)
+        assert (falls > 2).any()
+
+
+def test_a_run_of_a_network_warns_of_rising_numbers_once():
+    network = Network([Dense(np.full((3, 5), 0.5), gain=0.3), Dense(np.full((2, 3), 0.5))])
+    x = np.full(5, 0.6)
+    for source in (
+        (Ramp(), Sobol(0), Sobol(1)),
+        (Hammersley(16, randomized=False), Sobol(1), Sobol(2)),
+        (VanDerCorput(1021, randomized=False), Sobol(0), Sobol(1)),
+        (Sobol(0), Sobol(1), Ramp()),
+    ):
+        with pytest.warns(PeriodWarning) as caught:
+            simulate(network, x, 100, seed=1, source=source)
+        assert [w.filename for w in caught] == [__file__]
+    simulate(network, x, 100, seed=1, source=Halton())
+    streams = encode(x, 100, key=KEY)
+    simulate(network, streams, seed=1, source=(Ramp(), Sobol(0), Sobol(1)))  # no numbers for inputs
+
+
+def test_measures_of_networks_warn_of_rising_numbers():
+    digits = load_digits()
+    of = digits.network, digits.images[:20], digits.labels[:20]
+    source = Hammersley(16, randomized=False)
+    with pytest.warns(PeriodWarning, match="65536 steps, but the streams have 32 bits"):
+        evaluate(*of, [32], seeds=[0], source=source)
+    with pytest.warns(PeriodWarning, match="65536 steps, but the streams have 32 bits"):
+        decide_early(digits.network, digits.images[:20], 32, seed=0, source=source)
 
 
 # --- errors of products

@@ -22,7 +22,7 @@ from sc_neurocore.neurons.theory import SilentLayerWarning, rheobase
 from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
-from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
+from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands, warn_of_rise
 
 __all__ = ["Simulation", "simulate", "simulate_float"]
 
@@ -137,6 +137,8 @@ def simulate(
     -----
     SilentLayerWarning
         If no neuron of a layer fires because its mean current does not exceed the rheobase.
+    PeriodWarning
+        If the numbers of a source rise through more steps than the streams have (`Source.rise`).
 
     Notes
     -----
@@ -240,6 +242,9 @@ class Prepared:
             length = _checks.length_of_stream("length", length)
             given, batch = densities, densities.shape[:-1]
             inputs = self._encoded(densities, length)
+        for layer in self.layers:
+            if layer.streams is not None:
+                warn_of_rise(layer.source, layer.streams, length)
         rows = math.prod(batch)
         states = [layer.start(rows, length) for layer in self.layers]
         with progress_bar(length, "simulate", "step", show=progress) as bar:
@@ -293,6 +298,7 @@ class Prepared:
         n_in = self.network.n_in
         thresholds = self.source.thresholds(densities.reshape(-1, n_in))
         key, streams = stream_key(self.seed, Role.INPUT), lane_streams(1, n_in).ravel()
+        warn_of_rise(self.source, streams, length)
         return Bits.of(self.source, key, streams, thresholds, length)
 
 

@@ -1,4 +1,4 @@
-"""Packing: 64 time steps to a word, bit t % 64 of word t // 64, zeros past the length."""
+"""Packing: 64 time steps per word, bit t in word t // 64 at position t % 64, zeros past the length."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def ones(shape: tuple[int, ...], length: int) -> Words:
 
 
 def shifted(words: Words, steps: int | NDArray[np.int64], n: int) -> Words:
-    """Return the last n words of streams (..., k, n_words) delayed by a number of steps.
+    """Return the last n words of streams (..., k, n_words), delayed by a number of steps.
 
-    `steps` is one delay, or an array of shape (k,). At least ``steps // 64 + 1`` words of the past must
-    precede the n words. Bits of the last word past the length are not cleared.
+    `steps` is one delay for all streams, or one per stream, of shape (k,). At least ``steps // 64 + 1``
+    words of the past must precede the n words. Bits past the length are not cleared.
     """
     whole, rest = np.divmod(steps, 64)
     bits = np.asarray(rest, np.uint64)
@@ -62,10 +62,10 @@ def shifted(words: Words, steps: int | NDArray[np.int64], n: int) -> Words:
 
 
 def delayed(words: Words, steps: int | NDArray[np.int64], length: int) -> Words:
-    """Return streams of that length delayed by a number of steps, with zeros before them.
+    """Return streams delayed by a number of steps and cut to the same length; they begin with zeros.
 
-    `words` has shape (..., n_words); `steps` is one delay, or an array of shape (k,) for words of shape
-    (..., k, n_words).
+    `steps` is one delay for streams of shape (..., n_words), or one per stream, of shape (k,), for
+    streams of shape (..., k, n_words).
     """
     late = min(steps, length) if isinstance(steps, int) else np.minimum(steps, length)
     past = np.zeros((*words.shape[:-1], int(np.max(late)) // 64 + 1), np.uint64)
@@ -75,7 +75,7 @@ def delayed(words: Words, steps: int | NDArray[np.int64], length: int) -> Words:
 
 
 def cut(words: Words, start: int, stop: int) -> Words:
-    """Return the steps start .. stop - 1 as new words."""
+    """Return the words of the steps start .. stop - 1."""
     first, rest = start // 64, start % 64
     n = n_words(stop - start)
     part = words[..., first : first + n] >> np.uint64(rest)
@@ -87,7 +87,7 @@ def cut(words: Words, start: int, stop: int) -> Words:
 
 
 def joined(parts: list[tuple[Words, int]]) -> Words:
-    """Return streams one after the other in time, from their words and lengths."""
+    """Return the words of streams joined in time, from the words and the length of each."""
     total = sum(length for _, length in parts)
     words = np.zeros((*parts[0][0].shape[:-1], n_words(total) + 1), np.uint64)
     at = 0

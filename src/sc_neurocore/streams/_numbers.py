@@ -1,4 +1,4 @@
-"""The arithmetic of the deterministic sources: numbers by formula, tables, primitive polynomials."""
+"""Arithmetic of the deterministic sources: formulas, tables and primitive polynomials."""
 
 from __future__ import annotations
 
@@ -40,14 +40,20 @@ def random32(key: int, streams: Words) -> NDArray[np.uint32]:
 
 
 def random_below(n: int | Words, key: int, streams: Words) -> Words:
-    """Return a number in [0, n), n at most 2**32, for each stream of a key; uniform to n / 2**32."""
+    """Return a random number in [0, n) for each stream of a key, for n up to 2**32.
+
+    Probabilities differ from 1 / n by less than 2**-32.
+    """
     return random32(key, streams).astype(np.uint64) * np.asarray(n, np.uint64) >> np.uint64(32)
 
 
 def additive_walks(
     randomized: bool, step: int, modulus: int, key: int, streams: Words
 ) -> tuple[Words, Words]:
-    """Return steps and offsets of additive recurrences; t is multiplied by a unit of the lane."""
+    """Return the step and the offset of the additive recurrence of each stream.
+
+    If randomized, the step is multiplied by a random unit modulo the modulus, one per lane.
+    """
     if not randomized:
         return np.full(streams.size, step, np.uint64), np.zeros(streams.size, np.uint64)
     lanes = streams & _LANE
@@ -66,7 +72,8 @@ def _kept_steps(step: int, modulus: int, n: int) -> Words:
 
 
 def _lane_steps(step: int, modulus: int, lanes: Words) -> Words:
-    """Return the step times a random unit of each lane, a number prime to the modulus."""
+    """Return the step times a random unit of each lane, modulo the modulus."""
+    # A unit has no factor in common with the modulus, so that its multiples reach every number.
     units = random_below(modulus, ORDER_KEY, lanes)
     while (shared := np.gcd(units, np.uint64(modulus)) > 1).any():
         units[shared] = (units[shared] + np.uint64(1)) % np.uint64(modulus)
@@ -76,6 +83,7 @@ def _lane_steps(step: int, modulus: int, lanes: Words) -> Words:
 def additive_numbers(
     modulus: int, steps: Words, offsets: Words, first: int, length: int
 ) -> NDArray[np.uint32]:
+    """Return (offset + t * step) % modulus for steps t from `first` on, shape (n, length)."""
     t = np.arange(first, first + length, dtype=np.uint64) % np.uint64(modulus)
     path = t * steps[:, np.newaxis] % np.uint64(modulus)
     return np.asarray((offsets[:, np.newaxis] + path) % np.uint64(modulus), np.uint32)
@@ -83,11 +91,12 @@ def additive_numbers(
 
 @lru_cache(maxsize=256)
 def golden_step(period: int) -> int:
-    """Return the step near period * 0.618 whose multiples are spread best.
+    """Return the step near 0.618 * period whose multiples are distributed most evenly.
 
     The discrepancy of the points (t / period, t * step / period) is bounded by the sum of the partial
-    quotients of step / period (Niederreiter: Random number generation and quasi-Monte Carlo methods,
-    1992, theorem 5.17), which is least for the golden ratio; its nearest integer can be far from least.
+    quotients of the fraction step / period (Niederreiter: Random number generation and quasi-Monte
+    Carlo methods, 1992, theorem 5.17). The golden ratio has the smallest quotients, but the integer
+    nearest to 0.618 * period can have a large sum. The step is the best of 257 integers near it.
     """
     near = round(period * GOLDEN)
     steps = range(max(near - 128, 2), min(near + 129, period))
@@ -104,7 +113,7 @@ def _sum_of_quotients(a: int, b: int) -> int:
 
 
 def coprime_bases(base: int, n: int) -> list[int]:
-    """Return the base and the n - 1 smallest others that share no factors with it or one another."""
+    """Return the base and the n - 1 smallest primes that do not divide it."""
     bases = [base]
     for candidate in primes().tolist():
         if len(bases) == n:
@@ -115,7 +124,7 @@ def coprime_bases(base: int, n: int) -> list[int]:
 
 
 def prime_factors(n: int) -> list[int]:
-    """Return the prime numbers that divide n."""
+    """Return the prime factors of n, each once."""
     factors, d = [], 2
     while d * d <= n:
         if n % d == 0:
@@ -129,18 +138,19 @@ def prime_factors(n: int) -> list[int]:
 def reordered(
     dimension: int, streams: Words, width: int, *, in_blocks: bool
 ) -> tuple[NDArray[np.uint32], Words]:
-    """Return generator matrices (n_lanes, 32), one a lane, and that of each stream.
+    """Return generator matrices (n_lanes, 32), one per lane, and the index of each stream's matrix.
 
-    Of the Sobol dimension or, for -1, the counter, with `width` columns. The binary digits of t are
-    multiplied by a random matrix of the lane: an upper triangular one, which keeps every block of 2**w
-    steps from 0 on in itself, with lane 0 in its own order, or any regular one, which keeps the period.
+    They are matrices of a Sobol dimension or, for dimension -1, of the counter, with `width` columns.
+    The order of steps of a lane is changed by multiplying the binary digits of t by a random matrix of
+    the lane. With `in_blocks` it is upper triangular: each block of 2**w steps from step 0 on keeps its
+    numbers, and lane 0 keeps its order. Otherwise it is any regular matrix, which keeps the period.
     """
     lanes, index = streams & _LANE, None
     largest = int(lanes.max(initial=0))
     if largest >= _KEPT_LANES:
         lanes, index = np.unique(lanes, return_inverse=True)
         return _lane_matrices(dimension, width, in_blocks, lanes), index.astype(np.uint64)
-    # The powers of two above are few, so that their matrices can be kept.
+    # Rounded up to a power of two, so that few tables are kept.
     return _kept_matrices(dimension, width, in_blocks, 1 << largest.bit_length()), lanes
 
 
@@ -161,7 +171,7 @@ def _lane_matrices(dimension: int, width: int, in_blocks: bool, lanes: Words) ->
 
 @lru_cache(maxsize=16)
 def phases_of_states(width: int, feedback: int) -> NDArray[np.uint64]:
-    """Return for each state of a register the steps after which it comes from state 1."""
+    """Return for each state of a register the number of steps that lead to it from state 1."""
     phases = np.zeros(1 << width, np.uint64)
     state = 1
     for phase in range((1 << width) - 1):
@@ -171,7 +181,7 @@ def phases_of_states(width: int, feedback: int) -> NDArray[np.uint64]:
 
 
 def generator_columns(dimension: int, width: int) -> NDArray[np.uint32]:
-    """Return the first `width` columns of a Sobol dimension or, for -1, of the counter."""
+    """Return the first `width` columns of a Sobol dimension or, for dimension -1, of the counter."""
     digits = np.arange(32)
     if dimension >= 0:
         columns = sobol_columns()[dimension]
@@ -181,7 +191,7 @@ def generator_columns(dimension: int, width: int) -> NDArray[np.uint32]:
 
 
 def _triangular(lanes: Words, width: int, *, upper: bool) -> NDArray[np.uint32]:
-    """Return random triangular matrices over GF(2) with a full diagonal, as columns (n, 32) of bits."""
+    """Return random triangular matrices over GF(2) with ones on the diagonal, as columns (n, 32)."""
     columns = np.zeros((lanes.size, 32), np.uint32)
     for j in range(width):
         diagonal = 1 << j
@@ -192,7 +202,7 @@ def _triangular(lanes: Words, width: int, *, upper: bool) -> NDArray[np.uint32]:
 
 
 def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return the products of matrices over GF(2), as columns (n, 32) of bits."""
+    """Return the products of matrices over GF(2), as columns (n, 32)."""
     product = np.zeros_like(b)
     for k in range(32):
         product ^= np.where(b >> np.uint32(k) & np.uint32(1), a[:, k : k + 1], np.uint32(0))
@@ -202,7 +212,10 @@ def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]
 def digital_numbers(
     columns: NDArray[np.uint32], shifts: NDArray[np.uint32], first: int, length: int
 ) -> NDArray[np.uint32]:
-    """Return the exclusive or of shifts (n,) and the columns (n, 32) that the ones of t select."""
+    """Return the exclusive or of shifts (n,) and the columns (n, 32) selected by the ones of t.
+
+    The shape is (n, length), for steps t from `first` on.
+    """
     t = np.arange(first, first + length, dtype=np.uint64)
     numbers = np.repeat(shifts[:, np.newaxis], length, axis=1)
     for j in range(32):
@@ -212,7 +225,7 @@ def digital_numbers(
 
 @lru_cache(maxsize=1)
 def sobol_columns() -> NDArray[np.uint32]:
-    """Return the generator matrices of all dimensions, shape (1024, 32): column j by bit j of t."""
+    """Return the generator matrices of all dimensions, shape (1024, 32); bit j of t is for column j."""
     with as_file(files("sc_neurocore") / "data" / "sobol.npz") as path, np.load(path) as table:
         polynomials, initial = table["polynomials"], table["initial"]
     columns = np.empty((polynomials.size, 32), np.uint32)
@@ -243,11 +256,12 @@ def largest_power(base: int) -> int:
 
 
 def digit_shifts(randomized: bool, powers: int | Words, key: int, streams: Words) -> Words:
-    """Return random digits for each stream as one number below the power of its base, or zeros."""
+    """Return random digits for each stream, as one number below the power of its base; or zeros."""
     return random_below(powers, key, streams) if randomized else np.zeros(streams.size, np.uint64)
 
 
 def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDArray[np.uint32]:
+    """Return radical inverses of the steps from `first` on, with shifted digits, shape (n, length)."""
     t = np.arange(first, first + length, dtype=np.uint64)
     numbers = np.empty((bases.size, length), np.uint32)
     for row, base, shift in zip(numbers, bases.tolist(), shifts.tolist(), strict=True):
@@ -264,7 +278,7 @@ def radical_numbers(bases: Words, shifts: Words, first: int, length: int) -> NDA
 
 @lru_cache(maxsize=1)
 def prime_powers() -> Words:
-    """Return the largest power up to 2**32 of each of `primes`."""
+    """Return the largest power up to 2**32 of each number in `primes`."""
     return np.array([largest_power(prime) for prime in primes().tolist()], np.uint64)
 
 
@@ -279,13 +293,14 @@ def primes() -> Words:
 
 
 def feedback(width: int, taps: tuple[int, ...]) -> int:
-    """Return the bits of the state whose parity is shifted in."""
+    """Return the mask of the state bits whose parity is shifted in."""
     return sum(1 << (width - e) for e in taps)
 
 
 @lru_cache(maxsize=64)
 def is_primitive(feedback: int, width: int) -> bool:
-    """Return whether x has the order 2**width - 1 modulo x**width + the polynomial of the feedback."""
+    """Return whether the polynomial x**width + feedback over GF(2) is primitive."""
+    # That is, whether x has the order 2**width - 1 modulo the polynomial.
     order = 2**width - 1
     return _power_of_x(order, feedback, width) == 1 and all(
         _power_of_x(order // prime, feedback, width) != 1 for prime in prime_factors(order)

@@ -1,4 +1,4 @@
-"""Packed bitstreams, and the linear code between values and probabilities."""
+"""Packed bitstreams, their encoding, and the linear map between values and probabilities."""
 
 from __future__ import annotations
 
@@ -15,26 +15,45 @@ from sc_neurocore.streams._bits import cut, joined, last_mask, n_words, pack, un
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.source import (
     Bernoulli,
-    PeriodWarning,
     Source,
     Sources,
+    checked_source,
     operands,
+    warn_of_rise,
 )
+
+__all__ = [
+    "Bitstream",
+    "Interval",
+    "bitstream_to_probability",
+    "concatenate",
+    "encode",
+    "encode_pair",
+    "stack",
+]
 
 Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bitstream:
-    """A batch of bitstreams, packed 64 time steps to a word.
+    """Batch of bitstreams, packed into words of 64 time steps.
+
+    The operators ``&``, ``|``, ``^`` and ``~`` are gates: they combine bits of the same time step, and
+    batch shapes broadcast. An index selects along the batch axes; `between` selects time steps.
 
     Parameters
     ----------
     words : ndarray of uint64, shape (..., ceil(length / 64))
-        Bit t of a stream is bit t % 64 of word t // 64. Bits past the length are 0. The array is not
-        copied and must not be written to any more.
+        Bit t of a stream is bit t % 64 of word t // 64. Bits past the length must be 0. The array is
+        not copied and must not be modified afterwards.
     length : int
-        Time steps, at least 1.
+        Number of time steps, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If the words have the wrong type or shape, or bits past the length are not 0.
 
     Examples
     --------
@@ -76,7 +95,22 @@ class Bitstream:
 
     @classmethod
     def from_bits(cls, bits: ArrayLike) -> Bitstream:
-        """Return the packed form of zeros and ones of shape (..., length)."""
+        """Return the bitstreams of unpacked bits.
+
+        Parameters
+        ----------
+        bits : array_like of 0 and 1, or of bool, shape (..., length)
+
+        Returns
+        -------
+        Bitstream
+            Of batch shape ``bits.shape[:-1]``.
+
+        Raises
+        ------
+        ValueError
+            If there are other values than 0 and 1, or no bits along the last axis.
+        """
         unpacked = _checks.bit_array("bits", bits)
         if unpacked.ndim == 0 or unpacked.shape[-1] == 0:
             _checks.fail("bits", "have at least one bit along its last axis", f"shape {unpacked.shape}")
@@ -84,7 +118,7 @@ class Bitstream:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the batch; () for a single stream."""
+        """Batch shape; () for a single stream."""
         return self.words.shape[:-1]
 
     def bits(self) -> NDArray[np.uint8]:
@@ -92,15 +126,15 @@ class Bitstream:
         return unpack(self.words, self.length)
 
     def counts(self) -> NDArray[np.int64]:
-        """Return the number of ones in each stream, of the batch shape."""
+        """Return the number of ones of each stream, int64 of the batch shape."""
         return np.asarray(np.bitwise_count(self.words).sum(axis=-1, dtype=np.int64))
 
     def probability(self) -> NDArray[np.float64]:
-        """Return the share of ones in each stream, of the batch shape."""
+        """Return the fraction of ones of each stream, float64 of the batch shape."""
         return np.asarray(self.counts() / self.length)
 
     def reshape(self, *shape: int) -> Bitstream:
-        """Return the same streams with another batch shape."""
+        """Return the same streams with another batch shape; one entry may be -1."""
         return Bitstream(self.words.reshape(*shape, self.words.shape[-1]), self.length)
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> Bitstream:
@@ -111,6 +145,13 @@ class Bitstream:
 
     def between(self, start: int, stop: int) -> Bitstream:
         """Return the time steps start .. stop - 1 of each stream.
+
+        Parameters
+        ----------
+        start : int
+            In [0, length).
+        stop : int
+            In (start, length].
 
         Examples
         --------
@@ -123,12 +164,14 @@ class Bitstream:
         return Bitstream(cut(self.words, start, stop), stop - start)
 
     def __array__(self, *_: object, **__: object) -> NDArray[Any]:
-        """Refuse to become an array, which could hold bits, counts or densities."""
-        raise TypeError("a Bitstream is no array; use bits(), counts(), probability() or words")
+        """Raise TypeError: an array could mean the bits, the counts or the densities."""
+        raise TypeError(
+            "a Bitstream does not convert to an array; use bits(), counts(), probability() or words"
+        )
 
     def __iter__(self) -> Iterator[Bitstream]:
         if not self.shape:
-            raise TypeError("a single stream has no batch to iterate over; its bits are bits()")
+            raise TypeError("a single stream has no batch to iterate over; use bits() for its bits")
         return (self[i] for i in range(self.shape[0]))
 
     def __and__(self, other: Bitstream) -> Bitstream:
@@ -146,7 +189,7 @@ class Bitstream:
         return Bitstream(words, self.length)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same bits in the same shape."""
+        """Return whether both have the same bits, length and batch shape."""
         if not isinstance(other, Bitstream):
             return NotImplemented
         return self.length == other.length and np.array_equal(self.words, other.words)
@@ -173,9 +216,19 @@ class Bitstream:
 
 @dataclass(frozen=True)
 class Interval:
-    """The linear code of values in [low, high] as probabilities in [0, 1].
+    """Linear map from values in [low, high] to probabilities in [0, 1].
 
-    Values outside saturate, as a comparator does.
+    Values outside the interval saturate at its ends.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval, low < high.
+
+    Raises
+    ------
+    ValueError
+        If low is not less than high, or one is not finite.
 
     Examples
     --------
@@ -194,12 +247,12 @@ class Interval:
         object.__setattr__(self, "high", high)
 
     def to_probability(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Return the probabilities of the values, of the same shape, cut to [0, 1]."""
+        """Return ``(x - low) / (high - low)``, clipped to [0, 1], float64 of the shape of x."""
         values = _checks.array("x", x, range(33))
         return np.asarray(np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0))
 
     def from_probability(self, p: ArrayLike) -> NDArray[np.float64]:
-        """Return the values of the probabilities."""
+        """Return ``low + p * (high - low)``, float64 of the shape of p; p is not clipped."""
         return np.asarray(self.low + _checks.array("p", p, range(33)) * (self.high - self.low))
 
 
@@ -213,35 +266,46 @@ def encode(
 ) -> Bitstream:
     """Return bitstreams of the given probabilities.
 
-    A bit is 1 iff the source's number is below round(p * source.levels), so p = 0 gives no ones and
-    p = 1 only ones. By default the numbers are independent and uniform with 32 bits: the bias is then
-    at most 2**-33 and the density has the standard error sqrt(p * (1 - p) / length). Probabilities
-    outside [0, 1] saturate.
+    A bit is 1 where a number of the source is below a threshold::
+
+        number(key, stream, t) < round(p * source.levels)
+
+    So p = 0 gives no ones and p = 1 only ones. By default the numbers are independent and uniform with
+    32 bits: the bias is at most ``2**-33``, and the density has the standard error
+    ``sqrt(p * (1 - p) / length)``.
 
     Parameters
     ----------
     p : array_like of float
-        Probabilities, of any shape.
+        Probabilities, of any shape. Values outside [0, 1] saturate.
     length : int
-        Time steps, at least 1.
+        Number of time steps, at least 1.
     key : int
-        A key of `stream_key`.
+        Key of the random numbers in ``[0, 2**64)``, see `stream_key`.
     source : Source
-        Where the numbers come from.
+        Source of the numbers.
     streams : array_like of int, optional
-        Number of the stream for each probability, broadcast against p. By default they count from 0
-        in C order. Elements with the same stream share their numbers: their bits have the largest
-        correlation there is (SCC = +1).
+        Stream number of each probability, in ``[0, 2**64)``, broadcast against p. By default 0, 1, 2,
+        ... in C order. Elements with equal stream numbers use the same numbers, so that their bits have
+        the highest possible correlation (SCC = +1).
 
     Returns
     -------
     Bitstream
-        Of batch shape p.shape.
+        Of the batch shape of p, broadcast with `streams`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If p is not finite, `key` or `length` is out of range, or `streams` does not broadcast or has
+        numbers that the source does not have.
 
     Warns
     -----
     PeriodWarning
-        If the source is a counter of a longer period.
+        If the streams end while the numbers of the source are still rising (`Source.rise`).
 
     Examples
     --------
@@ -254,7 +318,7 @@ def encode(
     probabilities = _checks.array("p", p, range(33), borrow=True)
     length = _checks.length_of_stream("length", length)
     key = _checks.power_range("key", key, 64)
-    _checks.instance("source", source, Source)
+    checked_source("source", source)
     if streams is None:
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
@@ -265,12 +329,7 @@ def encode(
         if probabilities.shape[leading:] == shape:  # rows of p share the streams
             numbers = numbers[(0,) * leading] if probabilities.size else numbers
         numbers = np.ascontiguousarray(numbers).ravel()
-    if source.rises and source.period is not None and length < source.period:
-        _checks.warn(
-            f"{source} counts to {source.period}, but the streams have {length} bits: their densities "
-            f"are not those asked for; {type(source).__name__}.for_length({length}) fits",
-            PeriodWarning,
-        )
+    warn_of_rise(source, numbers, length)
     rows = probabilities.size // max(numbers.size, 1)
     thresholds = source.thresholds(probabilities).reshape(rows, numbers.size)
     words = source.words(thresholds, numbers, length, key=key)
@@ -278,7 +337,21 @@ def encode(
 
 
 def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
-    """Return the share of ones of one stream, given as zeros and ones or packed.
+    """Return the fraction of ones of one stream.
+
+    Parameters
+    ----------
+    bits : array_like of 0 and 1, shape (length,), or Bitstream of batch shape ()
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If there are no bits, other values than 0 and 1, or more than one stream.
 
     Examples
     --------
@@ -304,19 +377,36 @@ def encode_pair(
     key: int,
     source: Sources = Bernoulli(),
 ) -> tuple[Bitstream, Bitstream]:
-    """Return the streams of two operands, to be multiplied: stream i of each is that of element i.
+    """Return bitstreams of the two operands of a product: the density of ``x & w`` is about p * q.
 
     Parameters
     ----------
     p, q : array_like of float
-        Probabilities, of shapes that broadcast.
+        Probabilities, of shapes that broadcast. Values outside [0, 1] saturate.
     length : int
-        Time steps, at least 1.
+        Number of time steps, at least 1.
     key : int
-        In [0, 2**64), such as one of `stream_key`. Each operand has a key of its own, derived from this
-        one: ``stream_key(key, Role.INPUT)`` and ``stream_key(key, Role.WEIGHT)``.
+        In ``[0, 2**64)``. The keys of the two operands are derived from it:
+        ``stream_key(key, Role.INPUT)`` and ``stream_key(key, Role.WEIGHT)``.
     source : Source or tuple of 2
-        A source stands for its `pair`.
+        Sources of the two operands. One source stands for its `pair`.
+
+    Returns
+    -------
+    x, w : Bitstream
+        Of the broadcast batch shape. Their stream numbers are 0, 1, 2, ... in C order.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If an argument is out of range, the shapes do not broadcast, or two sources share a sequence.
+
+    Warns
+    -----
+    PeriodWarning
+        If the streams end while the numbers of a source are still rising (`Source.rise`).
 
     Examples
     --------
@@ -334,9 +424,29 @@ def encode_pair(
 
 
 def stack(streams: Sequence[Bitstream]) -> Bitstream:
-    """Return streams along a new last batch axis, where the adders and `bernstein` want their inputs.
+    """Return streams joined along a new last batch axis, where adders and `bernstein` expect inputs.
 
-    Their batch shapes broadcast.
+    Parameters
+    ----------
+    streams : sequence of Bitstream
+        n streams of equal length, whose batch shapes broadcast.
+
+    Returns
+    -------
+    Bitstream
+        Of batch shape (..., n).
+
+    Raises
+    ------
+    ValueError
+        If there are no streams, their lengths differ, or their batch shapes do not broadcast.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bitstream, stack
+    >>> x, y = Bitstream.from_bits([1, 0, 1]), Bitstream.from_bits([0, 0, 1])
+    >>> stack([x, y]).shape
+    (2,)
     """
     items = list(streams)
     for i, item in enumerate(items):
@@ -349,7 +459,22 @@ def stack(streams: Sequence[Bitstream]) -> Bitstream:
 
 
 def concatenate(streams: Sequence[Bitstream]) -> Bitstream:
-    """Return streams one after the other in time. Their batch shapes broadcast.
+    """Return streams joined in time, one after the other.
+
+    Parameters
+    ----------
+    streams : sequence of Bitstream
+        Streams of any lengths, whose batch shapes broadcast.
+
+    Returns
+    -------
+    Bitstream
+        Of the broadcast batch shape; its length is the sum of the lengths.
+
+    Raises
+    ------
+    ValueError
+        If there are no streams, or their batch shapes do not broadcast.
 
     Examples
     --------
@@ -373,7 +498,7 @@ def concatenate(streams: Sequence[Bitstream]) -> Bitstream:
 
 
 def broadcast_words(streams: Sequence[Bitstream]) -> tuple[NDArray[np.uint64], ...]:
-    """Return the words of streams of one length in their common batch shape."""
+    """Return the words of streams of equal length, broadcast to their common batch shape."""
     try:
         return tuple(np.broadcast_arrays(*(stream.words for stream in streams)))
     except ValueError:

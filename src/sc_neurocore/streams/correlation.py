@@ -1,6 +1,6 @@
-"""How far two streams, or a stream and itself later, are from independent, and who needs what.
+"""Correlation between streams and within a stream, and the correlation that each operator requires.
 
-All functions work on batches. What is undefined, because a stream is constant, is NaN.
+All functions work on batches. Measures that are undefined because a stream is constant are NaN.
 """
 
 from __future__ import annotations
@@ -8,22 +8,63 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore import _checks, _runtime
+from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.streams.bitstream import Bitstream
+
+__all__ = [
+    "CorrelationWarning",
+    "autocorrelation",
+    "check_correlation",
+    "check_white",
+    "checking",
+    "effective_length",
+    "phi",
+    "scc",
+    "scc_matrix",
+    "zce",
+]
+
+# Longest streams for which the product of two counts fits into int64.
+_LONGEST_INT64 = 2**31
+# Pairs of streams that `scc_matrix` compares at a time: 8 MB for each array of a block.
+_MATRIX_BLOCK = 2**20
 
 
 def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
-    """Return the stochastic computing correlation, of the broadcast batch shape.
+    """Return the stochastic computing correlation (SCC) of pairs of streams.
 
-    With the covariance d = P(x & y) - p q it is d / (min(p, q) - p q) where d > 0 and
-    d / (p q - max(0, p + q - 1)) elsewhere: +1 at the largest overlap that p and q allow, -1 at the
-    least, 0 for independent streams (Alaghi, Hayes: Exploiting correlation in stochastic circuit
-    design; ICCD 2013). The AND of streams at +1 is min(p, q), at 0 it is p q.
+    It is the covariance d of the bits, divided by the largest covariance of the same sign that the
+    densities p and q allow::
+
+        d = P(x & y) - p q
+        scc = d / (min(p, q) - p q)              if d > 0
+        scc = d / (p q - max(0, p + q - 1))      otherwise
+
+    SCC is +1 at the largest possible overlap of ones, where ``x & y`` has the density min(p, q). It is
+    -1 at the smallest possible overlap, and about 0 for independent streams, where ``x & y`` has the
+    density p q (Alaghi, Hayes: Exploiting correlation in stochastic circuit design; ICCD 2013).
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Of equal length, with batch shapes that broadcast.
+
+    Returns
+    -------
+    ndarray of float64
+        Of the broadcast batch shape, in [-1, 1]; NaN where a stream is constant.
+
+    Raises
+    ------
+    TypeError
+        If x or y is no Bitstream.
+    ValueError
+        If the lengths differ or the batch shapes do not broadcast.
 
     Examples
     --------
@@ -33,26 +74,82 @@ def scc(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
     >>> scc(x, y)
     array([ 1.,  0., -1.])
     """
-    both, ones_x, ones_y, length = _counts(x, y)
-    covariance = both * length - ones_x * ones_y
-    most = np.minimum(ones_x, ones_y) * length - ones_x * ones_y
-    least = ones_x * ones_y - np.maximum(ones_x + ones_y - length, 0) * length
-    return _ratio(covariance, np.where(covariance > 0, most, least))
+    return _scc(*_counts(x, y))
+
+
+def _scc(
+    both: NDArray[np.int64], ones_x: NDArray[np.int64], ones_y: NDArray[np.int64], length: int
+) -> NDArray[np.float64]:
+    """Return the SCC of streams with these counts of ones, of their broadcast shape."""
+    shape = np.broadcast_shapes(both.shape, ones_x.shape, ones_y.shape)
+    c, a, b = (_exact(ones, length) for ones in (both, ones_x, ones_y))
+    covariance = c * length - a * b
+    most = np.minimum(a, b) * length - a * b
+    least = a * b - np.maximum(a + b - length, 0) * length
+    return _ratio(covariance, np.where(covariance > 0, most, least)).reshape(shape)
+
+
+def _exact(ones: NDArray[np.int64], length: int) -> NDArray[Any]:
+    """Return counts of at least one axis whose products do not overflow."""
+    # Python integers are slow, but only a few streams of that length fit into memory: each has 256 MB.
+    return np.atleast_1d(ones).astype(np.int64 if length <= _LONGEST_INT64 else object)
 
 
 def phi(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
-    """Return Pearson's correlation of the bits; it reaches +-1 only where p and q allow it."""
+    """Return Pearson's correlation coefficient of the bits of pairs of streams.
+
+    In contrast to `scc`, it reaches +1 only for equal densities and -1 only for densities p and 1 - p.
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Of equal length, with batch shapes that broadcast.
+
+    Returns
+    -------
+    ndarray of float64
+        Of the broadcast batch shape, in [-1, 1]; NaN where a stream is constant.
+
+    Raises
+    ------
+    TypeError
+        If x or y is no Bitstream.
+    ValueError
+        If the lengths differ or the batch shapes do not broadcast.
+    """
     both, ones_x, ones_y, length = _counts(x, y)
-    variances = ones_x * (length - ones_x) * 1.0 * (ones_y * (length - ones_y))
-    return _ratio(both * length - ones_x * ones_y, np.sqrt(variances))
+    shape = np.broadcast_shapes(both.shape, ones_x.shape, ones_y.shape)
+    c, a, b = (_exact(ones, length) for ones in (both, ones_x, ones_y))
+    of_x, of_y = ((ones * (length - ones)).astype(np.float64) for ones in (a, b))
+    return _ratio(c * length - a * b, np.sqrt(of_x * of_y)).reshape(shape)
 
 
 def zce(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
-    """Return the zero correlation error: the error of x & y as a product, less what rounding forces.
+    """Return the zero correlation error: the error of ``x & y`` as a product beyond rounding.
 
-    With D = P(x & y) - p q and D0 = round(p q L) / L - p q it is sign(D) (abs(D) - abs(D0)), 0 for
-    the best product that streams of length L can give (Hsiao, San Miguel, Hara-Azumi, Anderson: Zero
-    correlation error; ASP-DAC 2021).
+    It is 0 for the best product that streams of length L can represent (Hsiao, San Miguel, Hara-Azumi,
+    Anderson: Zero correlation error; ASP-DAC 2021)::
+
+        D = P(x & y) - p q
+        D0 = round(p q L) / L - p q
+        zce = sign(D) (abs(D) - abs(D0))
+
+    Parameters
+    ----------
+    x, y : Bitstream
+        Of equal length, with batch shapes that broadcast.
+
+    Returns
+    -------
+    ndarray of float64
+        Of the broadcast batch shape.
+
+    Raises
+    ------
+    TypeError
+        If x or y is no Bitstream.
+    ValueError
+        If the lengths differ or the batch shapes do not broadcast.
     """
     both, ones_x, ones_y, length = _counts(x, y)
     product = ones_x * (ones_y / length)  # ones_x * ones_y may exceed 64 bits
@@ -62,17 +159,66 @@ def zce(x: Bitstream, y: Bitstream) -> NDArray[np.float64]:
 
 
 def scc_matrix(streams: Bitstream) -> NDArray[np.float64]:
-    """Return the SCC of all pairs of a batch of shape (n,), shape (n, n)."""
+    """Return the SCC of all pairs of streams of a batch.
+
+    Beside the result it uses a fixed amount of memory, about 100 MB.
+
+    Parameters
+    ----------
+    streams : Bitstream
+        Of batch shape (n,).
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n)
+        `scc` of streams i and j; NaN where one is constant.
+
+    Raises
+    ------
+    TypeError
+        If `streams` is no Bitstream.
+    ValueError
+        If its batch shape has not one axis.
+    """
     _checks.instance("streams", streams, Bitstream)
     if len(streams.shape) != 1:
         _checks.fail("streams", "have batch shape (n,)", streams.shape)
-    return scc(streams[:, None], streams[None, :])
+    ones, words = streams.counts(), np.ascontiguousarray(streams.words)
+    n = len(ones)
+    matrix = np.empty((n, n))
+    rows = max(_MATRIX_BLOCK // max(n, 1), 1)
+    for first in range(0, n, rows):
+        some = slice(first, first + rows)
+        both = _native.dot(words[some], words)
+        matrix[some] = _scc(both, ones[some, np.newaxis], ones, streams.length)
+    return matrix
 
 
 def autocorrelation(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
-    """Return the autocorrelation at lags 0 .. max_lag, shape (..., max_lag + 1).
+    """Return the autocorrelation of each stream at lags 0 .. max_lag.
 
-    The sum of (b(t) - p) (b(t + k) - p) over the pairs there are, divided by L p (1 - p).
+    For the bits b of a stream of density p and length L ::
+
+        rho(k) = sum of (b(t) - p) (b(t + k) - p) over t in [0, L - k)  /  (L p (1 - p))
+
+    Parameters
+    ----------
+    x : Bitstream
+        Of batch shape (...).
+    max_lag : int
+        In [0, length - 1], in time steps.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., max_lag + 1)
+        In [-1, 1], 1 at lag 0; NaN where a stream is constant.
+
+    Raises
+    ------
+    TypeError
+        If x is no Bitstream.
+    ValueError
+        If `max_lag` is out of range.
     """
     _checks.instance("x", x, Bitstream)
     lags = _checks.integer("max_lag", max_lag, 0, x.length - 1) + 1
@@ -85,12 +231,36 @@ def autocorrelation(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
 
 
 def effective_length(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
-    """Return the length of a white stream whose density is as uncertain, of the batch shape.
+    """Return the length of a white stream whose density has the same variance.
 
-    L / (1 + 2 sum (1 - k / L) rho_k) over lags 1 .. max_lag, from the variance of a mean of correlated
-    samples; the autocorrelation is estimated from the stream itself. It is meant for streams that hold
-    their bits; for those that alternate, as low-discrepancy streams do, the sum is near or below 0,
-    depends on max_lag, and says nothing but that the length is large: inf where it is not positive.
+    It follows from the variance of a mean of L correlated samples, where rho is the `autocorrelation`
+    of the stream itself::
+
+        L / (1 + 2 * sum of (1 - k / L) rho(k) over k = 1 .. max_lag)
+
+    It suits streams that hold their bits for several steps. For streams that alternate, as
+    low-discrepancy streams do, the denominator is close to 0 and depends on `max_lag`: the result then
+    says only that the effective length is large.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Of batch shape (...).
+    max_lag : int
+        Largest lag of the sum, in [0, length - 1].
+
+    Returns
+    -------
+    ndarray of float64
+        In time steps, of the batch shape; inf where the denominator is not positive, NaN where a stream
+        is constant.
+
+    Raises
+    ------
+    TypeError
+        If x is no Bitstream.
+    ValueError
+        If `max_lag` is out of range.
     """
     rho = autocorrelation(x, max_lag)[..., 1:]
     weights = 1 - np.arange(1, rho.shape[-1] + 1) / x.length
@@ -101,19 +271,19 @@ def effective_length(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
 
 
 class CorrelationWarning(UserWarning):
-    """Operands lack the correlation that an operator needs; its result is biased."""
+    """The operands do not have the correlation that an operator requires, so its result is biased."""
 
 
 class Need(NamedTuple):
-    """The SCC that an operator needs of its operands, and the gate that they meet in."""
+    """The SCC that an operator requires of its operands, and the gate that combines them."""
 
     scc: int
     gate: str
 
 
-# The one place that says which operator needs which correlation. For `scaled_add` it is that of the
-# select with each input, for `bernstein` that of the copies and of each with the coefficients; other
-# pairs of theirs, and the inputs of `popcount_add`, may have any.
+# The correlation that each operator requires, defined here only. For `scaled_add` it applies to the
+# select and each input, for `bernstein` to the copies, and to each copy and the coefficients. Other
+# pairs of operands, and the inputs of `popcount_add`, can have any correlation.
 NEEDS = {
     "multiply": Need(0, "AND"),
     "scaled_add": Need(0, "AND"),
@@ -135,7 +305,7 @@ REMEDIES = {
     -1: "encode p, and 1 - q to be inverted, with one key and the same stream numbers, or "
     "desynchronize them",
 }
-# A gate's density is the sum of these multiples of 1, p, q and P(x & y).
+# The density of a gate is the sum of these multiples of 1, p, q and P(x & y).
 GATES = {
     "AND": (0, 0, 0, 1),
     "OR": (0, 1, 1, -1),
@@ -149,12 +319,20 @@ _lock = threading.Lock()
 
 @contextmanager
 def checking() -> Iterator[None]:
-    """Make operators check the correlation that they need while the block runs, in all threads.
+    """Check the correlation of operands while the block runs, in all threads.
 
-    These are the operators in `NEEDS`, the currents of layers among them, and those that need input
-    white in time: `stanh`, `sexp`, `cordiv`, `jk_flip_flop`. The gates of `Bitstream` itself are not.
-    What `check_correlation` finds is a `CorrelationWarning`. The checks cost more than most operators;
-    the environment variable SC_NEUROCORE_CHECK=1 turns them on for good.
+    Operators that require a correlation then verify it with `check_correlation`: products, sums,
+    `minimum`, `maximum` and others, and the currents of layers. Operators that require input that is
+    white in time (`stanh`, `sexp`, `cordiv`, `jk_flip_flop`) verify it with `check_white`. The gates
+    ``&``, ``|``, ``^`` and ``~`` of `Bitstream` check nothing.
+
+    A check takes longer than most operators. The environment variable ``SC_NEUROCORE_CHECK=1`` turns
+    the checks on permanently.
+
+    Warns
+    -----
+    CorrelationWarning
+        If an operator's operands do not have the correlation that it requires.
 
     Examples
     --------
@@ -177,43 +355,88 @@ def checking() -> Iterator[None]:
 
 
 def check_correlation(x: Bitstream, y: Bitstream, wanted: int, *, tolerance: float = TOLERANCE) -> None:
-    """Warn if two streams lack the SCC that is wanted: 0, +1 or -1.
+    """Warn if pairs of streams do not have a given SCC.
 
-    For 0, P(x & y) may deviate from p q by 5 standard errors of independent streams with their
-    counts, sqrt(p q (1 - p) (1 - q) / (L - 1)) each (hypergeometric), and two time steps, without which
-    sparse streams would give false alarms; with both, about 1 in 100,000 independent pairs does.
-    For +1 and -1 the SCC may miss by the tolerance, which is not used for 0 and moves the AND by a
-    quarter of it at most. Constant streams always pass. The warning gives the worst pair and what a
-    gate makes of it.
+    The warning names the worst pair and the error of its AND. Constant streams always pass.
 
-    It is a `CorrelationWarning` and no error, since the result is still a stream and the verdict a
-    statistical one; ``warnings.simplefilter("error", CorrelationWarning)`` makes it one.
+    Parameters
+    ----------
+    x, y : Bitstream
+        Of equal length, with batch shapes that broadcast.
+    wanted : int
+        The required SCC: 0, +1 or -1.
+    tolerance : float
+        Largest difference from an SCC of +1 or -1 that passes, at least 0. It changes the density of
+        the AND by at most a quarter of this value. Not used for 0.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If an argument is out of range, the lengths differ or the batch shapes do not broadcast.
+
+    Warns
+    -----
+    CorrelationWarning
+        If a pair does not pass. It is not an error, because the test is statistical;
+        ``warnings.simplefilter("error", CorrelationWarning)`` turns it into one.
+
+    Notes
+    -----
+    For an SCC of 0, P(x & y) can differ from p q by 5 standard errors of independent streams with the
+    same counts (hypergeometric), plus two time steps, which prevent false alarms for sparse streams::
+
+        5 * sqrt(p q (1 - p) (1 - q) / (L - 1)) + 2 / L
+
+    About 1 in 100,000 pairs of independent streams fails.
     """
     wanted = _checks.integer("wanted", wanted, -1, 1)
     tolerance = _checks.non_negative("tolerance", tolerance)
-    _check("check_correlation wants", Need(wanted, "AND"), x, y, tolerance=tolerance)
+    _check("check_correlation requires", Need(wanted, "AND"), x, y, tolerance=tolerance)
 
 
 def check_operands(operator: str, x: Bitstream, y: Bitstream, which: str = "") -> None:
-    """Warn as `check_correlation` does of the operands of an operator, if checks are on."""
+    """Run `check_correlation` on the operands of an operator, if checks are on."""
     if _runtime.checkers:
         _check(f"{operator} needs", NEEDS[operator], x, y, which=which)
 
 
 def check_white(x: Bitstream) -> None:
-    """Warn if the bits of a stream depend on those up to 4 steps before.
+    """Warn if the bits of a stream depend on its bits up to 4 steps before.
 
-    Saturating machines need streams that are white in time; low-discrepancy streams spread their ones
-    evenly, registers move by one bit. The ones that follow ones k steps later may deviate from L p**2
-    by 5 standard deviations of white streams with that count, sqrt(L) p (1 - p) each, and two. Constant
-    streams always pass. The warning is a `CorrelationWarning` and gives the worst stream and lag.
+    Saturating machines such as `stanh` require streams that are white in time. Low-discrepancy streams
+    are not, because their ones are evenly spaced, and neither are streams of registers, whose
+    neighboring states share all bits but one. Constant streams always pass.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Of any batch shape.
+
+    Raises
+    ------
+    TypeError
+        If x is no Bitstream.
+
+    Warns
+    -----
+    CorrelationWarning
+        If a stream does not pass; it names the worst stream and lag.
+
+    Notes
+    -----
+    The number of ones that follow a one k steps later, for k = 1 .. 4, can differ from ``L p**2`` by 5
+    standard deviations of white streams with the same count, plus two::
+
+        5 * sqrt(L) p (1 - p) + 2
     """
     _checks.instance("x", x, Bitstream)
-    _check_white("check_white wants", x)
+    _check_white("check_white requires", x)
 
 
 def check_input(operator: str, x: Bitstream) -> None:
-    """Warn as `check_white` does of the input of an operator, if checks are on."""
+    """Run `check_white` on the input of an operator, if checks are on."""
     if _runtime.checkers:
         _check_white(f"{operator} needs", x)
 
@@ -288,7 +511,7 @@ def _counts(
 
 
 def _ratio(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Divide, with NaN where the denominator is 0."""
+    """Return the quotients as float64, NaN where the denominator is 0."""
     top, bottom = np.broadcast_arrays(
         np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     )

@@ -1,9 +1,9 @@
 """Addresses of random numbers.
 
-Bit t of stream s is a function of (seed, role, path, s, t). The first three make a 64-bit key, by
-``SeedSequence(seed, spawn_key=(role, *path))`` of NumPy. The key is that of the Philox4x32-10
-generator, whose counter of four 32-bit words holds the rest. So results depend neither on the order of
-calls nor on the size of a batch, the number of threads or the instruction set.
+Bit t of stream s is a function of (seed, role, path, s, t). NumPy's
+``SeedSequence(seed, spawn_key=(role, *path))`` turns the first three into a 64-bit key of the generator
+Philox4x32-10. The other two are in its counter of four 32-bit words. Results therefore do not depend on
+the order of calls, the batch size, the number of threads or the instruction set.
 
 =================================  =================================  ==============================
 numbers                            counter                            streams
@@ -16,9 +16,9 @@ noise of neurons                   t // 4, `NOISE_DOMAIN`, neuron, 0  neuron, be
 orders of lanes, key `ORDER_KEY`   0, `SHIFT_DOMAIN`, lane, digit     lane, below 2**32
 =================================  =================================  ==============================
 
-A stream takes two words of the counter, its low half first. Slice pairs count to 16 and so never meet
-the domains. In a layer, input i is stream i and the weight of neuron j for it is stream j << 32 | i:
-both are in lane i.
+A stream number is in two words of the counter, its low half first. Slice pair k holds the binary digits
+2 k and 2 k + 1 of 64 uniform numbers. There are 16 slice pairs, so that they never equal a domain. In a
+layer, input i is stream i, and its weight for neuron j is stream j << 32 | i: both are in lane i.
 """
 
 from __future__ import annotations
@@ -32,19 +32,33 @@ import numpy as np
 from sc_neurocore import _checks
 from sc_neurocore._types import Words
 
-# Streams of a permutation's numbers and of the numbers of operators, apart from those of encoded
-# values, so that a key that is used for both does no harm.
+__all__ = ["Role", "stream_key"]
+
+# First streams of permutations and of operators. They are not streams of encoded values, so that one
+# key can be used for both.
 PERMUTATION, OPERATOR = 2**62, 2**63
 
-# Second words of the counter, apart from the slice pairs of bits.
+# Second words of the counter, different from the slice pairs of bits.
 NOISE_DOMAIN, SHIFT_DOMAIN = 0x4E000000, 0x53000000
 
-# Key of the orders in which lanes take the steps of a sequence, which no seed changes.
+# Key of the orders in which lanes step through a sequence. It does not depend on the seed.
 ORDER_KEY = 0x6C616E65_6F726472
 
 
 class Role(IntEnum):
-    """What a stream is for. Equal seeds in different roles give independent Bernoulli streams."""
+    """Purpose of a stream. Equal seeds with different roles give independent Bernoulli streams.
+
+    Attributes
+    ----------
+    INPUT
+        Encoded inputs.
+    WEIGHT
+        Encoded weights.
+    NOISE
+        Noise of neurons.
+    SELECT
+        Random choices of operators, such as the select of `scaled_add`.
+    """
 
     INPUT = 0
     WEIGHT = 1
@@ -53,15 +67,28 @@ class Role(IntEnum):
 
 
 def stream_key(seed: int, role: Role, *path: int) -> int:
-    """Return the 64-bit key of the streams of one role.
+    """Return the key of the random numbers of one role.
 
     Parameters
     ----------
     seed : int
-        In [0, 2**128).
+        In ``[0, 2**128)``.
     role : Role
+        Purpose of the streams.
     *path : int
-        Further coordinates in [0, 2**32), such as the number of a layer.
+        Further coordinates in ``[0, 2**32)``, such as the number of a layer.
+
+    Returns
+    -------
+    int
+        In ``[0, 2**64)``. Different arguments give different keys, except by chance.
+
+    Raises
+    ------
+    TypeError
+        If `role` is no Role, or a number is no integer.
+    ValueError
+        If a number is out of range.
 
     Examples
     --------
@@ -74,7 +101,7 @@ def stream_key(seed: int, role: Role, *path: int) -> int:
     return _key(_checks.power_range("seed", seed, 128), words)
 
 
-@lru_cache(maxsize=1024)  # runs of several lengths and sources meet the same keys
+@lru_cache(maxsize=1024)  # because runs with other lengths or sources need the same keys
 def _key(seed: int, words: tuple[int, ...]) -> int:
     sequence = np.random.SeedSequence(seed, spawn_key=words)
     return int(sequence.generate_state(1, np.uint64)[0])
@@ -87,12 +114,12 @@ def lane_streams(n_rows: int, n_lanes: int) -> Words:
 
 
 def entropy(n_bits: int) -> int:
-    """Return an integer of that many bits, a multiple of 8, from the operating system."""
+    """Return a random integer of n_bits bits, a multiple of 8, from the operating system."""
     return int.from_bytes(os.urandom(n_bits // 8), "little")
 
 
 def checked_seed(name: str, seed: int | None) -> int:
-    """Return the seed, or one drawn from the operating system's entropy for None."""
+    """Return the seed; for None, one drawn from system entropy."""
     if seed is None:
         return entropy(128)
     return _checks.power_range(name, seed, 128)

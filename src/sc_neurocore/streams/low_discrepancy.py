@@ -1,9 +1,9 @@
-"""Deterministic sources: registers, low-discrepancy sequences, counters, permutations.
+"""Low-discrepancy sources: Sobol, Hammersley, van der Corput and Halton sequences.
 
-A stream's key and number choose where its sequence starts or how it is shifted. In the low-discrepancy
-sources the shift is an exclusive or with 32 random bits (in base b, a random digit added to each
-digit), which keeps the discrepancy and makes every product of a pair unbiased. The stream's lane, the
-low half of its number, chooses the order of steps.
+If randomized, the numbers of a stream are shifted by random bits that depend on its key and number: an
+exclusive or with 32 bits in base 2, a digit added to each digit in other bases. This keeps the
+discrepancy and makes every product of a pair unbiased. The lane of the stream (the low half of its
+number) chooses the order of steps.
 """
 
 from __future__ import annotations
@@ -32,23 +32,32 @@ from sc_neurocore.streams._numbers import (
 )
 from sc_neurocore.streams.source import Source
 
+__all__ = ["Halton", "Hammersley", "Sobol", "VanDerCorput"]
+
 
 @dataclass(frozen=True)
 class Sobol(Source):
-    """A Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
+    """Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
 
-    The numbers have 32 bits. Over 2**w steps from a multiple of 2**w on they take each of the 2**w
-    leading bit patterns once. Dimensions, not shifts, make streams independent: the product of two
-    streams of one dimension under different shifts is wrong by some 0.09 (root mean square) at any
-    length, that of dimensions 0 and 1 by 0.6 / L, that of high dimensions by several times as much.
+    The numbers have 32 bits. In a block of ``2**w`` steps that starts at a multiple of ``2**w``, every
+    pattern of the w leading bits occurs once.
 
     Parameters
     ----------
     dimension : int, optional
-        In [0, 1024), for all streams. By default stream s is dimension s.
+        Dimension of all streams, in [0, 1024). By default stream s has dimension s.
     randomized : bool
-        Shift each stream by random bits of its key and number and, where all have one dimension, take
-        the steps of each lane in another order; or take the numbers as published.
+        Shift the numbers of each stream by random bits and, if `dimension` is given, step through them
+        in a different order in each lane. If False, use the published numbers.
+
+    Notes
+    -----
+    Streams are made independent by different dimensions and not by different shifts. The root mean
+    square error of a product of two streams of length L is
+
+    - about 0.6 / L for dimensions 0 and 1,
+    - several times as large for high dimensions,
+    - about 0.09 at any length for two streams of the same dimension with different shifts.
     """
 
     dimension: int | None = None
@@ -62,22 +71,22 @@ class Sobol(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """2**32."""
+        """Period in steps, ``2**32``."""
         return ALL_LEVELS
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this dimension and the next, from 0 on by default."""
+        """Return this dimension and the n - 1 next ones; from dimension 0 by default."""
         first = self.dimension or 0
         return tuple(Sobol(first + i, self.randomized) for i in range(n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         dimensions = range(len(sobol_columns())) if self.dimension is None else [self.dimension]
         return frozenset(("base 2", d) for d in dimensions)
 
@@ -85,10 +94,12 @@ class Sobol(Source):
         columns, matrices = self._matrices(streams)
         return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         columns, matrices = self._matrices(streams)
         shifts = self._shifts(key, streams)
-        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+        return _native.digital(columns, matrices, shifts, thresholds, first_word, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         columns = sobol_columns()
@@ -108,24 +119,28 @@ class Sobol(Source):
 
 @dataclass(frozen=True)
 class Hammersley(Source):
-    """A counter of `width` bits, or that with its bits reversed: the pair for products.
+    """Counter of `width` bits, the same counter with its bits reversed, and dimensions of `Sobol`.
 
-    Over a period of 2**width steps both take every level once; streams should run over whole periods.
-    With fixed shifts it is the best deterministic pair here: its root mean square error over all pairs
-    of levels is 0.0066 at L = 64 and 0.0019 at L = 256, and its mean error 0 for even widths. That
-    takes a shift with as many ones as zeros on one axis: without any, all errors have one sign and
-    are twice as large. Random shifts are better for sums of many products, whose errors they make
-    independent.
+    The counter and the reversed counter are the pair for products. Each takes ``2**width`` evenly
+    spaced values once per period of ``2**width`` steps. Streams should consist of whole periods.
 
     Parameters
     ----------
     width : int
-        In [1, 31].
+        Number of bits, in [1, 31].
     axis : int
-        In [0, 1024]: the counter, the reversed counter, and the further dimensions of `Sobol`.
+        0 for the counter, 1 for the reversed counter, 2 to 1024 for dimension axis - 1 of `Sobol`.
     randomized : bool
-        Shift each stream by random bits of its key and number and take the steps of each lane in
-        another order; or shift all by the best fixed bits.
+        Shift the numbers of each stream by random bits, and step through them in a different order in
+        each lane. If False, shift all streams by the best fixed bits.
+
+    Notes
+    -----
+    Fixed shifts make the best deterministic pair for single products: the root mean square error over
+    all pairs of levels is 0.0066 at L = 64 and 0.0019 at L = 256, and the mean error is 0 for even
+    widths. The shift of one axis has as many ones as zeros. Without it, all errors would have the same
+    sign and be twice as large. Random shifts are better for sums of many products, because they make
+    the errors of the products independent.
 
     Examples
     --------
@@ -146,41 +161,42 @@ class Hammersley(Source):
 
     @property
     def levels(self) -> int:
-        """2**32, of which fixed shifts use the middles of 2**width intervals."""
+        """Number of levels, ``2**32``; fixed shifts use the middles of ``2**width`` intervals."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """2**width."""
+        """Period in steps, ``2**width``."""
         return 1 << self.width
 
     @classmethod
     def for_length(cls, length: int) -> Hammersley:
-        """Return the widest counter whose period is not longer."""
+        """Return the widest counter whose period is at most `length` steps."""
         return cls(min(max(length.bit_length() - 1, 1), 31))
 
-    @property
-    def rises(self) -> bool:
-        """Whether it is the counter itself, in its own order."""
-        return self.axis == 0 and not self.randomized
+    def rise(self, streams: Words) -> int:
+        """Return the period for the counter itself in its own order, else 1."""
+        return 1 if self.axis or self.randomized else 1 << self.width
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this axis and the next."""
+        """Return this axis and the n - 1 next ones."""
         return tuple(Hammersley(self.width, self.axis + i, self.randomized) for i in range(n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("base 2", self.axis - 1) if self.axis else "counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         columns, matrices = self._matrices(streams)
         return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         columns, matrices = self._matrices(streams)
         shifts = self._shifts(key, streams)
-        return _native.digital(columns, matrices, shifts, thresholds, first, length)
+        return _native.digital(columns, matrices, shifts, thresholds, first_word, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
         if self.randomized:
@@ -198,19 +214,23 @@ class Hammersley(Source):
 
 @dataclass(frozen=True)
 class VanDerCorput(Source):
-    """Radical inverses: the digits of t in a base, reversed behind the point, cut to 32 bits.
+    """Van der Corput sequence: the radical inverse of the step t in a base, truncated to 32 bits.
 
-    The density of a stream of length L has an error below some (base - 1) log(L) / L. Beside it go the
-    smallest primes that do not divide it, as in a Halton sequence. All lanes take their steps in one
-    order: the firing rates of a network do not become more precise with length, as they do with
-    `Sobol`.
+    The radical inverse has the digits of t in reverse order after the point. The error of the density
+    of a stream of length L is below about ``(base - 1) * log(L) / L``.
 
     Parameters
     ----------
     base : int
         In [2, 65536].
     randomized : bool
-        Shift the digits of each stream by random digits of its key and number, or not.
+        Shift the digits of each stream by random digits that depend on its key and number.
+
+    Notes
+    -----
+    Streams should have many more steps than the base: through the first `base` steps the numbers count
+    upwards (`rise`). All lanes have the same order of steps. The firing rates of a network therefore do
+    not become more precise with length, in contrast to `Sobol`.
     """
 
     base: int = 2
@@ -222,35 +242,41 @@ class VanDerCorput(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """The largest power of the base up to 2**32."""
+        """Period in steps, the largest power of the base up to ``2**32``."""
         return largest_power(self.base)
 
+    def rise(self, streams: Words) -> int:
+        """Return the base: over that many steps the leading digit counts from its shift upwards."""
+        return self.base
+
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this base and the smallest primes that do not divide it."""
+        """Return this base and the n - 1 smallest primes that do not divide it."""
         return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(self.base, n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset(("base 2", 0) if p == 2 else p for p in prime_factors(self.base))
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
         return radical_numbers(bases, self._shifts(key, streams), first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         shifts = self._shifts(key, streams)
         if self.base == 2:  # the same numbers by the faster kernel
             columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
             bits = shifts.astype(np.uint32)
-            return _native.digital(columns, matrices, bits, thresholds, first, length)
+            return _native.digital(columns, matrices, bits, thresholds, first_word, length)
         bases = np.full(streams.size, self.base, np.uint64)
-        return _native.radical(bases, shifts, thresholds, first, length)
+        return _native.radical(bases, shifts, thresholds, first_word, length)
 
     def _shifts(self, key: int, streams: Words) -> Words:
         return digit_shifts(self.randomized, largest_power(self.base), key, streams)
@@ -258,15 +284,16 @@ class VanDerCorput(Source):
 
 @dataclass(frozen=True)
 class Halton(Source):
-    """A Halton sequence: stream s is the radical inverse in the prime number s, counted from 0.
+    """Halton sequence: stream s is the `VanDerCorput` sequence in the prime number s, counted from 0.
 
-    Large primes need long streams: over fewer steps than the prime they rise like a counter. Its
-    sequences for networks are those of `VanDerCorput`, with what is said there.
+    Stream numbers are below 1,000. Streams should have many more steps than their prime, as explained
+    in the notes of `VanDerCorput`. In networks, each layer has one base for all its streams, see
+    `sequences`.
 
     Parameters
     ----------
     randomized : bool
-        Shift the digits of each stream by random digits of its key and number, or not.
+        Shift the digits of each stream by random digits that depend on its key and number.
     """
 
     randomized: bool = True
@@ -276,21 +303,25 @@ class Halton(Source):
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return ALL_LEVELS
 
     @property
     def period(self) -> int | None:
-        """None: each stream has a period of its own."""
+        """None, because each stream has its own period."""
         return None
 
+    def rise(self, streams: Words) -> int:
+        """Return the largest base of the streams."""
+        return int(self._bases(streams).max(initial=1))
+
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return the bases 2, 3, 5, ..., one for all streams of each."""
+        """Return `VanDerCorput` sources with bases 2, 3, 5, ..., each with one base for all streams."""
         return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(2, n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset(("base 2", 0) if p == 2 else p for p in primes().tolist())
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
@@ -298,10 +329,12 @@ class Halton(Source):
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
         return radical_numbers(bases, shifts, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         bases = self._bases(streams)
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
-        return _native.radical(bases, shifts, thresholds, first, length)
+        return _native.radical(bases, shifts, thresholds, first_word, length)
 
     def _bases(self, streams: Words) -> Words:
         bases = primes()

@@ -1,4 +1,4 @@
-"""Sources whose every period is exact: additive sequences, counters and permutations."""
+"""Sources with exact densities over whole periods: additive sequences, counters and permutations."""
 
 from __future__ import annotations
 
@@ -16,24 +16,30 @@ from sc_neurocore.streams._numbers import (
     golden_step,
 )
 from sc_neurocore.streams.keys import PERMUTATION
-from sc_neurocore.streams.source import _FOR_MANY, Source
+from sc_neurocore.streams.source import Source, check_sequences
+
+__all__ = ["Permutation", "Ramp", "Weyl"]
 
 
 @dataclass(frozen=True)
 class Weyl(Source):
-    """Steps of about the golden ratio of a period: the number is t * step modulo the period.
+    """Weyl sequence: multiples of about the golden ratio times the period.
 
-    The step is prime to the period, so that over a period every level is exact. The pair are a counter
-    and this: a product over a period of L has an error of some 0.6 / L (root mean square), for lengths
-    that need not be powers of two.
+    The number at step t is ::
+
+        t * step % period
+
+    The step and the period have no common factor, so that densities over a period are exact. The pair
+    for products is a counter (`Ramp`) and this sequence. The root mean square error of a product over a
+    period of L steps is about 0.6 / L. The period does not need to be a power of two.
 
     Parameters
     ----------
     period : int
-        In [3, 2**32].
+        In ``[3, 2**32]``.
     randomized : bool
-        Start each stream at a random number of its key and number and take the steps of each lane in
-        another order; or count from 0.
+        Start each stream at a random number that depends on its key and number, and step through the
+        numbers in a different order in each lane. If False, start at 0.
     """
 
     period: int = 256
@@ -45,31 +51,33 @@ class Weyl(Source):
 
     @property
     def levels(self) -> int:
-        """The period."""
+        """Number of levels, equal to the period."""
         return self.period
 
     @classmethod
     def for_length(cls, length: int) -> Weyl:
-        """Return the source of that period."""
+        """Return the source with a period of `length` steps."""
         return cls(length)
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return a counter of the same period and this; there is no third."""
-        _only_two(n, self)
+        """Return a counter of the same period and this source, for n up to 2."""
+        check_sequences(self, n, available=2)
         return (Ramp(self.period, self.randomized), self)[:n]
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("golden", self.period)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         steps, starts = additive_walks(self.randomized, self._step, self.period, key, streams)
         return additive_numbers(self.period, steps, starts, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         steps, starts = additive_walks(self.randomized, self._step, self.period, key, streams)
-        return _native.additive(self.period, steps, starts, thresholds, first, length)
+        return _native.additive(self.period, steps, starts, thresholds, first_word, length)
 
     @property
     def _step(self) -> int:
@@ -78,18 +86,18 @@ class Weyl(Source):
 
 @dataclass(frozen=True)
 class Ramp(Source):
-    """A counter: the thermometer or unary code, in which all ones of a period come first.
+    """Counter: the thermometer or unary code, in which all ones of a period come first.
 
-    Streams should run over whole periods. Two streams of one counter have SCC +1. The pair are the
-    counter and `Weyl` of the same period.
+    Streams should consist of whole periods. Two streams of the same counter have SCC +1. The pair for
+    products is the counter and `Weyl` of the same period.
 
     Parameters
     ----------
     period : int
-        In [2, 2**32].
+        In ``[2, 2**32]``.
     randomized : bool
-        Start each stream at a random number of its key and number and take the steps of each lane in
-        another order; or count from 0.
+        Start each stream at a random number that depends on its key and number, and step through the
+        numbers in a different order in each lane. If False, count from 0.
 
     Examples
     --------
@@ -108,50 +116,54 @@ class Ramp(Source):
 
     @property
     def levels(self) -> int:
-        """The period."""
+        """Number of levels, equal to the period."""
         return self.period
 
     @classmethod
     def for_length(cls, length: int) -> Ramp:
-        """Return the source of that period."""
+        """Return the source with a period of `length` steps."""
         return cls(length)
 
-    @property
-    def rises(self) -> bool:
-        """Whether it counts in its own order."""
-        return not self.randomized
+    def rise(self, streams: Words) -> int:
+        """Return the period for a counter in its own order, else 1."""
+        return 1 if self.randomized else self.period
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return this and the golden ratio of the same period; there is no third."""
-        _only_two(n, self)
+        """Return this counter and `Weyl` of the same period, for n up to 2."""
+        check_sequences(self, n, available=2)
         return (self, Weyl(self.period, self.randomized))[:n]
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({"counter"})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         steps, starts = additive_walks(self.randomized, 1, self.period, key, streams)
         return additive_numbers(self.period, steps, starts, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         steps, starts = additive_walks(self.randomized, 1, self.period, key, streams)
-        return _native.additive(self.period, steps, starts, thresholds, first, length)
+        return _native.additive(self.period, steps, starts, thresholds, first_word, length)
 
 
 @dataclass(frozen=True)
 class Permutation(Source):
-    """A random permutation of 0 .. period - 1 for each stream, repeated: exact counts in random order.
+    """Random permutation of 0 .. period - 1 for each stream, repeated: exact densities in random order.
 
-    Keys and numbers make streams independent. Over a period of L steps a product has the variance
-    p q (1 - p) (1 - q) / (L - 1), over all pairs of levels the root mean square error
-    1 / (6 sqrt(L - 1)).
+    Streams with different keys or stream numbers are independent. The variance of a product over a
+    period of L steps is ::
+
+        p q (1 - p) (1 - q) / (L - 1)
+
+    and the root mean square error over all pairs of levels is ``1 / (6 * sqrt(L - 1))``.
 
     Parameters
     ----------
     period : int
-        In [2, 2**24].
+        In ``[2, 2**24]``.
     """
 
     period: int = 256
@@ -161,12 +173,12 @@ class Permutation(Source):
 
     @property
     def levels(self) -> int:
-        """The period."""
+        """Number of levels, equal to the period."""
         return self.period
 
     @classmethod
     def for_length(cls, length: int) -> Permutation:
-        """Return the source of that period."""
+        """Return the source with a period of `length` steps."""
         return cls(length)
 
     @property
@@ -180,12 +192,9 @@ class Permutation(Source):
         steps = (first + np.arange(length)) % self.period
         return np.ascontiguousarray(ranks[:, steps], np.uint32)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         return _native.permutation(
-            key, streams | np.uint64(PERMUTATION), self.period, thresholds, first, length
+            key, streams | np.uint64(PERMUTATION), self.period, thresholds, first_word, length
         )
-
-
-def _only_two(n: int, source: Source) -> None:
-    if n > 2:
-        _checks.fail("source", f"have {n} independent sequences", f"{source}, which has two", _FOR_MANY)

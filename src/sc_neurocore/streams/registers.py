@@ -20,33 +20,41 @@ from sc_neurocore.streams._numbers import (
 from sc_neurocore.streams.low_discrepancy import Hammersley
 from sc_neurocore.streams.source import Source
 
+__all__ = ["LFSR", "RotatedLFSR"]
+
 
 @dataclass(frozen=True)
 class LFSR(Source):
-    """The states of a maximal-length linear feedback shift register, less 1.
+    """Linear feedback shift register (LFSR) of maximal length.
 
-    The register shifts right, s <- s >> 1 | b << (width - 1), where b is the parity of the bits
-    width - e of s for the exponents e in `taps`: a new bit is the sum of those e steps before. It runs
-    through all states but 0. With a probability of k / (2**width - 1) a stream is 1 where state <= k,
-    so over a period every level is exact. A stream starts at a random state, drawn from its key and
-    number.
+    The register shifts its state s to the right by one bit per step::
 
-    The pair are the register and the one of the reciprocal polynomial, whose sequence is the same in
-    reverse: they have no phases that are close to each other, while phases of one register are
-    correlated when they are near, and at some far distances too. Over a period the error of a product
-    is, on average over the phases, 6 to 8 % above that of random permutations, 1 / (6 sqrt(L - 1)).
-    Neighboring states share all bits but one: streams shorter than a period have a larger error than
-    Bernoulli streams, and machines that need white input compute other functions.
+        s = s >> 1 | b << (width - 1)
+
+    The new bit b is the parity of the bits ``width - e`` of s for the exponents e in `taps`, which are
+    the bits that entered e steps before. The register runs through all states but 0. The number is the
+    state minus 1, so that densities ``k / (2**width - 1)`` are exact over a period.
 
     Parameters
     ----------
     width : int
-        Bits of the state, in [3, 32].
+        Number of bits of the state, in [3, 32].
     taps : sequence of int, optional
-        Exponents of a primitive polynomial, the width among them. By default one from a table.
+        Exponents of a primitive polynomial of degree `width`, including the width. By default one from
+        a table.
     start : int, optional
-        The state at step 0 of all streams, as a register in hardware has it; widths up to 16. By
-        default each stream has its own.
+        State of all streams at step 0, in ``[1, 2**width)``, for widths up to 16, as in hardware. By
+        default each stream starts at a random state that depends on its key and number.
+
+    Notes
+    -----
+    The pair for products is the register and the register of the reciprocal polynomial, which runs
+    through the same sequence in reverse. Two phases of one register would be correlated if they are
+    close to each other, and at some larger distances too. Averaged over the phases, the error of a
+    product over a period L is 6 to 8 % larger than that of `Permutation`, ``1 / (6 * sqrt(L - 1))``.
+
+    Neighboring states share all bits but one. Streams shorter than a period therefore have a larger
+    error than Bernoulli streams, and operators that require input white in time give wrong results.
 
     Examples
     --------
@@ -76,31 +84,35 @@ class LFSR(Source):
 
     @property
     def levels(self) -> int:
-        """2**width - 1."""
+        """Number of levels, ``2**width - 1``."""
         return (1 << self.width) - 1
 
     @property
     def period(self) -> int | None:
-        """2**width - 1."""
+        """Period in steps, ``2**width - 1``."""
         return (1 << self.width) - 1
 
     @classmethod
     def for_length(cls, length: int) -> LFSR:
-        """Return the widest register whose period is not longer than length + 1."""
+        """Return the widest register whose period is at most length + 1 steps."""
         return cls(min(max((length + 2).bit_length() - 1, 3), 32))
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return the register and that of the reciprocal polynomial, in turn; phases separate them."""
+        """Return this register and the one of the reciprocal polynomial, alternately.
+
+        Sources of the same register are separated by the random phases of their keys.
+        """
         mirrored = (self.width, *(self.width - e for e in self.taps or () if e != self.width))
         return tuple((self, LFSR(self.width, mirrored, self.start))[i % 2] for i in range(n))
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        # The highest bit of a state is 0 where the number is below half; it was bit k before.
+        # The highest bit of a state is 0 where the number is below half. Bit k of a state was the
+        # highest bit of the state width - 1 - k steps before.
         top = self.width - 1
         phases = (self._phases(key, streams) + np.uint64((first - top) % self.levels)) % self.levels
         half = np.full(streams.size, self.levels // 2, np.uint64)
@@ -111,9 +123,11 @@ class LFSR(Source):
         )
         return np.asarray(states - np.uint32(1))
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
         phases = self._phases(key, streams)
-        return _native.lfsr(self.width, self._feedback, phases, thresholds, first, length)
+        return _native.lfsr(self.width, self._feedback, phases, thresholds, first_word, length)
 
     def _phases(self, key: int, streams: Words) -> Words:
         if self.start is not None:
@@ -126,30 +140,35 @@ class LFSR(Source):
         return feedback(self.width, self.taps or ())
 
 
-# An odd number near 2**16 / golden ratio: its multiples differ in their leading bits.
+# An odd number near 2**16 / golden ratio, whose multiples differ in their leading bits.
 _SPREAD = 0x9E37
 
 
 @dataclass(frozen=True)
 class RotatedLFSR(Source):
-    """One register for many streams, as hardware shares it: each lane reads its state rotated.
+    """One register shared by many streams, as in hardware: each lane reads its state rotated.
 
-    The number of lane i (of stream row << 32 | i) at step t is the state of the register, t steps after
-    `start`, rotated left by i mod width, exclusive or (i // width) * 0x9E37 mod 2**width. It depends on
-    neither key nor row. Over a period it takes each value but one: the bias is at most 2**-width.
+    The number of lane i (the low half of the stream number) at step t is ::
 
-    As inputs beside weights that all compare with one `Hammersley` counter, sums of 64 products of
-    length 256 err by two thirds of what they do with a register a stream; one counter for both errs by
-    a tenth (`Hammersley(8, axis=1, randomized=False)`).
+        rotate_left(state(t), i % width) ^ (i // width * 0x9E37) % 2**width
+
+    where state(0) is `start`. It depends neither on the key nor on the high half of the stream number.
+    Over a period it takes all values but one, so that the bias is at most ``2**-width``.
 
     Parameters
     ----------
     width : int
-        Bits of the state, in [3, 16].
+        Number of bits of the state, in [3, 16].
     taps : sequence of int, optional
-        As of `LFSR`.
+        Exponents of a primitive polynomial, as in `LFSR`.
     start : int
-        The state at step 0.
+        State at step 0, in ``[1, 2**width)``.
+
+    Notes
+    -----
+    Used for inputs, with one `Hammersley` counter for all weights, it reduces the error of a sum of 64
+    products of length 256 to two thirds of the error with one register per stream. One counter for
+    both, ``source=Hammersley(8, axis=1, randomized=False)``, reduces it to a tenth.
 
     Examples
     --------
@@ -171,27 +190,27 @@ class RotatedLFSR(Source):
 
     @property
     def levels(self) -> int:
-        """2**width."""
+        """Number of levels, ``2**width``."""
         return 1 << self.width
 
     @property
     def period(self) -> int | None:
-        """2**width - 1."""
+        """Period in steps, ``2**width - 1``."""
         return (1 << self.width) - 1
 
     @classmethod
     def for_length(cls, length: int) -> RotatedLFSR:
-        """Return the widest register whose period is not longer than length + 1."""
+        """Return the widest register whose period is at most length + 1 steps."""
         return cls(min(LFSR.for_length(length).width, 16))
 
     def sequences(self, n: int) -> tuple[Source, ...]:
-        """Return the register and, for weights, the axes of a counter from the reversed one on."""
+        """Return this register and, for the weights, the `Hammersley` axes 1, 2, ..., n - 1."""
         counter = Hammersley(max(self.width // 2, 3), 1, randomized=False)
         return (self, *counter.sequences(max(n - 1, 0)))[:n]
 
     @property
     def roots(self) -> frozenset[object]:
-        """The sequences that this source takes its numbers from."""
+        """Identifiers of the sequences that the numbers are taken from, see `Source.roots`."""
         return frozenset({("register", self.width, self.taps)})
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:

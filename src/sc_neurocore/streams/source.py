@@ -13,40 +13,54 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
 from sc_neurocore.streams._bits import n_words, pack
 
-# Numbers that are made at a time where no kernel makes bits on its way: 16 MB.
-_KEPT_NUMBERS = 2**22
-_FOR_MANY = "Sobol() and Hammersley() have more, Bernoulli() any number"
+__all__ = ["Bernoulli", "PeriodWarning", "Source", "operands"]
+
+# Numbers generated at a time by a source without a kernel of its own: 16 MB.
+_BLOCK_NUMBERS = 2**22
 
 
 class PeriodWarning(UserWarning):
-    """A counter does not get through its period in the length of a stream."""
+    """The streams end while their numbers are still rising, so their densities are biased."""
 
 
 class Source(ABC):
     """Source of the numbers that a comparator compares with a probability.
 
-    A source is a frozen value without a position: its number r(key, stream, t) is an integer in
-    [0, levels), and a stream of probability p is 1 at step t where r < round(p * levels). So p = 0
-    gives no ones and p = 1 only ones, and any stretch of any stream is available without what
-    precedes it.
+    A source is an immutable value and has no position. Its number ``r(key, stream, t)`` is an integer
+    in [0, levels). A stream of probability p is 1 at step t where ::
 
-    The low 32 bits of a stream's number are its lane, see `sc_neurocore.streams.keys`. Operands of a
-    product are in one lane. Sources that have one sequence for all streams take its steps in another
-    order in each lane, so that products of different lanes err independently.
+        r(key, stream, t) < round(p * levels)
+
+    So p = 0 gives no ones and p = 1 only ones, and any part of any stream can be generated without the
+    part before it.
+
+    The low 32 bits of a stream number are its lane, see `sc_neurocore.streams.keys`. The operands of a
+    product are in the same lane. Sources with one sequence for all streams step through it in a
+    different order in each lane, so that the errors of products in different lanes are independent.
 
     Notes
     -----
-    To write a source, subclass this class, as a frozen dataclass if it has parameters, and define
-    `levels`, `period` and
+    To write a source, subclass this class, as a frozen dataclass if it has parameters. Define `levels`,
+    `period` and
 
     ``_numbers(self, key, streams, first, length)``
-        The numbers at steps first .. first + length - 1 of streams of shape (n,) in uint64, of shape
-        (n, length) in uint32. The arguments are checked.
+        Return the numbers at steps first .. first + length - 1, shape (n, length), uint32, for streams
+        of shape (n,), uint64. All numbers must be below `levels`. The arguments are already checked:
+        `key` is an int in ``[0, 2**64)``, `first` an int in ``[0, 2**38)``.
 
-    The rest has defaults. Define `roots` as ``frozenset()`` if different keys or stream numbers give
-    independent numbers, otherwise `sequences` if there is more than one sequence; and
-    ``_words(self, key, streams, thresholds, first, length)``, the packed bits from word `first` on, of
-    shape (n, words), if there is a faster way to them than comparing numbers.
+    Everything else has a default:
+
+    - `roots`: by default all objects of the class share one sequence, so that two of them cannot be
+      multiplied. Return ``frozenset()`` if different keys or stream numbers give independent numbers.
+    - `sequences`: override it if the source has several sequences that can be multiplied.
+    - `for_length`: override it if the period is a parameter.
+    - `rise`: override it if the numbers count upwards, so that part of a period is biased.
+    - ``_words(self, key, streams, thresholds, first_word, length)``: override it if packed bits can be
+      made faster than by comparing numbers. It returns the bits from step 64 * first_word on, shape
+      (n, ceil(length / 64)), for thresholds of shape (n,), uint64.
+
+    Numbers are addressed in steps (`first`) and packed bits in words of 64 steps (`first_word`),
+    because a kernel starts at a word.
 
     Examples
     --------
@@ -71,56 +85,105 @@ class Source(ABC):
     @property
     @abstractmethod
     def levels(self) -> int:
-        """Number of values that a number can have; at most 2**32."""
+        """Number of different values that a number can have, at most ``2**32``."""
 
     @property
     @abstractmethod
     def period(self) -> int | None:
-        """Steps after which the numbers of every stream repeat; None if there is no such number."""
+        """Number of steps after which the numbers of every stream repeat, or None."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     @classmethod
     def for_length(cls, length: int) -> Source:
-        """Return the source of this kind whose period is near a length; by default it fits any."""
+        """Return the source of this class that suits streams of a length in steps.
+
+        By default ``cls()``, for sources that suit any length.
+        """
         return cls()
 
-    @property
-    def rises(self) -> bool:
-        """Whether the numbers rise through a period, so that part of one is biased."""
-        return False
+    def rise(self, streams: Words) -> int:
+        """Return the number of steps through which the numbers of these streams count upwards.
+
+        Shorter streams are compared with small numbers or with large numbers only, so that their
+        densities are biased and a `PeriodWarning` is issued. By default 1, for numbers in irregular
+        order.
+
+        Parameters
+        ----------
+        streams : ndarray of uint64
+            Stream numbers, of any shape.
+
+        Returns
+        -------
+        int
+            The largest such number of steps of all these streams, at least 1.
+        """
+        return 1
 
     @property
     def roots(self) -> frozenset[object]:
-        """What sources of one sequence have in common.
+        """Identifiers of the sequences that the numbers are taken from.
 
-        Two sources that share a root must not be multiplied. Empty if different keys or stream numbers
-        give independent numbers. By default the class: one sequence for all keys and parameters.
+        Streams of two sources that share a root must not be multiplied. Empty if different keys or
+        stream numbers give independent numbers. By default the class: one sequence for all its objects.
         """
         return frozenset({type(self)})
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return n sources whose streams can safely be multiplied, if their keys differ.
 
-        The first two are for the operands of a product, the others for the weights of later layers.
+        The first two are for the operands of a product, the others for the weights of later layers. By
+        default n times this source if it has no `roots`, otherwise the source alone, for n up to 1.
+
+        Raises
+        ------
+        ValueError
+            If the source has fewer than n independent sequences.
         """
-        if n > 1 and self.roots:
-            contract = f"have {n} independent sequences"
-            _checks.fail("source", contract, f"{self}, which has one", _FOR_MANY)
+        if self.roots:
+            check_sequences(self, n, available=1)
         return (self,) * n
 
     def pair(self) -> tuple[Source, Source]:
-        """Return the sources of the two operands of a product, `sequences(2)`."""
+        """Return the sources of the two operands of a product, ``sequences(2)``."""
         first, second = self.sequences(2)
         return first, second
 
     def thresholds(self, p: NDArray[np.float64]) -> Words:
-        """Return round(p * levels), of the shape of p, which saturates at [0, 1]."""
-        # By way of int64, to which machines convert many at a time.
+        """Return ``round(p * levels)`` as uint64, of the shape of p; p is clipped to [0, 1]."""
+        # By way of int64, because vector instructions convert to it.
         return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.int64).view(np.uint64)
 
     def numbers(
         self, streams: ArrayLike, length: int, *, key: int, first: int = 0
     ) -> NDArray[np.uint32]:
-        """Return the numbers at steps first .. first + length - 1, shape `(*streams.shape, length)`."""
+        """Return the numbers at steps first .. first + length - 1.
+
+        Parameters
+        ----------
+        streams : array_like of int
+            Stream numbers in ``[0, 2**64)``, of any shape.
+        length : int
+            Number of steps to return, at least 1.
+        key : int
+            In ``[0, 2**64)``.
+        first : int
+            The first step, in ``[0, 2**38)``. (`words` counts in words of 64 steps instead.)
+
+        Returns
+        -------
+        ndarray of uint32, shape ``(*streams.shape, length)``
+            In [0, levels).
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If an argument is out of range, or the source does not have these streams.
+        """
         key = _checks.power_range("key", key, 64)
         wanted = _checks.counting("streams", streams)
         length = _checks.length_of_stream("length", length)
@@ -141,24 +204,34 @@ class Source(ABC):
         Parameters
         ----------
         thresholds : array_like of int, shape (..., n)
-            In [0, levels]. All rows see the same numbers.
+            In [0, levels]. All rows are compared with the same numbers.
         streams : array_like of int, shape (n,)
+            Stream numbers in ``[0, 2**64)``.
         length : int
-            Time steps to return.
+            Number of steps to return, at least 1.
         key : int
+            In ``[0, 2**64)``.
         first_word : int
-            Number of the first word: the first step is 64 * first_word.
+            The first word, in ``[0, 2**32)``: the first step is 64 * first_word.
 
         Returns
         -------
         ndarray of uint64, shape (..., n, ceil(length / 64))
-            As in `Bitstream.words`.
+            In the format of `Bitstream.words`.
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If an argument is out of range, the shapes do not match, or the source does not have these
+            streams.
         """
         key = _checks.power_range("key", key, 64)
         numbers = _checks.counting("streams", streams, borrow=True)
         below = _checks.counting("thresholds", thresholds, borrow=True)
         if numbers.ndim != 1 or below.ndim == 0 or below.shape[-1] != numbers.size:
-            contract = f"have shape (..., n) for n streams, here of shape {numbers.shape}"
+            contract = f"have shape (..., n) for streams of shape (n,), here {numbers.shape}"
             _checks.fail("thresholds", contract, below.shape)
         if below.max(initial=0) > self.levels:
             _checks.fail("thresholds", f"be at most levels, {self.levels}", below.max())
@@ -172,22 +245,24 @@ class Source(ABC):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         """Return the numbers, shape (n_streams, length): the definition of the source."""
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        """Return the packed bits from word `first` on, shape (n_streams, words)."""
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
+        """Return the packed bits from a word on, shape (n_streams, words)."""
         words = np.empty((streams.size, n_words(length)), np.uint64)
-        block = max(_KEPT_NUMBERS // (64 * max(streams.size, 1)), 1)
+        block = max(_BLOCK_NUMBERS // (64 * max(streams.size, 1)), 1)
         for word in range(0, words.shape[1], block):
             steps = min(64 * block, length - 64 * word)
-            numbers = self._numbers(key, streams, 64 * (first + word), steps)
+            numbers = self._numbers(key, streams, 64 * (first_word + word), steps)
             words[:, word : word + block] = pack(numbers < thresholds[:, np.newaxis])
         return words
 
     def _words_of_rows(
-        self, key: int, streams: Words, thresholds: Words, first: int, length: int
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
-        """Return the bits of rows of thresholds at the same streams, (n_rows, n_streams, words)."""
+        """Return the bits for rows of thresholds (n_rows, n_streams) at the same streams."""
         repeated = np.tile(streams, len(thresholds))
-        words = self._words(key, repeated, thresholds.ravel(), first, length)
+        words = self._words(key, repeated, thresholds.ravel(), first_word, length)
         return words.reshape(*thresholds.shape, words.shape[-1])
 
 
@@ -197,20 +272,20 @@ Sources = Source | tuple[Source, ...]
 
 @dataclass(frozen=True)
 class Bernoulli(Source):
-    """Independent uniform numbers of 32 bits, by Philox4x32-10.
+    """Independent uniform numbers of 32 bits, from the generator Philox4x32-10.
 
-    A density of length L has the standard error sqrt(p (1 - p) / L), a product of two streams
-    sqrt(z (1 - z) / L) with z = p q.
+    The standard error of the density of a stream of length L is ``sqrt(p * (1 - p) / L)``. That of a
+    product z = p q of two streams is ``sqrt(z * (1 - z) / L)``.
     """
 
     @property
     def levels(self) -> int:
-        """2**32."""
+        """Number of levels, ``2**32``."""
         return 2**32
 
     @property
     def period(self) -> int | None:
-        """2**38, where the counter of words wraps."""
+        """Period in steps, ``2**38``, after which the counter of words wraps around."""
         return 2**38
 
     @property
@@ -221,36 +296,107 @@ class Bernoulli(Source):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         return _native.uniform(key, streams, first, length)
 
-    def _words(self, key: int, streams: Words, thresholds: Words, first: int, length: int) -> Words:
-        (words,) = self._words_of_rows(key, streams, thresholds[np.newaxis], first, length)
+    def _words(
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
+    ) -> Words:
+        (words,) = self._words_of_rows(key, streams, thresholds[np.newaxis], first_word, length)
         return np.asarray(words)
 
     def _words_of_rows(
-        self, key: int, streams: Words, thresholds: Words, first: int, length: int
+        self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
-        return _native.encode(key, streams, thresholds, first, length)
+        return _native.encode(key, streams, thresholds, first_word, length)
 
 
 def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
-    """Return n sources whose streams are multiplied with one another, checked.
+    """Return n sources whose streams can safely be multiplied with one another.
 
-    One source stands for its `sequences(n)`. Of n others no two must be of one sequence, but for those
-    whose streams are independent by their keys.
+    Parameters
+    ----------
+    source : Source or tuple of n
+        One source stands for its ``sequences(n)``. In a tuple, no two sources can share a sequence
+        (`Source.roots`), unless the tuple is ``source[0].sequences(n)``.
+    n : int
+        Number of operands.
+
+    Returns
+    -------
+    tuple of n Source
+
+    Raises
+    ------
+    TypeError
+        If `source` is neither a source nor a tuple of n sources.
+    ValueError
+        If a source has too few sequences, or two sources share one.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Halton, LFSR, operands
+    >>> operands(Halton())
+    (VanDerCorput(base=2, randomized=True), VanDerCorput(base=3, randomized=True))
+    >>> operands((Halton(), LFSR(8))) == (Halton(), LFSR(8))
+    True
     """
     n = _checks.integer("n", n, 1, 2**16)
     if isinstance(source, Source):
         return source.sequences(n)
     if not isinstance(source, tuple) or len(source) != n:
-        _checks.wrong_type("source", f"be a Source or a tuple of {n}", source)
+        _checks.wrong_type("source", f"be a Source or a tuple of {n}", source, _instance_of(source))
     for i, part in enumerate(source):
-        _checks.instance(f"source[{i}]", part, Source)
+        checked_source(f"source[{i}]", part)
         for before in source[:i]:
-            if before.roots & part.roots and source != source[0].sequences(n):
+            if before.roots & part.roots and not _are_sequences(source):
                 _checks.fail(
                     "source",
                     "give the operands different numbers",
                     f"{before} and {part}",
-                    "for p = q = 0.5 their product would be up to min(p, q) = 0.5 instead of 0.25; one "
-                    "source alone stands for sequences that may be multiplied",
+                    "with these the product of p = q = 0.5 can be 0.5 instead of 0.25; use sources of "
+                    "different kinds, or pass one source alone to use its independent sequences",
                 )
     return source
+
+
+def _are_sequences(source: tuple[Source, ...]) -> bool:
+    """Return whether the sources are the independent sequences of the first one."""
+    try:
+        return source == source[0].sequences(len(source))
+    except ValueError:
+        return False
+
+
+def check_sequences(source: Source, n: int, available: int) -> None:
+    """Raise unless a source with 1 or 2 independent sequences has at least n."""
+    if n > available:
+        _checks.fail(
+            "source",
+            f"have {n} independent sequences",
+            f"{source}, which has {'one' if available == 1 else 'two'}",
+            "Sobol(), Hammersley() and Bernoulli() have more, and a tuple gives each operand its own "
+            "source",
+        )
+
+
+def checked_source(name: str, source: object) -> None:
+    """Raise unless the argument is a source; for a class, the error says how to make one."""
+    _checks.instance(name, source, Source, _instance_of(source))
+
+
+def _instance_of(source: object) -> str:
+    """Return the remedy for a class that is passed in place of a source."""
+    if isinstance(source, type) and issubclass(source, Source):
+        return f"write {source.__name__}()"
+    return ""
+
+
+def warn_of_rise(source: Source, streams: Words, length: int) -> None:
+    """Warn if streams of a length in steps end while the numbers of the source are still rising."""
+    steps = source.rise(streams)
+    if length >= steps:
+        return
+    fits = f"{type(source).__name__}.for_length({length})" if steps == source.period else "Sobol()"
+    _checks.warn(
+        f"{source} counts upwards for {steps} steps, but the streams have {length} bits, so their "
+        f"densities are biased; use at least {steps} bits, or {fits}",
+        PeriodWarning,
+    )
