@@ -76,7 +76,7 @@ def measured(case: Case, n_seeds: int, of_pairs: bool) -> dict[str, Any]:
     return found
 
 
-def figures_of(row: sc.Accuracy) -> dict[str, Any]:
+def figures_of(row: sc.evidence.Accuracy) -> dict[str, Any]:
     """Return the figures of one length."""
     return {
         "length": row.length,
@@ -101,7 +101,9 @@ def crossing(curve: NDArray[np.float64], level: float) -> float:
     return float(2 ** (np.log2(LENGTHS[i - 1]) * (1 - share) + np.log2(LENGTHS[i]) * share))
 
 
-def ratios(base: Sequence[sc.Accuracy], other: Sequence[sc.Accuracy]) -> dict[str, list[float]]:
+def ratios(
+    base: Sequence[sc.evidence.Accuracy], other: Sequence[sc.evidence.Accuracy]
+) -> dict[str, list[float]]:
     """Return the relative length at which another source reaches the accuracy of the base source.
 
     For each length of the base: the other's length for equal accuracy divided by it, and the 95 %
@@ -244,7 +246,7 @@ def pairs(case: Case, seeds: range) -> dict[str, Any]:
 
 def on_part(
     case: Case, part: NDArray[np.integer], seeds: range, source: tuple[sc.Source, ...] | sc.Source
-) -> sc.Accuracy:
+) -> sc.evidence.Accuracy:
     """Return the accuracy on a part of the images at `PAIR_LENGTH`."""
     images, labels = case.images[part], case.labels[part]
     (row,) = sc.evaluate(case.network, images, labels, [PAIR_LENGTH], seeds=seeds, source=source)

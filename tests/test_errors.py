@@ -17,7 +17,6 @@ from sc_neurocore import (
     Conv2d,
     Dense,
     Interval,
-    LIFState,
     Network,
     Role,
     SCDenseLayer,
@@ -29,17 +28,15 @@ from sc_neurocore import (
     firing_rate_hz,
     interspike_intervals,
     isi_histogram,
-    isi_ms,
-    isi_steps,
     noise_budget,
     rheobase,
     set_threads,
     simulate,
     simulate_float,
     spike_times,
-    stationary_std,
     stream_key,
 )
+from sc_neurocore.neurons import LIFState, isi_ms, isi_steps, stationary_std
 
 NAN, INF = math.nan, math.inf
 RAGGED = [[0], [0, 1]]

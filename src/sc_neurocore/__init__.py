@@ -28,13 +28,16 @@ __all__ = sorted(_MODULES)
 configure()
 
 
+_ROOMS = {"streams", "operators", "neurons", "stateful", "networks", "evidence", "exchange"}
+_ROOMS |= {"training", "hardware"}
+
+
 def __getattr__(name: str) -> Any:
-    """Return a public name, or a module that has some, at its first use."""
-    qualified = f"{__name__}.{name}"
+    """Return a public name or a room at its first use."""
     if name in _MODULES:
         value = getattr(import_module(_MODULES[name]), name)
-    elif qualified in _MODULES.values():
-        value = import_module(qualified)
+    elif name in _ROOMS:
+        value = import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -42,4 +45,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_ROOMS, "__version__"]

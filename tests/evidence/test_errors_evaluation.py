@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 from error_table import test_of
 
-from sc_neurocore import Accuracy, Dense, Network, decide_early, evaluate, plan
+from sc_neurocore import Dense, Network, decide_early, evaluate, plan
+from sc_neurocore.evidence import Accuracy
 
 NETWORK = Network([Dense([[0.5, 0.5]])])
 X, Y = np.full((3, 2), 0.5), [0, 0, 0]

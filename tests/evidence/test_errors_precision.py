@@ -10,15 +10,14 @@ from sc_neurocore import (
     Network,
     Sobol,
     Weyl,
-    current_error,
     dot_error,
     encode_error,
     length_for_density,
     length_for_product,
     noise_budget,
     product_error,
-    product_error_table,
 )
+from sc_neurocore.evidence import current_error, product_error_table
 
 NAN = math.nan
 NETWORK = Network([Dense([[0.5, 0.5]])])

@@ -9,7 +9,6 @@ from scipy import optimize, stats
 
 from sc_neurocore import (
     LIF,
-    Accuracy,
     Bernoulli,
     Dense,
     FixedPoint,
@@ -24,7 +23,7 @@ from sc_neurocore import (
     simulate,
     simulate_float,
 )
-from sc_neurocore.evidence import stopping
+from sc_neurocore.evidence import Accuracy, stopping
 from sc_neurocore.evidence._intervals import (
     at_most,
     cases_needed,

@@ -16,11 +16,9 @@ from sc_neurocore import (
     Permutation,
     Ramp,
     Role,
-    RotatedLFSR,
     Sobol,
     VanDerCorput,
     Weyl,
-    current_error,
     dot_error,
     encode,
     encode_error,
@@ -28,12 +26,12 @@ from sc_neurocore import (
     length_for_density,
     length_for_product,
     noise_budget,
-    operands,
     product_error,
-    product_error_table,
     simulate,
     stream_key,
 )
+from sc_neurocore.evidence import current_error, product_error_table
+from sc_neurocore.streams import RotatedLFSR, operands
 
 N = 20_000
 SOURCES = [Sobol(), Hammersley(6), LFSR(6), Weyl(64), VanDerCorput(3)]

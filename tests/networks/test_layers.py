@@ -20,7 +20,6 @@ from sc_neurocore import (
     Network,
     Permutation,
     Role,
-    Simulation,
     Sobol,
     VanDerCorput,
     encode,
@@ -30,6 +29,7 @@ from sc_neurocore import (
     simulate_float,
     stream_key,
 )
+from sc_neurocore.networks import Simulation
 
 RNG = np.random.default_rng(0)
 LENGTH = 300

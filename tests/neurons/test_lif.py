@@ -12,15 +12,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sc_neurocore import (
-    LIF,
-    Role,
-    SCDenseLayer,
-    StochasticLIFNeuron,
-    isi_steps,
-    stationary_std,
-    stream_key,
-)
+from sc_neurocore import LIF, Role, SCDenseLayer, StochasticLIFNeuron, stream_key
+from sc_neurocore.neurons import isi_steps, stationary_std
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 

@@ -9,17 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sc_neurocore import (
-    LIF,
-    firing_rate_hz,
-    interspike_intervals,
-    isi_histogram,
-    isi_ms,
-    isi_steps,
-    rheobase,
-    spike_times,
-    stationary_std,
-)
+from sc_neurocore import LIF, firing_rate_hz, interspike_intervals, isi_histogram, rheobase, spike_times
+from sc_neurocore.neurons import isi_ms, isi_steps, stationary_std
 
 law = settings(deadline=None, derandomize=True, max_examples=100)
 neurons = st.builds(

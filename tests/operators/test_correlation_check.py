@@ -20,29 +20,30 @@ from sc_neurocore import (
     Sobol,
     TwoLine,
     Unipolar,
-    absolute_difference,
-    bernstein,
-    check_correlation,
-    check_white,
     checking,
-    cordiv,
     current_trace,
     dot,
     encode,
+    multiply,
+    scaled_add,
+    scc,
+    stack,
+    stream_key,
+)
+from sc_neurocore.operators import (
+    absolute_difference,
+    bernstein,
+    cordiv,
     jk_flip_flop,
     maximum,
     minimum,
-    multiply,
     popcount_add,
     saturating_add,
     saturating_subtract,
-    scaled_add,
-    scc,
     sexp,
-    stack,
     stanh,
-    stream_key,
 )
+from sc_neurocore.streams import check_correlation, check_white
 from sc_neurocore.streams.correlation import NEEDS
 
 KEY, OTHER = stream_key(5, Role.INPUT), stream_key(5, Role.WEIGHT)

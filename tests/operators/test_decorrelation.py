@@ -6,20 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sc_neurocore import (
-    Bitstream,
-    Permutation,
-    Role,
-    decorrelate,
-    desynchronize,
-    encode,
-    isolate,
-    phi,
-    regenerate,
-    scc,
-    stream_key,
-    synchronize,
-)
+from sc_neurocore import Bitstream, Permutation, Role, encode, scc, stream_key
+from sc_neurocore.operators import decorrelate, desynchronize, isolate, regenerate, synchronize
+from sc_neurocore.streams import phi
 
 KEY = stream_key(13, Role.INPUT)
 OTHER = stream_key(13, Role.WEIGHT)

@@ -13,22 +13,24 @@ from sc_neurocore import (
     SignMagnitude,
     TwoLine,
     Unipolar,
+    dot,
+    multiply,
+    scaled_add,
+    stack,
+)
+from sc_neurocore.operators import (
     absolute_difference,
     bernstein,
     bernstein_fit,
     bernstein_value,
-    check_correlation,
-    dot,
     exact_product,
     maximum,
     minimum,
-    multiply,
     popcount_add,
     saturating_add,
     saturating_subtract,
-    scaled_add,
-    stack,
 )
+from sc_neurocore.streams import check_correlation
 
 NAN = math.nan
 PAIR = Bitstream.from_bits([[0, 1, 1], [1, 1, 0]])

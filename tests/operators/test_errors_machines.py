@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sc_neurocore import (
-    Bitstream,
+from sc_neurocore import Bitstream, stack
+from sc_neurocore.operators import (
     addie,
     buffered_add,
     cordiv,
@@ -19,7 +19,6 @@ from sc_neurocore import (
     linear_machine,
     regenerate,
     sexp,
-    stack,
     stanh,
     synchronize,
     toggle_add,

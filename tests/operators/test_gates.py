@@ -14,23 +14,25 @@ from sc_neurocore import (
     Role,
     Sobol,
     _checks,
+    current_trace,
+    dot,
+    encode,
+    multiply,
+    scaled_add,
+    stack,
+    stream_key,
+)
+from sc_neurocore.operators import (
     absolute_difference,
     bernstein,
     bernstein_fit,
     bernstein_value,
-    current_trace,
-    dot,
-    encode,
     exact_product,
     maximum,
     minimum,
-    multiply,
     popcount_add,
     saturating_add,
     saturating_subtract,
-    scaled_add,
-    stack,
-    stream_key,
 )
 
 KEY, WEIGHT = stream_key(7, Role.INPUT), stream_key(7, Role.WEIGHT)

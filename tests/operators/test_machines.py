@@ -7,17 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sc_neurocore import (
-    Bernoulli,
-    Bitstream,
-    Role,
+from sc_neurocore import Bernoulli, Bitstream, Role, checking, encode, stream_key
+from sc_neurocore.operators import (
     addie,
     buffered_add,
-    checking,
     cordiv,
     desynchronize,
     ema,
-    encode,
     gaines_divide,
     gaines_sqrt,
     jk_flip_flop,
@@ -25,7 +21,6 @@ from sc_neurocore import (
     linear_machine,
     sexp,
     stanh,
-    stream_key,
     toggle_add,
     umul,
 )

@@ -4,20 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sc_neurocore import (
-    Bitstream,
-    Role,
-    _native,
-    autocorrelation,
-    effective_length,
-    encode,
-    phi,
-    scc,
-    scc_matrix,
-    stream_key,
-    zce,
-)
-from sc_neurocore.streams import correlation
+from sc_neurocore import Bitstream, Role, _native, encode, scc, stream_key
+from sc_neurocore.streams import autocorrelation, correlation, effective_length, phi, scc_matrix, zce
 
 KEY = stream_key(3, Role.INPUT)
 pairs = st.integers(1, 150).flatmap(

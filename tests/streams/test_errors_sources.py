@@ -17,8 +17,8 @@ from sc_neurocore import (
     encode_pair,
     evaluate,
     load_digits,
-    operands,
 )
+from sc_neurocore.streams import operands
 
 TWICE = (
     "source must give the operands different numbers, got {0} and {0}; with these the product of "

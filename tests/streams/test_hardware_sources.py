@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import twins
 
-from sc_neurocore import LFSR, Dense, Hammersley, Network, RotatedLFSR, encode, simulate
+from sc_neurocore import LFSR, Dense, Hammersley, Network, encode, simulate
+from sc_neurocore.streams import RotatedLFSR
 from sc_neurocore.streams._numbers import TAPS
 
 

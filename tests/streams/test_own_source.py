@@ -14,10 +14,10 @@ from sc_neurocore import (
     Source,
     encode,
     encode_pair,
-    operands,
     simulate,
     simulate_float,
 )
+from sc_neurocore.streams import operands
 
 KEY = 0x123456789ABCDEF0
 

@@ -32,11 +32,11 @@ from sc_neurocore import (
     encode_pair,
     evaluate,
     load_digits,
-    operands,
     scc,
     simulate,
     stream_key,
 )
+from sc_neurocore.streams import operands
 from sc_neurocore.streams._numbers import is_primitive
 
 KEY = 0x123456789ABCDEF0

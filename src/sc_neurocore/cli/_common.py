@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import read_arrays, replacing
-from sc_neurocore.evidence.evaluation import Accuracy
-from sc_neurocore.networks.digits import load_digits
-from sc_neurocore.networks.network import Network
+from sc_neurocore.evidence import (
+    Accuracy,
+)
+from sc_neurocore.networks import (
+    Network,
+    load_digits,
+)
 
 
 def say(what: str) -> None:

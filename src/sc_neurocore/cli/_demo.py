@@ -16,9 +16,18 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.cli._common import print_table, save_figure
-from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
-from sc_neurocore.networks.digits import Digits, load_digits
-from sc_neurocore.networks.simulation import simulate
+from sc_neurocore.evidence import (
+    Accuracy,
+    evaluate,
+)
+from sc_neurocore.evidence.evaluation import (
+    SOURCES,
+)
+from sc_neurocore.networks import (
+    Digits,
+    load_digits,
+    simulate,
+)
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)

@@ -12,8 +12,16 @@ from pathlib import Path
 from sc_neurocore import _checks
 from sc_neurocore._files import check_writable, replacing
 from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
-from sc_neurocore.evidence.evaluation import SOURCES, Accuracy, evaluate
-from sc_neurocore.networks.digits import load_digits
+from sc_neurocore.evidence import (
+    Accuracy,
+    evaluate,
+)
+from sc_neurocore.evidence.evaluation import (
+    SOURCES,
+)
+from sc_neurocore.networks import (
+    load_digits,
+)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.cli._common import load_data, load_network, say
-from sc_neurocore.networks.digits import load_digits
-from sc_neurocore.networks.fixed_point import FixedPoint
+from sc_neurocore.networks import (
+    FixedPoint,
+    load_digits,
+)
 
 if TYPE_CHECKING:
     from sc_neurocore.hardware import Design, Synthesis, Verification

@@ -16,10 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore._types import Reals, Words
-from sc_neurocore.streams.keys import Role, lane_streams, stream_key
-from sc_neurocore.streams.low_discrepancy import Halton, Sobol
-from sc_neurocore.streams.periods import Permutation
-from sc_neurocore.streams.source import Bernoulli, Source
+from sc_neurocore.streams import (
+    Bernoulli,
+    Halton,
+    Permutation,
+    Role,
+    Sobol,
+    Source,
+    stream_key,
+)
+from sc_neurocore.streams.keys import (
+    lane_streams,
+)
 
 # Bits that one estimate takes, and samples of an operand: a variance of n samples errs by sqrt(2 / n).
 _BITS, _FEWEST, _MOST = 2**27, 8, 4096

@@ -10,20 +10,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
+from sc_neurocore.networks import (
+    Dense,
+    Network,
+    simulate,
+)
 from sc_neurocore.networks._inputs import with_always_on
-from sc_neurocore.networks.layers import Dense
-from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import simulate
-from sc_neurocore.neurons.theory import rheobase
-from sc_neurocore.streams._bits import delayed
-from sc_neurocore.streams.bitstream import Bitstream, encode
-from sc_neurocore.streams.keys import Role, stream_key
-from sc_neurocore.streams.low_discrepancy import Halton, Sobol
-from sc_neurocore.streams.source import (
+from sc_neurocore.neurons import (
+    rheobase,
+)
+from sc_neurocore.streams import (
     Bernoulli,
+    Bitstream,
+    Halton,
+    Role,
+    Sobol,
     Source,
-    Sources,
+    encode,
     operands,
+    stream_key,
+)
+from sc_neurocore.streams._bits import delayed
+from sc_neurocore.streams.source import (
+    Sources,
 )
 
 __all__ = ["LayerBudget", "noise_budget"]

@@ -14,20 +14,30 @@ from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._intervals import paired_difference, wilson
 from sc_neurocore.evidence._sources import SourceByLength, source_at
+from sc_neurocore.networks import (
+    FixedPoint,
+    Network,
+    simulate_float,
+)
 from sc_neurocore.networks._inputs import checked_densities
-from sc_neurocore.networks.fixed_point import FixedNetwork, FixedPoint
-from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import Prepared, in_fixed_point, simulate_float
-from sc_neurocore.streams.keys import checked_seed
-from sc_neurocore.streams.low_discrepancy import (
+from sc_neurocore.networks.fixed_point import (
+    FixedNetwork,
+)
+from sc_neurocore.networks.simulation import (
+    Prepared,
+    in_fixed_point,
+)
+from sc_neurocore.streams import (
+    LFSR,
+    Bernoulli,
     Halton,
     Hammersley,
+    Permutation,
     Sobol,
+    Source,
     VanDerCorput,
 )
-from sc_neurocore.streams.periods import Permutation
-from sc_neurocore.streams.registers import LFSR
-from sc_neurocore.streams.source import Bernoulli, Source
+from sc_neurocore.streams.keys import checked_seed
 
 __all__ = ["SOURCES", "Accuracy", "SourceByLength", "evaluate"]
 

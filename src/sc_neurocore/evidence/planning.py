@@ -17,10 +17,14 @@ from sc_neurocore.evidence.evaluation import (
     lengths_and_seeds,
     right_by_seed,
 )
-from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import simulate_float
-from sc_neurocore.streams.low_discrepancy import Sobol
-from sc_neurocore.streams.source import Bernoulli
+from sc_neurocore.networks import (
+    Network,
+    simulate_float,
+)
+from sc_neurocore.streams import (
+    Bernoulli,
+    Sobol,
+)
 
 __all__ = ["LENGTHS", "Plan", "plan"]
 

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.evidence.evaluation import Accuracy
-from sc_neurocore.neurons.spike_trains import spike_times
+from sc_neurocore.neurons import (
+    spike_times,
+)
 
 __all__ = ["accuracy", "classified", "raster"]
 

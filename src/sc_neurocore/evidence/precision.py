@@ -16,13 +16,16 @@ from sc_neurocore import _checks
 from sc_neurocore.evidence._moments import Moments, of_densities, of_products
 from sc_neurocore.evidence._sources import SourceByLength, source_at
 from sc_neurocore.operators.current import ACCUMULATE, Accumulate
-from sc_neurocore.streams.bitstream import encode
-from sc_neurocore.streams.keys import Role, stream_key
-from sc_neurocore.streams.source import (
+from sc_neurocore.streams import (
     Bernoulli,
+    Role,
     Source,
-    Sources,
+    encode,
     operands,
+    stream_key,
+)
+from sc_neurocore.streams.source import (
+    Sources,
 )
 
 __all__ = [
@@ -246,7 +249,8 @@ def product_error_table(
     Examples
     --------
     >>> import numpy as np
-    >>> from sc_neurocore import Hammersley, product_error_table
+    >>> from sc_neurocore import Hammersley
+    >>> from sc_neurocore.evidence import product_error_table
     >>> errors = product_error_table(256, source=Hammersley(8, randomized=False))
     >>> print(f"{np.sqrt((errors**2).mean()):.5f}")
     0.00189

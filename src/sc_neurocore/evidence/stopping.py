@@ -17,12 +17,19 @@ from sc_neurocore import _checks
 from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._intervals import at_most, cases_needed
+from sc_neurocore.networks import (
+    Network,
+)
 from sc_neurocore.networks._inputs import checked_densities
-from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.simulation import Prepared
+from sc_neurocore.streams import (
+    Bernoulli,
+)
 from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.keys import checked_seed
-from sc_neurocore.streams.source import Bernoulli, Sources
+from sc_neurocore.streams.source import (
+    Sources,
+)
 
 __all__ = ["EarlyDecisions", "decide_early"]
 

@@ -22,7 +22,13 @@ from sc_neurocore.exchange._nir_neurons import (
     read,
     recalled,
 )
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks import (
+    Conv2d,
+    Dense,
+)
+from sc_neurocore.networks.layers import (
+    Layer,
+)
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons import (
+    LIF,
+)
 
 Reals = NDArray[np.float64]
 

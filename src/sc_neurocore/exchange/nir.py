@@ -30,12 +30,14 @@ from sc_neurocore.exchange._nir_neurons import (
     noted,
     recalled,
 )
-from sc_neurocore.networks.layers import (
+from sc_neurocore.networks import (
     Conv2d,
     Dense,
+    Network,
+)
+from sc_neurocore.networks.layers import (
     Layer,
 )
-from sc_neurocore.networks.network import Network
 
 try:
     import h5py  # noqa: F401  what the process that reads files imports

@@ -13,9 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer
-from sc_neurocore.networks.network import Network
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.networks import (
+    Conv2d,
+    Dense,
+    Network,
+)
+from sc_neurocore.networks.layers import (
+    Layer,
+)
+from sc_neurocore.neurons import (
+    LIF,
+)
 
 __all__ = [
     "Conversion",

@@ -10,13 +10,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.networks import (
+    FixedPoint,
+    Network,
+    Simulation,
+)
 from sc_neurocore.networks._inputs import checked_densities
-from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
-from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import Prepared, Simulation
+from sc_neurocore.networks.fixed_point import (
+    FixedLIF,
+    FixedNetwork,
+)
+from sc_neurocore.networks.simulation import (
+    Prepared,
+)
+from sc_neurocore.streams import (
+    Bitstream,
+    Hammersley,
+)
 from sc_neurocore.streams._numbers import generator_columns
-from sc_neurocore.streams.bitstream import Bitstream
-from sc_neurocore.streams.low_discrepancy import Hammersley
 
 __all__ = [
     "Design",

@@ -14,9 +14,12 @@ from sc_neurocore.hardware.emit import rendered
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
 from sc_neurocore.hardware.trace import LayerTrace, trace
 from sc_neurocore.hardware.verify import Verification
+from sc_neurocore.networks import (
+    Network,
+    simulate,
+    simulate_float,
+)
 from sc_neurocore.networks.layers import Layer
-from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import simulate, simulate_float
 
 __all__ = [
     "Quantization",

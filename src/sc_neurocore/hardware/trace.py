@@ -12,7 +12,9 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.networks._inputs import with_always_on
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 
 __all__ = [
     "LayerTrace",

@@ -19,7 +19,9 @@ from sc_neurocore.hardware.emit import verilog, write
 from sc_neurocore.hardware.netlist import Netlist, Run
 from sc_neurocore.hardware.simulators import has_verilator, run_testbench, verilate
 from sc_neurocore.hardware.trace import LayerTrace, LayerTracer
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 
 __all__ = [
     "Verification",

@@ -15,10 +15,19 @@ from sc_neurocore.networks._delays import DelayLine
 from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons import (
+    LIF,
+)
+from sc_neurocore.streams import (
+    Bernoulli,
+    Role,
+    Source,
+    stream_key,
+)
 from sc_neurocore.streams._bits import n_words
-from sc_neurocore.streams.keys import Role, lane_streams, stream_key
-from sc_neurocore.streams.source import Bernoulli, Source
+from sc_neurocore.streams.keys import (
+    lane_streams,
+)
 
 # Limits of a block of time: words of spikes of a layer (8 MB), and words of weight bits that the
 # kernels make: less than a second of work, which bounds the delay of an interrupt or a progress bar.

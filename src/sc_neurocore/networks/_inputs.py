@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
 from sc_neurocore._types import Reals, Words
+from sc_neurocore.streams import (
+    Bitstream,
+)
 from sc_neurocore.streams._bits import ones
-from sc_neurocore.streams.bitstream import Bitstream
 
 
 def checked_densities(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore.networks.layers import Dense, Layer
 from sc_neurocore.networks.network import Network
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons import (
+    LIF,
+)
 
 __all__ = ["FixedLIF", "FixedNetwork", "FixedPoint"]
 

@@ -28,7 +28,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons import (
+    LIF,
+)
 
 __all__ = ["Conv2d", "Dense", "Layer"]
 

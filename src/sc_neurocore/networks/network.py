@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore._files import read_arrays, replacing
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons import (
+    LIF,
+)
 
 __all__ = ["Network"]
 

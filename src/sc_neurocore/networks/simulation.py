@@ -17,12 +17,28 @@ from sc_neurocore.networks._inputs import check_streams, checked_densities
 from sc_neurocore.networks._real_layers import chunks, drive, run_rows
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.network import Network
-from sc_neurocore.neurons.lif import LIF
-from sc_neurocore.neurons.theory import SilentLayerWarning, rheobase
+from sc_neurocore.neurons import (
+    LIF,
+    SilentLayerWarning,
+    rheobase,
+)
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Role,
+    Source,
+    operands,
+    stream_key,
+)
 from sc_neurocore.streams._bits import n_words
-from sc_neurocore.streams.bitstream import Bitstream
-from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
-from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands, warn_of_rise
+from sc_neurocore.streams.keys import (
+    checked_seed,
+    lane_streams,
+)
+from sc_neurocore.streams.source import (
+    Sources,
+    warn_of_rise,
+)
 
 __all__ = ["Simulation", "simulate", "simulate_float"]
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 from sc_neurocore.streams.keys import entropy
 
 __all__ = ["LIF", "LIFState"]

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 
 __all__ = ["firing_rate_hz", "interspike_intervals", "isi_histogram", "spike_times"]
 

@@ -92,7 +92,8 @@ def isi_steps(neuron: LIF, current: float) -> float:
 
     Examples
     --------
-    >>> from sc_neurocore import LIF, isi_steps
+    >>> from sc_neurocore import LIF
+    >>> from sc_neurocore.neurons import isi_steps
     >>> isi_steps(LIF(tau_mem=20.0), 0.08)
     20.0
     """
@@ -152,7 +153,8 @@ def isi_ms(neuron: LIF, current: float) -> float:
 
     Examples
     --------
-    >>> from sc_neurocore import LIF, isi_ms
+    >>> from sc_neurocore import LIF
+    >>> from sc_neurocore.neurons import isi_ms
     >>> round(isi_ms(LIF(tau_mem=20.0), 0.08), 2)
     19.62
     """
@@ -186,7 +188,8 @@ def stationary_std(neuron: LIF) -> float:
 
     Examples
     --------
-    >>> from sc_neurocore import LIF, stationary_std
+    >>> from sc_neurocore import LIF
+    >>> from sc_neurocore.neurons import stationary_std
     >>> round(stationary_std(LIF(tau_mem=20.0, noise_std=0.02)), 4)
     0.0641
     """

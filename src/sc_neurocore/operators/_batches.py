@@ -8,9 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.streams.bitstream import Bitstream, broadcast_words
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+)
+from sc_neurocore.streams.bitstream import (
+    broadcast_words,
+)
 from sc_neurocore.streams.keys import OPERATOR
-from sc_neurocore.streams.source import Bernoulli
 
 # Rows and steps per block: a megabyte of random numbers stays in the second-level cache.
 _ROWS, _STEPS = 512, 512

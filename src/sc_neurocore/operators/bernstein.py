@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _runtime
 from sc_neurocore.operators._batches import check_length, n_inputs
 from sc_neurocore.operators.gates import choose
-from sc_neurocore.streams.bitstream import Bitstream, encode
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Source,
+    encode,
+)
 from sc_neurocore.streams.correlation import check_operands
-from sc_neurocore.streams.source import Bernoulli, Source
 
 __all__ = ["bernstein", "bernstein_fit", "bernstein_value"]
 
@@ -63,7 +67,8 @@ def bernstein(
 
     Examples
     --------
-    >>> from sc_neurocore import Role, Sobol, bernstein, bernstein_value, encode, stream_key
+    >>> from sc_neurocore import Role, Sobol, encode, stream_key
+    >>> from sc_neurocore.operators import bernstein, bernstein_value
     >>> b = [0.25, 0.625, 0.375, 0.75]
     >>> copies = encode([0.3] * 3, 65536, key=stream_key(1, Role.INPUT))
     >>> bernstein(copies, b, key=stream_key(1, Role.WEIGHT))
@@ -158,7 +163,7 @@ def bernstein_fit(
     Examples
     --------
     >>> import numpy as np
-    >>> from sc_neurocore import bernstein_fit, bernstein_value
+    >>> from sc_neurocore.operators import bernstein_fit, bernstein_value
     >>> b = bernstein_fit(lambda x: np.exp(-2 * x), 4)
     >>> x = np.linspace(0, 1, 101)
     >>> float(np.abs(bernstein_value(x, b) - np.exp(-2 * x)).max()) < 1e-3

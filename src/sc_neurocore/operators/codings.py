@@ -29,15 +29,17 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.operators.gates import multiply
 from sc_neurocore.operators.machines import toggle_add
-from sc_neurocore.streams.bitstream import (
+from sc_neurocore.streams import (
     Bitstream,
-    Index,
     Interval,
+    Source,
     encode,
     stack,
 )
+from sc_neurocore.streams.bitstream import (
+    Index,
+)
 from sc_neurocore.streams.correlation import check_operands
-from sc_neurocore.streams.source import Source
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import weighted
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 from sc_neurocore.streams.correlation import check_operands
 
 __all__ = ["current_trace"]

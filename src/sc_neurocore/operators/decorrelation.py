@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import check_streams, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Source,
+    encode,
+)
 from sc_neurocore.streams._bits import delayed
-from sc_neurocore.streams.bitstream import Bitstream, encode
-from sc_neurocore.streams.source import Bernoulli, Source
 
 __all__ = [
     "decorrelate",
@@ -58,7 +62,8 @@ def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
 
     Examples
     --------
-    >>> from sc_neurocore import Role, encode, scc, stream_key, synchronize
+    >>> from sc_neurocore import Role, encode, scc, stream_key
+    >>> from sc_neurocore.operators import synchronize
     >>> x, y = encode([0.5, 0.7], 65536, key=stream_key(1, Role.INPUT))
     >>> [round(float(scc(*synchronize(x, y, depth))), 2) for depth in (1, 2, 8)]
     [0.88, 0.98, 1.0]
@@ -114,7 +119,8 @@ def desynchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bi
 
     Examples
     --------
-    >>> from sc_neurocore import Role, desynchronize, encode, scc, stream_key
+    >>> from sc_neurocore import Role, encode, scc, stream_key
+    >>> from sc_neurocore.operators import desynchronize
     >>> x, y = encode([0.3, 0.5], 65536, key=stream_key(1, Role.INPUT))
     >>> [round(float(scc(*desynchronize(x, y, depth))), 2) for depth in (1, 2, 8)]
     [-0.71, -0.89, -1.0]

@@ -15,10 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Source,
+    encode,
+)
 from sc_neurocore.streams._bits import ones
-from sc_neurocore.streams.bitstream import Bitstream, encode
 from sc_neurocore.streams.correlation import check_operands
-from sc_neurocore.streams.source import Bernoulli, Source
 
 __all__ = [
     "absolute_difference",
@@ -288,7 +292,8 @@ def popcount_add(x: Bitstream) -> NDArray[np.int32]:
 
     Examples
     --------
-    >>> from sc_neurocore import Bitstream, popcount_add
+    >>> from sc_neurocore import Bitstream
+    >>> from sc_neurocore.operators import popcount_add
     >>> popcount_add(Bitstream.from_bits([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]]))
     array([3, 1, 1, 0], dtype=int32)
     """
@@ -397,7 +402,8 @@ def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
 
     Examples
     --------
-    >>> from sc_neurocore import Bitstream, exact_product
+    >>> from sc_neurocore import Bitstream
+    >>> from sc_neurocore.operators import exact_product
     >>> x, y = Bitstream.from_bits([1, 1, 0]), Bitstream.from_bits([0, 1, 1])
     >>> exact_product(x, y, "rotation").bits()
     array([0, 1, 0, 1, 0, 0, 1, 1, 0], dtype=uint8)

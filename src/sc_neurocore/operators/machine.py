@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import broadcast_rows, stacked_rows
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 
 __all__ = ["Machine"]
 

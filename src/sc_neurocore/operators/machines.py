@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks, _native
 from sc_neurocore.operators._batches import check_streams, n_inputs, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
-from sc_neurocore.streams.bitstream import Bitstream
+from sc_neurocore.streams import (
+    Bitstream,
+)
 from sc_neurocore.streams.correlation import check_input, check_operands
 
 __all__ = [
@@ -76,7 +78,8 @@ def toggle_add(x: Bitstream) -> Bitstream:
 
     Examples
     --------
-    >>> from sc_neurocore import Bitstream, toggle_add
+    >>> from sc_neurocore import Bitstream
+    >>> from sc_neurocore.operators import toggle_add
     >>> x = Bitstream.from_bits([[1, 1, 0, 1, 0, 0, 1, 1], [0, 1, 0, 0, 0, 1, 0, 0]])
     >>> toggle_add(x).bits()
     array([0, 1, 0, 1, 0, 0, 1, 0], dtype=uint8)
@@ -167,7 +170,8 @@ def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
 
     Examples
     --------
-    >>> from sc_neurocore import Role, cordiv, encode, stream_key
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> from sc_neurocore.operators import cordiv
     >>> x, y = encode([0.2, 0.8], 65536, key=stream_key(1, Role.INPUT), streams=0)
     >>> cordiv(x, y)
     Bitstream(length=65536, p=0.25)
@@ -250,7 +254,8 @@ def linear_machine(outputs: ArrayLike) -> Machine:
     Examples
     --------
     >>> import numpy as np
-    >>> from sc_neurocore import Role, encode, linear_distribution, linear_machine, stream_key
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> from sc_neurocore.operators import linear_distribution, linear_machine
     >>> inside = np.array([0, 0, 1, 1, 1, 1, 0, 0])
     >>> x = encode([0.5, 0.7, 0.9], 65536, key=stream_key(1, Role.INPUT))
     >>> linear_machine(inside).run(x, state=4)[0]
@@ -339,7 +344,8 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
     Examples
     --------
     >>> import numpy as np
-    >>> from sc_neurocore import Role, encode, stanh, stream_key
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> from sc_neurocore.operators import stanh
     >>> x = encode((1 + 0.3) / 2, 65536, key=stream_key(1, Role.INPUT))
     >>> print(f"{2 * stanh(x, 8).probability() - 1:.3f}, expected {np.tanh(4 * np.arctanh(0.3)):.3f}")
     0.845, expected 0.845
@@ -435,7 +441,8 @@ def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np
 
     Examples
     --------
-    >>> from sc_neurocore import Role, addie, encode, stream_key
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> from sc_neurocore.operators import addie
     >>> x = encode([0.0, 0.3, 1.0], 65536, key=stream_key(1, Role.INPUT))
     >>> z, counter = addie(x, 10, key=stream_key(1, Role.NOISE))
     >>> counter / 2**10
@@ -606,7 +613,8 @@ def umul(x: Bitstream, y: Bitstream) -> Bitstream:
 
     Examples
     --------
-    >>> from sc_neurocore import Bitstream, umul
+    >>> from sc_neurocore import Bitstream
+    >>> from sc_neurocore.operators import umul
     >>> x = Bitstream.from_bits([0, 1, 1, 0, 1, 0, 0, 1])
     >>> y = Bitstream.from_bits([1, 0, 1, 0, 1, 0, 1, 0])
     >>> umul(x, y).bits()

@@ -7,9 +7,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.stateful._fixed import FixedParameters
-from sc_neurocore.streams.bitstream import Interval, bitstream_to_probability, encode
-from sc_neurocore.streams.keys import Role, checked_seed, stream_key
-from sc_neurocore.streams.source import Bernoulli, Source
+from sc_neurocore.streams import (
+    Bernoulli,
+    Interval,
+    Role,
+    Source,
+    bitstream_to_probability,
+    encode,
+    stream_key,
+)
+from sc_neurocore.streams.keys import (
+    checked_seed,
+)
 
 __all__ = ["BitstreamEncoder"]
 

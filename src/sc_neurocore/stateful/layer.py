@@ -12,15 +12,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF, LIFState, run_periodic
-from sc_neurocore.neurons.spike_trains import firing_rate_hz
-from sc_neurocore.neurons.theory import SilentLayerWarning, rheobase
+from sc_neurocore.neurons import (
+    LIF,
+    LIFState,
+    SilentLayerWarning,
+    firing_rate_hz,
+    rheobase,
+)
+from sc_neurocore.neurons.lif import (
+    run_periodic,
+)
 from sc_neurocore.operators.current import Accumulate
 from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.stateful.synapse import Coding, encoded_trace
-from sc_neurocore.streams.bitstream import Bitstream, Interval
-from sc_neurocore.streams.keys import Role, checked_seed, stream_key
-from sc_neurocore.streams.source import Bernoulli, Sources
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Interval,
+    Role,
+    stream_key,
+)
+from sc_neurocore.streams.keys import (
+    checked_seed,
+)
+from sc_neurocore.streams.source import (
+    Sources,
+)
 
 __all__ = ["SCDenseLayer"]
 

@@ -11,9 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.neurons.lif import LIF, Reset
+from sc_neurocore.neurons import (
+    LIF,
+)
+from sc_neurocore.neurons.lif import (
+    Reset,
+)
 from sc_neurocore.stateful._fixed import FixedParameters
-from sc_neurocore.streams.keys import Role, checked_seed, stream_key
+from sc_neurocore.streams import (
+    Role,
+    stream_key,
+)
+from sc_neurocore.streams.keys import (
+    checked_seed,
+)
 
 __all__ = ["StochasticLIFNeuron"]
 

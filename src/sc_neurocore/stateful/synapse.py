@@ -8,11 +8,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.operators.current import Accumulate, current_trace
+from sc_neurocore.operators import (
+    current_trace,
+)
+from sc_neurocore.operators.current import (
+    Accumulate,
+)
 from sc_neurocore.stateful._fixed import FixedParameters
-from sc_neurocore.streams.bitstream import Bitstream, Interval, encode
-from sc_neurocore.streams.keys import Role, checked_seed, lane_streams, stream_key
-from sc_neurocore.streams.source import Bernoulli, Source, Sources, operands
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Interval,
+    Role,
+    Source,
+    encode,
+    operands,
+    stream_key,
+)
+from sc_neurocore.streams.keys import (
+    checked_seed,
+    lane_streams,
+)
+from sc_neurocore.streams.source import (
+    Sources,
+)
 
 __all__ = ["BitstreamCurrentSource", "BitstreamSynapse"]
 

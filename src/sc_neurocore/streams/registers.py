@@ -172,7 +172,7 @@ class RotatedLFSR(Source):
 
     Examples
     --------
-    >>> from sc_neurocore import RotatedLFSR
+    >>> from sc_neurocore.streams import RotatedLFSR
     >>> RotatedLFSR(4, start=9).numbers([0, 1, 4], 3, key=0)
     array([[ 9, 12,  6],
            [ 3,  9, 12],

@@ -332,7 +332,8 @@ def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
 
     Examples
     --------
-    >>> from sc_neurocore import Halton, LFSR, operands
+    >>> from sc_neurocore import Halton, LFSR
+    >>> from sc_neurocore.streams import operands
     >>> operands(Halton())
     (VanDerCorput(base=2, randomized=True), VanDerCorput(base=3, randomized=True))
     >>> operands((Halton(), LFSR(8))) == (Halton(), LFSR(8))

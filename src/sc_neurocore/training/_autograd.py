@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sc_neurocore.neurons.lif import LIF
+from sc_neurocore.neurons import (
+    LIF,
+)
 
 # Width of the fast sigmoid, in units of v_threshold - v_reset.
 SURROGATE_WIDTH = 0.5

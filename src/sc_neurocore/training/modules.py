@@ -15,16 +15,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer
-from sc_neurocore.networks.network import Network
-from sc_neurocore.neurons.lif import LIF
-from sc_neurocore.streams.bitstream import Bitstream, encode
-from sc_neurocore.streams.keys import Role, lane_streams, stream_key
-from sc_neurocore.streams.source import (
+from sc_neurocore.networks import (
+    Conv2d,
+    Dense,
+    Network,
+)
+from sc_neurocore.networks.layers import (
+    Layer,
+)
+from sc_neurocore.neurons import (
+    LIF,
+)
+from sc_neurocore.streams import (
     Bernoulli,
+    Bitstream,
+    Role,
     Source,
-    Sources,
+    encode,
     operands,
+    stream_key,
+)
+from sc_neurocore.streams.keys import (
+    lane_streams,
+)
+from sc_neurocore.streams.source import (
+    Sources,
 )
 
 try:
