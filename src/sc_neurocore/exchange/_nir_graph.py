@@ -41,6 +41,16 @@ class Ordered:
     feedback: set[str]
 
 
+@dataclass(frozen=True, eq=False)
+class _Flat:
+    """Nodes and edges of a graph and of the graphs in it, and the names of its input and output."""
+
+    nodes: dict[str, Any]
+    edges: list[Edge]
+    input: str
+    output: str
+
+
 def kind_of(node: Any) -> str:
     """Return the kind of a node, as NIR names it."""
     return type(node).__name__
@@ -48,7 +58,7 @@ def kind_of(node: Any) -> str:
 
 def ordered(graph: Any) -> Ordered:
     """Return a graph in the order of its signal."""
-    nodes, edges = _without_inner_ends(*_flat(graph, ""))
+    nodes, edges = _without_inner_ends(_flat(graph, ""))
     neurons = [name for name, node in nodes.items() if kind_of(node) in FIELDS]
     _check_cycles([name for name in nodes if name not in neurons], edges)
     loops = {name: loop for name in neurons if (loop := _loop(name, nodes, edges)) is not None}
@@ -71,8 +81,8 @@ def ordered(graph: Any) -> Ordered:
     )
 
 
-def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str]:
-    """Return nodes and edges of a graph and of those in it, and the names of its input and output."""
+def _flat(graph: Any, prefix: str) -> _Flat:
+    """Return a graph without nesting; names of inner nodes begin with that of their graph."""
     nodes: dict[str, Any] = {}
     edges: list[Edge] = []
     enters: dict[str, str] = {}
@@ -82,8 +92,9 @@ def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str
         inner: dict[str, Any] = {name: node}
         enters[key] = leaves[key] = name
         if kind_of(node) == "NIRGraph":
-            inner, inner_edges, enters[key], leaves[key] = _flat(node, f"{name}.")
-            edges += inner_edges
+            nested = _flat(node, f"{name}.")
+            inner, enters[key], leaves[key] = nested.nodes, nested.input, nested.output
+            edges += nested.edges
         for twice in set(inner) & set(nodes):
             _checks.fail("graph", "have nodes of different names", f"{twice!r} twice")
         nodes |= inner
@@ -99,13 +110,12 @@ def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str
             named = f"graph {prefix[:-1]!r}" if prefix else "graph"
             _checks.fail(named, f"have one {kind} node", ", ".join(map(repr, keys)) or "none")
         ends.append(prefix + keys[0])
-    return nodes, list(dict.fromkeys(edges)), ends[0], ends[1]
+    return _Flat(nodes, list(dict.fromkeys(edges)), input=ends[0], output=ends[1])
 
 
-def _without_inner_ends(
-    nodes: dict[str, Any], edges: list[Edge], *outer: str
-) -> tuple[dict[str, Any], list[Edge]]:
+def _without_inner_ends(flat: _Flat) -> tuple[dict[str, Any], list[Edge]]:
     """Return the graph with what feeds the input of a nested graph joined to what that feeds."""
+    nodes, edges, outer = flat.nodes, flat.edges, (flat.input, flat.output)
     ends = [n for n, node in nodes.items() if kind_of(node) in ("Input", "Output") and n not in outer]
     for end in ends:
         before = [a for a, b in edges if b == end]

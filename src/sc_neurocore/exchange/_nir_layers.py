@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.exchange import _affine as _maps
+from sc_neurocore.exchange import _affine
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of
 from sc_neurocore.exchange._nir_neurons import (
@@ -27,7 +27,8 @@ Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 Delay = int | NDArray[np.int64]
 
-STATUS = ("faithful", "approximate", "unsupported")
+Status = Literal["faithful", "approximate", "unsupported"]
+STATUS: tuple[Status, ...] = get_args(Status)
 
 # Delays that miss a whole step by less, by share, were rounded.
 _ROUNDING = 1e-6
@@ -35,11 +36,11 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a node: its name and kind, faithful, approximate or unsupported, and why."""
+    """Result for one node: its name, its kind, its status and the reason for the status."""
 
     node: str
     kind: str
-    status: str
+    status: Status
     why: str
 
 
@@ -52,8 +53,17 @@ class _Signal:
     delay: Delay = 0
 
     def through(self, new: Map, shape: Shape) -> _Signal:
-        whole = new if self.map is None else _maps.after(new, self.map)
+        whole = new if self.map is None else _affine.after(new, self.map)
         return replace(self, map=whole, shape=shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Passed:
+    """The signal behind a node, the remark of its row, and whether the node is faithful."""
+
+    signal: _Signal
+    why: str = ""
+    exact: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +114,7 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
     rows: list[Row] = []
     layers: list[Layer] = []
     for name, node in parts.nodes.items():
-        kind, status = kind_of(node), "faithful"
+        kind, status = kind_of(node), STATUS[0]
         if name in parts.within:
             rows.append(Row(name, kind, status, f"recurrent weights of {parts.within[name]}"))
             continue
@@ -117,8 +127,9 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
             elif signal is None:
                 raise UnsupportedError(f"comes after {at.source}")
             else:
-                signal, why, exact = _passed(at, signal, parts, layers)
-                status = status if exact else "approximate"
+                passed = _passed(at, signal, parts, layers)
+                signal, why = passed.signal, passed.why
+                status = status if passed.exact else "approximate"
         except UnsupportedError as error:
             status, why = "unsupported", str(error)
             keeps = signal is not None and kind in (*FIELDS, "Delay", "Scale")
@@ -144,10 +155,8 @@ def _misplaced(name: str, kind: str, parts: Ordered) -> str:
     return "" if targets or kind == "Output" else "leads nowhere"
 
 
-def _passed(
-    at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]
-) -> tuple[_Signal, str, bool]:
-    """Return the signal behind a node, what is said of it, and whether it is exact."""
+def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> _Passed:
+    """Return the result of a node, and append its layer if it is a neuron."""
     number = len(layers)
     if at.kind in FIELDS:
         layer, reading = _layer(at, signal, parts)
@@ -155,7 +164,8 @@ def _passed(
         notes = [f"layer {number}", reading.note, reading.approximation]
         if len(signal.shape) == 3 and isinstance(layer, Dense):
             notes.append("the convolution written out as a matrix")
-        return _Signal(signal.shape), "; ".join(filter(None, notes)), not reading.approximation
+        why = "; ".join(filter(None, notes))
+        return _Passed(_Signal(signal.shape), why, not reading.approximation)
     if at.kind == "Delay":
         return _delayed(at, signal, number)
     if at.kind == "Output":
@@ -164,10 +174,10 @@ def _passed(
             at.misfit(signal.shape, _shape(declared))
         if signal.map is not None or np.any(signal.delay) or not layers:
             raise UnsupportedError("the output of a network is that of neurons")
-        return signal, "", True
+        return _Passed(signal)
     if at.kind == "Flatten":
-        return replace(signal, shape=_flattened(at, signal.shape)), "", True
-    return _mapped(at, signal), f"weights of layer {number}", True
+        return _Passed(replace(signal, shape=_flattened(at, signal.shape)))
+    return _Passed(_mapped(at, signal), f"weights of layer {number}")
 
 
 def _mapped(at: _Node, signal: _Signal) -> _Signal:
@@ -184,7 +194,7 @@ def _mapped(at: _Node, signal: _Signal) -> _Signal:
         raise UnsupportedError(f"no node of a chain of layers: {', '.join((*FIELDS, *maps))}")
     try:
         return maps[at.kind](at, signal)
-    except _maps.TooLargeError:
+    except _affine.TooLargeError:
         raise UnsupportedError("is no single convolution, and too large for a matrix") from None
 
 
@@ -203,8 +213,8 @@ def _matrix(at: _Node, signal: _Signal) -> _Signal:
 
 
 def _scale(at: _Node, signal: _Signal) -> _Signal:
-    one = _maps.identity(signal.shape) if signal.map is None else signal.map
-    return replace(signal, map=_maps.scaled(one, at.each("scale", signal.shape)))
+    one = _affine.identity(signal.shape) if signal.map is None else signal.map
+    return replace(signal, map=_affine.scaled(one, at.each("scale", signal.shape)))
 
 
 def _convolution(at: _Node, signal: _Signal) -> _Signal:
@@ -217,7 +227,7 @@ def _convolution(at: _Node, signal: _Signal) -> _Signal:
     given = None if node.input_shape is None else (c_in, *_shape(node.input_shape))
     if len(signal.shape) != 3 or signal.shape[0] != c_in or given not in (None, signal.shape):
         at.misfit(signal.shape, given or (c_in, "rows", "columns"))
-    weights = _maps.dilated(_maps.ungrouped(weights, groups), at.pair("dilation"))
+    weights = _affine.dilated(_affine.ungrouped(weights, groups), at.pair("dilation"))
     padding = node.padding
     if isinstance(padding, str) and padding == "same":
         # Odd sums are padded by one more behind: a row of zeros before the kernel makes them even.
@@ -241,7 +251,7 @@ def _pool(at: _Node, signal: _Signal) -> _Signal:
     channels, *size = signal.shape
     kernel, stride, padding = (at.pair(field) for field in ("kernel_size", "stride", "padding"))
     weight = 1.0 / max(kernel[0] * kernel[1], 1) if at.kind == "AvgPool2d" else 1.0
-    pooled = _maps.pool(channels, (size[0], size[1]), kernel, stride, padding, weight)
+    pooled = _affine.pool(channels, (size[0], size[1]), kernel, stride, padding, weight)
     return _convolved(at, signal, pooled)
 
 
@@ -263,7 +273,7 @@ def _flattened(at: _Node, shape: Shape) -> Shape:
     return *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :]
 
 
-def _delayed(at: _Node, signal: _Signal, number: int) -> tuple[_Signal, str, bool]:
+def _delayed(at: _Node, signal: _Signal, number: int) -> _Passed:
     exact_steps = at.each("delay", signal.shape) * (1000.0 / at.dt)
     if (exact_steps < 0).any():
         raise UnsupportedError("a delay is negative")
@@ -275,7 +285,7 @@ def _delayed(at: _Node, signal: _Signal, number: int) -> tuple[_Signal, str, boo
         raise UnsupportedError("a delay behind a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
     why = f"delay of layer {number}" + ("" if whole else ", rounded to whole steps")
-    return replace(signal, delay=signal.delay + more), why, whole
+    return _Passed(replace(signal, delay=signal.delay + more), why, whole)
 
 
 def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
@@ -289,18 +299,18 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
     try:
-        whole = _maps.identity(signal.shape) if signal.map is None else signal.map
+        whole = _affine.identity(signal.shape) if signal.map is None else signal.map
         recurrent = None
         if loop is not None:
             own = _recurrent(at, signal.shape, loop, parts)
-            whole = _maps.as_matrix(whole)
+            whole = _affine.as_matrix(whole)
             if own.bias is not None and own.bias.any():
-                whole = _maps.scaled(whole, np.ones(len(own.bias)), own.bias)
+                whole = _affine.scaled(whole, np.ones(len(own.bias)), own.bias)
             recurrent = own.weights * reading.factor[:, np.newaxis]
-        whole = _maps.scaled(whole, reading.factor, reading.plus)
+        whole = _affine.scaled(whole, reading.factor, reading.plus)
         if isinstance(whole, Convolution) and not whole.is_square:
-            whole = _maps.as_matrix(whole)
-    except _maps.TooLargeError:
+            whole = _affine.as_matrix(whole)
+    except _affine.TooLargeError:
         raise UnsupportedError("its weights are no convolution, and too many for a matrix") from None
     return _weighted(whole, recurrent, signal.delay, reading), reading
 
@@ -314,7 +324,7 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
         before = name
     if signal.shape != shape:
         replace(at, source=before).misfit(signal.shape, shape)
-    return _maps.as_matrix(_maps.identity(shape) if signal.map is None else signal.map)
+    return _affine.as_matrix(_affine.identity(shape) if signal.map is None else signal.map)
 
 
 def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> Layer:

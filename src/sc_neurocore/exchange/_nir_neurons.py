@@ -51,6 +51,15 @@ class Described:
 
 
 @dataclass(frozen=True, eq=False)
+class Recalled:
+    """Metadata that `to_nir` wrote: neuron, gain, and whether the form is canonical."""
+
+    neuron: LIF
+    gain: float
+    canonical: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Reading:
     """A neuron of NIR as a LIF.
 
@@ -103,12 +112,12 @@ def noted(neuron: LIF, gain: float, canonical: bool) -> dict[str, str]:
     return {METADATA: json.dumps({"neuron": asdict(neuron), "gain": gain, "canonical": canonical})}
 
 
-def recalled(node: Any) -> tuple[LIF, float, bool] | None:
-    """Return neuron, gain and form from the metadata of a node, None if there are none to be read."""
+def recalled(node: Any) -> Recalled | None:
+    """Return what `to_nir` noted in the metadata of a node, or None if nothing can be read."""
     metadata = getattr(node, "metadata", None)
     try:
         said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
-        return LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"])
+        return Recalled(LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"]))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -117,18 +126,17 @@ def read(
     kind: str,
     fields: Mapping[str, Reals],
     dt: float,
-    said: tuple[LIF, float, bool] | None,
+    said: Recalled | None,
 ) -> Reading:
     """Return a neuron of NIR, its fields of shape (n,), as a LIF with a time step of dt ms."""
     note = ""
     if said is not None:
-        neuron, gain, canonical = said
-        own = describe(neuron, canonical=canonical)
+        own = describe(said.neuron, canonical=said.canonical)
         if own.kind == kind and all(
             np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
             for name, value in own.fields.items()
         ):
-            return Reading(neuron, np.full(len(fields["r"]), 1.0 / own.factor), gain=gain)
+            return Reading(said.neuron, np.full(len(fields["r"]), 1.0 / own.factor), gain=said.gain)
         note = "its metadata are those of other fields, not used"
     if kind in ("IF", "I"):
         tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0

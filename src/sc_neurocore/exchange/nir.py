@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
+from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of, ordered
 from sc_neurocore.exchange._nir_layers import STATUS, Row, layers_of
@@ -40,17 +41,29 @@ try:
     import h5py
     import nir
 except ImportError as error:
-    raise ImportError("sc_neurocore.exchange.nir needs NIR: pip install 'sc-neurocore[nir]'") from error
+    missing = _checks.missing_extra("sc_neurocore.exchange.nir", "NIR", "nir")
+    raise ImportError(missing) from error
+
+__all__ = ["Imported", "Report", "from_nir", "to_nir"]
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """A row for each node of a graph, in the order of the signal; printed as a table."""
 
     rows: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        counts = {status: sum(row.status == status for row in self.rows) for status in STATUS}
+        said = ", ".join(f"{status}={n}" for status, n in counts.items() if n)
+        return f"Report(nodes={len(self.rows)}, {said})"
+
+    def _repr_html_(self) -> str:
+        rows = ((row.node, row.kind, row.status, row.why) for row in self.rows)
+        return html_table(("node", "kind", "status", "why"), rows)
 
     def __str__(self) -> str:
         cells = [(row.node, row.kind, row.status, row.why) for row in self.rows]
@@ -59,12 +72,18 @@ class Report:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Imported:
     """A network that was read from NIR, and the report on it."""
 
     network: Network
     report: Report
+
+    def __repr__(self) -> str:
+        return f"Imported({self.network.shape}, {self.report!r})"
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 def to_nir(
@@ -309,7 +328,7 @@ def _steps(parts: Ordered, dt_ms: float | None) -> dict[str, float]:
             if said is None and dt_ms is None:
                 remedy = "NIR has no time step; it may be left out for what to_nir made"
                 _checks.wrong_type("dt_ms", "be given, in ms", dt_ms, remedy)
-            own = said[0].dt if said is not None else dt_ms
+            own = said.neuron.dt if said is not None else dt_ms
             if dt_ms is not None and own != dt_ms:
                 _checks.fail("dt_ms", f"be left out or equal that of the graph, {own}", dt_ms)
             steps[name] = float(own or 0.0)

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool
 from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
+
+__all__ = ["Conversion", "LayerConversion", "convert_relu"]
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +61,24 @@ class Conversion:
 
     network: Network
     report: tuple[LayerConversion, ...]
+
+    def __repr__(self) -> str:
+        return f"Conversion({self.network.shape}, layers={len(self.report)})"
+
+    def _repr_html_(self) -> str:
+        header = ("layer", "scale", "clipped", "lost", "at bound", "gain")
+        rows = (
+            (
+                i,
+                f"{x.scale:.4g}",
+                f"{x.clipped:.2%}",
+                f"{x.lost:.2%}",
+                f"{x.at_bound:.2%}",
+                f"{x.gain:.4g}",
+            )
+            for i, x in enumerate(self.report)
+        )
+        return html_table(header, rows)
 
     def __str__(self) -> str:
         lines = [f"{'layer':>5} {'scale':>9} {'clipped':>8} {'lost':>7} {'at bound':>9} {'gain':>9}"]
@@ -206,8 +227,9 @@ def _stages_of_torch(model: Any, data: Floats) -> list[_Stage]:
         with torch.no_grad():
             signal = module(signal)
         if isinstance(module, nn.Linear | nn.Conv2d):
-            make = _linear if isinstance(module, nn.Linear) else _convolution
-            stages.append(_Stage(_folded(make(module, shape, pooled), pooled)))
+            linear = isinstance(module, nn.Linear)
+            own = _linear(module, shape) if linear else _convolution(module, shape, pooled)
+            stages.append(_Stage(_folded(own, pooled)))
             pooled = None
         elif isinstance(module, nn.ReLU):
             stages[-1].activations = signal.numpy().copy()
@@ -237,7 +259,7 @@ def _check_order(
         _checks.fail("model", f"consist of {known}", module)
 
 
-def _linear(module: Any, shape: tuple[int, ...], pooled: Convolution | None) -> Map:
+def _linear(module: Any, shape: tuple[int, ...]) -> Map:
     if len(shape) != 1:
         _checks.fail("model", "have a Flatten before a Linear", f"an input of shape {shape}")
     return Matrix(*_arrays(module))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
+from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons.lif import LIF
@@ -32,11 +33,12 @@ try:
     from torch import Tensor, nn
     from torch.nn import functional
 except ImportError as error:
-    raise ImportError(
-        'sc_neurocore.training needs PyTorch: pip install "sc-neurocore[torch]"', name="torch"
-    ) from error
+    missing = _checks.missing_extra("sc_neurocore.training", "PyTorch", "torch")
+    raise ImportError(missing, name="torch") from error
 
 from sc_neurocore.training._autograd import Bits, Fire
+
+__all__ = ["Outputs", "SCConv2d", "SCLinear", "SCNetwork", "from_network", "to_network"]
 
 
 class Outputs(NamedTuple):
@@ -412,8 +414,9 @@ class SCNetwork(nn.Module):
             seed = int(torch.randint(2**63 - 1, ()))
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
         independent = self.independent and self.training
-        values = self._checked(x)
-        densities = x.to(self.layers[0].weight.dtype)
+        _checks.instance("x", x, Tensor)
+        values = checked_densities("x", _array(x), self.layers[0].n_in, ndims=[2])
+        densities = x.reshape(values.shape).to(self.layers[0].weight.dtype)
         if sampled:
             rows = len(densities) if independent else 1
             streams = lane_streams(rows, self.layers[0].n_in)
@@ -433,15 +436,6 @@ class SCNetwork(nn.Module):
                 matrix, noise = layer.matrix().expand(steps, -1, -1), None
             spikes, potentials = layer.fire(spikes, matrix, noise)
         return Outputs(spikes.sum(0), potentials)
-
-    def _checked(self, x: Tensor) -> NDArray[np.float64]:
-        _checks.instance("x", x, Tensor)
-        n_in = self.layers[0].n_in
-        if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
-            _checks.fail("x", f"have shape (batch, {n_in})", tuple(x.shape))
-        values = _checks.array("x", _array(x), [2], borrow=True)
-        _checks.within("x", values, 0.0, 1.0, "scale the inputs to densities")
-        return values
 
 
 def to_network(model: SCNetwork) -> Network:
