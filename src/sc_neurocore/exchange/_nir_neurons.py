@@ -1,8 +1,10 @@
-"""LIF neurons as those of NIR, and back: units, and what is folded into weights.
+"""Conversion between `LIF` and the neurons of NIR: units, and factors folded into weights.
 
-NIR counts in seconds. By Euler's rule its LIF is v <- v + (dt/tau) ((v_leak - v) + r I), so that
-tau_mem = 1000 tau and resistance = r / tau_mem; its IF is v <- v + dt r I, so that
-resistance = r / 1000; and its CubaLIF filters by i <- i + (dt/tau_syn) (w_in S - i).
+NIR measures time in seconds. Its neurons, integrated by Euler's rule, are::
+
+    LIF      v <- v + (dt/tau) ((v_leak - v) + r I)    tau_mem = 1000 tau, resistance = r / tau_mem
+    IF       v <- v + dt r I                           resistance = r / 1000
+    CubaLIF  i <- i + (dt/tau_syn) (w_in S - i)        before the equation of LIF
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from sc_neurocore.neurons.lif import LIF
 
 Reals = NDArray[np.float64]
 
-# The fields of each kind. Those that do not fire are readouts.
+# Fields of each kind. Kinds that do not fire are readouts.
 FIELDS: dict[str, tuple[str, ...]] = {
     "LIF": ("tau", "r", "v_leak", "v_threshold", "v_reset"),
     "IF": ("r", "v_threshold", "v_reset"),
@@ -33,17 +35,17 @@ READOUTS = ("LI", "I", "CubaLI")
 
 METADATA = "sc_neurocore"
 
-# Numbers that this much apart, by share, were written as one and rounded: NIR files are often float32.
+# Relative tolerance for equal numbers: NIR files are often rounded to float32.
 _ROUNDING = 1e-6
 
 
 class UnsupportedError(Exception):
-    """Why a node has no place in a `Network`."""
+    """A `Network` cannot represent a node; the message is the reason."""
 
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """A LIF neuron in NIR: kind, fields, and the weight in NIR of a current of 1 a spike."""
+    """A LIF neuron in NIR: kind, fields, and the NIR weight for a current of 1 per spike."""
 
     kind: str
     fields: dict[str, float]
@@ -63,8 +65,8 @@ class Recalled:
 class Reading:
     """A neuron of NIR as a LIF.
 
-    Its weights are multiplied by a factor a neuron; plus, if any, are currents of an input that is
-    always on. approximation says what is not exact, note what is worth knowing.
+    Weights are multiplied by `factor`, of shape (n,). `plus` is an additional bias current of shape
+    (n,). `approximation` names what is not exact, `note` is a remark for the report.
     """
 
     neuron: LIF
@@ -76,10 +78,10 @@ class Reading:
 
 
 def describe(neuron: LIF, *, canonical: bool) -> Described:
-    """Return what NIR holds of a neuron.
+    """Return the NIR form of a neuron.
 
-    The canonical form has v_leak = 0 and the r that other readers take for granted: 1, but the inverse
-    of a step's share of the time constant, or of a second, where a current is filtered or never leaks.
+    The canonical form has v_leak = 0 and the r that other readers assume: 1 for LIF, tau_mem / dt with
+    a synaptic current, and 1 / dt, with dt in seconds, without a leak.
     """
     per_step = neuron.resistance * neuron.dt
     zero = neuron.v_rest if canonical or math.isinf(neuron.tau_mem) else 0.0
@@ -108,7 +110,7 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
 
 
 def noted(neuron: LIF, gain: float, canonical: bool) -> dict[str, str]:
-    """Return the metadata of a node: what its fields cannot hold."""
+    """Return metadata for a node: the parameters that its fields cannot represent."""
     return {METADATA: json.dumps({"neuron": asdict(neuron), "gain": gain, "canonical": canonical})}
 
 
@@ -170,7 +172,7 @@ def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:
 def _firing(
     share: Reals, leak: Reals, threshold: Reals, reset: Reals, times: dict[str, Any]
 ) -> Reading:
-    """Return the LIF of neurons that fire: as they are, or with potentials on one scale."""
+    """Return the LIF of firing neurons, with potentials rescaled if their voltages differ."""
     if (reset >= threshold).any():
         raise UnsupportedError("v_reset does not lie below v_threshold")
     if all(map(_is_uniform, (leak, threshold, reset))):
@@ -203,7 +205,7 @@ def _firing(
 
 
 def _time(name: str, fields: Mapping[str, Reals], dt: float) -> float:
-    """Return a time constant in ms that all neurons share."""
+    """Return the common time constant of all neurons in ms."""
     values = fields[name] * 1000.0
     if not _is_uniform(values):
         raise UnsupportedError(

@@ -1,4 +1,4 @@
-"""Networks of rectified linear units as spiking networks of the same function, by rates."""
+"""Conversion of ReLU networks to spiking networks with rate coding."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ __all__ = ["Conversion", "LayerConversion", "convert_relu"]
 
 Floats = NDArray[np.float64]
 
-# No leak, and what exceeds the threshold is kept: the rate is the mean current. Half a threshold to
-# begin with makes the count the nearest whole number instead of the one below (Bu et al. 2022).
+# Without a leak, and with a reset by subtraction, the rate is the mean current. A start at half a
+# threshold rounds the count to the nearest integer instead of down (Bu et al. 2022).
 INTEGRATE_AND_FIRE = LIF(v_rest=0.5, tau_mem=math.inf, reset="subtract")
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
 
 @dataclass(frozen=True)
 class LayerConversion:
-    """What became of a layer.
+    """Scales and clipping of one converted layer.
 
     Attributes
     ----------
     scale : float
-        The activation that a spike at every step stands for; 1 for the readout, which does not spike.
+        Activation that a spike at every step represents. It is 1 for the readout, which never spikes.
     clipped : float
-        Share of positive activations on the given data above it.
+        Fraction of the positive activations on the given data that exceed the scale.
     lost : float
-        Share of the sum of activations on the given data that saturation cuts off.
+        Fraction of the sum of activations on the given data that saturation removes.
     at_bound : float
-        Share of weights at -1 or 1. A small share says that few large weights set the gain, and that
-        the others use little of their range.
+        Fraction of weights at -1 or 1. A small fraction means that a few large weights set the gain
+        and the other weights use little of their range.
     gain : float
+        Current of one spike through a weight of 1.
     """
 
     scale: float
@@ -57,7 +58,14 @@ class LayerConversion:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted network and, layer by layer, what the conversion did; it prints as a table."""
+    """Result of `convert_relu`; `print` shows the report as a table.
+
+    Attributes
+    ----------
+    network : Network
+    report : tuple of LayerConversion
+        One for each layer.
+    """
 
     network: Network
     report: tuple[LayerConversion, ...]
@@ -91,29 +99,37 @@ class Conversion:
 
 
 def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Conversion:
-    """Return a network of integrate-and-fire neurons whose rates are the activations of a ReLU network.
+    """Convert a ReLU network to integrate-and-fire neurons whose firing rates are its activations.
 
-    The rate of a neuron is its activation over the scale of its layer, the given percentile of the
-    layer's activations on the data (Rueckauer et al. 2017); more saturates. The last layer
-    integrates without firing: its potentials after L steps are L times the model's outputs (before a
-    softmax), but for errors of rounding and of sampling. A rate after L steps errs by
-    up to 1 / (2 L) where its current is even, and spikes of deeper layers need some steps to arrive.
+    The rate of a neuron is its activation divided by the scale of its layer. The scale is the given
+    percentile of the layer's activations on the data (Rueckauer et al. 2017); larger activations
+    saturate. The last layer integrates without firing: after L steps its potentials are L times the
+    model's outputs (before a softmax), up to rounding and sampling errors. With a constant current, a
+    rate after L steps is off by at most ``1 / (2 L)``. Spikes take some steps to reach deeper layers.
 
     Parameters
     ----------
     model : torch.nn.Sequential or sklearn.neural_network.MLPClassifier
-        Of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (which is left out), with a ReLU
-        between any two linear layers; or with activation="relu", fitted. A mean pool becomes part of
-        the linear layer that follows. The one output z of a binary MLPClassifier becomes -z and z.
+        A Sequential of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (ignored), with a ReLU
+        between any two linear layers, or a fitted MLPClassifier with activation="relu". An average
+        pool is folded into the next linear layer. The single output z of a binary MLPClassifier
+        becomes the two outputs -z and z.
     data : array_like, shape (n, ...)
-        Inputs as the model takes them, in [0, 1], that are typical: some hundred images of the training
-        set.
+        Typical inputs in [0, 1], in the shape that the model accepts: a few hundred training images.
     percentile : float
-        In (0, 100]. Less gives livelier neurons, which are precise sooner, and clips more.
+        In (0, 100]. Lower values raise firing rates, so shorter streams suffice, but clip more.
 
     Returns
     -------
     Conversion
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class.
+    ValueError
+        If the model has other layers or another order of layers, if data are outside [0, 1], or if a
+        layer has no positive activation or only weights of 0.
 
     Examples
     --------
