@@ -1,4 +1,4 @@
-"""Layers from the nodes of a NIR graph: what stands between neurons becomes weights and delays."""
+"""Conversion of NIR nodes to layers: nodes between neurons become weights and delays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Delay = int | NDArray[np.int64]
 Status = Literal["faithful", "approximate", "unsupported"]
 STATUS: tuple[Status, ...] = get_args(Status)
 
-# Delays that miss a whole step by less, by share, were rounded.
+# Relative tolerance within which a delay counts as an integer number of steps.
 _ROUNDING = 1e-6
 
 
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class _Signal:
-    """What arrives at a node: outputs of neurons that went through delays, then through a map."""
+    """Signal at a node: outputs of neurons after a delay and then a map."""
 
     shape: Shape
     map: Map | None = None
@@ -59,7 +59,7 @@ class _Signal:
 
 @dataclass(frozen=True, eq=False)
 class _Passed:
-    """The signal behind a node, the remark of its row, and whether the node is faithful."""
+    """Signal after a node, reason for its row, and whether the node is represented exactly."""
 
     signal: _Signal
     why: str = ""
@@ -68,7 +68,7 @@ class _Passed:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A node, and where it is: for checks and messages."""
+    """A node with its name, source and time step, for checks and error messages."""
 
     name: str
     kind: str
@@ -97,7 +97,7 @@ class _Node:
         return np.broadcast_to(values, shape).ravel()
 
     def pair(self, field: str) -> tuple[int, int]:
-        """Return a field that is one number or two, rows and columns."""
+        """Return a field of one or two integers as rows and columns."""
         values = self.array(field)
         if values.size not in (1, 2) or (values != np.rint(values)).any() or (values < 0).any():
             _checks.fail(f"{self.name}.{field}", "be one or two integers of 0 or more", values.tolist())
@@ -106,9 +106,9 @@ class _Node:
 
 
 def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], list[Layer]]:
-    """Return a row for each node and the layers, which are all of them if no row is unsupported.
+    """Return a row for each node, and the layers. They are complete if no row is unsupported.
 
-    Steps are the time steps at each node in ms.
+    `steps` maps the name of each node to its time step in ms.
     """
     signals: dict[str, _Signal | None] = {}
     rows: list[Row] = []
@@ -142,7 +142,7 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
 
 
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
-    """Return why a node has no place in a chain, nothing if it has one."""
+    """Return why a node does not fit into a chain, or an empty string if it does."""
     sources, targets = parts.sources[name], parts.targets[name]
     if not sources and kind != "Input":
         return "nothing feeds it"
@@ -181,7 +181,7 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> 
 
 
 def _mapped(at: _Node, signal: _Signal) -> _Signal:
-    """Return the signal behind weights."""
+    """Return the signal after a linear node."""
     maps = {
         "Affine": _matrix,
         "Linear": _matrix,
@@ -316,7 +316,7 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
 
 
 def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
-    """Return the weights of a neuron's own spikes."""
+    """Return the recurrent weights of a neuron."""
     signal, before = _Signal(shape), at.name
     for name in loop:
         node = parts.nodes[name]
@@ -328,7 +328,7 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
 
 
 def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> Layer:
-    """Return the layer, its weights scaled into [-1, 1] by gain."""
+    """Return the layer, with its weights divided by the gain into [-1, 1]."""
     given = [x for x in (whole.weights, whole.bias, recurrent) if x is not None]
     peak = max(float(np.abs(x).max()) for x in given) or 1.0
     gain = reading.gain
