@@ -2,7 +2,8 @@
 
 Damaged files can hang or crash the HDF5 library, and well-formed ones can ask for terabytes or point
 into other files. So a separate process reads the file, with limits on time and memory. It follows
-no links, and compares the declared size of each array with the size of the file before it reads the array.
+no links, and compares the declared size of each array with the size of the file before
+it reads the array.
 
 This module is also the program of that process, which imports nothing from the package.
 """
