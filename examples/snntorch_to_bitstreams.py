@@ -13,7 +13,7 @@ Data: "Optical recognition of handwritten digits", E. Alpaydin and C. Kaynak, CC
 https://doi.org/10.24432/C50P49, in scikit-learn's copy.
 
 Run ``python examples/snntorch_to_bitstreams.py`` after
-``pip install 'sc-neurocore[nir]' torch==2.13.0 snntorch nirtorch scikit-learn``.
+``pip install '.[nir]' torch==2.13.0 snntorch nirtorch scikit-learn``.
 """
 
 from __future__ import annotations

@@ -568,6 +568,22 @@ def test_importing_without_nir_says_what_to_install():
     )
 
 
+def test_the_package_imports_nir_on_first_use_of_a_function():
+    code = (
+        "import sys; import sc_neurocore.exchange as e; before = {'nir', 'h5py'} & set(sys.modules);"
+        "from sc_neurocore.exchange import from_nir, to_nir; print(before, e.nir.to_nir is to_nir)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set() True"
+
+
+def test_results_show_themselves_in_a_line_and_as_html():
+    imported = from_nir(to_nir(Network([Dense([[0.5]])])))
+    assert repr(imported.report) == "Report(nodes=4, faithful=4)"
+    assert repr(imported) == f"Imported({imported.network.shape}, Report(nodes=4, faithful=4))"
+    assert imported._repr_html_().count("<tr>") == 5
+
+
 def test_the_graph_that_is_read_stays_as_it_was(tmp_path):
     graph = graph_of(conv(), lif(1), shape=[2, 7, 6])
     before = {name: dict(vars(node)) for name, node in graph.nodes.items()}

@@ -124,6 +124,8 @@ def test_the_report_tells_the_scale_and_what_it_clips():
         "gain",
     ]
     assert len(str(converted).splitlines()) == 3
+    assert repr(converted) == "Conversion(10-50-3, layers=2)"
+    assert converted._repr_html_().count("<tr>") == 3
 
 
 def digits():

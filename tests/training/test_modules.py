@@ -336,4 +336,4 @@ def test_modules_print_their_geometry():
 def test_without_pytorch_the_remedy_is_told():
     code = "import sys; sys.modules['torch'] = None; import sc_neurocore.training"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "needs PyTorch; run pip install '.[torch]' in a clone of sc-neurocore" in run.stderr
+    assert "needs PyTorch; run pip install '.[torch]' in a clone" in run.stderr

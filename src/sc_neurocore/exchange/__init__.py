@@ -1,8 +1,32 @@
-"""Networks from and for other packages.
+"""Networks from and for other packages: ReLU networks and NIR graphs.
 
-NIR is in `sc_neurocore.exchange.nir`, which needs the extra nir.
+`from_nir` and `to_nir` are imported from `sc_neurocore.exchange.nir` on first use, which requires the
+extra nir.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from sc_neurocore.exchange.relu import Conversion, LayerConversion, convert_relu
 
+if TYPE_CHECKING:
+    from sc_neurocore.exchange.nir import from_nir as from_nir
+    from sc_neurocore.exchange.nir import to_nir as to_nir
+
+# Without from_nir and to_nir, so that `import *` does not require the extra.
 __all__ = ["Conversion", "LayerConversion", "convert_relu"]
+
+_LAZY = ("from_nir", "to_nir")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module("sc_neurocore.exchange.nir"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,4 +1,4 @@
-"""Affine maps between spikes and neurons: what stands between two layers, folded into one."""
+"""Affine maps: matrices, convolutions and pools, and their composition into one map."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 Reals = NDArray[np.float64]
 Pair = tuple[int, int]
 
-# Weights of the largest matrix that a convolution is written out to, 1 GB.
+# Maximum number of weights of a matrix that replaces a convolution, 1 GB.
 _LARGEST = 2**27
 
 
 class TooLargeError(Exception):
-    """A map that is no single convolution has too many weights as a matrix."""
+    """A map is not a single convolution and has too many weights as a matrix."""
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """x -> weights x + bias, of flattened values; weights (n_out, n_in), bias (n_out,)."""
+    """``weights @ x + bias`` of flattened values; weights (n_out, n_in), bias (n_out,)."""
 
     weights: Reals
     bias: Reals | None = None
@@ -28,7 +28,7 @@ class Matrix:
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """A cross-correlation of values (c_in, *size); weights (c_out, c_in, kh, kw), bias (c_out,)."""
+    """Cross-correlation of values (c_in, *size); weights (c_out, c_in, kh, kw), bias (c_out,)."""
 
     weights: Reals
     size: Pair
@@ -38,7 +38,7 @@ class Convolution:
 
     @property
     def output_size(self) -> Pair:
-        """Rows and columns of the output; none or fewer where the kernel does not fit."""
+        """Rows and columns of the output; 0 or negative if the kernel does not fit."""
         h, w = (
             (n + 2 * p - k) // s + 1
             for n, p, k, s in zip(
@@ -49,7 +49,7 @@ class Convolution:
 
     @property
     def is_square(self) -> bool:
-        """Whether rows and columns have one stride and one padding."""
+        """Whether rows and columns have equal strides and equal padding."""
         return self.stride[0] == self.stride[1] and self.padding[0] == self.padding[1]
 
 
@@ -57,7 +57,7 @@ Map = Matrix | Convolution
 
 
 def ungrouped(weights: Reals, groups: int) -> Reals:
-    """Return the kernels of all inputs, (c_out, c_in, kh, kw), those of other groups 0."""
+    """Return grouped kernels as (c_out, c_in, kh, kw), with 0 for the inputs of other groups."""
     c_out, of_group, kh, kw = weights.shape
     full = np.zeros((groups, c_out // groups, groups, of_group, kh, kw))
     each = np.arange(groups)
@@ -77,7 +77,7 @@ def dilated(weights: Reals, dilation: Pair) -> Reals:
 def pool(
     channels: int, size: Pair, kernel: Pair, stride: Pair, padding: Pair, weight: float
 ) -> Convolution:
-    """Return the sum over windows, times a weight, as a convolution of each channel by itself."""
+    """Return a pool, the weighted sum over windows of each channel, as a convolution."""
     weights = np.zeros((channels, channels, *kernel))
     each = np.arange(channels)
     weights[each, each] = weight
@@ -85,14 +85,14 @@ def pool(
 
 
 def identity(shape: tuple[int, ...]) -> Map:
-    """Return the map that changes nothing: a 1 x 1 convolution of images, else a matrix."""
+    """Return the identity: a 1 x 1 convolution for images (3 axes), else a matrix."""
     if len(shape) == 3:
         return Convolution(np.eye(shape[0])[:, :, np.newaxis, np.newaxis], (shape[1], shape[2]))
     return Matrix(np.eye(_bounded(int(np.prod(shape)), 1)))
 
 
 def after(second: Map, first: Map) -> Map:
-    """Return the map that does the first and then the second."""
+    """Return the composition: the first map, then the second. Raise TooLargeError if it has no form."""
     if isinstance(second, Convolution) and isinstance(first, Convolution):
         if _composes(second, first):
             return _composed(second, first)
@@ -112,7 +112,7 @@ def after(second: Map, first: Map) -> Map:
 
 
 def scaled(a: Map, by: Reals, plus: Reals | None = None) -> Map:
-    """Return the map whose outputs, flattened, are multiplied by numbers, and more is added to them."""
+    """Return the map with its flattened outputs multiplied by `by` and increased by `plus`."""
     if isinstance(a, Convolution):
         channels = _by_channel(by, len(a.weights))
         more = None if plus is None else _by_channel(plus, len(a.weights))
@@ -127,7 +127,7 @@ def scaled(a: Map, by: Reals, plus: Reals | None = None) -> Map:
 
 
 def as_matrix(a: Map) -> Matrix:
-    """Return the map with a weight for each pair of output and input."""
+    """Return the map as a matrix, with a weight for each pair of output and input."""
     if isinstance(a, Matrix):
         return a
     positions = a.output_size[0] * a.output_size[1]
@@ -137,10 +137,10 @@ def as_matrix(a: Map) -> Matrix:
 
 
 def _composes(second: Convolution, first: Convolution) -> bool:
-    """Whether two convolutions are one.
+    """Return whether two convolutions compose to one.
 
-    What the second pads is 0, what the first makes of padding need not be: it must see either none of
-    the second's padding, or whole tiles of it.
+    The second pads with zeros, but the first maps padding to zeros only if it has no bias and its
+    windows tile the image. Otherwise the second must not pad.
     """
     if second.padding == (0, 0):
         return True
@@ -168,7 +168,7 @@ def _composed(second: Convolution, first: Convolution) -> Convolution:
 
 
 def _pulled_back(rows: Reals, a: Convolution) -> Reals:
-    """Return the weights on the inputs of a convolution that rows have on its outputs."""
+    """Return rows of weights on the outputs of a convolution as weights on its inputs."""
     c_out, c_in, kh, kw = a.weights.shape
     (h, w), (oh, ow), (sh, sw), (ph, pw) = a.size, a.output_size, a.stride, a.padding
     _bounded(len(rows), c_in * h * w)
@@ -182,7 +182,7 @@ def _pulled_back(rows: Reals, a: Convolution) -> Reals:
 
 
 def _by_channel(values: Reals, channels: int) -> Reals | None:
-    """Return the value of each channel, or None where one has several."""
+    """Return the value of each channel, or None if a channel has several values."""
     rows = values.reshape(channels, -1)
     return rows[:, 0].copy() if (rows == rows[:, :1]).all() else None
 

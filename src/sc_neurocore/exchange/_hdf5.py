@@ -1,10 +1,11 @@
-"""Trees of arrays and texts from HDF5 files of strangers.
+"""Safe reading of untrusted HDF5 files.
 
 Damaged files can hang or crash the HDF5 library, and well-formed ones can ask for terabytes or point
-into other files. So a process of its own reads the file, with limits of time and memory. It follows no
-links, and compares what each array declares with the size of the file before it reads the array.
+into other files. So a separate process reads the file, with limits on time and memory. It follows
+no links, and compares the declared size of each array with the size of the file before
+it reads the array.
 
-This module is also the program of that process, which imports nothing of the package.
+This module is also the program of that process, which imports nothing from the package.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-# Bytes of arrays that are read whatever the size of the file, and how many times as large as the file
-# they may be beyond that: gzip reaches 1,032.
+# Bytes of arrays that are always read, and the largest ratio of arrays to file beyond that; gzip can
+# reach 1,032.
 _SMALL, _RATIO = 2**28, 100
 _DEPTH, _OBJECTS, _TEXTS = 32, 100_000, 1_000_000
-# Seconds that any file may take, and bytes a second beyond them.
+# Seconds allowed for any file, and bytes per second for the additional time.
 _SECONDS, _RATE = 30, 2**22
 
 

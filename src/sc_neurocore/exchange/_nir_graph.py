@@ -1,4 +1,4 @@
-"""The shape of a NIR graph: nested graphs made flat, recurrence found, nodes in order."""
+"""Structure of a NIR graph: flatten nested graphs, find recurrence, sort nodes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from sc_neurocore.exchange._nir_neurons import FIELDS
 
 Edge = tuple[str, str]
 
-# What may stand between a neuron and itself.
+# Kinds of nodes that can form the recurrent weights of a neuron.
 _LINEAR = ("Affine", "Linear", "Scale")
 
 
 @dataclass(frozen=True, eq=False)
 class Ordered:
-    """A graph without graphs in it.
+    """A flat graph in topological order.
 
     Attributes
     ----------
     nodes : dict
-        By name; each comes after what feeds it, but for those in `feedback` and `within`.
+        Nodes by name. Each follows its sources, except nodes in `feedback` and `within`.
     sources, targets : dict
-        Names of the nodes before and after each, without recurrence.
+        Names of the nodes before and after each node, without recurrent edges.
     loops : dict
-        Of a recurrent neuron: the names of the linear nodes through which it feeds itself.
+        For each recurrent neuron, the names of the linear nodes through which it feeds itself.
     within : dict
-        Of such a linear node: its neuron.
+        For each of these linear nodes, the name of its neuron.
     feedback : set
-        Nodes in, and after, a cycle over several neurons.
+        Nodes in or after a cycle through several neurons.
     """
 
     nodes: dict[str, Any]
@@ -41,14 +41,24 @@ class Ordered:
     feedback: set[str]
 
 
+@dataclass(frozen=True, eq=False)
+class _Flat:
+    """Nodes and edges of a graph and of the graphs in it, and the names of its input and output."""
+
+    nodes: dict[str, Any]
+    edges: list[Edge]
+    input: str
+    output: str
+
+
 def kind_of(node: Any) -> str:
-    """Return the kind of a node, as NIR names it."""
+    """Return the name of the NIR class of a node."""
     return type(node).__name__
 
 
 def ordered(graph: Any) -> Ordered:
-    """Return a graph in the order of its signal."""
-    nodes, edges = _without_inner_ends(*_flat(graph, ""))
+    """Return a graph flattened and sorted. Raise ValueError if a cycle has no neuron."""
+    nodes, edges = _without_inner_ends(_flat(graph, ""))
     neurons = [name for name, node in nodes.items() if kind_of(node) in FIELDS]
     _check_cycles([name for name in nodes if name not in neurons], edges)
     loops = {name: loop for name in neurons if (loop := _loop(name, nodes, edges)) is not None}
@@ -71,8 +81,8 @@ def ordered(graph: Any) -> Ordered:
     )
 
 
-def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str]:
-    """Return nodes and edges of a graph and of those in it, and the names of its input and output."""
+def _flat(graph: Any, prefix: str) -> _Flat:
+    """Return a graph without nesting; names of inner nodes begin with that of their graph."""
     nodes: dict[str, Any] = {}
     edges: list[Edge] = []
     enters: dict[str, str] = {}
@@ -82,8 +92,9 @@ def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str
         inner: dict[str, Any] = {name: node}
         enters[key] = leaves[key] = name
         if kind_of(node) == "NIRGraph":
-            inner, inner_edges, enters[key], leaves[key] = _flat(node, f"{name}.")
-            edges += inner_edges
+            nested = _flat(node, f"{name}.")
+            inner, enters[key], leaves[key] = nested.nodes, nested.input, nested.output
+            edges += nested.edges
         for twice in set(inner) & set(nodes):
             _checks.fail("graph", "have nodes of different names", f"{twice!r} twice")
         nodes |= inner
@@ -99,13 +110,12 @@ def _flat(graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge], str, str
             named = f"graph {prefix[:-1]!r}" if prefix else "graph"
             _checks.fail(named, f"have one {kind} node", ", ".join(map(repr, keys)) or "none")
         ends.append(prefix + keys[0])
-    return nodes, list(dict.fromkeys(edges)), ends[0], ends[1]
+    return _Flat(nodes, list(dict.fromkeys(edges)), input=ends[0], output=ends[1])
 
 
-def _without_inner_ends(
-    nodes: dict[str, Any], edges: list[Edge], *outer: str
-) -> tuple[dict[str, Any], list[Edge]]:
-    """Return the graph with what feeds the input of a nested graph joined to what that feeds."""
+def _without_inner_ends(flat: _Flat) -> tuple[dict[str, Any], list[Edge]]:
+    """Return nodes and edges without the inputs and outputs of nested graphs."""
+    nodes, edges, outer = flat.nodes, flat.edges, (flat.input, flat.output)
     ends = [n for n, node in nodes.items() if kind_of(node) in ("Input", "Output") and n not in outer]
     for end in ends:
         before = [a for a, b in edges if b == end]
@@ -116,7 +126,7 @@ def _without_inner_ends(
 
 
 def _loop(name: str, nodes: dict[str, Any], edges: list[Edge]) -> list[str] | None:
-    """Return the linear nodes on the way of a neuron to itself, None if there is not one way."""
+    """Return the linear nodes of a neuron's only recurrent path, or None without exactly one path."""
     found = []
     for first in (b for a, b in edges if a == name):
         loop, at = [], first
@@ -132,7 +142,7 @@ def _loop(name: str, nodes: dict[str, Any], edges: list[Edge]) -> list[str] | No
 
 
 def _check_cycles(names: list[str], edges: list[Edge]) -> None:
-    """Raise if nodes without a state feed each other in a cycle."""
+    """Raise ValueError if nodes without state form a cycle."""
     inner = [edge for edge in edges if edge[0] in names and edge[1] in names]
     after_one = [name for name in names if name not in _sorted(names, inner)]
     backwards = [(b, a) for a, b in inner if a in after_one and b in after_one]
@@ -142,7 +152,7 @@ def _check_cycles(names: list[str], edges: list[Edge]) -> None:
 
 
 def _sorted(names: Iterable[str], edges: list[Edge]) -> list[str]:
-    """Return names so that each comes after what feeds it, without those in or after a cycle."""
+    """Return names in topological order, without the nodes in or after a cycle."""
     names = list(names)
     waits = {name: sum(b == name for _, b in edges) for name in names}
     order = [name for name in names if waits[name] == 0]

@@ -1,17 +1,17 @@
-"""Layers from the nodes of a NIR graph: what stands between neurons becomes weights and delays."""
+"""Conversion of NIR nodes to layers: nodes between neurons become weights and delays."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.exchange import _affine as _maps
+from sc_neurocore.exchange import _affine
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of
 from sc_neurocore.exchange._nir_neurons import (
@@ -34,41 +34,51 @@ Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 Delay = int | NDArray[np.int64]
 
-STATUS = ("faithful", "approximate", "unsupported")
+Status = Literal["faithful", "approximate", "unsupported"]
+STATUS: tuple[Status, ...] = get_args(Status)
 
 # Most values of a signal.
 _LARGEST = 2**27
 
-# Delays that miss a whole step by less, by share, were rounded.
+# Relative tolerance within which a delay counts as an integer number of steps.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a node: its name and kind, faithful, approximate or unsupported, and why."""
+    """Result for one node: its name, its kind, its status and the reason for the status."""
 
     node: str
     kind: str
-    status: str
+    status: Status
     why: str
 
 
 @dataclass(frozen=True, eq=False)
 class _Signal:
-    """What arrives at a node: outputs of neurons that went through delays, then through a map."""
+    """Signal at a node: outputs of neurons after a delay and then a map."""
 
     shape: Shape
     map: Map | None = None
     delay: Delay = 0
 
     def through(self, new: Map, shape: Shape) -> _Signal:
-        whole = new if self.map is None else _maps.after(new, self.map)
+        whole = new if self.map is None else _affine.after(new, self.map)
         return replace(self, map=whole, shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
+class _Passed:
+    """Signal after a node, reason for its row, and whether the node is represented exactly."""
+
+    signal: _Signal
+    why: str = ""
+    exact: bool = True
+
+
+@dataclass(frozen=True, eq=False)
 class _Node:
-    """A node, and where it is: for checks and messages."""
+    """A node with its name, source and time step, for checks and error messages."""
 
     name: str
     kind: str
@@ -97,7 +107,7 @@ class _Node:
         return np.broadcast_to(values, shape).ravel()
 
     def pair(self, field: str) -> tuple[int, int]:
-        """Return a field that is one number or two, rows and columns."""
+        """Return a field of one or two integers as rows and columns."""
         values = self.array(field)
         if values.size not in (1, 2) or (values != np.rint(values)).any() or (values < 0).any():
             _checks.fail(f"{self.name}.{field}", "be one or two integers of 0 or more", values.tolist())
@@ -106,15 +116,15 @@ class _Node:
 
 
 def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], list[Layer]]:
-    """Return a row for each node and the layers, which are all of them if no row is unsupported.
+    """Return a row for each node, and the layers. They are complete if no row is unsupported.
 
-    Steps are the time steps at each node in ms.
+    `steps` maps the name of each node to its time step in ms.
     """
     signals: dict[str, _Signal | None] = {}
     rows: list[Row] = []
     layers: list[Layer] = []
     for name, node in parts.nodes.items():
-        kind, status = kind_of(node), "faithful"
+        kind, status = kind_of(node), STATUS[0]
         if name in parts.within:
             rows.append(Row(name, kind, status, f"recurrent weights of {parts.within[name]}"))
             continue
@@ -127,8 +137,9 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
             elif signal is None:
                 raise UnsupportedError(f"comes after {at.source}")
             else:
-                signal, why, exact = _passed(at, signal, parts, layers)
-                status = status if exact else "approximate"
+                passed = _passed(at, signal, parts, layers)
+                signal, why = passed.signal, passed.why
+                status = status if passed.exact else "approximate"
         except UnsupportedError as error:
             status, why = "unsupported", str(error)
             keeps = signal is not None and kind in (*FIELDS, "Delay", "Scale")
@@ -141,7 +152,7 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
 
 
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
-    """Return why a node has no place in a chain, nothing if it has one."""
+    """Return why a node does not fit into a chain, or an empty string if it does."""
     sources, targets = parts.sources[name], parts.targets[name]
     if not sources and kind != "Input":
         return "nothing feeds it"
@@ -154,10 +165,8 @@ def _misplaced(name: str, kind: str, parts: Ordered) -> str:
     return "" if targets or kind == "Output" else "leads nowhere"
 
 
-def _passed(
-    at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]
-) -> tuple[_Signal, str, bool]:
-    """Return the signal behind a node, what is said of it, and whether it is exact."""
+def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> _Passed:
+    """Return the result of a node, and append its layer if it is a neuron."""
     number = len(layers)
     if at.kind in FIELDS:
         layer, reading = _layer(at, signal, parts)
@@ -165,7 +174,8 @@ def _passed(
         notes = [f"layer {number}", reading.note, reading.approximation]
         if len(signal.shape) == 3 and isinstance(layer, Dense):
             notes.append("the convolution written out as a matrix")
-        return _Signal(signal.shape), "; ".join(filter(None, notes)), not reading.approximation
+        why = "; ".join(filter(None, notes))
+        return _Passed(_Signal(signal.shape), why, not reading.approximation)
     if at.kind == "Delay":
         return _delayed(at, signal, number)
     if at.kind == "Output":
@@ -174,14 +184,14 @@ def _passed(
             at.misfit(signal.shape, _shape(declared))
         if signal.map is not None or np.any(signal.delay) or not layers:
             raise UnsupportedError("the output of a network is that of neurons")
-        return signal, "", True
+        return _Passed(signal)
     if at.kind == "Flatten":
-        return replace(signal, shape=_flattened(at, signal.shape)), "", True
-    return _mapped(at, signal), f"weights of layer {number}", True
+        return _Passed(replace(signal, shape=_flattened(at, signal.shape)))
+    return _Passed(_mapped(at, signal), f"weights of layer {number}")
 
 
 def _mapped(at: _Node, signal: _Signal) -> _Signal:
-    """Return the signal behind weights."""
+    """Return the signal after a linear node."""
     maps = {
         "Affine": _matrix,
         "Linear": _matrix,
@@ -194,7 +204,7 @@ def _mapped(at: _Node, signal: _Signal) -> _Signal:
         raise UnsupportedError(f"no node of a chain of layers: {', '.join((*FIELDS, *maps))}")
     try:
         return maps[at.kind](at, signal)
-    except _maps.TooLargeError:
+    except _affine.TooLargeError:
         raise UnsupportedError("is no single convolution, and too large for a matrix") from None
 
 
@@ -213,8 +223,8 @@ def _matrix(at: _Node, signal: _Signal) -> _Signal:
 
 
 def _scale(at: _Node, signal: _Signal) -> _Signal:
-    one = _maps.identity(signal.shape) if signal.map is None else signal.map
-    return replace(signal, map=_maps.scaled(one, at.each("scale", signal.shape)))
+    one = _affine.identity(signal.shape) if signal.map is None else signal.map
+    return replace(signal, map=_affine.scaled(one, at.each("scale", signal.shape)))
 
 
 def _convolution(at: _Node, signal: _Signal) -> _Signal:
@@ -227,7 +237,7 @@ def _convolution(at: _Node, signal: _Signal) -> _Signal:
     given = None if node.input_shape is None else (c_in, *_shape(node.input_shape))
     if len(signal.shape) != 3 or signal.shape[0] != c_in or given not in (None, signal.shape):
         at.misfit(signal.shape, given or (c_in, "rows", "columns"))
-    weights = _maps.dilated(_maps.ungrouped(weights, groups), at.pair("dilation"))
+    weights = _affine.dilated(_affine.ungrouped(weights, groups), at.pair("dilation"))
     padding = node.padding
     if isinstance(padding, str) and padding == "same":
         # Odd sums are padded by one more behind: a row of zeros before the kernel makes them even.
@@ -251,7 +261,7 @@ def _pool(at: _Node, signal: _Signal) -> _Signal:
     channels, *size = signal.shape
     kernel, stride, padding = (at.pair(field) for field in ("kernel_size", "stride", "padding"))
     weight = 1.0 / max(kernel[0] * kernel[1], 1) if at.kind == "AvgPool2d" else 1.0
-    pooled = _maps.pool(channels, (size[0], size[1]), kernel, stride, padding, weight)
+    pooled = _affine.pool(channels, (size[0], size[1]), kernel, stride, padding, weight)
     return _convolved(at, signal, pooled)
 
 
@@ -273,7 +283,7 @@ def _flattened(at: _Node, shape: Shape) -> Shape:
     return *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :]
 
 
-def _delayed(at: _Node, signal: _Signal, number: int) -> tuple[_Signal, str, bool]:
+def _delayed(at: _Node, signal: _Signal, number: int) -> _Passed:
     exact_steps = at.each("delay", signal.shape) * (1000.0 / at.dt)
     if (exact_steps < 0).any():
         raise UnsupportedError("a delay is negative")
@@ -285,7 +295,7 @@ def _delayed(at: _Node, signal: _Signal, number: int) -> tuple[_Signal, str, boo
         raise UnsupportedError("a delay behind a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
     why = f"delay of layer {number}" + ("" if whole else ", rounded to whole steps")
-    return replace(signal, delay=signal.delay + more), why, whole
+    return _Passed(replace(signal, delay=signal.delay + more), why, whole)
 
 
 def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
@@ -299,24 +309,24 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
     try:
-        whole = _maps.identity(signal.shape) if signal.map is None else signal.map
+        whole = _affine.identity(signal.shape) if signal.map is None else signal.map
         recurrent = None
         if loop is not None:
             own = _recurrent(at, signal.shape, loop, parts)
-            whole = _maps.as_matrix(whole)
+            whole = _affine.as_matrix(whole)
             if own.bias is not None and own.bias.any():
-                whole = _maps.scaled(whole, np.ones(len(own.bias)), own.bias)
+                whole = _affine.scaled(whole, np.ones(len(own.bias)), own.bias)
             recurrent = own.weights * reading.factor[:, np.newaxis]
-        whole = _maps.scaled(whole, reading.factor, reading.plus)
+        whole = _affine.scaled(whole, reading.factor, reading.plus)
         if isinstance(whole, Convolution) and not whole.is_square:
-            whole = _maps.as_matrix(whole)
-    except _maps.TooLargeError:
+            whole = _affine.as_matrix(whole)
+    except _affine.TooLargeError:
         raise UnsupportedError("its weights are no convolution, and too many for a matrix") from None
     return _weighted(whole, recurrent, signal.delay, reading), reading
 
 
 def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
-    """Return the weights of a neuron's own spikes."""
+    """Return the recurrent weights of a neuron."""
     signal, before = _Signal(shape), at.name
     for name in loop:
         node = parts.nodes[name]
@@ -324,11 +334,11 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
         before = name
     if signal.shape != shape:
         replace(at, source=before).misfit(signal.shape, shape)
-    return _maps.as_matrix(_maps.identity(shape) if signal.map is None else signal.map)
+    return _affine.as_matrix(_affine.identity(shape) if signal.map is None else signal.map)
 
 
 def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> Layer:
-    """Return the layer, its weights scaled into [-1, 1] by gain."""
+    """Return the layer, with its weights divided by the gain into [-1, 1]."""
     given = [x for x in (whole.weights, whole.bias, recurrent) if x is not None]
     peak = max(float(np.abs(x).max()) for x in given) or 1.0
     gain = reading.gain

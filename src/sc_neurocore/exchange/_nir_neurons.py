@@ -1,8 +1,10 @@
-"""LIF neurons as those of NIR, and back: units, and what is folded into weights.
+"""Conversion between `LIF` and the neurons of NIR: units, and factors folded into weights.
 
-NIR counts in seconds. By Euler's rule its LIF is v <- v + (dt/tau) ((v_leak - v) + r I), so that
-tau_mem = 1000 tau and resistance = r / tau_mem; its IF is v <- v + dt r I, so that
-resistance = r / 1000; and its CubaLIF filters by i <- i + (dt/tau_syn) (w_in S - i).
+NIR measures time in seconds. Its neurons, integrated by Euler's rule, are::
+
+    LIF      v <- v + (dt/tau) ((v_leak - v) + r I)    tau_mem = 1000 tau, resistance = r / tau_mem
+    IF       v <- v + dt r I                           resistance = r / 1000
+    CubaLIF  i <- i + (dt/tau_syn) (w_in S - i)        before the equation of LIF
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from sc_neurocore.neurons import (
 
 Reals = NDArray[np.float64]
 
-# The fields of each kind. Those that do not fire are readouts.
+# Fields of each kind. Kinds that do not fire are readouts.
 FIELDS: dict[str, tuple[str, ...]] = {
     "LIF": ("tau", "r", "v_leak", "v_threshold", "v_reset"),
     "IF": ("r", "v_threshold", "v_reset"),
@@ -35,17 +37,17 @@ READOUTS = ("LI", "I", "CubaLI")
 
 METADATA = "sc_neurocore"
 
-# Numbers that this much apart, by share, were written as one and rounded: NIR files are often float32.
+# Relative tolerance for equal numbers: NIR files are often rounded to float32.
 _ROUNDING = 1e-6
 
 
 class UnsupportedError(Exception):
-    """Why a node has no place in a `Network`."""
+    """A `Network` cannot represent a node; the message is the reason."""
 
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """A LIF neuron in NIR: kind, fields, and the weight in NIR of a current of 1 a spike."""
+    """A LIF neuron in NIR: kind, fields, and the NIR weight for a current of 1 per spike."""
 
     kind: str
     fields: dict[str, float]
@@ -53,11 +55,25 @@ class Described:
 
 
 @dataclass(frozen=True, eq=False)
+class Recalled:
+    """Metadata that `to_nir` wrote: neuron, gain, whether the form is canonical, largest weight.
+
+    The gain belongs to weights whose largest magnitude is ``peak * gain``. Files of older versions have
+    no peak.
+    """
+
+    neuron: LIF
+    gain: float
+    canonical: bool
+    peak: float | None
+
+
+@dataclass(frozen=True, eq=False)
 class Reading:
     """A neuron of NIR as a LIF.
 
-    Its weights are multiplied by a factor a neuron; plus, if any, are currents of an input that is
-    always on. approximation says what is not exact, note what is worth knowing.
+    Weights are multiplied by `factor`, of shape (n,). `plus` is an additional bias current of shape
+    (n,). `approximation` names what is not exact, `note` is a remark for the report.
     """
 
     neuron: LIF
@@ -70,10 +86,10 @@ class Reading:
 
 
 def describe(neuron: LIF, *, canonical: bool) -> Described:
-    """Return what NIR holds of a neuron.
+    """Return the NIR form of a neuron.
 
-    The canonical form has v_leak = 0 and the r that other readers take for granted: 1, but the inverse
-    of a step's share of the time constant, or of a second, where a current is filtered or never leaks.
+    The canonical form has v_leak = 0 and the r that other readers assume: 1 for LIF, tau_mem / dt with
+    a synaptic current, and 1 / dt, with dt in seconds, without a leak.
     """
     per_step = neuron.resistance * neuron.dt
     zero = neuron.v_rest if canonical or math.isinf(neuron.tau_mem) else 0.0
@@ -101,23 +117,14 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
     return Described("LIF" if fires else "LI", {"tau": tau, **fields}, factor)
 
 
-class Recalled(NamedTuple):
-    """What `to_nir` noted of a layer: its neuron, gain, form, and largest weight over the gain."""
-
-    neuron: LIF
-    gain: float
-    canonical: bool
-    peak: float | None
-
-
 def noted(neuron: LIF, gain: float, canonical: bool, peak: float) -> dict[str, str]:
-    """Return the metadata of a node: what its fields cannot hold."""
+    """Return metadata for a node: the parameters that its fields cannot represent."""
     said = {"neuron": asdict(neuron), "gain": gain, "canonical": canonical, "peak": peak}
     return {METADATA: json.dumps(said)}
 
 
 def recalled(node: Any) -> Recalled | None:
-    """Return what the metadata of a node say, or None if they are missing or cannot be read."""
+    """Return what `to_nir` noted in the metadata of a node, or None if nothing can be read."""
     metadata = getattr(node, "metadata", None)
     try:
         said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
@@ -136,14 +143,13 @@ def read(
     """Return a neuron of NIR, its fields of shape (n,), as a LIF with a time step of dt ms."""
     note = ""
     if said is not None:
-        neuron = said.neuron
-        own = describe(neuron, canonical=said.canonical)
+        own = describe(said.neuron, canonical=said.canonical)
         if own.kind == kind and all(
             np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
             for name, value in own.fields.items()
         ):
             factor = np.full(len(fields["r"]), 1.0 / own.factor)
-            return Reading(neuron, factor, gain=said.gain, peak=said.peak)
+            return Reading(said.neuron, factor, gain=said.gain, peak=said.peak)
         note = "its metadata are those of other fields, not used"
     if kind in ("IF", "I"):
         tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0
@@ -177,7 +183,7 @@ def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:
 def _firing(
     share: Reals, leak: Reals, threshold: Reals, reset: Reals, times: dict[str, Any]
 ) -> Reading:
-    """Return the LIF of neurons that fire: as they are, or with potentials on one scale."""
+    """Return the LIF of firing neurons, with potentials rescaled if their voltages differ."""
     if (reset >= threshold).any():
         raise UnsupportedError("v_reset does not lie below v_threshold")
     if all(map(_is_uniform, (leak, threshold, reset))):
@@ -210,7 +216,7 @@ def _firing(
 
 
 def _time(name: str, fields: Mapping[str, Reals], dt: float) -> float:
-    """Return a time constant in ms that all neurons share."""
+    """Return the common time constant of all neurons in ms."""
     values = fields[name] * 1000.0
     if not _is_uniform(values):
         raise UnsupportedError(

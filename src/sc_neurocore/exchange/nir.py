@@ -1,7 +1,7 @@
-"""Exchange with other simulators and hardware by NIR, the Neuromorphic Intermediate Representation.
+"""Reading and writing NIR, the Neuromorphic Intermediate Representation.
 
-NIR (J. E. Pedersen et al., Nature Communications 15, 8122, 2024) is a graph of nodes that are
-differential equations and maps. Extra: nir.
+NIR (J. E. Pedersen et al., Nature Communications 15, 8122, 2024) describes a network as a graph of
+differential equations and maps, which other simulators and hardware read. Requires the extra nir.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
+from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of, ordered
@@ -52,11 +53,27 @@ Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
-    """A row for each node of a graph, in the order of the signal; printed as a table."""
+    """Status of each node of a NIR graph, in the order of the signal; `print` shows a table.
+
+    Attributes
+    ----------
+    rows : tuple
+        One for each node, with the attributes `node`, `kind`, `status` ("faithful", "approximate" or
+        "unsupported") and `why`.
+    """
 
     rows: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        counts = {status: sum(row.status == status for row in self.rows) for status in STATUS}
+        said = ", ".join(f"{status}={n}" for status, n in counts.items() if n)
+        return f"Report(nodes={len(self.rows)}, {said})"
+
+    def _repr_html_(self) -> str:
+        rows = ((row.node, row.kind, row.status, row.why) for row in self.rows)
+        return html_table(("node", "kind", "status", "why"), rows)
 
     def __str__(self) -> str:
         cells = [(row.node, row.kind, row.status, row.why) for row in self.rows]
@@ -65,33 +82,44 @@ class Report:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Imported:
-    """A network that was read from NIR, and the report on it."""
+    """Result of `from_nir`.
+
+    Attributes
+    ----------
+    network : Network
+    report : Report
+    """
 
     network: Network
     report: Report
+
+    def __repr__(self) -> str:
+        return f"Imported({self.network.shape}, {self.report!r})"
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 def to_nir(
     network: Network, path: str | os.PathLike[str] | None = None, *, canonical: bool = True
 ) -> Any:
-    """Return a network as a NIR graph, and write it to a file if there is a path.
+    """Convert a network to a NIR graph and optionally write it to a file.
 
-    Weights become those of a spike: gain is multiplied into them. What NIR cannot hold (time step,
-    refractory period, noise, a reset that subtracts, gain) goes into the metadata of the neurons, which
-    `from_nir` reads and other readers do not. A convolution behind a dense layer, or behind images of
+    Weights are multiplied by the gain. Parameters that NIR cannot represent (time step, refractory
+    period, noise, reset by subtraction, gain) are stored in the metadata of the neurons. `from_nir`
+    reads them; other readers ignore them. A convolution after a dense layer, or after images of
     another size, is written as a matrix and comes back as `Dense`.
 
     Parameters
     ----------
     network : Network
     path : path, optional
-        Written whole or not at all.
+        File to write, atomically.
     canonical : bool
-        Fold resistance and v_rest into weights and voltages, so that v_leak = 0 and r is what other
-        readers take for granted (1, but for neurons with a synaptic current or without a leak); else
-        write them as they are.
+        Whether to fold resistance and v_rest into weights and voltages, so that v_leak = 0 and r has
+        the value that other readers assume: 1, unless the neuron has a synaptic current or no leak.
 
     Returns
     -------
@@ -100,8 +128,10 @@ def to_nir(
     Raises
     ------
     ValueError
-        If NIR has no node for a layer: neurons with a synaptic current and no leak, readouts that are
-        not the last layer or recurrent; or if a convolution is too large as a matrix.
+        If NIR has no node for a layer (neurons with a synaptic current and no leak, readouts that are
+        recurrent or not the last layer), or if a convolution is too large for a matrix.
+    TypeError
+        If `network` is not a Network.
 
     Examples
     --------
@@ -122,7 +152,7 @@ def to_nir(
     for i, layer in enumerate(network.layers):
         _check_place(i, layer, is_last=i == len(network.layers) - 1)
         layer = _placed(i, layer, shape)
-        # A file keeps nodes by name, and nirtorch cannot take a nested graph before what feeds it.
+        # Files sort nodes by name, and nirtorch requires a nested graph after its source.
         for j, (kind, node) in enumerate(_nodes_of(layer, shape, canonical)):
             name = f"layer{i:0{width}}_{j}_{kind}"
             nodes[name] = node
@@ -132,7 +162,7 @@ def to_nir(
     nodes["output"] = nir.Output(np.array(shape))
     edges.append((last, "output"))
     metadata = {METADATA: json.dumps({"version": __version__})}
-    # The check of nir takes all kernels for squares.
+    # The type check of nir assumes square kernels.
     square = all(
         isinstance(x, Dense) or x.weights.shape[2] == x.weights.shape[3] for x in network.layers
     )
@@ -154,7 +184,7 @@ def _output_shape(layer: Layer) -> Shape:
 
 
 def _placed(i: int, layer: Layer, shape: Shape) -> Layer:
-    """Return a layer that takes inputs of that shape: NIR makes no images of vectors."""
+    """Return a layer that accepts inputs of that shape: NIR has no node from vectors to images."""
     if isinstance(layer, Dense) or shape == _input_shape(layer):
         return layer
     stride, padding = (layer.stride,) * 2, (layer.padding,) * 2
@@ -179,7 +209,7 @@ def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
 
 
 def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str, Any]]:
-    """Yield names and nodes of a layer in the order of the signal."""
+    """Yield the names and nodes of a layer in the order of the signal."""
     delays, neuron = layer.delays, layer.neuron
     described = describe(neuron, canonical=canonical)
     scale = layer.gain * described.factor
@@ -217,37 +247,41 @@ def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str
 
 
 def _recurrent(name: str, neurons: Any, weights: Reals) -> Any:
-    """Return neurons that feed themselves as a graph: what readers take for recurrence."""
+    """Return recurrent neurons as a nested graph, the form that other readers expect."""
     ends = {"input": nir.Input(neurons.input_type), "output": nir.Output(neurons.output_type)}
     edges = [("input", name), (name, "recurrent"), ("recurrent", name), (name, "output")]
     return nir.NIRGraph(ends | {name: neurons, "recurrent": nir.Linear(weights)}, edges)
 
 
 def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> Imported:
-    """Return the network that a NIR graph describes, and a report with a row for each node.
+    """Convert a NIR graph to a network, and report on each node.
 
-    Neurons follow their equations by Euler's rule with a step of dt_ms. Weights of any size are scaled
-    into [-1, 1], the scale goes into gain; a bias becomes the weights of an input that is always on.
-    Linear nodes between two neurons become one layer of weights.
+    Neurons are integrated by Euler's rule with a step of dt_ms. Weights are scaled into [-1, 1] and the
+    scale becomes the gain. A bias becomes the weights of an input that is always on. The linear nodes
+    between two neurons become the weights of one layer.
 
     Parameters
     ----------
     graph : nir.NIRGraph or path
-        A graph, or the file of one.
+        A graph, or the path of a NIR file.
     dt_ms : float, optional
-        Time step in ms; NIR has none. May be left out for what `to_nir` made.
+        Time step in ms, which NIR does not store. Optional for graphs written by `to_nir`.
     strict : bool
-        Raise unless every node is faithful; else accept what is approximate too.
+        Raise unless every node is faithful. If False, also accept approximate nodes.
 
     Returns
     -------
     Imported
-        `network` and `report`; print the report.
+        The network and its report.
 
     Raises
     ------
     ValueError
-        If the graph is damaged, or if nodes are not faithful: with the whole report.
+        If the graph is damaged, or a node is not accepted; the message contains the whole report.
+    TypeError
+        If `graph` is neither a graph nor a path, or `dt_ms` is required and missing.
+    FileNotFoundError
+        If no file is found at the path.
 
     Examples
     --------
@@ -289,7 +323,7 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
 
 
 def _graph_of(path: str | os.PathLike[str]) -> Any:
-    """Return the graph of a file; nir's check of types is left out, it refuses what is right."""
+    """Return the graph of a file without nir's type check, which refuses valid graphs."""
     if not isinstance(path, str | os.PathLike):
         _checks.wrong_type("graph", "be a nir.NIRGraph or the path of one", path)
     try:
@@ -317,7 +351,7 @@ def _unchecked(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _steps(parts: Ordered, dt_ms: float | None) -> dict[str, float]:
-    """Return the time step at each node: the caller's or that of the neurons which it leads to."""
+    """Return the time step at each node: that of the neurons after it, or else the caller's."""
     of_neurons = {name: recalled(node) for name, node in parts.nodes.items() if kind_of(node) in FIELDS}
     steps: dict[str, float] = {}
     for name in reversed(parts.nodes):

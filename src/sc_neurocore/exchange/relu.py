@@ -1,4 +1,4 @@
-"""Networks of rectified linear units as spiking networks of the same function, by rates."""
+"""Conversion of ReLU networks to spiking networks with rate coding."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import copy
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore._tables import html_table
+from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool
 from sc_neurocore.networks import (
     Conv2d,
     Dense,
     Network,
 )
+from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.layers import (
     Layer,
 )
@@ -25,36 +28,33 @@ from sc_neurocore.neurons import (
     LIF,
 )
 
-__all__ = [
-    "Conversion",
-    "LayerConversion",
-    "convert_relu",
-]
+__all__ = ["Conversion", "LayerConversion", "convert_relu"]
 
 Floats = NDArray[np.float64]
 
-# No leak, and what exceeds the threshold is kept: the rate is the mean current. Half a threshold to
-# begin with makes the count the nearest whole number instead of the one below (Bu et al. 2022).
+# Without a leak, and with a reset by subtraction, the rate is the mean current. A start at half a
+# threshold rounds the count to the nearest integer instead of down (Bu et al. 2022).
 INTEGRATE_AND_FIRE = LIF(v_rest=0.5, tau_mem=math.inf, reset="subtract")
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
 
 @dataclass(frozen=True)
 class LayerConversion:
-    """What became of a layer.
+    """Scales and clipping of one converted layer.
 
     Attributes
     ----------
     scale : float
-        The activation that a spike at every step stands for; 1 for the readout, which does not spike.
+        Activation that a spike at every step represents. It is 1 for the readout, which never spikes.
     clipped : float
-        Share of positive activations on the given data above it.
+        Fraction of the positive activations on the given data that exceed the scale.
     lost : float
-        Share of the sum of activations on the given data that saturation cuts off.
+        Fraction of the sum of activations on the given data that saturation removes.
     at_bound : float
-        Share of weights at -1 or 1. A small share says that few large weights set the gain, and that
-        the others use little of their range.
+        Fraction of weights at -1 or 1. A small fraction means that a few large weights set the gain
+        and the other weights use little of their range.
     gain : float
+        Current of one spike through a weight of 1.
     """
 
     scale: float
@@ -66,10 +66,35 @@ class LayerConversion:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted network and, layer by layer, what the conversion did; it prints as a table."""
+    """Result of `convert_relu`; `print` shows the report as a table.
+
+    Attributes
+    ----------
+    network : Network
+    report : tuple of LayerConversion
+        One for each layer.
+    """
 
     network: Network
     report: tuple[LayerConversion, ...]
+
+    def __repr__(self) -> str:
+        return f"Conversion({self.network.shape}, layers={len(self.report)})"
+
+    def _repr_html_(self) -> str:
+        header = ("layer", "scale", "clipped", "lost", "at bound", "gain")
+        rows = (
+            (
+                i,
+                f"{x.scale:.4g}",
+                f"{x.clipped:.2%}",
+                f"{x.lost:.2%}",
+                f"{x.at_bound:.2%}",
+                f"{x.gain:.4g}",
+            )
+            for i, x in enumerate(self.report)
+        )
+        return html_table(header, rows)
 
     def __str__(self) -> str:
         lines = [f"{'layer':>5} {'scale':>9} {'clipped':>8} {'lost':>7} {'at bound':>9} {'gain':>9}"]
@@ -82,29 +107,37 @@ class Conversion:
 
 
 def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Conversion:
-    """Return a network of integrate-and-fire neurons whose rates are the activations of a ReLU network.
+    """Convert a ReLU network to integrate-and-fire neurons whose firing rates are its activations.
 
-    The rate of a neuron is its activation over the scale of its layer, the given percentile of the
-    layer's activations on the data (Rueckauer et al. 2017); more saturates. The last layer
-    integrates without firing: its potentials after L steps are L times the model's outputs (before a
-    softmax), but for errors of rounding and of sampling. A rate after L steps errs by
-    up to 1 / (2 L) where its current is even, and spikes of deeper layers need some steps to arrive.
+    The rate of a neuron is its activation divided by the scale of its layer. The scale is the given
+    percentile of the layer's activations on the data (Rueckauer et al. 2017); larger activations
+    saturate. The last layer integrates without firing: after L steps its potentials are L times the
+    model's outputs (before a softmax), up to rounding and sampling errors. With a constant current, a
+    rate after L steps is off by at most ``1 / (2 L)``. Spikes take some steps to reach deeper layers.
 
     Parameters
     ----------
     model : torch.nn.Sequential or sklearn.neural_network.MLPClassifier
-        Of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (which is left out), with a ReLU
-        between any two linear layers; or with activation="relu", fitted. A mean pool becomes part of
-        the linear layer that follows. The one output z of a binary MLPClassifier becomes -z and z.
+        A Sequential of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (ignored), with a ReLU
+        between any two linear layers, or a fitted MLPClassifier with activation="relu". An average
+        pool is folded into the next linear layer. The single output z of a binary MLPClassifier
+        becomes the two outputs -z and z.
     data : array_like, shape (n, ...)
-        Inputs as the model takes them, in [0, 1], that are typical: some hundred images of the training
-        set.
+        Typical inputs in [0, 1], in the shape that the model accepts: a few hundred training images.
     percentile : float
-        In (0, 100]. Less gives livelier neurons, which are precise sooner, and clips more.
+        In (0, 100]. Lower values raise firing rates, so shorter streams suffice, but clip more.
 
     Returns
     -------
     Conversion
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class.
+    ValueError
+        If the model has other layers or another order of layers, if data are outside [0, 1], or if a
+        layer has no positive activation or only weights of 0.
 
     Examples
     --------
@@ -125,128 +158,117 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
         _checks.fail("percentile", "be at most 100", percentile)
     torch, sklearn = sys.modules.get("torch"), sys.modules.get("sklearn.neural_network")
     if torch is not None and isinstance(model, torch.nn.Sequential):
-        maps = _maps_of_torch(model, _checked(data, range(2, 33)))
+        stages = _stages_of_torch(model, checked_densities("data", data, None, ndims=range(2, 33)))
     elif sklearn is not None and isinstance(model, sklearn.MLPClassifier):
-        maps = _maps_of_sklearn(model, _checked(data, [2]))
+        stages = _stages_of_sklearn(model, checked_densities("data", data, None, ndims=[2]))
     else:
         _checks.wrong_type("model", "be a torch.nn.Sequential or an sklearn MLPClassifier", model)
-    return _normalized(maps, percentile)
+    return _normalized(stages, percentile)
 
 
 @dataclass(eq=False)
-class _Map:
-    """A linear map, and the activations of the ReLU after it; of a convolution also its geometry."""
+class _Stage:
+    """A linear map and the activations of the ReLU after it; None after the last map."""
 
-    weights: Floats
-    bias: Floats | None
-    input_size: tuple[int, int] | None = None
-    stride: int = 1
-    padding: int = 0
+    map: Map
     activations: Floats | None = None
 
 
-def _normalized(maps: Sequence[_Map], percentile: float) -> Conversion:
-    layers, report, before = [], [], 1.0
-    for number, linear in enumerate(maps):
-        scale = clipped = lost = 0.0
-        if linear.activations is None:
-            scale = 1.0
-        else:
-            active = linear.activations[linear.activations > 0]
-            scale = float(np.percentile(linear.activations, percentile)) or float(active.max(initial=0))
-            if scale == 0:
-                _checks.fail("data", f"activate layer {number}", "zeros only")
-            clipped = float((active > scale).mean())
-            lost = float(np.maximum(active - scale, 0).sum() / active.sum())
-        weights = linear.weights * (before / scale)
-        bias = None if linear.bias is None else linear.bias / scale
-        gain = max(abs(weights).max(), 0 if bias is None else abs(bias).max())
+def _normalized(stages: Sequence[_Stage], percentile: float) -> Conversion:
+    layers: list[Layer] = []
+    report, before = [], 1.0
+    for number, stage in enumerate(stages):
+        scale, clipped, lost = _scale_of(stage.activations, percentile, number)
+        weights = stage.map.weights * (before / scale)
+        bias = None if stage.map.bias is None else stage.map.bias / scale
+        gain = float(max(abs(weights).max(), 0 if bias is None else abs(bias).max()))
         if gain == 0:
             _checks.fail("model", f"have weights other than 0 in layer {number}", "zeros only")
+        scaled = replace(stage.map, weights=weights / gain, bias=None if bias is None else bias / gain)
         layers.append(
-            _layer(linear, weights / gain, None if bias is None else bias / gain, float(gain))
+            _layer(scaled, gain, INTEGRATOR if stage.activations is None else INTEGRATE_AND_FIRE)
         )
-        at_bound = float((abs(layers[-1].weights) == 1).mean())
-        report.append(LayerConversion(scale, clipped, lost, at_bound, float(gain)))
+        at_bound = float((abs(scaled.weights) == 1).mean())
+        report.append(LayerConversion(scale, clipped, lost, at_bound, gain))
         before = scale
     return Conversion(Network(layers), tuple(report))
 
 
-def _layer(linear: _Map, weights: Floats, bias: Floats | None, gain: float) -> Layer:
-    neuron = INTEGRATOR if linear.activations is None else INTEGRATE_AND_FIRE
-    if linear.input_size is None:
-        return Dense(weights, gain, neuron, bias=bias)
+def _scale_of(activations: Floats | None, percentile: float, number: int) -> tuple[float, float, float]:
+    """Return scale, clipped and lost of `LayerConversion`."""
+    if activations is None:
+        return 1.0, 0.0, 0.0
+    active = activations[activations > 0]
+    scale = float(np.percentile(activations, percentile)) or float(active.max(initial=0))
+    if scale == 0:
+        _checks.fail("data", f"activate layer {number}", "zeros only")
+    lost = np.maximum(active - scale, 0).sum() / active.sum()
+    return scale, float((active > scale).mean()), float(lost)
+
+
+def _layer(scaled: Map, gain: float, neuron: LIF) -> Layer:
+    if isinstance(scaled, Matrix):
+        return Dense(scaled.weights, gain, neuron, bias=scaled.bias)
+    (stride, _), (padding, _) = scaled.stride, scaled.padding
     return Conv2d(
-        weights,
-        linear.input_size,
-        gain,
-        neuron,
-        bias=bias,
-        stride=linear.stride,
-        padding=linear.padding,
+        scaled.weights, scaled.size, gain, neuron, bias=scaled.bias, stride=stride, padding=padding
     )
-
-
-def _checked(data: ArrayLike, ndims: Sequence[int]) -> Floats:
-    inputs = _checks.array("data", data, ndims, borrow=True)
-    if inputs.size == 0:
-        _checks.fail("data", "hold at least one input", f"shape {inputs.shape}")
-    _checks.within("data", inputs, 0.0, 1.0, "scale the inputs to densities")
-    return inputs
 
 
 # --- scikit-learn
 
 
-def _maps_of_sklearn(model: Any, data: Floats) -> list[_Map]:
+def _stages_of_sklearn(model: Any, data: Floats) -> list[_Stage]:
     if model.activation != "relu":
         _checks.fail("model", 'have activation="relu"', repr(model.activation))
     if not hasattr(model, "coefs_"):
         _checks.fail("model", "be fitted", model)
     if data.shape[1] != len(model.coefs_[0]):
         _checks.fail("data", f"have shape (n, {len(model.coefs_[0])})", data.shape)
-    maps, signal = [], data
+    stages, signal = [], data
     for coefficients, intercepts in zip(model.coefs_, model.intercepts_, strict=True):
-        maps.append(_Map(coefficients.T.astype(float), intercepts.astype(float)))
         signal = np.maximum(signal @ coefficients + intercepts, 0)
-        maps[-1].activations = signal
-    last = maps[-1]
-    last.activations = None
-    if len(last.weights) == 1:
-        last.weights = np.concatenate([-last.weights, last.weights])
-        last.bias = None if last.bias is None else np.concatenate([-last.bias, last.bias])
-    return maps
+        affine = Matrix(coefficients.T.astype(float), intercepts.astype(float))
+        stages.append(_Stage(affine, signal))
+    weights, bias = stages.pop().map.weights, model.intercepts_[-1].astype(float)
+    if len(weights) == 1:
+        weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
+    return [*stages, _Stage(Matrix(weights, bias))]
 
 
 # --- PyTorch
 
 
-def _maps_of_torch(model: Any, data: Floats) -> list[_Map]:
+def _stages_of_torch(model: Any, data: Floats) -> list[_Stage]:
     torch = sys.modules["torch"]
     nn = torch.nn
     signal = torch.from_numpy(np.array(data))
-    maps: list[_Map] = []
-    pooled: tuple[int, tuple[int, ...]] | None = None  # the side of a pool, and the shape before it
+    stages: list[_Stage] = []
+    pooled: Convolution | None = None  # a mean pool that waits for the linear layer after it
     for module in copy.deepcopy(model).double().eval():
-        _check_order(model, module, maps, pooled, nn)
+        _check_order(model, module, stages, pooled, nn)
         shape = tuple(signal.shape[1:])
         with torch.no_grad():
             signal = module(signal)
         if isinstance(module, nn.Linear | nn.Conv2d):
-            make = _linear if isinstance(module, nn.Linear) else _convolution
-            maps.append(make(module, shape, pooled))
+            linear = isinstance(module, nn.Linear)
+            own = _linear(module, shape) if linear else _convolution(module, shape, pooled)
+            stages.append(_Stage(_folded(own, pooled)))
             pooled = None
         elif isinstance(module, nn.ReLU):
-            maps[-1].activations = signal.numpy().copy()
+            stages[-1].activations = signal.numpy().copy()
         elif isinstance(module, nn.AvgPool2d):
-            pooled = _side(module), shape
-    if not maps or maps[-1].activations is not None:
+            side = _side(module)
+            pooled = pool(shape[0], shape[1:], (side, side), (side, side), (0, 0), 1 / side**2)
+    if not stages or stages[-1].activations is not None:
         _checks.fail("model", "end with a Linear or Conv2d", model)
-    return maps
+    return stages
 
 
-def _check_order(model: Any, module: Any, maps: Sequence[_Map], pooled: object, nn: Any) -> None:
-    linear_last = bool(maps) and maps[-1].activations is None
+def _check_order(
+    model: Any, module: Any, stages: Sequence[_Stage], pooled: Map | None, nn: Any
+) -> None:
+    linear_last = bool(stages) and stages[-1].activations is None
     if isinstance(module, nn.Linear | nn.Conv2d):
         if linear_last:
             _checks.fail("model", "have a ReLU between any two linear layers", model)
@@ -261,23 +283,13 @@ def _check_order(model: Any, module: Any, maps: Sequence[_Map], pooled: object, 
         _checks.fail("model", f"consist of {known}", module)
 
 
-def _linear(module: Any, shape: tuple[int, ...], pooled: tuple[int, tuple[int, ...]] | None) -> _Map:
-    weights, bias = _arrays(module)
+def _linear(module: Any, shape: tuple[int, ...]) -> Map:
     if len(shape) != 1:
         _checks.fail("model", "have a Flatten before a Linear", f"an input of shape {shape}")
-    if pooled is not None:
-        side, (channels, rows, columns) = pooled
-        means = weights.reshape(len(weights), channels, rows // side, columns // side)
-        spread = np.kron(means, np.full((side, side), 1 / side**2))
-        rest = (0, rows - spread.shape[2]), (0, columns - spread.shape[3])  # what no window reaches
-        weights = np.pad(spread, ((0, 0), (0, 0), *rest)).reshape(len(weights), -1)
-    return _Map(weights, bias)
+    return Matrix(*_arrays(module))
 
 
-def _convolution(
-    module: Any, shape: tuple[int, ...], pooled: tuple[int, tuple[int, ...]] | None
-) -> _Map:
-    weights, bias = _arrays(module)
+def _convolution(module: Any, shape: tuple[int, ...], pooled: Convolution | None) -> Map:
     plain = module.groups == 1 and module.dilation == (1, 1) and module.padding_mode == "zeros"
     square = isinstance(module.padding, tuple) and all(
         len(set(pair)) == 1 for pair in (module.stride, module.padding)
@@ -285,14 +297,24 @@ def _convolution(
     if not (plain and square):
         contract = "have Conv2d with one stride and padding, of zeros, without groups and dilation"
         _checks.fail("model", contract, module)
-    stride, padding = module.stride[0], module.padding[0]
-    if pooled is not None:
-        side, shape = pooled
-        if padding and (shape[1] % side or shape[2] % side):
-            _checks.fail("model", "pool whole windows before a padded Conv2d", f"{side} of {shape}")
-        weights = np.kron(weights, np.full((side, side), 1 / side**2))
-        stride, padding = stride * side, padding * side
-    return _Map(weights, bias, (shape[1], shape[2]), stride, padding)
+    if pooled is not None and any(module.padding):
+        side, size = pooled.stride[0], pooled.size
+        if size[0] % side or size[1] % side:
+            given = f"{side} of {(pooled.weights.shape[1], *size)}"
+            _checks.fail("model", "pool whole windows before a padded Conv2d", given)
+    weights, bias = _arrays(module)
+    return Convolution(weights, (shape[1], shape[2]), module.stride, module.padding, bias)
+
+
+def _folded(linear: Map, pooled: Convolution | None) -> Map:
+    """Return a linear map with the pool before it."""
+    if pooled is None:
+        return linear
+    try:
+        return after(linear, pooled)
+    except TooLargeError:
+        given = f"{len(linear.weights)} neurons on inputs of size {pooled.size}"
+        _checks.fail("model", "pool inputs small enough for one matrix of weights", given)
 
 
 def _side(pool: Any) -> int:

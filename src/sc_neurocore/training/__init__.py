@@ -1,4 +1,4 @@
-"""Training of networks with the bits that they will be run with, in PyTorch (extra: torch)."""
+"""PyTorch modules for training networks on bitstreams (extra torch)."""
 
 from sc_neurocore.training.modules import (
     Outputs,

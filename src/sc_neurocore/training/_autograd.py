@@ -1,9 +1,10 @@
 """Bits and neurons as functions with gradients, for PyTorch.
 
-Gradients pass through a bit as to its mean (Bengio, Leonard, Courville 2013, "straight-through"). A
-spike has the slope of a fast sigmoid (Zenke, Ganguli 2018; Neftci, Mostafa, Zenke 2019).
+The gradient of a bit is passed to its mean ("straight-through"; Bengio, Leonard, Courville 2013). The
+surrogate gradient of a spike is the slope of a fast sigmoid
+(Zenke, Ganguli 2018; Neftci, Mostafa, Zenke 2019).
 
-Here alone Python loops over time, once forwards and once backwards a layer.
+This is the only module with Python loops over time: one forward and one backward per layer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SURROGATE_WIDTH = 0.5
 
 
 class Bits(torch.autograd.Function):
-    """Bits in place of their probabilities, time first; gradients pass as to their means."""
+    """Bits sampled from probabilities, time first; gradients pass to the probabilities."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, bits: Tensor) -> Tensor:
@@ -32,15 +33,15 @@ class Bits(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
-        """Add up over time."""
+        """Return the gradient of the probabilities, the sum over time."""
         return (grad.sum(0) if ctx.needs_input_grad[0] else None), None
 
 
 class Fire(torch.autograd.Function):
-    """LIF neurons over a whole sequence; backwards by hand, a fraction of the cost of recorded steps.
+    """LIF neurons over a sequence, with a backward pass that is faster than recorded steps.
 
-    Forwards in float64, in the order of operations of the native kernels; gradients in the type of the
-    weights.
+    The forward pass uses float64 and the order of operations of the native kernels. Gradients have the
+    type of the weights.
     """
 
     @staticmethod
@@ -52,10 +53,10 @@ class Fire(torch.autograd.Function):
         noise: Tensor | None,
         neuron: LIF,
     ) -> tuple[Tensor, Tensor]:
-        """Return spikes, like the drive (time, batch, neurons), and the last potentials.
+        """Return spikes (time, batch, neurons), and the last potentials (batch, neurons).
 
-        The drive is the current without gain; recurrent (time, neurons, neurons) adds to it with the
-        spikes of the step before; noise broadcasts to the drive.
+        The drive (time, batch, neurons) is the current before the gain. Recurrent weights (time,
+        neurons, neurons) add the spikes of the previous step. Noise broadcasts to the drive.
         """
         leak, synaptic = neuron.dt / neuron.tau_mem, _synaptic_leak(neuron)
         resistance, period = neuron.resistance * neuron.dt, neuron.refractory_period
@@ -91,14 +92,14 @@ class Fire(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Propagate through time; the path through a reset itself is cut."""
+        """Propagate gradients through time; none pass through a reset."""
         total, gain, recurrent, over, spikes, awake = ctx.saved_tensors
         neuron, of_spikes, of_v = ctx.neuron, grads[0], grads[1].to(over.dtype)
         slope = torch.zeros_like(over)
         width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
         if math.isfinite(width):
             slope = over.abs().div_(width).add_(1).square_().mul_(width).reciprocal_()
-        # How far a potential moves with the one before, and with its current.
+        # Derivatives of a potential by the previous potential and by its current.
         leak, resistance = neuron.dt / neuron.tau_mem, neuron.resistance * neuron.dt
         keeps: Any = [1 - leak] * len(over)
         moves: Any = [resistance] * len(over)
@@ -126,5 +127,5 @@ class Fire(torch.autograd.Function):
 
 
 def _synaptic_leak(neuron: LIF) -> float:
-    """Return the share of a synaptic current that a step takes; all of it where there is none."""
+    """Return the fraction of a synaptic current that decays per step, 1 without a synaptic filter."""
     return neuron.dt / neuron.tau_syn if neuron.tau_syn else 1.0

@@ -1,8 +1,9 @@
-"""Training networks with the bits that they will be run with (extra: torch).
+"""PyTorch modules for training networks on bitstreams (extra torch).
 
-The forward pass of `SCNetwork` samples the bitstreams of `simulate` and runs the same neurons through
-them: with equal seeds both give the same spikes, bit for bit (on a CPU; elsewhere convolutions may
-round). The backward pass takes the mean of a bit for the bit and a fast sigmoid for the threshold.
+The forward pass of `SCNetwork` samples the bitstreams of `simulate` and runs the same neurons on them.
+With equal seeds both give the same spikes, bit for bit on a CPU; convolutions on
+other devices may round.
+The backward pass replaces a bit by its mean, and the threshold by a fast sigmoid.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sc_neurocore.networks import (
     Dense,
     Network,
 )
+from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.layers import (
     Layer,
 )
@@ -47,33 +49,26 @@ try:
     from torch import Tensor, nn
     from torch.nn import functional
 except ImportError as error:
-    message = _checks.missing_extra("sc_neurocore.training", "PyTorch", "torch")
-    raise ImportError(message, name="torch") from error
+    missing = _checks.missing_extra("sc_neurocore.training", "PyTorch", "torch")
+    raise ImportError(missing, name="torch") from error
 
 from sc_neurocore.training._autograd import Bits, Fire
 
-__all__ = [
-    "Outputs",
-    "SCConv2d",
-    "SCLinear",
-    "SCNetwork",
-    "from_network",
-    "to_network",
-]
+__all__ = ["Outputs", "SCConv2d", "SCLinear", "SCNetwork", "from_network", "to_network"]
 
 
 class Outputs(NamedTuple):
-    """What the output layer did: spike counts and last membrane potentials, (batch, n_out) each."""
+    """Spike counts and last membrane potentials of the output layer, each (batch, n_out)."""
 
     counts: Tensor
     potentials: Tensor
 
 
 class _Layer(nn.Module, ABC):
-    """What the layers share: weights in [-1, 1], a gain that is learned as its logarithm, neurons.
+    """Common part of the layers: weights in [-1, 1], a gain learned as its logarithm, neurons.
 
-    Streams of an output: one for each of its weights, then that of its bias, then those of its
-    recurrent weights; the columns of one matrix.
+    Each output has one stream per weight, then one for its bias, then its recurrent weights. They are
+    the columns of one matrix.
     """
 
     def __init__(
@@ -91,14 +86,14 @@ class _Layer(nn.Module, ABC):
         self.delay: Any = delay
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
-        # A factor on what was given: a gain that is not learned, or not yet, is that to the last bit.
+        # The learned part is a factor, so an unlearned gain equals the given one to the last bit.
         initial = torch.tensor(_checks.positive("gain", gain), dtype=torch.float64)
         self.register_buffer("initial_gain", initial)
         self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_gain)
 
     @property
     def gain(self) -> Tensor:
-        """Current of a single one, float64."""
+        """Current of one spike through a weight of 1, a float64 scalar."""
         return self.initial_gain * self.log_factor.double().exp()
 
     @property
@@ -113,17 +108,17 @@ class _Layer(nn.Module, ABC):
 
     @abstractmethod
     def to_layer(self) -> Layer:
-        """Return the layer as `Network` takes it."""
+        """Return the layer as data for a `Network`."""
 
     @abstractmethod
     def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
-        """Return the current without gain of inputs (time, batch, n_in), by weights of each step."""
+        """Return the current before the gain of inputs (time, batch, n_in), for weights per step."""
 
     def _recurrent(self, matrix: Tensor) -> Tensor | None:
         return None
 
     def matrix(self) -> Tensor:
-        """Return all weights within their bounds, a row for each output."""
+        """Return all weights clipped to [-1, 1], one row for each output."""
         columns = [self.weight.flatten(1)]
         if self.bias is not None:
             columns.append(self.bias[:, None])
@@ -131,7 +126,7 @@ class _Layer(nn.Module, ABC):
 
     @torch.no_grad()
     def project(self) -> None:
-        """Clip the weights to their bounds."""
+        """Clip the weights to [-1, 1] in place."""
         for weights in (self.weight, self.bias):
             if weights is not None:
                 weights.clamp_(-1, 1)
@@ -162,32 +157,32 @@ class _Layer(nn.Module, ABC):
 
 
 class SCLinear(_Layer):
-    """A `Dense` layer to be trained.
+    """Trainable `Dense` layer.
 
     Parameters
     ----------
     in_features, out_features : int
     gain : float
-        Current of a single one, to begin with.
+        Initial current of one spike through a weight of 1; greater than 0.
     neuron : LIF
     bias : bool
-        Whether there is an input that is always on.
+        Whether to add an input that is always on.
     recurrent : bool
-        Whether the layer sees its own spikes of the step before.
+        Whether the layer also receives its own spikes of the previous step.
     delay : int or array_like of int, shape (in_features,)
-        Steps by which inputs arrive late.
+        Delay of the inputs in time steps, 0 or more.
     learn_gain : bool
-        Whether the gain is a parameter; its logarithm is learned.
+        Whether the logarithm of the gain is learned.
 
     Attributes
     ----------
     weight : Parameter, shape (out_features, in_features)
-        Begins uniform in [-0.5, 0.5], in PyTorch's default type; in training each forward pass first
-        clips it to [-1, 1].
+        Initialized uniformly in [-0.5, 0.5], in PyTorch's default type. In training mode each forward
+        pass first clips it to [-1, 1].
     bias : Parameter, shape (out_features,), or None
     recurrent : Parameter, shape (out_features, out_features), or None
     log_factor : Parameter
-        Logarithm of gain over the one to begin with.
+        Logarithm of the ratio of the gain to its initial value.
     """
 
     def __init__(
@@ -218,7 +213,7 @@ class SCLinear(_Layer):
         return int(self.weight.shape[0])
 
     def to_layer(self) -> Dense:
-        """Return the layer as `Network` takes it."""
+        """Return the layer as data for a `Network`."""
         return Dense(
             _clipped(self.weight),
             self.gain.item(),
@@ -229,17 +224,17 @@ class SCLinear(_Layer):
         )
 
     def extra_repr(self) -> str:
-        """Return what `print` tells of the layer."""
+        """Return the arguments that `print` shows."""
         return f"{self.n_in} -> {self.n_out}, gain={self.gain.item():.4g}, neuron={self.neuron}"
 
     def matrix(self) -> Tensor:
-        """Return all weights within their bounds, a row for each output."""
+        """Return all weights clipped to [-1, 1], one row for each output."""
         if self.recurrent is None:
             return super().matrix()
         return torch.cat([super().matrix(), self.recurrent.clamp(-1, 1)], 1)
 
     def project(self) -> None:
-        """Clip the weights to their bounds."""
+        """Clip the weights to [-1, 1] in place."""
         super().project()
         if self.recurrent is not None:
             self.recurrent.data.clamp_(-1, 1)
@@ -253,7 +248,7 @@ class SCLinear(_Layer):
 
 
 class SCConv2d(_Layer):
-    """A `sc_neurocore.Conv2d` layer to be trained; inputs and outputs are flattened as there.
+    """Trainable `sc_neurocore.Conv2d` layer, with inputs and outputs flattened in the same way.
 
     Parameters
     ----------
@@ -307,7 +302,7 @@ class SCConv2d(_Layer):
         return int(self._sizes[1])
 
     def to_layer(self) -> Conv2d:
-        """Return the layer as `Network` takes it."""
+        """Return the layer as data for a `Network`."""
         return Conv2d(
             _clipped(self.weight),
             self.input_size,
@@ -320,7 +315,7 @@ class SCConv2d(_Layer):
         )
 
     def extra_repr(self) -> str:
-        """Return what `print` tells of the layer."""
+        """Return the arguments that `print` shows."""
         return (
             f"{tuple(self.weight.shape)} on {self.input_size}, stride={self.stride}, "
             f"padding={self.padding}, gain={self.gain.item():.4g}, neuron={self.neuron}"
@@ -329,7 +324,7 @@ class SCConv2d(_Layer):
     def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
         length, batch = x.shape[:2]
         c_out, c_in, *kernel = self.weight.shape
-        # Every step has weights of its own: steps are groups of channels.
+        # Weights differ per step, so steps are groups of channels.
         images = x.transpose(0, 1).reshape(batch, length * c_in, *self.input_size)
         kernels = matrix[..., : c_in * math.prod(kernel)].reshape(length * c_out, c_in, *kernel)
         bias = None if self.bias is None else matrix[..., -1].reshape(-1)
@@ -340,18 +335,19 @@ class SCConv2d(_Layer):
 
 
 class SCNetwork(nn.Module):
-    """A `Network` to be trained: a module for any optimizer and training loop.
+    """Trainable `Network`, a module for any optimizer and training loop.
 
-    In training every forward pass first clips the weights to [-1, 1], where an optimizer moved them
-    out; a clip in the graph alone would let them drift away and come back late.
+    In training mode each forward pass first clips the weights to [-1, 1] in place. A clip in the graph
+    alone would let weights drift far outside and return late.
 
     Parameters
     ----------
     *layers : SCLinear or SCConv2d
-        Each fed with the spikes of the one before.
+        Layers in order; each receives the spikes of the previous one.
     independent : bool
-        Whether the images of a batch meet independent numbers in training, which makes gradients less
-        noisy. In evaluation all see the same, as in `simulate`; image 0 always does.
+        Whether the images of a batch use independent random numbers in training mode, which makes
+        gradients less noisy. In evaluation mode all images share the numbers of `simulate`, and image 0
+        always uses them.
 
     Examples
     --------
@@ -390,9 +386,9 @@ class SCNetwork(nn.Module):
         source: Sources = Bernoulli(),
         sampled: bool = True,
     ) -> Tensor:
-        """Return spike counts (batch, n_out), or potentials of an output layer that never fires.
+        """Return spike counts (batch, n_out), or potentials if the output layer never fires.
 
-        The same as `run`, of which it returns one or the other.
+        See `run` for the parameters.
         """
         outputs = self.run(x, length, seed, source=source, sampled=sampled)
         fires = math.isfinite(self.layers[-1].neuron.v_threshold)
@@ -407,9 +403,9 @@ class SCNetwork(nn.Module):
         source: Sources = Bernoulli(),
         sampled: bool = True,
     ) -> Outputs:
-        """Return counts and potentials of the output layer, both differentiable.
+        """Return differentiable spike counts and potentials of the output layer.
 
-        Memory grows with the length: for many images on long streams see `simulate`.
+        Memory grows with the length; use `simulate` for many images on long streams.
 
         Parameters
         ----------
@@ -418,25 +414,32 @@ class SCNetwork(nn.Module):
         length : int
             Time steps.
         seed : int, optional
-            In [0, 2**128). By default drawn from PyTorch's generator, anew for each pass.
+            In ``[0, 2**128)``. By default each pass draws one from PyTorch's generator.
         source : Source or tuple
-            Where the numbers of the inputs and of the weights of each layer come from, see `simulate`.
+            Source of random numbers for the inputs and the weights of each layer, as in `simulate`.
         sampled : bool
-            Whether bits are drawn. Otherwise their means take their place, without noise, as in
-            `simulate_float`.
+            Whether to sample bits. If False, use their means and no noise, as in `simulate_float`.
 
         Returns
         -------
         Outputs
-            In evaluation those of `simulate` with that seed, to the last bit.
+            In evaluation mode equal to `simulate` with that seed, to the last bit.
+
+        Raises
+        ------
+        TypeError
+            If `x` is not a tensor.
+        ValueError
+            If `x` has another shape or values outside [0, 1], or `length` or `seed` is out of range.
         """
         steps = _checks.length_of_stream("length", length)
         if seed is None:
             seed = int(torch.randint(2**63 - 1, ()))
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
         independent = self.independent and self.training
-        values = self._checked(x)
-        densities = x.to(self.layers[0].weight.dtype)
+        _checks.instance("x", x, Tensor)
+        values = checked_densities("x", _array(x), self.layers[0].n_in, ndims=[2])
+        densities = x.reshape(values.shape).to(self.layers[0].weight.dtype)
         if sampled:
             rows = len(densities) if independent else 1
             streams = lane_streams(rows, self.layers[0].n_in)
@@ -457,30 +460,21 @@ class SCNetwork(nn.Module):
             spikes, potentials = layer.fire(spikes, matrix, noise)
         return Outputs(spikes.sum(0), potentials)
 
-    def _checked(self, x: Tensor) -> NDArray[np.float64]:
-        _checks.instance("x", x, Tensor)
-        n_in = self.layers[0].n_in
-        if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
-            _checks.fail("x", f"have shape (batch, {n_in})", tuple(x.shape))
-        values = _checks.array("x", _array(x), [2], borrow=True)
-        _checks.within("x", values, 0.0, 1.0, "scale the inputs to densities")
-        return values
-
 
 def to_network(model: SCNetwork) -> Network:
-    """Return a trained model as the network that `simulate` runs; weights past [-1, 1] are clipped."""
+    """Return a trained model as a `Network` for `simulate`, with weights clipped to [-1, 1]."""
     _checks.instance("model", model, SCNetwork)
     return Network([layer.to_layer() for layer in model.layers])
 
 
 def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNetwork:
-    """Return a network as a model, to be trained further.
+    """Return a network as a trainable model.
 
     Parameters
     ----------
     network : Network
     dtype : torch.dtype, optional
-        Of the weights, by default PyTorch's. Weights that float32 does not hold are rounded to it.
+        Type of the weights, by default PyTorch's default type. Weights are rounded to it.
     """
     _checks.instance("network", network, Network)
     model = SCNetwork(*map(_module_of, network.layers))
@@ -529,7 +523,10 @@ def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
 
 
 def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
-    """Return bits as numbers of a tensor's type, time first: (length, *shape)."""
+    """Return bits in the type of a tensor, time first: (length, *shape).
+
+    `streams._bits.unpack` puts time last; this transposes packed octets first.
+    """
     octets = stream.words.reshape(-1, stream.words.shape[-1]).astype("<u8", copy=False).view(np.uint8)
     rows = octets[:, : -(-stream.length // 8)].T.copy()
     shifts = torch.arange(8, dtype=torch.uint8)[:, None]
@@ -538,7 +535,7 @@ def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
 
 
 def _delayed(x: Tensor, delay: ArrayLike) -> Tensor:
-    """Return inputs (time, batch, n_in) some steps later, zeros before them."""
+    """Return inputs (time, batch, n_in) delayed by some steps, with zeros before them."""
     steps_late = np.asarray(delay)
     if not steps_late.any():
         return x
