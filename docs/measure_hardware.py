@@ -32,7 +32,7 @@ from sc_neurocore.hardware import (
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis
-from sc_neurocore.hardware.trace import LayerRun
+from sc_neurocore.hardware.model import LayerTracer
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
@@ -176,7 +176,7 @@ def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> 
     of_netlist = median(lambda: netlist.run_packed(stimulus, lanes))
     return {
         "model": n / median(lambda: design.simulate(spikes)),
-        "model with every potential": n / median(lambda: LayerRun(built).run(words, n)),
+        "model with every potential": n / median(lambda: LayerTracer(built).run(words, n)),
         "Verilator": n / median(lambda: library.run(inputs)),
         f"netlist, {lanes:,} lanes": clocks * lanes / of_netlist,
         "Icarus": 20 * design.clocks / median(lambda: run_testbench(ran, "layer_tb", folder), 1),

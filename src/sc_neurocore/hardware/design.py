@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,18 @@ from sc_neurocore.streams._numbers import generator_columns
 from sc_neurocore.streams.bitstream import Bitstream
 from sc_neurocore.streams.low_discrepancy import Hammersley
 
-ARCHITECTURES = ("unrolled", "folded")
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "Design",
+    "LayerDesign",
+    "MOST_UNROLLED",
+    "Sequence",
+    "is_module_name",
+]
+
+Architecture = Literal["unrolled", "folded"]
+ARCHITECTURES = get_args(Architecture)
 # An unrolled synapse is a gate and a share of an adder, so that some thousand fill a small device.
 MOST_UNROLLED = 2000
 
@@ -36,6 +48,15 @@ wait wand weak0 weak1 while wire wor xnor xor bit byte class clocking const cons
 export extends final import int interface logic new null package program property protected pure rand
 ref return sequence shortint static string struct super this type typedef union var virtual void
 """
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z]\w*", re.ASCII)
+
+
+def is_module_name(name: str) -> bool:
+    """Return whether a name is legal for a top module: an identifier, no keyword, not `sc_...`."""
+    legal = _IDENTIFIER.fullmatch(name) and not name.startswith("sc_")
+    return bool(legal) and name not in _KEYWORDS.split()
 
 
 @dataclass(frozen=True)
@@ -189,7 +210,7 @@ class Design:
     _: KW_ONLY
     fixed_point: FixedPoint = FixedPoint()
     source: Hammersley = Hammersley(8, 1, randomized=False)
-    architecture: str | None = None
+    architecture: Architecture | None = None
     simd: int = 8
     pe: int = 1
     name: str = "network"
@@ -209,9 +230,9 @@ class Design:
             value = _checks.integer(name, getattr(self, name), 1, most)
             if value & (value - 1):
                 _checks.fail(name, "be a power of two", value)
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z]\w*", self.name, re.ASCII):
+        if not isinstance(self.name, str) or not _IDENTIFIER.fullmatch(self.name):
             _checks.fail("name", "be a Verilog identifier", repr(self.name))
-        if self.name in _KEYWORDS.split() or self.name.startswith("sc_"):
+        if not is_module_name(self.name):
             contract = "be neither a keyword of Verilog nor begin with sc_, as the library does"
             _checks.fail("name", contract, repr(self.name))
         if self.architecture is None:

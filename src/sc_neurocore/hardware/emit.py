@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
-from sc_neurocore.hardware.trace import trace
+from sc_neurocore.hardware.model import trace
+
+__all__ = ["bits_for", "library", "rendered", "verilog", "verilog_testbench", "write"]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
@@ -113,8 +115,9 @@ def _expected(
 def _templates() -> Any:
     try:
         import jinja2
-    except ImportError:
-        _checks.fail("hardware", "find Jinja2", "none", "pip install 'sc-neurocore[hdl]'")
+    except ImportError as error:
+        message = _checks.missing_extra("sc_neurocore.hardware", "Jinja2", "hdl")
+        raise ImportError(message) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sc_neurocore.hardware", "templates"),
         undefined=jinja2.StrictUndefined,

@@ -17,6 +17,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Code", "Formula", "Logic", "ordered"]
+
 Formula = int | tuple[str, "Formula", "Formula"]  # the number of an input, or an operation
 
 T = TypeVar("T")

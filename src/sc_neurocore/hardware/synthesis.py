@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Literal, get_args
 
 from numpy.typing import ArrayLike
 
@@ -20,7 +21,10 @@ from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.netlist import Netlist, Run
 
-TARGETS = ("ice40", "xilinx", "generic")
+__all__ = ["Energy", "SEEDS", "Synthesis", "TARGETS", "Target", "energy", "energy_of", "synthesize"]
+
+Target = Literal["ice40", "xilinx", "generic"]
+TARGETS: tuple[Target, ...] = get_args(Target)
 # What places a design once more; the clock that is quoted is the median.
 SEEDS = (1, 2, 3)
 
@@ -49,7 +53,7 @@ class Synthesis:
         The median of the clocks that nextpnr reached with `SEEDS`; None if it does not fit.
     """
 
-    target: str
+    target: Target
     cells: dict[str, int]
     path: Path
     logic_cells: int | None = None
@@ -76,7 +80,7 @@ class Synthesis:
 def synthesize(
     files: Sequence[str | os.PathLike[str]],
     top: str,
-    target: str,
+    target: Target,
     folder: str | os.PathLike[str],
     *,
     place: bool = True,
@@ -98,7 +102,7 @@ def synthesize(
         Let iCE40 netlists be optimized across registers, which start at 0 there: a third smaller for
         small designs, and minutes for unrolled ones of a thousand synapses and more.
     """
-    target = _checks.choice("target", target, TARGETS)
+    _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
     tools.check_identifier("top", top)
     read = f"read_verilog -defer {tools.quoted(files)}"

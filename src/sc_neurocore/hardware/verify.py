@@ -16,14 +16,24 @@ from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
+from sc_neurocore.hardware.model import LayerTrace, LayerTracer
 from sc_neurocore.hardware.netlist import Netlist, Run
-from sc_neurocore.hardware.simulators import has_verilator, run_testbench, verilate
-from sc_neurocore.hardware.trace import LayerRun, LayerTrace
+from sc_neurocore.hardware.simulators import Simulator, has_verilator, run_testbench, verilate
 from sc_neurocore.streams.bitstream import Bitstream
 
-Words = NDArray[np.uint32]
-# What drives a layer: outputs by name under inputs by name, (clocks, words of 32 bits).
-Runner = Callable[[dict[str, Words]], dict[str, Words]]
+__all__ = [
+    "PortWords",
+    "Runner",
+    "Verification",
+    "run_bench",
+    "verify_images",
+    "verify_layer",
+    "verify_netlist",
+]
+
+PortWords = NDArray[np.uint32]
+# Runs a layer: maps inputs by name to outputs by name, of shape (clocks, words of 32 bits).
+Runner = Callable[[dict[str, PortWords]], dict[str, PortWords]]
 
 # Clocks that are simulated at a time: some tens of MB.
 _BLOCK = 2**19
@@ -112,7 +122,7 @@ def verify_layer(
 
 def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
     """Return what the testbench of a written design said, under Verilator or else Icarus Verilog."""
-    simulator = "verilator" if has_verilator() else "icarus"
+    simulator: Simulator = "verilator" if has_verilator() else "icarus"
     paths = sorted(Path(folder).glob("*.v"))
     said = run_testbench(paths, f"{design.name}_tb", folder, simulator)
     (line,) = (line for line in said.splitlines() if line.startswith("PASSED"))
@@ -149,7 +159,7 @@ def verify_netlist(
         valid = part.at(slice(1, None), "valid")[:, 0] != plan.valid[1:, np.newaxis]
         spikes = _lane_by_lane(part.at(plan.at, "spike"), layer.n_out)
         potentials = _lane_by_lane(_numbers(part.at(plan.at, "v"), layer.neuron.word), layer.n_out)
-        model = LayerRun(layer, of_inputs.shape[:1]).run(of_inputs, plan.steps)
+        model = LayerTracer(layer, of_inputs.shape[:1]).run(of_inputs, plan.steps)
         total += _compared(layer, model, spikes, potentials, plan.clocks)
         total += Verification(differences=int(valid.sum()))
     return total
@@ -158,19 +168,25 @@ def verify_netlist(
 def verify_images(
     design: Design, netlist: str | os.PathLike[str], images: ArrayLike
 ) -> tuple[Verification, ...]:
-    """Return the comparison of a whole synthesized design with its model, an image a lane, by layer.
+    """Compare a synthesized design with its model on images, and return the comparison of each layer.
 
-    Compared are when values are valid, all spikes, and of the last layer potentials, and the class and
-    when it is there. Of the other layers potentials show in spikes alone: no net keeps them. Synthesis
-    may merge the spikes of an unrolled layer with another register: that is a ValueError.
+    Compares all spikes and their timing, the potentials of the last layer, and the class and its
+    timing. The potentials of the other layers are checked only through their spikes, because the
+    netlist does not keep their names.
 
     Parameters
     ----------
     design : Design
     netlist : path
-        What `synthesize` made of the design's top module.
+        The netlist of the design's top module, from `synthesize`.
     images : array_like, shape (n, n_in)
-        Densities.
+        Densities in [0, 1], one image per lane.
+
+    Raises
+    ------
+    UnobservableError
+        If synthesis merged the spikes of an unrolled layer with another register, so that the netlist
+        has lost their names.
     """
     images = _checks.array("images", images, [2], borrow=True)
     codes, last = design.codes(images), len(design.layers) - 1
@@ -180,7 +196,7 @@ def verify_images(
     total = []
     words = design.encoder.words(codes.ravel(), 0, design.length).reshape(*codes.shape, -1)
     for k, layer in enumerate(design.layers):
-        model = LayerRun(layer, codes.shape[:1]).run(words, design.length)
+        model = LayerTracer(layer, codes.shape[:1]).run(words, design.length)
         total.append(_layer_of_images(design, k, run, model))
         words = model.spikes.words
     total[last] += _classes_of(design, run, images)
@@ -353,7 +369,7 @@ def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: in
         differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
     spikes = _bits(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
     potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
-    model = LayerRun(layer).run(Bitstream.from_bits(x).words, plan.steps)
+    model = LayerTracer(layer).run(Bitstream.from_bits(x).words, plan.steps)
     seen = _compared(layer, model, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
     return seen + Verification(differences=differences)
 
@@ -378,23 +394,23 @@ def _compared(
     return Verification(clocks * lanes, steps, differences, int(fired.sum()), rests, below, above)
 
 
-def _column(bits: NDArray[np.bool_]) -> Words:
+def _column(bits: NDArray[np.bool_]) -> PortWords:
     return bits.astype(np.uint32)[:, np.newaxis]
 
 
-def _packed(bits: NDArray[Any]) -> Words:
+def _packed(bits: NDArray[Any]) -> PortWords:
     """Return rows of bits in words of 32."""
     padded = np.zeros((len(bits), -(-bits.shape[1] // 32) * 32), np.uint8)
     padded[:, : bits.shape[1]] = bits
     return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
 
 
-def _bits(words: Words, n: int) -> NDArray[np.uint8]:
+def _bits(words: PortWords, n: int) -> NDArray[np.uint8]:
     octets = np.ascontiguousarray(words.astype("<u4")).view(np.uint8)
     return np.unpackbits(octets, axis=1, count=n, bitorder="little")
 
 
-def _potentials(words: Words, n: int, word: int) -> NDArray[np.int32]:
+def _potentials(words: PortWords, n: int, word: int) -> NDArray[np.int32]:
     """Return n numbers of `word` bits in two's complement from each row."""
     if word == 16:
         return np.ascontiguousarray(words.astype("<u4")).view("<i2")[:, :n].astype(np.int32)

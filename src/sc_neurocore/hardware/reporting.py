@@ -11,12 +11,14 @@ from sc_neurocore import _checks
 from sc_neurocore.evidence.evaluation import labeled
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import rendered
+from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
-from sc_neurocore.hardware.trace import LayerTrace, trace
 from sc_neurocore.hardware.verify import Verification
 from sc_neurocore.networks.layers import Layer
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.simulation import simulate, simulate_float
+
+__all__ = ["LayerQuantization", "Quantization", "quantization", "report"]
 
 # Images whose sums are looked at for saturation.
 _TRACED = 32
