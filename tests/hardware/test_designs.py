@@ -109,7 +109,7 @@ def run(design, images, folder, simulator="icarus"):
     return said
 
 
-@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("simulator", [pytest.param("icarus", marks=pytest.mark.icarus), "verilator"])
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])
 def test_networks_take_images_and_give_classes(tmp_path, architecture, simulator):
     rng = np.random.default_rng(2)
@@ -146,6 +146,23 @@ def test_both_architectures_compute_the_same_bits(tmp_path):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("architecture", ["unrolled", "folded"])
+@pytest.mark.parametrize(
+    ("layer", "bits"),
+    [
+        pytest.param(Dense([[0.5, -0.5]], neuron=LIF(v_rest=1.01)), 8, id="rest above the threshold"),
+        pytest.param(Dense([[0.5, -0.5]], gain=0.5), 14, id="14 bits"),
+        pytest.param(Dense([[0.0, 0.0]]), 8, id="silent"),
+    ],
+)
+def test_unusual_networks_pass_their_testbench(tmp_path, layer, bits, architecture):
+    fixed_point = FixedPoint(bits=bits, word=24)
+    design = Design(Network([layer]), 32, fixed_point=fixed_point, architecture=architecture)
+    said = run(design, np.array([[0.9, 0.1], [1.0, 0.0]]), tmp_path, "verilator")
+    assert ("PASSED: 2 images, 0 spikes" in said) == (not layer.matrix.any())
+
+
+@pytest.mark.icarus
 def test_a_testbench_can_fail(tmp_path):
     digits = load_digits()
     design = Design(digits.network, 8, name="digits")

