@@ -29,10 +29,10 @@ from sc_neurocore.hardware import (
     verilog_testbench,
     write,
 )
+from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis
-from sc_neurocore.hardware.model import LayerTracer
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
@@ -152,7 +152,7 @@ def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
 
 
 def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> dict[str, float]:
-    """Return clocks a second (of all lanes) of the model and of three simulators."""
+    """Return clock cycles per second, over all lanes, of the model and of three simulators."""
     (built,) = design.layers
     n, n_in = 300_000, built.n_in
     rng = np.random.default_rng(1)
@@ -211,10 +211,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def speed_table(rows: list[dict[str, Any]]) -> str:
-    """Return the table of clocks a second."""
+    """Return the table of clock cycles per second."""
     timed = [r for r in rows if "speeds" in r]
     lines = [
-        "| thousand clocks a second | " + " | ".join(r["name"] for r in timed) + " |",
+        "| thousand clock cycles per second | " + " | ".join(r["name"] for r in timed) + " |",
         "|---|" + "---|" * len(timed),
     ]
     for name in timed[0]["speeds"]:

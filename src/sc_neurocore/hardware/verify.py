@@ -1,4 +1,4 @@
-"""Verilog against the model: every spike and every potential of a layer, and what was seen of both."""
+"""Verification: Verilog and netlists compared with the model, every spike and every potential."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ _SEGMENT = 64
 
 @dataclass(frozen=True)
 class Verification:
-    """What a comparison of a layer with its model saw.
+    """Result of comparing a layer with its model.
 
     Attributes
     ----------
     clocks, steps : int
-        Of hardware, and time steps in them.
+        Clock cycles of the hardware, and the time steps that they contain.
     differences : int
-        Spikes, potentials and signals of validity that differ.
+        Number of spikes, potentials and valid signals that differ.
     spikes, rests : int
-        Spikes, and steps that neurons rested.
+        Number of spikes, and of refractory steps.
     below, above : int
-        Sums that saturated at the lower and the upper end.
+        Number of sums that saturated at the lower and at the upper end.
     """
 
     clocks: int = 0
@@ -71,7 +71,7 @@ class Verification:
         return Verification(*(getattr(self, f) + getattr(other, f) for f in self.__match_args__))
 
     def passed(self, layer: LayerDesign) -> bool:
-        """Return whether nothing differs, and neurons that can fire and rest did."""
+        """Return whether nothing differs, and neurons that can fire or rest did so."""
         fires = layer.neuron.threshold <= layer.neuron.most
         fired = not fires or self.spikes > 0
         rested = not (fires and layer.neuron.refractory) or self.rests > 0
@@ -87,20 +87,21 @@ def verify_layer(
     runner: Runner | None = None,
     progress: bool = False,
 ) -> Verification:
-    """Return the comparison of layer k of a design with its model, for that many clocks or more.
+    """Compare layer k of a design with its model for at least that many clock cycles.
 
-    The inputs are spikes of densities that change, at times those that excite or inhibit one neuron
-    most, so that potentials reach both ends; steps of an unrolled layer come with gaps.
+    The inputs are random spikes of varying density. Some segments excite or inhibit one neuron as much
+    as possible, so that potentials reach both ends. Steps of an unrolled layer have random gaps.
 
     Parameters
     ----------
     design : Design
     k : int
     clocks : int
+        Minimum number of clock cycles, at least 1.
     seed : int
-        Of the inputs.
+        Seed of the inputs, in ``[0, 2**128)``.
     runner : callable, optional
-        What runs the layer. By default Verilator.
+        Runs the layer: maps inputs to outputs, by name. By default Verilator.
     progress : bool
         Show a bar (extra: progress).
     """
@@ -121,7 +122,7 @@ def verify_layer(
 
 
 def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
-    """Return what the testbench of a written design said, under Verilator or else Icarus Verilog."""
+    """Run the testbench of a written design and return its verdict; prefer Verilator to Icarus."""
     simulator: Simulator = "verilator" if has_verilator() else "icarus"
     paths = sorted(Path(folder).glob("*.v"))
     said = run_testbench(paths, f"{design.name}_tb", folder, simulator)
@@ -132,10 +133,10 @@ def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
 def verify_netlist(
     design: Design, k: int, netlist: Netlist, clocks: int, lanes: int = 4096, *, seed: int = 0
 ) -> Verification:
-    """Return the comparison of the synthesized layer k with its model, in that many lanes at once.
+    """Compare the synthesized layer k with its model in many lanes at once.
 
-    The steps are those of all lanes, the inputs of each are its own. Clocks and all other figures are
-    summed over the lanes.
+    All lanes share the timing of steps, and each lane has its own inputs. All counts in the result,
+    including clock cycles, are summed over the lanes.
     """
     layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
     rng = np.random.default_rng(_checks.power_range("seed", seed, 128))
