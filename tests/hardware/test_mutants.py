@@ -207,6 +207,8 @@ def test_the_designs_reach_what_they_should():
     assert min(below, above, rests) > 100
 
 
+@pytest.mark.icarus
+@pytest.mark.long
 def test_mutants_of_the_verilog_are_caught(sound, tmp_path):
     assert len(MUTANTS) >= 40
 
@@ -248,6 +250,8 @@ CHANGES = [
 ]
 
 
+@pytest.mark.icarus
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(CHANGES)))
 def test_other_weights_numbers_and_parameters_are_caught(sound, tmp_path, number):
     name, file, pattern, change = CHANGES[number]

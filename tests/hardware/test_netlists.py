@@ -33,6 +33,12 @@ FIGURES = {
 }
 
 
+# The two small ones are synthesized in seconds.
+SIZES = [
+    pytest.param(name, marks=[] if name.startswith("8x4") else pytest.mark.long) for name in FIGURES
+]
+
+
 def synthesized(built, name):
     design, target, _ = FIGURES[name]
     # An unrolled layer of that size takes minutes across registers.
@@ -45,13 +51,13 @@ def within(made, budget):
         assert (reached >= limit) if what == "mhz" else (reached <= limit), (what, reached, made)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", SIZES)
 def test_synthesized_layers_stay_within_their_budget(built, name):
     _, made = synthesized(built, name)
     within(made, FIGURES[name][2])
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", SIZES)
 def test_synthesized_layers_compute_the_bits_of_the_model_in_a_thousand_lanes(built, name):
     design, made = synthesized(built, name)
     netlist = Netlist.read(made.path, "layer_layer0")
@@ -84,6 +90,7 @@ def digits(built):
     return design, made.path
 
 
+@pytest.mark.long
 def test_the_synthesized_digits_network_spikes_and_decides_as_the_model_on_all_images(digits):
     design, path = digits
     images = load_digits().images
@@ -94,6 +101,7 @@ def test_the_synthesized_digits_network_spikes_and_decides_as_the_model_on_all_i
     assert set(design.simulate(images).classes) == set(range(10))
 
 
+@pytest.mark.long
 def test_a_digits_network_with_a_flipped_cell_is_found(digits, tmp_path):
     design, path = digits
     whole = json.loads(path.read_text())
@@ -138,6 +146,7 @@ def flip(cell):
     cell["parameters"]["LUT_INIT"] = table.translate(str.maketrans("01", "10"))
 
 
+@pytest.mark.long
 def test_a_netlist_with_a_flipped_cell_is_found(built):
     design, made = synthesized(built, "8x4 unrolled")
     module = json.loads(made.path.read_text())["modules"]["layer_layer0"]
@@ -275,7 +284,7 @@ def test_unknown_cells_and_inputs_are_named():
     with pytest.raises(ValueError, match="got \\$_SDFF_PP0_"):
         Netlist(module([{"type": "$_SDFF_PP0_", "connections": {}}], {}, {}))
     netlist = Netlist(module([lut(0b01, 5, 3)], {"x": [3]}, {"y": [5]}))
-    with pytest.raises(ValueError, match="watch must be names that synthesis kept, got gone"):
+    with pytest.raises(ValueError, match="watch must name nets that synthesis kept, got gone"):
         Netlist(module([], {}, {}), watch=["gone"])
     with pytest.raises(ValueError, match="stimulus must hold \\['x'\\], got \\['z'\\]"):
         netlist.run({"z": np.zeros((1, 1, 1))})

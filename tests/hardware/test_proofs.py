@@ -262,6 +262,7 @@ def test_spikes_are_kept_in_words(folder):
             prove(*claims, given=[at, z3.ULT(b["column"], columns)])
 
 
+@pytest.mark.long
 def test_the_whole_unrolled_layer_8x4(folder):
     design = one_layer(8, 4, "unrolled", 1 / 24)
     (layer,) = design.layers
@@ -395,6 +396,7 @@ def test_images_are_kept_in_words_and_compared(folder):
             prove(*claims, given=[b["place"] == 1 << lane, z3.ULT(b["column"], words)])
 
 
+@pytest.mark.long
 def test_folded_layers_step_their_pipeline(folder):
     rng = np.random.default_rng(2)
     for has_bias, pe, refractory in ((0, 1, 2), (1, 2, 0)):

@@ -253,6 +253,8 @@ def test_images_and_labels_that_do_not_fit_are_named():
     design = one_neuron([0.5, 0.25])
     with pytest.raises(ValueError, match="labels must hold an integer for each of the 2 images"):
         quantization(design, [[0.5, 0.5], [0.1, 0.2]], [0])
+    with pytest.raises(ValueError, match=r"labels must lie in \[0, 0\], got 1 at index 1"):
+        quantization(design, [[0.5, 0.5], [0.1, 0.2]], [0, 1])
     with pytest.raises(ValueError, match=r"images must have 2 dimensions|images must"):
         quantization(design, [0.5, 0.5])
     with pytest.raises(ValueError, match="x must have shape"):

@@ -79,6 +79,7 @@ def run_hdl(options: argparse.Namespace) -> None:
 def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:
     """Return the design that the options describe, images, and their labels or None."""
     from sc_neurocore.hardware import Design
+    from sc_neurocore.hardware.design import is_module_name
 
     network = load_network(options.network)
     name = re.sub(r"\W", "_", Path(options.network).stem, flags=re.ASCII)
@@ -89,7 +90,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         architecture=options.architecture,
         simd=options.simd,
         pe=options.pe,
-        name=options.name or (name if name[0].isalpha() else f"net_{name}"),
+        name=options.name or (name if is_module_name(name) else f"net_{name}"),
     )
     if options.data:
         return design, *load_data(options.data)
@@ -135,12 +136,12 @@ def _verified_netlist(
     design: Design, made: Synthesis, images: NDArray[Any]
 ) -> tuple[Verification, ...]:
     """Compare the netlist with its model on images; return () if its signals have lost their names."""
-    from sc_neurocore.hardware import verify_images
+    from sc_neurocore.hardware import UnobservableError, verify_images
 
     say(f"comparing the netlist on {len(images)} images")
     try:
         seen = verify_images(design, made.path, images)
-    except ValueError as error:  # synthesis merged registers, so their names are gone
+    except UnobservableError as error:  # synthesis merged registers, so their names are gone
         print(f"the netlist was not compared: {error}")
         return ()
     clocks, differences = seen[0].clocks, sum(part.differences for part in seen)

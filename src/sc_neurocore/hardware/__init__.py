@@ -1,11 +1,12 @@
-"""Hardware of networks: Verilog that computes the bits of `simulate` (extra: hdl)."""
+"""Verilog of networks, which computes the bits of `simulate`, and its verification (extra: hdl)."""
 
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
-from sc_neurocore.hardware.report import Quantization, quantization, report
+from sc_neurocore.hardware.model import LayerTrace, trace
+from sc_neurocore.hardware.netlist import UnobservableError
+from sc_neurocore.hardware.reporting import Quantization, quantization, report
 from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesize
 from sc_neurocore.hardware.tools import MissingToolError, ToolFailedError
-from sc_neurocore.hardware.trace import LayerTrace, trace
 from sc_neurocore.hardware.verify import (
     Verification,
     run_bench,
@@ -24,6 +25,7 @@ __all__ = [
     "Sequence",
     "Synthesis",
     "ToolFailedError",
+    "UnobservableError",
     "Verification",
     "energy",
     "energy_of",

@@ -1,10 +1,11 @@
-"""What is built: one frozen object with every parameter of the hardware; all widths follow from it."""
+"""Design: one frozen object with every parameter of the hardware, which determines all widths."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,13 +31,18 @@ from sc_neurocore.streams import (
 from sc_neurocore.streams._numbers import generator_columns
 
 __all__ = [
+    "ARCHITECTURES",
+    "Architecture",
     "Design",
     "LayerDesign",
+    "MOST_UNROLLED",
     "Sequence",
+    "is_module_name",
 ]
 
-ARCHITECTURES = ("unrolled", "folded")
-# An unrolled synapse is a gate and a share of an adder, so that some thousand fill a small device.
+Architecture = Literal["unrolled", "folded"]
+ARCHITECTURES = get_args(Architecture)
+# Each unrolled synapse needs a gate and part of an adder, so a few thousand fill a small device.
 MOST_UNROLLED = 2000
 
 # Of Verilog-2005 and SystemVerilog.
@@ -55,16 +61,25 @@ ref return sequence shortint static string struct super this type typedef union 
 """
 
 
+_IDENTIFIER = re.compile(r"[A-Za-z]\w*", re.ASCII)
+
+
+def is_module_name(name: str) -> bool:
+    """Return whether a name is legal for a top module: an identifier, no keyword, not `sc_...`."""
+    legal = _IDENTIFIER.fullmatch(name) and not name.startswith("sc_")
+    return bool(legal) and name not in _KEYWORDS.split()
+
+
 @dataclass(frozen=True)
 class Sequence:
-    """Numbers that a stage compares with: M t xor shift over GF(2), where t counts steps.
+    """Numbers for the comparators of a stage: ``M t xor shift`` over GF(2), with t the time step.
 
     Attributes
     ----------
     source : Hammersley
         The same numbers in the package.
     bits : int
-        How many leading bits of a number are compared.
+        Number of leading bits that are compared.
     """
 
     source: Hammersley
@@ -77,7 +92,7 @@ class Sequence:
 
     @cached_property
     def rows(self) -> tuple[int, ...]:
-        """For each bit of a number, the digits of t whose parity it is."""
+        """Rows of M: for each bit of a number, a mask of the digits of t whose parity it is."""
         columns = generator_columns(self.source.axis - 1, self.width)[: self.width].tolist()
         return tuple(
             sum((column >> (32 - self.bits + k) & 1) << j for j, column in enumerate(columns))
@@ -86,11 +101,11 @@ class Sequence:
 
     @cached_property
     def shift(self) -> int:
-        """What is added to each number, bit by bit."""
+        """Constant that is added to each number, bit by bit."""
         return int(self.source.numbers(0, 1, key=0)[0]) >> (32 - self.bits)  # at t = 0, M t is 0
 
     def words(self, values: NDArray[np.int64], first: int, length: int) -> NDArray[np.uint64]:
-        """Return packed bits, number < value, from word `first` on; values (n,), shape (n, words)."""
+        """Return packed bits ``number < value`` from word `first`: values (n,), shape (n, words)."""
         thresholds = values.astype(np.uint64) << np.uint64(32 - self.bits)
         streams = np.zeros(values.size, np.uint64)
         return self.source.words(thresholds, streams, length, key=0, first_word=first)
@@ -98,19 +113,19 @@ class Sequence:
 
 @dataclass(frozen=True, eq=False)
 class LayerDesign:
-    """A layer as hardware has it.
+    """A layer in hardware.
 
     Attributes
     ----------
     magnitudes : ndarray of int64, shape (n_out, n_in)
-        In units of 2**-bits. The last input is the bias, if there is one: it is always on.
+        Magnitudes of weights in units of ``2**-bits``. A bias is the last input, always on.
     negative : ndarray of bool, shape (n_out, n_in)
     has_bias : bool
     neuron : FixedLIF
     numbers : Sequence
-        What weights are compared with.
+        Numbers that weights are compared with.
     simd, pe : int
-        Inputs and neurons a clock, of a folded layer.
+        Inputs and neurons per clock cycle of a folded layer.
     """
 
     magnitudes: NDArray[np.int64]
@@ -123,12 +138,12 @@ class LayerDesign:
 
     @property
     def n_in(self) -> int:
-        """Inputs, the bias among them."""
+        """Number of inputs, including the bias."""
         return int(self.magnitudes.shape[1])
 
     @property
     def n_out(self) -> int:
-        """Neurons."""
+        """Number of neurons."""
         return int(self.magnitudes.shape[0])
 
     @property
@@ -143,12 +158,12 @@ class LayerDesign:
 
     @property
     def columns(self) -> int:
-        """Words of simd inputs."""
+        """Number of words of `simd` inputs."""
         return -(-self.n_in // self.simd)
 
     @property
     def groups(self) -> int:
-        """Groups of pe neurons."""
+        """Number of groups of `pe` neurons."""
         return self.n_out // self.pe
 
     @property
@@ -170,25 +185,25 @@ class LayerDesign:
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Hardware of a network: it takes an image, value by value, and gives a class.
+    """Hardware of a network, which reads an image value by value and outputs a class.
 
     Parameters
     ----------
     network : Network
-        Of `Dense` layers without recurrent weights, delays, noise and synaptic currents.
+        `Dense` layers without recurrent weights, delays, noise or synaptic currents.
     length : int
-        Time steps for an image.
+        Time steps per image.
     fixed_point : FixedPoint
     source : Hammersley
-        Not randomized. Inputs are compared with its numbers, weights of each layer with those of the
-        next axes; all comparators of a stage see one number.
+        Must not be randomized. Inputs are compared with its numbers, and the weights of each layer with
+        those of the next axis. All comparators of a stage share one number.
     architecture : {"unrolled", "folded"}, optional
-        A gate for each synapse and a time step a clock, or `simd` inputs of `pe` neurons a clock and
-        weights in memories. By default unrolled up to 2,000 synapses.
+        Unrolled: one gate per synapse, one time step per clock cycle. Folded: weights in memories,
+        `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses.
     simd, pe : int
-        Powers of two, pe <= simd; the last layer has pe = 1.
+        Powers of two with pe <= simd; the last layer has pe = 1.
     name : str
-        Of the top module.
+        Name of the top module.
 
     Examples
     --------
@@ -206,7 +221,7 @@ class Design:
     _: KW_ONLY
     fixed_point: FixedPoint = FixedPoint()
     source: Hammersley = Hammersley(8, 1, randomized=False)
-    architecture: str | None = None
+    architecture: Architecture | None = None
     simd: int = 8
     pe: int = 1
     name: str = "network"
@@ -226,9 +241,9 @@ class Design:
             value = _checks.integer(name, getattr(self, name), 1, most)
             if value & (value - 1):
                 _checks.fail(name, "be a power of two", value)
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z]\w*", self.name, re.ASCII):
+        if not isinstance(self.name, str) or not _IDENTIFIER.fullmatch(self.name):
             _checks.fail("name", "be a Verilog identifier", repr(self.name))
-        if self.name in _KEYWORDS.split() or self.name.startswith("sc_"):
+        if not is_module_name(self.name):
             contract = "be neither a keyword of Verilog nor begin with sc_, as the library does"
             _checks.fail("name", contract, repr(self.name))
         if self.architecture is None:
@@ -250,7 +265,7 @@ class Design:
 
     @cached_property
     def fixed(self) -> FixedNetwork:
-        """The network in fixed point."""
+        """The network in fixed point, converted once per design."""
         return self.fixed_point.of(self.network)
 
     @cached_property
@@ -282,34 +297,34 @@ class Design:
 
     @property
     def encoder(self) -> Sequence:
-        """What inputs are compared with."""
+        """Numbers that inputs are compared with."""
         return Sequence(self.source, self.fixed_point.bits)
 
     @property
     def n_in(self) -> int:
-        """Values of an image."""
+        """Number of values per image."""
         return self.network.n_in
 
     @property
     def n_out(self) -> int:
-        """Classes."""
+        """Number of classes."""
         return self.network.n_out
 
     @property
     def clocks(self) -> int:
-        """Clocks from taking the first value of an image to offering its class."""
+        """Clock cycles from reading the first value of an image to its class."""
         if not self.folded:
             return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
         return self.n_in + self.length * (1 + sum(layer.depth + 3 for layer in self.layers)) + 1
 
     def codes(self, images: ArrayLike) -> NDArray[np.int64]:
-        """Return the values that hardware takes for densities (..., n_in), in units of 2**-bits."""
+        """Return densities of shape (n_in,) or (n, n_in) as integers in units of ``2**-bits``."""
         return self.fixed_point.codes(checked_densities("images", images, self.n_in))
 
     def stimulus(self, images: ArrayLike, clocks: int) -> dict[str, NDArray[np.bool_]]:
-        """Return inputs of the top module for `Netlist.run`, (clocks, bits, lanes), an image a lane.
+        """Return inputs of the top module for `Netlist.run`, each of shape (clocks, bits, n_images).
 
-        A clock of reset, then a value a clock.
+        One clock cycle of reset is followed by one value per cycle.
         """
         codes = np.atleast_2d(self.codes(images)).T
         digits = codes[:, np.newaxis] >> np.arange(self.fixed_point.bits)[:, np.newaxis] & 1
@@ -321,9 +336,11 @@ class Design:
         return {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
 
     def simulate(self, x: ArrayLike | Bitstream, *, record: bool = False) -> Simulation:
-        """Return what the hardware does under inputs, bit by bit, by the package's model."""
+        """Return the simulation of densities or input spikes, bit by bit equal to the hardware."""
         length = None if isinstance(x, Bitstream) else self.length
-        return Prepared.of(self.fixed, seed=0, source=self.source).run(x, length, record=record)
+        # Hardware of a silent network is as right as any other.
+        prepared = Prepared.of(self.fixed, seed=0, source=self.source)
+        return prepared.run(x, length, record=record, warn=False)
 
     def __repr__(self) -> str:
         folding = f", simd={self.simd}, pe={self.pe}" if self.folded else ""

