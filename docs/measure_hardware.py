@@ -33,7 +33,7 @@ from sc_neurocore.hardware.design import Architecture
 from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
-from sc_neurocore.hardware.synthesis import Synthesis
+from sc_neurocore.hardware.synthesis import Synthesis, Target
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
