@@ -64,7 +64,7 @@ def test_evaluate_accepts_a_source(capsys):
 
 def test_evaluate_compares_sources_side_by_side(tmp_path, capsys):
     table, picture = tmp_path / "table.csv", tmp_path / "curves.png"
-    arguments = ["evaluate", "digits", "--lengths", "4,8", "--seeds", "1", "--source"]
+    arguments = ["evaluate", "digits", "--lengths", "8,16", "--seeds", "1", "--source"]
     assert (
         main([*arguments, "sobol,vandercorput,sobol", "--csv", str(table), "--plot", str(picture)]) == 0
     )
@@ -74,10 +74,10 @@ def test_evaluate_compares_sources_side_by_side(tmp_path, capsys):
     assert picture.read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [(r["source"], r["length"]) for r in rows] == [
-        (source, length) for source in ("sobol", "vandercorput") for length in ("4", "8")
+        (source, length) for source in ("sobol", "vandercorput") for length in ("8", "16")
     ]
     digits = load_digits()
-    (row,) = evaluate(*digits, [8], seeds=[0], source=VanDerCorput())
+    (row,) = evaluate(*digits, [16], seeds=[0], source=VanDerCorput())
     assert float(rows[-1]["accuracy"]) == row.mean
     low, high = row.interval()
     assert f"{100 * low:.2f} to {100 * high:.2f}" in said

@@ -654,3 +654,11 @@ def test_the_gain_of_weights_that_were_edited_is_not_used():
     layer = from_nir(graph).network.layers[0]
     assert layer.gain == pytest.approx(0.15)
     assert np.allclose(layer.weights, [[0, 2 / 3, 1, 2 / 3]])
+
+
+def test_an_unknown_padding_is_reported_and_not_taken_for_none():
+    layer = Conv2d(np.full((1, 1, 2, 2), 0.5), (4, 4), neuron=LIF(tau_mem=10.0))
+    graph = to_nir(Network([layer]))
+    graph.nodes["layer0_0_conv"].padding = "reflect"
+    with pytest.raises(ValueError, match="padding 'reflect' is neither 'same', 'valid' nor a number"):
+        from_nir(graph)

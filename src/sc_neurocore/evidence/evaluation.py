@@ -39,7 +39,7 @@ from sc_neurocore.streams import (
 )
 from sc_neurocore.streams.keys import checked_seed
 
-__all__ = ["SOURCES", "Accuracy", "SourceByLength", "evaluate"]
+__all__ = ["Accuracy", "evaluate"]
 
 
 # Sources with sequences for any number of layers, by name, as functions of the stream length.

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._tables import html_table
+from sc_neurocore.evidence._sources import SourceByLength
 from sc_neurocore.evidence.evaluation import (
     Accuracy,
-    SourceByLength,
     labeled,
     lengths_and_seeds,
     right_by_seed,
@@ -26,7 +26,7 @@ from sc_neurocore.streams import (
     Sobol,
 )
 
-__all__ = ["LENGTHS", "Plan", "plan"]
+__all__ = ["Plan", "plan"]
 
 LENGTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 

@@ -245,6 +245,8 @@ def _convolution(at: _Node, signal: _Signal) -> _Signal:
         weights = np.pad(weights, ((0, 0), (0, 0), (odd[0], 0), (odd[1], 0)))
         pads = weights.shape[2] // 2, weights.shape[3] // 2
     else:
+        if isinstance(padding, str) and padding != "valid":
+            raise UnsupportedError(f"padding {padding!r} is neither 'same', 'valid' nor a number")
         pads = (0, 0) if isinstance(padding, str) else at.pair("padding")
     bias = None if node.bias is None else at.array("bias")
     if bias is not None and bias.shape != (len(weights),):

@@ -8,7 +8,7 @@ from typing import Any
 
 from sc_neurocore.hardware.logic import Logic
 
-__all__ = ["Bit", "CLOCKS", "Cells", "Memory", "Port", "Register"]
+__all__ = ["Cells", "Memory", "Port", "Register"]
 
 Bit = int | str  # a net, or "0", "1", "x"
 CLOCKS = ("clk",)

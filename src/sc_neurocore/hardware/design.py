@@ -30,15 +30,7 @@ from sc_neurocore.streams import (
 )
 from sc_neurocore.streams._numbers import generator_columns
 
-__all__ = [
-    "ARCHITECTURES",
-    "Architecture",
-    "Design",
-    "LayerDesign",
-    "MOST_UNROLLED",
-    "Sequence",
-    "is_module_name",
-]
+__all__ = ["Design", "LayerDesign", "Sequence", "is_module_name"]
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)

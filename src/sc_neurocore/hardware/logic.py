@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Code", "Formula", "Logic", "ordered"]
+__all__ = ["Code", "Logic", "ordered"]
 
 Formula = int | tuple[str, "Formula", "Formula"]  # the number of an input, or an operation
 

@@ -20,16 +20,7 @@ from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware.tools import MissingToolError, check_identifier, quoted, run
 
-__all__ = [
-    "SIMULATORS",
-    "Simulator",
-    "Verilated",
-    "find_verilator",
-    "has_verilator",
-    "lint",
-    "run_testbench",
-    "verilate",
-]
+__all__ = ["Verilated", "find_verilator", "has_verilator", "lint", "run_testbench", "verilate"]
 
 Simulator = Literal["icarus", "verilator"]
 SIMULATORS = get_args(Simulator)

@@ -21,7 +21,7 @@ from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.netlist import Netlist, Run
 
-__all__ = ["Energy", "SEEDS", "Synthesis", "TARGETS", "Target", "energy", "energy_of", "synthesize"]
+__all__ = ["Energy", "Synthesis", "energy", "energy_of", "synthesize"]
 
 Target = Literal["ice40", "xilinx", "generic"]
 TARGETS: tuple[Target, ...] = get_args(Target)

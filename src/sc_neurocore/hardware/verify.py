@@ -23,15 +23,7 @@ from sc_neurocore.streams import (
     Bitstream,
 )
 
-__all__ = [
-    "PortWords",
-    "Runner",
-    "Verification",
-    "run_bench",
-    "verify_images",
-    "verify_layer",
-    "verify_netlist",
-]
+__all__ = ["Verification", "run_bench", "verify_images", "verify_layer", "verify_netlist"]
 
 PortWords = NDArray[np.uint32]
 # Runs a layer: maps inputs by name to outputs by name, of shape (clocks, words of 32 bits).

@@ -15,7 +15,7 @@ from sc_neurocore.neurons import (
     LIF,
 )
 
-__all__ = ["FixedLIF", "FixedNetwork", "FixedPoint"]
+__all__ = ["FixedPoint"]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from sc_neurocore.neurons import (
     LIF,
 )
 
-__all__ = ["Conv2d", "Dense", "Layer"]
+__all__ = ["Conv2d", "Dense"]
 
 _IN_RANGE = "put a scale into gain"
 
