@@ -1,6 +1,7 @@
-// Measures the limits of one core. ceilings.py compiles this file once per instruction set and loads
-// it. A rate is the best of several repeats, in instructions, blocks, bits or bytes per second of
-// processor time. `kept` costs nothing and makes the compiler assume that a value is changed and used.
+// Measures the limits of one core. ceilings.py compiles this file once per instruction set and
+// loads it. A rate is the best of several repeats, in instructions, blocks, bits or bytes per
+// second of processor time. `kept` costs nothing and makes the compiler assume that a value is
+// changed and used.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -199,7 +200,8 @@ double philox() {
   return best;
 }
 
-// Bits per second of AND, popcount and sum: of registers, and of two arrays in the first-level cache.
+// Bits per second of AND, popcount and sum: of registers, and of two arrays in the first-level
+// cache.
 double and_count() {
   return best_rate(64.0 * kLanes * 4 * kLoops, [] {
     U a[4], sum[4];
