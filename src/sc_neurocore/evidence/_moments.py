@@ -48,7 +48,7 @@ def of_densities(source: Source, p: Reals, length: int) -> Moments:
         n = source.period
         left = length % n
         return rounded - p, rounded * (1 - rounded) * left * (n - left) / (n - 1) / length**2
-    errors = samples_of_densities(source, p, length, rounded)
+    errors = samples_of_densities(source, p, length)
     return _moments(errors, rounded - p, is_fixed(source))
 
 
@@ -62,11 +62,11 @@ def of_products(of_p: Source, of_q: Source, p: Reals, q: Reals, length: int) -> 
         return bias, permutation_variance(a, b, length, of_p.period)
     few = _representatives(p.ravel(), q.ravel())
     if few is None:
-        errors = samples_of_products(of_p, of_q, p, q, length, bias)
+        errors = samples_of_products(of_p, of_q, p, q, length)
         return _moments(errors, bias, is_fixed(of_p) and is_fixed(of_q))
     picked, cells = few
     part = p.ravel()[picked], q.ravel()[picked], bias.ravel()[picked]
-    errors = samples_of_products(of_p, of_q, *part[:2], length, part[2])
+    errors = samples_of_products(of_p, of_q, *part[:2], length)
     some_bias, some_variance = _moments(errors, part[2], is_fixed(of_p) and is_fixed(of_q))
     counts = np.bincount(cells[picked], minlength=cells.max() + 1)
     each = [
@@ -102,15 +102,13 @@ def is_fixed(source: Source) -> bool:
     return bool(np.array_equal(one, other))
 
 
-def samples_of_densities(source: Source, p: Reals, length: int, mean: Reals) -> Reals:
+def samples_of_densities(source: Source, p: Reals, length: int) -> Reals:
     """Return errors against p of sampled streams, shape (n_samples, *p.shape)."""
     n = _n_samples(p.size, length, is_fixed(source))
     return _samples([(source, Role.INPUT, p)], length, n) - p
 
 
-def samples_of_products(
-    of_p: Source, of_q: Source, p: Reals, q: Reals, length: int, mean: Reals
-) -> Reals:
+def samples_of_products(of_p: Source, of_q: Source, p: Reals, q: Reals, length: int) -> Reals:
     """Return errors against p q of products of sampled streams, shape (n_samples, *p.shape)."""
     n = _n_samples(p.size, length, is_fixed(of_p) and is_fixed(of_q))
     return _samples([(of_p, Role.INPUT, p), (of_q, Role.WEIGHT, q)], length, n) - p * q

@@ -117,7 +117,6 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     real = [simulate_float(part, x, length) for part in parts]
     classes = real[-1].classes
     wanted = classes if labels is None else labeled(network, x, labels)[1]
-    _checks.within("labels", wanted, 0, design.n_out - 1)
     prepared = Prepared.of(network, seed=0, source=design.source)
     streams = prepared.run(x, length, record=True, warn=False)
     fixed = design.simulate(x, record=True)
