@@ -57,6 +57,21 @@ void run_without_gil(Work work) {
 
 const uint64_t* data_or_null(const OptionalBits& bits) { return bits ? bits->data() : nullptr; }
 
+sc::Products products(uint64_t weight_key, const In<uint64_t, 3>& x, const In<int64_t, 2>& weights,
+                      const OptionalBits& weight_bits, bool shared, uint64_t first_word,
+                      uint64_t length) {
+  return {.weight_key = weight_key,
+          .x = x.data(),
+          .weights = weights.data(),
+          .weight_bits = data_or_null(weight_bits),
+          .shared = shared,
+          .n_batch = x.shape(0),
+          .n_in = weights.shape(0),
+          .n_out = weights.shape(1),
+          .first_word = first_word,
+          .length = length};
+}
+
 // Allocates the words of n streams and fills them with the work that make(where they go) returns.
 template <class Make>
 Out<uint64_t, 2> encoded(const Words& thresholds, uint64_t first_word, uint64_t length,
@@ -81,7 +96,7 @@ int step(sc::Neuron& neuron, nb::handle input_current) {
   return neuron.step(checked_current(input_current));
 }
 
-// Steps from which a run releases the GIL: some 10 us.
+// Steps from which a run releases the GIL: about 10 us.
 constexpr size_t kLongRun = 4096;
 
 Out<uint8_t, 1> run_neuron(sc::Neuron& neuron, In<double, 1> currents) {
@@ -262,24 +277,16 @@ NB_MODULE(_native, m) {
       "dense",
       [](const sc::LifParameters& parameters, uint64_t weight_key, uint64_t noise_key,
          In<uint64_t, 3> x, In<int64_t, 2> weights, OptionalBits weight_bits, bool shared,
-         double gain, uint32_t positions, uint64_t first_word, uint64_t length, InOut<double, 2> v,
-         InOut<uint64_t, 2> refractory, InOut<double, 2> i) {
-        const size_t n_batch = x.shape(0), n_in = weights.shape(0), n_out = weights.shape(1);
-        auto out = allocate<uint64_t, 3>({n_batch, n_out, sc::words_for(length)});
-        run_without_gil(sc::DenseLayer{parameters,
-                                       weight_key,
+         In<double, 1> gain, uint32_t positions, uint64_t first_word, uint64_t length,
+         InOut<double, 2> v, InOut<uint64_t, 2> refractory, InOut<double, 2> i) {
+        const sc::Products of =
+            products(weight_key, x, weights, weight_bits, shared, first_word, length);
+        auto out = allocate<uint64_t, 3>({of.n_batch, of.n_out, sc::words_for(length)});
+        run_without_gil(sc::DenseLayer{of,
+                                       parameters,
                                        noise_key,
-                                       x.data(),
-                                       weights.data(),
-                                       data_or_null(weight_bits),
-                                       shared,
-                                       gain,
-                                       n_batch,
-                                       n_in,
-                                       n_out,
+                                       gain.data(),
                                        positions,
-                                       first_word,
-                                       length,
                                        {v.data(), refractory.data(), i.data()},
                                        out.data()});
         return out;
@@ -288,31 +295,55 @@ NB_MODULE(_native, m) {
       "shared"_a, "gain"_a, "positions"_a, "first_word"_a, "length"_a, "v"_a.noconvert(),
       "refractory"_a.noconvert(), "i"_a.noconvert());
   m.def(
-      "recurrent",
-      [](const sc::LifParameters& parameters, uint64_t noise_key, In<double, 3> drive,
-         In<double, 2> weights, OptionalBits weight_bits, double gain, uint64_t first_word,
-         InOut<double, 2> v, InOut<uint64_t, 2> refractory, InOut<double, 2> i,
-         InOut<uint64_t, 2> before) {
-        const size_t n_batch = drive.shape(0), n = drive.shape(1), length = drive.shape(2);
-        auto out = allocate<uint64_t, 3>({n_batch, n, sc::words_for(length)});
-        run_without_gil(sc::RecurrentLayer{parameters,
-                                           noise_key,
-                                           drive.data(),
-                                           weights.data(),
-                                           data_or_null(weight_bits),
-                                           gain,
-                                           n_batch,
-                                           n,
-                                           first_word,
-                                           length,
-                                           {v.data(), refractory.data(), i.data()},
-                                           before.data(),
-                                           out.data()});
+      "dense_sums",
+      [](uint64_t weight_key, In<uint64_t, 3> x, uint64_t x_bits, uint64_t x_start,
+         In<int64_t, 2> weights, OptionalBits weight_bits, bool shared, uint64_t bits_per_step,
+         uint64_t first_word, uint64_t start, uint64_t length) {
+        const sc::Products of =
+            products(weight_key, x, weights, weight_bits, shared, first_word, length);
+        sc::DenseSums sums{of, bits_per_step, start, x_bits, x_start, x.shape(2), nullptr};
+        auto out = allocate<double, 3>({of.n_batch, size_t(sums.steps()), of.n_out});
+        sums.out = out.data();
+        run_without_gil(sums);
         return out;
       },
-      "parameters"_a, "noise_key"_a, "drive"_a, "weights"_a, "weight_bits"_a.none(), "gain"_a,
-      "first_word"_a, "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert(),
-      "before"_a.noconvert());
+      "weight_key"_a, "x"_a, "x_bits"_a, "x_start"_a, "weights"_a, "weight_bits"_a.none(),
+      "shared"_a, "bits_per_step"_a, "first_word"_a, "start"_a, "length"_a);
+  m.def(
+      "neurons",
+      [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, In<double, 3> drive,
+         In<double, 1> gain, std::optional<In<double, 2>> weights, OptionalBits weight_bits,
+         uint64_t bits_per_step, uint64_t start, uint32_t positions, uint64_t first_step,
+         uint64_t steps, InOut<double, 2> v, InOut<uint64_t, 2> refractory, InOut<double, 2> i,
+         InOut<uint64_t, 2> before, bool traced) {
+        const size_t n_batch = drive.shape(0), n = drive.shape(2);
+        auto spikes = allocate<uint64_t, 3>({n_batch, n, sc::words_for(steps)});
+        auto potentials = allocate<double, 3>({traced ? n_batch : 0, size_t(steps), n});
+        run_without_gil(sc::NeuronLayer{parameters.data(),
+                                        parameters.size(),
+                                        noise_key,
+                                        drive.data(),
+                                        drive.shape(1),
+                                        gain.data(),
+                                        weights ? weights->data() : nullptr,
+                                        data_or_null(weight_bits),
+                                        bits_per_step,
+                                        start,
+                                        n_batch,
+                                        n,
+                                        positions,
+                                        first_step,
+                                        steps,
+                                        {v.data(), refractory.data(), i.data()},
+                                        before.data(),
+                                        traced ? potentials.data() : nullptr,
+                                        spikes.data()});
+        return std::make_pair(spikes, potentials);
+      },
+      "parameters"_a, "noise_key"_a, "drive"_a, "gain"_a, "weights"_a.none(),
+      "weight_bits"_a.none(), "bits_per_step"_a, "start"_a, "positions"_a, "first_step"_a,
+      "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert(),
+      "before"_a.noconvert(), "traced"_a);
 
   m.def(
       "machine",

@@ -1,7 +1,9 @@
 // A dense layer: products are counted for many images at a time while the weight bits of a chunk of
-// inputs are in the first-level cache, then the neurons of a tile fire; or, where most inputs are
-// active and the level counts ones fast, across inputs. Lanes are neurons.
+// inputs are in the first-level cache, then the neurons of a tile fire, or the sums of their time
+// steps are stored; or, where most inputs are active and the level counts ones fast, across inputs.
+// Lanes are neurons.
 #include <algorithm>
+#include <bit>
 
 #include "across.hpp"
 #include "counter.hpp"
@@ -36,47 +38,80 @@ static_assert(sizeof(Active) / kSide <= sizeof(uint64_t) * kDenseActive);
 
 size_t groups_for(size_t count) { return (count + kLanes - 1) / kLanes; }
 
+// A word of time of a batch of inputs: that of input i of image b is at[b * image + i * input].
+struct InputWords {
+  const uint64_t* at;
+  size_t image, input;
+
+  InputWords from(size_t b) const { return {at + b * image, image, input}; }
+};
+
+// Counts the products of a tile of neurons.
 class Tile {
  public:
-  Tile(const DenseLayer& d, size_t first_out, size_t count, uint64_t* scratch)
-      : d_(d),
+  Tile(const Products& p, size_t first_out, size_t count, uint64_t* scratch)
+      : d_(p),
         first_(first_out),
         count_(count),
-        words_(words_for(d.length)),
+        words_(words_for(p.length)),
         n_groups_(groups_for(count)),
-        n_planes_(planes_for(d.n_in)),
-        rows_((d.n_in + kChunk - 1) / kChunk * kChunk + 1),
+        n_planes_(planes_for(p.n_in)),
+        rows_((p.n_in + kChunk - 1) / kChunk * kChunk + 1),
         signs_(scratch),
         bits_(signs_ + rows_ * kTile),
         masks_(bits_ + rows_ * kTile),
         totals_(masks_ + rows_ / kChunk * kMaskWords * kTile),
         negatives_(totals_ + kDenseImages * size_t(n_planes_) * kTile),
         active_(reinterpret_cast<Active*>(negatives_ + kDenseImages * kTile)),
-        across_(d.n_in, scratch + dense_scratch(d) - across_scratch(d.n_in)) {
+        across_(p.n_in, scratch + products_scratch(p) - across_scratch(p.n_in)) {
     make_signs();
   }
 
-  void run(size_t first_batch, size_t last_batch, const Part& part, const Lif& lif,
-           const PhiloxKey& noise_key) const {
+  size_t first() const { return first_; }
+  size_t count() const { return count_; }
+  size_t n_groups() const { return n_groups_; }
+  int n_planes() const { return n_planes_; }
+  size_t lanes_of(size_t group) const { return std::min<size_t>(kLanes, count_ - group * kLanes); }
+  const Across& across() const { return across_; }
+
+  // The planes of the counts of a group under an image of the last block, and the number of
+  // negative weights, by which the counts are too large.
+  template <int N>
+  U counts(size_t image, size_t group, U (&planes)[N]) const {
+    const uint64_t* total = total_of(image, group);
+    for (int p = 0; p < N; p++) planes[p] = p < n_planes_ ? load(total + p * kLanes) : set1(0);
+    return load(negative_of(image, group));
+  }
+
+  // Counts the products of one word of time after the other. inputs(w, first, last) are those of
+  // images; counted(first, n, w) takes the counts of images, and across(first, w) those of kLanes
+  // images from the Across.
+  template <class Inputs, class Counted, class Turned>
+  void run(const Part& part, size_t first_batch, size_t last_batch, Inputs&& inputs,
+           Counted&& counted, Turned&& turned_inputs) const {
     for (size_t w = part.first_word; w < part.last_word; w++) {
       make_bits(w);
       bool turned = false;
       for (size_t block = first_batch; block < last_batch; block += kDenseImages) {
         size_t first = block;
         const size_t last = std::min(block + kDenseImages, last_batch);
+        InputWords x = inputs(w, first, last);
         if constexpr (kPopcounts) {
-          if (last - first >= kLanes && mostly_active(w, first, last)) {
+          if (last - first >= kLanes && mostly_active(x, last - first)) {
             for (size_t group = 0; group < n_groups_ && !turned; group++)
               across_.turn_weights(group, strip(bits_, group), strip(signs_, group));
             turned = true;
-            for (; first + kLanes <= last; first += kLanes) fire_images(first, w, lif, noise_key);
+            for (; first + kLanes <= last; first += kLanes, x = x.from(kLanes)) {
+              across_.turn_inputs(x.at, x.image, x.input);
+              turned_inputs(first, w);
+            }
           }
         }
         const size_t n = last - first;
         std::fill_n(totals_, n * size_t(n_planes_) * n_groups_ * kLanes, 0);
         std::fill_n(negatives_, n * n_groups_ * kLanes, 0);
-        for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) count_chunk(chunk, w, first, n);
-        for (size_t image = 0; image < n; image++) fire(first + image, image, w, lif, noise_key);
+        for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) count_chunk(chunk, x, n);
+        counted(first, n, w);
       }
     }
   }
@@ -85,7 +120,6 @@ class Tile {
   // The strip of a group of neurons in signs_ or bits_: a vector for each input, and a row of zeros
   // at its end.
   uint64_t* strip(uint64_t* of, size_t group) const { return of + group * rows_ * kLanes; }
-  size_t lanes_of(size_t group) const { return std::min<size_t>(kLanes, count_ - group * kLanes); }
   U code(size_t i, size_t group) const {
     const auto* weights = reinterpret_cast<const uint64_t*>(d_.weights);
     return load_some(weights + i * d_.n_out + first_ + group * kLanes, lanes_of(group));
@@ -175,10 +209,10 @@ class Tile {
   }
 
   // Adds the products of a chunk of inputs to the counts of n images.
-  void count_chunk(size_t chunk, size_t w, size_t first_image, size_t n) const {
+  void count_chunk(size_t chunk, const InputWords& words, size_t n) const {
     const size_t lists = (n + kSide - 1) / kSide;
     for (size_t list = 0; list < lists; list++)
-      find_active(chunk, w, first_image, list * kSide, n, active_[list]);
+      find_active(chunk, words, list * kSide, n, active_[list]);
     for (size_t group = 0; group < n_groups_; group++) {
       const uint64_t* signs = strip(signs_, group) + chunk * kChunk * kLanes;
       const uint64_t* bits = strip(bits_, group) + chunk * kChunk * kLanes;
@@ -209,15 +243,14 @@ class Tile {
     }
   }
 
-  void find_active(size_t chunk, size_t w, size_t first_image, size_t image, size_t n,
+  void find_active(size_t chunk, const InputWords& words, size_t image, size_t n,
                    Active& active) const {
     const size_t first = chunk * kChunk, last = std::min(first + kChunk, d_.n_in);
     const uint64_t* x[kSide];
     uint64_t exists[kSide];
     for (size_t m = 0; m < kSide; m++) {
       exists[m] = image + m < n ? ~uint64_t{0} : 0;
-      const size_t row = first_image + (image + m < n ? image + m : image);
-      x[m] = d_.x + row * d_.n_in * words_ + w;
+      x[m] = words.from(image + m < n ? image + m : image).at;
     }
     size_t count = 0;
     for (size_t word = 0; word < kMaskWords; word++) {
@@ -226,7 +259,7 @@ class Tile {
       for (size_t i = from; i < to; i++) {
         uint64_t any = 0;
         for (size_t m = 0; m < kSide; m++) {
-          const uint64_t spikes = x[m][i * words_] & exists[m];
+          const uint64_t spikes = x[m][i * words.input] & exists[m];
           active.x[count][m] = spikes;
           any |= spikes;
         }
@@ -244,97 +277,18 @@ class Tile {
     }
   }
 
-  // Whether counting across inputs pays, judged by one image in kLanes.
-  bool mostly_active(size_t w, size_t first, size_t last) const {
+  // Whether counting across inputs pays for n images, judged by one in kLanes.
+  bool mostly_active(const InputWords& words, size_t n) const {
     size_t active = 0, looked_at = 0;
-    for (size_t image = first; image < last; image += kLanes) {
-      const uint64_t* x = d_.x + image * d_.n_in * words_ + w;
-      for (size_t i = 0; i < d_.n_in; i++) active += x[i * words_] != 0;
+    for (size_t image = 0; image < n; image += kLanes) {
+      const uint64_t* x = words.from(image).at;
+      for (size_t i = 0; i < d_.n_in; i++) active += x[i * words.input] != 0;
       looked_at += d_.n_in;
     }
     return 16 * active >= kMostlyActive * looked_at;
   }
 
-  // Counts across inputs and fires, kLanes images side by side.
-  void fire_images(size_t batch, size_t w, const Lif& lif, const PhiloxKey& noise_key) const {
-    across_.turn_inputs(d_.x + batch * d_.n_in * words_ + w, d_.n_in * words_, words_);
-    const uint64_t left = d_.length - 64 * w;
-    for (size_t group = 0; group < n_groups_; group++) {
-      const size_t first = first_ + group * kLanes, count = lanes_of(group);
-      const auto at = [&](size_t image) { return (batch + image) * d_.n_out + first; };
-      LifGroups<kLanes> images;
-      for (size_t m = 0; m < kLanes; m++)
-        images.load_group(m, d_.state.from(at(m)), first, count, d_.positions,
-                          (batch + m) % d_.positions);
-      const F gain = set1f(d_.gain), minus_negative = to_double(set1(0) - across_.negative(group));
-      U counts[kLanes], spikes[kLanes];
-      lif_word(lif, noise_key, images, 64 * (d_.first_word + w), left < 64 ? int(left) : 64, spikes,
-               [&](int m, int k) {
-                 if (m == 0) across_.count(group, size_t(k), counts);
-                 return gain * (to_double(counts[m]) + minus_negative);
-               });
-      for (size_t m = 0; m < kLanes; m++) {
-        images.store_group(m, d_.state.from(at(m)), count);
-        store_apart(d_.spikes + at(m) * words_ + w, words_, spikes[m], count);
-      }
-    }
-  }
-
-  void fire(size_t batch, size_t image, size_t w, const Lif& lif,
-            const PhiloxKey& noise_key) const {
-    size_t group = 0;
-    for (; group + 4 <= n_groups_; group += 4)
-      fire_groups<4>(batch, image, w, group, lif, noise_key);
-    if (group + 2 <= n_groups_) {
-      fire_groups<2>(batch, image, w, group, lif, noise_key);
-      group += 2;
-    }
-    if (group < n_groups_) fire_groups<1>(batch, image, w, group, lif, noise_key);
-  }
-
-  template <int G>
-  void fire_groups(size_t batch, size_t image, size_t w, size_t group, const Lif& lif,
-                   const PhiloxKey& noise_key) const {
-    if (n_planes_ <= 8)
-      fire_fields<G, 8>(batch, image, w, group, lif, noise_key);
-    else if (n_planes_ <= 16)
-      fire_fields<G, 16>(batch, image, w, group, lif, noise_key);
-    else
-      fire_fields<G, 32>(batch, image, w, group, lif, noise_key);
-  }
-
-  // Steps G groups of neurons through a word of time; a count takes N bits.
-  template <int G, int N>
-  void fire_fields(size_t batch, size_t image, size_t w, size_t group, const Lif& lif,
-                   const PhiloxKey& noise_key) const {
-    U counts[G][N];
-    F minus_negative[G];
-    for (int g = 0; g < G; g++) {
-      const uint64_t* total = total_of(image, group + size_t(g));
-      for (int p = 0; p < N; p++) counts[g][p] = p < n_planes_ ? load(total + p * kLanes) : set1(0);
-      transpose_planes<N>(counts[g]);
-      minus_negative[g] = to_double(set1(0) - load(negative_of(image, group + size_t(g))));
-    }
-    LifGroups<G> groups;
-    const size_t at = group * kLanes;
-    const LifState state = d_.state.from(batch * d_.n_out + first_ + at);
-    groups.load(state, first_ + at, count_ - at, d_.positions, batch % d_.positions);
-    const F gain = set1f(d_.gain);
-    const U field = set1((uint64_t{1} << N) - 1);
-    const uint64_t left = d_.length - 64 * w;
-    U spikes[G];
-    lif_word(lif, noise_key, groups, 64 * (d_.first_word + w), left < 64 ? int(left) : 64, spikes,
-             [&](int g, int k) {
-               const U count = (counts[g][k % N] >> (k / N * N)) & field;
-               return gain * (to_double(count) + minus_negative[g]);
-             });
-    groups.store(state, count_ - at);
-    uint64_t* out = d_.spikes + (batch * d_.n_out + first_ + at) * words_ + w;
-    for (size_t g = 0; g < G; g++)
-      store_apart(out + g * kLanes * words_, words_, spikes[g], lanes_of(group + g));
-  }
-
-  const DenseLayer& d_;
+  const Products& d_;
   size_t first_, count_, words_, n_groups_;
   int n_planes_;
   size_t rows_;
@@ -347,17 +301,258 @@ class Tile {
   Across across_;
 };
 
+// Fires the neurons of a tile.
+class Firing {
+ public:
+  Firing(const DenseLayer& d, const Tile& tile)
+      : d_(d), tile_(tile), words_(words_for(d.of.length)), lif_(d.lif), noise_key_(d.noise_key) {}
+
+  // kLanes images side by side, counted across inputs.
+  void fire_images(size_t batch, size_t w) const {
+    for (size_t group = 0; group < tile_.n_groups(); group++) {
+      const size_t first = tile_.first() + group * kLanes, count = tile_.lanes_of(group);
+      const auto at = [&](size_t image) { return (batch + image) * d_.of.n_out + first; };
+      LifGroups<kLanes> images;
+      for (size_t m = 0; m < kLanes; m++)
+        images.load_group(m, d_.state.from(at(m)), first, count, d_.positions,
+                          (batch + m) % d_.positions);
+      const F gain = loadf_some(d_.gain + first, count);
+      const F minus_negative = to_double(set1(0) - tile_.across().negative(group));
+      U counts[kLanes], spikes[kLanes];
+      lif_word(lif_, noise_key_, images, step_of(w), steps_of(w), spikes, [&](int m, int k) {
+        if (m == 0) tile_.across().count(group, size_t(k), counts);
+        return gain * (to_double(counts[m]) + minus_negative);
+      });
+      for (size_t m = 0; m < kLanes; m++) {
+        images.store_group(m, d_.state.from(at(m)), count);
+        store_apart(d_.spikes + at(m) * words_ + w, words_, spikes[m], count);
+      }
+    }
+  }
+
+  void fire(size_t batch, size_t image, size_t w) const {
+    size_t group = 0;
+    for (; group + 4 <= tile_.n_groups(); group += 4) fire_groups<4>(batch, image, w, group);
+    if (group + 2 <= tile_.n_groups()) {
+      fire_groups<2>(batch, image, w, group);
+      group += 2;
+    }
+    if (group < tile_.n_groups()) fire_groups<1>(batch, image, w, group);
+  }
+
+ private:
+  uint64_t step_of(size_t w) const { return 64 * (d_.of.first_word + w); }
+  int steps_of(size_t w) const { return int(std::min<uint64_t>(d_.of.length - 64 * w, 64)); }
+
+  template <int G>
+  void fire_groups(size_t batch, size_t image, size_t w, size_t group) const {
+    if (tile_.n_planes() <= 8)
+      fire_fields<G, 8>(batch, image, w, group);
+    else if (tile_.n_planes() <= 16)
+      fire_fields<G, 16>(batch, image, w, group);
+    else
+      fire_fields<G, 32>(batch, image, w, group);
+  }
+
+  // Steps G groups of neurons through a word of time; a count takes N bits.
+  template <int G, int N>
+  void fire_fields(size_t batch, size_t image, size_t w, size_t group) const {
+    const size_t first = tile_.first() + group * kLanes, count = tile_.count() - group * kLanes;
+    U counts[G][N];
+    F gain[G], minus_negative[G];
+    for (size_t g = 0; g < G; g++) {
+      const U negative = tile_.counts(image, group + g, counts[g]);
+      transpose_planes<N>(counts[g]);
+      minus_negative[g] = to_double(set1(0) - negative);
+      gain[g] = loadf_some(d_.gain + first + g * kLanes, tile_.lanes_of(group + g));
+    }
+    LifGroups<G> groups;
+    const LifState state = d_.state.from(batch * d_.of.n_out + first);
+    groups.load(state, first, count, d_.positions, batch % d_.positions);
+    const U field = set1((uint64_t{1} << N) - 1);
+    U spikes[G];
+    lif_word(lif_, noise_key_, groups, step_of(w), steps_of(w), spikes, [&](int g, int k) {
+      const U ones = (counts[g][k % N] >> (k / N * N)) & field;
+      return gain[g] * (to_double(ones) + minus_negative[g]);
+    });
+    groups.store(state, count);
+    uint64_t* out = d_.spikes + (batch * d_.of.n_out + first) * words_ + w;
+    for (size_t g = 0; g < G; g++)
+      store_apart(out + g * kLanes * words_, words_, spikes[g], tile_.lanes_of(group + g));
+  }
+
+  const DenseLayer& d_;
+  const Tile& tile_;
+  size_t words_;
+  Lif lif_;
+  PhiloxKey noise_key_;
+};
+
+// Adds the counts of a tile to the sums of time steps.
+class Sums {
+ public:
+  Sums(const DenseSums& d, const Tile& tile, uint64_t* scratch) : d_(d), tile_(tile), x_(scratch) {}
+
+  // The inputs at word w of time, their bits outside of the block 0.
+  InputWords inputs(size_t w, size_t first, size_t last) const {
+    const uint64_t begin = std::max<uint64_t>(64 * w, d_.start);
+    const uint64_t end = std::min<uint64_t>(64 * w + 64, d_.of.length);
+    for (size_t row = first * d_.of.n_in; row < last * d_.of.n_in; row++) {
+      const uint64_t* x = d_.x_at(row);
+      uint64_t& word = x_[row - first * d_.of.n_in];
+      word = d_.x_bits == d_.bits_per_step ? bits(x, begin, end) : spikes(x, begin, end);
+    }
+    return {x_, d_.of.n_in, 1};
+  }
+
+  void add(size_t batch, size_t image, size_t w) const {
+    if (tile_.n_planes() <= 8)
+      add_fields<8>(batch, image, w);
+    else if (tile_.n_planes() <= 16)
+      add_fields<16>(batch, image, w);
+    else
+      add_fields<32>(batch, image, w);
+  }
+
+  // Those of kLanes images side by side, counted across inputs.
+  void add_images(size_t batch, size_t w) const {
+    for (size_t group = 0; group < tile_.n_groups(); group++) {
+      const U negative = tile_.across().negative(group);
+      each_step(w, [&](uint64_t s, bool first, int begin, int end) {
+        U sums[kLanes], counts[kLanes];
+        for (U& sum : sums) sum = minus(negative, end - begin);
+        for (int k = begin; k < end; k++) {
+          tile_.across().count(group, size_t(k), counts);
+          for (int m = 0; m < kLanes; m++) sums[m] = sums[m] + counts[m];
+        }
+        for (size_t m = 0; m < kLanes; m++) put(batch + m, s, group, first, sums[m]);
+      });
+    }
+  }
+
+ private:
+  // 64 bits of a row from any position on, zeros past its ends.
+  uint64_t read(const uint64_t* x, int64_t at) const {
+    const auto word = [&](int64_t i) {
+      return i >= 0 && size_t(i) < d_.x_words ? x[i] : uint64_t{0};
+    };
+    const int64_t i = at >= 0 ? at / 64 : -((63 - at) / 64);
+    const int shift = int(at - 64 * i);
+    return shift == 0 ? word(i) : word(i) >> shift | word(i + 1) << (64 - shift);
+  }
+  static uint64_t ones(uint64_t n) { return n < 64 ? (uint64_t{1} << n) - 1 : ~uint64_t{0}; }
+
+  uint64_t bits(const uint64_t* x, uint64_t begin, uint64_t end) const {
+    const uint64_t at = begin - d_.start + d_.x_start;
+    return (read(x, int64_t(at)) & ones(end - begin)) << begin % 64;
+  }
+
+  // Each spike holds for the bits of its step.
+  uint64_t spikes(const uint64_t* x, uint64_t begin, uint64_t end) const {
+    const uint64_t s = (begin - d_.start) / d_.bits_per_step, base = begin / 64 * 64;
+    const uint64_t last = (end - 1 - d_.start) / d_.bits_per_step;
+    uint64_t left = read(x, int64_t(d_.x_start + s)) & ones(last - s + 1), word = 0;
+    for (; left != 0; left &= left - 1) {
+      const uint64_t from = d_.start + (s + uint64_t(std::countr_zero(left))) * d_.bits_per_step;
+      const uint64_t low = std::max(from, begin), high = std::min(from + d_.bits_per_step, end);
+      word |= ones(high - low) << (low - base);
+    }
+    return word;
+  }
+
+  // f(step, whether it begins in word w, its bits of the word: the first, the one past the last)
+  template <class Step>
+  void each_step(size_t w, Step&& f) const {
+    const uint64_t base = 64 * w, end = std::min<uint64_t>(base + 64, d_.of.length);
+    for (uint64_t bit = std::max(base, d_.start); bit < end;) {
+      const uint64_t s = (bit - d_.start) / d_.bits_per_step;
+      const uint64_t from = d_.start + s * d_.bits_per_step;
+      const uint64_t next = std::min(from + d_.bits_per_step, end);
+      f(s, from >= base, int(bit - base), int(next - base));
+      bit = next;
+    }
+  }
+
+  static U minus(U count, int times) { return set1(0) - mul32(count, set1(uint64_t(times))); }
+
+  template <int N>
+  void add_fields(size_t batch, size_t image, size_t w) const {
+    for (size_t group = 0; group < tile_.n_groups(); group++) {
+      U counts[N];
+      const U negative = tile_.counts(image, group, counts);
+      if (d_.bits_per_step >= kFewSteps) {
+        each_step(w, [&](uint64_t s, bool first, int begin, int end) {
+          const U mask = set1(ones(uint64_t(end - begin)) << begin);
+          U sum = minus(negative, end - begin);
+          for (int p = 0; p < tile_.n_planes(); p++) sum = sum + (popcount(counts[p] & mask) << p);
+          put(batch, s, group, first, sum);
+        });
+        continue;
+      }
+      transpose_planes<N>(counts);
+      const U field = set1((uint64_t{1} << N) - 1);
+      each_step(w, [&](uint64_t s, bool first, int begin, int end) {
+        U sum = minus(negative, end - begin);
+        for (int k = begin; k < end; k++) sum = sum + ((counts[k % N] >> (k / N * N)) & field);
+        put(batch, s, group, first, sum);
+      });
+    }
+  }
+
+  void put(size_t batch, uint64_t s, size_t group, bool first, U sum) const {
+    const size_t at = tile_.first() + group * kLanes, count = tile_.lanes_of(group);
+    double* out = d_.out + (batch * d_.steps() + s) * d_.of.n_out + at;
+    const F added = to_double(sum);
+    storef_some(out, first ? added : loadf_some(out, count) + added, count);
+  }
+
+  // From as many bits per step on the planes are summed by their population counts.
+  static constexpr uint64_t kFewSteps = 8;
+
+  const DenseSums& d_;
+  const Tile& tile_;
+  uint64_t* x_;
+};
+
+// Calls f(tile, first and last image) for the rows of a part.
+template <class F>
+void each_tile(const Products& p, const Part& part, uint64_t* scratch, F&& f) {
+  for (size_t row = part.first; row < part.last; row++) {
+    const size_t first = row / p.n_parts * p.tile, batch = row % p.n_parts;
+    const Tile tile(p, first, std::min(p.tile, p.n_out - first), scratch);
+    f(tile, p.n_batch * batch / p.n_parts, p.n_batch * (batch + 1) / p.n_parts);
+  }
+}
+
 }  // namespace
 
 void dense(const DenseLayer& d, const Part& part) {
-  const Lif lif(d.lif);
-  const PhiloxKey noise_key(d.noise_key);
-  for (size_t row = part.first; row < part.last; row++) {
-    const size_t first = row / d.n_parts * d.tile, batch = row % d.n_parts;
-    const Tile tile(d, first, std::min(d.tile, d.n_out - first), part.scratch);
-    tile.run(d.n_batch * batch / d.n_parts, d.n_batch * (batch + 1) / d.n_parts, part, lif,
-             noise_key);
-  }
+  each_tile(d.of, part, part.scratch, [&](const Tile& tile, size_t first, size_t last) {
+    const Firing firing(d, tile);
+    const size_t words = words_for(d.of.length);
+    tile.run(
+        part, first, last,
+        [&](size_t w, size_t b, size_t) {
+          return InputWords{d.of.x + b * d.of.n_in * words + w, d.of.n_in * words, words};
+        },
+        [&](size_t b, size_t n, size_t w) {
+          for (size_t image = 0; image < n; image++) firing.fire(b + image, image, w);
+        },
+        [&](size_t b, size_t w) { firing.fire_images(b, w); });
+  });
+}
+
+void dense_sums(const DenseSums& d, const Part& part) {
+  uint64_t* x = part.scratch + products_scratch(d.of);
+  each_tile(d.of, part, part.scratch, [&](const Tile& tile, size_t first, size_t last) {
+    const Sums sums(d, tile, x);
+    tile.run(
+        part, first, last, [&](size_t w, size_t b, size_t end) { return sums.inputs(w, b, end); },
+        [&](size_t b, size_t n, size_t w) {
+          for (size_t image = 0; image < n; image++) sums.add(b + image, image, w);
+        },
+        [&](size_t b, size_t w) { sums.add_images(b, w); });
+  });
 }
 
 }  // namespace sc::SC_LEVEL

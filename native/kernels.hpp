@@ -211,41 +211,71 @@ inline constexpr size_t kTile = 128, kDenseChunk = 112, kDenseImages = 32;
 inline constexpr size_t kDenseLanes = 8;  // of the widest level
 inline constexpr size_t kDenseActive = 2 * (kDenseChunk + 8) + 3;
 
-// A dense layer of sign-magnitude weights under a batch of packed inputs, for one block of time.
-// Row b is position b % positions of an image, whose noise is that of neuron out * positions +
-// position.
-struct DenseLayer {
-  LifParameters lif;
-  uint64_t weight_key, noise_key;
+// Products of packed inputs with the bits of sign-magnitude weights, for one block of time. The
+// kernels that count them have one row per tile of neurons and part of the batch.
+struct Products {
+  uint64_t weight_key;
   const uint64_t* x;            // [n_batch][n_in][words]
   const int64_t* weights;       // [n_in][n_out], sign times round(magnitude * 2**32)
   const uint64_t* weight_bits;  // [n_out][n_in][words], or null: Bernoulli, stream out << 32 | in,
   bool shared;                  // or stream `in` for all neurons
-  double gain;
   size_t n_batch, n_in, n_out;
-  uint32_t positions;
   uint64_t first_word, length;  // of the block
-  LifState state;               // [n_batch][n_out]
-  uint64_t* spikes;             // [n_batch][n_out][words]
   // A row is a tile of that many neurons, at most kTile, under one of the parts of the batch.
   size_t tile = kTile, n_parts = 1;
 };
 
-// A layer that also sees its own spikes of the step before, for one block of time:
-//   I = gain * (drive + sum of weights[k][j] * bit of weight_bits[j][k] * spike k of before)
-// where a weight's bits count with its sign alone; without weight_bits it is a real number.
-struct RecurrentLayer {
+// A dense layer: one bit of each product per time step. Row b is position b % positions of an
+// image, whose noise is that of neuron out * positions + position.
+struct DenseLayer {
+  Products of;
   LifParameters lif;
   uint64_t noise_key;
-  const double* drive;          // [n_batch][n][length]
-  const double* weights;        // [n][n], a row a sending neuron
+  const double* gain;  // [n_out]
+  uint32_t positions;
+  LifState state;    // [n_batch][n_out]
+  uint64_t* spikes;  // [n_batch][n_out][words]
+};
+
+// Sums of products per time step, with the signs of the weights: out[b][s][n]. Step s consists of
+// the bits start + s * bits_per_step and those that follow; `of.length` ends with the last step. An
+// input has bits_per_step bits per step too, or one that holds for all of them (x_bits = 1); bit
+// x_start of its words, of which there are x_words, is the first of the block.
+struct DenseSums {
+  Products of;
+  uint64_t bits_per_step, start;
+  uint64_t x_bits, x_start;
+  size_t x_words;
+  double* out;  // [n_batch][steps][n_out]
+
+  uint64_t steps() const { return (of.length - start) / bits_per_step; }
+  const uint64_t* x_at(size_t row) const { return of.x + row * x_words; }
+};
+
+// Neurons under the sums of their inputs and, with recurrent weights, of their own spikes of the
+// step before:
+//   I = gain * (drive + sum of weights[k][j] * bits of weight_bits[j][k] * spike k of before)
+// where a weight's bits count with its sign alone; without weight_bits it is a real number. Bit
+// start + s * bits_per_step of weight_bits is the first of step s.
+struct NeuronLayer {
+  const LifParameters* lif;  // [n], or one for all neurons
+  size_t n_lif;
+  uint64_t noise_key;
+  const double* drive;  // [n_batch][drive_steps][n]; a single step stands for all
+  uint64_t drive_steps;
+  const double* gain;           // [n]
+  const double* weights;        // [n][n], a row a sending neuron, or null
   const uint64_t* weight_bits;  // [n][n][words], a row a receiving neuron, or null
-  double gain;
+  uint64_t bits_per_step, start;
   size_t n_batch, n;
-  uint64_t first_word, length;  // of the block
-  LifState state;               // [n_batch][n]
-  uint64_t* before;             // [n_batch][words_for(n)], updated in place
-  uint64_t* spikes;             // [n_batch][n][words]
+  uint32_t positions;          // as in DenseLayer
+  uint64_t first_step, steps;  // of the block
+  LifState state;              // [n_batch][n]
+  uint64_t* before;            // [n_batch][words_for(n)], updated in place; null without weights
+  double* potentials;          // [n_batch][steps][n] after each step, or null
+  uint64_t* spikes;            // [n_batch][n][words_for(steps)]
+
+  size_t noise_rows(size_t n_rows) const { return n_rows < positions ? n_rows : positions; }
 };
 
 // Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
@@ -321,20 +351,29 @@ inline size_t across_scratch(size_t n_in) {
   return words_for(n_in) * (65 * kTile + 64 * kDenseLanes);
 }
 
-// Words of scratch memory that one call of the dense kernel needs.
-inline size_t dense_scratch(const DenseLayer& d) {
-  const size_t chunks = (d.n_in + kDenseChunk - 1) / kDenseChunk;
+// Words of scratch memory that one call of the kernels that count products needs.
+inline size_t products_scratch(const Products& p) {
+  const size_t chunks = (p.n_in + kDenseChunk - 1) / kDenseChunk;
   const size_t weights = 2 * (chunks * kDenseChunk + 1) + 2 * chunks;
   return kTile * (weights + kDenseImages * 33) + kDenseImages * kDenseActive +
-         across_scratch(d.n_in);
+         across_scratch(p.n_in);
+}
+// Those of the kernel that sums them, which also holds the inputs of a block of images.
+inline size_t sums_scratch(const DenseSums& d) {
+  return kDenseImages * d.of.n_in + products_scratch(d.of);
 }
 
-// Words of scratch memory that one call of the recurrent kernel needs for that many rows: weight
-// bits of 64 steps, their signs, noise; spikes of a step and of a word of time.
-inline size_t recurrent_scratch(const RecurrentLayer& r, size_t n_rows) {
-  const size_t neurons = (r.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
-  const size_t words = words_for(r.n);
-  return neurons * (words * (r.weight_bits == nullptr ? 1 : 65) + 4) + n_rows * (words + neurons);
+// Words of the parameters of a group of neurons, in vectors.
+inline constexpr size_t kLifWords = 16 * kDenseLanes;
+
+// Words of scratch memory that one call of the kernel of neurons needs for that many rows: weight
+// bits of 64 steps and their signs; noise, sums, spikes of a step and of a word of time.
+inline size_t neurons_scratch(const NeuronLayer& l, size_t n_rows) {
+  const size_t neurons = (l.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t words = l.weights == nullptr ? 0 : words_for(l.n);
+  const size_t groups = l.n_lif == 1 ? 1 : neurons / kDenseLanes * 8;  // more on narrow levels
+  return neurons * words * (l.weight_bits == nullptr ? 1 : 65) + groups * kLifWords +
+         2 * neurons * l.noise_rows(n_rows) + n_rows * (words + 2 * neurons);
 }
 
 size_t radical_scratch(const uint64_t* bases, size_t n);
@@ -355,7 +394,8 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(dot, Dot)                      \
   K(lif, LifPopulation)            \
   K(dense, DenseLayer)             \
-  K(recurrent, RecurrentLayer)     \
+  K(dense_sums, DenseSums)         \
+  K(neurons, NeuronLayer)          \
   K(deposit, Deposit)
 #define SC_COMMON_KERNELS(K)       \
   K(radical, Radical)              \

@@ -1,5 +1,7 @@
 // The leaky integrate-and-fire update, lanes are neurons. Both kernels that fire use this one.
 #pragma once
+#include <type_traits>
+
 #include "kernels.hpp"
 #include "philox.hpp"
 
@@ -22,25 +24,40 @@ struct Drive {
 
 class Lif {
  public:
-  explicit Lif(const LifParameters& c)
-      : leak_(set1f(c.leak)),
-        v_rest_(set1f(c.v_rest)),
-        gain_(set1f(c.gain)),
-        scale_(set1f(drive_scale(c))),
-        noise_(set1f(c.noise_std)),
-        v_threshold_(set1f(c.v_threshold)),
-        v_reset_(set1f(c.v_reset)),
-        drop_(set1f(c.v_threshold - c.v_reset)),
-        syn_leak_(set1f(c.syn_leak != 0 ? c.syn_leak : 1.0)),
-        v_min_(set1f(c.v_min)),
-        v_max_(set1f(c.v_max)),
-        period_(set1(c.refractory_period)),
-        subtracts_(nonzero(set1(c.subtracts))),
-        has_noise_(c.noise_std != 0),
-        has_period_(c.refractory_period != 0),
-        has_synapse_(c.syn_leak != 0),
-        is_general_(needs_all(c)),
-        is_fixed_(c.fixed) {}
+  explicit Lif(const LifParameters& c) : Lif([&](size_t) -> const LifParameters& { return c; }) {}
+
+  // of(lane) are the parameters of the neuron in a lane; all are in fixed point, or none is.
+  template <class Of>
+    requires std::is_invocable_r_v<const LifParameters&, Of, size_t>
+  explicit Lif(Of&& of)
+      : leak_(lanes(of, [](const LifParameters& c) { return c.leak; })),
+        v_rest_(lanes(of, [](const LifParameters& c) { return c.v_rest; })),
+        gain_(lanes(of, [](const LifParameters& c) { return c.gain; })),
+        scale_(lanes(of, drive_scale)),
+        noise_(lanes(of, [](const LifParameters& c) { return c.noise_std; })),
+        v_threshold_(lanes(of, [](const LifParameters& c) { return c.v_threshold; })),
+        v_reset_(lanes(of, [](const LifParameters& c) { return c.v_reset; })),
+        drop_(lanes(of, [](const LifParameters& c) { return c.v_threshold - c.v_reset; })),
+        syn_leak_(
+            lanes(of, [](const LifParameters& c) { return c.syn_leak != 0 ? c.syn_leak : 1; })),
+        v_min_(lanes(of, [](const LifParameters& c) { return c.v_min; })),
+        v_max_(lanes(of, [](const LifParameters& c) { return c.v_max; })) {
+    uint64_t period[kLanes], subtracts[kLanes], synapse[kLanes];
+    for (size_t lane = 0; lane < kLanes; lane++) {
+      const LifParameters& c = of(lane);
+      period[lane] = c.refractory_period;
+      subtracts[lane] = c.subtracts;
+      synapse[lane] = c.syn_leak != 0;
+      has_noise_ = has_noise_ || c.noise_std != 0;
+      has_period_ = has_period_ || c.refractory_period != 0;
+      has_synapse_ = has_synapse_ || c.syn_leak != 0;
+      is_general_ = is_general_ || needs_all(c);
+      is_fixed_ = c.fixed;
+    }
+    period_ = load(period);
+    subtracts_ = nonzero(load(subtracts));
+    synapse_ = nonzero(load(synapse));
+  }
 
   bool has_noise() const { return has_noise_; }
   bool has_period() const { return has_period_; }
@@ -49,6 +66,9 @@ class Lif {
   bool is_fixed() const { return is_fixed_; }
   // Where a neuron with that potential rests.
   F resting(F v) const { return select(subtracts_, v, v_reset_); }
+
+  // The synaptic currents after a step, of neurons that have one.
+  F synaptic(F before, F after) const { return select(synapse_, after, before); }
 
   Drive drive(F current) const { return {scale_ * current}; }
   Drive drive(Drive drive) const { return drive; }
@@ -83,10 +103,18 @@ class Lif {
   }
 
  private:
+  template <class Of, class Field>
+  static F lanes(Of& of, Field&& field) {
+    double values[kLanes];
+    for (size_t lane = 0; lane < kLanes; lane++) values[lane] = field(of(lane));
+    return loadf(values);
+  }
+
   F leak_, v_rest_, gain_, scale_, noise_, v_threshold_, v_reset_, drop_, syn_leak_, v_min_, v_max_;
   U period_;
-  M subtracts_;
-  bool has_noise_, has_period_, has_synapse_, is_general_, is_fixed_;
+  M subtracts_, synapse_;
+  bool has_noise_ = false, has_period_ = false, has_synapse_ = false, is_general_ = false;
+  bool is_fixed_ = false;
 };
 
 // Groups of kLanes neurons side by side, which hides the latency of the update.

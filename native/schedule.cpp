@@ -165,26 +165,29 @@ Split split(const Dot& d) {
 }
 Split split(const LifPopulation& p) { return split_steps(p.n, p.steps); }
 Split split(const FixedTrace& f) { return split_steps(f.n, f.steps); }
-Split split(DenseLayer& d) {
+Split split_products(Products& p, size_t scratch) {
   // Each part of the batch makes its weight bits anew. Tiles are cut so that every thread has as
   // many neurons; parts are few, but short enough to be interrupted.
-  const size_t words = words_for(d.length), products = d.n_batch * d.n_in * d.n_out * words;
+  const size_t words = words_for(p.length), products = p.n_batch * p.n_in * p.n_out * words;
   const size_t threads = std::clamp<size_t>(products / kWords, 1, n_threads);
-  const size_t rounds = (d.n_out + threads * kTile - 1) / (threads * kTile);
-  const size_t share = (d.n_out + threads * rounds - 1) / (threads * rounds);
-  d.tile = (share + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
-  const size_t tiles = (d.n_out + d.tile - 1) / d.tile;
-  const size_t long_parts = std::min(d.n_batch / 512, d.n_batch * d.n_in * d.tile >> 27);
-  d.n_parts = std::max(std::min(d.n_batch, (threads + tiles - 1) / tiles), long_parts);
-  Split s{.rows = tiles * d.n_parts, .words = words};
-  s.grain = grain_of(kWords, d.n_batch * d.n_in * d.n_out / std::max<size_t>(s.rows, 1));
+  const size_t rounds = (p.n_out + threads * kTile - 1) / (threads * kTile);
+  const size_t share = (p.n_out + threads * rounds - 1) / (threads * rounds);
+  p.tile = (share + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t tiles = (p.n_out + p.tile - 1) / p.tile;
+  const size_t long_parts = std::min(p.n_batch / 512, p.n_batch * p.n_in * p.tile >> 27);
+  p.n_parts = std::max(std::min(p.n_batch, (threads + tiles - 1) / tiles), long_parts);
+  Split s{.rows = tiles * p.n_parts, .words = words};
+  s.grain = grain_of(kWords, p.n_batch * p.n_in * p.n_out / std::max<size_t>(s.rows, 1));
   s.row_step = 1;
-  s.scratch = dense_scratch(d);
+  s.scratch = scratch;
   return s;
 }
-Split split(const RecurrentLayer& r) {
-  Split s = split_steps(r.n_batch, r.length, grain_of(kSteps / 64, r.n * words_for(r.n)));
-  s.scratch = recurrent_scratch(r, r.n_batch);
+Split split(DenseLayer& d) { return split_products(d.of, products_scratch(d.of)); }
+Split split(DenseSums& d) { return split_products(d.of, sums_scratch(d)); }
+Split split(const NeuronLayer& l) {
+  const size_t own = l.weights == nullptr ? 1 : words_for(l.n) * l.bits_per_step;
+  Split s = split_steps(l.n_batch, l.steps, grain_of(kSteps / 64, l.n * own));
+  s.scratch = neurons_scratch(l, l.n_batch);
   return s;
 }
 Split split(const Deposit& d) {

@@ -205,7 +205,8 @@ def dense(
     # The images of a batch are rows of one population: only their noise repeats.
     image = np.arange(len(x))[:, None]
     neurons = (np.arange(n_out) * positions + image % positions).ravel()
-    currents = gain * counts.reshape(-1, length)
+    gains = np.broadcast_to(gain, (n_out,))
+    currents = (gains[:, None] * counts).reshape(-1, length)
     state = [a.ravel() for a in (v, refractory, i)]
     spikes = lif(parameters, noise_key, currents, 0, 64 * first_word, length, *state, neurons)
     for a, after in zip((v, refractory, i), state, strict=True):
@@ -213,25 +214,88 @@ def dense(
     return spikes.reshape(len(x), n_out, length)
 
 
-def recurrent(
-    parameters, noise_key, drive, weights, weight_bits, gain, first_word, v, refractory, i, before
+def dense_sums(
+    weight_key,
+    x,
+    x_bits,
+    x_start,
+    weights,
+    weight_bits,
+    shared,
+    bits_per_step,
+    first_word,
+    start,
+    length,
 ):
-    """Return the spikes (batch, n, length), unpacked; v, refractory, i and before are updated."""
-    _, n, length = drive.shape
-    products = np.repeat(weights.T[:, :, None], length, axis=2)
+    """Return the sums of the products of each step (batch, steps, n_out)."""
+    weights = weights.T
+    n_out, n_in = weights.shape
+    steps = (length - start) // bits_per_step
+    if weight_bits is None:
+        neuron = np.arange(n_out, dtype=np.uint64)[:, None] * np.uint64(not shared)
+        streams = (neuron << HALF | np.arange(n_in, dtype=np.uint64)).ravel()
+        magnitudes = np.abs(weights).ravel().astype(np.uint64)
+        weight_bits = encode(weight_key, streams, magnitudes, first_word, length)
+    signed = unpack(weight_bits, length).reshape(n_out, n_in, length) * np.sign(weights)[:, :, None]
+    spikes = unpack(x, x_start + steps * x_bits)[:, :, x_start:]
+    spikes = np.repeat(spikes, bits_per_step // x_bits, axis=-1).astype(np.int64)
+    counts = np.einsum("bit,jit->btj", spikes, signed[:, :, start:])
+    return counts.reshape(len(x), steps, bits_per_step, n_out).sum(axis=2).astype(float)
+
+
+def neurons(
+    parameters,
+    noise_key,
+    drive,
+    gain,
+    weights,
+    weight_bits,
+    bits_per_step,
+    start,
+    positions,
+    first_step,
+    steps,
+    v,
+    refractory,
+    i,
+    before,
+):
+    """Return the spikes (batch, n, steps), unpacked, and potentials (batch, steps, n).
+
+    v, refractory, i and before are updated. parameters are those of each neuron.
+    """
+    batch, _, n = drive.shape
+    drive = np.broadcast_to(drive, (batch, steps, n))
+    out, trace = np.zeros((batch, n, steps), np.uint8), np.zeros((batch, steps, n))
+    products = np.zeros((n, n, steps * bits_per_step))
+    if weights is not None:
+        products += weights.T[:, :, None]
     if weight_bits is not None:
-        products = np.sign(products) * unpack(weight_bits, length)
-    z = normal(noise_key, n, 64 * first_word, length)
-    out = np.zeros(drive.shape, np.uint8)
-    spikes = unpack(before, n)
-    for k in range(length):
-        # Added in the order of the senders: float sums depend on it.
-        total = np.cumsum(products[:, :, k] * spikes[:, None], axis=-1)[:, :, -1]
-        current = gain * (drive[:, :, k] + total)
-        spikes = lif_step(parameters, current, parameters.noise_std * z[:, k], v, refractory, i)
-        out[:, :, k] = spikes
-    before[:] = pack(spikes)
-    return out
+        products = np.sign(products) * unpack(weight_bits, start + steps * bits_per_step)[:, :, start:]
+    numbers = np.arange(n) * positions + np.arange(batch)[:, None] % positions
+    z = normal(noise_key, numbers.ravel(), first_step, steps).reshape(batch, n, steps)
+    spikes = unpack(before, n) if weights is not None else np.zeros((batch, n), np.uint8)
+    for s in range(steps):
+        total = drive[:, s].copy()
+        if weights is not None:
+            # Added in the order of the senders: float sums depend on it.
+            first, count = s * bits_per_step, 1 if weight_bits is None else bits_per_step
+            own = sum(
+                np.cumsum(products[:, :, bit] * spikes[:, None], axis=-1)[:, :, -1]
+                for bit in range(first, first + count)
+            )
+            total = total + own
+        current = gain * total
+        for j in range(n):
+            p = parameters[j % len(parameters)]
+            state = v[:, j], refractory[:, j], i[:, j]
+            noise = p.noise_std * z[:, j, s]
+            out[:, j, s] = lif_step(p, current[:, j], noise, *state)
+        spikes = out[:, :, s]
+        trace[:, s] = v
+    if weights is not None:
+        before[:] = pack(spikes)
+    return out, trace
 
 
 def machine(table, n_out, bits, states):

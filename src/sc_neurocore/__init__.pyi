@@ -18,9 +18,11 @@ from sc_neurocore.exchange import (
 from sc_neurocore.networks import (
     Conv2d,
     Dense,
+    Events,
     FixedPoint,
     Network,
     load_digits,
+    prepare,
     simulate,
     simulate_float,
 )
@@ -91,6 +93,7 @@ __all__ = [
     "Conv2d",
     "CorrelationWarning",
     "Dense",
+    "Events",
     "FixedPoint",
     "Halton",
     "Hammersley",
@@ -135,6 +138,7 @@ __all__ = [
     "multiply",
     "noise_budget",
     "plan",
+    "prepare",
     "product_error",
     "rheobase",
     "scaled_add",

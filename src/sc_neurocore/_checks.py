@@ -159,7 +159,7 @@ def array(
 
     The result is a copy unless `borrow`, for callers that only read it.
     """
-    raw = _numbers(name, "hold real numbers", values)
+    raw = numbers(name, "hold real numbers", values)
     if raw.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)
         fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
@@ -194,7 +194,7 @@ def bits(name: str, values: ArrayLike, length: int | None = None) -> NDArray[np.
 
 def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
     """Return an array of zeros and ones of any shape as uint8."""
-    raw = _numbers(name, "hold the bits 0 and 1", values)
+    raw = numbers(name, "hold the bits 0 and 1", values)
     wrong = (raw != 0) & (raw != 1)
     if wrong.any():
         fail(name, "hold only the bits 0 and 1", _first(raw, wrong))
@@ -204,7 +204,7 @@ def bit_array(name: str, values: ArrayLike) -> NDArray[np.uint8]:
 def counting(name: str, values: ArrayLike, *, borrow: bool = False) -> NDArray[np.uint64]:
     """Return an array of non-negative integers of any shape as uint64, a copy unless `borrow`."""
     contract = "hold integers of 0 or more"
-    raw = _numbers(name, contract, values)
+    raw = numbers(name, contract, values)
     if raw.dtype.kind not in "iu":
         wrong_type(name, contract, values)
     if raw.dtype.kind == "i" and (raw < 0).any():
@@ -255,7 +255,8 @@ def broadcast(name: str, a: NDArray[A], other: str, b: NDArray[B]) -> tuple[NDAr
     return first, second
 
 
-def _numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
+def numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
+    """Return an array of real numbers of any shape, not masked, not necessarily finite."""
     try:
         raw = np.asarray(values)
     except ValueError:

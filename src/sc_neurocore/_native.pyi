@@ -8,6 +8,7 @@ If one raises, as Ctrl-C does, the call stops and raises the same. Arrays that t
 are then undefined; a `Neuron` keeps the state from before the call.
 """
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -241,7 +242,7 @@ def dense(
     weights: NDArray[np.int64],
     weight_bits: NDArray[np.uint64] | None,
     shared: bool,
-    gain: float,
+    gain: NDArray[np.float64],
     positions: int,
     first_word: int,
     length: int,
@@ -253,29 +254,57 @@ def dense(
 
     weights (n_in, n_out) are signed multiples of 2**-32. Their bits are weight_bits, of shape
     (n_out, n_in, words), or, for None, the Bernoulli streams out << 32 | in of weight_key, or `in` for
-    all neurons if shared. Row b has the noise of neurons out * positions + b % positions. v, refractory
-    and i (batch, n_out) are updated.
+    all neurons if shared. gain has shape (n_out,). Row b has the noise of neurons
+    out * positions + b % positions. v, refractory and i (batch, n_out) are updated.
     """
 
-def recurrent(
-    parameters: LIFParameters,
+def dense_sums(
+    weight_key: int,
+    x: NDArray[np.uint64],
+    x_bits: int,
+    x_start: int,
+    weights: NDArray[np.int64],
+    weight_bits: NDArray[np.uint64] | None,
+    shared: bool,
+    bits_per_step: int,
+    first_word: int,
+    start: int,
+    length: int,
+) -> NDArray[np.float64]:
+    """Sums (batch, steps, n_out) of the products of `bits_per_step` bits each, with their signs.
+
+    The block consists of the bits start .. length - 1 from word first_word on, whole steps. x
+    (batch, n_in, words of its own) has x_bits bits per step, all or 1, from its bit x_start on; the
+    other arguments are those of `dense`.
+    """
+
+def neurons(
+    parameters: Sequence[LIFParameters],
     noise_key: int,
     drive: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
     weight_bits: NDArray[np.uint64] | None,
-    gain: float,
-    first_word: int,
+    bits_per_step: int,
+    start: int,
+    positions: int,
+    first_step: int,
+    steps: int,
     v: NDArray[np.float64],
     refractory: NDArray[np.uint64],
     i: NDArray[np.float64],
     before: NDArray[np.uint64],
-) -> NDArray[np.uint64]:
-    """Packed spikes (batch, n, words) of a layer that also sees its own spikes of the step before.
+    traced: bool,
+) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """Packed spikes (batch, n, words) of neurons under drive (batch, steps or 1, n), and potentials.
 
-    The current is gain * (drive + products with these spikes); drive (batch, n, length). Row k of
-    weights (n, n) belongs to sending neuron k. Of a product with weight_bits, of shape (n, n, words), a
-    row a receiving neuron, it gives the sign; for None the weights are real numbers. v, refractory and
-    i (batch, n), and the packed spikes `before` (batch, words of n bits) are updated.
+    The current is gain * (drive + products with the spikes of the step before). Row k of weights (n, n)
+    belongs to sending neuron k; None is no such products. Of a product with weight_bits, of shape
+    (n, n, words), a row a receiving neuron, it gives the sign, and step s consists of `bits_per_step`
+    bits from bit start + s * bits_per_step on; for None the weights are real numbers. parameters are
+    those of each neuron or one for all. v, refractory and i (batch, n), and the packed spikes `before`
+    (batch, words of n bits) are updated. Potentials after each step have shape (batch, steps, n) if
+    `traced`, else (0, steps, n).
     """
 
 def machine(

@@ -10,8 +10,8 @@ def run_network(network, bits):
     """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under bits (T, n_in)."""
     signal = np.ascontiguousarray(np.asarray(bits, float).T)[np.newaxis]
     for layer in network.layers:
-        run = RealLayer(layer, 1, signal.shape[2])
-        signal = run.spikes(signal, 0, signal.shape[2]).astype(float)
+        run = RealLayer(layer, 1)
+        signal = run.spikes(signal, signal.shape[2]).astype(float)
     return signal[0].T.astype(int), run.potentials()[0]
 
 

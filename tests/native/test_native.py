@@ -285,7 +285,8 @@ def dense_case(parameters, length):
         bits = rng.integers(0, 2**64, (n_out, n_in, x.shape[-1]), np.uint64)
         bits[weights.T == 0] = 0
     positions, first_word = length % 3 + 1, length % 4
-    drawn = length % 2 == 1, 0.4, positions, first_word, length
+    gain = 0.4 * rng.choice([1.0, 1.5], n_out)
+    drawn = length % 2 == 1, gain, positions, first_word, length
     arguments = (parameters, KEY, 5, x, weights, bits, *drawn)
     after = population(rng, (batch, n_out))
     state = [a.copy() for a in after]
@@ -311,7 +312,7 @@ def wide_case(batch, n_in, n_out, density, shared):
     rng = np.random.default_rng(n_in)
     x = twins.pack(rng.random((batch, n_in, 70)) < density)
     weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
-    arguments = (LIFS[0], KEY, 5, x, weights, None, shared, 0.2, 1, 0, 70)
+    arguments = (LIFS[0], KEY, 5, x, weights, None, shared, np.full(n_out, 0.2), 1, 0, 70)
     return arguments, twins.dense(*arguments, *at_rest(batch, n_out))
 
 
@@ -331,52 +332,88 @@ def test_a_wide_layer_split_over_threads_keeps_its_spikes(isa, threads, sizes, s
 
 
 @functools.cache
-def recurrent_case(parameters, length):
-    """Return the arguments of a recurrent layer, its state, and what the twin makes of them."""
-    rng = np.random.default_rng(length)
-    batch, n = length % 4 + 1, (length % 9 + 1, length % 140 + 1)[length % 7 == 0]
-    weights = rng.uniform(-1, 1, (n, n)) * rng.choice([0, 1], (n, n), p=[0.1, 0.9])
-    bits = None
-    if length % 3:
-        bits = twins.pack(rng.random((n, n, length)) < np.abs(weights.T)[:, :, None])
-    drive = rng.integers(-3, 6, (batch, n, length)).astype(float)
-    arguments = (parameters, 5, drive, weights, bits, 0.25, length % 4)
-    before = twins.pack(rng.integers(0, 2, (batch, n), np.uint8))
-    after = [*population(rng, (batch, n)), before]
-    state = [a.copy() for a in after]
-    return arguments, state, twins.recurrent(*arguments, *after), after
+def sums_case(number):
+    """Return the arguments of a sum of products over several bits per step, and the twin's sums."""
+    rng = np.random.default_rng(number)
+    k = int(rng.choice([1, 2, 3, 7, 8, 16, 30, 64, 100, 200]))
+    steps = int(rng.integers(1, max(400 // k, 2)))
+    batch, n_in, n_out = rng.integers(1, 20), rng.integers(1, 140), rng.integers(1, 20)
+    start, x_bits = int(rng.integers(0, 64)), int(rng.choice([1, k]))
+    x_start = int(rng.choice([0, start]))
+    density = rng.choice([0.02, 0.3, 1.0], (batch, n_in, 1), p=[0.5, 0.3, 0.2])
+    x = twins.pack(rng.random((batch, n_in, x_start + steps * x_bits)) < density)
+    weights = np.rint(rng.uniform(-1, 1, (n_in, n_out)) * 2**32).astype(np.int64)
+    weights.flat[rng.integers(0, weights.size, 3)] = [0, 2**32, -(2**32)]
+    length, bits = start + steps * k, None
+    if number % 2:
+        bits = rng.integers(0, 2**64, (n_out, n_in, -(-length // 64)), np.uint64)
+        bits[weights.T == 0] = 0
+    first_word, shared = int(rng.integers(0, 5)), bool(number % 3 == 0)
+    arguments = (KEY, x, x_bits, x_start, weights, bits, shared, k, first_word, start, length)
+    return arguments, twins.dense_sums(*arguments)
 
 
-@pytest.mark.parametrize("parameters", LIFS[2:7])
-def test_recurrent_layers_equal_their_twin_at_every_length(isa, threads, parameters):
-    fired = 0
-    for length in range(1, 301):
-        arguments, state, spikes, after = recurrent_case(parameters, length)
-        ours = [a.copy() for a in state]
-        words = _native.recurrent(*arguments, *ours)
-        assert np.array_equal(words, twins.pack(spikes)), length
-        assert_equal_arrays(ours, after)
-        fired += int(spikes.sum())
-    assert fired > 1000 or parameters.v_threshold == np.inf
+def test_sums_over_several_bits_per_step_equal_their_twin(isa, threads):
+    for number in range(120):
+        arguments, sums = sums_case(number)
+        assert np.array_equal(_native.dense_sums(*arguments), sums), number
 
 
 @functools.cache
-def wide_recurrent_case():
+def neurons_case(kinds, number):
+    """Return the arguments of a layer of neurons, its state, and what the twin makes of them."""
+    rng = np.random.default_rng(number)
+    steps = int(rng.integers(1, 150))
+    batch, n = number % 4 + 1, (number % 9 + 1, number % 140 + 1)[number % 7 == 0]
+    k, start = int(rng.choice([1, 1, 2, 5, 64])), int(rng.integers(0, 64))
+    parameters = [LIFS[kinds[j % len(kinds)]] for j in range(n)] if len(kinds) > 1 else [LIFS[kinds[0]]]
+    weights, bits, before = None, None, np.zeros((batch, 0), np.uint64)
+    if number % 3:
+        weights = rng.uniform(-1, 1, (n, n)) * rng.choice([0, 1], (n, n), p=[0.1, 0.9])
+        before = twins.pack(rng.integers(0, 2, (batch, n), np.uint8))
+    if number % 3 == 1:
+        bits = twins.pack(rng.random((n, n, start + steps * k)) < np.abs(weights.T)[:, :, None])
+    drive = rng.integers(-3, 6, (batch, 1 if number % 5 == 0 else steps, n)).astype(float)
+    gain = 0.25 * rng.choice([1.0, 1.5], n)
+    arguments = (parameters, 5, drive, gain, weights, bits, k, start, number % 3 + 1, number % 6, steps)
+    after = [*population(rng, (batch, n)), before]
+    state = [a.copy() for a in after]
+    return arguments, state, twins.neurons(*arguments, *after), after
+
+
+@pytest.mark.parametrize("kinds", [(2,), (3,), (4,), (5,), (6,), (0, 3, 5, 2)], ids=str)
+def test_neurons_of_a_layer_equal_their_twin(isa, threads, kinds):
+    fired = 0
+    for number in range(60):
+        arguments, state, (spikes, potentials), after = neurons_case(kinds, number)
+        ours = [a.copy() for a in state]
+        words, traced = _native.neurons(*arguments, *ours, True)
+        assert np.array_equal(words, twins.pack(spikes)), number
+        assert np.array_equal(traced, potentials), number
+        assert_equal_arrays(ours, after)
+        again = [a.copy() for a in state]
+        assert np.array_equal(_native.neurons(*arguments, *again, False)[0], words)
+        fired += int(spikes.sum())
+    assert fired > 200 or LIFS[kinds[0]].v_threshold == np.inf
+
+
+@functools.cache
+def wide_neurons_case():
     """Return the arguments of a wide recurrent layer, the twin's spikes, and its state after them."""
     rng = np.random.default_rng(5)
-    n, length, batch = 300, 70, 7
+    n, steps, batch = 300, 70, 7
     weights = rng.uniform(-1, 1, (n, n))
-    bits = twins.pack(rng.random((n, n, length)) < np.abs(weights.T)[:, :, None])
-    drive = rng.integers(-3, 6, (batch, n, length)).astype(float)
-    arguments = (LIFS[3], 5, drive, weights, bits, 0.1, 0)
+    bits = twins.pack(rng.random((n, n, steps)) < np.abs(weights.T)[:, :, None])
+    drive = rng.integers(-3, 6, (batch, steps, n)).astype(float)
+    arguments = ([LIFS[3]], 5, drive, np.full(n, 0.1), weights, bits, 1, 0, 1, 0, steps)
     after = [*at_rest(batch, n), np.zeros((batch, 5), np.uint64)]
-    return arguments, twins.recurrent(*arguments, *after), after
+    return arguments, twins.neurons(*arguments, *after)[0], after
 
 
 def test_a_wide_recurrent_layer_split_over_threads_keeps_its_spikes(isa, threads):
-    arguments, spikes, after = wide_recurrent_case()
+    arguments, spikes, after = wide_neurons_case()
     ours = [np.zeros_like(a) for a in after]
-    words = _native.recurrent(*arguments, *ours)
+    words, _ = _native.neurons(*arguments, *ours, False)
     assert spikes.any()
     assert np.array_equal(words, twins.pack(spikes))
     assert_equal_arrays(ours, after)
@@ -468,7 +505,7 @@ def _compare_signature(stub, overloads):
 def _simplify(signature):
     signature = re.sub(r"(?:numpy\.)?ndarray\[dtype=(\w+),[^]]*\]", r"array[\1]", signature)
     signature = re.sub(r"NDArray\[np\.(\w+)\]", r"array[\1]", signature)
-    return signature.replace("sc_neurocore._native.", "")
+    return signature.replace("sc_neurocore._native.", "").replace("collections.abc.", "")
 
 
 def _python(code, environment):

@@ -10,7 +10,7 @@ import pytest
 from sc_neurocore import LIF, Bitstream, Conv2d, Dense, FixedPoint, Network, Sobol, encode, simulate
 from sc_neurocore.networks._delays import DelayLine
 from sc_neurocore.networks._inputs import checked_densities, with_always_on
-from sc_neurocore.networks.simulation import Prepared
+from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams._bits import delayed
 
 RNG = np.random.default_rng(1)
@@ -108,11 +108,11 @@ def late(x, delays):
 DELAYS = np.array([0, 1, 63, 64, 65, 127, 128, 199, 200, 201, 10**9])
 
 
-@pytest.mark.parametrize("block", [64, 128, 256])
+@pytest.mark.parametrize("block", [1, 7, 64, 100, 128, 256])
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_delay_line_is_a_shift_in_time_block_by_block(block, packed):
     x = RNG.integers(0, 2, (3, len(DELAYS), 200)).astype(np.uint8)
-    line, parts = DelayLine(DELAYS, 3, 200, packed=packed), []
+    line, parts = DelayLine(DELAYS, 3, packed=packed), []
     for first in range(0, 200, block):
         part = x[..., first : first + block]
         steps = part.shape[-1]
@@ -156,7 +156,7 @@ def test_the_check_of_inputs_names_the_argument_of_the_caller():
 def test_a_prepared_network_simulates_any_number_of_inputs(fixed_point):
     net = Network([DENSE])
     fixed = None if fixed_point is None else fixed_point.of(net)
-    prepared = Prepared.of(fixed or net, seed=3, source=Sobol())
+    prepared = PreparedNetwork.of(fixed or net, seed=3, source=Sobol())
     for rows, length in ((1, 70), (4, 200), (4, 70)):
         x = RNG.random((rows, 24))
         ours = prepared.run(x, length, record=True)

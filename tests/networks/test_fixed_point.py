@@ -69,9 +69,8 @@ def of_twin(lif, length, row):
 
 
 def run_dense(lif, x, codes, bits, length, state):
-    spikes = _native.dense(
-        lif._parameters, 0, 0, x, codes, bits, False, float(2**lif.fraction), 1, 0, length, *state
-    )
+    gain = np.full(codes.shape[1], float(2**lif.fraction))
+    spikes = _native.dense(lif.parameters[0], 0, 0, x, codes, bits, False, gain, 1, 0, length, *state)
     return twins.unpack(spikes, length)
 
 

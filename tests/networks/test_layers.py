@@ -137,7 +137,7 @@ def twin_of_layer(layer, number, bits, seed, source, shared):
     out = np.zeros(drive.shape, np.uint8)
     shape = drive.shape[:2]
     v, refractory, i = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
-    parameters, noise_key = layer.neuron._parameters, stream_key(seed, Role.NOISE, number)
+    parameters, noise_key = layer.neuron.parameters[0], stream_key(seed, Role.NOISE, number)
     for row in range(len(drive)):
         state = v[row], refractory[row], i[row]
         neurons = np.arange(n) * positions + row % positions

@@ -64,7 +64,7 @@ def test_simulating_equals_the_twin_layer_after_layer(isa, threads, short_blocks
         shape = (6, layer.n_out)
         state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
-            layer.neuron._parameters,
+            layer.neuron.parameters[0],
             *keys,
             spikes,
             weights,
@@ -106,7 +106,7 @@ def test_inputs_and_the_weights_of_each_layer_have_a_sequence_of_their_own(
         shape = (6, layer.n_out)
         state = np.full(shape, layer.neuron.v_rest), np.zeros(shape, np.uint64), np.zeros(shape)
         train = twins.dense(
-            layer.neuron._parameters, *keys, spikes, weights, w.words, shared, layer.gain, 1, 0,
+            layer.neuron.parameters[0], *keys, spikes, weights, w.words, shared, layer.gain, 1, 0,
             length, *state,
         )  # fmt: skip
         assert np.array_equal(result.spikes[i].bits(), train)
@@ -270,7 +270,7 @@ def rewritten(path, **changes):
         (lambda p: np.savez(p, header=np.array("{")), ""),
         (lambda p: np.savez(p, header=np.array("[]")), ""),
         (lambda p: rewritten(p, format="other"), "its format is 'other'"),
-        (lambda p: rewritten(p, version=3), "its version is 3, this release reads 2"),
+        (lambda p: rewritten(p, version=4), "its version is 4, this release reads 3"),
         (lambda p: rewritten(p, weights_1=None), "weights_1"),
         (lambda p: rewritten(p, weights_0=np.full((33, 20), np.nan)), "weights must be finite"),
         (lambda p: rewritten(p, weights_0=np.array([object()])), ""),

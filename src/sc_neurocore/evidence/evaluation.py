@@ -24,7 +24,7 @@ from sc_neurocore.networks.fixed_point import (
     FixedNetwork,
 )
 from sc_neurocore.networks.simulation import (
-    Prepared,
+    PreparedNetwork,
     in_fixed_point,
 )
 from sc_neurocore.streams import (
@@ -227,7 +227,7 @@ def right_by_seed(
     at_length = source_at(source, length)
     right = []
     for seed in seeds:
-        result = Prepared.of(network, seed=seed, source=at_length).run(inputs, length)
+        result = PreparedNetwork.of(network, seed=seed, source=at_length).run(inputs, length)
         right.append(result.classes == classes)
         bar.update(length)
     return np.array(right)

@@ -21,7 +21,7 @@ from sc_neurocore.networks import (
     Network,
 )
 from sc_neurocore.networks._inputs import checked_densities
-from sc_neurocore.networks.simulation import Prepared
+from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams import (
     Bernoulli,
 )
@@ -257,7 +257,7 @@ def _leads(
     size = max(_HELD // (spikes + network.n_out * length), 1)
     pause, prepared = (
         network[-1].neuron.refractory_period,
-        Prepared.of(network, seed=seed, source=source),
+        PreparedNetwork.of(network, seed=seed, source=source),
     )
     for first in range(0, len(images), size):
         block = images[first : first + size]

@@ -22,7 +22,7 @@ from sc_neurocore.networks.fixed_point import (
     FixedNetwork,
 )
 from sc_neurocore.networks.simulation import (
-    Prepared,
+    PreparedNetwork,
 )
 from sc_neurocore.streams import (
     Bitstream,
@@ -331,7 +331,7 @@ class Design:
         """Return the simulation of densities or input spikes, bit by bit equal to the hardware."""
         length = None if isinstance(x, Bitstream) else self.length
         # Hardware of a silent network is as right as any other.
-        prepared = Prepared.of(self.fixed, seed=0, source=self.source)
+        prepared = PreparedNetwork.of(self.fixed, seed=0, source=self.source)
         return prepared.run(x, length, record=record, warn=False)
 
     def __repr__(self) -> str:

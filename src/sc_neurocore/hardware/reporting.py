@@ -19,7 +19,7 @@ from sc_neurocore.networks import (
     simulate_float,
 )
 from sc_neurocore.networks.layers import Layer
-from sc_neurocore.networks.simulation import Prepared
+from sc_neurocore.networks.simulation import PreparedNetwork
 
 __all__ = ["LayerQuantization", "Quantization", "quantization", "report"]
 
@@ -117,7 +117,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     real = [simulate_float(part, x, length) for part in parts]
     classes = real[-1].classes
     wanted = classes if labels is None else labeled(network, x, labels)[1]
-    prepared = Prepared.of(network, seed=0, source=design.source)
+    prepared = PreparedNetwork.of(network, seed=0, source=design.source)
     streams = prepared.run(x, length, record=True, warn=False)
     fixed = design.simulate(x, record=True)
     traces = [trace(design, image) for image in x[:_TRACED]]

@@ -1,19 +1,31 @@
 """Networks of LIF layers as data, and their simulation on bitstreams and on real numbers."""
 
 from sc_neurocore.networks.digits import Digits, load_digits
+from sc_neurocore.networks.events import Events
 from sc_neurocore.networks.fixed_point import FixedPoint
 from sc_neurocore.networks.layers import Conv2d, Dense
 from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.simulation import Simulation, simulate, simulate_float
+from sc_neurocore.networks.simulation import (
+    PreparedNetwork,
+    Simulation,
+    SimulationState,
+    prepare,
+    simulate,
+    simulate_float,
+)
 
 __all__ = [
     "Conv2d",
     "Dense",
     "Digits",
+    "Events",
     "FixedPoint",
     "Network",
+    "PreparedNetwork",
     "Simulation",
+    "SimulationState",
     "load_digits",
+    "prepare",
     "simulate",
     "simulate_float",
 ]

@@ -1,15 +1,13 @@
-"""Layers on bitstreams. Time goes by in blocks of words, which bounds the memory of `simulate`."""
+"""Layers on bitstreams. Time goes by in blocks of steps, which bounds the memory of `simulate`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sc_neurocore import _native
-from sc_neurocore._progress import Bar
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._delays import DelayLine
 from sc_neurocore.networks._inputs import with_always_on
@@ -24,7 +22,7 @@ from sc_neurocore.streams import (
     Source,
     stream_key,
 )
-from sc_neurocore.streams._bits import n_words
+from sc_neurocore.streams._bits import cut, n_words, pack, unpack
 from sc_neurocore.streams.keys import (
     lane_streams,
 )
@@ -34,33 +32,96 @@ from sc_neurocore.streams.keys import (
 _SPIKE_WORDS, _MADE_WORDS = 2**20, 2**26
 # Words of bits that are kept in memory (64 MB) where the kernels do not make them as they go.
 _KEPT_WORDS = 2**23
+# Sums and potentials of a layer that are held at a time (32 MB).
+_SUMS = 2**22
 
 
 class Bits:
-    """Words of streams, made ahead of their use because some sources make whole periods at a time."""
+    """Words of streams, made ahead of their use because some sources make whole periods at a time.
 
-    def __init__(self, make: Callable[[int, int], Words], ahead: int, length: int) -> None:
-        self._make, self._ahead, self._length = make, ahead, length
+    Parameters
+    ----------
+    make : callable
+        Returns the words of bits ``64 * first_word ... 64 * first_word + n_bits - 1``.
+    ahead : int
+        Number of words to make at least.
+    end : int
+        Number of bits from the first bit of all; none past it is made.
+    """
+
+    def __init__(self, make: Callable[[int, int], Words], ahead: int, end: int) -> None:
+        self._make, self._ahead, self._end = make, ahead, end
         self._made, self._from = np.empty((0, 0, 0), np.uint64), 0
 
     @classmethod
-    def of(cls, source: Source, key: int, streams: Words, thresholds: Words, length: int) -> Bits:
+    def of(cls, source: Source, key: int, streams: Words, thresholds: Words, end: int) -> Bits:
         """Return the bits of rows of thresholds that all use the same streams."""
 
-        def make(first: int, steps: int) -> Words:
-            return source.words(thresholds, streams, steps, key=key, first_word=first)
+        def make(first_word: int, n_bits: int) -> Words:
+            return source.words(thresholds, streams, n_bits, key=key, first_word=first_word)
 
         ahead = 0 if source == Bernoulli() else max(_KEPT_WORDS // thresholds.size, 1)
-        return cls(make, ahead, length)
+        return cls(make, ahead, end)
+
+    @classmethod
+    def kept(cls, words: Words) -> Bits:
+        """Return bits that are made already, from the first bit of all on."""
+        bits = cls(lambda first_word, n_bits: words, 0, 64 * words.shape[-1])
+        bits._made = words
+        return bits
 
     def words(self, first: int, n: int) -> Words:
         """Return n words from word `first` on, contiguous, shape (..., n)."""
-        if first + n > self._from + self._made.shape[-1]:
+        if first < self._from or first + n > self._from + self._made.shape[-1]:
             self._made = self._made[..., :0].copy()  # frees the memory before more is taken
-            steps = min(64 * max(n, self._ahead), self._length - 64 * first)
-            self._made, self._from = self._make(first, steps), first
+            n_bits = min(64 * max(n, self._ahead), self._end - 64 * first)
+            self._made, self._from = self._make(first, n_bits), first
         here = first - self._from
         return np.ascontiguousarray(self._made[..., here : here + n])
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Packed inputs of a layer for a block of time.
+
+    Attributes
+    ----------
+    words : ndarray of uint64, shape (batch, n_in, n_words)
+    bits : int
+        Bits per time step: as many as a product has, or 1 for spikes, which hold for the whole step.
+    start : int
+        Bit of the first word at which the block begins.
+    """
+
+    words: Words
+    bits: int = 1
+    start: int = 0
+
+    def aligned(self, bits: int, steps: int) -> Words:
+        """Return words with `bits` per step whose first bit is that of the block."""
+        words = (
+            cut(self.words, self.start, self.start + steps * self.bits) if self.start else self.words
+        )
+        if self.bits == bits:
+            return words
+        return pack(np.repeat(unpack(words, steps), bits, axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Traces:
+    """What a layer did in a block of time.
+
+    Attributes
+    ----------
+    spikes : ndarray of uint64, shape (batch, n_out, n_words)
+        Packed, one bit per time step.
+    currents, potentials : ndarray of float64, shape (batch, n_out, steps), or None
+        Currents before, and membrane potentials in volts after each step, if asked for.
+    """
+
+    spikes: Words
+    currents: Reals | None = None
+    potentials: Reals | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +139,6 @@ class LayerState:
     before : ndarray of uint64, shape (batch, n_words of neurons)
         Spikes of the previous step, packed over neurons; no words without recurrent weights.
     late : DelayLine or None
-    bits : Bits or None
-        Weight bits; None if the kernel makes them.
     """
 
     v: Reals
@@ -87,7 +146,16 @@ class LayerState:
     i: Reals
     before: Words
     late: DelayLine | None
-    bits: Bits | None
+
+    def copy(self) -> LayerState:
+        """Return a state that continues from here on its own."""
+        return LayerState(
+            v=self.v.copy(),
+            refractory=self.refractory.copy(),
+            i=self.i.copy(),
+            before=self.before.copy(),
+            late=None if self.late is None else self.late.copy(),
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,6 +166,11 @@ class BitLayer:
     ----------
     layer : Dense or Conv2d
     neuron : LIF or FixedLIF
+    parameters : list of LIFParameters
+        Of each neuron (of each channel, for `Conv2d`), or one for all.
+    bits_per_step : int
+    gain : ndarray of float64, shape (n_rows of the matrix,)
+        Current of a single one, or what it adds to a potential in fixed point.
     weight_key, noise_key : int
     share : bool
         Whether all neurons use the weight numbers of the first one.
@@ -107,16 +180,22 @@ class BitLayer:
         the kernel makes the bits itself, as it does for Bernoulli streams.
     streams : ndarray of uint64 or None
         Numbers of the weights' streams, one per column of `thresholds`.
+    kept : ndarray of uint64 or None
+        Words of the weight bits of the first time steps, if they were made ahead.
     """
 
     layer: Layer
     neuron: LIF | FixedLIF
+    parameters: list[_native.LIFParameters]
+    bits_per_step: int
+    gain: Reals
     weight_key: int
     noise_key: int
     share: bool
     source: Source
     thresholds: Words | None
     streams: Words | None
+    kept: Words | None = None
 
     @classmethod
     def of(
@@ -128,17 +207,23 @@ class BitLayer:
         seed: int,
         source: Source,
         share: bool,
+        bits_per_step: int = 1,
+        steps_kept: int = 0,
     ) -> BitLayer:
-        """Return layer `number` of a network, ready to run."""
+        """Return layer `number` of a network, ready to run, with weight bits of the first steps."""
         thresholds = streams = None
-        if source != Bernoulli() or (isinstance(layer, Dense) and layer.recurrent is not None):
+        if source != Bernoulli() or _recurrent(layer) is not None or steps_kept:
             thresholds = source.thresholds(np.abs(_all_weights(layer)))
             rows, fan_in = thresholds.shape
             streams = lane_streams(1 if share else rows, fan_in).ravel()
             thresholds = thresholds if share else thresholds.reshape(1, -1)
-        return cls(
+        of_one = layer.gain / bits_per_step if isinstance(neuron, LIF) else 2.0**neuron.fraction
+        part = cls(
             layer=layer,
             neuron=neuron,
+            parameters=neuron.parameters,
+            bits_per_step=bits_per_step,
+            gain=np.broadcast_to(np.asarray(of_one, np.float64), len(layer.matrix)).copy(),
             weight_key=stream_key(seed, Role.WEIGHT, number),
             noise_key=stream_key(seed, Role.NOISE, number),
             share=share,
@@ -146,161 +231,157 @@ class BitLayer:
             thresholds=thresholds,
             streams=streams,
         )
+        if steps_kept:
+            made = part.bits(steps_kept)
+            assert made is not None
+            part = replace(part, kept=made.words(0, n_words(steps_kept * bits_per_step)))
+        return part
 
-    def start(self, batch: int, length: int) -> LayerState:
-        """Return the state at rest before the first of `length` time steps, for a batch of inputs."""
-        layer, delays, bits = self.layer, self.layer.delays, None
-        if self.thresholds is not None and self.streams is not None:
-            bits = Bits.of(self.source, self.weight_key, self.streams, self.thresholds, length)
-        recurrent = isinstance(layer, Dense) and layer.recurrent is not None
+    def start(self, batch: int) -> LayerState:
+        """Return the state at rest, for a batch of inputs."""
+        layer, delays = self.layer, self.layer.delays
         shape = batch * layer.positions, len(layer.matrix)
+        words = n_words(layer.n_out) if _recurrent(layer) is not None else 0
+        rest = self.neuron.v_rest if isinstance(self.neuron, LIF) else 0.0
+        line = delays if delays is None else DelayLine(delays * self.bits_per_step, batch, packed=True)
         return LayerState(
-            v=np.full(shape, self.neuron.v_rest if isinstance(self.neuron, LIF) else 0.0),
+            v=np.broadcast_to(np.asarray(rest, np.float64), shape).copy(),
             refractory=np.zeros(shape, np.uint64),
             i=np.zeros(shape),
-            before=np.zeros((batch, n_words(layer.n_out) if recurrent else 0), np.uint64),
-            late=None if delays is None else DelayLine(delays, batch, length, packed=True),
-            bits=bits,
+            before=np.zeros((batch, words), np.uint64),
+            late=line,
         )
 
-    def run(self, state: LayerState, x: Words, first: int, steps: int) -> Words:
+    def bits(self, end: int) -> Bits | None:
+        """Return the weight bits of time steps 0 .. end - 1; None if the kernel makes them."""
+        if self.kept is not None and end * self.bits_per_step <= 64 * self.kept.shape[-1]:
+            return Bits.kept(self.kept)
+        if self.thresholds is None or self.streams is None:
+            return None
+        last = end * self.bits_per_step
+        return Bits.of(self.source, self.weight_key, self.streams, self.thresholds, last)
+
+    def run(
+        self,
+        state: LayerState,
+        bits: Bits | None,
+        x: Block,
+        first: int,
+        steps: int,
+        *,
+        traced: bool = False,
+    ) -> Traces:
         """Return the packed spikes of a block of time, and advance the state.
 
         Parameters
         ----------
         state : LayerState
-        x : ndarray of uint64, shape (batch, n_in, n_words)
-        first : int
-            Number of the block's first word.
-        steps : int
-            Time steps of the block; fewer than 64 * n_words in the last block only.
-
-        Returns
-        -------
-        ndarray of uint64, shape (batch, n_out, n_words)
+        bits : Bits or None
+            Weight bits, from `bits`.
+        x : Block
+            Inputs.
+        first, steps : int
+            First time step of the block, and their number.
+        traced : bool
+            Return currents and potentials too.
         """
-        layer, bits = self.layer, None
-        if state.bits is not None:
-            bits = state.bits.words(first, x.shape[-1]).reshape(len(layer.matrix), -1, x.shape[-1])
+        layer, k = self.layer, self.bits_per_step
+        first_word, start = divmod(first * k, 64)
+        end = start + steps * k
+        own_bits = None
+        if bits is not None:
+            words = bits.words(first_word, n_words(end))
+            own_bits = words.reshape(len(layer.matrix), -1, words.shape[-1])
         if state.late is not None:
-            x = state.late.delay_words(x, steps)
-        if isinstance(layer, Conv2d):
-            return self._run_patches(layer, state, x, bits, first, steps)
-        if layer.bias is not None:
-            x = with_always_on(x, steps)
-        if layer.recurrent is None:
-            return self._run_rows(state, slice(None), x, bits, first, steps)
-        assert bits is not None
-        return self._run_recurrent(layer, layer.recurrent, state, x, bits, first, steps)
+            x = Block(state.late.delay_words(x.aligned(k, steps), steps * k), k)
+        whole = k == 1 and start == 0 and not traced and _recurrent(layer) is None
+        whole = whole and len(self.parameters) == 1
+        parts: list[Traces] = []
+        for rows, part in self._parts(x, 0 if whole else steps):
+            if whole:
+                at = _rows_of_matrix(layer, rows)
+                spikes = _native.dense(
+                    self.parameters[0], self.weight_key, self.noise_key, part.aligned(1, steps),
+                    layer.codes, own_bits, self.share, self.gain, layer.positions, first_word, end,
+                    state.v[at], state.refractory[at], state.i[at],
+                )  # fmt: skip
+                parts.append(Traces(layer.flatten(spikes)))
+            else:
+                parts.append(self._run_sums(state, rows, own_bits, part, first, steps, traced=traced))
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _parts(self, x: Block, sums: int) -> Iterator[tuple[slice, Block]]:
+        """Yield rows of the batch and their patches, so few that patches and sums fit in memory."""
+        layer, some = self.layer, max(len(x.words), 1)
+        if sums:
+            some = max(min(some, _SUMS // (layer.n_out * sums)), 1)
+        if isinstance(layer, Conv2d):  # patches overlap, so they take more memory than the images
+            of_image = layer.positions * layer.matrix.shape[1] * x.words.shape[-1]
+            some = max(min(some, _SPIKE_WORDS // of_image), 1)
+        for row in range(0, len(x.words), some):
+            rows = slice(row, row + some)
+            words = layer.patches(x.words[rows])
+            if layer.bias is not None:
+                words = with_always_on(words, 64 * words.shape[-1])
+            yield rows, Block(words, x.bits, x.start)
+
+    def _run_sums(
+        self,
+        state: LayerState,
+        rows: slice,
+        bits: Words | None,
+        x: Block,
+        first: int,
+        steps: int,
+        *,
+        traced: bool,
+    ) -> Traces:
+        """Sum the products of each step, then step the neurons."""
+        layer, k, recurrent = self.layer, self.bits_per_step, _recurrent(self.layer)
+        first_word, start = divmod(first * k, 64)
+        forward, own, senders = bits, None, None
+        if recurrent is not None:
+            assert bits is not None
+            n_forward = layer.matrix.shape[1]
+            forward = np.ascontiguousarray(bits[:, :n_forward])
+            own = np.ascontiguousarray(bits[:, n_forward:])
+            senders = np.ascontiguousarray(recurrent.T)
+        sums = _native.dense_sums(
+            self.weight_key, x.words, x.bits, x.start, layer.codes, forward, self.share, k, first_word,
+            start, start + steps * k,
+        )  # fmt: skip
+        at = _rows_of_matrix(layer, rows)
+        words, potentials = _native.neurons(
+            self.parameters, self.noise_key, sums, self.gain, senders, own, k, start,
+            layer.positions, first, steps, state.v[at], state.refractory[at], state.i[at],
+            state.before[rows], traced,
+        )  # fmt: skip
+        spikes = layer.flatten(words)
+        if not traced:
+            return Traces(spikes)
+        currents = np.swapaxes(sums * self.gain, 1, 2)
+        v = np.swapaxes(potentials, 1, 2)
+        if isinstance(self.neuron, FixedLIF):
+            v, currents = self.neuron.volts(v), currents * self.neuron.unit
+        return Traces(spikes, layer.flatten(currents), layer.flatten(v))
 
     def potentials(self, state: LayerState) -> Reals:
         """Return the membrane potentials in volts, shape (batch, n_out)."""
         v = state.v if isinstance(self.neuron, LIF) else self.neuron.volts(state.v)
         return self.layer.flatten(v)
 
-    @property
-    def _gain(self) -> float:
-        """Current of a single one, or what it adds to a potential in fixed point."""
-        if isinstance(self.neuron, LIF):
-            return self.layer.gain
-        return float(2**self.neuron.fraction)
 
-    def _run_rows(
-        self, state: LayerState, rows: slice, x: Words, bits: Words | None, first: int, steps: int
-    ) -> Words:
-        layer = self.layer
-        return _native.dense(
-            self.neuron._parameters, self.weight_key, self.noise_key, x, layer.codes, bits,
-            self.share, self._gain, layer.positions, first, steps, state.v[rows],
-            state.refractory[rows], state.i[rows],
-        )  # fmt: skip
-
-    def _run_patches(
-        self, layer: Conv2d, state: LayerState, x: Words, bits: Words | None, first: int, steps: int
-    ) -> Words:
-        """Run some images at a time: patches overlap, so they take more memory than the images."""
-        positions, out = layer.positions, np.empty((len(x), layer.n_out, x.shape[-1]), np.uint64)
-        images = max(_SPIKE_WORDS // (positions * layer.matrix.shape[1] * x.shape[-1]), 1)
-        for image in range(0, len(x), images):
-            patches = layer.patches(x[image : image + images])
-            if layer.bias is not None:
-                patches = with_always_on(patches, steps)
-            rows = slice(image * positions, image * positions + len(patches))
-            spikes = self._run_rows(state, rows, patches, bits, first, steps)
-            out[image : image + images] = layer.flatten(spikes)
-        return out
-
-    def _run_recurrent(
-        self,
-        layer: Dense,
-        weights: NDArray[np.float64],
-        state: LayerState,
-        x: Words,
-        bits: Words,
-        first: int,
-        steps: int,
-    ) -> Words:
-        n_forward = layer.matrix.shape[1]
-        sign = layer.matrix[:, :, np.newaxis]
-        forward = bits[:, :n_forward]
-        positive, negative = np.where(sign > 0, forward, 0), np.where(sign < 0, forward, 0)
-        own = np.ascontiguousarray(bits[:, n_forward:])
-        senders = np.ascontiguousarray(weights.T)
-        out = np.empty((len(x), layer.n_out, x.shape[-1]), np.uint64)
-        some = max(_SPIKE_WORDS // (layer.n_out * steps), 1)
-        for row in range(0, len(x), some):
-            rows = slice(row, row + some)
-            drive = _native.channel_counts(x[rows], positive, steps).astype(np.float64)
-            drive -= _native.channel_counts(x[rows], negative, steps)
-            out[rows] = _native.recurrent(
-                layer.neuron._parameters, self.noise_key, drive, senders, own, layer.gain, first,
-                state.v[rows], state.refractory[rows], state.i[rows], state.before[rows],
-            )  # fmt: skip
-        return out
-
-
-def run_layers(
-    layers: Sequence[BitLayer],
-    states: Sequence[LayerState],
-    inputs: Bits,
-    batch: int,
-    length: int,
-    *,
-    record: bool,
-    bar: Bar,
-) -> tuple[NDArray[np.int64], list[Words], list[bool]]:
-    """Run a network block by block of time, and advance the states of its layers.
-
-    Returns
-    -------
-    counts : ndarray of int64, shape (batch, n_out)
-        Spikes of the last layer.
-    trains : list of ndarray of uint64, shape (batch, n_out of the layer, n_words)
-        Packed spikes of every layer; empty unless `record`.
-    fired : list of bool
-        Whether any neuron of each layer fired.
-    """
-    fired = [False] * len(layers)
-    total = n_words(length)
-    sizes = [part.layer.n_out for part in layers]
-    counts = np.zeros((batch, sizes[-1]), np.int64)
-    trains = [np.empty((batch, n, total), np.uint64) for n in sizes if record]
-    widest = max(layers[0].layer.n_in, *sizes)
+def steps_per_block(layers: Sequence[BitLayer], batch: int, *, traced: bool) -> int:
+    """Return the time steps of a block: a multiple of 64, or fewer than 64 if those take too much."""
+    k = layers[0].bits_per_step
+    widest = max(layers[0].layer.n_in, *(part.layer.n_out for part in layers))
     made = sum(_all_weights(part.layer).size for part in layers)
     kept = max(_kept(part) for part in layers)
-    step = max(min(_SPIKE_WORDS // (batch * widest), _MADE_WORDS // made, _KEPT_WORDS // kept), 1)
-    for first in range(0, total, step):
-        block = slice(first, min(first + step, total))
-        steps = min(64 * block.stop, length) - 64 * first
-        spikes = inputs.words(first, block.stop - first)
-        for i, (layer, state) in enumerate(zip(layers, states, strict=True)):
-            spikes = layer.run(state, spikes, first, steps)
-            fired[i] = fired[i] or bool(spikes.any())
-            if record:
-                trains[i][:, :, block] = spikes
-        counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
-        bar.update(steps)
-    return counts, trains, fired
+    words = max(min(_SPIKE_WORDS // (batch * widest), _MADE_WORDS // made, _KEPT_WORDS // kept), 1)
+    if k == 1 and not traced:
+        return 64 * words
+    steps = max(min(64 * words // k, _SUMS // (batch * widest)), -(-64 // k))
+    return steps // 64 * 64 if steps > 64 else steps
 
 
 def _kept(part: BitLayer) -> int:
@@ -313,8 +394,25 @@ def _kept(part: BitLayer) -> int:
     return 3 * made + 2 * layer.recurrent.size + 2 * 64 * layer.n_out
 
 
-def _all_weights(layer: Layer) -> NDArray[np.float64]:
+def _recurrent(layer: Layer) -> Reals | None:
+    return layer.recurrent if isinstance(layer, Dense) else None
+
+
+def _all_weights(layer: Layer) -> Reals:
     """Return the matrix of a layer and, as further columns, its recurrent weights."""
-    if isinstance(layer, Conv2d) or layer.recurrent is None:
-        return layer.matrix
-    return np.concatenate([layer.matrix, layer.recurrent], axis=1)
+    recurrent = _recurrent(layer)
+    return layer.matrix if recurrent is None else np.concatenate([layer.matrix, recurrent], axis=1)
+
+
+def _rows_of_matrix(layer: Layer, rows: slice) -> slice:
+    return slice(rows.start * layer.positions, rows.stop * layer.positions)
+
+
+def _joined(parts: Sequence[Traces]) -> Traces:
+    currents = [part.currents for part in parts if part.currents is not None]
+    potentials = [part.potentials for part in parts if part.potentials is not None]
+    return Traces(
+        np.concatenate([part.spikes for part in parts]),
+        np.concatenate(currents) if currents else None,
+        np.concatenate(potentials) if potentials else None,
+    )

@@ -1,18 +1,109 @@
-"""Inputs of a network: their check, and the input that is always on."""
+"""Inputs of a network: their checks and forms, and the input that is always on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
 from sc_neurocore._types import Reals, Words
+from sc_neurocore.networks.events import Events
 from sc_neurocore.streams import (
     Bitstream,
 )
-from sc_neurocore.streams._bits import ones
+from sc_neurocore.streams._bits import cut, ones, unpack
+
+InputLike = ArrayLike | Bitstream | Events
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Checked inputs of a network: densities, densities in time, or spike trains.
+
+    Attributes
+    ----------
+    values : ndarray of float64 or Bitstream
+        Densities of shape (rows, n_in), densities in time of shape (rows, n_in, steps), or spike trains
+        of batch shape (rows, n_in).
+    batch : tuple of int
+        Shape of the batch, () or (rows,).
+    length : int or None
+        Number of time steps; None for densities that are constant in time.
+    """
+
+    values: Reals | Bitstream
+    batch: tuple[int, ...]
+    length: int | None
+
+    @classmethod
+    def of(cls, name: str, x: InputLike | Inputs, n_in: int) -> Inputs:
+        """Return the inputs of a network with n_in inputs; raise if they do not fit."""
+        if isinstance(x, Inputs):
+            return x
+        if isinstance(x, Events):
+            x = x.bitstream()
+        if isinstance(x, Bitstream):
+            check_streams(name, x, n_in)
+            return cls(x.reshape(-1, n_in), x.shape[:-1], x.length)
+        values = np.asarray(x) if isinstance(x, list | tuple) else x
+        if np.ndim(values) == 3 and np.shape(values)[1] == n_in and np.shape(values)[2] > 1:
+            in_time = checked_densities(name, x, None, ndims=(3,))
+            return cls(in_time, in_time.shape[:1], in_time.shape[2])
+        densities = checked_densities(name, x, n_in)
+        return cls(densities.reshape(-1, n_in), densities.shape[:-1], None)
+
+    def steps(self, length: Any, name: str = "x") -> int:
+        """Return the number of time steps: that of the inputs, or a length that must be given."""
+        if self.length is None:
+            if length is None:
+                contract = f"be given unless {name} has a length of its own"
+                _checks.wrong_type("length", contract, length)
+            return _checks.length_of_stream("length", length)
+        if length is not None and length != self.length:
+            contract = f"be omitted or equal the length of {name}, {self.length}"
+            _checks.fail("length", contract, length)
+        return self.length
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.values) if isinstance(self.values, np.ndarray) else self.values.shape[0]
+
+    def __getitem__(self, rows: Any) -> Inputs:
+        """Return some rows, of an index array or a slice."""
+        values = self.values[rows]
+        return Inputs(values, (len(values) if isinstance(values, np.ndarray) else values.shape[0],),
+                      self.length)  # fmt: skip
+
+    def until(self, length: int) -> Inputs:
+        """Return the first `length` steps of inputs that have as many."""
+        if self.length is None or self.length == length:
+            return self
+        values = self.values
+        part: Reals | Bitstream
+        if isinstance(values, Bitstream):
+            part = Bitstream(cut(values.words, 0, length), length)
+        else:
+            part = values[:, :, :length]
+        return Inputs(part, self.batch, length)
+
+    def mean(self) -> Reals:
+        """Return the mean density of each input, shape (rows, n_in)."""
+        if isinstance(self.values, Bitstream):
+            return self.values.probability()
+        return self.values if self.values.ndim == 2 else self.values.mean(axis=2)
+
+    def reals(self, first: int, steps: int) -> Reals:
+        """Return the densities of a block of time, shape (rows, n_in, steps), or 1 if constant."""
+        if isinstance(self.values, Bitstream):
+            words = cut(self.values.words, first, first + steps)
+            return unpack(words, steps).astype(np.float64)
+        if self.values.ndim == 2:
+            return self.values[:, :, np.newaxis]
+        return np.ascontiguousarray(self.values[:, :, first : first + steps])
 
 
 def checked_densities(

@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 from sc_neurocore import _native
 from sc_neurocore._types import Reals
 from sc_neurocore.networks._delays import DelayLine
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks._inputs import Inputs
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, of_each
 from sc_neurocore.streams._bits import n_words, unpack
 
 # Values of a signal that are held at a time, 80 MB.
 _VALUES = 10_000_000
 
 
-def run_rows(layers: Sequence[Layer], rows: Reals, length: int) -> tuple[NDArray[np.int64], Reals]:
-    """Return counts and potentials of the last layer, both (batch, n_out), of inputs (batch, n_in)."""
-    runs = [RealLayer(layer, len(rows), length) for layer in layers]
+def run_rows(layers: Sequence[Layer], rows: Inputs, length: int) -> tuple[NDArray[np.int64], Reals]:
+    """Return counts and potentials of the last layer, both (batch, n_out), of some inputs."""
+    runs = [RealLayer(layer, len(rows)) for layer in layers]
     counts = np.zeros((len(rows), layers[-1].n_out), np.int64)
     block = max(64 * (_VALUES // (64 * widest(layers))), 64)
     for first in range(0, length, block):
         steps = min(block, length - first)
-        signal = rows[:, :, np.newaxis]  # constant in time, until the first neurons fire
+        signal = rows.reals(first, steps)
         for run in runs:
-            train = run.spikes(signal, first, steps)
+            train = run.spikes(signal, steps)
             signal = train.astype(np.float64)
         counts += train.sum(axis=-1, dtype=np.int64)
     return counts, runs[-1].potentials()
@@ -42,58 +43,56 @@ def widest(layers: Sequence[Layer]) -> int:
     return max(sizes)
 
 
-def chunks(layers: Sequence[Layer], rows: Reals, length: int) -> list[Reals]:
-    """Split a batch into parts that bound the number of values held at a time."""
-    size = max(1, _VALUES // (length * widest(layers)))
-    return [rows[i : i + size] for i in range(0, len(rows), size)]
+def some_rows(layers: Sequence[Layer], length: int) -> int:
+    """Return the rows of a batch to run at a time, which bounds the number of values held."""
+    return max(1, _VALUES // (length * widest(layers)))
 
 
 class RealLayer:
     """A layer without noise, and the state of its neurons and inputs during a run."""
 
-    def __init__(self, layer: Layer, rows: int, length: int) -> None:
+    def __init__(self, layer: Layer, rows: int) -> None:
         self._layer = layer
-        self._parameters = replace(layer.neuron, noise_std=0.0)._parameters
+        neuron = replace(layer.neuron, noise_std=0.0)
+        n = layer.positions
+        self._parameters = [part for part in neuron.parameters for _ in range(n)]
+        if neuron.n_neurons is None:
+            self._parameters = neuron.parameters
+        self._gain = of_each(layer, layer.gain)
         shape = (rows, layer.n_out)
-        self._v, self._i = np.full(shape, layer.neuron.v_rest), np.zeros(shape)
-        self._refractory = np.zeros(shape, np.uint64)
+        self._v = np.broadcast_to(of_each(layer, neuron.v_rest), shape).copy()
+        self._i, self._refractory = np.zeros(shape), np.zeros(shape, np.uint64)
+        recurrent = layer.recurrent if isinstance(layer, Dense) else None
+        self._senders = None if recurrent is None else np.ascontiguousarray(recurrent.T)
         self._before = np.zeros((rows, n_words(layer.n_out)), np.uint64)
         delays = layer.delays
-        self._late = None if delays is None else DelayLine(delays, rows, length, packed=False)
+        self._late = None if delays is None else DelayLine(delays, rows, packed=False)
 
     def potentials(self) -> Reals:
         """Return the membrane potentials in volts, shape (rows, n_out)."""
         return self._v
 
-    def spikes(self, signal: Reals, first: int, steps: int) -> NDArray[np.uint8]:
+    def spikes(self, signal: Reals, steps: int) -> NDArray[np.uint8]:
         """Return the spikes of a block of time, and advance the state.
 
         Parameters
         ----------
         signal : ndarray of float64, shape (rows, n_in, steps) or (rows, n_in, 1)
             Inputs; a single time step stands for inputs that are constant.
-        first : int
-            First time step of the block, a multiple of 64.
         steps : int
 
         Returns
         -------
         ndarray of uint8, shape (rows, n_out, steps)
         """
-        layer = self._layer
         if self._late is not None:
             signal = self._late.delay_reals(_stretched(signal, steps))
-        sums = drive(layer, signal)
-        if isinstance(layer, Dense) and layer.recurrent is not None:
-            words = _native.recurrent(
-                self._parameters, 0, _stretched(sums, steps), layer.recurrent.T.copy(), None,
-                layer.gain, first // 64, self._v, self._refractory, self._i, self._before,
-            )  # fmt: skip
-        else:
-            traces = np.ascontiguousarray(layer.gain * sums).reshape(self._v.size, -1)
-            state = self._v.reshape(-1), self._refractory.reshape(-1), self._i.reshape(-1)
-            words = _native.lif(self._parameters, 0, traces, 0, first, steps, *state)
-        return unpack(words, steps).reshape(*self._v.shape, steps)
+        sums = np.ascontiguousarray(np.swapaxes(drive(self._layer, signal), 1, 2))
+        words, _ = _native.neurons(
+            self._parameters, 0, sums, self._gain, self._senders, None, 1, 0, 1, 0, steps,
+            self._v, self._refractory, self._i, self._before, False,
+        )  # fmt: skip
+        return unpack(words, steps)
 
 
 def drive(layer: Layer, signal: Reals) -> Reals:

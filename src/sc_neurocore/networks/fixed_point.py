@@ -92,8 +92,10 @@ class FixedPoint:
         """Return values in [-1, 1] rounded to ``2**-bits``, at most ``1 - 2**-bits`` in magnitude."""
         return self.codes(values) / 2.0**self.bits
 
-    def of(self, network: Network) -> FixedNetwork:
+    def of(self, network: Network, bits_per_step: int = 1) -> FixedNetwork:
         """Return a network in these formats.
+
+        With several bits per step, a single one adds that part of its gain to a potential.
 
         Raises
         ------
@@ -105,8 +107,9 @@ class FixedPoint:
         """
         _checks.instance("network", network, Network)
         layers = [_rounded(i, layer, self) for i, layer in enumerate(network.layers)]
-        neurons = tuple(_neuron(i, layer, self) for i, layer in enumerate(layers))
-        return FixedNetwork(self, Network(layers), neurons)
+        k = _checks.integer("bits_per_step", bits_per_step, 1)
+        neurons = tuple(_neuron(i, layer, self, k) for i, layer in enumerate(layers))
+        return FixedNetwork(self, Network(layers), neurons, k)
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,9 @@ class FixedLIF:
         return (1 << (self.word - 1)) - 1
 
     @property
-    def _parameters(self) -> _native.LIFParameters:
+    def parameters(self) -> list[_native.LIFParameters]:
         """Parameters of the kernels that fire; currents have the gain ``2**fraction``."""
-        return _native.LIFParameters(
+        parameters = _native.LIFParameters(
             leak=self.leak / 2.0**self.leak_shift,
             v_rest=0.0,
             gain=1.0,
@@ -168,6 +171,7 @@ class FixedLIF:
             v_min=self.least,
             v_max=self.most,
         )
+        return [parameters]
 
     @property
     def _integers(self) -> _native.FixedNeuron:
@@ -201,11 +205,14 @@ class FixedNetwork:
         The network with rounded weights, all layers `Dense`.
     neurons : tuple of FixedLIF
         Neurons of each layer.
+    bits_per_step : int
+        Bits of each product per time step.
     """
 
     fixed_point: FixedPoint
     network: Network
     neurons: tuple[FixedLIF, ...]
+    bits_per_step: int = 1
 
 
 def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
@@ -214,8 +221,10 @@ def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
     unsupported = {
         "no recurrent weights": layer.recurrent is not None,
         "no delays": bool(np.any(layer.delay)),
-        "no noise": layer.neuron.noise_std > 0,
-        "no synaptic currents": layer.neuron.tau_syn > 0,
+        "no noise": bool(np.any(layer.neuron.noise_std)),
+        "no synaptic currents": bool(np.any(layer.neuron.tau_syn)),
+        "one gain per layer": isinstance(layer.gain, np.ndarray),
+        "the same parameters for all neurons of a layer": layer.neuron.n_neurons is not None,
     }
     for contract, present in unsupported.items():
         if present:
@@ -224,19 +233,18 @@ def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
     return replace(layer, weights=fixed_point.rounded(layer.weights), bias=bias)
 
 
-def _neuron(i: int, layer: Dense, fixed_point: FixedPoint) -> FixedLIF:
+def _neuron(i: int, layer: Dense, fixed_point: FixedPoint, bits_per_step: int) -> FixedLIF:
     lif = layer.neuron
     leak, leak_shift = _leak(lif, fixed_point.leak_bits)
-    of_one = layer.gain * lif.resistance * lif.dt  # volts
+    of_one = float(layer.gain) * lif.resistance * lif.dt / bits_per_step  # volts
     fires = math.isfinite(lif.v_threshold)
     levels = [lif.v_reset - lif.v_rest, *([lif.v_threshold - lif.v_rest] if fires else [])]
     fraction = fixed_point.fraction
     if fraction is None and not (leak or fires):
         fraction = 0  # it only adds whole ones: digits below them would stay 0 and cost range
     elif fraction is None:
-        fraction = _fraction(
-            layer, max(map(abs, levels)) / of_one, leak / 2**leak_shift, fixed_point.word
-        )
+        level, leakage = max(map(abs, levels)) / of_one, leak / 2**leak_shift
+        fraction = _fraction(layer, level, leakage, fixed_point.word, bits_per_step)
     unit = of_one / 2**fraction
     never = 2 ** (fixed_point.word - 1)
     threshold = math.ceil(levels[-1] / unit) if fires else never
@@ -282,7 +290,7 @@ def _leak(lif: LIF, bits: int) -> tuple[int, int]:
     return leak >> twos, shift - twos
 
 
-def _fraction(layer: Dense, level: float, leak: float, word: int) -> int:
+def _fraction(layer: Dense, level: float, leak: float, word: int, bits_per_step: int) -> int:
     """Return the largest fraction for which level and reach, in counts, stay inside the word.
 
     The reach of a neuron is the potential at which it settles if all exciting, or all inhibiting,
@@ -290,6 +298,6 @@ def _fraction(layer: Dense, level: float, leak: float, word: int) -> int:
     """
     weights = layer.matrix
     strongest = max(np.clip(sign * weights, 0.0, None).sum(axis=1).max() for sign in (-1.0, 1.0))
-    reach = max(level, strongest / leak if leak else 4 * level, 1.0)
+    reach = max(level, bits_per_step * strongest / leak if leak else 4 * level, 1.0)
     room = math.floor(math.log2((2 ** (word - 1) - 1) / reach))
     return min(max(room, 0), word - 2)

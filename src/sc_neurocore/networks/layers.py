@@ -20,7 +20,7 @@ Every layer is thus a dense layer on patches: the counts of a time step are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -56,10 +56,11 @@ class Dense:
     ----------
     weights : array_like, shape (n_out, n_in)
         In [-1, 1].
-    gain : float
-        Current of a single one, greater than 0.
+    gain : float or array_like, shape (n_out,)
+        Current of a single one, greater than 0, for all neurons or for each. A gain for each neuron
+        scales its row of weights, so that every row can use the whole range [-1, 1].
     neuron : LIF
-        Parameters of all neurons of the layer.
+        Parameters of all neurons of the layer, or arrays with those of each.
     bias : array_like, shape (n_out,), optional
         In [-1, 1]. Weights of one more input that is always on.
     recurrent : array_like, shape (n_out, n_out), optional
@@ -85,7 +86,7 @@ class Dense:
     """
 
     weights: NDArray[np.float64]
-    gain: float = 1.0
+    gain: float | NDArray[np.float64] = 1.0
     neuron: LIF = LIF()
     _: KW_ONLY
     bias: NDArray[np.float64] | None = None
@@ -166,10 +167,10 @@ class Conv2d:
         In [-1, 1].
     input_size : (int, int)
         Rows and columns of the input.
-    gain : float
-        Current of a single one, greater than 0.
+    gain : float or array_like, shape (c_out,)
+        Current of a single one, greater than 0, for all channels or for each.
     neuron : LIF
-        Parameters of all neurons of the layer.
+        Parameters of all neurons of the layer, or arrays with those of each output channel.
     bias : array_like, shape (c_out,), optional
         In [-1, 1]. Weights of one more input that is always on.
     stride : int
@@ -199,7 +200,7 @@ class Conv2d:
 
     weights: NDArray[np.float64]
     input_size: tuple[int, int]
-    gain: float = 1.0
+    gain: float | NDArray[np.float64] = 1.0
     neuron: LIF = LIF()
     _: KW_ONLY
     bias: NDArray[np.float64] | None = None
@@ -306,6 +307,18 @@ class Conv2d:
 Layer = Dense | Conv2d
 
 
+def of_each(layer: Layer, values: ArrayLike) -> NDArray[np.float64]:
+    """Return values of the rows of weights, or one for all, for each neuron: shape (n_out,)."""
+    of_rows = np.broadcast_to(np.asarray(values, np.float64), (len(layer.weights),))
+    return np.repeat(of_rows, layer.positions)
+
+
+def neurons(layer: Layer) -> list[LIF]:
+    """Return the neuron of each row of weights, or one for all."""
+    n = layer.neuron.n_neurons
+    return [layer.neuron] if n is None else [layer.neuron[j] for j in range(n)]
+
+
 def _delays(layer: Layer) -> NDArray[np.int64] | None:
     delays = np.broadcast_to(np.asarray(layer.delay, np.int64), (layer.n_in,))
     return delays if delays.any() else None
@@ -316,14 +329,30 @@ def _check_common(layer: Layer, ndim: int) -> None:
     if weights.size == 0:
         _checks.fail("weights", "hold at least one value", f"shape {weights.shape}")
     _keep(layer, "weights", _weights("weights", weights, weights.shape))
-    _keep(layer, "gain", _checks.positive("gain", layer.gain))
+    _keep(layer, "gain", _gain(layer.gain, len(weights)))
     _checks.instance("neuron", layer.neuron, LIF)
+    if layer.neuron.n_neurons not in (None, len(weights)):
+        contract = f"have parameters for {len(weights)} neurons, the rows of the weights"
+        _checks.fail("neuron", contract, layer.neuron)
     if layer.bias is not None:
         _keep(layer, "bias", _weights("bias", layer.bias, (len(weights),)))
     delay = _checks.delays("delay", layer.delay, layer.n_in)
     if isinstance(delay, np.ndarray):
         delay.flags.writeable = False
     _keep(layer, "delay", delay)
+
+
+def _gain(gain: ArrayLike, n: int) -> float | NDArray[np.float64]:
+    """Return the gain: a number above 0, or a read-only array of one for each row of weights."""
+    if np.ndim(gain) == 0:
+        return _checks.positive("gain", gain)
+    values = _checks.array("gain", gain, [1])
+    if values.shape != (n,):
+        _checks.fail("gain", f"be a number or have shape ({n},)", f"shape {values.shape}")
+    if (values <= 0).any():
+        _checks.fail("gain", "be greater than 0", values.min())
+    values.flags.writeable = False
+    return values
 
 
 def _weights(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -359,12 +388,18 @@ def _parameters(layer: Layer) -> dict[str, Any]:
 
 def _equal(one: Layer, other: Layer) -> bool:
     ours, theirs = _compared(one), _compared(other)
-    return all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    return all(
+        ours[name] == theirs[name] if name == "neuron" else np.array_equal(ours[name], theirs[name])
+        for name in ours
+    )
 
 
 def _compared(layer: Layer) -> dict[str, Any]:
-    """Return the parameters of a layer; the delays one per input, so that 2 and [2, 2] are equal."""
-    return _parameters(layer) | {"delay": np.broadcast_to(layer.delay, (layer.n_in,))}
+    """Return the parameters of a layer; delays and gains as arrays, so that 2 and [2, 2] are equal."""
+    return _parameters(layer) | {
+        "delay": np.broadcast_to(layer.delay, (layer.n_in,)),
+        "gain": np.broadcast_to(layer.gain, (len(layer.weights),)),
+    }
 
 
 def _rebuilt(kind: type[Layer], parameters: dict[str, Any]) -> Layer:
@@ -372,8 +407,10 @@ def _rebuilt(kind: type[Layer], parameters: dict[str, Any]) -> Layer:
 
 
 def _shown(layer: Layer) -> str:
-    changed = [f"{k}={v!r}" for k, v in asdict(layer.neuron).items() if v != getattr(LIF, k)]
-    parts = [f"gain={layer.gain}", f"neuron=LIF({', '.join(changed)})"]
+    gain = layer.gain
+    of_each = isinstance(gain, np.ndarray)
+    parts = [f"gain {gain.min():.4g} to {gain.max():.4g}" if of_each else f"gain={gain}"]
+    parts.append(f"neuron={layer.neuron!r}")
     parts += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
     if isinstance(layer.delay, np.ndarray):
         parts.append(f"delay up to {layer.delay.max()}")

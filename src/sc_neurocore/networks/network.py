@@ -22,7 +22,7 @@ from sc_neurocore.neurons import (
 __all__ = ["Network"]
 
 FORMAT = "sc-neurocore network"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +179,9 @@ _ARRAYS = ("weights", "bias", "recurrent", "delay")
 
 
 def _described(layer: Layer) -> dict[str, Any]:
-    entry = {"kind": type(layer).__name__, "gain": layer.gain, "neuron": asdict(layer.neuron)}
+    neuron = {name: np.asarray(value).tolist() for name, value in asdict(layer.neuron).items()}
+    gain = np.asarray(layer.gain).tolist()
+    entry = {"kind": type(layer).__name__, "gain": gain, "neuron": neuron}
     if isinstance(layer, Conv2d):
         entry |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
     return entry

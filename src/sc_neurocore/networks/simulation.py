@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._tables import html_table
-from sc_neurocore.networks._bit_layers import BitLayer, Bits, run_layers
-from sc_neurocore.networks._inputs import check_streams, checked_densities
-from sc_neurocore.networks._real_layers import chunks, drive, run_rows
+from sc_neurocore._types import Words
+from sc_neurocore.networks._bit_layers import (
+    BitLayer,
+    Bits,
+    Block,
+    LayerState,
+    steps_per_block,
+)
+from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
+from sc_neurocore.networks.layers import neurons, of_each
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons import (
     LIF,
@@ -30,7 +38,7 @@ from sc_neurocore.streams import (
     operands,
     stream_key,
 )
-from sc_neurocore.streams._bits import n_words
+from sc_neurocore.streams._bits import cut, joined, n_words, pack
 from sc_neurocore.streams.keys import (
     checked_seed,
     lane_streams,
@@ -40,10 +48,39 @@ from sc_neurocore.streams.source import (
     warn_of_rise,
 )
 
-__all__ = ["Simulation", "simulate", "simulate_float"]
+__all__ = [
+    "PreparedNetwork",
+    "Simulation",
+    "SimulationState",
+    "prepare",
+    "simulate",
+    "simulate_float",
+]
 
 # Rows of inputs whose mean currents explain why a layer is silent.
 _SOME = 8
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationState:
+    """State of a network after a simulation, from which another can continue.
+
+    A state is made by a simulation, and passed to the next one as its argument `state`. It is not
+    changed by it: several simulations can continue from one state.
+
+    Attributes
+    ----------
+    steps : int
+        Number of time steps so far.
+    seed : int
+    batch : tuple of int
+        Shape of the batch, () or (n,).
+    """
+
+    steps: int
+    seed: int
+    batch: tuple[int, ...]
+    _layers: tuple[LayerState, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +99,8 @@ class Simulation:
         Seed that repeats the run; None for `simulate_float`, which draws no random numbers.
     spikes : tuple of Bitstream
         Spikes of each layer, of batch shape (..., n_neurons); empty unless recorded.
+    state : SimulationState or None
+        State after the last time step, to continue from; None for `simulate_float`.
     """
 
     counts: NDArray[np.int64]
@@ -69,6 +108,7 @@ class Simulation:
     length: int
     seed: int | None
     spikes: tuple[Bitstream, ...] = ()
+    state: SimulationState | None = None
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -96,13 +136,15 @@ class Simulation:
 
 def simulate(
     network: Network,
-    x: ArrayLike | Bitstream,
+    x: InputLike,
     length: int | None = None,
     *,
     seed: int | None = None,
     source: Sources = Bernoulli(),
+    bits_per_step: int = 1,
     share_weight_numbers: bool = False,
     fixed_point: FixedPoint | None = None,
+    state: SimulationState | None = None,
     record: bool = False,
     progress: bool = False,
 ) -> Simulation:
@@ -114,16 +156,23 @@ def simulate(
     Parameters
     ----------
     network : Network
-    x : array_like or Bitstream
-        Densities in [0, 1] of shape (n_in,) or (batch, n_in), which are encoded; or streams of that
-        batch shape.
+    x : array_like, Bitstream or Events
+        Densities in [0, 1], which are encoded: of shape (n_in,) or (batch, n_in) if they are constant in
+        time, or (batch, n_in, length) if each time step has its own. Or spike trains: streams of batch
+        shape (n_in,) or (batch, n_in), or events.
     length : int, optional
-        Number of time steps. Required unless x is a Bitstream, which has a length of its own.
+        Number of time steps. Required for densities that are constant in time; the other inputs have a
+        length of their own.
     seed : int, optional
         In [0, 2**128). Drawn from system entropy by default; read it back from `Simulation.seed`.
     source : Source or tuple of Source
         Sources of the numbers for the inputs and for the weights of each layer, in this order. A single
         source stands for its `sequences`, one for each.
+    bits_per_step : int
+        Bits of each product per time step. A neuron receives their mean, so the noise of its current is
+        smaller: its standard deviation falls like ``1 / sqrt(bits_per_step)``, and faster with
+        low-discrepancy sources. Densities get as many new bits in each step; a spike is on for all bits
+        of its step. Streams of weights have ``length * bits_per_step`` bits.
     share_weight_numbers : bool
         Compare the weights of all neurons of a layer with the numbers of its first neuron, as hardware
         does to save generators. The mean and variance of each current stay the same, but the currents
@@ -131,7 +180,11 @@ def simulate(
         they differ.
     fixed_point : FixedPoint, optional
         Round weights and inputs, and compute the neurons in fixed point, as hardware does. Inputs that
-        are a Bitstream are not rounded. By default neurons are computed in float64.
+        are spike trains are not rounded. By default neurons are computed in float64.
+    state : SimulationState, optional
+        Continue from the end of another simulation of this network: ``state=previous.state``. All other
+        arguments but x and length must be the same; `seed` can be omitted. The results are those of one
+        long simulation, bit for bit. By default the network starts at rest.
     record : bool
         Keep the spikes of every layer. Without it, memory does not grow with the length.
     progress : bool
@@ -147,7 +200,7 @@ def simulate(
         If an argument has the wrong type, or `length` is missing.
     ValueError
         If x has the wrong shape or values outside [0, 1], `source` has too few sequences for the
-        layers, or the network does not fit `fixed_point`.
+        layers, the network does not fit `fixed_point`, or the state is one of another simulation.
 
     Warns
     -----
@@ -167,47 +220,121 @@ def simulate(
     permutations, registers less; this changes the rates of neurons with two inputs by a few percent and
     is negligible above about 30 inputs. Below 8 inputs the errors of the neurons of a layer are also
     correlated, at any length; use `Bernoulli` or `Permutation` there.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Dense, Network, simulate
+    >>> network = Network([Dense([[0.9, -0.2], [0.1, 0.8]], gain=0.5)])
+    >>> run = simulate(network, [1.0, 0.5], length=100, seed=1)
+    >>> longer = simulate(network, [1.0, 0.5], length=100, state=run.state)
+    >>> whole = simulate(network, [1.0, 0.5], length=200, seed=1)
+    >>> (run.counts + longer.counts == whole.counts).all()
+    np.True_
     """
-    _checks.instance("network", network, Network)
     _checks.instance("record", record, bool)
     _checks.instance("progress", progress, bool)
-    return Prepared.of(
-        network if fixed_point is None else in_fixed_point(network, fixed_point),
+    if state is not None and seed is None:
+        _checks.instance("state", state, SimulationState)
+        seed = state.seed
+    prepared = prepare(
+        network,
         seed=seed,
         source=source,
+        bits_per_step=bits_per_step,
         share_weight_numbers=share_weight_numbers,
-    ).run(x, length, record=record, progress=progress)
+        fixed_point=fixed_point,
+    )
+    return prepared.run(x, length, state=state, record=record, progress=progress)
 
 
-def in_fixed_point(network: Network, fixed_point: FixedPoint) -> FixedNetwork:
+def prepare(
+    network: Network,
+    *,
+    seed: int | None = None,
+    source: Sources = Bernoulli(),
+    bits_per_step: int = 1,
+    share_weight_numbers: bool = False,
+    fixed_point: FixedPoint | None = None,
+    steps_kept: int = 0,
+) -> PreparedNetwork:
+    """Return a network ready to be simulated many times with the same random numbers.
+
+    ``prepare(network, ...).run(x, length)`` is ``simulate(network, x, length, ...)``. Where single
+    inputs come one after another, or few steps at a time, most of the time of `simulate` goes into the
+    bits of the weights, which are always the same; a prepared network can keep them.
+
+    Parameters
+    ----------
+    network : Network
+    seed, source, bits_per_step, share_weight_numbers, fixed_point
+        As in `simulate`.
+    steps_kept : int
+        Number of time steps, from the first on, whose weight bits are made now and kept in memory, one
+        bit per weight, time step and bit of the step. Later steps make theirs when they run.
+
+    Returns
+    -------
+    PreparedNetwork
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `simulate`.
+
+    Examples
+    --------
+    A closed loop, in which the output spikes decide the next input:
+
+    >>> from sc_neurocore import Dense, Network, prepare
+    >>> network = Network([Dense([[0.9, -0.2], [0.1, 0.8]], gain=0.5)])
+    >>> prepared = prepare(network, seed=1, steps_kept=100)
+    >>> x, state = [1.0, 0.0], None
+    >>> for _ in range(100):
+    ...     step = prepared.run(x, 1, state=state)
+    ...     state, x = step.state, x[::-1] if step.counts[0] else x
+    """
+    _checks.instance("network", network, Network)
+    k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
+    if fixed_point is None:
+        return PreparedNetwork.of(
+            network, seed=seed, source=source, bits_per_step=k,
+            share_weight_numbers=share_weight_numbers, steps_kept=steps_kept,
+        )  # fmt: skip
+    return PreparedNetwork.of(
+        in_fixed_point(network, fixed_point, k), seed=seed, source=source, bits_per_step=k,
+        share_weight_numbers=share_weight_numbers, steps_kept=steps_kept,
+    )  # fmt: skip
+
+
+def in_fixed_point(network: Network, fixed_point: FixedPoint, bits_per_step: int = 1) -> FixedNetwork:
     """Return `fixed_point.of(network)`; TypeError if an argument has the wrong type."""
     _checks.instance("fixed_point", fixed_point, FixedPoint)
-    return fixed_point.of(network)
+    return fixed_point.of(network, bits_per_step)
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A network ready to be simulated: everything that does not depend on the inputs.
+class PreparedNetwork:
+    """A network ready to be simulated, from `prepare`: everything that does not depend on the inputs.
 
-    Not public yet. One prepared network runs on any number of inputs: the state of a run is made by
-    `BitLayer.start` and is not kept here.
+    It runs on any number of inputs, and does not change: the state of a run is in its result.
 
     Attributes
     ----------
     network : Network
         With rounded weights if it is in fixed point.
     fixed_point : FixedPoint or None
+    bits_per_step : int
     seed : int
     source : Source
         Source of the numbers for the inputs.
-    layers : tuple of BitLayer
     """
 
     network: Network
     fixed_point: FixedPoint | None
+    bits_per_step: int
     seed: int
     source: Source
-    layers: tuple[BitLayer, ...]
+    layers: tuple[BitLayer, ...] = field(repr=False)
 
     @classmethod
     def of(
@@ -216,121 +343,192 @@ class Prepared:
         *,
         seed: int | None = None,
         source: Sources = Bernoulli(),
+        bits_per_step: int = 1,
         share_weight_numbers: bool = False,
-    ) -> Prepared:
-        """Return a network ready to be simulated; arguments as in `simulate`."""
+        steps_kept: int = 0,
+    ) -> PreparedNetwork:
+        """Return a network ready to be simulated; arguments as in `prepare`. Not for users."""
         neurons: Sequence[LIF | FixedLIF]
         if isinstance(network, FixedNetwork):
-            fixed_point, neurons, network = network.fixed_point, network.neurons, network.network
+            fixed_point, bits_per_step = network.fixed_point, network.bits_per_step
+            neurons, network = network.neurons, network.network
         else:
             fixed_point, neurons = None, [layer.neuron for layer in network]
         seed = checked_seed("seed", seed)
         _checks.instance("share_weight_numbers", share_weight_numbers, bool)
+        steps_kept = _checks.integer("steps_kept", steps_kept, 0, 2**38)
         of_inputs, *of_weights = operands(source, 1 + len(network))
         layers = tuple(
-            BitLayer.of(layer, neuron, i, seed=seed, source=of_layer, share=share_weight_numbers)
+            BitLayer.of(
+                layer, neuron, i, seed=seed, source=of_layer, share=share_weight_numbers,
+                bits_per_step=bits_per_step, steps_kept=steps_kept,
+            )
             for i, (layer, neuron, of_layer) in enumerate(
                 zip(network, neurons, of_weights, strict=True)
             )
-        )
-        return cls(network, fixed_point, seed, of_inputs, layers)
+        )  # fmt: skip
+        return cls(network, fixed_point, bits_per_step, seed, of_inputs, layers)
 
     def run(
         self,
-        x: ArrayLike | Bitstream,
+        x: InputLike | Inputs,
         length: int | None = None,
         *,
+        state: SimulationState | None = None,
         record: bool = False,
         progress: bool = False,
         warn: bool = True,
     ) -> Simulation:
-        """Return the spikes for inputs; arguments as in `simulate`, and whether to warn of silence."""
-        if isinstance(x, Bitstream):
-            check_streams("x", x, self.network.n_in)
-            if length is not None and length != x.length:
-                _checks.fail("length", f"be omitted or equal the length of x, {x.length}", length)
-            given: Bitstream | NDArray[np.float64] = x
-            length, batch, inputs = x.length, x.shape[:-1], self._given(x)
-        else:
-            densities = checked_densities("x", x, self.network.n_in)
-            if length is None:
-                _checks.wrong_type("length", "be given unless x is a Bitstream", length)
-            length = _checks.length_of_stream("length", length)
-            given, batch = densities, densities.shape[:-1]
-            inputs = self._encoded(densities, length)
+        """Return the spikes for inputs.
+
+        Parameters
+        ----------
+        x, length, state, record, progress
+            As in `simulate`.
+        warn : bool
+            Whether to warn if a layer is silent.
+
+        Returns
+        -------
+        Simulation
+        """
+        inputs = Inputs.of("x", x, self.network.n_in)
+        length, rows = inputs.steps(length), len(inputs)
+        first, states = self._states(state, inputs)
+        last = _checks.length_of_stream("length", first + length)
+        bits = self._bits_of_inputs(inputs, first, last)
         for layer in self.layers:
             if layer.streams is not None:
-                warn_of_rise(layer.source, layer.streams, length)
-        rows = math.prod(batch)
-        states = [layer.start(rows, length) for layer in self.layers]
+                warn_of_rise(layer.source, layer.streams, last * self.bits_per_step)
+        sizes = [layer.n_out for layer in self.network]
+        counts, fired = np.zeros((rows, sizes[-1]), np.int64), [False] * len(sizes)
+        trains: list[list[tuple[Words, int]]] = [[] for n in sizes if record]
+        weights = [layer.bits(last) for layer in self.layers]
+        most = steps_per_block(self.layers, rows, traced=False)
         with progress_bar(length, "simulate", "step", show=progress) as bar:
-            counts, trains, fired = run_layers(
-                self.layers, states, inputs, rows, length, record=record, bar=bar
-            )
+            t = first
+            while t < last:
+                # Blocks end with a whole word of time: there the fastest kernel can begin.
+                steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - t)
+                block = bits(t, steps)
+                for i, layer in enumerate(self.layers):
+                    spikes = layer.run(states[i], weights[i], block, t, steps).spikes
+                    block = Block(spikes)
+                    fired[i] = fired[i] or bool(spikes.any())
+                    if record:
+                        trains[i].append((spikes, steps))
+                counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
+                t += steps
+                bar.update(steps)
         if warn and not all(fired):
-            self._warn_of_silence(given, length, fired)
-        spikes = tuple(Bitstream(t, length).reshape(*batch, t.shape[1]) for t in trains)
+            self._warn_of_silence(inputs, length, fired)
+        batch = inputs.batch
         shape = (*batch, self.network.n_out)
-        potentials = self.layers[-1].potentials(states[-1]).reshape(shape)
-        return Simulation(counts.reshape(shape), potentials, length, self.seed, spikes)
+        return Simulation(
+            counts.reshape(shape),
+            self.layers[-1].potentials(states[-1]).reshape(shape),
+            length,
+            self.seed,
+            tuple(Bitstream(joined(t), length).reshape(*batch, -1) for t in trains),
+            SimulationState(last, self.seed, batch, states),
+        )
 
-    def _warn_of_silence(
-        self, x: Bitstream | NDArray[np.float64], length: int, fired: Sequence[bool]
-    ) -> None:
+    def _states(
+        self, state: SimulationState | None, inputs: Inputs
+    ) -> tuple[int, tuple[LayerState, ...]]:
+        """Return the first time step, and states of the layers that the run can change."""
+        rows = len(inputs)
+        if state is None:
+            return 0, tuple(layer.start(rows) for layer in self.layers)
+        _checks.instance("state", state, SimulationState)
+        if state.seed != self.seed:
+            _checks.fail("seed", f"be that of the state, {state.seed}", self.seed)
+        if state.batch != inputs.batch:
+            _checks.fail("x", f"have the batch shape of the state, {state.batch}", inputs.batch)
+        fits = len(state._layers) == len(self.layers) and all(
+            own.v.shape == (rows * part.layer.positions, len(part.layer.matrix))
+            for own, part in zip(state._layers, self.layers, strict=True)
+        )
+        if not fits:
+            _checks.fail("state", "be one of this network", "one of other layers")
+        return state.steps, tuple(own.copy() for own in state._layers)
+
+    def _warn_of_silence(self, x: Inputs, length: int, fired: Sequence[bool]) -> None:
         """Warn if a layer has not fired because its current is too small, with the reason and a remedy.
 
         The mean currents are those of the first rows of x.
         """
-        fires = [math.isfinite(layer.neuron.v_threshold) for layer in self.network]
+        fires = [bool(np.isfinite(layer.neuron.v_threshold).any()) for layer in self.network]
         silent = [i for i, (can, did) in enumerate(zip(fires, fired, strict=True)) if can and not did]
         if not silent:
             return
         i, layer = silent[0], self.network[silent[0]]
-        some = x[:_SOME] if len(x.shape) > 1 else x
+        some = x[:_SOME]
         if i > 0:
             rates = self.run(some, length, record=True, warn=False).spikes[i - 1].probability()
         else:
-            rates = some.probability() if isinstance(some, Bitstream) else some
-        sums = drive(layer, rates.reshape(-1, layer.n_in, 1))
-        mean, needed = layer.gain * float(sums.max()), rheobase(layer.neuron)
-        if mean > needed or not rates.any():
+            rates = some.mean()
+        sums = drive(layer, rates.reshape(-1, layer.n_in, 1))[..., 0]
+        gain = of_each(layer, layer.gain)
+        largest = gain * sums.max(axis=0)
+        needed = of_each(layer, [rheobase(neuron) for neuron in neurons(layer)])
+        if (largest > needed).any() or not rates.any():
             return
+        j = int((largest - needed).argmax())
+        mean = float(largest[j])
         remedy = "raise its positive weights"
         if mean > 0:
-            remedy = f"raise its gain above {layer.gain * needed / mean:.4g} (now {layer.gain:.4g})"
+            remedy = f"raise its gain above {gain[j] * needed[j] / mean:.4g} (now {gain[j]:.4g})"
         _checks.warn(
             f"no neuron of layer {i} fired in {length} steps: its largest mean current {mean:.4g} does "
-            f"not exceed the rheobase {needed:.4g}; {remedy}, or lower v_threshold",
+            f"not exceed the rheobase {needed[j]:.4g}; {remedy}, or lower v_threshold",
             SilentLayerWarning,
         )
 
-    def _given(self, x: Bitstream) -> Bits:
-        words = x.words.reshape(-1, self.network.n_in, x.words.shape[-1])
-        return Bits(lambda first, steps: words[:, :, first : first + n_words(steps)], 0, x.length)
-
-    def _encoded(self, densities: NDArray[np.float64], length: int) -> Bits:
+    def _bits_of_inputs(self, inputs: Inputs, first: int, last: int) -> Callable[[int, int], Block]:
+        """Return a function that makes the bits of the inputs, from a first step and their number."""
+        values, k, n_in = inputs.values, self.bits_per_step, self.network.n_in
+        if isinstance(values, Bitstream):
+            words = values.words
+            return lambda t, steps: Block(cut(words, t - first, t - first + steps))
         if self.fixed_point is not None:
-            densities = self.fixed_point.rounded(densities)
-        n_in = self.network.n_in
-        thresholds = self.source.thresholds(densities.reshape(-1, n_in))
+            values = self.fixed_point.rounded(values)
+        thresholds = self.source.thresholds(values)
         key, streams = stream_key(self.seed, Role.INPUT), lane_streams(1, n_in).ravel()
-        warn_of_rise(self.source, streams, length)
-        return Bits.of(self.source, key, streams, thresholds, length)
+        warn_of_rise(self.source, streams, last * k)
+        if values.ndim == 2:
+            made = Bits.of(self.source, key, streams, thresholds, last * k)
+        else:
+
+            def compare(first_word: int, n_bits: int) -> Words:
+                """Return words of bits; those before the first step are not used."""
+                numbers = self.source.numbers(streams, n_bits, key=key, first=64 * first_word)
+                at = np.maximum((64 * first_word + np.arange(n_bits)) // k - first, 0)
+                return pack(numbers < thresholds[:, :, at])
+
+            made = Bits(compare, 0, last * k)
+
+        def block(t: int, steps: int) -> Block:
+            first_word, start = divmod(t * k, 64)
+            return Block(made.words(first_word, n_words(start + steps * k)), k, start)
+
+        return block
 
 
-def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
+def simulate_float(network: Network, x: InputLike, length: int | None = None) -> Simulation:
     """Return the spikes of the same network on real numbers: the reference for the error of `simulate`.
 
-    Inputs and weights are real numbers that are constant in time. Neurons, time steps and spikes are
-    those of `simulate`, without noise. The two differ by the sampling error alone.
+    Inputs and weights are real numbers. Neurons, time steps and spikes are those of `simulate`, without
+    noise. The two differ by the sampling error alone.
 
     Parameters
     ----------
     network : Network
-    x : array_like, shape (n_in,) or (batch, n_in)
-        In [0, 1].
-    length : int
-        Number of time steps.
+    x : array_like, Bitstream or Events
+        Densities in [0, 1] of shape (n_in,), (batch, n_in) or, changing in time, (batch, n_in, length);
+        or spike trains, as in `simulate`.
+    length : int, optional
+        Number of time steps; required for densities that are constant in time.
 
     Returns
     -------
@@ -351,11 +549,13 @@ def simulate_float(network: Network, x: ArrayLike, length: int) -> Simulation:
     array([20])
     """
     _checks.instance("network", network, Network)
-    densities = checked_densities("x", x, network.n_in)
-    length = _checks.length_of_stream("length", length)
-    batch = densities.shape[:-1]
-    rows = densities.reshape(-1, network.n_in)
-    parts = [run_rows(network.layers, part, length) for part in chunks(network.layers, rows, length)]
-    shape = (*batch, network.n_out)
+    inputs = Inputs.of("x", x, network.n_in)
+    length = inputs.steps(length)
+    some = some_rows(network.layers, length)
+    parts = [
+        run_rows(network.layers, inputs[row : row + some], length)
+        for row in range(0, len(inputs), some)
+    ]
+    shape = (*inputs.batch, network.n_out)
     counts, potentials = (np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True))
     return Simulation(counts, potentials, length, seed=None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+import operator
+from dataclasses import dataclass, fields
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +19,20 @@ __all__ = ["LIF", "LIFState"]
 
 Reset = Literal["value", "subtract"]
 
+# Parameters that may differ between neurons.
+_PER_NEURON = (
+    "v_rest",
+    "v_reset",
+    "v_threshold",
+    "tau_mem",
+    "noise_std",
+    "resistance",
+    "refractory_period",
+    "tau_syn",
+)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class LIF:
     """Parameters of a leaky integrate-and-fire (LIF) neuron in discrete time.
 
@@ -36,25 +49,29 @@ class LIF:
     In the next `refractory_period` steps v keeps this value and the neuron does not fire; i is still
     updated. All operations are in float64 and in this order.
 
+    Every number but `dt` is one for all neurons, or an array of shape (n_neurons,) with one for each.
+    With arrays, ``neuron[j]`` has the parameters of neuron j; closed forms and objects that hold a
+    single neuron accept only such a neuron.
+
     Parameters
     ----------
-    v_rest : float
+    v_rest : float or array_like
         Resting potential, to which v decays without input.
-    v_reset : float
+    v_reset : float or array_like
         Reset potential, below `v_threshold`.
-    v_threshold : float
+    v_threshold : float or array_like
         Firing threshold. With inf the neuron never fires: a leaky integrator, used as a readout.
-    tau_mem : float
+    tau_mem : float or array_like
         Membrane time constant in ms, at least `dt`. With inf there is no leak: integrate and fire.
     dt : float
         Time step in ms, greater than 0.
-    noise_std : float
+    noise_std : float or array_like
         Standard deviation of the Gaussian noise that is added to v in each step, at least 0.
-    resistance : float
+    resistance : float or array_like
         Membrane resistance, greater than 0.
-    refractory_period : int
+    refractory_period : int or array_like of int
         Refractory period in time steps, in [0, 2**32].
-    tau_syn : float
+    tau_syn : float or array_like
         Time constant of the synaptic current in ms, at least `dt`; 0 for none.
     reset : {"value", "subtract"}
         Reset of v by a spike. "subtract" keeps the part of v that exceeds the threshold.
@@ -72,6 +89,8 @@ class LIF:
     >>> spikes, state = LIF(tau_mem=20.0).run([0.08] * 100)
     >>> spikes
     Bitstream(shape=(1,), length=100, p=[0.05])
+    >>> LIF(tau_mem=[10.0, 20.0])[1]
+    LIF(tau_mem=20.0)
     """
 
     v_rest: float = 0.0
@@ -86,51 +105,93 @@ class LIF:
     reset: Reset = "value"
 
     def __post_init__(self) -> None:
-        checked: dict[str, Any] = {
-            "v_rest": _checks.finite("v_rest", self.v_rest),
-            "tau_mem": _checks.positive("tau_mem", self.tau_mem, infinite=True),
-            "dt": _checks.positive("dt", self.dt),
-            "noise_std": _checks.non_negative("noise_std", self.noise_std),
-            "resistance": _checks.positive("resistance", self.resistance),
-            "refractory_period": _checks.integer("refractory_period", self.refractory_period, 0, 2**32),
-            "tau_syn": _checks.non_negative("tau_syn", self.tau_syn),
-            "reset": _checks.choice("reset", self.reset, get_args(Reset)),
-        }
-        checked["v_reset"], checked["v_threshold"] = _checks.ordered(
-            "v_reset", self.v_reset, "v_threshold", self.v_threshold, open_end=True
-        )
-        if checked["dt"] > checked["tau_mem"]:
-            _checks.fail(
-                "dt",
-                "be at most tau_mem, or the leak overshoots",
-                f"{checked['dt']} > {checked['tau_mem']}",
-            )
-        if 0 < checked["tau_syn"] < checked["dt"]:
-            _checks.fail(
-                "dt",
-                "be at most tau_syn, or the decay overshoots",
-                f"{checked['dt']} > {checked['tau_syn']}",
-            )
-        for name, value in checked.items():
+        given = {name: getattr(self, name) for name in _DEFAULTS}
+        arrays = {k: _per_neuron(k, given[k]) for k in _PER_NEURON if _has_axes(given[k])}
+        if not arrays:
+            self._keep(_checked(given))
+            return
+        n = max(map(len, arrays.values()))
+        for name, values in arrays.items():
+            if len(values) != n:
+                _checks.fail(name, f"hold one value for each of the {n} neurons", len(values))
+        table = given | {k: v.tolist() for k, v in arrays.items()}
+        checked = _checked_rows(table, list(arrays), n)
+        for name in arrays:
+            kind = np.int64 if name == "refractory_period" else np.float64
+            values = np.array([row[name] for row in checked], kind)
+            values.flags.writeable = False
+            checked[0][name] = values
+        self._keep(checked[0])
+
+    def _keep(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
             object.__setattr__(self, name, value)
 
     @property
-    def _parameters(self) -> _native.LIFParameters:
-        return _native.LIFParameters(
-            leak=self.dt / self.tau_mem,
-            v_rest=self.v_rest,
-            gain=self.resistance * self.dt,
-            noise_std=self.noise_std,
-            v_threshold=self.v_threshold,
-            v_reset=self.v_reset,
-            refractory_period=self.refractory_period,
-            syn_leak=self.dt / self.tau_syn if self.tau_syn else 0.0,
-            subtracts=self.reset == "subtract",
-        )
+    def n_neurons(self) -> int | None:
+        """Number of neurons that have parameters of their own; None if all parameters are common."""
+        return next((len(v) for v in self._values() if isinstance(v, np.ndarray)), None)
+
+    def __getitem__(self, index: SupportsIndex) -> LIF:
+        """Return a neuron of a population with arrays as parameters."""
+        n, j = self.n_neurons, operator.index(index)
+        if n is None:
+            raise TypeError("neuron must have arrays as parameters to be indexed")
+        if not -n <= j < n:
+            raise IndexError(f"index must be one of {n} neurons, got {j}")
+        of_one = {
+            name: v[j].item() if isinstance(v, np.ndarray) else v
+            for name, v in zip(_DEFAULTS, self._values(), strict=True)
+        }
+        return LIF(**of_one)
+
+    def _values(self) -> list[Any]:
+        return [getattr(self, name) for name in _DEFAULTS]
+
+    def _compared(self) -> tuple[Any, ...]:
+        values = self._values()
+        return tuple(tuple(v.tolist()) if isinstance(v, np.ndarray) else v for v in values)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other neuron has equal parameters."""
+        return self._compared() == other._compared() if isinstance(other, LIF) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{name}=array of {len(v)}" if isinstance(v, np.ndarray) else f"{name}={v!r}"
+            for name, v in zip(_DEFAULTS, self._values(), strict=True)
+            if isinstance(v, np.ndarray) or v != _DEFAULTS[name]
+        ]
+        return f"LIF({', '.join(changed)})"
+
+    @property
+    def parameters(self) -> list[_native.LIFParameters]:
+        """Parameters of the kernels: of each neuron, or one for all. Not for users."""
+        if self.n_neurons is not None:
+            return [self[j].parameters[0] for j in range(self.n_neurons)]
+        return [
+            _native.LIFParameters(
+                leak=self.dt / self.tau_mem,
+                v_rest=self.v_rest,
+                gain=self.resistance * self.dt,
+                noise_std=self.noise_std,
+                v_threshold=self.v_threshold,
+                v_reset=self.v_reset,
+                refractory_period=self.refractory_period,
+                syn_leak=self.dt / self.tau_syn if self.tau_syn else 0.0,
+                subtracts=self.reset == "subtract",
+            )
+        ]
 
     def initial_state(self, n_neurons: int = 1) -> LIFState:
-        """Return the state of `n_neurons` neurons at rest, at time step 0."""
-        n = _checks.integer("n_neurons", n_neurons, 1)
+        """Return the state of `n_neurons` neurons at rest, at time step 0.
+
+        Neurons with parameters of their own determine the number; `n_neurons` is then not used.
+        """
+        n = self.n_neurons or _checks.integer("n_neurons", n_neurons, 1)
         return LIFState(np.full(n, self.v_rest), np.zeros(n, np.uint64), 0)
 
     def run(
@@ -162,16 +223,77 @@ class LIF:
         if given.size == 0:
             _checks.fail("currents", "have at least one time step", f"shape {given.shape}")
         if key is None:
-            key = entropy(64) if self.noise_std > 0 else 0
+            key = entropy(64) if np.any(np.greater(self.noise_std, 0)) else 0
         key = _checks.power_range("key", key, 64)
         rows = np.atleast_2d(given)
         if state is None:
             state = self.initial_state(len(rows))
         _checks.instance("state", state, LIFState)
+        if self.n_neurons not in (None, len(state.v)):
+            _checks.fail("state", f"hold the {self.n_neurons} neurons of the LIF", len(state.v))
         if len(rows) not in (1, n := len(state.v)):
             contract = f"have one row, or one row for each of the {n} neurons of the state"
             _checks.fail("currents", contract, len(rows))
         return run_periodic(self, rows, 0, rows.shape[1], state, key)
+
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(LIF)}
+
+
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of one neuron; TypeError or ValueError if one is wrong."""
+    checked: dict[str, Any] = {
+        "v_rest": _checks.finite("v_rest", given["v_rest"]),
+        "tau_mem": _checks.positive("tau_mem", given["tau_mem"], infinite=True),
+        "dt": _checks.positive("dt", given["dt"]),
+        "noise_std": _checks.non_negative("noise_std", given["noise_std"]),
+        "resistance": _checks.positive("resistance", given["resistance"]),
+        "refractory_period": _checks.integer("refractory_period", given["refractory_period"], 0, 2**32),
+        "tau_syn": _checks.non_negative("tau_syn", given["tau_syn"]),
+        "reset": _checks.choice("reset", given["reset"], get_args(Reset)),
+    }
+    checked["v_reset"], checked["v_threshold"] = _checks.ordered(
+        "v_reset", given["v_reset"], "v_threshold", given["v_threshold"], open_end=True
+    )
+    dt, tau_mem, tau_syn = checked["dt"], checked["tau_mem"], checked["tau_syn"]
+    if dt > tau_mem:
+        _checks.fail("dt", "be at most tau_mem, or the leak overshoots", f"{dt} > {tau_mem}")
+    if 0 < tau_syn < dt:
+        _checks.fail("dt", "be at most tau_syn, or the decay overshoots", f"{dt} > {tau_syn}")
+    return checked
+
+
+def _checked_rows(given: dict[str, Any], arrays: list[str], n: int) -> list[dict[str, Any]]:
+    """Return the parameters of each of n neurons; an error names the neuron."""
+    j = 0
+    try:
+        rows = []
+        for j in range(n):
+            rows.append(_checked(given | {name: given[name][j] for name in arrays}))
+        return rows
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} (neuron {j})") from None
+
+
+def _has_axes(value: Any) -> bool:
+    return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
+
+
+def _per_neuron(name: str, values: Any) -> NDArray[Any]:
+    """Return values of each neuron; inf is allowed, and checked later."""
+    array = _checks.numbers(name, "be a real number or hold one per neuron", values)
+    if array.ndim != 1 or array.size == 0:
+        _checks.fail(name, "be a number or have shape (n_neurons,)", f"shape {array.shape}")
+    return array
+
+
+def single(name: str, neuron: Any) -> LIF:
+    """Return a LIF neuron; raise unless it is one and its parameters are single numbers."""
+    _checks.instance(name, neuron, LIF)
+    if neuron.n_neurons is not None:
+        _checks.fail(name, "be a single neuron", neuron, f"pass {name}[j] for that of neuron j")
+    lif: LIF = neuron
+    return lif
 
 
 @dataclass(frozen=True)
@@ -225,5 +347,15 @@ def run_periodic(
     key : int
     """
     v, refractory, i = state.v.copy(), state.refractory.copy(), state.i.copy()
-    words = _native.lif(neuron._parameters, key, currents, position, state.t, steps, v, refractory, i)
+    if neuron.n_neurons is None:
+        (parameters,) = neuron.parameters
+        words = _native.lif(parameters, key, currents, position, state.t, steps, v, refractory, i)
+    else:
+        columns = (position + np.arange(steps)) % currents.shape[1]
+        drive = np.broadcast_to(currents[:, columns].T, (1, steps, len(v)))
+        (words,), _ = _native.neurons(
+            neuron.parameters, key, np.ascontiguousarray(drive), np.ones(len(v)), None, None, 1, 0, 1,
+            state.t, steps, v[np.newaxis], refractory[np.newaxis], i[np.newaxis],
+            np.zeros((1, 0), np.uint64), False,
+        )  # fmt: skip
     return Bitstream(words, steps), LIFState(v, refractory, state.t + steps, i)

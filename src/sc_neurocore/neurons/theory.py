@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF, LIFState
+from sc_neurocore.neurons.lif import LIF, LIFState, single
 
 __all__ = ["SilentLayerWarning", "isi_ms", "isi_steps", "rheobase", "stationary_std"]
 
@@ -44,7 +44,7 @@ def rheobase(neuron: LIF) -> float:
     >>> rheobase(LIF(tau_mem=20.0))
     0.05
     """
-    _checks.instance("neuron", neuron, LIF)
+    single("neuron", neuron)
     if neuron.v_threshold == math.inf:
         return math.inf
     if neuron.tau_mem == math.inf:
@@ -193,7 +193,7 @@ def stationary_std(neuron: LIF) -> float:
     >>> round(stationary_std(LIF(tau_mem=20.0, noise_std=0.02)), 4)
     0.0641
     """
-    _checks.instance("neuron", neuron, LIF)
+    single("neuron", neuron)
     leak = neuron.dt / neuron.tau_mem
     if leak == 0.0:
         return math.inf if neuron.noise_std else 0.0
@@ -202,7 +202,7 @@ def stationary_std(neuron: LIF) -> float:
 
 def _v_inf(neuron: LIF, current: float) -> float:
     """Return the potential at which v settles if there is no threshold."""
-    _checks.instance("neuron", neuron, LIF)
+    single("neuron", neuron)
     current = _checks.finite("current", current)
     if neuron.tau_mem == math.inf:
         return math.copysign(math.inf, current) if current else neuron.v_rest

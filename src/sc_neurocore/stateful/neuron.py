@@ -16,6 +16,7 @@ from sc_neurocore.neurons import (
 )
 from sc_neurocore.neurons.lif import (
     Reset,
+    single,
 )
 from sc_neurocore.stateful._fixed import FixedParameters
 from sc_neurocore.streams import (
@@ -90,8 +91,9 @@ class StochasticLIFNeuron(FixedParameters):
             v_rest, v_reset, v_threshold, tau_mem, dt, noise_std, resistance, refractory_period,
             tau_syn, reset,
         )  # fmt: skip
+        single("neuron", lif)
         seed = checked_seed("seed", seed)
-        self._neuron = _native.Neuron(lif._parameters, stream_key(seed, Role.NOISE))
+        self._neuron = _native.Neuron(lif.parameters[0], stream_key(seed, Role.NOISE))
         vars(self).update(lif=lif, seed=seed, step=self._neuron.step)
 
     def __getattr__(self, name: str) -> Any:
