@@ -31,10 +31,10 @@ def no_modes(owner: str, keywords: Collection[str]) -> None:
     for name in ("mode", "sc_mode"):
         if name in keywords:
             raise TypeError(
-                f"{owner} has no parameter {name}, unlike in sc-neurocore 3.x; choose the random numbers "
-                "by source=, as in BitstreamEncoder(source=Sobol()), and multiply signed values by "
-                'coding="sign_magnitude", as in SCDenseLayer, or by the codings Bipolar, SignMagnitude '
-                "and TwoLine"
+                f"{owner} has no parameter {name}, unlike in sc-neurocore 3.x; choose the random "
+                "numbers with source=, as in BitstreamEncoder(source=Sobol()), and multiply signed values with "
+                'coding="sign_magnitude", as in SCDenseLayer, or with the codings Bipolar, '
+                "SignMagnitude and TwoLine"
             )
 
 
