@@ -32,9 +32,9 @@ def no_modes(owner: str, keywords: Collection[str]) -> None:
         if name in keywords:
             raise TypeError(
                 f"{owner} has no parameter {name}, unlike in sc-neurocore 3.x; choose the random "
-                "numbers with source=, as in BitstreamEncoder(source=Sobol()), and multiply signed values "
-                'with coding="sign_magnitude", as in SCDenseLayer, or with the codings Bipolar, '
-                "SignMagnitude and TwoLine"
+                "numbers with source=, as in BitstreamEncoder(source=Sobol()), and multiply signed "
+                'values with coding="sign_magnitude", as in SCDenseLayer, or with the codings '
+                "Bipolar, SignMagnitude and TwoLine"
             )
 
 
