@@ -39,8 +39,8 @@ def table() -> str:
             f"| spiking, {length:,} bits | {100 * np.mean(right):.1f} ± {100 * np.std(right):.1f} % |"
         )
     said = (
-        f"A 64-64-32-10 classifier of scikit-learn's digits, trained on {TRAINED:,} images and tested on "
-        f"the other {len(labels)}. Mean and standard deviation over {len(SEEDS)} seeds."
+        f"A 64-64-32-10 classifier of scikit-learn's digits, trained on {TRAINED:,} images and tested "
+        f"on the other {len(labels)}. Mean and standard deviation over {len(SEEDS)} seeds."
     )
     return said + "\n\n" + "\n".join(rows)
 
