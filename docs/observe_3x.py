@@ -130,7 +130,7 @@ def observed() -> dict[str, str]:
 def table(other: dict[str, str], number: str, here: dict[str, str]) -> str:
     """Return the table of the page."""
     rows = [f"| {what} | {other[what]} | {here[what]} |" for what in OBSERVATIONS]
-    return "\n".join([f"| | {number} | this package |", "|---|---|---|", *rows])
+    return "\n".join([f"| observation | {number} | this package |", "|---|---|---|", *rows])
 
 
 def main() -> None:

@@ -105,6 +105,10 @@ def test_readme_states_standard_errors_and_from_which_length_they_cover_the_diff
     assert "With 450 images the standard error of an accuracy is 0.6 points" in readme
     for mean, images, points in ((0.984, 450, 0.6), (0.981, 1000, 0.4)):
         assert 100 * math.sqrt(mean * (1 - mean) / images) == pytest.approx(points, abs=0.05)
+    training = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    assert "The standard error for 1,000 images is 0.4 to 0.5 points" in training
+    for mean, points in ((0.985, 0.4), (0.975, 0.5)):
+        assert 100 * math.sqrt(mean * (1 - mean) / 1000) == pytest.approx(points, abs=0.05)
     assert "Bernoulli streams match real numbers within that error from 16 bits up" in readme
     assert "Sobol streams from 8 bits up" in readme
     for source, shortest in (("bernoulli", 16), ("sobol", 8)):
