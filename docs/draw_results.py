@@ -215,8 +215,8 @@ def pair_table(found: dict[str, Any]) -> str:
         f"\n\nAccuracy in percent at {length} bits on {chosen_on} images. The best pair without "
         f"Bernoulli streams or permutations is {inputs} for the inputs and {weights} for the weights: "
         f"`source={source}`. It was selected from many pairs, so part of its lead is chance. On the "
-        f"other {kept} images, with other seeds, it reaches {best}, `Sobol()` {sobol} and Bernoulli streams "
-        f"{plain}. Its difference from `Sobol()` is {percent(gain, 2)} points (95 % confidence "
+        f"other {kept} images, with other seeds, it reaches {best}, `Sobol()` {sobol} and Bernoulli "
+        f"streams {plain}. Its difference from `Sobol()` is {percent(gain, 2)} points (95 % confidence "
         f"interval {percent(low)} to {percent(high)})."
     )
 
