@@ -93,14 +93,14 @@ def accuracy_table(found: dict[str, Any]) -> str:
     low, high = first[-1]["interval"]
     title = (
         f"{found['shape']}, {found['images']} images, mean and standard deviation in percent over "
-        f"{found['seeds']} seeds. For this number of images the 95 % confidence interval of the last "
-        f"Bernoulli mean is {percent(low)} to {percent(high)} %."
+        f"{found['seeds']} seeds. The 95 % confidence interval over images of the last Bernoulli mean "
+        f"is {percent(low)} to {percent(high)} %."
     )
     return f"{title}\n\n" + table(["source", *map(str, SHOWN)], lines)
 
 
 def loss_table(found: dict[str, Any]) -> str:
-    """Return the loss relative to real numbers after equally many steps, with its interval."""
+    """Return the loss relative to real numbers after the same number of steps, with its interval."""
     shown = [i for i, length in enumerate(LENGTHS) if length in (8, 16, 32, 64)]
     lines = []
     for name, rows in found["curves"].items():
@@ -154,8 +154,8 @@ def ratio_table(found: dict[str, Any]) -> str:
         sure = [NAMES[name] for name, (_, _, high) in ratios.items() if high <= 0.5]
         halves.append(
             f"- At most half the length of {length}-bit Bernoulli streams: "
-            f"{', '.join(met) or 'no source'}; by the upper end of the interval: "
-            f"{', '.join(sure) or 'none'}."
+            f"{', '.join(met) or 'no source'}. The whole interval is at most one half: "
+            f"{', '.join(sure) or 'no source'}."
         )
     return (
         table(["length relative to Bernoulli (95 % interval)", *heads], lines)
@@ -214,10 +214,10 @@ def pair_table(found: dict[str, Any]) -> str:
     return table(["inputs (rows), weights (columns)", *columns], lines) + (
         f"\n\nAccuracy in percent at {length} bits on {chosen_on} images. The best pair without "
         f"Bernoulli streams or permutations is {inputs} for the inputs and {weights} for the weights: "
-        f"`source={source}`. As the best of many pairs it is partly lucky. On the other {kept} images, "
-        f"with other seeds, it reaches {best}, `Sobol()` {sobol} and Bernoulli streams {plain}. It "
-        f"exceeds `Sobol()` by {percent(gain, 2)} points (95 % confidence interval {percent(low)} to "
-        f"{percent(high)})."
+        f"`source={source}`. It was selected from many pairs, so part of its lead is chance. On the "
+        f"other {kept} images, with other seeds, it reaches {best}, `Sobol()` {sobol} and Bernoulli "
+        f"streams {plain}. Its difference from `Sobol()` is {percent(gain, 2)} points (95 % confidence "
+        f"interval {percent(low)} to {percent(high)})."
     )
 
 
@@ -320,7 +320,7 @@ def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
 
 
 def draw_early(axes: Axes, name: str, found: dict[str, Any]) -> None:
-    """Draw accuracy against the mean number of steps, one marker per way to stop."""
+    """Draw accuracy against the mean number of steps, one marker per stopping rule."""
     for color, source in (("C0", "bernoulli"), ("C1", "sobol")):
         for marker, risk in zip("o^s", sorted({row["risk"] for row in found["early"]}), strict=False):
             rows = [r for r in found["early"] if r["source"] == source and r["risk"] == risk]

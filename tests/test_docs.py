@@ -1,4 +1,7 @@
-"""The built reference shows every public name; generated tables agree with their figures."""
+"""The built reference shows every public name; code in the pages runs; tables agree with their figures.
+
+Doctests of the pages are collected by pytest itself, see pyproject.toml.
+"""
 
 import json
 import re
@@ -83,6 +86,67 @@ def test_a_page_has_no_dead_links_and_no_power_that_renders_as_bold_text(page):
         assert (page.parent / target).exists(), target
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
     assert not re.search(r"\w\*\*\w", prose)
+
+
+# What the code blocks of a page expect, which readers have: data, a model, a file.
+SETUP = {
+    "exchange.md": """
+from sc_neurocore import Dense, LIF, Network
+from sc_neurocore.exchange import to_nir
+to_nir(Network([Dense([[0.5, 0.25]], gain=0.5, neuron=LIF(dt=0.1))]), "network.nir")
+""",
+    "training.md": """
+import numpy as np
+import torch
+torch.manual_seed(0)
+loader = [(torch.rand(8, 784), torch.arange(8)) for _ in range(2)]
+images = test_images = np.random.default_rng(0).random((20, 784))
+relu_model = torch.nn.Sequential(torch.nn.Linear(784, 16), torch.nn.ReLU(), torch.nn.Linear(16, 10))
+""",
+}
+
+
+def code_blocks(page):
+    """The blocks of Python in a page that are no doctests."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    return [block for block in blocks if not block.startswith(">>>")]
+
+
+def pages_with_code():
+    """Pages with code that is no doctest; the tutorial has tests of its own."""
+    return [page for page in pages() if code_blocks(page) and page.name != "tutorial.md"]
+
+
+@pytest.mark.parametrize("page", pages_with_code(), ids=lambda page: page.name)
+def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    exec(SETUP.get(page.name, ""), namespace)
+    for block in code_blocks(page):
+        exec(compile(block, page.name, "exec"), namespace)
+
+
+def test_doctests_of_every_page_are_collected():
+    assert "--doctest-glob=*.md" in (ROOT / "pyproject.toml").read_text()
+    for page in pages():
+        for block in re.findall(r"```python\n(>>>.*?)```", page.read_text(), flags=re.DOTALL):
+            assert block.endswith("\n\n"), f"{page.name}: a doctest ends with an empty line"
+
+
+def test_the_pages_name_targets_that_the_makefile_has():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for page in pages():
+        code = " ".join(re.findall(r"```.*?```|`[^`\n]*`", page.read_text(), flags=re.DOTALL))
+        named = set(re.findall(r"\bmake ([a-z][\w-]+)", code))
+        assert named <= targets, page.name
+
+
+def test_the_page_on_the_other_package_shows_what_this_one_does(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    observe = import_module("observe_3x")
+    page = observe.PAGE.read_text()
+    for what, here in observe.observed().items():
+        assert re.search(rf"^\| {re.escape(what)} \| .* \| {re.escape(here)} \|$", page, re.MULTILINE)
 
 
 def test_tables_in_the_pages_are_those_of_the_measured_figures(monkeypatch):

@@ -6,7 +6,7 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -24,6 +24,18 @@ def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
 def wrong_type(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     """Raise a TypeError: the value has the wrong type."""
     raise TypeError(f"{name} must {contract}, got {value!r}" + (f"; {remedy}" if remedy else ""))
+
+
+def no_modes(owner: str, keywords: Collection[str]) -> None:
+    """Raise for `mode` and `sc_mode`, keywords of the other package of this name, on PyPI."""
+    for name in ("mode", "sc_mode"):
+        if name in keywords:
+            raise TypeError(
+                f"{owner} has no parameter {name}, unlike in sc-neurocore 3.x; choose the random "
+                "numbers with source=, as in BitstreamEncoder(source=Sobol()), and multiply signed "
+                'values with coding="sign_magnitude", as in SCDenseLayer, or with the codings '
+                "Bipolar, SignMagnitude and TwoLine"
+            )
 
 
 def missing_extra(feature: str, package: str, extra: str) -> str:

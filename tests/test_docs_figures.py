@@ -1,0 +1,116 @@
+"""Figures in the text of pages, which no table holds, are computed or follow from the tables."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sc_neurocore.evidence import product_error_table
+from sc_neurocore.operators import current_trace, stanh
+from sc_neurocore.streams import (
+    LFSR,
+    Bernoulli,
+    Hammersley,
+    Role,
+    Sobol,
+    VanDerCorput,
+    encode,
+    encode_pair,
+    operands,
+    stream_key,
+)
+
+ROOT = Path(__file__).parents[1]
+RESULTS = json.loads((ROOT / "docs" / "results.json").read_text())
+THEORY = " ".join((ROOT / "docs" / "theory.md").read_text().split())
+
+
+def said(text):
+    assert text in THEORY, f"theory.md does not say {text!r}"
+
+
+def rms(errors):
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+@pytest.mark.parametrize("source", [Sobol(dimension=0), VanDerCorput(2)], ids=repr)
+def test_streams_of_one_sequence_with_different_shifts_are_off_by_about_009(source):
+    said(
+        "with different random shifts the root mean square error of the AND is about 0.09 at any length"
+    )
+    rng = np.random.default_rng(0)
+    for length in (256, 4096):
+        errors = []
+        for seed in range(60):
+            p, q = rng.random((2, 20))
+            x = encode(p, length, key=stream_key(seed, Role.INPUT), source=source)
+            y = encode(q, length, key=stream_key(seed, Role.WEIGHT), source=source)
+            errors.append((x & y).probability() - p * q)
+        assert rms(errors) == pytest.approx(0.09, abs=0.01)
+
+
+def test_short_streams_of_a_register_err_by_a_third_more_than_bernoulli_streams():
+    said("about a third larger than that of Bernoulli streams")
+    p, q = np.random.default_rng(0).random((2, 20_000))
+    for length in (64, 1024):
+        squares = []
+        for seed in range(4):
+            x, w = encode_pair(p, q, length, key=seed, source=LFSR(16))
+            squares.append(((x & w).probability() - p * q) ** 2)
+        assert math.sqrt(np.mean(squares) / (5 / (36 * length))) == pytest.approx(4 / 3, abs=0.04)
+
+
+def test_randomized_hammersley_errs_by_a_third_more_than_the_balanced_shift():
+    said("by 38 % at 64 bits and 28 % at 256 bits")
+    for width, increase in ((6, 0.38), (8, 0.28)):
+        length = 1 << width
+        balanced = product_error_table(length, source=Hammersley(width, randomized=False))
+        randomized = [product_error_table(length, source=Hammersley(width), seed=s) for s in range(10)]
+        assert rms(randomized) / rms(balanced) - 1 == pytest.approx(increase, abs=0.03)
+
+
+def test_stanh_of_a_register_is_too_small():
+    said("with 8 states, stanh(0.3) becomes 0.60 instead of 0.84")
+    assert math.tanh(4 * math.atanh(0.3)) == pytest.approx(0.84, abs=0.005)
+    for source, value in ((Bernoulli(), 0.84), (LFSR(16), 0.60)):
+        x = encode(np.full(8, 0.65), 2**16 - 1, key=1, source=source)
+        assert 2 * stanh(x, 8).probability().mean() - 1 == pytest.approx(value, abs=0.015)
+
+
+def test_the_correlation_of_currents_differs_from_that_of_bernoulli_streams():
+    said("by about `0.6 / sqrt(n)` for n inputs at 0.5 and weights of 0.5")
+    length = 1024
+    for n in (8, 16, 64):
+        for source in (Sobol(), Hammersley.for_length(length)):
+            of_inputs, of_weights = operands(source)
+            found = []
+            for seed in range(60):
+                keys = stream_key(seed, Role.INPUT), stream_key(seed, Role.WEIGHT)
+                half, lanes = np.full(n, 0.5), np.arange(n)
+                x = encode(half, length, key=keys[0], source=of_inputs)
+                weights = [
+                    encode(half, length, key=keys[1], source=of_weights, streams=(j << 32) | lanes)
+                    for j in range(2)
+                ]
+                currents = [current_trace(x, w) for w in weights]
+                found.append(np.corrcoef(currents)[0, 1])
+            # With independent streams, neurons that share inputs have correlated currents: 1/3.
+            assert rms(np.array(found) - 1 / 3) * math.sqrt(n) == pytest.approx(0.6, abs=0.2)
+
+
+def test_readme_states_standard_errors_and_from_which_length_they_cover_the_difference():
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert "With 450 images the standard error of an accuracy is 0.6 points" in readme
+    for mean, images, points in ((0.984, 450, 0.6), (0.981, 1000, 0.4)):
+        assert 100 * math.sqrt(mean * (1 - mean) / images) == pytest.approx(points, abs=0.05)
+    training = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    assert "The standard error for 1,000 images is 0.4 to 0.5 points" in training
+    for mean, points in ((0.985, 0.4), (0.975, 0.5)):
+        assert 100 * math.sqrt(mean * (1 - mean) / 1000) == pytest.approx(points, abs=0.05)
+    assert "Bernoulli streams match real numbers within that error from 16 bits up" in readme
+    assert "Sobol streams from 8 bits up" in readme
+    for source, shortest in (("bernoulli", 16), ("sobol", 8)):
+        rows = {row["length"]: abs(row["loss"]) for row in RESULTS["demo"][source]}
+        assert all((loss <= 0.006) == (length >= shortest) for length, loss in rows.items())
