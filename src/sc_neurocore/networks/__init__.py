@@ -5,6 +5,7 @@ from sc_neurocore.networks.events import Events
 from sc_neurocore.networks.fixed_point import FixedPoint
 from sc_neurocore.networks.layers import Conv2d, Dense
 from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.recording import Record, Recording
 from sc_neurocore.networks.simulation import (
     PreparedNetwork,
     Simulation,
@@ -22,6 +23,8 @@ __all__ = [
     "FixedPoint",
     "Network",
     "PreparedNetwork",
+    "Record",
+    "Recording",
     "Simulation",
     "SimulationState",
     "load_digits",

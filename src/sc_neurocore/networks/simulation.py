@@ -25,6 +25,7 @@ from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.layers import neurons, of_each
 from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.recording import Record, Recorder, Recording
 from sc_neurocore.neurons import (
     LIF,
     SilentLayerWarning,
@@ -38,7 +39,7 @@ from sc_neurocore.streams import (
     operands,
     stream_key,
 )
-from sc_neurocore.streams._bits import cut, joined, n_words, pack
+from sc_neurocore.streams._bits import cut, n_words, pack
 from sc_neurocore.streams.keys import (
     checked_seed,
     lane_streams,
@@ -97,8 +98,8 @@ class Simulation:
         Number of time steps.
     seed : int or None
         Seed that repeats the run; None for `simulate_float`, which draws no random numbers.
-    spikes : tuple of Bitstream
-        Spikes of each layer, of batch shape (..., n_neurons); empty unless recorded.
+    recording : Recording or None
+        Recorded activity of the layers, if asked for by `record`.
     state : SimulationState or None
         State after the last time step, to continue from; None for `simulate_float`.
     """
@@ -107,8 +108,13 @@ class Simulation:
     potentials: NDArray[np.float64]
     length: int
     seed: int | None
-    spikes: tuple[Bitstream, ...] = ()
+    recording: Recording | None = None
     state: SimulationState | None = None
+
+    @property
+    def spikes(self) -> tuple[Bitstream, ...]:
+        """Spikes of each recorded layer, of batch shape (..., n_neurons); empty unless recorded."""
+        return () if self.recording is None else tuple(self.recording.spikes.values())
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -145,7 +151,7 @@ def simulate(
     share_weight_numbers: bool = False,
     fixed_point: FixedPoint | None = None,
     state: SimulationState | None = None,
-    record: bool = False,
+    record: bool | Record = False,
     progress: bool = False,
 ) -> Simulation:
     """Return the spikes of a network whose inputs and weights are bitstreams.
@@ -157,9 +163,9 @@ def simulate(
     ----------
     network : Network
     x : array_like, Bitstream or Events
-        Densities in [0, 1], which are encoded: of shape (n_in,) or (batch, n_in) if they are constant in
-        time, or (batch, n_in, length) if each time step has its own. Or spike trains: streams of batch
-        shape (n_in,) or (batch, n_in), or events.
+        Densities in [0, 1], which are encoded: of shape (n_in,) or (batch, n_in) if they are constant
+        in time, or (batch, n_in, length) if each time step has its own. Or spike trains: streams of
+        batch shape (n_in,) or (batch, n_in), or events.
     length : int, optional
         Number of time steps. Required for densities that are constant in time; the other inputs have a
         length of their own.
@@ -185,8 +191,9 @@ def simulate(
         Continue from the end of another simulation of this network: ``state=previous.state``. All other
         arguments but x and length must be the same; `seed` can be omitted. The results are those of one
         long simulation, bit for bit. By default the network starts at rest.
-    record : bool
-        Keep the spikes of every layer. Without it, memory does not grow with the length.
+    record : bool or Record
+        Record the spikes of every layer (`Simulation.spikes`), or what a `Record` says
+        (`Simulation.recording`). Otherwise memory does not grow with the length.
     progress : bool
         Show a progress bar (requires the extra `progress`).
 
@@ -231,7 +238,6 @@ def simulate(
     >>> (run.counts + longer.counts == whole.counts).all()
     np.True_
     """
-    _checks.instance("record", record, bool)
     _checks.instance("progress", progress, bool)
     if state is not None and seed is None:
         _checks.instance("state", state, SimulationState)
@@ -375,7 +381,7 @@ class PreparedNetwork:
         length: int | None = None,
         *,
         state: SimulationState | None = None,
-        record: bool = False,
+        record: bool | Record = False,
         progress: bool = False,
         warn: bool = True,
     ) -> Simulation:
@@ -402,22 +408,22 @@ class PreparedNetwork:
                 warn_of_rise(layer.source, layer.streams, last * self.bits_per_step)
         sizes = [layer.n_out for layer in self.network]
         counts, fired = np.zeros((rows, sizes[-1]), np.int64), [False] * len(sizes)
-        trains: list[list[tuple[Words, int]]] = [[] for n in sizes if record]
         weights = [layer.bits(last) for layer in self.layers]
-        most = steps_per_block(self.layers, rows, traced=False)
-        with progress_bar(length, "simulate", "step", show=progress) as bar:
+        recorder = self._recorder(record, inputs.batch, first, length)
+        most = steps_per_block(self.layers, rows, traced=recorder.traced)
+        with recorder, progress_bar(length, "simulate", "step", show=progress) as bar:
             t = first
             while t < last:
                 # Blocks end with a whole word of time: there the fastest kernel can begin.
                 steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - t)
                 block = bits(t, steps)
                 for i, layer in enumerate(self.layers):
-                    spikes = layer.run(states[i], weights[i], block, t, steps).spikes
-                    block = Block(spikes)
-                    fired[i] = fired[i] or bool(spikes.any())
-                    if record:
-                        trains[i].append((spikes, steps))
-                counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
+                    traced = recorder.wants_traces(i)
+                    traces = layer.run(states[i], weights[i], block, t, steps, traced=traced)
+                    block = Block(traces.spikes)
+                    fired[i] = fired[i] or bool(traces.spikes.any())
+                    recorder.add(i, traces, t, steps)
+                counts += np.bitwise_count(traces.spikes).sum(axis=-1, dtype=np.int64)
                 t += steps
                 bar.update(steps)
         if warn and not all(fired):
@@ -429,9 +435,19 @@ class PreparedNetwork:
             self.layers[-1].potentials(states[-1]).reshape(shape),
             length,
             self.seed,
-            tuple(Bitstream(joined(t), length).reshape(*batch, -1) for t in trains),
+            None if record is False else recorder.recording(),
             SimulationState(last, self.seed, batch, states),
         )
+
+    def _recorder(
+        self, record: bool | Record, batch: tuple[int, ...], first: int, length: int
+    ) -> Recorder:
+        if record is True:
+            record = Record()
+        elif record is False:
+            record = Record(layers=())
+        _checks.instance("record", record, Record, "pass True to record all spikes")
+        return Recorder(record, self.network, batch, first, length, self.seed)
 
     def _states(
         self, state: SimulationState | None, inputs: Inputs

@@ -1,0 +1,274 @@
+"""Recording the activity of a simulation, in memory or in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore._types import Reals, Words
+from sc_neurocore.networks._bit_layers import Traces
+from sc_neurocore.networks.network import Network
+from sc_neurocore.streams import (
+    Bitstream,
+)
+from sc_neurocore.streams._bits import joined, unpack
+
+__all__ = ["Record", "Recording"]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What a simulation records: the argument `record` of `simulate`.
+
+    Parameters
+    ----------
+    layers : sequence of int, optional
+        Indices of the layers to record. By default all.
+    neurons : sequence of int, or mapping of int to sequence of int, optional
+        Indices of the neurons to record in each layer; a mapping gives those of single layers. By
+        default all.
+    spikes, potentials, currents : bool
+        Record the spikes, the membrane potentials in volts after each time step, and the input
+        currents. A current is that of the layer's inputs, before synaptic filtering and without
+        recurrent spikes.
+    every : int
+        Record potentials and currents every so many time steps, at least 1, in steps that are multiples
+        of it. Spikes are always complete.
+    file : path, optional
+        HDF5 file to write to as the simulation runs, in place of memory, which then does not grow with
+        the length (requires the extra `record`). An existing file is replaced.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If nothing is recorded, or an index is negative or repeated.
+
+    Notes
+    -----
+    The file has one group ``layer_<i>`` per layer with the dataset ``neurons`` and, as recorded,
+    ``spikes`` (uint8), ``potentials`` and ``currents`` (float64) of shape (time, ..., n_neurons). The
+    attributes of the file are ``length``, ``every``, ``first`` (the first time step) and ``seed``. Data
+    are written after each block of time, in the single-writer mode of HDF5. So the file can be read
+    while the simulation runs, and after it was killed, by ``h5py.File(path, "r", swmr=True)``. HDF5 is
+    used rather than Zarr because a recording is then one file, and because many other programs read it.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Dense, Network, simulate
+    >>> from sc_neurocore.networks import Record
+    >>> network = Network([Dense([[0.9, -0.2], [0.1, 0.8]], gain=0.5)])
+    >>> wanted = Record(neurons=[1], potentials=True, every=10)
+    >>> run = simulate(network, [1.0, 0.5], length=100, seed=1, record=wanted)
+    >>> run.recording.potentials[0].shape
+    (1, 10)
+    """
+
+    layers: Sequence[int] | None = None
+    neurons: Sequence[int] | Mapping[int, Sequence[int]] | None = None
+    spikes: bool = True
+    potentials: bool = False
+    currents: bool = False
+    every: int = 1
+    file: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("spikes", "potentials", "currents"):
+            _checks.instance(name, getattr(self, name), bool)
+        if not (self.spikes or self.potentials or self.currents):
+            _checks.fail("spikes", "be True unless potentials or currents are recorded", False)
+        _checks.integer("every", self.every, 1)
+        if self.layers is not None:
+            object.__setattr__(self, "layers", _indices("layers", self.layers))
+        neurons = self.neurons
+        if isinstance(neurons, Mapping):
+            kept = {
+                _checks.integer("neurons", layer, 0): _indices("neurons", of_layer)
+                for layer, of_layer in neurons.items()
+            }
+            object.__setattr__(self, "neurons", kept)
+        elif neurons is not None:
+            object.__setattr__(self, "neurons", _indices("neurons", neurons))
+        if self.file is not None:
+            os.fspath(self.file)
+
+    def of(self, network: Network) -> dict[int, NDArray[np.int64]]:
+        """Return the neurons to record of each layer that is recorded; ValueError if one is missing."""
+        layers = range(len(network)) if self.layers is None else self.layers
+        result = {}
+        for i in layers:
+            if i >= len(network):
+                _checks.fail("layers", f"be below {len(network)}, the number of layers", i)
+            n, own = network[i].n_out, self.neurons
+            own = own.get(i) if isinstance(own, Mapping) else own
+            chosen = np.arange(n) if own is None else np.asarray(own, np.int64)
+            if chosen.size and chosen.max() >= n:
+                _checks.fail(
+                    "neurons", f"be below {n}, the number of neurons of layer {i}", chosen.max()
+                )
+            result[i] = chosen
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Recorded activity of a simulation, `Simulation.recording`.
+
+    Attributes
+    ----------
+    spikes : dict of int to Bitstream
+        Spikes of each recorded layer, of batch shape (..., n_neurons).
+    potentials, currents : dict of int to ndarray of float64, shape (..., n_neurons, n_samples)
+        Membrane potentials in volts and input currents of each recorded layer.
+    steps : ndarray of int64, shape (n_samples,)
+        Time steps of the samples of potentials and currents.
+    file : str or None
+        File that holds the data instead; the dictionaries are then empty.
+    """
+
+    spikes: dict[int, Bitstream] = field(default_factory=dict)
+    potentials: dict[int, Reals] = field(default_factory=dict)
+    currents: dict[int, Reals] = field(default_factory=dict)
+    steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    file: str | None = None
+
+    def __repr__(self) -> str:
+        where = f", file={self.file!r}" if self.file else ""
+        return f"Recording(layers={sorted({*self.spikes, *self.potentials, *self.currents})}{where})"
+
+
+class Recorder:
+    """Collects the traces of a run block by block; a context manager, which closes the file.
+
+    Parameters
+    ----------
+    record : Record
+    network : Network
+    batch : tuple of int
+    first, length : int
+        First time step of the run and their number.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        network: Network,
+        batch: tuple[int, ...],
+        first: int,
+        length: int,
+        seed: int,
+    ) -> None:
+        self._record, self._batch, self._first, self._length = record, batch, first, length
+        self._neurons = record.of(network)
+        self.traced = record.potentials or record.currents
+        self._spikes: dict[int, list[tuple[Words, int]]] = {i: [] for i in self._neurons}
+        self._samples: dict[tuple[str, int], list[Reals]] = {}
+        self._steps: list[NDArray[np.int64]] = []
+        self._file: Any = None if record.file is None else self._opened(record.file, seed)
+
+    def wants_traces(self, layer: int) -> bool:
+        """Return whether potentials or currents of a layer are recorded."""
+        return self.traced and layer in self._neurons
+
+    def add(self, layer: int, traces: Traces, t: int, steps: int) -> None:
+        """Keep what is recorded of a layer in the time steps t .. t + steps - 1."""
+        if layer not in self._neurons:
+            return
+        neurons, record = self._neurons[layer], self._record
+        if record.spikes:
+            words = np.ascontiguousarray(traces.spikes[:, neurons])
+            if self._file is None:
+                self._spikes[layer].append((words, steps))
+            else:
+                self._write(layer, "spikes", unpack(words, steps))
+        at = np.arange(-t % record.every, steps, record.every)
+        for name, values in (("potentials", traces.potentials), ("currents", traces.currents)):
+            if getattr(record, name):
+                assert values is not None
+                some = values[:, neurons][:, :, at]
+                if self._file is None:
+                    self._samples.setdefault((name, layer), []).append(some)
+                else:
+                    self._write(layer, name, some)
+        if layer == next(iter(self._neurons)):
+            self._steps.append(t + at)
+        if self._file is not None:
+            self._file.flush()
+
+    def recording(self) -> Recording:
+        """Return everything that was recorded."""
+        if self._record.file is not None:
+            return Recording(file=os.fspath(self._record.file))
+        samples: dict[str, dict[int, Reals]] = {"potentials": {}, "currents": {}}
+        for (name, layer), parts in self._samples.items():
+            values = np.concatenate(parts, axis=-1)
+            samples[name][layer] = values.reshape(*self._batch, *values.shape[1:])
+        spikes = {
+            layer: Bitstream(joined(parts), self._length).reshape(*self._batch, -1)
+            for layer, parts in self._spikes.items()
+            if parts
+        }
+        return Recording(
+            spikes, samples["potentials"], samples["currents"], np.concatenate(self._steps)
+        )
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self, path: str | os.PathLike[str], seed: int) -> Any:
+        try:
+            import h5py
+        except ImportError as error:
+            raise ImportError(_checks.missing_extra("Record(file=...)", "h5py", "record")) from error
+        file = h5py.File(path, "w", libver="latest")
+        record = self._record
+        file.attrs.update(
+            length=self._length,
+            every=record.every,
+            first=self._first,
+            seed=str(seed),
+            format="sc-neurocore",
+        )
+        for layer, neurons in self._neurons.items():
+            group = file.create_group(f"layer_{layer}")
+            group["neurons"] = neurons
+            for name, dtype in (("spikes", "u1"), ("potentials", "f8"), ("currents", "f8")):
+                if getattr(record, name):
+                    shape = (*self._batch, len(neurons))
+                    group.create_dataset(
+                        name, (0, *shape), dtype, maxshape=(None, *shape),
+                        chunks=(max(2**16 // max(int(np.prod(shape)), 1), 1), *shape),
+                        compression="lzf",
+                    )  # fmt: skip
+        file.swmr_mode = True
+        return file
+
+    def _write(self, layer: int, name: str, values: NDArray[Any]) -> None:
+        """Append values (rows, n_neurons, time) to a dataset."""
+        dataset = self._file[f"layer_{layer}/{name}"]
+        n = values.shape[-1]
+        if n:
+            dataset.resize(dataset.shape[0] + n, axis=0)
+            dataset[-n:] = np.moveaxis(values, -1, 0).reshape(n, *dataset.shape[1:])
+
+
+def _indices(name: str, values: ArrayLike) -> tuple[int, ...]:
+    indices = _checks.counting(name, values) if np.size(values) else np.zeros(0, np.uint64)
+    if indices.ndim != 1 or len(set(indices.tolist())) != indices.size:
+        _checks.fail(name, "be a sequence of distinct integers", values)
+    return tuple(indices.tolist())
