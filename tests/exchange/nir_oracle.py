@@ -3,16 +3,14 @@
 import numpy as np
 import torch
 
-from sc_neurocore.networks._real_layers import RealLayer
+from sc_neurocore import Bitstream, simulate_float
 
 
 def run_network(network, bits):
     """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under bits (T, n_in)."""
-    signal = np.ascontiguousarray(np.asarray(bits, float).T)[np.newaxis]
-    for layer in network.layers:
-        run = RealLayer(layer, 1)
-        signal = run.spikes(signal, signal.shape[2]).astype(float)
-    return signal[0].T.astype(int), run.potentials()[0]
+    inputs = Bitstream.from_bits(np.asarray(bits, np.uint8).T)
+    result = simulate_float(network, inputs, record=True)
+    return result.spikes[-1].bits().T.astype(int), result.potentials
 
 
 class Euler:

@@ -117,10 +117,12 @@ def test_a_delay_line_is_a_shift_in_time_block_by_block(block, packed):
         part = x[..., first : first + block]
         steps = part.shape[-1]
         if packed:
-            words = line.delay_words(Bitstream.from_bits(part).words, steps)
-            parts.append(Bitstream(words, steps).bits())
+            words = Bitstream.from_bits(part).words
+            parts.append(Bitstream(line.delayed_words(words, steps), steps).bits())
+            line.keep_words(words, steps)
         else:
-            parts.append(line.delay_reals(part.astype(float)))
+            parts.append(line.delayed_reals(part.astype(float)))
+            line.keep_reals(part.astype(float))
     assert np.array_equal(np.concatenate(parts, axis=-1), late(x, DELAYS))
 
 

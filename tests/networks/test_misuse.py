@@ -94,6 +94,6 @@ def test_layers_have_one_time_step():
 
 
 @pytest.mark.parametrize("record", [1, [1], "potentials", None])
-def test_record_is_a_bool(record):
-    with pytest.raises(TypeError, match="record must be a bool"):
+def test_record_is_a_bool_or_a_record(record):
+    with pytest.raises(TypeError, match=r"record must be a Record, got .*; pass True to record all"):
         simulate(Network([Dense([[0.5]])]), [0.5], 8, record=record)

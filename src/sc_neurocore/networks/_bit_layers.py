@@ -9,8 +9,8 @@ import numpy as np
 
 from sc_neurocore import _native
 from sc_neurocore._types import Reals, Words
-from sc_neurocore.networks._delays import DelayLine
 from sc_neurocore.networks._inputs import with_always_on
+from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.neurons import (
@@ -22,7 +22,7 @@ from sc_neurocore.streams import (
     Source,
     stream_key,
 )
-from sc_neurocore.streams._bits import cut, n_words, pack, unpack
+from sc_neurocore.streams._bits import n_words
 from sc_neurocore.streams.keys import (
     lane_streams,
 )
@@ -81,33 +81,6 @@ class Bits:
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Packed inputs of a layer for a block of time.
-
-    Attributes
-    ----------
-    words : ndarray of uint64, shape (batch, n_in, n_words)
-    bits : int
-        Bits per time step: as many as a product has, or 1 for spikes, which hold for the whole step.
-    start : int
-        Bit of the first word at which the block begins.
-    """
-
-    words: Words
-    bits: int = 1
-    start: int = 0
-
-    def aligned(self, bits: int, steps: int) -> Words:
-        """Return words with `bits` per step whose first bit is that of the block."""
-        words = (
-            cut(self.words, self.start, self.start + steps * self.bits) if self.start else self.words
-        )
-        if self.bits == bits:
-            return words
-        return pack(np.repeat(unpack(words, steps), bits, axis=-1))
-
-
-@dataclass(frozen=True, eq=False)
 class Traces:
     """What a layer did in a block of time.
 
@@ -138,14 +111,15 @@ class LayerState:
         Refractory steps that are left.
     before : ndarray of uint64, shape (batch, n_words of neurons)
         Spikes of the previous step, packed over neurons; no words without recurrent weights.
-    late : DelayLine or None
+    lines : tuple of DelayLine or None
+        Delay line of each wire.
     """
 
     v: Reals
     refractory: Words
     i: Reals
     before: Words
-    late: DelayLine | None
+    lines: Lines
 
     def copy(self) -> LayerState:
         """Return a state that continues from here on its own."""
@@ -154,7 +128,7 @@ class LayerState:
             refractory=self.refractory.copy(),
             i=self.i.copy(),
             before=self.before.copy(),
-            late=None if self.late is None else self.late.copy(),
+            lines=tuple(None if line is None else line.copy() for line in self.lines),
         )
 
 
@@ -165,6 +139,8 @@ class BitLayer:
     Attributes
     ----------
     layer : Dense or Conv2d
+    wires : sequence of Wire
+        Where its inputs come from.
     neuron : LIF or FixedLIF
     parameters : list of LIFParameters
         Of each neuron (of each channel, for `Conv2d`), or one for all.
@@ -185,6 +161,7 @@ class BitLayer:
     """
 
     layer: Layer
+    wires: Sequence[Wire]
     neuron: LIF | FixedLIF
     parameters: list[_native.LIFParameters]
     bits_per_step: int
@@ -201,6 +178,7 @@ class BitLayer:
     def of(
         cls,
         layer: Layer,
+        wires: Sequence[Wire],
         neuron: LIF | FixedLIF,
         number: int,
         *,
@@ -220,6 +198,7 @@ class BitLayer:
         of_one = layer.gain / bits_per_step if isinstance(neuron, LIF) else 2.0**neuron.fraction
         part = cls(
             layer=layer,
+            wires=wires,
             neuron=neuron,
             parameters=neuron.parameters,
             bits_per_step=bits_per_step,
@@ -239,17 +218,17 @@ class BitLayer:
 
     def start(self, batch: int) -> LayerState:
         """Return the state at rest, for a batch of inputs."""
-        layer, delays = self.layer, self.layer.delays
+        layer = self.layer
         shape = batch * layer.positions, len(layer.matrix)
         words = n_words(layer.n_out) if _recurrent(layer) is not None else 0
         rest = self.neuron.v_rest if isinstance(self.neuron, LIF) else 0.0
-        line = delays if delays is None else DelayLine(delays * self.bits_per_step, batch, packed=True)
+        lines = [wire.line(batch, self.bits_per_step, packed=True) for wire in self.wires]
         return LayerState(
             v=np.broadcast_to(np.asarray(rest, np.float64), shape).copy(),
             refractory=np.zeros(shape, np.uint64),
             i=np.zeros(shape),
             before=np.zeros((batch, words), np.uint64),
-            late=line,
+            lines=tuple(lines),
         )
 
     def bits(self, end: int) -> Bits | None:
@@ -279,7 +258,7 @@ class BitLayer:
         bits : Bits or None
             Weight bits, from `bits`.
         x : Block
-            Inputs.
+            Inputs, after their delays.
         first, steps : int
             First time step of the block, and their number.
         traced : bool
@@ -292,8 +271,6 @@ class BitLayer:
         if bits is not None:
             words = bits.words(first_word, n_words(end))
             own_bits = words.reshape(len(layer.matrix), -1, words.shape[-1])
-        if state.late is not None:
-            x = Block(state.late.delay_words(x.aligned(k, steps), steps * k), k)
         whole = k == 1 and start == 0 and not traced and _recurrent(layer) is None
         whole = whole and len(self.parameters) == 1
         parts: list[Traces] = []

@@ -22,7 +22,7 @@ class DelayLine:
     rows : int
         Rows of the batch.
     packed : bool
-        Whether inputs are packed words (`delay_words`) or real numbers (`delay_reals`).
+        Whether inputs are packed words or real numbers.
     """
 
     def __init__(self, delays: NDArray[np.int64], rows: int, *, packed: bool) -> None:
@@ -37,34 +37,38 @@ class DelayLine:
         line._past = self._past.copy()
         return line
 
-    def delay_words(self, x: Words, steps: int) -> Words:
-        """Return the next block of packed inputs (rows, n_in, n_words), `steps` long, delayed.
-
-        The past ends with a whole word: its last bit belongs to the step before the block.
-        """
-        delays, kept = self._reach(steps)
-        joined = self._joined(x, int(delays.max()) // 64 + 1)
-        late = shifted(joined, delays, x.shape[-1])
+    def delayed_words(self, x: Words, steps: int) -> Words:
+        """Return the next block of packed inputs (rows, n_in, n_words), `steps` long, delayed."""
+        delays = np.minimum(self._delays, self._elapsed + steps)
+        late = shifted(self._joined(x, int(delays.max()) // 64 + 1), delays, x.shape[-1])
         late[..., -1] &= last_mask(steps)
-        end = 64 * (joined.shape[-1] - x.shape[-1]) + steps
-        self._past = cut(joined, end - 64 * n_words(kept), end) if kept else joined[..., :0].copy()
         return late
 
-    def delay_reals(self, x: Reals) -> Reals:
+    def keep_words(self, x: Words, steps: int) -> None:
+        """Keep what later blocks need of a block; the last bit of the past ends a word."""
+        kept = self._advanced(steps)
+        joined = self._joined(x, n_words(kept))
+        end = 64 * (joined.shape[-1] - x.shape[-1]) + steps
+        self._past = cut(joined, end - 64 * n_words(kept), end) if kept else joined[..., :0].copy()
+
+    def delayed_reals(self, x: Reals) -> Reals:
         """Return the next block of real inputs (rows, n_in, steps), delayed."""
-        delays, kept = self._reach(x.shape[-1])
+        delays = np.minimum(self._delays, self._elapsed + x.shape[-1])
         joined = self._joined(x, int(delays.max()))
         at = joined.shape[-1] - x.shape[-1] + np.arange(x.shape[-1])[:, np.newaxis]
         # Time is gathered first: the layout decides the order of the sums in the matrix product.
-        late = joined[:, np.arange(len(delays)), at - delays]
-        self._past = joined[..., joined.shape[-1] - kept :].copy()
-        return np.asarray(np.swapaxes(late, 1, 2))
+        return np.swapaxes(joined[:, np.arange(len(delays)), at - delays], 1, 2)
 
-    def _reach(self, steps: int) -> tuple[NDArray[np.int64], int]:
-        """Return the delays, at most to the first step of all, and the steps to keep for later."""
-        delays = np.minimum(self._delays, self._elapsed + steps)
+    def keep_reals(self, x: Reals) -> None:
+        """Keep what later blocks need of a block."""
+        kept = self._advanced(x.shape[-1])
+        joined = self._joined(x, kept)
+        self._past = joined[..., joined.shape[-1] - kept :].copy()
+
+    def _advanced(self, steps: int) -> int:
+        """Return the number of steps to keep for later blocks: nothing came before the first."""
         self._elapsed += steps
-        return delays, min(int(self._delays.max()), self._elapsed)
+        return min(int(self._delays.max()), self._elapsed)
 
     def _joined(self, x: NDArray[Any], before: int) -> NDArray[Any]:
         """Return at least `before` words or steps of the past, and the block."""

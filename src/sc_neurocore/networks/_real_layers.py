@@ -9,29 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _native
-from sc_neurocore._types import Reals
-from sc_neurocore.networks._delays import DelayLine
+from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import Inputs
+from sc_neurocore.networks._wiring import join_reals, keep_reals, wires
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, of_each
-from sc_neurocore.streams._bits import n_words, unpack
+from sc_neurocore.networks.network import Network
+from sc_neurocore.streams._bits import joined, n_words, pack, unpack
 
 # Values of a signal that are held at a time, 80 MB.
 _VALUES = 10_000_000
 
 
-def run_rows(layers: Sequence[Layer], rows: Inputs, length: int) -> tuple[NDArray[np.int64], Reals]:
-    """Return counts and potentials of the last layer, both (batch, n_out), of some inputs."""
-    runs = [RealLayer(layer, len(rows)) for layer in layers]
-    counts = np.zeros((len(rows), layers[-1].n_out), np.int64)
-    block = max(64 * (_VALUES // (64 * widest(layers))), 64)
+def run_rows(
+    network: Network, rows: Inputs, length: int, *, record: bool
+) -> tuple[NDArray[np.int64], Reals, list[Words]]:
+    """Return counts and potentials of the output neurons, both (batch, n_out), of some inputs.
+
+    With `record`, also return the packed spikes of each layer (batch, n_out of the layer, n_words).
+    """
+    runs = [RealLayer(layer, len(rows)) for layer in network]
+    wired = wires(network)
+    lines = [tuple(wire.line(len(rows), 1, packed=False) for wire in own) for own in wired]
+    counts = np.zeros((len(rows), network.n_out), np.int64)
+    block = max(64 * (_VALUES // (64 * widest(network.layers))), 64)
+    block = min(block, network.feedback_delay or block)
+    trains: list[list[tuple[Words, int]]] = [[] for _ in network if record]
     for first in range(0, length, block):
         steps = min(block, length - first)
-        signal = rows.reals(first, steps)
-        for run in runs:
-            train = run.spikes(signal, steps)
-            signal = train.astype(np.float64)
-        counts += train.sum(axis=-1, dtype=np.int64)
-    return counts, runs[-1].potentials()
+        x, outputs = rows.reals(first, steps), list[Reals]()
+        for run, own, late in zip(runs, wired, lines, strict=True):
+            signal = join_reals(own, late, x, outputs, steps)
+            outputs.append(run.spikes(signal, steps).astype(np.float64))
+        for own, late in zip(wired, lines, strict=True):
+            keep_reals(own, late, outputs)
+        for train, output in zip(trains, outputs, strict=False):
+            train.append((pack(output != 0), steps))
+        fired = np.concatenate([outputs[i] for i in network.outputs], axis=1)
+        counts += fired.sum(axis=-1).astype(np.int64)
+    potentials = np.concatenate([runs[i].potentials() for i in network.outputs], axis=1)
+    return counts, potentials, [joined(train) for train in trains]
 
 
 def widest(layers: Sequence[Layer]) -> int:
@@ -65,8 +81,6 @@ class RealLayer:
         recurrent = layer.recurrent if isinstance(layer, Dense) else None
         self._senders = None if recurrent is None else np.ascontiguousarray(recurrent.T)
         self._before = np.zeros((rows, n_words(layer.n_out)), np.uint64)
-        delays = layer.delays
-        self._late = None if delays is None else DelayLine(delays, rows, packed=False)
 
     def potentials(self) -> Reals:
         """Return the membrane potentials in volts, shape (rows, n_out)."""
@@ -78,15 +92,13 @@ class RealLayer:
         Parameters
         ----------
         signal : ndarray of float64, shape (rows, n_in, steps) or (rows, n_in, 1)
-            Inputs; a single time step stands for inputs that are constant.
+            Inputs, after their delays; a single time step stands for inputs that are constant.
         steps : int
 
         Returns
         -------
         ndarray of uint8, shape (rows, n_out, steps)
         """
-        if self._late is not None:
-            signal = self._late.delay_reals(_stretched(signal, steps))
         sums = np.ascontiguousarray(np.swapaxes(drive(self._layer, signal), 1, 2))
         words, _ = _native.neurons(
             self._parameters, 0, sums, self._gain, self._senders, None, 1, 0, 1, 0, steps,
@@ -105,8 +117,3 @@ def drive(layer: Layer, signal: Reals) -> Reals:
         sums = np.swapaxes(np.swapaxes(signal, 1, 2) @ layer.weights.T, 1, 2)
         bias = layer.bias
     return sums if bias is None else sums + bias[:, np.newaxis]
-
-
-def _stretched(values: Reals, steps: int) -> Reals:
-    """Return values (rows, n, steps or 1) at every time step, contiguous."""
-    return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], steps)))

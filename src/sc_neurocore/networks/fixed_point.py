@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.networks.layers import Dense, Layer
-from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.network import Network, require_chain
 from sc_neurocore.neurons import (
     LIF,
 )
@@ -106,6 +106,7 @@ class FixedPoint:
             noise, synaptic current), or a threshold does not fit the word.
         """
         _checks.instance("network", network, Network)
+        require_chain("network", network, "computed in fixed point")
         layers = [_rounded(i, layer, self) for i, layer in enumerate(network.layers)]
         k = _checks.integer("bits_per_step", bits_per_step, 1)
         neurons = tuple(_neuron(i, layer, self, k) for i, layer in enumerate(layers))

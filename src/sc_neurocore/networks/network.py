@@ -1,4 +1,4 @@
-"""Networks as data: chains of layers, saved to and loaded from files."""
+"""Networks as data: layers and the connections between them, saved to and loaded from files."""
 
 from __future__ import annotations
 
@@ -27,10 +27,18 @@ FORMAT_VERSION = 3
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A chain of layers. Each layer receives the spikes of the previous one at the same time step.
+    """A network of layers: a chain, or a graph with branches, skip connections and feedback.
 
-    A layer with delays receives its inputs later. A layer with recurrent weights also receives its own
-    spikes of the previous time step.
+    In a chain, each layer receives the spikes of the previous one at the same time step. A layer with
+    delays receives its inputs later. A layer with recurrent weights also receives its own spikes of the
+    previous time step.
+
+    In a graph, `connections` lists the sources of each layer. The inputs of the layer are those of its
+    sources one after another, so that the columns of its weights belong to the sources in this order.
+    Currents of several sources add up, since they are inputs of the same neurons; channels of images of
+    the same size are concatenated by `Conv2d`. Layers run in the order in which they are listed. A
+    source that is the layer itself or comes later is feedback: the layer's `delay` must delay these
+    inputs by at least one time step.
 
     Networks are immutable sequences of layers: `len`, iteration and indexing work, and a slice is a
     network. Two networks are equal if all their layers are equal; networks cannot be hashed.
@@ -38,14 +46,21 @@ class Network:
     Parameters
     ----------
     layers : sequence of Dense or Conv2d
-        At least one; each has as many inputs as the previous layer has neurons.
+        At least one.
+    connections : sequence, optional
+        For each layer its source or a sequence of sources: the index of a layer, "input" for all inputs
+        of the network, or a slice of them. By default each layer follows the previous one.
+    outputs : sequence of int, optional
+        Indices of the layers whose neurons are the outputs of the network, one layer after another. By
+        default the last layer.
 
     Raises
     ------
     TypeError
-        If a layer is not a `Dense` or a `Conv2d`.
+        If a layer is not a `Dense` or a `Conv2d`, or a source has the wrong type.
     ValueError
-        If there are no layers, or the sizes of two successive layers do not match.
+        If there are no layers, a layer has not as many inputs as its sources, the time steps of the
+        layers differ, or feedback is not delayed.
 
     Examples
     --------
@@ -56,9 +71,19 @@ class Network:
            [ 0, 53]])
     >>> len(network), network[0]
     (1, Dense(2 -> 2, gain=0.5, neuron=LIF()))
+
+    A skip connection: the last layer receives the two inputs and the spikes of both other layers.
+
+    >>> hidden = [Dense([[0.9, -0.2], [0.1, 0.8]], gain=0.5), Dense([[0.7, 0.2]])]
+    >>> last = Dense([[0.5, 0.2, 0.4, -0.1, 0.9]], gain=0.4)
+    >>> skip = Network([*hidden, last], connections=["input", 0, ["input", 0, 1]])
+    >>> skip.n_in, skip.n_out
+    (2, 1)
     """
 
     layers: Sequence[Layer]
+    connections: Sequence[Sequence[int | slice]] = None  # type: ignore[assignment]  # set by __post_init__
+    outputs: Sequence[int] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if isinstance(self.layers, Dense | Conv2d):
@@ -69,25 +94,51 @@ class Network:
         for i, layer in enumerate(layers):
             if not isinstance(layer, Dense | Conv2d):
                 _checks.wrong_type(f"layers[{i}]", "be a Dense or a Conv2d", layer)
-            if i > 0 and layer.n_in != layers[i - 1].n_out:
-                raise ValueError(
-                    f"layer {i} takes {layer.n_in} inputs, but layer {i - 1} has "
-                    f"{layers[i - 1].n_out} neurons"
-                )
             if layer.neuron.dt != layers[0].neuron.dt:
                 contract = f"have the time step of layer 0, {layers[0].neuron.dt} ms, in every layer"
                 _checks.fail("layers", contract, f"{layer.neuron.dt} ms in layer {i}")
         object.__setattr__(self, "layers", layers)
+        chain = ["input", *range(len(layers) - 1)]
+        given = chain if self.connections is None else self.connections
+        connections = _connected(layers, given)
+        object.__setattr__(self, "connections", connections)
+        object.__setattr__(self, "outputs", _outputs(self.outputs, len(layers)))
+        for i, layer in enumerate(layers):
+            _check_inputs(self, i, layer, connections[i])
 
     @property
     def n_in(self) -> int:
-        """Number of inputs of the first layer."""
-        return self.layers[0].n_in
+        """Number of inputs."""
+        sources = [source for own in self.connections for source in own]
+        return max(source.stop for source in sources if isinstance(source, slice))
 
     @property
     def n_out(self) -> int:
-        """Number of neurons of the last layer."""
-        return self.layers[-1].n_out
+        """Number of output neurons, by default those of the last layer."""
+        return sum(self.layers[i].n_out for i in self.outputs)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each layer receives only the previous one, and the last layer is the output."""
+        chain = [(slice(0, self.layers[0].n_in),), *((i,) for i in range(len(self) - 1))]
+        return list(self.connections) == chain and self.outputs == (len(self) - 1,)
+
+    @property
+    def feedback_delay(self) -> int | None:
+        """Shortest delay of feedback in time steps; None if there is none."""
+        shortest = [
+            int(delays.min())
+            for i, layer in enumerate(self.layers)
+            for source, delays in _delays_of_sources(self, layer, self.connections[i])
+            if isinstance(source, int) and source >= i
+        ]
+        return min(shortest, default=None)
+
+    def width(self, source: int | slice) -> int:
+        """Return the number of inputs that a source gives: a layer's neurons, or a slice's inputs."""
+        if isinstance(source, slice):
+            return int(source.stop - source.start)
+        return self.layers[source].n_out
 
     @property
     def shape(self) -> str:
@@ -109,14 +160,18 @@ class Network:
     def __getitem__(self, index: SupportsIndex | slice) -> Layer | Network:
         """Return the layer of an index, or the network of a slice of the layers."""
         if isinstance(index, slice):
+            require_chain("network", self, "sliced")
             return Network(self.layers[index])
         return self.layers[operator.index(index)]
 
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both networks have equal layers."""
-        return self.layers == other.layers if isinstance(other, Network) else NotImplemented
+        """Return whether both networks have equal layers and connections."""
+        if not isinstance(other, Network):
+            return NotImplemented
+        ours = self.layers, self.connections, self.outputs
+        return ours == (other.layers, other.connections, other.outputs)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to one .npz file atomically: if writing fails, an existing file is kept.
@@ -126,11 +181,14 @@ class Network:
         OSError
             If the file cannot be written.
         """
-        header = {
+        header: dict[str, Any] = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "layers": [_described(layer) for layer in self.layers],
         }
+        if not self.is_chain:
+            header["connections"] = [[_saved(source) for source in own] for own in self.connections]
+            header["outputs"] = list(self.outputs)
         arrays: dict[str, Any] = {
             f"{name}_{i}": np.asarray(getattr(layer, name))
             for i, layer in enumerate(self.layers)
@@ -161,14 +219,115 @@ class Network:
                 )
             layers = list(enumerate(header["layers"]))
             arrays = read_arrays(path, {f"{name}_{i}" for i, _ in layers for name in _ARRAYS})
-            return cls(tuple(_layer(i, entry, arrays) for i, entry in layers))
+            connections = header.get("connections")
+            if connections is not None:
+                connections = [[_loaded(source) for source in own] for own in connections]
+            built = tuple(_layer(i, entry, arrays) for i, entry in layers)
+            return cls(built, connections, header.get("outputs"))
         except _DAMAGED as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
             ) from error
 
     def __repr__(self) -> str:
-        return f"Network({self.shape}: {', '.join(map(repr, self.layers))})"
+        graph = "" if self.is_chain else f", connections={_shown(self)}, outputs={list(self.outputs)}"
+        return f"Network({self.shape}: {', '.join(map(repr, self.layers))}{graph})"
+
+
+def require_chain(name: str, network: Network, verb: str) -> None:
+    """Raise ValueError unless a network is a chain of layers, as some functions need."""
+    if not network.is_chain:
+        contract = f"be a chain of layers to be {verb}"
+        _checks.fail(name, contract, f"connections={_shown(network)}")
+
+
+def _shown(network: Network) -> str:
+    return str([[_saved(source) for source in own] for own in network.connections])
+
+
+def _saved(source: int | slice) -> int | list[int]:
+    return source if isinstance(source, int) else [source.start, source.stop]
+
+
+def _loaded(source: Any) -> int | slice:
+    return slice(*source) if isinstance(source, list) else source
+
+
+def _connected(layers: Sequence[Layer], given: Any) -> tuple[tuple[int | slice, ...], ...]:
+    """Return the sources of each layer as indices of layers and slices of the inputs."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        _checks.wrong_type("connections", "hold the sources of each layer", given)
+    if len(given) != len(layers):
+        _checks.fail("connections", f"hold the sources of {len(layers)} layers", len(given))
+    named = [
+        tuple(own) if isinstance(own, list | tuple) else (own,)  # a string is one source
+        for own in given
+    ]
+    for i, own in enumerate(named):
+        if not own:
+            _checks.fail(f"connections[{i}]", "hold at least one source", own)
+        for source in own:
+            _check_source(f"connections[{i}]", source, len(layers))
+    n_in = max((s.stop for own in named for s in own if isinstance(s, slice)), default=0)
+    for layer, own in zip(layers, named, strict=True):
+        if own.count("input"):
+            others = sum(
+                layers[s].n_out if isinstance(s, int) else s.stop - s.start for s in own if s != "input"
+            )
+            n_in = max(n_in, (layer.n_in - others) // own.count("input"))
+    if n_in < 1:
+        _checks.fail("connections", 'have a layer that receives "input"', given)
+    return tuple(tuple(slice(0, n_in) if s == "input" else s for s in own) for own in named)
+
+
+def _check_source(name: str, source: Any, n_layers: int) -> None:
+    if isinstance(source, slice):
+        if type(source.start) is not int or type(source.stop) is not int or source.step is not None:
+            _checks.wrong_type(name, "hold slices with start and stop", source)
+        if not 0 <= source.start < source.stop:
+            _checks.fail(name, "hold slices of at least one input", source)
+    elif source != "input":
+        _checks.integer(name, source, 0, n_layers - 1)
+
+
+def _outputs(given: Any, n_layers: int) -> tuple[int, ...]:
+    if given is None:
+        return (n_layers - 1,)
+    if not isinstance(given, Sequence) or not given:
+        _checks.wrong_type("outputs", "be a sequence of indices of layers", given)
+    return tuple(_checks.integer("outputs", i, 0, n_layers - 1) for i in given)
+
+
+def _check_inputs(network: Network, i: int, layer: Layer, sources: Sequence[int | slice]) -> None:
+    total = sum(map(network.width, sources))
+    if total != layer.n_in:
+        said = " and ".join(
+            f"layer {s} has {network.width(s)} neurons"
+            if isinstance(s, int)
+            else f"the network gives it {network.width(s)} inputs"
+            for s in sources
+        )
+        raise ValueError(f"layer {i} takes {layer.n_in} inputs, but {said}")
+    for source, delays in _delays_of_sources(network, layer, sources):
+        if isinstance(source, int) and source >= i and delays.min() < 1:
+            which = (
+                "its own spikes" if source == i else f"the spikes of layer {source}, which runs later,"
+            )
+            remedy = "use recurrent weights, or" if source == i else "list that layer first, or"
+            raise ValueError(
+                f"layer {i} receives {which} without a delay; {remedy} delay these inputs by at least 1"
+            )
+
+
+def _delays_of_sources(
+    network: Network, layer: Layer, sources: Sequence[int | slice]
+) -> Iterator[tuple[int | slice, NDArray[np.int64]]]:
+    """Yield each source of a layer with the delays of its inputs."""
+    delays, first = np.broadcast_to(layer.delay, (layer.n_in,)), 0
+    for source in sources:
+        n = network.width(source)
+        yield source, delays[first : first + n]
+        first += n
 
 
 # Exceptions from a header that is not one of a network.

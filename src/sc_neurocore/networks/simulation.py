@@ -16,12 +16,12 @@ from sc_neurocore._types import Words
 from sc_neurocore.networks._bit_layers import (
     BitLayer,
     Bits,
-    Block,
     LayerState,
     steps_per_block,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
+from sc_neurocore.networks._wiring import Block, join_words, keep_words, wires
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.layers import neurons, of_each
 from sc_neurocore.networks.network import Network
@@ -366,11 +366,11 @@ class PreparedNetwork:
         of_inputs, *of_weights = operands(source, 1 + len(network))
         layers = tuple(
             BitLayer.of(
-                layer, neuron, i, seed=seed, source=of_layer, share=share_weight_numbers,
+                layer, own, neuron, i, seed=seed, source=of_layer, share=share_weight_numbers,
                 bits_per_step=bits_per_step, steps_kept=steps_kept,
             )
-            for i, (layer, neuron, of_layer) in enumerate(
-                zip(network, neurons, of_weights, strict=True)
+            for i, (layer, own, neuron, of_layer) in enumerate(
+                zip(network, wires(network), neurons, of_weights, strict=True)
             )
         )  # fmt: skip
         return cls(network, fixed_point, bits_per_step, seed, of_inputs, layers)
@@ -406,24 +406,29 @@ class PreparedNetwork:
         for layer in self.layers:
             if layer.streams is not None:
                 warn_of_rise(layer.source, layer.streams, last * self.bits_per_step)
-        sizes = [layer.n_out for layer in self.network]
-        counts, fired = np.zeros((rows, sizes[-1]), np.int64), [False] * len(sizes)
+        network, k = self.network, self.bits_per_step
+        counts, fired = np.zeros((rows, network.n_out), np.int64), [False] * len(network)
         weights = [layer.bits(last) for layer in self.layers]
         recorder = self._recorder(record, inputs.batch, first, length)
         most = steps_per_block(self.layers, rows, traced=recorder.traced)
+        most = min(most, network.feedback_delay or most)
         with recorder, progress_bar(length, "simulate", "step", show=progress) as bar:
             t = first
             while t < last:
                 # Blocks end with a whole word of time: there the fastest kernel can begin.
                 steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - t)
-                block = bits(t, steps)
-                for i, layer in enumerate(self.layers):
+                given, outputs = bits(t, steps), list[Block]()
+                for i, (layer, own) in enumerate(zip(self.layers, states, strict=True)):
+                    block = join_words(layer.wires, own.lines, given, outputs, k, steps)
                     traced = recorder.wants_traces(i)
-                    traces = layer.run(states[i], weights[i], block, t, steps, traced=traced)
-                    block = Block(traces.spikes)
+                    traces = layer.run(own, weights[i], block, t, steps, traced=traced)
+                    outputs.append(Block(traces.spikes))
                     fired[i] = fired[i] or bool(traces.spikes.any())
                     recorder.add(i, traces, t, steps)
-                counts += np.bitwise_count(traces.spikes).sum(axis=-1, dtype=np.int64)
+                for layer, own in zip(self.layers, states, strict=True):
+                    keep_words(layer.wires, own.lines, outputs, k, steps)
+                spikes = np.concatenate([outputs[i].words for i in network.outputs], axis=1)
+                counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
                 t += steps
                 bar.update(steps)
         if warn and not all(fired):
@@ -432,7 +437,9 @@ class PreparedNetwork:
         shape = (*batch, self.network.n_out)
         return Simulation(
             counts.reshape(shape),
-            self.layers[-1].potentials(states[-1]).reshape(shape),
+            np.concatenate(
+                [self.layers[i].potentials(states[i]) for i in network.outputs], axis=1
+            ).reshape(shape),
             length,
             self.seed,
             None if record is False else recorder.recording(),
@@ -480,10 +487,18 @@ class PreparedNetwork:
             return
         i, layer = silent[0], self.network[silent[0]]
         some = x[:_SOME]
-        if i > 0:
-            rates = self.run(some, length, record=True, warn=False).spikes[i - 1].probability()
-        else:
-            rates = some.mean()
+        rates = some.mean()
+        if self.network.connections[i] != (slice(0, self.network.n_in),):
+            spikes = self.run(some, length, record=True, warn=False).spikes
+            rates = np.concatenate(
+                [
+                    spikes[source].reshape(len(some), -1).probability()
+                    if isinstance(source, int)
+                    else rates[:, source]
+                    for source in self.network.connections[i]
+                ],
+                axis=1,
+            )
         sums = drive(layer, rates.reshape(-1, layer.n_in, 1))[..., 0]
         gain = of_each(layer, layer.gain)
         largest = gain * sums.max(axis=0)
@@ -531,7 +546,9 @@ class PreparedNetwork:
         return block
 
 
-def simulate_float(network: Network, x: InputLike, length: int | None = None) -> Simulation:
+def simulate_float(
+    network: Network, x: InputLike, length: int | None = None, *, record: bool = False
+) -> Simulation:
     """Return the spikes of the same network on real numbers: the reference for the error of `simulate`.
 
     Inputs and weights are real numbers. Neurons, time steps and spikes are those of `simulate`, without
@@ -545,11 +562,13 @@ def simulate_float(network: Network, x: InputLike, length: int | None = None) ->
         or spike trains, as in `simulate`.
     length : int, optional
         Number of time steps; required for densities that are constant in time.
+    record : bool
+        Record the spikes of every layer (`Simulation.spikes`).
 
     Returns
     -------
     Simulation
-        With `seed` None and no recorded spikes.
+        With `seed` and `state` None.
 
     Raises
     ------
@@ -567,11 +586,25 @@ def simulate_float(network: Network, x: InputLike, length: int | None = None) ->
     _checks.instance("network", network, Network)
     inputs = Inputs.of("x", x, network.n_in)
     length = inputs.steps(length)
+    _checks.instance("record", record, bool)
     some = some_rows(network.layers, length)
     parts = [
-        run_rows(network.layers, inputs[row : row + some], length)
+        run_rows(network, inputs[row : row + some], length, record=record)
         for row in range(0, len(inputs), some)
     ]
+    counts, potentials, trains = zip(*parts, strict=True)
     shape = (*inputs.batch, network.n_out)
-    counts, potentials = (np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True))
-    return Simulation(counts, potentials, length, seed=None)
+    recording = None
+    if record:
+        spikes = {
+            i: Bitstream(np.concatenate(words), length).reshape(*inputs.batch, -1)
+            for i, words in enumerate(zip(*trains, strict=True))
+        }
+        recording = Recording(spikes)
+    return Simulation(
+        np.concatenate(counts).reshape(shape),
+        np.concatenate(potentials).reshape(shape),
+        length,
+        seed=None,
+        recording=recording,
+    )
