@@ -11,11 +11,14 @@ import h5py
 import nir
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nir_oracle import run_graph, run_network
+from torch import nn
 
 from sc_neurocore import LIF, Bitstream, Conv2d, Dense, Network, simulate, simulate_float
+from sc_neurocore._files import DAMAGED
 from sc_neurocore.exchange.nir import Imported, from_nir, to_nir
 
 T = 300
@@ -651,9 +654,53 @@ def test_the_gain_of_weights_that_were_edited_is_not_used():
     assert from_nir(graph).network.layers[0].gain == 5.0
     linear = graph.nodes["layer0_0_linear"]
     linear.weight = linear.weight * [0, 1, 1, 1]  # an outlier is pruned
-    layer = from_nir(graph).network.layers[0]
+    imported = from_nir(graph)
+    layer = imported.network.layers[0]
+    said = "its metadata belong to other weights, so their gain of 5 was not used"
+    assert imported.report.rows[2].why == f"layer 0; {said}"
     assert layer.gain == pytest.approx(0.15)
     assert np.allclose(layer.weights, [[0, 2 / 3, 1, 2 / 3]])
+
+
+def test_a_gain_that_cannot_be_verified_is_reported():
+    graph = to_nir(Network([Dense([[1.0, 0.02]], gain=5.0)]))
+    node = graph.nodes["layer0_1_lif"]
+    content = json.loads(node.metadata["sc_neurocore"])
+    del content["peak"]  # as older versions wrote it
+    node.metadata["sc_neurocore"] = json.dumps(content)
+    imported = from_nir(graph)
+    said = "its metadata do not say which weights their gain of 5 belongs to"
+    assert imported.report.rows[2].why == f"layer 0; {said}"
+    assert imported.network.layers[0].gain == 5.0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [lambda t: nn.Parameter(t), lambda t: t.bfloat16(), lambda t: t.double().requires_grad_()],
+    ids=["parameter", "bfloat16", "requires grad"],
+)
+def test_tensors_in_nodes_are_read_as_arrays(changed):
+    weights, one = torch.tensor([[0.5, -0.25], [1.0, 0.75]]), torch.ones(2)
+    nodes = [
+        nir.Affine(changed(weights), changed(0.25 * one)),
+        nir.LIF(changed(one / 64), changed(one), changed(0 * one), changed(one), changed(0 * one)),
+    ]
+    (layer,) = from_nir(graph_of(*nodes, shape=[2]), dt_ms=1.0).network.layers
+    assert np.array_equal(layer.weights * layer.gain, weights.numpy())
+    assert np.array_equal(layer.bias * layer.gain, [0.25, 0.25])
+    assert layer.neuron == LIF(tau_mem=15.625, resistance=1 / 15.625)
+
+
+@pytest.mark.parametrize("error", DAMAGED)
+def test_what_the_nodes_of_a_damaged_file_raise_is_a_value_error(tmp_path, monkeypatch, error):
+    def broken(content):
+        raise error
+
+    path = tmp_path / "a.nir"
+    to_nir(Network([Dense([[1.0]])]), path)
+    monkeypatch.setattr(nir, "dict2NIRNode", broken)
+    with pytest.raises(ValueError, match="graph must be a NIR file, got"):
+        from_nir(path)
 
 
 def test_an_unknown_padding_is_reported_and_not_taken_for_none():

@@ -46,6 +46,11 @@ def fitted(activation="relu"):
     return model.partial_fit(DATA, [0, 1], classes=[0, 1])
 
 
+def multilabel():
+    model = MLPClassifier((4,), max_iter=1, tol=9.0, solver="sgd", random_state=0)
+    return model.partial_fit(DATA, [[0, 1, 1], [1, 0, 1]], classes=[0, 1, 2])
+
+
 def conv(value):
     return f"{PLAIN_CONV} {value}"
 
@@ -83,6 +88,9 @@ test_errors = test_of([
      f"model must be fitted, got {MLPClassifier()}"),
     (lambda: convert_relu(fitted("tanh"), DATA), ValueError,
      "model must have activation=\"relu\", got 'tanh'"),
+    (lambda: convert_relu(multilabel(), DATA), ValueError,
+     "model must be trained on one class per input, got a multilabel classifier of 3 labels; its "
+     "labels are not exclusive, but the classes of a Network are"),
     (lambda: convert_relu(fitted(), DATA[:, :2]), ValueError,
      "data must have shape (n, 3), got (2, 2)"),
     (lambda: convert(NEXT, percentile=0), ValueError, "percentile must be greater than 0, got 0.0"),

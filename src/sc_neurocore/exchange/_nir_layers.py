@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore.exchange import _affine
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix
+from sc_neurocore.exchange._layers import layer_of, peak_of
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of
 from sc_neurocore.exchange._nir_neurons import (
     FIELDS,
@@ -22,8 +23,8 @@ from sc_neurocore.exchange._nir_neurons import (
     read,
     recalled,
 )
+from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
-    Conv2d,
     Dense,
 )
 from sc_neurocore.networks.layers import (
@@ -92,7 +93,7 @@ class _Node:
         )
 
     def array(self, field: str, ndims: range = range(5)) -> Reals:
-        return _checks.array(f"{self.name}.{field}", getattr(self.node, field), ndims)
+        return _checks.array(f"{self.name}.{field}", plain(getattr(self.node, field)), ndims)
 
     def each(self, field: str, shape: Shape) -> Reals:
         """Return the values of a field for each element of a shape, flattened."""
@@ -324,7 +325,8 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
             whole = _affine.as_matrix(whole)
     except _affine.TooLargeError:
         raise UnsupportedError("its weights are no convolution, and too many for a matrix") from None
-    return _weighted(whole, recurrent, signal.delay, reading), reading
+    layer, note = _weighted(whole, recurrent, signal.delay, reading)
+    return layer, replace(reading, note="; ".join(filter(None, (reading.note, note))))
 
 
 def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
@@ -339,35 +341,22 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
     return _affine.as_matrix(_affine.identity(shape) if signal.map is None else signal.map)
 
 
-def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> Layer:
-    """Return the layer, with its weights divided by the gain into [-1, 1]."""
-    given = [x for x in (whole.weights, whole.bias, recurrent) if x is not None]
-    peak = max(float(np.abs(x).max()) for x in given) or 1.0
-    gain = reading.gain
-    if gain is None or peak > gain * (1.0 + 1e-9) or _is_stale(reading, peak):
+def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> tuple[Layer, str]:
+    """Return the layer, and a remark for the report if the gain of the metadata is in doubt."""
+    peak = peak_of(whole, recurrent) or 1.0
+    gain, note = reading.gain, ""
+    if gain is None:
         gain = peak
-
-    def share(x: Reals | None) -> Reals | None:
-        return None if x is None else np.clip(x / gain, -1.0, 1.0)
-
-    weights, bias = np.clip(whole.weights / gain, -1.0, 1.0), share(whole.bias)
-    if isinstance(whole, Matrix):
-        own = share(recurrent)
-        return Dense(weights, gain, reading.neuron, bias=bias, recurrent=own, delay=delay)
-    return Conv2d(
-        weights,
-        whole.size,
-        gain,
-        reading.neuron,
-        bias=bias,
-        stride=whole.stride[0],
-        padding=whole.padding[0],
-        delay=delay,
-    )
+    elif peak > gain * (1.0 + 1e-9) or _is_stale(reading, peak):
+        note = f"its metadata belong to other weights, so their gain of {gain:.6g} was not used"
+        gain = peak
+    elif reading.peak is None:
+        note = f"its metadata do not say which weights their gain of {gain:.6g} belongs to"
+    return layer_of(whole, gain, reading.neuron, recurrent=recurrent, delay=delay), note
 
 
 def _is_stale(reading: Reading, peak: float) -> bool:
-    """Return whether the weights are no longer those that the noted gain belongs to."""
+    """Return whether the weights differ from those that the gain of the metadata belongs to."""
     if reading.gain is None or reading.peak is None:
         return False
     return not math.isclose(peak, reading.peak * reading.gain, rel_tol=_ROUNDING)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore._files import DAMAGED
 from sc_neurocore.neurons import (
     LIF,
 )
@@ -130,7 +131,7 @@ def recalled(node: Any) -> Recalled | None:
         said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
         peak = float(said["peak"]) if "peak" in said else None
         return Recalled(LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"]), peak)
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError):
+    except DAMAGED:
         return None
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
-from sc_neurocore._files import replacing
+from sc_neurocore._files import DAMAGED, replacing
 from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
@@ -331,14 +331,10 @@ def _graph_of(path: str | os.PathLike[str]) -> Any:
         if said["type"] != "NIRGraph":
             raise ValueError(f"it holds a node of kind {said['type']}")
         return nir.dict2NIRNode(_unchecked(said))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         reason = reason or type(error).__name__
         _checks.fail("graph", "be a NIR file", f"{os.fspath(path)!r} ({reason})")
-
-
-# What nodes raise that lack a field, or hold another kind of value than they should.
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, OverflowError)
 
 
 def _unchecked(said: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._files import read_arrays, replacing
+from sc_neurocore._files import DAMAGED, read_arrays, replacing
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.neurons import (
     LIF,
@@ -162,7 +162,7 @@ class Network:
             layers = list(enumerate(header["layers"]))
             arrays = read_arrays(path, {f"{name}_{i}" for i, _ in layers for name in _ARRAYS})
             return cls(tuple(_layer(i, entry, arrays) for i, entry in layers))
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
             ) from error
@@ -170,9 +170,6 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))})"
 
-
-# Exceptions from a header that is not one of a network.
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 # Parameters that are saved as arrays if a layer has them; the others are in the header.
 _ARRAYS = ("weights", "bias", "recurrent", "delay")

@@ -613,8 +613,8 @@ def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
 def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
     """Return bits in the type of a tensor, time first: (length, *shape).
 
-    Transposing octets before unpacking them is about three times as fast as `streams._bits.unpack`, which
-    puts time last, and a transposition of bits.
+    Transposing octets before unpacking them is about three times as fast as `streams._bits.unpack`,
+    which puts time last, and a transposition of bits.
     """
     octets = stream.words.reshape(-1, stream.words.shape[-1]).astype("<u8", copy=False).view(np.uint8)
     rows = octets[:, : -(-stream.length // 8)].T.copy()
