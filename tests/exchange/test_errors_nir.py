@@ -41,6 +41,16 @@ def lif(**more):
     return nir.LIF(**(one | more))
 
 
+def nested(*edges, **nodes):
+    inner = {"a": IN, "b": OUT, "lif": LIF_} | nodes
+    return nir.NIRGraph(inner, list(edges), type_check=False)
+
+
+def with_field(node, **fields):
+    vars(node).update(fields)
+    return node
+
+
 THREE = np.ones(3)
 READOUT = LIF(v_threshold=math.inf)
 OURS = to_nir(Network([Dense([[1.0]], neuron=LIF(dt=0.5))]))
@@ -78,6 +88,26 @@ ERRORS = [
      "edge 'in' -> 'fc' must join equal shapes, got (2,) and (3,)"),
     (read({"fc": nir.Linear(np.ones((3, 2)))}), ValueError,
      "edge 'fc' -> 'lif' must join equal shapes, got (3,) and (2,)"),
+    (read({"in": nir.Input(np.array([1, 2]))}), ValueError,
+     "edge 'in' -> 'fc' must join equal shapes, got (1, 2) and (2,); "
+     "leave out the batch axis, which shapes in NIR do not have"),
+    (read({"in": nir.Input(np.array([8, 1, 4, 4])), "fc": conv()}), ValueError,
+     "edge 'in' -> 'fc' must join equal shapes, got (8, 1, 4, 4) and (1, 'rows', 'columns'); "
+     "leave out the batch axis, which shapes in NIR do not have"),
+    (read({"in": nir.Input(np.array([-2]))}), ValueError,
+     f"in.input_type must hold integers of 1 or more with a product of at most {2**27}, got [-2.0]"),
+    (read({"out": nir.Output(np.array([0]))}), ValueError,
+     f"out.output_type must hold integers of 1 or more with a product of at most {2**27}, got [0.0]"),
+    (image(conv(input_shape=(0, 4))), ValueError,
+     "fc.input_shape must hold integers of 1 or more with a product of at most "
+     f"{2**27}, got [0.0, 4.0]"),
+    (read({"lif": nested(("a", "lif"), ("lif", "none"))}), ValueError,
+     "edge 'lif.lif' -> 'lif.none' must join nodes of the graph, got 'lif.none'"),
+    (read({"lif": nested(("a", "w"), ("w", "lif"), ("lif", "b"), w=nir.Linear(np.ones((3, 2))))}),
+     ValueError, "edge 'lif.w' -> 'lif.lif' must join equal shapes, got (3,) and (2,)"),
+    (read({"lif": with_field(nested(("a", "lif"), ("lif", "b")), reset="zero")}), ValueError,
+     "graph 'lif' must have only the fields nodes, edges, input_type, output_type, metadata, "
+     "got 'reset'"),
     (read({"out": nir.Output(np.array([4]))}), ValueError,
      "edge 'lif' -> 'out' must join equal shapes, got (2,) and (4,)"),
     (read({"fc": nir.Scale(THREE)}), ValueError,

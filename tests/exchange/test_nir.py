@@ -134,7 +134,8 @@ def test_metadata_of_a_node_that_was_changed_since_are_not_used():
     graph.nodes["layer0_1_lif"].tau = np.array([0.02])
     imported = from_nir(graph)
     assert imported.network.layers[0].neuron == LIF(tau_mem=20.0, resistance=1 / 20)
-    assert "metadata" in str(imported.report)
+    said = "its metadata belong to other fields and were not used"
+    assert imported.report.rows[2].why == f"layer 0; {said}"
 
 
 def test_weights_that_were_changed_since_are_those_that_are_read():
@@ -525,7 +526,6 @@ def test_leaks_and_resets_that_differ_are_approximate_and_right_after_the_first_
          "v_leak differs between neurons of a readout"),
         ([nir.Linear(W34)], "Output", "the output of a network is that of neurons"),
         ([nir.Linear(W34), nir.Threshold(ONE4), lif(4)], "Threshold", "no node of a chain of layers"),
-        ([nir.Linear(W34), nir.Threshold(ONE4), lif(4)], "LIF", "comes after 2_Threshold"),
         ([nir.Linear(W34), nir.Delay(np.arange(4) / 1e4), lif(4)], "Delay",
          "delays behind weights differ: only those of a layer's inputs may"),
         ([nir.Affine(W34, B4), nir.Delay(ONE4 / 1e4), lif(4)], "Delay", "a delay behind a bias"),
@@ -541,6 +541,96 @@ def test_an_unsupported_node_is_told_with_its_reason(nodes, kind, why):
     assert len(said) >= len({type(node) for node in nodes}) + 2
 
 
+def rows_of(graph, dt_ms=DT):
+    """Node, status and reason of the report in the error for a graph that is not faithful."""
+    with pytest.raises(ValueError, match="graph must hold only nodes that are faithful") as caught:
+        from_nir(graph, dt_ms=dt_ms)
+    lines = [line.split(maxsplit=3) for line in str(caught.value).splitlines()[1:]]
+    return {name: (status, "".join(why)) for name, _, status, *why in lines}
+
+
+def test_nodes_after_an_unsupported_one_are_unchecked_and_not_faults_of_their_own():
+    chain = [nir.Linear(W34), nir.Threshold(ONE4), lif(4), nir.Linear(W44), lif(4)]
+    rows = rows_of(graph_of(*chain, shape=[3]))
+    unchecked = ("unchecked", "after 4_Threshold, which is unsupported")
+    assert [name for name, row in rows.items() if row[0] == "unsupported"] == ["4_Threshold"]
+    assert all(rows[name] == unchecked for name in ("3_LIF", "2_Linear", "1_LIF", "end"))
+
+
+def test_the_output_of_an_unsupported_neuron_has_no_fault_of_its_own():
+    rows = rows_of(graph_of(nir.Linear(W34), lif(4, tau=-1.0), shape=[3]))
+    assert rows["1_LIF"] == ("unsupported", "tau is -1000 ms, not above 0")
+    assert rows["end"] == ("faithful", "")
+
+
+def test_nodes_after_feedback_have_no_fault_of_their_own():
+    nodes = {"in": nir.Input(np.array([4])), "out": nir.Output(np.array([4]))}
+    nodes |= {name: lif(4) for name in ("z", "x", "y")}
+    edges = [("in", "x"), ("x", "y"), ("y", "x"), ("y", "z"), ("z", "out")]
+    rows = rows_of(nir.NIRGraph(nodes, edges, type_check=False))
+    assert {name for name, row in rows.items() if row[0] == "unsupported"} == {"x", "y"}
+
+
+def test_layers_keep_their_numbers_after_an_unsupported_one():
+    rows = rows_of(graph_of(nir.Linear(W34), lif(4, tau=-1.0), nir.Linear(W44), lif(4), shape=[3]))
+    assert (rows["2_Linear"][1], rows["1_LIF"][1]) == ("weights of layer 1", "layer 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [("1_LIF", "reset_mode", "subtract"), ("2_Linear", "bias", B4), ("end", "scale", 2.0)],
+)
+def test_fields_that_nir_does_not_have_are_not_dropped(kind, field, value):
+    graph = graph_of(nir.Linear(W34), lif(4), shape=[3])
+    setattr(graph.nodes[kind], field, value)
+    status, why = rows_of(graph)[kind]
+    assert (status, why) == (
+        "unsupported", f"a {type(graph.nodes[kind]).__name__} of NIR has no field {field!r}"
+    )  # fmt: skip
+
+
+def test_a_field_of_recurrent_weights_that_nir_does_not_have_is_not_dropped():
+    graph = to_nir(Network([Dense(W34, neuron=LIF(dt=DT), recurrent=W44)]))
+    graph.nodes["layer0_1_lif"].nodes["recurrent"].bias = B4
+    assert rows_of(graph)["layer0_1_lif.recurrent"] == (
+        "unsupported", "a Linear of NIR has no field 'bias'"
+    )  # fmt: skip
+
+
+def test_metadata_of_others_and_metadata_that_cannot_be_read_are_reported():
+    graph = graph_of(nir.Linear(W34), lif(4), shape=[3])
+    graph.nodes["1_LIF"].metadata = {"reset": "subtract"}
+    row = from_nir(graph, dt_ms=DT).report.rows[2]
+    assert row.why == "layer 0; its metadata 'reset' were not used"
+    graph = to_nir(Network([Dense([[1.0]])]))
+    node = graph.nodes["layer0_1_lif"]
+    text = node.metadata["sc_neurocore"]
+    node.metadata["sc_neurocore"] = text.replace('"value"', '"zero"')
+    assert node.metadata["sc_neurocore"] != text
+    row = from_nir(graph, dt_ms=1.0).report.rows[2]
+    assert row.why == "layer 0; its metadata 'sc_neurocore' cannot be read and were not used"
+
+
+@pytest.mark.parametrize(
+    ("node", "remark"),
+    [
+        (integrate_and_fire(1, r=1.0), "r is 1 per s, 0.001 per time step"),
+        (lif(1, tau=20.0, r=20.0), "tau is 20 s"),
+        (nir.CubaLIF(*np.array([[5.0], [20.0], [20.0], [0.0], [1.0]])), "tau_mem is 20 s"),
+    ],
+)
+def test_time_constants_per_step_are_reported_with_what_to_pass(node, remark):
+    graph = graph_of(nir.Linear(np.array([[1.0]])), node, shape=[1])
+    imported = from_nir(graph, dt_ms=1.0)
+    why = imported.report.rows[2].why
+    assert why.endswith(f"{remark}; if its unit is the time step, pass dt_ms=1000")
+    again = from_nir(graph, dt_ms=1000.0)
+    assert "dt_ms" not in again.report.rows[2].why
+    x = np.ones((40, 1), int)
+    assert not run_network(imported.network, x)[0].any()
+    assert run_network(again.network, x)[0].any()
+
+
 def test_skip_connections_branches_and_feedback_are_named():
     nodes = {"in": nir.Input(np.array([4])), "a": nir.Linear(W44), "x": lif(4), "b": nir.Linear(W44),
              "y": lif(4), "c": nir.Linear(W44), "out": nir.Output(np.array([4]))}  # fmt: skip
@@ -550,7 +640,7 @@ def test_skip_connections_branches_and_feedback_are_named():
     for edges, node, why in (
         (skips, "x", "a chain has no skip connections or branches, but this feeds b, c"),
         (skips, "y", "a chain has no skip connections or branches, but this is fed by b, c"),
-        (feedback, "x", "in or after feedback over several neurons"),
+        (feedback, "x", "in feedback over several neurons"),
         (chain, "c", "nothing feeds it"),
     ):
         with pytest.raises(ValueError, match="graph must hold only") as caught:

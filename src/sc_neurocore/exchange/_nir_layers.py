@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from sc_neurocore.exchange._nir_neurons import (
     UnsupportedError,
     read,
     recalled,
+    unread,
 )
 from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
@@ -35,8 +36,23 @@ Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 Delay = int | NDArray[np.int64]
 
-Status = Literal["faithful", "approximate", "unsupported"]
+Status = Literal["faithful", "approximate", "unsupported", "unchecked"]
 STATUS: tuple[Status, ...] = get_args(Status)
+
+# Fields of linear nodes; those of neurons are in FIELDS.
+_LINEAR_FIELDS: dict[str, tuple[str, ...]] = {
+    "Affine": ("weight", "bias"),
+    "Linear": ("weight",),
+    "Scale": ("scale",),
+    "Conv2d": ("input_shape", "weight", "stride", "padding", "dilation", "groups", "bias"),
+    "SumPool2d": ("kernel_size", "stride", "padding"),
+    "AvgPool2d": ("kernel_size", "stride", "padding"),
+    "Flatten": ("start_dim", "end_dim"),
+    "Delay": ("delay",),
+    "Input": (),
+    "Output": (),
+}
+_COMMON_FIELDS = ("input_type", "output_type", "metadata")
 
 # Most values of a signal.
 _LARGEST = 2**27
@@ -79,18 +95,22 @@ class _Passed:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A node with its name, source and time step, for checks and error messages."""
+    """A node with its name, source, time step and layer number, for checks and messages."""
 
     name: str
     kind: str
     node: Any
     source: str
     dt: float
+    number: int
 
-    def misfit(self, given: object, taken: object) -> None:
-        _checks.fail(
-            f"edge {self.source!r} -> {self.name!r}", "join equal shapes", f"{given} and {taken}"
-        )
+    def misfit(self, given: Shape, taken: tuple[object, ...]) -> NoReturn:
+        """Raise ValueError: the source has one shape, and this node requires another."""
+        remedy = ""
+        if len(given) == len(taken) + 1:
+            remedy = "leave out the batch axis, which shapes in NIR do not have"
+        edge = f"edge {self.source!r} -> {self.name!r}"
+        _checks.fail(edge, "join equal shapes", f"{given} and {taken}", remedy)
 
     def array(self, field: str, ndims: range = range(5)) -> Reals:
         return _checks.array(f"{self.name}.{field}", plain(getattr(self.node, field)), ndims)
@@ -117,26 +137,34 @@ class _Node:
 
 
 def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], list[Layer]]:
-    """Return a row for each node, and the layers. They are complete if no row is unsupported.
+    """Return a row for each node, and the layers, which are complete if no row is unsupported.
 
     `steps` maps the name of each node to its time step in ms.
     """
     signals: dict[str, _Signal | None] = {}
+    blocked: dict[str, str] = {}  # the unsupported node before each node that cannot be checked
+    number = 0
     rows: list[Row] = []
     layers: list[Layer] = []
     for name, node in parts.nodes.items():
         kind, status = kind_of(node), STATUS[0]
         if name in parts.within:
-            rows.append(Row(name, kind, status, f"recurrent weights of {parts.within[name]}"))
+            why = _unknown(kind, node)
+            status = "unsupported" if why else status
+            rows.append(Row(name, kind, status, why or f"recurrent weights of {parts.within[name]}"))
             continue
         sources = parts.sources[name]
-        at = _Node(name, kind, node, sources[0] if sources else "", steps[name])
+        at = _Node(name, kind, node, sources[0] if sources else "", steps[name], number)
+        number += kind in FIELDS
         signal = signals.get(at.source)
         try:
+            if unknown := _unknown(kind, node):
+                raise UnsupportedError(unknown)
             if kind == "Input":
-                signal, why = _Signal(_shape(node.input_type["input"])), ""
+                signal, why = _Signal(_shape(f"{name}.input_type", node.input_type["input"])), ""
             elif signal is None:
-                raise UnsupportedError(f"comes after {at.source}")
+                blocked[name] = blocked.get(at.source, at.source)
+                status, why = "unchecked", f"after {blocked[name]}, which is unsupported"
             else:
                 passed = _passed(at, signal, parts, layers)
                 signal, why = passed.signal, passed.why
@@ -158,7 +186,7 @@ def _misplaced(name: str, kind: str, parts: Ordered) -> str:
     if not sources and kind != "Input":
         return "nothing feeds it"
     if name in parts.feedback:
-        return "in or after feedback over several neurons"
+        return "in feedback over several neurons"
     if len(sources) > (kind != "Input"):
         return f"a chain has no skip connections or branches, but this is fed by {', '.join(sources)}"
     if len(targets) > (kind != "Output"):
@@ -166,9 +194,18 @@ def _misplaced(name: str, kind: str, parts: Ordered) -> str:
     return "" if targets or kind == "Output" else "leads nowhere"
 
 
+def _unknown(kind: str, node: Any) -> str:
+    """Return why a node is unsupported if it has fields that are not read, else an empty string."""
+    known = (*_COMMON_FIELDS, *FIELDS.get(kind, ()), *_LINEAR_FIELDS.get(kind, ()))
+    fields = [name for name, value in vars(node).items() if name not in known and value is not None]
+    if not fields or (kind not in FIELDS and kind not in _LINEAR_FIELDS):
+        return ""
+    return f"a {kind} of NIR has no field {', '.join(map(repr, fields))}"
+
+
 def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> _Passed:
     """Return the result of a node, and append its layer if it is a neuron."""
-    number = len(layers)
+    number = at.number
     if at.kind in FIELDS:
         layer, reading = _layer(at, signal, parts)
         layers.append(layer)
@@ -178,12 +215,13 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> 
         why = "; ".join(filter(None, notes))
         return _Passed(_Signal(signal.shape), why, not reading.approximation)
     if at.kind == "Delay":
-        return _delayed(at, signal, number)
+        return _delayed(at, signal)
     if at.kind == "Output":
         declared = at.node.output_type["output"]
-        if declared is not None and _shape(declared) != signal.shape:
-            at.misfit(signal.shape, _shape(declared))
-        if signal.map is not None or np.any(signal.delay) or not layers:
+        shape = signal.shape if declared is None else _shape(f"{at.name}.output_type", declared)
+        if shape != signal.shape:
+            at.misfit(signal.shape, shape)
+        if signal.map is not None or np.any(signal.delay) or number == 0:
             raise UnsupportedError("the output of a network is that of neurons")
         return _Passed(signal)
     if at.kind == "Flatten":
@@ -235,7 +273,11 @@ def _convolution(at: _Node, signal: _Signal) -> _Signal:
     if len(weights) % groups:
         _checks.fail(f"{at.name}.groups", f"divide the {len(weights)} output channels", groups)
     c_in = weights.shape[1] * groups
-    given = None if node.input_shape is None else (c_in, *_shape(node.input_shape))
+    given = (
+        None
+        if node.input_shape is None
+        else (c_in, *_shape(f"{at.name}.input_shape", node.input_shape))
+    )
     if len(signal.shape) != 3 or signal.shape[0] != c_in or given not in (None, signal.shape):
         at.misfit(signal.shape, given or (c_in, "rows", "columns"))
     weights = _affine.dilated(_affine.ungrouped(weights, groups), at.pair("dilation"))
@@ -286,7 +328,7 @@ def _flattened(at: _Node, shape: Shape) -> Shape:
     return *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :]
 
 
-def _delayed(at: _Node, signal: _Signal, number: int) -> _Passed:
+def _delayed(at: _Node, signal: _Signal) -> _Passed:
     exact_steps = at.each("delay", signal.shape) * (1000.0 / at.dt)
     if (exact_steps < 0).any():
         raise UnsupportedError("a delay is negative")
@@ -297,7 +339,7 @@ def _delayed(at: _Node, signal: _Signal, number: int) -> _Passed:
     if signal.map is not None and signal.map.bias is not None:
         raise UnsupportedError("a delay behind a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
-    why = f"delay of layer {number}" + ("" if whole else ", rounded to whole steps")
+    why = f"delay of layer {at.number}" + ("" if whole else ", rounded to whole steps")
     return _Passed(replace(signal, delay=signal.delay + more), why, whole)
 
 
@@ -311,6 +353,8 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
             raise UnsupportedError("a readout, but its potentials go on, not to the output alone")
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
+    if remark := unread(at.node):
+        reading = replace(reading, note="; ".join(filter(None, (reading.note, remark))))
     try:
         whole = _affine.identity(signal.shape) if signal.map is None else signal.map
         recurrent = None
@@ -334,7 +378,8 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
     signal, before = _Signal(shape), at.name
     for name in loop:
         node = parts.nodes[name]
-        signal = _mapped(_Node(name, kind_of(node), node, before, at.dt), signal)
+        inner = replace(at, name=name, kind=kind_of(node), node=node, source=before)
+        signal = _mapped(inner, signal)
         before = name
     if signal.shape != shape:
         replace(at, source=before).misfit(signal.shape, shape)
@@ -362,11 +407,11 @@ def _is_stale(reading: Reading, peak: float) -> bool:
     return not math.isclose(peak, reading.peak * reading.gain, rel_tol=_ROUNDING)
 
 
-def _shape(given: Any) -> Shape:
-    """Return the shape that a node declares, checked: no node makes arrays without end."""
-    values = _checks.array("the shape of a node", given, range(3)).ravel().tolist()
+def _shape(name: str, given: Any) -> Shape:
+    """Return the shape that a node declares; bounded, so that no node makes huge arrays."""
+    values = _checks.array(name, plain(given), range(3)).ravel().tolist()
     shape = tuple(int(n) for n in values if n == int(n) and n >= 1)
     if len(shape) != len(values) or math.prod(shape) > _LARGEST:
         contract = f"hold integers of 1 or more with a product of at most {_LARGEST}"
-        _checks.fail("the shape of a node", contract, values)
+        _checks.fail(name, contract, values)
     return shape

@@ -42,6 +42,10 @@ METADATA = "sc_neurocore"
 _ROUNDING = 1e-6
 
 
+# Largest r of an IF, per second, that looks like an r per time step.
+_SLOW = 10.0
+
+
 class UnsupportedError(Exception):
     """A `Network` cannot represent a node; the message is the reason."""
 
@@ -135,6 +139,20 @@ def recalled(node: Any) -> Recalled | None:
         return None
 
 
+def unread(node: Any) -> str:
+    """Return a remark on metadata that are not used, or an empty string if there are none."""
+    metadata = getattr(node, "metadata", None)
+    if metadata is None or (isinstance(metadata, Mapping) and not metadata):
+        return ""
+    if not isinstance(metadata, Mapping):
+        return "its metadata cannot be read and were not used"
+    others = ", ".join(repr(key) for key in metadata if key != METADATA)
+    remarks = [f"its metadata {others} were not used"] if others else []
+    if METADATA in metadata and recalled(node) is None:
+        remarks.append(f"its metadata {METADATA!r} cannot be read and were not used")
+    return "; ".join(remarks)
+
+
 def read(
     kind: str,
     fields: Mapping[str, Reals],
@@ -151,7 +169,7 @@ def read(
         ):
             factor = np.full(len(fields["r"]), 1.0 / own.factor)
             return Reading(said.neuron, factor, gain=said.gain, peak=said.peak)
-        note = "its metadata are those of other fields, not used"
+        note = "its metadata belong to other fields and were not used"
     if kind in ("IF", "I"):
         tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0
     else:
@@ -167,8 +185,26 @@ def read(
     else:
         reading = _firing(share, leak, fields["v_threshold"], fields["v_reset"], times)
     factor = reading.factor * filtered
-    notes = "; ".join(part for part in (reading.note, note) if part)
+    notes = "; ".join(filter(None, (reading.note, note, _unit_remark(kind, fields, dt))))
     return Reading(reading.neuron, factor, reading.plus, reading.approximation, notes)
+
+
+def _unit_remark(kind: str, fields: Mapping[str, Reals], dt: float) -> str:
+    """Return a remark if the time constants look as if their unit was the time step, not the second."""
+    taus = [
+        name for name in ("tau", "tau_mem", "tau_syn") if name in fields and fields[name].max() >= 1
+    ]
+    if dt >= 1000.0:
+        return ""
+    if taus:
+        said = f"{taus[0]} is {fields[taus[0]].max():.6g} s"
+    elif kind in ("IF", "I") and fields["r"].max() <= _SLOW:
+        said = (
+            f"r is {fields['r'].max():.6g} per s, {fields['r'].max() * dt / 1000.0:.6g} per time step"
+        )
+    else:
+        return ""
+    return f"{said}; if its unit is the time step, pass dt_ms=1000"
 
 
 def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:

@@ -60,8 +60,9 @@ class Report:
     Attributes
     ----------
     rows : tuple
-        One for each node, with the attributes `node`, `kind`, `status` ("faithful", "approximate" or
-        "unsupported") and `why`.
+        One for each node, with the attributes `node`, `kind`, `status` and `why`. The status is
+        "faithful", "approximate", "unsupported", or "unchecked" for a node that comes after an
+        unsupported one and has no fault of its own.
     """
 
     rows: tuple[Row, ...]
