@@ -1,4 +1,4 @@
-"""Error messages of the exchange by NIR, in the form of test_errors.py."""
+"""Error messages of NIR import and export, in the form of test_errors.py."""
 
 import math
 from functools import partial
@@ -66,17 +66,17 @@ ERRORS = [
     (lambda: to_nir(Network([Dense([[1.0]], neuron=READOUT, recurrent=[[0.5]])])), ValueError,
      "layers[0] must fire or have no recurrent weights, for NIR, got v_threshold=inf"),
     (lambda: to_nir(Network([Dense(np.ones((12_100, 1))), Conv2d(np.ones((1, 1, 1, 1)), (110, 110))])),
-     ValueError, "layers[1] must take images of its size, or be small enough for a matrix, for NIR, "
-     "got 12100 inputs of shape (12100,)"),
+     ValueError, "layers[1] must receive images of its input size, or be small enough for a matrix, "
+     "for NIR, got 12100 inputs of shape (12100,)"),
     (lambda: from_nir(1, dt_ms=1.0), TypeError,
      "graph must be a nir.NIRGraph or the path of one, got 1"),
     (read({}, dt_ms=0), ValueError, "dt_ms must be greater than 0, got 0.0"),
     (read({}, strict=1), TypeError, "strict must be a bool, got 1"),
     (read({}, dt_ms=None), TypeError,
-     "dt_ms must be given, in ms, got None; NIR has no time step; "
-     "it may be left out for what to_nir made"),
+     "dt_ms must be given in ms, got None; NIR stores no time step, "
+     "so only graphs written by to_nir can omit it"),
     (lambda: from_nir(OURS, dt_ms=1.0), ValueError,
-     "dt_ms must be left out or equal that of the graph, 0.5, got 1.0"),
+     "dt_ms must be omitted or equal the step of the graph, 0.5, got 1.0"),
     (read({"fc": nir.Linear(np.array([[1, NAN], [0, 1]]))}), ValueError,
      "fc.weight must be finite, got nan at index (0, 1)"),
     (read({"fc": nir.Affine(np.eye(2), np.array([1, NAN]))}), ValueError,
@@ -139,7 +139,7 @@ ERRORS = [
     (read({"fc": nir.NIRGraph({"a": EYE, "b": OUT}, [("a", "b")], type_check=False)}), ValueError,
      "graph 'fc' must have one Input node, got none"),
     (read({"fc": nir.NIRGraph({"a": IN, "b": OUT}, [("a", "b")], type_check=False), "fc.a": EYE}),
-     ValueError, "graph must have nodes of different names, got 'fc.a' twice"),
+     ValueError, "graph must have nodes with different names, got 'fc.a' twice"),
 ]  # fmt: skip
 
 

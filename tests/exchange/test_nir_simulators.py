@@ -142,7 +142,7 @@ def modules(kind):
 
 
 @pytest.mark.parametrize("kind", ["dense", "synaptic", "recurrent", "conv"])
-def test_networks_of_snntorch_fire_here_as_there(kind):
+def test_snntorch_networks_fire_equally_after_import(kind):
     shape, parts = modules(kind)
     with torch.no_grad():
         for part in parts:

@@ -85,7 +85,7 @@ test_errors = test_of([
     (lambda: convert_relu(3, DATA), TypeError,
      "model must be a torch.nn.Sequential or an sklearn MLPClassifier, got 3"),
     (lambda: convert_relu(MLPClassifier(), DATA), ValueError,
-     f"model must be fitted, got {MLPClassifier()}"),
+     f"model must be fitted, got {MLPClassifier()}; call fit first"),
     (lambda: convert_relu(fitted("tanh"), DATA), ValueError,
      "model must have activation=\"relu\", got 'tanh'"),
     (lambda: convert_relu(multilabel(), DATA), ValueError,

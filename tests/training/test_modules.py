@@ -1,4 +1,4 @@
-"""Training samples the bits of the simulator, and its gradients are those of the means."""
+"""Training samples the same bits as the simulator, and its gradients are those of the means."""
 
 import copy
 import math
@@ -327,11 +327,11 @@ def test_streams_too_short_to_fire_are_reported_as_such():
     SCNetwork(SCLinear(4, 2, gain=0.001)).eval(),  # simulate warns of it
     SCNetwork(SCLinear(4, 2, gain=0.001, neuron=READOUT)),
 ])  # fmt: skip
-def test_evaluation_and_readouts_may_be_silent(model):
+def test_silent_evaluation_and_readouts_do_not_warn(model):
     model(torch.rand(2, 4), 20)
 
 
-def test_inputs_of_zeros_are_no_silent_layer():
+def test_zero_inputs_do_not_warn():
     SCNetwork(SCLinear(4, 2, gain=0.001))(torch.zeros(2, 4), 20)
 
 
@@ -369,7 +369,7 @@ def test_a_model_inside_a_compiled_module_has_its_results():
 # --- as a module
 
 
-def test_images_of_a_batch_meet_independent_numbers_in_training_only():
+def test_images_of_a_batch_use_independent_numbers_in_training_only():
     model = model_of("dense")
     same = X[:1].repeat(50, 1)
     trained = model(same, 100, seed=1)
@@ -393,7 +393,7 @@ def test_seeds_come_from_the_generator_of_pytorch():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_comes_back_from_its_model(name):
+def test_a_network_is_restored_from_its_model(name):
     network = Network(NETWORKS[name])
     back = to_network(model_of(name))
     assert repr(back) == repr(network)
@@ -404,14 +404,14 @@ def test_a_network_comes_back_from_its_model(name):
             assert given is None or np.array_equal(kept, given)
 
 
-def test_the_shipped_network_is_held_by_float32():
+def test_float32_represents_the_shipped_network_exactly():
     digits = load_digits()
     back = to_network(from_network(digits.network))
     for ours, theirs in zip(back.layers, digits.network.layers, strict=True):
         assert np.array_equal(ours.weights, theirs.weights)
 
 
-def test_weights_past_their_bounds_are_clipped_and_in_training_put_back():
+def test_weights_out_of_bounds_are_clipped_and_in_training_projected():
     model = model_of("recurrent")
     weights = [model.layers[0].weight, model.layers[0].bias, model.layers[0].recurrent]
     with torch.no_grad():
@@ -428,7 +428,7 @@ def test_weights_past_their_bounds_are_clipped_and_in_training_put_back():
 
 
 def trained(steps=60):
-    """A network that tells which half of its inputs is the larger, and its accuracy on other data."""
+    """A network that classifies which half of its inputs has the larger sum, and its test accuracy."""
     torch.manual_seed(0)
     model = SCNetwork(SCLinear(10, 16, gain=0.4, bias=True), SCLinear(16, 2, gain=0.3, neuron=READOUT))
     x = torch.rand(600, 10)
@@ -444,7 +444,7 @@ def trained(steps=60):
     return model, float((classes == labels[400:].numpy()).mean())
 
 
-def test_training_reaches_an_accuracy_and_repeats():
+def test_training_reaches_an_accuracy_and_is_reproducible():
     model, accuracy = trained()
     again, _ = trained()
     assert accuracy > 0.85
@@ -453,7 +453,7 @@ def test_training_reaches_an_accuracy_and_repeats():
     assert model.layers[0].log_factor != 0
 
 
-def test_a_state_dict_holds_all_that_was_learned():
+def test_a_state_dict_restores_everything_learned():
     model, _ = trained(steps=5)
     other = SCNetwork(SCLinear(10, 16, gain=1.0, bias=True), SCLinear(16, 2, gain=1.0, neuron=READOUT))
     other.load_state_dict(model.state_dict())
@@ -461,7 +461,7 @@ def test_a_state_dict_holds_all_that_was_learned():
     assert torch.equal(other.eval()(x, 50, seed=2), model.eval()(x, 50, seed=2))
 
 
-def test_a_gain_that_is_not_learned_stays():
+def test_a_fixed_gain_does_not_change():
     model = SCNetwork(SCLinear(3, 2, gain=0.3, learn_gain=False))
     model(torch.rand(4, 3), 20).sum().backward()
     assert model.layers[0].log_factor.grad is None
@@ -484,7 +484,7 @@ def test_modules_print_their_geometry():
     assert "(4, 3, 2, 2) on (2, 2), stride=2" in repr(model_of("strided conv"))
 
 
-def test_without_pytorch_the_remedy_is_told():
+def test_importing_without_pytorch_names_the_extra():
     code = "import sys; sys.modules['torch'] = None; import sc_neurocore.training"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "needs PyTorch; run pip install '.[torch]' in a clone" in run.stderr

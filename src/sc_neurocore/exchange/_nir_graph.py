@@ -105,7 +105,7 @@ def _flat(graph: Any, prefix: str) -> _Flat:
             inner, enters[key], leaves[key] = nested.nodes, nested.input, nested.output
             edges += nested.edges
         for twice in set(inner) & set(nodes):
-            _checks.fail("graph", "have nodes of different names", f"{twice!r} twice")
+            _checks.fail("graph", "have nodes with different names", f"{twice!r} twice")
         nodes |= inner
     for a, b in graph.edges:
         for end in (a, b):

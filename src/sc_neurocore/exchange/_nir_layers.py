@@ -20,6 +20,7 @@ from sc_neurocore.exchange._nir_neurons import (
     READOUTS,
     Reading,
     UnsupportedError,
+    delay_remark,
     read,
     recalled,
     unread,
@@ -54,7 +55,7 @@ _LINEAR_FIELDS: dict[str, tuple[str, ...]] = {
 }
 _COMMON_FIELDS = ("input_type", "output_type", "metadata")
 
-# Most values of a signal.
+# Maximum number of values of a signal.
 _LARGEST = 2**27
 
 # Relative tolerance within which a delay counts as an integer number of steps.
@@ -80,8 +81,9 @@ class _Signal:
     delay: Delay = 0
 
     def through(self, new: Map, shape: Shape) -> _Signal:
-        whole = new if self.map is None else _affine.after(new, self.map)
-        return replace(self, map=whole, shape=shape)
+        """Return the signal after another map, in a new shape."""
+        total = new if self.map is None else _affine.after(new, self.map)
+        return replace(self, map=total, shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +115,7 @@ class _Node:
         _checks.fail(edge, "join equal shapes", f"{given} and {taken}", remedy)
 
     def array(self, field: str, ndims: range = range(5)) -> Reals:
+        """Return a field as finite numbers with a number of axes in `ndims`."""
         return _checks.array(f"{self.name}.{field}", plain(getattr(self.node, field)), ndims)
 
     def each(self, field: str, shape: Shape) -> Reals:
@@ -121,7 +124,7 @@ class _Node:
         if values.size == 1:
             values = values.reshape((1,) * len(shape))
         matches = values.ndim == len(shape) and all(
-            n in (1, whole) for n, whole in zip(values.shape, shape, strict=True)
+            n in (1, size) for n, size in zip(values.shape, shape, strict=True)
         )
         if not matches:
             self.misfit(shape, values.shape)
@@ -181,21 +184,21 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
 
 
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
-    """Return why a node does not fit into a chain, or an empty string if it does."""
+    """Return the reason why a node does not fit into a chain, or an empty string if it fits."""
     sources, targets = parts.sources[name], parts.targets[name]
     if not sources and kind != "Input":
-        return "nothing feeds it"
+        return "fed by no node"
     if name in parts.feedback:
         return "in feedback over several neurons"
     if len(sources) > (kind != "Input"):
-        return f"a chain has no skip connections or branches, but this is fed by {', '.join(sources)}"
+        return f"fed by {', '.join(sources)}; a chain has no skip connections or branches"
     if len(targets) > (kind != "Output"):
-        return f"a chain has no skip connections or branches, but this feeds {', '.join(targets)}"
-    return "" if targets or kind == "Output" else "leads nowhere"
+        return f"feeds {', '.join(targets)}; a chain has no skip connections or branches"
+    return "" if targets or kind == "Output" else "feeds no node"
 
 
 def _unknown(kind: str, node: Any) -> str:
-    """Return why a node is unsupported if it has fields that are not read, else an empty string."""
+    """Return the reason if a node has fields that NIR does not define, else an empty string."""
     known = (*_COMMON_FIELDS, *FIELDS.get(kind, ()), *_LINEAR_FIELDS.get(kind, ()))
     fields = [name for name, value in vars(node).items() if name not in known and value is not None]
     if not fields or (kind not in FIELDS and kind not in _LINEAR_FIELDS):
@@ -211,7 +214,7 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> 
         layers.append(layer)
         notes = [f"layer {number}", reading.note, reading.approximation]
         if len(signal.shape) == 3 and isinstance(layer, Dense):
-            notes.append("the convolution written out as a matrix")
+            notes.append("convolution expanded to a matrix")
         why = "; ".join(filter(None, notes))
         return _Passed(_Signal(signal.shape), why, not reading.approximation)
     if at.kind == "Delay":
@@ -222,7 +225,7 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> 
         if shape != signal.shape:
             at.misfit(signal.shape, shape)
         if signal.map is not None or np.any(signal.delay) or number == 0:
-            raise UnsupportedError("the output of a network is that of neurons")
+            raise UnsupportedError("the output must follow neurons directly")
         return _Passed(signal)
     if at.kind == "Flatten":
         return _Passed(replace(signal, shape=_flattened(at, signal.shape)))
@@ -240,17 +243,19 @@ def _mapped(at: _Node, signal: _Signal) -> _Signal:
         "AvgPool2d": _pool,
     }
     if at.kind not in maps:
-        raise UnsupportedError(f"no node of a chain of layers: {', '.join((*FIELDS, *maps))}")
+        raise UnsupportedError(
+            f"not one of the supported kinds {', '.join((*FIELDS, *_LINEAR_FIELDS))}"
+        )
     try:
         return maps[at.kind](at, signal)
     except _affine.TooLargeError:
-        raise UnsupportedError("is no single convolution, and too large for a matrix") from None
+        raise UnsupportedError("not a single convolution, and too large for a matrix") from None
 
 
 def _matrix(at: _Node, signal: _Signal) -> _Signal:
     weights = at.array("weight", range(2, 9))
     if weights.ndim != 2:
-        raise UnsupportedError(f"weights have {weights.ndim} axes")
+        raise UnsupportedError(f"weights have {weights.ndim} axes, not 2")
     if signal.shape != (weights.shape[1],):
         at.misfit(signal.shape, (weights.shape[1],))
     bias = None
@@ -283,7 +288,8 @@ def _convolution(at: _Node, signal: _Signal) -> _Signal:
     weights = _affine.dilated(_affine.ungrouped(weights, groups), at.pair("dilation"))
     padding = node.padding
     if isinstance(padding, str) and padding == "same":
-        # Odd sums are padded by one more behind: a row of zeros before the kernel makes them even.
+        # If kernel size - 1 is odd, "same" pads one more at the end. A leading row of zeros in the
+        # kernel makes it even.
         odd = [(n - 1) % 2 for n in weights.shape[2:]]
         weights = np.pad(weights, ((0, 0), (0, 0), (odd[0], 0), (odd[1], 0)))
         pads = weights.shape[2] // 2, weights.shape[3] // 2
@@ -335,11 +341,12 @@ def _delayed(at: _Node, signal: _Signal) -> _Passed:
     steps = np.rint(exact_steps).astype(np.int64)
     more: Delay = int(steps[0]) if (steps == steps[0]).all() else steps
     if signal.map is not None and isinstance(more, np.ndarray):
-        raise UnsupportedError("delays behind weights differ: only those of a layer's inputs may")
+        raise UnsupportedError("delays after weights differ; only the delays of a layer's inputs can")
     if signal.map is not None and signal.map.bias is not None:
-        raise UnsupportedError("a delay behind a bias")
+        raise UnsupportedError("a delay after a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
-    why = f"delay of layer {at.number}" + ("" if whole else ", rounded to whole steps")
+    why = f"delay of layer {at.number}" + ("" if whole else ", rounded to integer steps")
+    why = "; ".join(filter(None, (why, delay_remark(at.each("delay", signal.shape), at.dt))))
     return _Passed(replace(signal, delay=signal.delay + more), why, whole)
 
 
@@ -350,7 +357,7 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
             target for target in parts.targets[at.name] if kind_of(parts.nodes[target]) != "Output"
         ]
         if behind or loop is not None:
-            raise UnsupportedError("a readout, but its potentials go on, not to the output alone")
+            raise UnsupportedError("a readout, whose potentials can only go to the output")
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
     if remark := unread(at.node):
@@ -368,7 +375,7 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
         if isinstance(whole, Convolution) and not whole.is_square:
             whole = _affine.as_matrix(whole)
     except _affine.TooLargeError:
-        raise UnsupportedError("its weights are no convolution, and too many for a matrix") from None
+        raise UnsupportedError("its weights are not a convolution, and too many for a matrix") from None
     layer, note = _weighted(whole, recurrent, signal.delay, reading)
     return layer, replace(reading, note="; ".join(filter(None, (reading.note, note))))
 

@@ -121,7 +121,8 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
         A Sequential of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (ignored), with a ReLU
         between any two linear layers, or a fitted MLPClassifier with activation="relu". An average
         pool is folded into the next linear layer. The single output z of a binary MLPClassifier
-        becomes the two outputs -z and z.
+        becomes the two outputs -z and z. Class k of the network is ``model.classes_[k]``. Multilabel
+        classifiers are refused.
     data : array_like, shape (n, ...)
         Typical inputs in [0, 1], in the shape that the model accepts: a few hundred training images.
     percentile : float
@@ -136,8 +137,8 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     TypeError
         If the model is of another class.
     ValueError
-        If the model has other layers or another order of layers, if data are outside [0, 1], or if a
-        layer has no positive activation or only weights of 0.
+        If the model has other layers or another order of layers, or is a multilabel classifier, if data
+        are outside [0, 1], or if a layer has no positive activation or only weights of 0.
 
     Examples
     --------
@@ -213,7 +214,7 @@ def _stages_of_sklearn(model: Any, data: Floats) -> list[_Stage]:
     if model.activation != "relu":
         _checks.fail("model", 'have activation="relu"', repr(model.activation))
     if not hasattr(model, "coefs_"):
-        _checks.fail("model", "be fitted", model)
+        _checks.fail("model", "be fitted", model, "call fit first")
     if model.out_activation_ == "logistic" and len(model.coefs_[-1].T) > 1:
         given = f"a multilabel classifier of {len(model.coefs_[-1].T)} labels"
         remedy = "its labels are not exclusive, but the classes of a Network are"

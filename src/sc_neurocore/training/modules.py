@@ -1,9 +1,8 @@
 """PyTorch modules for training networks on bitstreams (extra torch).
 
 The forward pass of `SCNetwork` samples the bitstreams of `simulate` and runs the same neurons on them.
-With equal seeds both give the same spikes, bit for bit on a CPU; convolutions on
-other devices may round.
-The backward pass replaces a bit by its mean, and the threshold by a fast sigmoid.
+With equal seeds both give the same spikes, bit for bit on a CPU; convolutions on other devices can
+round. The backward pass replaces a bit by its mean, and the threshold by a fast sigmoid.
 """
 
 from __future__ import annotations
@@ -186,11 +185,13 @@ class SCLinear(_Layer):
     Parameters
     ----------
     in_features, out_features : int
+        Number of inputs and of neurons, 1 or more.
     gain : float
         Initial current of one spike through a weight of 1; greater than 0.
     neuron : LIF
+        Neuron of every output.
     bias : bool
-        Whether to add an input that is always on.
+        Whether to add an input that is always on, with one weight per neuron.
     recurrent : bool
         Whether the layer also receives its own spikes of the previous step.
     delay : int or array_like of int, shape (in_features,)
@@ -207,6 +208,13 @@ class SCLinear(_Layer):
     recurrent : Parameter, shape (out_features, out_features), or None
     log_factor : Parameter
         Logarithm of the ratio of the gain to its initial value.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If a size or the gain is out of range.
     """
 
     def __init__(
@@ -272,23 +280,57 @@ class SCLinear(_Layer):
 
 
 class SCConv2d(_Layer):
-    """Trainable `sc_neurocore.Conv2d` layer, with inputs and outputs flattened in the same way.
+    """Trainable `sc_neurocore.Conv2d` layer.
+
+    Inputs and outputs are images flattened in C order: (batch, in_channels * rows * columns) and
+    (batch, out_channels * out_rows * out_columns), where, and likewise for columns::
+
+        out_rows = (rows + 2 * padding - kh) // stride + 1
 
     Parameters
     ----------
     in_channels, out_channels : int
+        Number of channels, 1 or more.
     kernel_size : int or (int, int)
+        Rows kh and columns kw of the kernel; an int stands for both.
     input_size : (int, int)
-        Rows and columns of an input.
-    stride, padding : int
-    gain, neuron, bias, delay, learn_gain
-        See `SCLinear`.
+        Rows and columns of an input image.
+    gain : float
+        Initial current of one spike through a weight of 1; greater than 0.
+    neuron : LIF
+        Neuron of every output position.
+    bias : bool
+        Whether to add an input that is always on, with one weight per output channel.
+    stride : int
+        Stride of the kernel along rows and columns, 1 or more.
+    padding : int
+        Number of zeros added on each side of rows and columns, 0 or more.
+    delay : int or array_like of int, shape (in_channels * rows * columns,)
+        Delay of the inputs in time steps, 0 or more.
+    learn_gain : bool
+        Whether the logarithm of the gain is learned.
 
     Attributes
     ----------
     weight : Parameter, shape (out_channels, in_channels, kh, kw)
+        Initialized uniformly in [-0.5, 0.5], as in `SCLinear`.
     bias : Parameter, shape (out_channels,), or None
     log_factor : Parameter
+        Logarithm of the ratio of the gain to its initial value.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If a size is out of range, or the kernel does not fit the padded input.
+
+    Examples
+    --------
+    >>> from sc_neurocore.training import SCConv2d
+    >>> layer = SCConv2d(1, 4, 3, (8, 8), gain=0.5, stride=2)
+    >>> layer.n_in, layer.n_out
+    (64, 36)
     """
 
     def __init__(
@@ -550,7 +592,17 @@ def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNet
     ----------
     network : Network
     dtype : torch.dtype, optional
-        Type of the weights, by default PyTorch's default type. Weights are rounded to it.
+        Type of the weights, by default PyTorch's default type. Weights are rounded to it, the gains are
+        not.
+
+    Returns
+    -------
+    SCNetwork
+
+    Raises
+    ------
+    TypeError
+        If `network` is not a `Network`.
     """
     _checks.instance("network", network, Network)
     model = SCNetwork(*map(_module_of, network.layers))
