@@ -25,7 +25,7 @@ def read(nodes, *edges, **more):
 
 
 def image(node):
-    """Of 1 x 4 x 4 pixels."""
+    """Import of a graph whose input is an image of 1 x 4 x 4 pixels."""
     return read({"in": nir.Input(np.array([1, 4, 4])), "fc": node})
 
 

@@ -34,7 +34,7 @@ def bits_for(network, seed=0, steps=T, p=0.4):
 
 
 def layers(seed, kind=""):
-    """Networks that fire, of every kind of layer and neuron."""
+    """Networks with every kind of layer and neuron, all of which fire."""
     rng = np.random.default_rng(seed)
     lif = LIF(tau_mem=2.5, dt=DT, resistance=3.0)
     dense = Dense(uniform(rng, 8, 6, low=-0.3), 0.9, lif)
@@ -364,7 +364,7 @@ def test_neurons_that_feed_themselves_are_recurrent(nested, biased):
 
 @st.composite
 def chains(draw):
-    """Random chains, with the numbers from a seed so that nothing lies on a threshold."""
+    """Random chains; their numbers come from a seed, so that no potential equals a threshold."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = start = draw(st.sampled_from([(5,), (2, 6, 6), (1, 5, 4)]))
     nodes = []

@@ -134,7 +134,7 @@ def test_without_sampling_it_is_the_simulation_on_real_numbers(name):
 
 
 def recorded(drive, gain, recurrent, neuron):
-    """Spikes and last potentials by the equations, each step recorded by autograd."""
+    """Spikes and last potentials from the equations, with each step recorded by autograd."""
     width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
     v = torch.full_like(drive[0], neuron.v_rest)
     i, rests, spike = torch.zeros_like(v), torch.zeros_like(v), torch.zeros_like(v)
