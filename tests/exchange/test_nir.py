@@ -601,8 +601,10 @@ def test_unknown_fields_of_recurrent_weights_are_unsupported():
 def test_metadata_that_are_not_used_are_reported():
     graph = graph_of(nir.Linear(W34), lif(4), shape=[3])
     graph.nodes["1_LIF"].metadata = {"reset": "subtract"}
-    row = from_nir(graph, dt_ms=DT).report.rows[2]
-    assert row.why == "layer 0; its metadata 'reset' were not used"
+    graph.nodes["2_Linear"].metadata = {"delay": 3}
+    rows = from_nir(graph, dt_ms=DT).report.rows
+    assert rows[1].why == "weights of layer 0; its metadata 'delay' were not used"
+    assert rows[2].why == "layer 0; its metadata 'reset' were not used"
     graph = to_nir(Network([Dense([[1.0]])]))
     node = graph.nodes["layer0_1_lif"]
     text = node.metadata["sc_neurocore"]

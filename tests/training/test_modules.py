@@ -469,6 +469,20 @@ def test_a_fixed_gain_does_not_change():
     assert to_network(model).layers[0].gain == 0.3
 
 
+def test_tensors_that_require_gradients_are_inputs_and_gains():
+    layer = SCLinear(3, 2, gain=torch.tensor(0.5, requires_grad=True))
+    x = torch.full((1, 3), 0.5, requires_grad=True)
+    SCNetwork(layer)(x, 50, seed=1).sum().backward()
+    assert x.grad.any()
+    assert layer.gain.item() == 0.5
+
+
+def test_compilation_without_graph_breaks_is_refused():
+    compiled = torch.compile(hot()[0], backend="eager", fullgraph=True)
+    with pytest.raises(Exception, match=r"torch\.compiler\.disable"):
+        compiled(torch.rand(3, 6), 10)
+
+
 def test_the_gradient_reaches_all_parameters_of_all_layers():
     for name in NETWORKS:
         model = model_of(name)

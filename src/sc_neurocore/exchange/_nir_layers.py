@@ -154,7 +154,8 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
         if name in parts.within:
             why = _unknown(kind, node)
             status = "unsupported" if why else status
-            rows.append(Row(name, kind, status, why or f"recurrent weights of {parts.within[name]}"))
+            why = why or f"recurrent weights of {parts.within[name]}"
+            rows.append(Row(name, kind, status, _joined(why, unread(node))))
             continue
         sources = parts.sources[name]
         at = _Node(name, kind, node, sources[0] if sources else "", steps[name], number)
@@ -179,8 +180,12 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
         if misplaced := _misplaced(name, kind, parts):
             status, why = "unsupported", misplaced
         signals[name] = signal
-        rows.append(Row(name, kind, status, why))
+        rows.append(Row(name, kind, status, _joined(why, unread(node))))
     return rows, layers
+
+
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))
 
 
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
@@ -212,10 +217,9 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> 
     if at.kind in FIELDS:
         layer, reading = _layer(at, signal, parts)
         layers.append(layer)
-        notes = [f"layer {number}", reading.note, reading.approximation]
-        if len(signal.shape) == 3 and isinstance(layer, Dense):
-            notes.append("convolution expanded to a matrix")
-        why = "; ".join(filter(None, notes))
+        is_expanded = len(signal.shape) == 3 and isinstance(layer, Dense)
+        expanded = "convolution expanded to a matrix" if is_expanded else ""
+        why = _joined(f"layer {number}", reading.note, reading.approximation, expanded)
         return _Passed(_Signal(signal.shape), why, not reading.approximation)
     if at.kind == "Delay":
         return _delayed(at, signal)
@@ -346,7 +350,7 @@ def _delayed(at: _Node, signal: _Signal) -> _Passed:
         raise UnsupportedError("a delay after a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
     why = f"delay of layer {at.number}" + ("" if whole else ", rounded to integer steps")
-    why = "; ".join(filter(None, (why, delay_remark(at.each("delay", signal.shape), at.dt))))
+    why = _joined(why, delay_remark(at.each("delay", signal.shape), at.dt))
     return _Passed(replace(signal, delay=signal.delay + more), why, whole)
 
 
@@ -360,8 +364,6 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
             raise UnsupportedError("a readout, whose potentials can only go to the output")
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
-    if remark := unread(at.node):
-        reading = replace(reading, note="; ".join(filter(None, (reading.note, remark))))
     try:
         whole = _affine.identity(signal.shape) if signal.map is None else signal.map
         recurrent = None
@@ -377,7 +379,7 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
     except _affine.TooLargeError:
         raise UnsupportedError("its weights are not a convolution, and too many for a matrix") from None
     layer, note = _weighted(whole, recurrent, signal.delay, reading)
-    return layer, replace(reading, note="; ".join(filter(None, (reading.note, note))))
+    return layer, replace(reading, note=_joined(reading.note, note))
 
 
 def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:

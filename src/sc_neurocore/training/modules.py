@@ -86,12 +86,15 @@ class _Layer(nn.Module, ABC):
     ) -> None:
         super().__init__()
         _checks.instance("neuron", neuron, LIF)
+        _checks.instance("bias", bias, bool)
+        _checks.instance("learn_gain", learn_gain, bool)
         self.neuron = neuron
         self.delay: Any = delay
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
         # The learned part is a factor, so an unlearned gain equals the given one to the last bit.
-        initial = torch.tensor(_checks.positive("gain", gain), dtype=torch.float64)
+        given = gain.detach() if isinstance(gain, Tensor) else gain
+        initial = torch.tensor(_checks.positive("gain", given), dtype=torch.float64)
         self.initial_gain: Tensor
         self.register_buffer("initial_gain", initial)
         self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_gain)
@@ -231,6 +234,7 @@ class SCLinear(_Layer):
     ) -> None:
         n_in = _checks.integer("in_features", in_features, 1)
         n_out = _checks.integer("out_features", out_features, 1)
+        _checks.instance("recurrent", recurrent, bool)
         super().__init__((n_out, n_in), gain, neuron, bias, delay, learn_gain)
         self.recurrent = nn.Parameter(torch.zeros(n_out, n_out)) if recurrent else None
 
@@ -444,7 +448,7 @@ class SCNetwork(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.independent = independent
 
-    # Streams are NumPy words of native code, which torch.compile cannot trace.
+    # Bitstreams are NumPy arrays from native code, which torch.compile cannot trace.
     @torch.compiler.disable
     def forward(
         self,
@@ -500,7 +504,7 @@ class SCNetwork(nn.Module):
         Raises
         ------
         TypeError
-            If `x` is not a tensor.
+            If `x` is not a dense tensor of real numbers.
         ValueError
             If `x` has another shape or values outside [0, 1], `length` or `seed` is out of range, or a
             parameter is not finite.
@@ -520,6 +524,9 @@ class SCNetwork(nn.Module):
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
         independent = self.independent and self.training
         _checks.instance("x", x, Tensor)
+        if x.is_complex() or x.is_meta or x.layout != torch.strided:
+            _checks.wrong_type("x", "be a dense tensor of real numbers", x)
+        _checks.instance("sampled", sampled, bool)
         for number, layer in enumerate(self.layers):
             layer.check(f"layers[{number}]")
         values = checked_densities("x", _array(x), self.layers[0].n_in, ndims=[2])
