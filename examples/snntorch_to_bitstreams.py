@@ -1,13 +1,13 @@
-"""Train a spiking network in snnTorch and see how accurate it is on bitstreams.
+"""Train a spiking network in snnTorch and evaluate it on bitstreams.
 
 A 64-64-10 network of leaky neurons is trained on scikit-learn's 8x8 digits with Bernoulli spikes as
-inputs, exported by snnTorch as a NIR graph, read by `from_nir`, and evaluated by stream length on
-images that took no part in training.
+inputs, exported by snnTorch as a NIR graph, imported with `from_nir`, and evaluated by stream length on
+held-out images.
 
-snnTorch's neurons come by NIR as they run if they reset to zero in the step of the spike
-(reset_mechanism="zero", reset_delay=False) and have one beta and threshold a neuron. Its export takes a
-step to be 0.1 ms. On bitstreams weights are random too, and their noise grows with the largest weight
-of a layer: training keeps all of them below a bound.
+The import is exact for snnTorch neurons that reset to zero in the step of the spike
+(``reset_mechanism="zero", reset_delay=False``) and share one beta and threshold per layer. snnTorch
+exports time constants for a time step of 0.1 ms. On bitstreams the weights are random too, with noise
+that grows with the largest weight of a layer, so training bounds all weights.
 
 Data: "Optical recognition of handwritten digits", E. Alpaydin and C. Kaynak, CC BY 4.0,
 https://doi.org/10.24432/C50P49, in scikit-learn's copy.
@@ -39,7 +39,7 @@ DT_MS = 0.1
 
 
 def leaky(n: int) -> Any:
-    """Return neurons that NIR can hold."""
+    """Return n neurons that NIR can represent."""
     return snntorch.Leaky(
         beta=torch.full((n,), 0.9),
         threshold=torch.ones(n),
@@ -50,7 +50,7 @@ def leaky(n: int) -> Any:
 
 
 def spikes_of(module: Any, rates: Any) -> Any:
-    """Return the spikes that each output fires in a run on Bernoulli inputs, (batch, 10)."""
+    """Return the spike counts of the outputs for Bernoulli inputs, (batch, 10)."""
     for part in module:
         if isinstance(part, snntorch.Leaky):
             part.reset_mem()
@@ -58,7 +58,7 @@ def spikes_of(module: Any, rates: Any) -> Any:
 
 
 def trained(images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], epochs: int) -> Any:
-    """Return a network that was trained on images (n, 64) in [0, 1]."""
+    """Return a network trained on images (n, 64) in [0, 1]."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     parts = torch.nn.Linear(64, HIDDEN), leaky(HIDDEN), torch.nn.Linear(HIDDEN, 10), leaky(10)
@@ -79,15 +79,17 @@ def trained(images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], epochs: 
                     values.clamp_(-BOUND, BOUND)
             right += int((counts.argmax(1) == classes[batch]).sum())
         schedule.step()
-        print(f"epoch {epoch + 1:2d}: {right / len(rates):.1%} of the training images right")
+        print(f"epoch {epoch + 1:2d}: {right / len(rates):.1%} training accuracy")
     return module
 
 
 def main() -> None:
-    """Train, convert, evaluate and print."""
+    """Train, convert and evaluate the network, and print the results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=5, help="runs that each accuracy is the mean of")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="number of runs that each accuracy averages"
+    )
     options = parser.parse_args()
 
     digits = load_digits()
@@ -101,7 +103,9 @@ def main() -> None:
     print(f"\nsnnTorch, {STEPS} steps of Bernoulli inputs, real weights: {of_torch:.1%}\n")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # snnTorch calls nirtorch's old interface
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # snnTorch calls a deprecated function of nirtorch
         graph = export_to_nir(module, torch.zeros(1, 64), ignore_dims=[0])
     imported = from_nir(graph, dt_ms=DT_MS)
     print(imported.report)

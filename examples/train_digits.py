@@ -1,9 +1,9 @@
 """Train a spiking 64-100-10 classifier of handwritten digits for stochastic computing.
 
-The network is trained with the bit streams it will later be run with: every forward pass draws the
-Bernoulli bits of inputs and weights and steps leaky integrate-and-fire neurons through them.
-The result is saved as a :class:`sc_neurocore.Network` together with the images that took no part
-in training. Hyper-parameters were chosen by cross-validation inside the training part only.
+Every forward pass samples Bernoulli bits of inputs and weights, as the network later runs with, and
+steps leaky integrate-and-fire neurons through them. The result is saved as a
+:class:`sc_neurocore.Network`, together with the held-out images. Hyper-parameters were chosen by
+cross-validation on the training images only.
 
 Data: scikit-learn's copy of the test set of UCI ML "Optical recognition of handwritten digits",
 E. Alpaydin and C. Kaynak, licensed CC BY 4.0, https://doi.org/10.24432/C50P49.
@@ -36,14 +36,14 @@ EPOCHS, BATCH, LEARNING_RATE = 400, 64, 0.06
 TRAIN_LENGTHS = (16, 32)
 TEST_LENGTHS, SAMPLING_SEEDS = (8, 16, 32, 64, 128), 10
 SURROGATE_WIDTH = 0.5
-AVERAGE_DECAY = 0.997  # of the running mean of the parameters, which is what gets saved
-FLOAT_SHARE = 0.2  # of batches without sampling, lest neurons come to need noise to fire at all
-PLAIN_SHARE = 0.3  # of images left without augmentation
+AVERAGE_DECAY = 0.997  # of the running mean of the parameters, which is saved
+FLOAT_SHARE = 0.2  # of batches without sampling, so that neurons fire without noise too
+PLAIN_SHARE = 0.3  # of images that are not augmented
 WEIGHT_STEPS = 2**12  # saved weights are multiples of 1/WEIGHT_STEPS
 
 
 class Parameters(NamedTuple):
-    """Signed weights (outputs, inputs) and logarithms of the two layer gains."""
+    """Signed weights (outputs, inputs) of both layers and the logarithms of their gains."""
 
     w1: Tensor
     w2: Tensor
@@ -53,7 +53,7 @@ class Parameters(NamedTuple):
 class LIFLayer(torch.autograd.Function):
     """Leaky integrate-and-fire neurons (threshold 1, rest and reset 0) over a whole sequence.
 
-    Writing the time loop backwards by hand costs a fraction of recording it step by step.
+    A backward pass written by hand is much faster than recording each step.
     """
 
     @staticmethod
@@ -71,7 +71,7 @@ class LIFLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        """Propagate through time; a reset cuts the path, a spike has a fast-sigmoid slope."""
+        """Propagate through time; a reset stops gradients, a spike has the slope of a fast sigmoid."""
         potential, spikes = ctx.saved_tensors
         slope = (1 + (potential - 1).abs() / SURROGATE_WIDTH).square().reciprocal()
         through_spike = grads[0] * slope / SURROGATE_WIDTH
@@ -84,9 +84,9 @@ class LIFLayer(torch.autograd.Function):
 
 
 def sample_weights(w: Tensor, length: int) -> Tensor:
-    """Draw signed weight bits (length, *w.shape), one draw for all images of a batch.
+    """Return signed weight bits (length, *w.shape), which all images of a batch share.
 
-    Gradients pass straight to `w`, since the mean of the bits is `w`.
+    The mean of the bits is `w`, so gradients pass straight through to `w`.
     """
     value = w.detach()
     bits = (torch.rand(length, *value.shape) < value.abs()) * value.sign()
@@ -105,17 +105,17 @@ def simulate(
     p : Parameters
         Weights and gains.
     length : int
-        Number of steps, i.e. the stream length.
+        Stream length in time steps.
     sampled : bool
-        Whether to draw bits; otherwise their means take their place ("float").
+        Whether to sample bits. If False, use their means.
     shared_inputs : bool
-        Compare all images with the same random numbers, as the simulator does. Training gains
-        from independent ones.
+        Whether all images use the same random numbers, as in the simulator. Independent numbers are
+        better for training.
 
     Returns
     -------
     counts, potential : Tensor
-        Output spike counts and final output potentials, (batch, 10) each.
+        Output spike counts and last output potentials, each (batch, 10).
     """
     gain = p.log_gain.exp()
     if sampled:
@@ -132,7 +132,7 @@ def simulate(
 
 
 def augment(x: Tensor) -> Tensor:
-    """Rotate, scale, shear and shift most images a little."""
+    """Rotate, scale, shear and shift most images slightly."""
     n = len(x)
 
     def spread(limit: float, *shape: int) -> Tensor:
@@ -168,8 +168,8 @@ def train(x: Tensor, y: Tensor) -> Parameters:
             length = TRAIN_LENGTHS[int(torch.randint(len(TRAIN_LENGTHS), ()))]
             sampled = float(torch.rand(())) >= FLOAT_SHARE
             counts, potential = simulate(augment(x[index]), live, length, sampled=sampled)
-            # The potential is a fraction of a spike: a gradient even where counts tie. Sampling
-            # noise of a rate falls as 1/sqrt(length), so the logits sharpen accordingly.
+            # The potential is a fraction of a spike, so there is a gradient even where counts tie.
+            # Sampling noise of a rate falls as 1/sqrt(length); the logits grow accordingly.
             logits = (counts + potential) * (4 / math.sqrt(length))
             loss = functional.cross_entropy(logits, y[index])
             optimizer.zero_grad()
@@ -189,10 +189,10 @@ def train(x: Tensor, y: Tensor) -> Parameters:
 
 @torch.no_grad()
 def report(x: Tensor, y: Tensor, p: Parameters) -> None:
-    """Print the accuracy at each stream length, over sampling seeds, and without sampling."""
+    """Print the accuracy by stream length, with sampling over several seeds and without."""
 
     def percent(scores: Tensor) -> float:
-        # numpy, because its argmax is sure to take the first of equals
+        # NumPy's argmax returns the first of equal values; PyTorch's does not guarantee that.
         return 100 * float(np.mean(scores.numpy().argmax(1) == y.numpy()))
 
     print(f"{'length':>6} {'counts':>13} {'counts + v':>13} {'float':>7}   (accuracy in %)")
@@ -206,11 +206,11 @@ def report(x: Tensor, y: Tensor, p: Parameters) -> None:
 
 
 def main() -> None:
-    """Train, report on the held-out images, save."""
+    """Train the network, report its accuracy on held-out images, and save both."""
     parser = argparse.ArgumentParser(description="Train the digits network.")
-    parser.add_argument("--out", type=Path, default=DATA_DIR, help="directory to save into")
+    parser.add_argument("--out", type=Path, default=DATA_DIR, help="output directory")
     out: Path = parser.parse_args().out
-    torch.set_num_threads(1)  # sums in a fixed order: the same weights on every run
+    torch.set_num_threads(1)  # a fixed order of sums gives the same weights on every run
     torch.manual_seed(SEED)
 
     images, labels = load_digits(return_X_y=True)

@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 _SMALL, _RATIO = 2**28, 100
 
 
+# Exceptions from code that builds objects from the content of a damaged file: fields can be missing, of
+# another type, out of range, nested too deeply or too large. A reader turns them into a ValueError.
+DAMAGED: tuple[type[Exception], ...] = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Yield a binary file to write to; its content becomes that of the target if the block succeeds.
@@ -99,7 +114,7 @@ def read_arrays(
     # What the zip reader, the decompressor and NumPy's reader of headers raise on damaged bytes.
     damaged: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
     damaged += (SyntaxError, EOFError, OSError, struct_error, NotImplementedError, RuntimeError)
-    damaged += (MemoryError, OverflowError, AttributeError, KeyError, TypeError)
+    damaged += DAMAGED
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError("not an .npz file, or truncated")

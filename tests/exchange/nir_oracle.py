@@ -1,4 +1,4 @@
-"""NIR by its equations, step by step with Euler's rule, and networks on given spikes."""
+"""Reference simulations: NIR graphs step by step with Euler's rule, and networks on given spikes."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ def run_network(network, bits):
 
 
 class Euler:
-    """A NIR graph with a state: a node that waits for itself gets its output of the step before."""
+    """A NIR graph with its state; a node in a cycle receives its output of the previous step."""
 
     def __init__(self, graph, dt):
         self.graph, self.dt, self.last, self.v, self.i, self.past = graph, dt, {}, {}, {}, {}

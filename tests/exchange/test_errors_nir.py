@@ -1,4 +1,4 @@
-"""Error messages of the exchange by NIR, in the form of test_errors.py."""
+"""Error messages of NIR import and export, in the form of test_errors.py."""
 
 import math
 from functools import partial
@@ -25,7 +25,7 @@ def read(nodes, *edges, **more):
 
 
 def image(node):
-    """Of 1 x 4 x 4 pixels."""
+    """Import of a graph whose input is an image of 1 x 4 x 4 pixels."""
     return read({"in": nir.Input(np.array([1, 4, 4])), "fc": node})
 
 
@@ -39,6 +39,16 @@ def conv(**more):
 def lif(**more):
     one = {"tau": 0.01 * ONE, "r": ONE, "v_leak": 0 * ONE, "v_threshold": ONE, "v_reset": 0 * ONE}
     return nir.LIF(**(one | more))
+
+
+def nested(*edges, **nodes):
+    inner = {"a": IN, "b": OUT, "lif": LIF_} | nodes
+    return nir.NIRGraph(inner, list(edges), type_check=False)
+
+
+def with_field(node, **fields):
+    vars(node).update(fields)
+    return node
 
 
 THREE = np.ones(3)
@@ -56,17 +66,17 @@ ERRORS = [
     (lambda: to_nir(Network([Dense([[1.0]], neuron=READOUT, recurrent=[[0.5]])])), ValueError,
      "layers[0] must fire or have no recurrent weights, for NIR, got v_threshold=inf"),
     (lambda: to_nir(Network([Dense(np.ones((12_100, 1))), Conv2d(np.ones((1, 1, 1, 1)), (110, 110))])),
-     ValueError, "layers[1] must take images of its size, or be small enough for a matrix, for NIR, "
-     "got 12100 inputs of shape (12100,)"),
+     ValueError, "layers[1] must receive images of its input size, or be small enough for a matrix, "
+     "for NIR, got 12100 inputs of shape (12100,)"),
     (lambda: from_nir(1, dt_ms=1.0), TypeError,
      "graph must be a nir.NIRGraph or the path of one, got 1"),
     (read({}, dt_ms=0), ValueError, "dt_ms must be greater than 0, got 0.0"),
     (read({}, strict=1), TypeError, "strict must be a bool, got 1"),
     (read({}, dt_ms=None), TypeError,
-     "dt_ms must be given, in ms, got None; NIR has no time step; "
-     "it may be left out for what to_nir made"),
+     "dt_ms must be given in ms, got None; NIR stores no time step, "
+     "so only graphs written by to_nir can omit it"),
     (lambda: from_nir(OURS, dt_ms=1.0), ValueError,
-     "dt_ms must be left out or equal that of the graph, 0.5, got 1.0"),
+     "dt_ms must be omitted or equal the step of the graph, 0.5, got 1.0"),
     (read({"fc": nir.Linear(np.array([[1, NAN], [0, 1]]))}), ValueError,
      "fc.weight must be finite, got nan at index (0, 1)"),
     (read({"fc": nir.Affine(np.eye(2), np.array([1, NAN]))}), ValueError,
@@ -78,6 +88,26 @@ ERRORS = [
      "edge 'in' -> 'fc' must join equal shapes, got (2,) and (3,)"),
     (read({"fc": nir.Linear(np.ones((3, 2)))}), ValueError,
      "edge 'fc' -> 'lif' must join equal shapes, got (3,) and (2,)"),
+    (read({"in": nir.Input(np.array([1, 2]))}), ValueError,
+     "edge 'in' -> 'fc' must join equal shapes, got (1, 2) and (2,); "
+     "leave out the batch axis, which shapes in NIR do not have"),
+    (read({"in": nir.Input(np.array([8, 1, 4, 4])), "fc": conv()}), ValueError,
+     "edge 'in' -> 'fc' must join equal shapes, got (8, 1, 4, 4) and (1, 'rows', 'columns'); "
+     "leave out the batch axis, which shapes in NIR do not have"),
+    (read({"in": nir.Input(np.array([-2]))}), ValueError,
+     f"in.input_type must hold integers of 1 or more with a product of at most {2**27}, got [-2.0]"),
+    (read({"out": nir.Output(np.array([0]))}), ValueError,
+     f"out.output_type must hold integers of 1 or more with a product of at most {2**27}, got [0.0]"),
+    (image(conv(input_shape=(0, 4))), ValueError,
+     "fc.input_shape must hold integers of 1 or more with a product of at most "
+     f"{2**27}, got [0.0, 4.0]"),
+    (read({"lif": nested(("a", "lif"), ("lif", "none"))}), ValueError,
+     "edge 'lif.lif' -> 'lif.none' must join nodes of the graph, got 'lif.none'"),
+    (read({"lif": nested(("a", "w"), ("w", "lif"), ("lif", "b"), w=nir.Linear(np.ones((3, 2))))}),
+     ValueError, "edge 'lif.w' -> 'lif.lif' must join equal shapes, got (3,) and (2,)"),
+    (read({"lif": with_field(nested(("a", "lif"), ("lif", "b")), reset="zero")}), ValueError,
+     "graph 'lif' must have only the fields nodes, edges, input_type, output_type, metadata, "
+     "got 'reset'"),
     (read({"out": nir.Output(np.array([4]))}), ValueError,
      "edge 'lif' -> 'out' must join equal shapes, got (2,) and (4,)"),
     (read({"fc": nir.Scale(THREE)}), ValueError,
@@ -109,7 +139,7 @@ ERRORS = [
     (read({"fc": nir.NIRGraph({"a": EYE, "b": OUT}, [("a", "b")], type_check=False)}), ValueError,
      "graph 'fc' must have one Input node, got none"),
     (read({"fc": nir.NIRGraph({"a": IN, "b": OUT}, [("a", "b")], type_check=False), "fc.a": EYE}),
-     ValueError, "graph must have nodes of different names, got 'fc.a' twice"),
+     ValueError, "graph must have nodes with different names, got 'fc.a' twice"),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""Networks that go to snnTorch and Norse by NIR, and come from snnTorch, fire there and here alike.
+"""Networks fire equally here and in snnTorch and Norse, in both directions of NIR exchange.
 
-Their neurons follow Euler's rule too. They run on float64 here, so that rounding decides nothing, and
-weights are random, so that no potential meets a threshold: there NIR's > and our >= differ.
+Their neurons follow Euler's rule too. They run in float64 here, so that rounding does not matter.
+Weights are random, so that no potential equals a threshold, where NIR's > and our >= differ.
 """
 
 import math
@@ -57,7 +57,7 @@ def network(kind):
 
 
 def run_module(module, bits, shape):
-    """Spikes of a torch module that takes a step and a state, in float64."""
+    """Spikes of a torch module that receives inputs and state at each step, in float64."""
 
     def widen(_, given):
         return given[0].double(), *given[1:]
@@ -142,7 +142,7 @@ def modules(kind):
 
 
 @pytest.mark.parametrize("kind", ["dense", "synaptic", "recurrent", "conv"])
-def test_networks_of_snntorch_fire_here_as_there(kind):
+def test_snntorch_networks_fire_equally_after_import(kind):
     shape, parts = modules(kind)
     with torch.no_grad():
         for part in parts:

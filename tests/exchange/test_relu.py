@@ -1,4 +1,4 @@
-"""A converted network computes what the ReLU network computes, within the errors of counting."""
+"""A converted network matches its ReLU network within the rounding of spike counts."""
 
 import math
 import subprocess
@@ -49,7 +49,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_rates_are_activations_but_for_half_a_spike(name):
+def test_rates_equal_activations_within_half_a_spike(name):
     # Under a constant current that does not saturate, a count differs from rate * length by at most a
     # half: the start at half a threshold rounds. The readout weighs these errors.
     make, shape = MODELS[name]
@@ -98,7 +98,7 @@ def test_a_deep_network_converges_with_the_length():
     assert errors[1] < 0.05 * wanted.std(axis=0).mean()
 
 
-def test_the_report_tells_the_scale_and_what_it_clips():
+def test_the_report_has_the_scale_and_the_clipped_fraction():
     model, x = sequential(nn.Linear(10, 50), nn.ReLU(), nn.Linear(50, 3)), RNG.random((200, 10))
     converted = convert_relu(model, x, percentile=90)
     activations = np.maximum(outputs(model[0], x), 0)
@@ -153,7 +153,7 @@ def test_a_binary_classifier_has_an_output_for_each_class():
     assert (classes == model.predict(x)).mean() > 0.97
 
 
-def test_a_model_is_left_as_it_was():
+def test_conversion_does_not_change_the_model():
     model = sequential(nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2)).train()
     before = [p.clone() for p in model.parameters()]
     network = convert_relu(model, RNG.random((9, 4))).network

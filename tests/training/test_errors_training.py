@@ -46,6 +46,11 @@ def fitted(activation="relu"):
     return model.partial_fit(DATA, [0, 1], classes=[0, 1])
 
 
+def multilabel():
+    model = MLPClassifier((4,), max_iter=1, tol=9.0, solver="sgd", random_state=0)
+    return model.partial_fit(DATA, [[0, 1, 1], [1, 0, 1]], classes=[0, 1, 2])
+
+
 def conv(value):
     return f"{PLAIN_CONV} {value}"
 
@@ -59,6 +64,9 @@ test_errors = test_of([
     (lambda: SCLinear(2, 2.5, gain=1), TypeError, "out_features must be an integer, got 2.5"),
     (lambda: SCLinear(2, 2, gain=0), ValueError, "gain must be greater than 0, got 0.0"),
     (lambda: SCLinear(2, 2, gain=1, neuron=8.0), TypeError, "neuron must be a LIF, got 8.0"),
+    (lambda: SCLinear(2, 2, gain=1, bias=1), TypeError, "bias must be a bool, got 1"),
+    (lambda: SCLinear(2, 2, gain=1, recurrent=1), TypeError, "recurrent must be a bool, got 1"),
+    (lambda: SCLinear(2, 2, gain=1, learn_gain=1), TypeError, "learn_gain must be a bool, got 1"),
     (lambda: SCConv2d(0, 1, 2, (3, 3), gain=1), ValueError, "in_channels must be at least 1, got 0"),
     (lambda: SCConv2d(1, 0, 2, (3, 3), gain=1), ValueError, "out_channels must be at least 1, got 0"),
     (lambda: SCConv2d(1, 1, (2, 0), (3, 3), gain=1), ValueError,
@@ -68,6 +76,13 @@ test_errors = test_of([
     (lambda: SCNetwork(LAYER, LAYER), ValueError, "layer 1 takes 3 inputs, but layer 0 has 2 neurons"),
     (lambda: SCNetwork(LAYER, independent=1), TypeError, "independent must be a bool, got 1"),
     (lambda: MODEL([0.5] * 3, 8), TypeError, "x must be a Tensor, got [0.5, 0.5, 0.5]"),
+    (lambda: MODEL(X + 0j, 8), TypeError,
+     f"x must be a dense tensor of real numbers, got {X + 0j!r}"),
+    (lambda: MODEL(X.to_sparse(), 8), TypeError,
+     f"x must be a dense tensor of real numbers, got {X.to_sparse()!r}"),
+    (lambda: MODEL(X.to("meta"), 8), TypeError,
+     f"x must be a dense tensor of real numbers, got {X.to('meta')!r}"),
+    (lambda: MODEL(X, 8, sampled=1), TypeError, "sampled must be a bool, got 1"),
     (lambda: MODEL(X[0], 8), ValueError, "x must have shape (batch, 3), got (3,)"),
     (lambda: MODEL(X[:, :2], 8), ValueError, "x must have shape (batch, 3), got (1, 2)"),
     (lambda: MODEL(X + 1, 8), ValueError,
@@ -80,9 +95,12 @@ test_errors = test_of([
     (lambda: convert_relu(3, DATA), TypeError,
      "model must be a torch.nn.Sequential or an sklearn MLPClassifier, got 3"),
     (lambda: convert_relu(MLPClassifier(), DATA), ValueError,
-     f"model must be fitted, got {MLPClassifier()}"),
+     f"model must be fitted, got {MLPClassifier()}; call fit first"),
     (lambda: convert_relu(fitted("tanh"), DATA), ValueError,
      "model must have activation=\"relu\", got 'tanh'"),
+    (lambda: convert_relu(multilabel(), DATA), ValueError,
+     "model must be trained on one class per input, got a multilabel classifier of 3 labels; its "
+     "labels are not exclusive, but the classes of a Network are"),
     (lambda: convert_relu(fitted(), DATA[:, :2]), ValueError,
      "data must have shape (n, 3), got (2, 2)"),
     (lambda: convert(NEXT, percentile=0), ValueError, "percentile must be greater than 0, got 0.0"),

@@ -1,7 +1,8 @@
-"""Training samples the bits of the simulator, and its gradients are those of the means."""
+"""Training samples the same bits as the simulator, and its gradients are those of the means."""
 
 import copy
 import math
+import re
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from sc_neurocore import (
     Dense,
     Network,
     Role,
+    SilentLayerWarning,
     Sobol,
     load_digits,
     simulate,
@@ -132,7 +134,7 @@ def test_without_sampling_it_is_the_simulation_on_real_numbers(name):
 
 
 def recorded(drive, gain, recurrent, neuron):
-    """Spikes and last potentials by the equations, each step recorded by autograd."""
+    """Spikes and last potentials from the equations, with each step recorded by autograd."""
     width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
     v = torch.full_like(drive[0], neuron.v_rest)
     i, rests, spike = torch.zeros_like(v), torch.zeros_like(v), torch.zeros_like(v)
@@ -215,10 +217,159 @@ def test_gradients_through_bits_average_to_those_of_the_mean():
     assert abs(np.mean(potentials) - 0.2 * length * (w * p).sum()) <= 5 * sigma
 
 
+# --- precision, damaged parameters, silence
+
+
+def hot(**options):
+    model = SCNetwork(SCLinear(6, 3, gain=0.8, recurrent=True, **options))
+    with torch.no_grad():
+        model.layers[0].weight.fill_(0.7)
+    return model, torch.rand(3, 6, generator=torch.Generator().manual_seed(0))
+
+
+def test_mixed_precision_does_not_round_counts():
+    model, x = hot()
+    results = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            counts = model(x, 1000, seed=1)
+        counts.sum().backward()
+        results.append((counts, *(p.grad for p in model.parameters())))
+    assert results[0][0].max() > 600  # bfloat16 has 8 bits
+    for plain, mixed in zip(*results, strict=True):
+        assert mixed.dtype == plain.dtype
+        assert torch.equal(plain, mixed)
+
+
+def test_a_backward_pass_in_mixed_precision_rounds_no_more_than_pytorch_does():
+    gradients = []
+    for enabled in (False, True):
+        model, x = hot()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            model(x, 1000, seed=1).sum().backward()
+        gradients.append(model.layers[0].weight.grad)
+    assert torch.allclose(*gradients, rtol=2**-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_the_type_of_the_weights_rounds_neither_counts_nor_the_gain(dtype):
+    model, x = hot()
+    model = model.to(dtype).eval()
+    assert model.layers[0].weight.dtype == dtype
+    assert to_network(model).layers[0].gain == 0.8
+    counts = model(x.to(dtype), 1000, seed=1)
+    assert counts.dtype == torch.float32
+    expected = simulate(to_network(model), x.to(dtype).double(), 1000, seed=1).counts
+    assert np.array_equal(counts.detach().numpy(), expected)
+    model.train()(x, 20).sum().backward()
+    assert model.layers[0].weight.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize(
+    ("part", "index", "where"),
+    [
+        ("weight", (1, 2), " at index (1, 2)"),
+        ("bias", (1,), " at index 1"),
+        ("recurrent", (0, 1), " at index (0, 1)"),
+        ("log_factor", (), ""),
+    ],
+)
+def test_a_parameter_that_is_not_finite_is_named_with_its_layer(part, index, where, value):
+    layer = SCLinear(3, 2, gain=0.5, bias=True, recurrent=True)
+    model = SCNetwork(SCLinear(6, 3, gain=0.8), layer)
+    with torch.no_grad():
+        getattr(layer, part)[index] = value
+    said = (
+        f"layers[1].{part} must be finite, got {value}{where}; training has diverged: lower the "
+        "learning rate or clip the gradients"
+    )
+    for call in (lambda: model(torch.rand(2, 6), 10), lambda: to_network(model)):
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("factor", [-1e4, 1e4])
+def test_a_gain_that_left_the_range_of_numbers_is_named(factor):
+    model, x = hot()
+    with torch.no_grad():
+        model.layers[0].log_factor.fill_(factor)
+    with pytest.raises(ValueError, match=r"layers\[0\].gain must be finite and greater than 0, got"):
+        model(x, 10)
+
+
+def test_a_model_that_starts_silent_is_reported_once_with_a_gain_that_fires():
+    torch.manual_seed(0)
+    x = torch.rand(5, 4)
+    model = SCNetwork(SCLinear(4, 8, gain=0.001), SCLinear(8, 2, gain=5.0))
+    with pytest.warns(SilentLayerWarning, match=r"no neuron of layers\[0\] fired in 64") as caught:
+        model(x, 64, seed=0).sum().backward()
+    assert not model.layers[1].weight.grad.any()
+    model(x, 64, seed=0)  # a warning is an error in these tests
+    gain = float(re.search(r"gain above ([\d.]+) \(now 0.001\)", str(caught[0].message))[1])
+    model.layers[0].initial_gain.fill_(3 * gain)
+    model._has_started = False
+    model(x, 64, seed=0).sum().backward()
+    assert model.layers[1].weight.grad.any()
+
+
+def test_streams_too_short_to_fire_are_reported_as_such():
+    model = SCNetwork(SCLinear(1, 1, gain=0.01, neuron=IF))
+    with torch.no_grad():
+        model.layers[0].weight.fill_(1.0)
+    with pytest.warns(SilentLayerWarning, match="train on longer streams"):
+        model(torch.ones(1, 1), 20)
+
+
+@pytest.mark.parametrize("model", [
+    SCNetwork(SCLinear(4, 2, gain=0.001)).eval(),  # simulate warns of it
+    SCNetwork(SCLinear(4, 2, gain=0.001, neuron=READOUT)),
+])  # fmt: skip
+def test_silent_evaluation_and_readouts_do_not_warn(model):
+    model(torch.rand(2, 4), 20)
+
+
+def test_zero_inputs_do_not_warn():
+    SCNetwork(SCLinear(4, 2, gain=0.001))(torch.zeros(2, 4), 20)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "rich", "conv", "strided conv"])
+def test_a_compiled_model_has_the_results_of_the_model(name):
+    model = model_of(name)
+    gradients = []
+    for net in (
+        model,
+        torch.compile(model, backend="eager"),
+        torch.compile(model.run, backend="eager"),
+    ):
+        model.zero_grad()
+        result = net(X, 40, 3)
+        counts = result[0] if isinstance(result, tuple) else result
+        counts.sum().backward()
+        gradients.append((counts, model.layers[0].weight.grad))
+    if not math.isinf(model.layers[-1].neuron.v_threshold):
+        for counts, gradient in gradients[1:]:
+            assert torch.equal(counts, gradients[0][0])
+            assert torch.equal(gradient, gradients[0][1])
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # PyTorch's own
+def test_a_model_inside_a_compiled_module_has_its_results():
+    torch.manual_seed(0)
+    network, x = SCNetwork(SCLinear(5, 3, gain=0.8)), torch.randn(4, 6)
+    whole = nn.Sequential(nn.Linear(6, 5), nn.Sigmoid())
+    net = lambda x: network(whole(x), 50, 1) * 2.0  # noqa: E731
+    a, b = net(x), torch.compile(net, backend="eager")(x)
+    assert a.any()
+    assert torch.equal(a, b)
+
+
 # --- as a module
 
 
-def test_images_of_a_batch_meet_independent_numbers_in_training_only():
+def test_images_of_a_batch_use_independent_numbers_in_training_only():
     model = model_of("dense")
     same = X[:1].repeat(50, 1)
     trained = model(same, 100, seed=1)
@@ -242,7 +393,7 @@ def test_seeds_come_from_the_generator_of_pytorch():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_comes_back_from_its_model(name):
+def test_a_network_is_restored_from_its_model(name):
     network = Network(NETWORKS[name])
     back = to_network(model_of(name))
     assert repr(back) == repr(network)
@@ -253,14 +404,14 @@ def test_a_network_comes_back_from_its_model(name):
             assert given is None or np.array_equal(kept, given)
 
 
-def test_the_shipped_network_is_held_by_float32():
+def test_float32_represents_the_shipped_network_exactly():
     digits = load_digits()
     back = to_network(from_network(digits.network))
     for ours, theirs in zip(back.layers, digits.network.layers, strict=True):
         assert np.array_equal(ours.weights, theirs.weights)
 
 
-def test_weights_past_their_bounds_are_clipped_and_in_training_put_back():
+def test_weights_out_of_bounds_are_clipped_and_in_training_projected():
     model = model_of("recurrent")
     weights = [model.layers[0].weight, model.layers[0].bias, model.layers[0].recurrent]
     with torch.no_grad():
@@ -277,7 +428,7 @@ def test_weights_past_their_bounds_are_clipped_and_in_training_put_back():
 
 
 def trained(steps=60):
-    """A network that tells which half of its inputs is the larger, and its accuracy on other data."""
+    """A network that classifies which half of its inputs has the larger sum, and its test accuracy."""
     torch.manual_seed(0)
     model = SCNetwork(SCLinear(10, 16, gain=0.4, bias=True), SCLinear(16, 2, gain=0.3, neuron=READOUT))
     x = torch.rand(600, 10)
@@ -293,7 +444,7 @@ def trained(steps=60):
     return model, float((classes == labels[400:].numpy()).mean())
 
 
-def test_training_reaches_an_accuracy_and_repeats():
+def test_training_reaches_an_accuracy_and_is_reproducible():
     model, accuracy = trained()
     again, _ = trained()
     assert accuracy > 0.85
@@ -302,7 +453,7 @@ def test_training_reaches_an_accuracy_and_repeats():
     assert model.layers[0].log_factor != 0
 
 
-def test_a_state_dict_holds_all_that_was_learned():
+def test_a_state_dict_restores_everything_learned():
     model, _ = trained(steps=5)
     other = SCNetwork(SCLinear(10, 16, gain=1.0, bias=True), SCLinear(16, 2, gain=1.0, neuron=READOUT))
     other.load_state_dict(model.state_dict())
@@ -310,12 +461,26 @@ def test_a_state_dict_holds_all_that_was_learned():
     assert torch.equal(other.eval()(x, 50, seed=2), model.eval()(x, 50, seed=2))
 
 
-def test_a_gain_that_is_not_learned_stays():
+def test_a_fixed_gain_does_not_change():
     model = SCNetwork(SCLinear(3, 2, gain=0.3, learn_gain=False))
     model(torch.rand(4, 3), 20).sum().backward()
     assert model.layers[0].log_factor.grad is None
     assert model.layers[0].weight.grad is not None
     assert to_network(model).layers[0].gain == 0.3
+
+
+def test_tensors_that_require_gradients_are_inputs_and_gains():
+    layer = SCLinear(3, 2, gain=torch.tensor(0.5, requires_grad=True))
+    x = torch.full((1, 3), 0.5, requires_grad=True)
+    SCNetwork(layer)(x, 50, seed=1).sum().backward()
+    assert x.grad.any()
+    assert layer.gain.item() == 0.5
+
+
+def test_compilation_without_graph_breaks_is_refused():
+    compiled = torch.compile(hot()[0], backend="eager", fullgraph=True)
+    with pytest.raises(Exception, match=r"torch\.compiler\.disable"):
+        compiled(torch.rand(3, 6), 10)
 
 
 def test_the_gradient_reaches_all_parameters_of_all_layers():
@@ -333,7 +498,7 @@ def test_modules_print_their_geometry():
     assert "(4, 3, 2, 2) on (2, 2), stride=2" in repr(model_of("strided conv"))
 
 
-def test_without_pytorch_the_remedy_is_told():
+def test_importing_without_pytorch_names_the_extra():
     code = "import sys; sys.modules['torch'] = None; import sc_neurocore.training"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "needs PyTorch; run pip install '.[torch]' in a clone" in run.stderr

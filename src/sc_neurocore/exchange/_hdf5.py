@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-# Bytes of arrays that are always read, and the largest ratio of arrays to file beyond that; gzip can
-# reach 1,032.
+# Size of all arrays in bytes that is always accepted, and the largest ratio of arrays to file above it;
+# gzip can reach 1,032.
 _SMALL, _RATIO = 2**28, 100
 _DEPTH, _OBJECTS, _TEXTS = 32, 100_000, 1_000_000
 # Seconds allowed for any file, and bytes per second for the additional time.
@@ -33,8 +33,8 @@ def read_tree(path: str | os.PathLike[str], group: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is damaged, too large for what it holds, links to other objects or files, or takes
-        too long to read.
+        If the file is damaged, declares far more data than it has bytes, links to other objects or
+        files, or takes too long to read.
     OSError
         If the file cannot be opened.
     """
@@ -48,22 +48,22 @@ def read_tree(path: str | os.PathLike[str], group: str) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise ValueError(f"reading it takes longer than {limit:.0f} seconds") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ValueError(said[-1] if said else f"the HDF5 library crashed ({done.returncode})")
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ValueError(lines[-1] if lines else f"the HDF5 library crashed ({done.returncode})")
     with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
-        tree: dict[str, Any] = _planted(json.loads(str(arrays["tree"])), arrays)
+        tree: dict[str, Any] = _with_arrays(json.loads(str(arrays["tree"])), arrays)
     return tree
 
 
-def _planted(leaf: Any, arrays: Any) -> Any:
-    """Return a tree with its arrays in place of their numbers."""
-    if isinstance(leaf, dict):
-        return {name: _planted(inner, arrays) for name, inner in leaf.items()}
-    return arrays[f"array{leaf}"][()] if isinstance(leaf, int) else leaf
+def _with_arrays(tree: Any, arrays: Any) -> Any:
+    """Return a tree in which the number of an array is replaced by the array."""
+    if isinstance(tree, dict):
+        return {name: _with_arrays(inner, arrays) for name, inner in tree.items()}
+    return arrays[f"array{tree}"][()] if isinstance(tree, int) else tree
 
 
 def _main(path: str, group: str) -> None:
-    """Write the tree of a file to standard output, or what is wrong with it to standard error."""
+    """Write the tree of a file to standard output, or the reason for a failure to standard error."""
     import h5py
 
     size = os.path.getsize(path)
@@ -78,13 +78,14 @@ def _main(path: str, group: str) -> None:
     seen: set[int] = set()
     left = {"bytes": most, "objects": _OBJECTS, "texts": _TEXTS}
 
-    def take(kind: str, n: int, name: str) -> None:
+    def count(kind: str, n: int, name: str) -> None:
         left[kind] -= n
         if left[kind] < 0:
-            raise ValueError(f"{name} declares more {kind} than a file of {size} bytes may hold")
+            raise ValueError(f"{name} declares more {kind} than a file of {size} bytes can hold")
 
     def tree(node: Any, name: str, depth: int) -> Any:
-        take("objects", 1, name)
+        """Return a group as a dictionary, or a text, or the number of an array."""
+        count("objects", 1, name)
         if isinstance(node, h5py.Dataset):
             return leaf(node, name)
         address = h5py.h5o.get_info(node.id).addr
@@ -100,19 +101,20 @@ def _main(path: str, group: str) -> None:
         return inner
 
     def leaf(data: Any, name: str) -> Any:
+        """Return a single text, or the number of an array."""
         if data.shape is None:
             raise ValueError(f"{name} is empty")
         if data.external or data.is_virtual:
             raise ValueError(f"{name} is stored in another file")
         if h5py.check_string_dtype(data.dtype):
-            take("texts", int(data.size), name)
-            take("bytes", data.id.get_storage_size(), name)
+            count("texts", int(data.size), name)
+            count("bytes", data.id.get_storage_size(), name)
             text = np.asarray(data.asstr()[()] if data.size else [], np.str_)
             if data.ndim == 0:
                 return str(text)
             arrays.append(text)
         elif data.dtype.kind in "iufb":
-            take("bytes", int(data.size) * data.dtype.itemsize, name)
+            count("bytes", int(data.size) * data.dtype.itemsize, name)
             arrays.append(np.asarray(data[()]))
         else:
             raise ValueError(f"{name} holds neither numbers nor text")
@@ -121,18 +123,18 @@ def _main(path: str, group: str) -> None:
     try:
         with h5py.File(path, "r", locking=False) as file:
             if not isinstance(file.get(group, getlink=True), h5py.HardLink):
-                raise ValueError(f"there is no group {group!r}")
-            said = tree(file[group], group, 0)
-        if not isinstance(said, dict):
-            raise ValueError(f"{group!r} is no group")
-        whole = io.BytesIO()
-        named: dict[str, Any] = {f"array{i}": array for i, array in enumerate(arrays)}
-        np.savez(whole, tree=np.array(json.dumps(said)), **named)
-    except Exception as error:  # whatever the library raises on damaged bytes
+                raise ValueError(f"group {group!r} is missing")
+            content = tree(file[group], group, 0)
+        if not isinstance(content, dict):
+            raise ValueError(f"{group!r} is not a group")
+        archive = io.BytesIO()
+        numbered: dict[str, Any] = {f"array{i}": array for i, array in enumerate(arrays)}
+        np.savez(archive, tree=np.array(json.dumps(content)), **numbered)
+    except Exception as error:  # damaged bytes can raise anything
         sys.exit(" ".join(str(error).split()) or type(error).__name__)
-    sys.stdout.buffer.write(whole.getbuffer())
+    sys.stdout.buffer.write(archive.getbuffer())
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # the folder of this file, whose modules are no modules of their own
+    del sys.path[0]  # the folder of this file, so that none of its modules is imported by name
     _main(*sys.argv[1:])

@@ -15,6 +15,9 @@ Edge = tuple[str, str]
 _LINEAR = ("Affine", "Linear", "Scale")
 
 
+_GRAPH_FIELDS = ("nodes", "edges", "input_type", "output_type", "metadata")
+
+
 @dataclass(frozen=True, eq=False)
 class Ordered:
     """A flat graph in topological order.
@@ -30,7 +33,7 @@ class Ordered:
     within : dict
         For each of these linear nodes, the name of its neuron.
     feedback : set
-        Nodes in or after a cycle through several neurons.
+        Nodes in a cycle through several neurons.
     """
 
     nodes: dict[str, Any]
@@ -69,8 +72,10 @@ def ordered(graph: Any) -> Ordered:
     forward = [edge for edge in edges if edge not in recurrent]
     outer = [name for name in nodes if name not in within]
     order = _sorted(outer, forward)
-    feedback = [name for name in outer if name not in order]
-    names = [x for name in (*order, *feedback) for x in (name, *loops.get(name, ()))]
+    rest = [name for name in outer if name not in order]
+    feedback = _in_cycles(rest, forward)
+    behind = _sorted([name for name in rest if name not in feedback], forward)
+    names = [x for name in (*order, *feedback, *behind) for x in (name, *loops.get(name, ()))]
     return Ordered(
         {name: nodes[name] for name in names},
         {name: [a for a, b in forward if b == name] for name in names},
@@ -83,6 +88,10 @@ def ordered(graph: Any) -> Ordered:
 
 def _flat(graph: Any, prefix: str) -> _Flat:
     """Return a graph without nesting; names of inner nodes begin with that of their graph."""
+    named = f"graph {prefix[:-1]!r}" if prefix else "graph"
+    for field, value in vars(graph).items():
+        if field not in _GRAPH_FIELDS and value is not None:
+            _checks.fail(named, "have only the fields " + ", ".join(_GRAPH_FIELDS), repr(field))
     nodes: dict[str, Any] = {}
     edges: list[Edge] = []
     enters: dict[str, str] = {}
@@ -96,18 +105,18 @@ def _flat(graph: Any, prefix: str) -> _Flat:
             inner, enters[key], leaves[key] = nested.nodes, nested.input, nested.output
             edges += nested.edges
         for twice in set(inner) & set(nodes):
-            _checks.fail("graph", "have nodes of different names", f"{twice!r} twice")
+            _checks.fail("graph", "have nodes with different names", f"{twice!r} twice")
         nodes |= inner
     for a, b in graph.edges:
         for end in (a, b):
             if end not in enters:
-                _checks.fail(f"edge {a!r} -> {b!r}", "join nodes of the graph", repr(end))
+                edge = f"edge {prefix + a!r} -> {prefix + b!r}"
+                _checks.fail(edge, "join nodes of the graph", repr(prefix + end))
         edges.append((leaves[a], enters[b]))
     ends = []
     for kind in ("Input", "Output"):
         keys = [key for key, node in graph.nodes.items() if kind_of(node) == kind]
         if len(keys) != 1:
-            named = f"graph {prefix[:-1]!r}" if prefix else "graph"
             _checks.fail(named, f"have one {kind} node", ", ".join(map(repr, keys)) or "none")
         ends.append(prefix + keys[0])
     return _Flat(nodes, list(dict.fromkeys(edges)), input=ends[0], output=ends[1])
@@ -143,22 +152,25 @@ def _loop(name: str, nodes: dict[str, Any], edges: list[Edge]) -> list[str] | No
 
 def _check_cycles(names: list[str], edges: list[Edge]) -> None:
     """Raise ValueError if nodes without state form a cycle."""
-    inner = [edge for edge in edges if edge[0] in names and edge[1] in names]
-    after_one = [name for name in names if name not in _sorted(names, inner)]
-    backwards = [(b, a) for a, b in inner if a in after_one and b in after_one]
-    if after_one:
-        in_cycle = [name for name in after_one if name not in _sorted(after_one, backwards)]
+    if in_cycle := _in_cycles([name for name in names if name not in _sorted(names, edges)], edges):
         _checks.fail("graph", "have a neuron in every cycle", ", ".join(map(repr, in_cycle)))
 
 
+def _in_cycles(names: list[str], edges: list[Edge]) -> list[str]:
+    """Return the names in or before a cycle, without those after it."""
+    leads = _sorted(names, [(b, a) for a, b in edges])
+    return [name for name in names if name not in leads]
+
+
 def _sorted(names: Iterable[str], edges: list[Edge]) -> list[str]:
-    """Return names in topological order, without the nodes in or after a cycle."""
+    """Return names in the order of the edges between them, without those in or after a cycle."""
     names = list(names)
-    waits = {name: sum(b == name for _, b in edges) for name in names}
+    inner = [(a, b) for a, b in edges if a in names and b in names]
+    waits = {name: sum(b == name for _, b in inner) for name in names}
     order = [name for name in names if waits[name] == 0]
     for name in order:  # grows as it goes
-        for a, b in edges:
-            if a == name and b in waits:
+        for a, b in inner:
+            if a == name:
                 waits[b] -= 1
                 if waits[b] == 0:
                     order.append(b)

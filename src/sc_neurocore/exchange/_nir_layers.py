@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore.exchange import _affine
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix
+from sc_neurocore.exchange._layers import layer_of, peak_of
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of
 from sc_neurocore.exchange._nir_neurons import (
     FIELDS,
     READOUTS,
     Reading,
     UnsupportedError,
+    delay_remark,
     read,
     recalled,
+    unread,
 )
+from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
-    Conv2d,
     Dense,
 )
 from sc_neurocore.networks.layers import (
@@ -34,10 +37,25 @@ Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 Delay = int | NDArray[np.int64]
 
-Status = Literal["faithful", "approximate", "unsupported"]
+Status = Literal["faithful", "approximate", "unsupported", "unchecked"]
 STATUS: tuple[Status, ...] = get_args(Status)
 
-# Most values of a signal.
+# Fields of linear nodes; those of neurons are in FIELDS.
+_LINEAR_FIELDS: dict[str, tuple[str, ...]] = {
+    "Affine": ("weight", "bias"),
+    "Linear": ("weight",),
+    "Scale": ("scale",),
+    "Conv2d": ("input_shape", "weight", "stride", "padding", "dilation", "groups", "bias"),
+    "SumPool2d": ("kernel_size", "stride", "padding"),
+    "AvgPool2d": ("kernel_size", "stride", "padding"),
+    "Flatten": ("start_dim", "end_dim"),
+    "Delay": ("delay",),
+    "Input": (),
+    "Output": (),
+}
+_COMMON_FIELDS = ("input_type", "output_type", "metadata")
+
+# Maximum number of values of a signal.
 _LARGEST = 2**27
 
 # Relative tolerance within which a delay counts as an integer number of steps.
@@ -63,8 +81,9 @@ class _Signal:
     delay: Delay = 0
 
     def through(self, new: Map, shape: Shape) -> _Signal:
-        whole = new if self.map is None else _affine.after(new, self.map)
-        return replace(self, map=whole, shape=shape)
+        """Return the signal after another map, in a new shape."""
+        total = new if self.map is None else _affine.after(new, self.map)
+        return replace(self, map=total, shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,21 +97,26 @@ class _Passed:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A node with its name, source and time step, for checks and error messages."""
+    """A node with its name, source, time step and layer number, for checks and messages."""
 
     name: str
     kind: str
     node: Any
     source: str
     dt: float
+    number: int
 
-    def misfit(self, given: object, taken: object) -> None:
-        _checks.fail(
-            f"edge {self.source!r} -> {self.name!r}", "join equal shapes", f"{given} and {taken}"
-        )
+    def misfit(self, given: Shape, taken: tuple[object, ...]) -> NoReturn:
+        """Raise ValueError: the source has one shape, and this node requires another."""
+        remedy = ""
+        if len(given) == len(taken) + 1:
+            remedy = "leave out the batch axis, which shapes in NIR do not have"
+        edge = f"edge {self.source!r} -> {self.name!r}"
+        _checks.fail(edge, "join equal shapes", f"{given} and {taken}", remedy)
 
     def array(self, field: str, ndims: range = range(5)) -> Reals:
-        return _checks.array(f"{self.name}.{field}", getattr(self.node, field), ndims)
+        """Return a field as finite numbers with a number of axes in `ndims`."""
+        return _checks.array(f"{self.name}.{field}", plain(getattr(self.node, field)), ndims)
 
     def each(self, field: str, shape: Shape) -> Reals:
         """Return the values of a field for each element of a shape, flattened."""
@@ -100,7 +124,7 @@ class _Node:
         if values.size == 1:
             values = values.reshape((1,) * len(shape))
         matches = values.ndim == len(shape) and all(
-            n in (1, whole) for n, whole in zip(values.shape, shape, strict=True)
+            n in (1, size) for n, size in zip(values.shape, shape, strict=True)
         )
         if not matches:
             self.misfit(shape, values.shape)
@@ -116,26 +140,35 @@ class _Node:
 
 
 def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], list[Layer]]:
-    """Return a row for each node, and the layers. They are complete if no row is unsupported.
+    """Return a row for each node, and the layers, which are complete if no row is unsupported.
 
     `steps` maps the name of each node to its time step in ms.
     """
     signals: dict[str, _Signal | None] = {}
+    blocked: dict[str, str] = {}  # the unsupported node before each node that cannot be checked
+    number = 0
     rows: list[Row] = []
     layers: list[Layer] = []
     for name, node in parts.nodes.items():
         kind, status = kind_of(node), STATUS[0]
         if name in parts.within:
-            rows.append(Row(name, kind, status, f"recurrent weights of {parts.within[name]}"))
+            why = _unknown(kind, node)
+            status = "unsupported" if why else status
+            why = why or f"recurrent weights of {parts.within[name]}"
+            rows.append(Row(name, kind, status, _joined(why, unread(node))))
             continue
         sources = parts.sources[name]
-        at = _Node(name, kind, node, sources[0] if sources else "", steps[name])
+        at = _Node(name, kind, node, sources[0] if sources else "", steps[name], number)
+        number += kind in FIELDS
         signal = signals.get(at.source)
         try:
+            if unknown := _unknown(kind, node):
+                raise UnsupportedError(unknown)
             if kind == "Input":
-                signal, why = _Signal(_shape(node.input_type["input"])), ""
+                signal, why = _Signal(_shape(f"{name}.input_type", node.input_type["input"])), ""
             elif signal is None:
-                raise UnsupportedError(f"comes after {at.source}")
+                blocked[name] = blocked.get(at.source, at.source)
+                status, why = "unchecked", f"after {blocked[name]}, which is unsupported"
             else:
                 passed = _passed(at, signal, parts, layers)
                 signal, why = passed.signal, passed.why
@@ -147,43 +180,56 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
         if misplaced := _misplaced(name, kind, parts):
             status, why = "unsupported", misplaced
         signals[name] = signal
-        rows.append(Row(name, kind, status, why))
+        rows.append(Row(name, kind, status, _joined(why, unread(node))))
     return rows, layers
 
 
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))
+
+
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
-    """Return why a node does not fit into a chain, or an empty string if it does."""
+    """Return the reason why a node does not fit into a chain, or an empty string if it fits."""
     sources, targets = parts.sources[name], parts.targets[name]
     if not sources and kind != "Input":
-        return "nothing feeds it"
+        return "fed by no node"
     if name in parts.feedback:
-        return "in or after feedback over several neurons"
+        return "in feedback over several neurons"
     if len(sources) > (kind != "Input"):
-        return f"a chain has no skip connections or branches, but this is fed by {', '.join(sources)}"
+        return f"fed by {', '.join(sources)}; a chain has no skip connections or branches"
     if len(targets) > (kind != "Output"):
-        return f"a chain has no skip connections or branches, but this feeds {', '.join(targets)}"
-    return "" if targets or kind == "Output" else "leads nowhere"
+        return f"feeds {', '.join(targets)}; a chain has no skip connections or branches"
+    return "" if targets or kind == "Output" else "feeds no node"
+
+
+def _unknown(kind: str, node: Any) -> str:
+    """Return the reason if a node has fields that NIR does not define, else an empty string."""
+    known = (*_COMMON_FIELDS, *FIELDS.get(kind, ()), *_LINEAR_FIELDS.get(kind, ()))
+    fields = [name for name, value in vars(node).items() if name not in known and value is not None]
+    if not fields or (kind not in FIELDS and kind not in _LINEAR_FIELDS):
+        return ""
+    return f"a {kind} of NIR has no field {', '.join(map(repr, fields))}"
 
 
 def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> _Passed:
     """Return the result of a node, and append its layer if it is a neuron."""
-    number = len(layers)
+    number = at.number
     if at.kind in FIELDS:
         layer, reading = _layer(at, signal, parts)
         layers.append(layer)
-        notes = [f"layer {number}", reading.note, reading.approximation]
-        if len(signal.shape) == 3 and isinstance(layer, Dense):
-            notes.append("the convolution written out as a matrix")
-        why = "; ".join(filter(None, notes))
+        is_expanded = len(signal.shape) == 3 and isinstance(layer, Dense)
+        expanded = "convolution expanded to a matrix" if is_expanded else ""
+        why = _joined(f"layer {number}", reading.note, reading.approximation, expanded)
         return _Passed(_Signal(signal.shape), why, not reading.approximation)
     if at.kind == "Delay":
-        return _delayed(at, signal, number)
+        return _delayed(at, signal)
     if at.kind == "Output":
         declared = at.node.output_type["output"]
-        if declared is not None and _shape(declared) != signal.shape:
-            at.misfit(signal.shape, _shape(declared))
-        if signal.map is not None or np.any(signal.delay) or not layers:
-            raise UnsupportedError("the output of a network is that of neurons")
+        shape = signal.shape if declared is None else _shape(f"{at.name}.output_type", declared)
+        if shape != signal.shape:
+            at.misfit(signal.shape, shape)
+        if signal.map is not None or np.any(signal.delay) or number == 0:
+            raise UnsupportedError("the output must follow neurons directly")
         return _Passed(signal)
     if at.kind == "Flatten":
         return _Passed(replace(signal, shape=_flattened(at, signal.shape)))
@@ -201,17 +247,19 @@ def _mapped(at: _Node, signal: _Signal) -> _Signal:
         "AvgPool2d": _pool,
     }
     if at.kind not in maps:
-        raise UnsupportedError(f"no node of a chain of layers: {', '.join((*FIELDS, *maps))}")
+        raise UnsupportedError(
+            f"not one of the supported kinds {', '.join((*FIELDS, *_LINEAR_FIELDS))}"
+        )
     try:
         return maps[at.kind](at, signal)
     except _affine.TooLargeError:
-        raise UnsupportedError("is no single convolution, and too large for a matrix") from None
+        raise UnsupportedError("not a single convolution, and too large for a matrix") from None
 
 
 def _matrix(at: _Node, signal: _Signal) -> _Signal:
     weights = at.array("weight", range(2, 9))
     if weights.ndim != 2:
-        raise UnsupportedError(f"weights have {weights.ndim} axes")
+        raise UnsupportedError(f"weights have {weights.ndim} axes, not 2")
     if signal.shape != (weights.shape[1],):
         at.misfit(signal.shape, (weights.shape[1],))
     bias = None
@@ -234,13 +282,18 @@ def _convolution(at: _Node, signal: _Signal) -> _Signal:
     if len(weights) % groups:
         _checks.fail(f"{at.name}.groups", f"divide the {len(weights)} output channels", groups)
     c_in = weights.shape[1] * groups
-    given = None if node.input_shape is None else (c_in, *_shape(node.input_shape))
+    given = (
+        None
+        if node.input_shape is None
+        else (c_in, *_shape(f"{at.name}.input_shape", node.input_shape))
+    )
     if len(signal.shape) != 3 or signal.shape[0] != c_in or given not in (None, signal.shape):
         at.misfit(signal.shape, given or (c_in, "rows", "columns"))
     weights = _affine.dilated(_affine.ungrouped(weights, groups), at.pair("dilation"))
     padding = node.padding
     if isinstance(padding, str) and padding == "same":
-        # Odd sums are padded by one more behind: a row of zeros before the kernel makes them even.
+        # If kernel size - 1 is odd, "same" pads one more at the end. A leading row of zeros in the
+        # kernel makes it even.
         odd = [(n - 1) % 2 for n in weights.shape[2:]]
         weights = np.pad(weights, ((0, 0), (0, 0), (odd[0], 0), (odd[1], 0)))
         pads = weights.shape[2] // 2, weights.shape[3] // 2
@@ -285,18 +338,19 @@ def _flattened(at: _Node, shape: Shape) -> Shape:
     return *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :]
 
 
-def _delayed(at: _Node, signal: _Signal, number: int) -> _Passed:
+def _delayed(at: _Node, signal: _Signal) -> _Passed:
     exact_steps = at.each("delay", signal.shape) * (1000.0 / at.dt)
     if (exact_steps < 0).any():
         raise UnsupportedError("a delay is negative")
     steps = np.rint(exact_steps).astype(np.int64)
     more: Delay = int(steps[0]) if (steps == steps[0]).all() else steps
     if signal.map is not None and isinstance(more, np.ndarray):
-        raise UnsupportedError("delays behind weights differ: only those of a layer's inputs may")
+        raise UnsupportedError("delays after weights differ; only the delays of a layer's inputs can")
     if signal.map is not None and signal.map.bias is not None:
-        raise UnsupportedError("a delay behind a bias")
+        raise UnsupportedError("a delay after a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
-    why = f"delay of layer {number}" + ("" if whole else ", rounded to whole steps")
+    why = f"delay of layer {at.number}" + ("" if whole else ", rounded to integer steps")
+    why = _joined(why, delay_remark(at.each("delay", signal.shape), at.dt))
     return _Passed(replace(signal, delay=signal.delay + more), why, whole)
 
 
@@ -307,7 +361,7 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
             target for target in parts.targets[at.name] if kind_of(parts.nodes[target]) != "Output"
         ]
         if behind or loop is not None:
-            raise UnsupportedError("a readout, but its potentials go on, not to the output alone")
+            raise UnsupportedError("a readout, whose potentials can only go to the output")
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
     try:
@@ -323,8 +377,9 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
         if isinstance(whole, Convolution) and not whole.is_square:
             whole = _affine.as_matrix(whole)
     except _affine.TooLargeError:
-        raise UnsupportedError("its weights are no convolution, and too many for a matrix") from None
-    return _weighted(whole, recurrent, signal.delay, reading), reading
+        raise UnsupportedError("its weights are not a convolution, and too many for a matrix") from None
+    layer, note = _weighted(whole, recurrent, signal.delay, reading)
+    return layer, replace(reading, note=_joined(reading.note, note))
 
 
 def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
@@ -332,52 +387,40 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
     signal, before = _Signal(shape), at.name
     for name in loop:
         node = parts.nodes[name]
-        signal = _mapped(_Node(name, kind_of(node), node, before, at.dt), signal)
+        inner = replace(at, name=name, kind=kind_of(node), node=node, source=before)
+        signal = _mapped(inner, signal)
         before = name
     if signal.shape != shape:
         replace(at, source=before).misfit(signal.shape, shape)
     return _affine.as_matrix(_affine.identity(shape) if signal.map is None else signal.map)
 
 
-def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> Layer:
-    """Return the layer, with its weights divided by the gain into [-1, 1]."""
-    given = [x for x in (whole.weights, whole.bias, recurrent) if x is not None]
-    peak = max(float(np.abs(x).max()) for x in given) or 1.0
-    gain = reading.gain
-    if gain is None or peak > gain * (1.0 + 1e-9) or _is_stale(reading, peak):
+def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> tuple[Layer, str]:
+    """Return the layer, and a remark for the report if the gain of the metadata is in doubt."""
+    peak = peak_of(whole, recurrent) or 1.0
+    gain, note = reading.gain, ""
+    if gain is None:
         gain = peak
-
-    def share(x: Reals | None) -> Reals | None:
-        return None if x is None else np.clip(x / gain, -1.0, 1.0)
-
-    weights, bias = np.clip(whole.weights / gain, -1.0, 1.0), share(whole.bias)
-    if isinstance(whole, Matrix):
-        own = share(recurrent)
-        return Dense(weights, gain, reading.neuron, bias=bias, recurrent=own, delay=delay)
-    return Conv2d(
-        weights,
-        whole.size,
-        gain,
-        reading.neuron,
-        bias=bias,
-        stride=whole.stride[0],
-        padding=whole.padding[0],
-        delay=delay,
-    )
+    elif peak > gain * (1.0 + 1e-9) or _is_stale(reading, peak):
+        note = f"its metadata belong to other weights, so their gain of {gain:.6g} was not used"
+        gain = peak
+    elif reading.peak is None:
+        note = f"its metadata do not say which weights their gain of {gain:.6g} belongs to"
+    return layer_of(whole, gain, reading.neuron, recurrent=recurrent, delay=delay), note
 
 
 def _is_stale(reading: Reading, peak: float) -> bool:
-    """Return whether the weights are no longer those that the noted gain belongs to."""
+    """Return whether the weights differ from those that the gain of the metadata belongs to."""
     if reading.gain is None or reading.peak is None:
         return False
     return not math.isclose(peak, reading.peak * reading.gain, rel_tol=_ROUNDING)
 
 
-def _shape(given: Any) -> Shape:
-    """Return the shape that a node declares, checked: no node makes arrays without end."""
-    values = _checks.array("the shape of a node", given, range(3)).ravel().tolist()
+def _shape(name: str, given: Any) -> Shape:
+    """Return the shape that a node declares; bounded, so that no node makes huge arrays."""
+    values = _checks.array(name, plain(given), range(3)).ravel().tolist()
     shape = tuple(int(n) for n in values if n == int(n) and n >= 1)
     if len(shape) != len(values) or math.prod(shape) > _LARGEST:
         contract = f"hold integers of 1 or more with a product of at most {_LARGEST}"
-        _checks.fail("the shape of a node", contract, values)
+        _checks.fail(name, contract, values)
     return shape

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore import _checks
+from sc_neurocore._files import DAMAGED
 from sc_neurocore.neurons import (
     LIF,
 )
@@ -41,6 +43,11 @@ METADATA = "sc_neurocore"
 _ROUNDING = 1e-6
 
 
+# Shortest time in s that looks like a number of time steps, and largest r of an IF per s that looks
+# like an r per time step.
+_LONG, _SLOW = 1.0, 10.0
+
+
 class UnsupportedError(Exception):
     """A `Network` cannot represent a node; the message is the reason."""
 
@@ -56,10 +63,10 @@ class Described:
 
 @dataclass(frozen=True, eq=False)
 class Recalled:
-    """Metadata that `to_nir` wrote: neuron, gain, whether the form is canonical, largest weight.
+    """Metadata that `to_nir` wrote: neuron, gain, whether the form is canonical, and peak.
 
-    The gain belongs to weights whose largest magnitude is ``peak * gain``. Files of older versions have
-    no peak.
+    The gain belongs to weights whose largest magnitude is ``peak * gain``. `peak` is None for files of
+    older versions.
     """
 
     neuron: LIF
@@ -72,8 +79,9 @@ class Recalled:
 class Reading:
     """A neuron of NIR as a LIF.
 
-    Weights are multiplied by `factor`, of shape (n,). `plus` is an additional bias current of shape
-    (n,). `approximation` names what is not exact, `note` is a remark for the report.
+    `factor` (n,) multiplies the weights, and `plus` (n,) is an additional bias current.
+    `approximation` says which part is not exact, and `note` is a remark for the report. `gain` and
+    `peak` are those of `Recalled`.
     """
 
     neuron: LIF
@@ -119,38 +127,53 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
 
 def noted(neuron: LIF, gain: float, canonical: bool, peak: float) -> dict[str, str]:
     """Return metadata for a node: the parameters that its fields cannot represent."""
-    said = {"neuron": asdict(neuron), "gain": gain, "canonical": canonical, "peak": peak}
-    return {METADATA: json.dumps(said)}
+    content = {"neuron": asdict(neuron), "gain": gain, "canonical": canonical, "peak": peak}
+    return {METADATA: json.dumps(content)}
 
 
 def recalled(node: Any) -> Recalled | None:
-    """Return what `to_nir` noted in the metadata of a node, or None if nothing can be read."""
+    """Return the metadata that `to_nir` wrote to a node, or None if they are missing or damaged."""
     metadata = getattr(node, "metadata", None)
     try:
-        said = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
-        peak = float(said["peak"]) if "peak" in said else None
-        return Recalled(LIF(**said["neuron"]), float(said["gain"]), bool(said["canonical"]), peak)
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, AttributeError):
+        content = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
+        peak = float(content["peak"]) if "peak" in content else None
+        gain = _checks.positive("gain", content["gain"])
+        return Recalled(LIF(**content["neuron"]), gain, bool(content["canonical"]), peak)
+    except DAMAGED:
         return None
+
+
+def unread(node: Any) -> str:
+    """Return a remark on metadata that are not used, or an empty string if there are none."""
+    metadata = getattr(node, "metadata", None)
+    if metadata is None or (isinstance(metadata, Mapping) and not metadata):
+        return ""
+    if not isinstance(metadata, Mapping):
+        return "its metadata cannot be read and were not used"
+    others = ", ".join(repr(key) for key in metadata if key != METADATA)
+    remarks = [f"its metadata {others} were not used"] if others else []
+    if METADATA in metadata and recalled(node) is None:
+        remarks.append(f"its metadata {METADATA!r} cannot be read and were not used")
+    return "; ".join(remarks)
 
 
 def read(
     kind: str,
     fields: Mapping[str, Reals],
     dt: float,
-    said: Recalled | None,
+    metadata: Recalled | None,
 ) -> Reading:
-    """Return a neuron of NIR, its fields of shape (n,), as a LIF with a time step of dt ms."""
+    """Return a neuron of NIR as a LIF with a time step of dt ms. Its fields have shape (n,)."""
     note = ""
-    if said is not None:
-        own = describe(said.neuron, canonical=said.canonical)
+    if metadata is not None:
+        own = describe(metadata.neuron, canonical=metadata.canonical)
         if own.kind == kind and all(
             np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
             for name, value in own.fields.items()
         ):
             factor = np.full(len(fields["r"]), 1.0 / own.factor)
-            return Reading(said.neuron, factor, gain=said.gain, peak=said.peak)
-        note = "its metadata are those of other fields, not used"
+            return Reading(metadata.neuron, factor, gain=metadata.gain, peak=metadata.peak)
+        note = "its metadata belong to other fields and were not used"
     if kind in ("IF", "I"):
         tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0
     else:
@@ -166,8 +189,27 @@ def read(
     else:
         reading = _firing(share, leak, fields["v_threshold"], fields["v_reset"], times)
     factor = reading.factor * filtered
-    notes = "; ".join(part for part in (reading.note, note) if part)
+    notes = "; ".join(filter(None, (reading.note, note, _unit_remark(kind, fields, dt))))
     return Reading(reading.neuron, factor, reading.plus, reading.approximation, notes)
+
+
+def delay_remark(delays: Reals, dt: float) -> str:
+    """Return a remark if delays in seconds look like delays in time steps, else an empty string."""
+    return _remark(f"the delay is {delays.max():.6g} s" if delays.max() >= _LONG else "", dt)
+
+
+def _unit_remark(kind: str, fields: Mapping[str, Reals], dt: float) -> str:
+    """Return a remark if time constants in seconds look like time constants in time steps."""
+    for name in ("tau", "tau_mem", "tau_syn"):
+        if name in fields and fields[name].max() >= _LONG:
+            return _remark(f"{name} is {fields[name].max():.6g} s", dt)
+    r = fields["r"].max()
+    slow = kind in ("IF", "I") and r <= _SLOW
+    return _remark(f"r is {r:.6g} per s, {r * dt / 1000.0:.6g} per time step" if slow else "", dt)
+
+
+def _remark(what: str, dt: float) -> str:
+    return f"{what}; if its unit is the time step, pass dt_ms=1000" if what and dt < 1000.0 else ""
 
 
 def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:
@@ -185,7 +227,7 @@ def _firing(
 ) -> Reading:
     """Return the LIF of firing neurons, with potentials rescaled if their voltages differ."""
     if (reset >= threshold).any():
-        raise UnsupportedError("v_reset does not lie below v_threshold")
+        raise UnsupportedError("v_reset is not below v_threshold")
     if all(map(_is_uniform, (leak, threshold, reset))):
         voltages: dict[str, Any] = {
             "v_rest": float(leak[0]),
@@ -207,7 +249,7 @@ def _firing(
         approximation = "potentials start at v_reset, not at 0"
         return Reading(neuron, share / span, None, approximation, note)
     if times["tau_syn"]:
-        raise UnsupportedError("v_leak and v_reset lie differently to v_threshold between neurons")
+        raise UnsupportedError("(v_reset - v_leak) / (v_threshold - v_leak) differs between neurons")
     drive = (leak - reset) / (span * times["tau_mem"])
     if not drive.any():
         return Reading(neuron, share / span, note=note)
@@ -224,7 +266,7 @@ def _time(name: str, fields: Mapping[str, Reals], dt: float) -> float:
         )
     tau = float(values[0])
     if not tau > 0:
-        raise UnsupportedError(f"{name} is {tau:.6g} ms, not above 0")
+        raise UnsupportedError(f"{name} is {tau:.6g} ms, not greater than 0")
     if tau < dt and math.isclose(tau, dt, rel_tol=_ROUNDING):
         return dt
     if tau < dt:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
-from sc_neurocore._files import replacing
+from sc_neurocore._files import DAMAGED, replacing
 from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
@@ -41,7 +41,7 @@ from sc_neurocore.networks.layers import (
 )
 
 try:
-    import h5py  # noqa: F401  what the process that reads files imports
+    import h5py  # noqa: F401  imported by the process that reads files
     import nir
 except ImportError as error:
     message = _checks.missing_extra("sc_neurocore.exchange.nir", "NIR", "nir")
@@ -60,8 +60,9 @@ class Report:
     Attributes
     ----------
     rows : tuple
-        One for each node, with the attributes `node`, `kind`, `status` ("faithful", "approximate" or
-        "unsupported") and `why`.
+        One for each node, with the attributes `node`, `kind`, `status` and `why`. The status is
+        "faithful", "approximate", "unsupported", or "unchecked" for a node that comes after an
+        unsupported one and has no fault of its own.
     """
 
     rows: tuple[Row, ...]
@@ -191,16 +192,16 @@ def _placed(i: int, layer: Layer, shape: Shape) -> Layer:
     try:
         whole = as_matrix(Convolution(layer.weights, layer.input_size, stride, padding, layer.bias))
     except TooLargeError:
-        said = "take images of its size, or be small enough for a matrix, for NIR"
-        _checks.fail(f"layers[{i}]", said, f"{layer.n_in} inputs of shape {shape}")
+        contract = "receive images of its input size, or be small enough for a matrix, for NIR"
+        _checks.fail(f"layers[{i}]", contract, f"{layer.n_in} inputs of shape {shape}")
     return Dense(whole.weights, layer.gain, layer.neuron, bias=whole.bias, delay=layer.delay)
 
 
 def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
     named, neuron = f"layers[{i}]", layer.neuron
     if math.isinf(neuron.tau_mem) and neuron.tau_syn:
-        said = "have a leak or no synaptic current, for NIR"
-        _checks.fail(named, said, f"tau_mem=inf, tau_syn={neuron.tau_syn}")
+        contract = "have a leak or no synaptic current, for NIR"
+        _checks.fail(named, contract, f"tau_mem=inf, tau_syn={neuron.tau_syn}")
     if math.isinf(neuron.v_threshold):
         if not is_last:
             _checks.fail(named, "fire or be the last layer, for NIR", "v_threshold=inf")
@@ -260,12 +261,16 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
     scale becomes the gain. A bias becomes the weights of an input that is always on. The linear nodes
     between two neurons become the weights of one layer.
 
+    NIR stores times in seconds. If a file counts time in steps instead, as with IF nodes of r = 1, pass
+    ``dt_ms=1000``; the report suggests it. A node with fields that NIR does not define is unsupported.
+    Metadata that are not used are reported. PyTorch tensors in nodes are read as arrays.
+
     Parameters
     ----------
     graph : nir.NIRGraph or path
         A graph, or the path of a NIR file.
     dt_ms : float, optional
-        Time step in ms, which NIR does not store. Optional for graphs written by `to_nir`.
+        Time step in ms. Optional for graphs written by `to_nir`, which stores it in the metadata.
     strict : bool
         Raise unless every node is faithful. If False, also accept approximate nodes.
 
@@ -305,7 +310,7 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
     try:
         parts = ordered(graph if isinstance(graph, nir.NIRGraph) else _graph_of(graph))
     except RecursionError:
-        _checks.fail("graph", "not be nested in itself", "a graph that holds itself")
+        _checks.fail("graph", "not contain itself", "a graph nested in itself")
     steps = _steps(parts, dt_ms)
     try:
         rows, layers = layers_of(parts, steps)
@@ -315,7 +320,7 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
     accepted = STATUS[:1] if strict else STATUS[:2]
     wrong = [row.status for row in report.rows if row.status not in accepted]
     if wrong:
-        remedy = "" if "unsupported" in wrong else "strict=False accepts what is approximate"
+        remedy = "" if "unsupported" in wrong else "strict=False also accepts approximate nodes"
         _checks.fail(
             "graph", "hold only nodes that are " + " or ".join(accepted), f"\n{report}", remedy
         )
@@ -327,42 +332,39 @@ def _graph_of(path: str | os.PathLike[str]) -> Any:
     if not isinstance(path, str | os.PathLike):
         _checks.wrong_type("graph", "be a nir.NIRGraph or the path of one", path)
     try:
-        said = read_tree(path, "node")
-        if said["type"] != "NIRGraph":
-            raise ValueError(f"it holds a node of kind {said['type']}")
-        return nir.dict2NIRNode(_unchecked(said))
-    except _DAMAGED as error:
+        tree = read_tree(path, "node")
+        if tree["type"] != "NIRGraph":
+            raise ValueError(f"its root is a {tree['type']}")
+        return nir.dict2NIRNode(_unchecked(tree))
+    except DAMAGED as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         reason = reason or type(error).__name__
         _checks.fail("graph", "be a NIR file", f"{os.fspath(path)!r} ({reason})")
 
 
-# What nodes raise that lack a field, or hold another kind of value than they should.
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, OverflowError)
-
-
-def _unchecked(said: dict[str, Any]) -> dict[str, Any]:
+def _unchecked(graph: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a graph, and of the graphs in it, with nir's type check turned off."""
     nodes = {}
-    for name, node in said["nodes"].items():
+    for name, node in graph["nodes"].items():
         if node["type"] not in nir.ir.__all__:
-            raise ValueError(f"its node {name!r} is of an unknown kind, {node['type']!r}")
+            raise ValueError(f"its node {name!r} is of unknown kind {node['type']!r}")
         nodes[name] = _unchecked(node) if node["type"] == "NIRGraph" else node
-    return said | {"nodes": nodes, "type_check": False}
+    return graph | {"nodes": nodes, "type_check": False}
 
 
 def _steps(parts: Ordered, dt_ms: float | None) -> dict[str, float]:
-    """Return the time step at each node: that of the neurons after it, or else the caller's."""
+    """Return the time step of each node: that of the next neurons, else the caller's."""
     of_neurons = {name: recalled(node) for name, node in parts.nodes.items() if kind_of(node) in FIELDS}
     steps: dict[str, float] = {}
     for name in reversed(parts.nodes):
         if name in of_neurons:
-            said = of_neurons[name]
-            if said is None and dt_ms is None:
-                remedy = "NIR has no time step; it may be left out for what to_nir made"
-                _checks.wrong_type("dt_ms", "be given, in ms", dt_ms, remedy)
-            own = said.neuron.dt if said is not None else dt_ms
+            metadata = of_neurons[name]
+            if metadata is None and dt_ms is None:
+                remedy = "NIR stores no time step, so only graphs written by to_nir can omit it"
+                _checks.wrong_type("dt_ms", "be given in ms", dt_ms, remedy)
+            own = metadata.neuron.dt if metadata is not None else dt_ms
             if dt_ms is not None and own != dt_ms:
-                _checks.fail("dt_ms", f"be left out or equal that of the graph, {own}", dt_ms)
+                _checks.fail("dt_ms", f"be omitted or equal the step of the graph, {own}", dt_ms)
             steps[name] = float(own or 0.0)
         else:
             behind = [steps[target] for target in parts.targets[name] if target in steps]

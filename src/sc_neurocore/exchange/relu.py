@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool
+from sc_neurocore.exchange._layers import layer_of, peak_of
+from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
-    Conv2d,
-    Dense,
     Network,
 )
 from sc_neurocore.networks._inputs import checked_densities
@@ -121,7 +121,8 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
         A Sequential of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (ignored), with a ReLU
         between any two linear layers, or a fitted MLPClassifier with activation="relu". An average
         pool is folded into the next linear layer. The single output z of a binary MLPClassifier
-        becomes the two outputs -z and z.
+        becomes the two outputs -z and z. Class k of the network is ``model.classes_[k]``. Multilabel
+        classifiers are refused.
     data : array_like, shape (n, ...)
         Typical inputs in [0, 1], in the shape that the model accepts: a few hundred training images.
     percentile : float
@@ -136,8 +137,8 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     TypeError
         If the model is of another class.
     ValueError
-        If the model has other layers or another order of layers, if data are outside [0, 1], or if a
-        layer has no positive activation or only weights of 0.
+        If the model has other layers or another order of layers, or is a multilabel classifier, if data
+        are outside [0, 1], or if a layer has no positive activation or only weights of 0.
 
     Examples
     --------
@@ -156,6 +157,7 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     percentile = _checks.positive("percentile", percentile)
     if percentile > 100:
         _checks.fail("percentile", "be at most 100", percentile)
+    data = plain(data)
     torch, sklearn = sys.modules.get("torch"), sys.modules.get("sklearn.neural_network")
     if torch is not None and isinstance(model, torch.nn.Sequential):
         stages = _stages_of_torch(model, checked_densities("data", data, None, ndims=range(2, 33)))
@@ -181,14 +183,13 @@ def _normalized(stages: Sequence[_Stage], percentile: float) -> Conversion:
         scale, clipped, lost = _scale_of(stage.activations, percentile, number)
         weights = stage.map.weights * (before / scale)
         bias = None if stage.map.bias is None else stage.map.bias / scale
-        gain = float(max(abs(weights).max(), 0 if bias is None else abs(bias).max()))
+        scaled = replace(stage.map, weights=weights, bias=bias)
+        gain = peak_of(scaled)
         if gain == 0:
             _checks.fail("model", f"have weights other than 0 in layer {number}", "zeros only")
-        scaled = replace(stage.map, weights=weights / gain, bias=None if bias is None else bias / gain)
-        layers.append(
-            _layer(scaled, gain, INTEGRATOR if stage.activations is None else INTEGRATE_AND_FIRE)
-        )
-        at_bound = float((abs(scaled.weights) == 1).mean())
+        neuron = INTEGRATOR if stage.activations is None else INTEGRATE_AND_FIRE
+        layers.append(layer_of(scaled, gain, neuron))
+        at_bound = float((abs(layers[-1].weights) == 1).mean())
         report.append(LayerConversion(scale, clipped, lost, at_bound, gain))
         before = scale
     return Conversion(Network(layers), tuple(report))
@@ -206,15 +207,6 @@ def _scale_of(activations: Floats | None, percentile: float, number: int) -> tup
     return scale, float((active > scale).mean()), float(lost)
 
 
-def _layer(scaled: Map, gain: float, neuron: LIF) -> Layer:
-    if isinstance(scaled, Matrix):
-        return Dense(scaled.weights, gain, neuron, bias=scaled.bias)
-    (stride, _), (padding, _) = scaled.stride, scaled.padding
-    return Conv2d(
-        scaled.weights, scaled.size, gain, neuron, bias=scaled.bias, stride=stride, padding=padding
-    )
-
-
 # --- scikit-learn
 
 
@@ -222,7 +214,11 @@ def _stages_of_sklearn(model: Any, data: Floats) -> list[_Stage]:
     if model.activation != "relu":
         _checks.fail("model", 'have activation="relu"', repr(model.activation))
     if not hasattr(model, "coefs_"):
-        _checks.fail("model", "be fitted", model)
+        _checks.fail("model", "be fitted", model, "call fit first")
+    if model.out_activation_ == "logistic" and len(model.coefs_[-1].T) > 1:
+        given = f"a multilabel classifier of {len(model.coefs_[-1].T)} labels"
+        remedy = "its labels are not exclusive, but the classes of a Network are"
+        _checks.fail("model", "be trained on one class per input", given, remedy)
     if data.shape[1] != len(model.coefs_[0]):
         _checks.fail("data", f"have shape (n, {len(model.coefs_[0])})", data.shape)
     stages, signal = [], data

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._files import read_arrays, replacing
+from sc_neurocore._files import DAMAGED, read_arrays, replacing
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
 from sc_neurocore.neurons import (
     LIF,
@@ -224,7 +224,7 @@ class Network:
                 connections = [[_loaded(source) for source in own] for own in connections]
             built = tuple(_layer(i, entry, arrays) for i, entry in layers)
             return cls(built, connections, header.get("outputs"))
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise ValueError(
                 f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
             ) from error
@@ -329,9 +329,6 @@ def _delays_of_sources(
         yield source, delays[first : first + n]
         first += n
 
-
-# Exceptions from a header that is not one of a network.
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 # Parameters that are saved as arrays if a layer has them; the others are in the header.
 _ARRAYS = ("weights", "bias", "recurrent", "delay")

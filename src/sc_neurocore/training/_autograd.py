@@ -93,37 +93,43 @@ class Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Propagate gradients through time; none pass through a reset."""
-        total, gain, recurrent, over, spikes, awake = ctx.saved_tensors
-        neuron, of_spikes, of_v = ctx.neuron, grads[0], grads[1].to(over.dtype)
-        slope = torch.zeros_like(over)
-        width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
-        if math.isfinite(width):
-            slope = over.abs().div_(width).add_(1).square_().mul_(width).reciprocal_()
-        # Derivatives of a potential by the previous potential and by its current.
-        leak, resistance = neuron.dt / neuron.tau_mem, neuron.resistance * neuron.dt
-        keeps: Any = [1 - leak] * len(over)
-        moves: Any = [resistance] * len(over)
-        if awake is not None:
-            here = awake.to(over.dtype)
-            slope, keeps, moves = slope * here, 1 - leak * here, resistance * here
-        stays = 1 - spikes if neuron.reset == "value" else None
-        gain_here = gain.to(over.dtype)
-        of_total, of_i = torch.empty_like(over), torch.zeros_like(of_v)
-        current_left = 1 - _synaptic_leak(neuron)
-        for t in range(len(over) - 1, -1, -1):
-            of_spike = of_spikes[t]
-            if recurrent is not None and t + 1 < len(over):
-                of_spike = of_spike + of_total[t + 1] @ recurrent[t + 1]
-            of_x = torch.addcmul(of_v if stays is None else of_v * stays[t], of_spike, slope[t])
-            of_i = of_x * moves[t] + (of_i * current_left if current_left else 0.0)
-            torch.mul(of_i, gain_here, out=of_total[t])
-            of_v = of_x * keeps[t]
-        of_recurrent = None
-        if recurrent is not None and ctx.needs_input_grad[2]:
-            of_recurrent = torch.zeros_like(recurrent)
-            of_recurrent[1:] = of_total[1:].mT @ spikes[:-1]
-        of_gain = (of_total * total).sum().double() / gain if ctx.needs_input_grad[1] else None
-        return of_total, of_gain, of_recurrent, None, None
+        with torch.autocast(grads[0].device.type, enabled=False):
+            return _propagated(ctx, *grads)
+
+
+def _propagated(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    """Return the gradients for the arguments of `Fire.forward`."""
+    total, gain, recurrent, over, spikes, awake = ctx.saved_tensors
+    neuron, of_spikes, of_v = ctx.neuron, grads[0], grads[1].to(over.dtype)
+    slope = torch.zeros_like(over)
+    width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
+    if math.isfinite(width):
+        slope = over.abs().div_(width).add_(1).square_().mul_(width).reciprocal_()
+    # Derivatives of a potential by the previous potential and by its current.
+    leak, resistance = neuron.dt / neuron.tau_mem, neuron.resistance * neuron.dt
+    keeps: Any = [1 - leak] * len(over)
+    moves: Any = [resistance] * len(over)
+    if awake is not None:
+        here = awake.to(over.dtype)
+        slope, keeps, moves = slope * here, 1 - leak * here, resistance * here
+    stays = 1 - spikes if neuron.reset == "value" else None
+    gain_here = gain.to(over.dtype)
+    of_total, of_i = torch.empty_like(over), torch.zeros_like(of_v)
+    current_left = 1 - _synaptic_leak(neuron)
+    for t in range(len(over) - 1, -1, -1):
+        of_spike = of_spikes[t]
+        if recurrent is not None and t + 1 < len(over):
+            of_spike = of_spike + of_total[t + 1] @ recurrent[t + 1]
+        of_x = torch.addcmul(of_v if stays is None else of_v * stays[t], of_spike, slope[t])
+        of_i = of_x * moves[t] + (of_i * current_left if current_left else 0.0)
+        torch.mul(of_i, gain_here, out=of_total[t])
+        of_v = of_x * keeps[t]
+    of_recurrent = None
+    if recurrent is not None and ctx.needs_input_grad[2]:
+        of_recurrent = torch.zeros_like(recurrent)
+        of_recurrent[1:] = of_total[1:].mT @ spikes[:-1]
+    of_gain = (of_total * total).sum().double() / gain if ctx.needs_input_grad[1] else None
+    return of_total, of_gain, of_recurrent, None, None
 
 
 def _synaptic_leak(neuron: LIF) -> float:

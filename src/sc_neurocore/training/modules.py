@@ -1,15 +1,15 @@
 """PyTorch modules for training networks on bitstreams (extra torch).
 
 The forward pass of `SCNetwork` samples the bitstreams of `simulate` and runs the same neurons on them.
-With equal seeds both give the same spikes, bit for bit on a CPU; convolutions on
-other devices may round.
-The backward pass replaces a bit by its mean, and the threshold by a fast sigmoid.
+With equal seeds both give the same spikes, bit for bit on a CPU; convolutions on other devices can
+round. The backward pass replaces a bit by its mean, and the threshold by a fast sigmoid.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,8 @@ from sc_neurocore.networks.layers import (
 )
 from sc_neurocore.neurons import (
     LIF,
+    SilentLayerWarning,
+    rheobase,
 )
 from sc_neurocore.streams import (
     Bernoulli,
@@ -56,6 +58,8 @@ from sc_neurocore.training._autograd import Bits, Fire
 
 __all__ = ["Outputs", "SCConv2d", "SCLinear", "SCNetwork", "from_network", "to_network"]
 
+_DIVERGED = "training has diverged: lower the learning rate or clip the gradients"
+
 
 class Outputs(NamedTuple):
     """Spike counts and last membrane potentials of the output layer, each (batch, n_out)."""
@@ -82,12 +86,16 @@ class _Layer(nn.Module, ABC):
     ) -> None:
         super().__init__()
         _checks.instance("neuron", neuron, LIF)
+        _checks.instance("bias", bias, bool)
+        _checks.instance("learn_gain", learn_gain, bool)
         self.neuron = neuron
         self.delay: Any = delay
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
         # The learned part is a factor, so an unlearned gain equals the given one to the last bit.
-        initial = torch.tensor(_checks.positive("gain", gain), dtype=torch.float64)
+        given = gain.detach() if isinstance(gain, Tensor) else gain
+        initial = torch.tensor(_checks.positive("gain", given), dtype=torch.float64)
+        self.initial_gain: Tensor
         self.register_buffer("initial_gain", initial)
         self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_gain)
 
@@ -110,6 +118,24 @@ class _Layer(nn.Module, ABC):
     def to_layer(self) -> Layer:
         """Return the layer as data for a `Network`."""
 
+    def check(self, name: str) -> None:
+        """Raise ValueError unless all parameters are finite and the gain is greater than 0."""
+        for part, values in self.named_parameters(recurse=False):
+            for at in (~values.isfinite()).nonzero()[:1].tolist():
+                where = f" at index {at[0] if len(at) == 1 else tuple(at)}" if at else ""
+                given = f"{values[tuple(at)].item()}{where}"
+                _checks.fail(f"{name}.{part}", "be finite", given, _DIVERGED)
+        gain = self.gain.item()
+        if not 0 < gain < math.inf:
+            _checks.fail(f"{name}.gain", "be finite and greater than 0", gain, _DIVERGED)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move or convert the layer; the initial gain keeps its type, float64, so it is not rounded."""
+        initial = self.initial_gain
+        super()._apply(fn, recurse)
+        self.initial_gain = initial.to(self.weight.device)
+        return self
+
     @abstractmethod
     def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
         """Return the current before the gain of inputs (time, batch, n_in), for weights per step."""
@@ -118,11 +144,11 @@ class _Layer(nn.Module, ABC):
         return None
 
     def matrix(self) -> Tensor:
-        """Return all weights clipped to [-1, 1], one row for each output."""
+        """Return all weights clipped to [-1, 1], one row per output, in float32 or float64."""
         columns = [self.weight.flatten(1)]
         if self.bias is not None:
             columns.append(self.bias[:, None])
-        return torch.cat(columns, 1).clamp(-1, 1)
+        return _widened(torch.cat(columns, 1).clamp(-1, 1))
 
     @torch.no_grad()
     def project(self) -> None:
@@ -148,12 +174,12 @@ class _Layer(nn.Module, ABC):
         )
         return Bits.apply(matrix, _unpacked(stream, matrix) * matrix.detach().sign())
 
-    def fire(self, x: Tensor, matrix: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the spikes (time, batch, n_out) and last potentials."""
+    def fire(self, x: Tensor, matrix: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return spikes (time, batch, n_out), last potentials, and the current before the gain."""
         drive = self._drive(_delayed(x, self.delay), matrix)
         recurrent = self._recurrent(matrix)
         spikes, potentials = Fire.apply(drive, self.gain, recurrent, noise, self.neuron)
-        return spikes, potentials
+        return spikes, potentials, drive
 
 
 class SCLinear(_Layer):
@@ -162,11 +188,13 @@ class SCLinear(_Layer):
     Parameters
     ----------
     in_features, out_features : int
+        Number of inputs and of neurons, 1 or more.
     gain : float
         Initial current of one spike through a weight of 1; greater than 0.
     neuron : LIF
+        Neuron of every output.
     bias : bool
-        Whether to add an input that is always on.
+        Whether to add an input that is always on, with one weight per neuron.
     recurrent : bool
         Whether the layer also receives its own spikes of the previous step.
     delay : int or array_like of int, shape (in_features,)
@@ -183,6 +211,13 @@ class SCLinear(_Layer):
     recurrent : Parameter, shape (out_features, out_features), or None
     log_factor : Parameter
         Logarithm of the ratio of the gain to its initial value.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If a size or the gain is out of range.
     """
 
     def __init__(
@@ -199,6 +234,7 @@ class SCLinear(_Layer):
     ) -> None:
         n_in = _checks.integer("in_features", in_features, 1)
         n_out = _checks.integer("out_features", out_features, 1)
+        _checks.instance("recurrent", recurrent, bool)
         super().__init__((n_out, n_in), gain, neuron, bias, delay, learn_gain)
         self.recurrent = nn.Parameter(torch.zeros(n_out, n_out)) if recurrent else None
 
@@ -228,10 +264,10 @@ class SCLinear(_Layer):
         return f"{self.n_in} -> {self.n_out}, gain={self.gain.item():.4g}, neuron={self.neuron}"
 
     def matrix(self) -> Tensor:
-        """Return all weights clipped to [-1, 1], one row for each output."""
+        """Return all weights clipped to [-1, 1], one row per output, in float32 or float64."""
         if self.recurrent is None:
             return super().matrix()
-        return torch.cat([super().matrix(), self.recurrent.clamp(-1, 1)], 1)
+        return torch.cat([super().matrix(), _widened(self.recurrent.clamp(-1, 1))], 1)
 
     def project(self) -> None:
         """Clip the weights to [-1, 1] in place."""
@@ -248,23 +284,57 @@ class SCLinear(_Layer):
 
 
 class SCConv2d(_Layer):
-    """Trainable `sc_neurocore.Conv2d` layer, with inputs and outputs flattened in the same way.
+    """Trainable `sc_neurocore.Conv2d` layer.
+
+    Inputs and outputs are images flattened in C order: (batch, in_channels * rows * columns) and
+    (batch, out_channels * out_rows * out_columns), where, and likewise for columns::
+
+        out_rows = (rows + 2 * padding - kh) // stride + 1
 
     Parameters
     ----------
     in_channels, out_channels : int
+        Number of channels, 1 or more.
     kernel_size : int or (int, int)
+        Rows kh and columns kw of the kernel; an int stands for both.
     input_size : (int, int)
-        Rows and columns of an input.
-    stride, padding : int
-    gain, neuron, bias, delay, learn_gain
-        See `SCLinear`.
+        Rows and columns of an input image.
+    gain : float
+        Initial current of one spike through a weight of 1; greater than 0.
+    neuron : LIF
+        Neuron of every output position.
+    bias : bool
+        Whether to add an input that is always on, with one weight per output channel.
+    stride : int
+        Stride of the kernel along rows and columns, 1 or more.
+    padding : int
+        Number of zeros added on each side of rows and columns, 0 or more.
+    delay : int or array_like of int, shape (in_channels * rows * columns,)
+        Delay of the inputs in time steps, 0 or more.
+    learn_gain : bool
+        Whether the logarithm of the gain is learned.
 
     Attributes
     ----------
     weight : Parameter, shape (out_channels, in_channels, kh, kw)
+        Initialized uniformly in [-0.5, 0.5], as in `SCLinear`.
     bias : Parameter, shape (out_channels,), or None
     log_factor : Parameter
+        Logarithm of the ratio of the gain to its initial value.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If a size is out of range, or the kernel does not fit the padded input.
+
+    Examples
+    --------
+    >>> from sc_neurocore.training import SCConv2d
+    >>> layer = SCConv2d(1, 4, 3, (8, 8), gain=0.5, stride=2)
+    >>> layer.n_in, layer.n_out
+    (64, 36)
     """
 
     def __init__(
@@ -355,7 +425,7 @@ class SCNetwork(nn.Module):
     >>> from sc_neurocore import LIF, simulate
     >>> from sc_neurocore.training import SCLinear, SCNetwork, to_network
     >>> _ = torch.manual_seed(0)
-    >>> model = SCNetwork(SCLinear(4, 8, gain=0.5), SCLinear(8, 2, gain=0.5))
+    >>> model = SCNetwork(SCLinear(4, 8, gain=0.8), SCLinear(8, 2, gain=0.8))
     >>> x, labels = torch.tensor([[0.9, 0.8, 0.1, 0.2], [0.1, 0.2, 0.9, 0.8]]), torch.tensor([0, 1])
     >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     >>> for _ in range(50):
@@ -373,10 +443,13 @@ class SCNetwork(nn.Module):
         for i, layer in enumerate(layers):
             if not isinstance(layer, _Layer):
                 _checks.wrong_type(f"layers[{i}]", "be a SCLinear or SCConv2d", layer)
-        Network([layer.to_layer() for layer in layers])  # which checks that they fit
+        _network_of(layers)  # which checks that they fit
+        self._has_started = False  # whether a pass in training mode has looked for silent layers
         self.layers = nn.ModuleList(layers)
         self.independent = independent
 
+    # Bitstreams are NumPy arrays from native code, which torch.compile cannot trace.
+    @torch.compiler.disable
     def forward(
         self,
         x: Tensor,
@@ -394,6 +467,7 @@ class SCNetwork(nn.Module):
         fires = math.isfinite(self.layers[-1].neuron.v_threshold)
         return outputs.counts if fires else outputs.potentials
 
+    @torch.compiler.disable
     def run(
         self,
         x: Tensor,
@@ -405,7 +479,9 @@ class SCNetwork(nn.Module):
     ) -> Outputs:
         """Return differentiable spike counts and potentials of the output layer.
 
-        Memory grows with the length; use `simulate` for many images on long streams.
+        Memory grows with the length; use `simulate` for many images on long streams. Results are
+        float32, or float64 for float64 weights, even with half-precision weights and inside
+        `torch.autocast`, so counts are exact. `torch.compile` runs this method uncompiled.
 
         Parameters
         ----------
@@ -428,18 +504,33 @@ class SCNetwork(nn.Module):
         Raises
         ------
         TypeError
-            If `x` is not a tensor.
+            If `x` is not a dense tensor of real numbers.
         ValueError
-            If `x` has another shape or values outside [0, 1], or `length` or `seed` is out of range.
+            If `x` has another shape or values outside [0, 1], `length` or `seed` is out of range, or a
+            parameter is not finite.
+
+        Warns
+        -----
+        SilentLayerWarning
+            If no neuron of a layer fires in the first pass in training mode.
         """
+        with torch.autocast(self.layers[0].weight.device.type, enabled=False):
+            return self._run(x, length, seed, source, sampled)
+
+    def _run(self, x: Tensor, length: int, seed: int | None, source: Sources, sampled: bool) -> Outputs:
         steps = _checks.length_of_stream("length", length)
         if seed is None:
             seed = int(torch.randint(2**63 - 1, ()))
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
         independent = self.independent and self.training
         _checks.instance("x", x, Tensor)
+        if x.is_complex() or x.is_meta or x.layout != torch.strided:
+            _checks.wrong_type("x", "be a dense tensor of real numbers", x)
+        _checks.instance("sampled", sampled, bool)
+        for number, layer in enumerate(self.layers):
+            layer.check(f"layers[{number}]")
         values = checked_densities("x", _array(x), self.layers[0].n_in, ndims=[2])
-        densities = x.reshape(values.shape).to(self.layers[0].weight.dtype)
+        densities = _widened(x.reshape(values.shape).to(self.layers[0].weight))
         if sampled:
             rows = len(densities) if independent else 1
             streams = lane_streams(rows, self.layers[0].n_in)
@@ -448,6 +539,8 @@ class SCNetwork(nn.Module):
             spikes = Bits.apply(densities, _unpacked(bits, densities))
         else:
             spikes = densities.expand(steps, *densities.shape)
+        starts = self.training and not self._has_started
+        self._has_started |= starts and bool(values.any())
         for number, (layer, weight_source) in enumerate(zip(self.layers, of_weights, strict=True)):
             if self.training:
                 layer.project()
@@ -457,14 +550,46 @@ class SCNetwork(nn.Module):
                 noise = layer.noise(steps, rows, stream_key(seed, Role.NOISE, number))
             else:
                 matrix, noise = layer.matrix().expand(steps, -1, -1), None
-            spikes, potentials = layer.fire(spikes, matrix, noise)
+            before = spikes
+            spikes, potentials, drive = layer.fire(before, matrix, noise)
+            if starts and before.any() and not spikes.any():
+                self._warn_of_silence(number, drive)
+                starts = False
         return Outputs(spikes.sum(0), potentials)
+
+    def _warn_of_silence(self, number: int, drive: Tensor) -> None:
+        """Warn that a layer has not fired, with the reason and a remedy, unless it is a readout."""
+        layer, length = self.layers[number], len(drive)
+        needed, gain = rheobase(layer.neuron), layer.gain.item()
+        if needed == math.inf:
+            return
+        mean = drive.detach().mean(0).max().item()
+        said = "does not exceed" if gain * mean <= needed else "barely exceeds"
+        remedy = "raise its positive weights"
+        if mean > 0:
+            least = f"above {needed / mean:.4g} (now {gain:.4g})"
+            longer = f"above {gain:.4g}, train on longer streams"
+            remedy = f"construct it with a gain {least if gain * mean <= needed else longer}"
+        _checks.warn(
+            f"no neuron of layers[{number}] fired in {length} steps, so gradients can be 0: its "
+            f"largest mean current {gain * mean:.4g} {said} the rheobase {needed:.4g}; {remedy}, or "
+            "lower v_threshold",
+            SilentLayerWarning,
+        )
 
 
 def to_network(model: SCNetwork) -> Network:
-    """Return a trained model as a `Network` for `simulate`, with weights clipped to [-1, 1]."""
+    """Return a trained model as a `Network` for `simulate`, with weights clipped to [-1, 1].
+
+    Raises
+    ------
+    TypeError
+        If `model` is not an `SCNetwork`.
+    ValueError
+        If a parameter is not finite; the message names its layer.
+    """
     _checks.instance("model", model, SCNetwork)
-    return Network([layer.to_layer() for layer in model.layers])
+    return _network_of(model.layers)
 
 
 def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNetwork:
@@ -474,19 +599,36 @@ def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNet
     ----------
     network : Network
     dtype : torch.dtype, optional
-        Type of the weights, by default PyTorch's default type. Weights are rounded to it.
+        Type of the weights, by default PyTorch's default type. Weights are rounded to it, the gains are
+        not.
+
+    Returns
+    -------
+    SCNetwork
+
+    Raises
+    ------
+    TypeError
+        If `network` is not a `Network`.
     """
     _checks.instance("network", network, Network)
     model = SCNetwork(*map(_module_of, network.layers))
     for module, layer in zip(model.layers, network.layers, strict=True):
         module.to(dtype=dtype or module.weight.dtype)
-        module.initial_gain = torch.tensor(layer.gain, dtype=torch.float64)
         for name in ("weight", "bias", "recurrent"):
             parameter = getattr(module, name, None)
             if parameter is not None:
                 values = getattr(layer, "weights" if name == "weight" else name)
                 parameter.data = torch.tensor(values, dtype=parameter.dtype)
     return model
+
+
+def _network_of(layers: Iterable[Any]) -> Network:
+    """Return modules as a `Network`, which checks that they fit each other."""
+    named = list(enumerate(layers))
+    for number, layer in named:
+        layer.check(f"layers[{number}]")
+    return Network([layer.to_layer() for _, layer in named])
 
 
 def _module_of(layer: Layer) -> _Layer:
@@ -510,6 +652,11 @@ def _module_of(layer: Layer) -> _Layer:
     )
 
 
+def _widened(values: Tensor) -> Tensor:
+    """Return values in float32 or float64: sums of spikes would be rounded in half precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def _array(values: Tensor) -> NDArray[np.float64]:
     return np.asarray(values.detach().double().cpu().numpy())
 
@@ -525,7 +672,8 @@ def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
 def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
     """Return bits in the type of a tensor, time first: (length, *shape).
 
-    `streams._bits.unpack` puts time last; this transposes packed octets first.
+    Transposing octets before unpacking them is about three times as fast as `streams._bits.unpack`,
+    which puts time last, and a transposition of bits.
     """
     octets = stream.words.reshape(-1, stream.words.shape[-1]).astype("<u8", copy=False).view(np.uint8)
     rows = octets[:, : -(-stream.length // 8)].T.copy()
@@ -535,7 +683,10 @@ def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
 
 
 def _delayed(x: Tensor, delay: ArrayLike) -> Tensor:
-    """Return inputs (time, batch, n_in) delayed by some steps, with zeros before them."""
+    """Return inputs (time, batch, n_in) delayed by some steps, with zeros before them.
+
+    `streams._bits.delayed` shifts packed bits; gradients pass through this one.
+    """
     steps_late = np.asarray(delay)
     if not steps_late.any():
         return x
