@@ -3,7 +3,7 @@
 // function of one level can be linked into another.
 //
 //   U  unsigned 64-bit lanes: packed bits, or numbers below 2**32 for the generator
-//   F  double lanes           M  one truth value per lane         kLanes  lanes in each
+//   F  double lanes           M  one truth value per lane       kLanes  lanes in each
 #pragma once
 #include <algorithm>
 #include <cstdint>
