@@ -1,5 +1,7 @@
 // The Python module _native: conversion of arguments, allocation of results, the GIL, and signals.
-// Shapes are as _native.pyi says: the Python layer has checked them.
+// Shapes are as _native.pyi says: the Python layer has checked them. Structs are filled in the
+// order of their fields. Arguments that are updated in place are noconvert(), or a copy would be
+// updated.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>

@@ -1,3 +1,4 @@
+// The levels that this machine can run, and the one in use.
 #include "dispatch.hpp"
 
 #include "kernels.hpp"

@@ -1,5 +1,7 @@
 // The kernels and the work that each accepts. A kernel runs a part of its work, so that every split
 // over threads and time gives the same bits. It does no I/O, keeps no state and throws nothing.
+// CONTRIBUTING.md, "Adding a kernel", lists the files to touch. bind.cpp fills these structs in the
+// order of their fields, so new fields go last.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -380,7 +382,9 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
 
 // Every kernel, by the name of its function and of its work. Those of the first list are compiled
 // once per level, those of the second have one form for all levels. These lists are the only place
-// that names a kernel for the tables and the scheduler.
+// that names a kernel for the tables and the scheduler. A kernel also needs an overload of split in
+// schedule.cpp, and its file in CMakeLists.txt: in add_level if it is in the first list, in
+// nanobind_add_module if it is in the second.
 #define SC_LEVEL_KERNELS(K)        \
   K(philox, Philox)                \
   K(normal, Normal)                \

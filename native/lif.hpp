@@ -11,6 +11,7 @@ namespace sc::SC_LEVEL {
 // synaptic currents and resets that subtract; integers.
 enum class Form { kPlain, kResting, kGeneral, kFixed };
 
+// Whether the general form must run: kPlain and kResting ignore the parameters tested here.
 inline bool needs_all(const LifParameters& c) {
   return c.syn_leak != 0 || (c.subtracts && !c.fixed);
 }

@@ -111,6 +111,8 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
 
 namespace {
 
+// How the work of each kernel can be cut; see Split in schedule.hpp. To add a kernel, add an
+// overload.
 Split split_streams(const Streams& to, size_t scratch = 0) {
   return {.rows = to.n * words_for(to.length), .grain = kWords, .scratch = scratch};
 }

@@ -1,9 +1,9 @@
-// The vector types of the level this translation unit is compiled for. Every kernel source is
-// compiled once a level, into the namespace sc::SC_LEVEL, so that no inline function of one level
-// can be linked into another.
+// The vector types of the level this translation unit is compiled for. Every source of
+// SC_LEVEL_KERNELS is compiled once per level, into the namespace sc::SC_LEVEL, so that no inline
+// function of one level can be linked into another.
 //
 //   U  unsigned 64-bit lanes: packed bits, or numbers below 2**32 for the generator
-//   F  double lanes           M  one truth value a lane         kLanes  lanes in each
+//   F  double lanes           M  one truth value per lane       kLanes  lanes in each
 #pragma once
 #include <algorithm>
 #include <cstdint>

@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from sc_neurocore import Bitstream, simulate_float
+from sc_neurocore import simulate_float
 
 
 def run_network(network, bits):
-    """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under bits (T, n_in)."""
-    inputs = Bitstream.from_bits(np.asarray(bits, np.uint8).T)
+    """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under inputs (T, n_in)."""
+    inputs = np.asarray(bits, float).T[np.newaxis]
     result = simulate_float(network, inputs, record=True)
-    return result.spikes[-1].bits().T.astype(int), result.potentials
+    return result.spikes[-1][0].bits().T.astype(int), result.potentials[0]
 
 
 class Euler:
