@@ -28,6 +28,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     from sc_neurocore import hardware
     from sc_neurocore.hardware import simulators, tools
     from sc_neurocore.hardware.synthesis import TARGETS
+    from sc_neurocore.hardware.verify import compared_signals
 
     # Report missing tools before the work, not after it.
     if options.verify is not None:
@@ -63,6 +64,7 @@ def run_hdl(options: argparse.Namespace) -> None:
             options.synth,
             out,
             across_registers=design.folded or synapses <= 500,
+            keep=compared_signals(design) if options.verify else (),
         )
         if options.synth == "ice40":
             if not tools.has_nextpnr():
@@ -124,7 +126,8 @@ def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
 
     say(f"verifying layer {k}")
     seen = verify_layer(design, k, clocks, progress=sys.stderr.isatty())
-    print(f"layer {k}: {seen.clocks:,} clocks, {seen.differences} differences")
+    spikes = f"{seen.spikes:,} spikes" if seen.spikes else "no spikes"
+    print(f"layer {k}: {seen.clocks:,} clocks, {seen.differences} differences, {spikes}")
     if seen.differences:
         raise RuntimeError(f"layer {k} in Verilog differs from its model: {seen}")
     if not seen.passed(design.layers[k]):
@@ -135,17 +138,15 @@ def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
 def _verified_netlist(
     design: Design, made: Synthesis, images: NDArray[Any]
 ) -> tuple[Verification, ...]:
-    """Compare the netlist with its model on images; return () if its signals have lost their names."""
-    from sc_neurocore.hardware import UnobservableError, verify_images
+    """Compare the netlist with its model on images; raise if they differ."""
+    from sc_neurocore.hardware import verify_images
 
     say(f"comparing the netlist on {len(images)} images")
-    try:
-        seen = verify_images(design, made.path, images)
-    except UnobservableError as error:  # synthesis merged registers, so their names are gone
-        print(f"the netlist was not compared: {error}")
-        return ()
-    clocks, differences = seen[0].clocks, sum(part.differences for part in seen)
-    print(f"netlist: {clocks:,} clocks, {differences} differences")
+    seen = verify_images(design, made.path, images)
+    differences, spikes = (
+        sum(getattr(part, name) for part in seen) for name in ("differences", "spikes")
+    )
+    print(f"netlist: {seen[0].clocks:,} clocks, {differences} differences in {spikes:,} spikes")
     if differences:
         raise RuntimeError(f"the netlist {made.path} differs from its model: {seen}")
     return seen

@@ -66,6 +66,11 @@ class Cells:
                 cells.count += 1
         return cells
 
+    def driven(self) -> set[int]:
+        """Return the nets that gates, registers and memories drive."""
+        read = {net for m in self.memories if m.immediate for port in m.reads for net in port.nets}
+        return {*self.gates, *self.registers, *(net for net in read if isinstance(net, int))}
+
 
 @dataclass
 class Register:

@@ -37,28 +37,42 @@ ARCHITECTURES = get_args(Architecture)
 # Each unrolled synapse needs a gate and part of an adder, so a few thousand fill a small device.
 MOST_UNROLLED = 2000
 
-# Of Verilog-2005 and SystemVerilog.
+# Of Verilog-2005 (IEEE 1364) and SystemVerilog (IEEE 1800-2017), whose words Verilator reserves.
 _KEYWORDS = """
-always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default
-defparam design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive
-endspecify endtable endtask event for force forever fork function generate genvar highz0 highz1 if
-ifnone incdir include initial inout input instance integer join large liblist library localparam
-macromodule medium module nand negedge nmos nor noshowcancelled not notif0 notif1 or output parameter
-pmos posedge primitive pull0 pull1 pulldown pullup rcmos real realtime reg release repeat rnmos rpmos
-rtran rtranif0 rtranif1 scalared showcancelled signed small specify specparam strong0 strong1 supply0
-supply1 table task time tran tranif0 tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored
-wait wand weak0 weak1 while wire wor xnor xor bit byte class clocking const constraint context do enum
-export extends final import int interface logic new null package program property protected pure rand
-ref return sequence shortint static string struct super this type typedef union var virtual void
+accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before
+begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class
+clocking cmos config const constraint context continue cover covergroup coverpoint cross deassign
+default defparam design disable dist do edge else end endcase endchecker endclass endclocking endconfig
+endfunction endgenerate endgroup endinterface endmodule endpackage endprimitive endprogram endproperty
+endsequence endspecify endtable endtask enum event eventually expect export extends extern final
+first_match for force foreach forever fork forkjoin function generate genvar global highz0 highz1 if
+iff ifnone ignore_bins illegal_bins implements implies import incdir include initial inout input inside
+instance int integer interconnect interface intersect join join_any join_none large let liblist library
+local localparam logic longint macromodule matches medium modport module nand negedge nettype new
+nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed parameter pmos
+posedge primitive priority program property protected pull0 pull1 pulldown pullup pulsestyle_ondetect
+pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime ref reg reject_on release
+repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always s_eventually s_nexttime s_until
+s_until_with scalared sequence shortint shortreal showcancelled signed small soft solve specify
+specparam static string strong strong0 strong1 struct super supply0 supply1 sync_accept_on
+sync_reject_on table tagged task this throughout time timeprecision timeunit tran tranif0 tranif1 tri
+tri0 tri1 triand trior trireg type typedef union unique unique0 unsigned until until_with untyped use
+uwire var vectored virtual void wait wait_order wand weak weak0 weak1 while wildcard wire with within
+wor xnor xor
 """
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*", re.ASCII)
+# Names that Verilator, the library and the signals of a top module use.
+_TAKEN = re.compile(
+    r"std|TOP|verilator|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
+    r"|take|clear|step|last_step|class_valid|x|layer\d+_.*"
+)
 
 
 def is_module_name(name: str) -> bool:
-    """Return whether a name is legal for a top module: an identifier, no keyword, not `sc_...`."""
-    legal = _IDENTIFIER.fullmatch(name) and not name.startswith("sc_")
+    """Return whether a name can be that of a top module: an identifier that is not in use."""
+    legal = _IDENTIFIER.fullmatch(name) and not _TAKEN.fullmatch(name)
     return bool(legal) and name not in _KEYWORDS.split()
 
 
@@ -236,7 +250,7 @@ class Design:
         if not isinstance(self.name, str) or not _IDENTIFIER.fullmatch(self.name):
             _checks.fail("name", "be a Verilog identifier", repr(self.name))
         if not is_module_name(self.name):
-            contract = "be neither a keyword of Verilog nor begin with sc_, as the library does"
+            contract = "be neither a keyword of Verilog nor a name that the design or a tool uses"
             _checks.fail("name", contract, repr(self.name))
         if self.architecture is None:
             synapses = sum(layer.n_in * layer.n_out for layer in self.network.layers)

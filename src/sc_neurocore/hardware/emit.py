@@ -69,13 +69,15 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     digits = -(-design.fixed_point.bits // 4)
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
     text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes.tolist())
-    n_spikes = 0
+    n_spikes, silent = 0, []
     for k, layer in enumerate(design.layers):
         spikes = np.stack([layers[k].spikes.bits() for layers in traces])
         potentials = np.stack([layers[k].potentials for layers in traces])
         n_spikes += int(spikes.sum())
+        if layer.neuron.threshold <= layer.neuron.most and not spikes.any():
+            silent.append(f"no spikes in layer {k}")
         text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
-    said = {"design": design, "n_images": len(codes), "n_spikes": n_spikes}
+    said = {"design": design, "n_images": len(codes), "n_spikes": n_spikes, "silent": silent}
     return {f"{name}.v": rendered("testbench.v", said), **text}
 
 

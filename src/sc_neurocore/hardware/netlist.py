@@ -62,11 +62,22 @@ class Netlist:
             if port["direction"] == "output"
         }
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
-        gone = [name for name in watch if name not in self.names]
-        if gone:
-            raise UnobservableError(f"watch must name nets that synthesis kept, got {', '.join(gone)}")
-        self.outputs |= {name: self.names[name] for name in watch}
         self._cells = Cells.of(module)
+        driven = {
+            "0",
+            "1",
+            "x",
+            "z",
+            *self._cells.driven(),
+            *(b for bits in self.inputs.values() for b in bits),
+        }
+        gone = [name for name in watch if not driven.issuperset(self.names.get(name, [None]))]
+        if gone:
+            raise UnobservableError(
+                f"watch must name signals that synthesis kept, got {', '.join(gone)}; pass them to "
+                "synthesize as keep"
+            )
+        self.outputs |= {name: self.names[name] for name in watch}
         self.cells = self._cells.count
         self.registers = list(self._cells.registers)
         self._program = _Program(self._cells, self.inputs, self.outputs)

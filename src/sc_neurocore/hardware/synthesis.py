@@ -85,6 +85,7 @@ def synthesize(
     *,
     place: bool = True,
     across_registers: bool = True,
+    keep: Sequence[str] = (),
 ) -> Synthesis:
     """Synthesize a module and return its cells and, for iCE40, its clock rate; keep its netlist.
 
@@ -103,17 +104,22 @@ def synthesize(
     across_registers : bool
         Optimize iCE40 netlists across registers, which start at 0. This makes small designs about a
         third smaller, but takes minutes for unrolled layers of a thousand synapses or more.
+    keep : sequence of str
+        Signals of the module that stay observable in the netlist. Without it, synthesis merges equal
+        registers and drops the names of all but one.
     """
     _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
-    tools.check_identifier("top", top)
+    for name, value in (("top", top), *(("keep", signal) for signal in keep)):
+        tools.check_identifier(name, value)
     read = f"read_verilog -defer {tools.quoted(files)}"
     with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
         made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
             top=top, out=tools.quoted([made]), dff="-dff " if across_registers else ""
         )
-        tools.yosys([read, script], folder)
+        kept = [f"setattr -set keep 1 {top}/w:{signal}" for signal in keep]
+        tools.yosys([read, *([f"hierarchy -top {top}"] if kept else []), *kept, script], folder)
         file.write(made.read_bytes())
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())

@@ -23,7 +23,14 @@ from sc_neurocore.streams import (
     Bitstream,
 )
 
-__all__ = ["Verification", "run_bench", "verify_images", "verify_layer", "verify_netlist"]
+__all__ = [
+    "Verification",
+    "compared_signals",
+    "run_bench",
+    "verify_images",
+    "verify_layer",
+    "verify_netlist",
+]
 
 PortWords = NDArray[np.uint32]
 # Runs a layer: maps inputs by name to outputs by name, of shape (clocks, words of 32 bits).
@@ -66,10 +73,23 @@ class Verification:
 
     def passed(self, layer: LayerDesign) -> bool:
         """Return whether nothing differs, and neurons that can fire or rest did so."""
-        fires = layer.neuron.threshold <= layer.neuron.most
+        fires = _can_fire(layer)
         fired = not fires or self.spikes > 0
         rested = not (fires and layer.neuron.refractory) or self.rests > 0
         return self.differences == 0 and fired and rested
+
+
+def _can_fire(layer: LayerDesign) -> bool:
+    """Return whether some neuron reaches the threshold if all its exciting synapses are always 1.
+
+    The potential then rises from 0 to the smallest v with ``v * leak >> leak_shift >= drive``.
+    """
+    neuron = layer.neuron
+    exciting = (layer.magnitudes > 0) & ~layer.negative
+    drive = int(exciting.sum(axis=1).max()) << neuron.fraction
+    if drive == 0 or neuron.threshold <= 0 or neuron.threshold > neuron.most:
+        return neuron.threshold <= 0
+    return neuron.leak == 0 or -(-(drive << neuron.leak_shift) // neuron.leak) >= neuron.threshold
 
 
 def verify_layer(
@@ -173,20 +193,18 @@ def verify_images(
     ----------
     design : Design
     netlist : path
-        The netlist of the design's top module, from `synthesize`.
+        Netlist of the top module, from `synthesize` with ``keep=compared_signals(design)``.
     images : array_like, shape (n, n_in)
         Densities in [0, 1], one image per lane.
 
     Raises
     ------
     UnobservableError
-        If synthesis merged the spikes of an unrolled layer with another register, so that the netlist
-        has lost their names.
+        If synthesis merged a compared signal with another one, so that the netlist has lost its name.
     """
     images = _checks.array("images", images, [2], borrow=True)
     codes, last = design.codes(images), len(design.layers) - 1
-    watch = [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")]
-    made = Netlist.read(netlist, design.name, watch=[*watch, f"layer{last}_v"])
+    made = Netlist.read(netlist, design.name, watch=compared_signals(design))
     run = made.run(design.stimulus(images, design.clocks + 2))
     total = []
     words = design.encoder.words(codes.ravel(), 0, design.length).reshape(*codes.shape, -1)
@@ -196,6 +214,14 @@ def verify_images(
         words = model.spikes.words
     total[last] += _classes_of(design, run, images)
     return tuple(total)
+
+
+def compared_signals(design: Design) -> list[str]:
+    """Return the signals of the top module that `verify_images` compares, for `synthesize(keep=)`."""
+    last = len(design.layers) - 1
+    return [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")] + [
+        f"layer{last}_v"
+    ]
 
 
 def _layer_of_images(design: Design, k: int, run: Run, model: LayerTrace) -> Verification:
