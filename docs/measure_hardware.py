@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from draw_results import fill
+from draw_results import fill, table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -160,10 +160,8 @@ def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> 
     x = (rng.random((n_in, n)) < 0.5).astype(np.uint8)
     words = Bitstream.from_bits(x).words
     step = np.ones((n, 1), np.uint32)
-    packed = np.packbits(x.T, axis=1, bitorder="little")
-    padded = np.zeros((n, -(-n_in // 32) * 4), np.uint8)
-    padded[:, : packed.shape[1]] = packed
-    inputs = {"clear": step * 0, "step": step, "x": padded.view("<u4")}
+    ports = Bitstream.from_bits(x.T).words.view(np.uint32)[:, : -(-n_in // 32)]
+    inputs = {"clear": step * 0, "step": step, "x": ports}
     modules = [f for f in files if f.name != "layer.v"]
     library = verilate(modules, "layer_layer0", folder / "build")
     netlist = Netlist.read(made.path, "layer_layer0")
@@ -195,33 +193,28 @@ def median(call: Any, times: int = 3) -> float:
     return float(np.median(taken))
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def resource_table(rows: list[dict[str, Any]]) -> str:
     """Return the table of resources."""
-    lines = [
-        "| design | target | LUTs | flip-flops | memories | logic cells | MHz | clocks a step |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     for r in rows:
         memories = ", ".join(f"{n} {kind}" for kind, n in r["memories"].items()) or "none"
-        placed = str(r["logic_cells"] or ""), f"{r['mhz']:.0f}" if r["mhz"] else ""
-        lines.append(
-            f"| {r['name']} | {r['target']} | {r['luts']:,} | {r['flip_flops']:,} | {memories} "
-            f"| {placed[0]} | {placed[1]} | {r['steps']:,} |"
-        )
-    return "\n".join(lines)
+        counts = [
+            f"{r[name]:,}" if r[name] else "" for name in ("luts", "flip_flops", "logic_cells", "steps")
+        ]
+        luts, flip_flops, cells, steps = counts
+        mhz = f"{r['mhz']:.0f}" if r["mhz"] else ""
+        lines.append([r["name"], r["target"], luts, flip_flops, memories, cells, mhz, steps])
+    head = "design, target, LUTs, flip-flops, memories, logic cells, MHz, clock cycles per step"
+    return table(head.split(", "), lines)
 
 
 def speed_table(rows: list[dict[str, Any]]) -> str:
     """Return the table of clock cycles per second."""
     timed = [r for r in rows if "speeds" in r]
     lines = [
-        "| thousand clock cycles per second | " + " | ".join(r["name"] for r in timed) + " |",
-        "|---|" + "---|" * len(timed),
+        [name, *(three_digits(r["speeds"][name] / 1e3) for r in timed)] for name in timed[0]["speeds"]
     ]
-    for name in timed[0]["speeds"]:
-        values = " | ".join(three_digits(r["speeds"][name] / 1e3) for r in timed)
-        lines.append(f"| {name} | {values} |")
-    return "\n".join(lines)
+    return table(["thousand clock cycles per second", *(r["name"] for r in timed)], lines)
 
 
 UNROLLED = ["sc_neuron x n\n2 sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
@@ -303,7 +296,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
     rows = json.loads(FIGURES.read_text())
-    text = fill(PAGE.read_text(), "resources", table(rows))
+    text = fill(PAGE.read_text(), "resources", resource_table(rows))
     PAGE.write_text(fill(text, "speeds", speed_table(rows)))
     draw_blocks(PICTURES / "hardware_blocks.png")
     draw_waveform(PICTURES / "hardware_waveform.png")

@@ -5,32 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.networks import (
-    FixedPoint,
-    Network,
-    Simulation,
-)
+from sc_neurocore.hardware.tools import IDENTIFIER, check_identifier
+from sc_neurocore.networks import FixedPoint, Network, Simulation
 from sc_neurocore.networks._inputs import checked_densities
-from sc_neurocore.networks.fixed_point import (
-    FixedLIF,
-    FixedNetwork,
-)
-from sc_neurocore.networks.simulation import (
-    Prepared,
-)
-from sc_neurocore.streams import (
-    Bitstream,
-    Hammersley,
-)
+from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork
+from sc_neurocore.networks.simulation import Prepared
+from sc_neurocore.streams import Bitstream, Hammersley, _bits
 from sc_neurocore.streams._numbers import generator_columns
 
-__all__ = ["Design", "LayerDesign", "Sequence", "is_module_name"]
+__all__ = ["Design", "LayerDesign", "Sequence", "is_module_name", "row_integers"]
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
@@ -62,7 +51,6 @@ wor xnor xor
 """
 
 
-_IDENTIFIER = re.compile(r"[A-Za-z]\w*", re.ASCII)
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
     r"std|TOP|verilator|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
@@ -72,8 +60,14 @@ _TAKEN = re.compile(
 
 def is_module_name(name: str) -> bool:
     """Return whether a name can be that of a top module: an identifier that is not in use."""
-    legal = _IDENTIFIER.fullmatch(name) and not _TAKEN.fullmatch(name)
+    legal = IDENTIFIER.fullmatch(name) and not _TAKEN.fullmatch(name)
     return bool(legal) and name not in _KEYWORDS.split()
+
+
+def row_integers(bits: NDArray[Any]) -> list[int]:
+    """Return each row of a matrix of bits as an integer, lowest bit first."""
+    rows = _bits.pack(bits).astype("<u8", copy=False)
+    return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 
 @dataclass(frozen=True)
@@ -185,8 +179,7 @@ class LayerDesign:
         shape = self.groups, self.pe, self.columns, self.simd
         words = padded.reshape(shape).swapaxes(1, 2).reshape(self.depth, -1)
         bits = words[:, :, np.newaxis] >> np.arange(lane) & 1
-        packed = np.packbits(bits.reshape(self.depth, -1).astype(np.uint8), axis=1, bitorder="little")
-        return [int.from_bytes(word.tobytes(), "little") for word in packed]
+        return row_integers(bits.reshape(self.depth, -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +240,7 @@ class Design:
             value = _checks.integer(name, getattr(self, name), 1, most)
             if value & (value - 1):
                 _checks.fail(name, "be a power of two", value)
-        if not isinstance(self.name, str) or not _IDENTIFIER.fullmatch(self.name):
-            _checks.fail("name", "be a Verilog identifier", repr(self.name))
+        check_identifier("name", self.name)
         if not is_module_name(self.name):
             contract = "be neither a keyword of Verilog nor a name that the design or a tool uses"
             _checks.fail("name", contract, repr(self.name))

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
+from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
 from sc_neurocore.hardware.model import trace
 
 __all__ = ["bits_for", "library", "rendered", "verilog", "verilog_testbench", "write"]
@@ -98,7 +98,7 @@ def _lines(lines: Any) -> str:
 def _expected(
     design: Design, layer: LayerDesign, spikes: NDArray[Any], potentials: NDArray[Any]
 ) -> Any:
-    """Yield {v, spike} of each valid of a layer, given (image, neuron, step)."""
+    """Return the lines {v, spike} of each valid of a layer, given (image, neuron, step)."""
     lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
     word = layer.neuron.word
     fired, v = (
@@ -107,10 +107,8 @@ def _expected(
     )
     digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1
     whole = np.concatenate([fired, digits_of_v.reshape(len(v), -1)], axis=1)
-    packed = np.packbits(whole.astype(np.uint8), axis=1, bitorder="little")
     digits = -(-whole.shape[1] // 4)
-    for row in packed:
-        yield f"{int.from_bytes(row.tobytes(), 'little'):0{digits}x}"
+    return (f"{row:0{digits}x}" for row in row_integers(whole))
 
 
 @cache

@@ -20,11 +20,16 @@ from numpy.typing import NDArray
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
 from sc_neurocore.hardware.logic import Code, Logic, ordered
 
-__all__ = ["Netlist", "Run", "UnobservableError"]
+__all__ = ["Netlist", "Run", "UnobservableError", "packed_lanes"]
 
 
 class UnobservableError(ValueError):
     """A netlist has lost the names of signals that a comparison needs."""
+
+
+def packed_lanes(bits: NDArray[Any], axis: int = -1) -> NDArray[np.uint8]:
+    """Return bits with the lanes of an axis packed, eight per byte, lowest bit first."""
+    return np.packbits(bits, axis=axis, bitorder="little")
 
 
 class Netlist:
@@ -101,7 +106,7 @@ class Netlist:
         packed = {}
         for name, array in arrays.items():
             whole = np.broadcast_to(array, (*array.shape[:-1], lanes))
-            packed[name] = np.packbits(whole, axis=-1, bitorder="little")
+            packed[name] = packed_lanes(whole)
         return self.run_packed(packed, lanes, toggles=toggles)
 
     def run_packed(

@@ -15,6 +15,7 @@ from pathlib import Path
 from sc_neurocore import _checks
 
 __all__ = [
+    "IDENTIFIER",
     "MissingToolError",
     "ToolFailedError",
     "check_identifier",
@@ -26,6 +27,9 @@ __all__ = [
     "run",
     "yosys",
 ]
+
+
+IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class MissingToolError(RuntimeError):
@@ -106,7 +110,7 @@ def quoted(files: Sequence[str | os.PathLike[str]]) -> str:
 
 def check_identifier(name: str, value: object) -> None:
     """Raise unless the value is a Verilog identifier."""
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII):
+    if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
         _checks.fail(name, "be a Verilog identifier", repr(value))
 
 

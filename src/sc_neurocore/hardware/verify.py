@@ -17,11 +17,9 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
 from sc_neurocore.hardware.model import LayerTrace, LayerTracer
-from sc_neurocore.hardware.netlist import Netlist, Run
+from sc_neurocore.hardware.netlist import Netlist, Run, packed_lanes
 from sc_neurocore.hardware.simulators import Simulator, has_verilator, run_testbench, verilate
-from sc_neurocore.streams import (
-    Bitstream,
-)
+from sc_neurocore.streams import Bitstream, _bits
 
 __all__ = [
     "Verification",
@@ -160,8 +158,8 @@ def verify_netlist(
         some = range(first, min(first + _LANES, lanes))
         x = np.stack([_inputs(layer, rng, plan.steps, lane) for lane in some])
         words.append(Bitstream.from_bits(x).words)
-        rows.append(np.packbits(x, axis=0, bitorder="little"))
-    all_lanes = np.packbits(np.ones(lanes, bool), bitorder="little")
+        rows.append(packed_lanes(x, axis=0))
+    all_lanes = packed_lanes(np.ones(lanes, bool))
     stimulus = {
         "clear": plan.clear[:, np.newaxis, np.newaxis] * all_lanes,
         "step": plan.step[:, np.newaxis, np.newaxis] * all_lanes,
@@ -388,7 +386,7 @@ def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: in
         differences += int((out["group"][plan.at, 0] != groups).sum())
         done = _ones_at(plan.at[layer.groups - 1 :: layer.groups], plan.clocks)
         differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
-    spikes = _bits(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
+    spikes = _unpacked(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
     potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
     model = LayerTracer(layer).run(Bitstream.from_bits(x).words, plan.steps)
     seen = _compared(layer, model, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
@@ -421,18 +419,18 @@ def _column(bits: NDArray[np.bool_]) -> PortWords:
 
 def _packed(bits: NDArray[Any]) -> PortWords:
     """Return rows of bits in words of 32."""
-    padded = np.zeros((len(bits), -(-bits.shape[1] // 32) * 32), np.uint8)
-    padded[:, : bits.shape[1]] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+    halves = _bits.pack(bits).astype("<u8", copy=False).view("<u4")
+    return halves[:, : -(-bits.shape[1] // 32)].astype(np.uint32)
 
 
-def _bits(words: PortWords, n: int) -> NDArray[np.uint8]:
-    octets = np.ascontiguousarray(words.astype("<u4")).view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=n, bitorder="little")
+def _unpacked(words: PortWords, n: int) -> NDArray[np.uint8]:
+    """Return the first n bits of each row of words of 32."""
+    halves = np.pad(words.astype("<u4"), [(0, 0), (0, words.shape[1] % 2)])
+    return _bits.unpack(halves.view("<u8"), n)
 
 
 def _potentials(words: PortWords, n: int, word: int) -> NDArray[np.int32]:
     """Return n numbers of `word` bits in two's complement from each row."""
     if word == 16:
         return np.ascontiguousarray(words.astype("<u4")).view("<i2")[:, :n].astype(np.int32)
-    return _numbers(_bits(words, n * word)[:, :, np.newaxis], word)[:, :, 0]
+    return _numbers(_unpacked(words, n * word)[:, :, np.newaxis], word)[:, :, 0]
