@@ -53,7 +53,7 @@ wor xnor xor
 
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
-    r"std|TOP|verilator|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
+    r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
     r"|take|clear|step|last_step|class_valid|x|layer\d+_.*"
 )
 
