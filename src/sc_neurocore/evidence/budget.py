@@ -328,6 +328,7 @@ def _sampling_variances(
     bits = length * k
     weights = encode(w[j, i], bits, key=stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
     products: NDArray[np.float64]
+    expected: NDArray[np.float64]
     if trains is None:
         by_number = isinstance(pair[0], Halton) or pair[0] in (Sobol(), Sobol(randomized=False))
         streams = lanes if by_number else apart
@@ -335,9 +336,9 @@ def _sampling_variances(
         products = _means(given & weights, k)
         expected = np.broadcast_to((x[b, i] * w[j, i])[:, np.newaxis], products.shape)
     else:
-        spikes = trains[b, i].bits()
-        products = _means(weights, k) * spikes
-        expected = spikes * w[j, i][:, np.newaxis]
+        fired = trains[b, i].bits().astype(np.float64)
+        products = _means(weights, k) * fired
+        expected = fired * w[j, i][:, np.newaxis]
     # Only steps after the arrival have errors; these are assumed to be independent.
     errors = (products - expected) * np.sqrt(present[i])[:, np.newaxis]
     of_mean = errors.mean(axis=1)

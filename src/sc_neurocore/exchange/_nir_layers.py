@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore.exchange import _affine
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix
-from sc_neurocore.exchange._layers import layer_of, peak_of
+from sc_neurocore.exchange._layers import layer_of, peaks_of
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of
 from sc_neurocore.exchange._nir_neurons import (
     FIELDS,
@@ -31,6 +32,9 @@ from sc_neurocore.networks import (
 )
 from sc_neurocore.networks.layers import (
     Layer,
+)
+from sc_neurocore.neurons import (
+    LIF,
 )
 
 Reals = NDArray[np.float64]
@@ -105,6 +109,7 @@ class _Node:
     source: str
     dt: float
     number: int
+    share_gain: bool
 
     def misfit(self, given: Shape, taken: tuple[object, ...]) -> NoReturn:
         """Raise ValueError: the source has one shape, and this node requires another."""
@@ -139,7 +144,9 @@ class _Node:
         return rows, columns
 
 
-def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], list[Layer]]:
+def layers_of(
+    parts: Ordered, steps: Mapping[str, float], *, share_gain: bool
+) -> tuple[list[Row], list[Layer]]:
     """Return a row for each node, and the layers, which are complete if no row is unsupported.
 
     `steps` maps the name of each node to its time step in ms.
@@ -158,7 +165,7 @@ def layers_of(parts: Ordered, steps: Mapping[str, float]) -> tuple[list[Row], li
             rows.append(Row(name, kind, status, _joined(why, unread(node))))
             continue
         sources = parts.sources[name]
-        at = _Node(name, kind, node, sources[0] if sources else "", steps[name], number)
+        at = _Node(name, kind, node, sources[0] if sources else "", steps[name], number, share_gain)
         number += kind in FIELDS
         signal = signals.get(at.source)
         try:
@@ -374,11 +381,14 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
                 whole = _affine.scaled(whole, np.ones(len(own.bias)), own.bias)
             recurrent = own.weights * reading.factor[:, np.newaxis]
         whole = _affine.scaled(whole, reading.factor, reading.plus)
-        if isinstance(whole, Convolution) and not whole.is_square:
-            whole = _affine.as_matrix(whole)
+        if isinstance(whole, Convolution):
+            by_rows = _by_rows(reading.neuron, len(whole.weights))
+            whole = whole if whole.is_square and by_rows else _affine.as_matrix(whole)
     except _affine.TooLargeError:
         raise UnsupportedError("its weights are not a convolution, and too many for a matrix") from None
-    layer, note = _weighted(whole, recurrent, signal.delay, reading)
+    layer, note = _weighted(
+        whole, recurrent, signal.delay, reading, share_gain=at.share_gain
+    )  # fmt: skip
     return layer, replace(reading, note=_joined(reading.note, note))
 
 
@@ -395,25 +405,56 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
     return _affine.as_matrix(_affine.identity(shape) if signal.map is None else signal.map)
 
 
-def _weighted(whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading) -> tuple[Layer, str]:
+def _weighted(
+    whole: Map, recurrent: Reals | None, delay: Delay, reading: Reading, *, share_gain: bool
+) -> tuple[Layer, str]:
     """Return the layer, and a remark for the report if the gain of the metadata is in doubt."""
-    peak = peak_of(whole, recurrent) or 1.0
+    peaks = peaks_of(whole, recurrent)
     gain, note = reading.gain, ""
+    shown = f"their gain of {gain:.6g}" if isinstance(gain, float) else "their gains"
     if gain is None:
-        gain = peak
-    elif peak > gain * (1.0 + 1e-9) or _is_stale(reading, peak):
-        note = f"its metadata belong to other weights, so their gain of {gain:.6g} was not used"
-        gain = peak
+        gain = peaks.max() if share_gain else peaks
+    elif (peaks > gain * (1.0 + 1e-9)).any() or _is_stale(reading, peaks):
+        note = f"its metadata belong to other weights, so {shown} were not used"
+        note = note.replace("were", "was") if isinstance(gain, float) else note
+        gain = peaks.max() if share_gain else peaks
     elif reading.peak is None:
-        note = f"its metadata do not say which weights their gain of {gain:.6g} belongs to"
-    return layer_of(whole, gain, reading.neuron, recurrent=recurrent, delay=delay), note
+        note = f"its metadata do not say which weights {shown} belong to"
+        note = note.replace("belong to", "belongs to") if isinstance(gain, float) else note
+    neuron = _neuron_of_rows(reading.neuron, len(whole.weights))
+    return layer_of(whole, gain, neuron, recurrent=recurrent, delay=delay), note
 
 
-def _is_stale(reading: Reading, peak: float) -> bool:
+def _is_stale(reading: Reading, peaks: Reals) -> bool:
     """Return whether the weights differ from those that the gain of the metadata belongs to."""
     if reading.gain is None or reading.peak is None:
         return False
-    return not math.isclose(peak, reading.peak * reading.gain, rel_tol=_ROUNDING)
+    if isinstance(reading.peak, float):
+        peaks = peaks.max()
+    expected = np.asarray(reading.peak * reading.gain)
+    return expected.shape != peaks.shape or not np.allclose(peaks, expected, rtol=_ROUNDING, atol=0)
+
+
+def _by_rows(neuron: LIF, n_rows: int) -> bool:
+    """Return whether all positions of a row of weights have the same parameters."""
+    n = neuron.n_neurons
+    if n is None or n == n_rows:
+        return True
+    positions = n // n_rows
+    values = [getattr(neuron, field.name) for field in fields_of(neuron)]
+    rows = [value.reshape(-1, positions) for value in values if isinstance(value, np.ndarray)]
+    return all(bool((row == row[:, :1]).all()) for row in rows)
+
+
+def _neuron_of_rows(neuron: LIF, n_rows: int) -> LIF:
+    """Return the neuron with one parameter for each row of weights, where positions share them."""
+    n = neuron.n_neurons
+    if n is None or n == n_rows:
+        return neuron
+    arrays: dict[str, Any] = {field.name: getattr(neuron, field.name) for field in fields_of(neuron)}
+    step = n // n_rows
+    of_rows: dict[str, Any] = {k: v[::step] for k, v in arrays.items() if isinstance(v, np.ndarray)}
+    return replace(neuron, **of_rows)
 
 
 def _shape(name: str, given: Any) -> Shape:

@@ -25,6 +25,7 @@ from sc_neurocore.neurons import (
 )
 
 Reals = NDArray[np.float64]
+OneOrEach = float | Reals
 
 # Fields of each kind. Kinds that do not fire are readouts.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -54,25 +55,28 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """A LIF neuron in NIR: kind, fields, and the NIR weight for a current of 1 per spike."""
+    """A LIF neuron in NIR: kind, fields, and the NIR weight for a current of 1 per spike.
+
+    Values are numbers, or arrays with one for each row of weights.
+    """
 
     kind: str
-    fields: dict[str, float]
-    factor: float
+    fields: Mapping[str, OneOrEach]
+    factor: OneOrEach
 
 
 @dataclass(frozen=True, eq=False)
 class Recalled:
     """Metadata that `to_nir` wrote: neuron, gain, whether the form is canonical, and peak.
 
-    The gain belongs to weights whose largest magnitude is ``peak * gain``. `peak` is None for files of
-    older versions.
+    The gain belongs to weights whose largest magnitude is ``peak * gain``, in all rows or, if they are
+    arrays, in each. `peak` is None for files of older versions.
     """
 
     neuron: LIF
-    gain: float
+    gain: OneOrEach
     canonical: bool
-    peak: float | None
+    peak: OneOrEach | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +93,8 @@ class Reading:
     plus: Reals | None = None
     approximation: str = ""
     note: str = ""
-    gain: float | None = None
-    peak: float | None = None
+    gain: OneOrEach | None = None
+    peak: OneOrEach | None = None
 
 
 def describe(neuron: LIF, *, canonical: bool) -> Described:
@@ -100,22 +104,23 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
     a synaptic current, and 1 / dt, with dt in seconds, without a leak.
     """
     per_step = neuron.resistance * neuron.dt
-    zero = neuron.v_rest if canonical or math.isinf(neuron.tau_mem) else 0.0
-    fires = math.isfinite(neuron.v_threshold)
+    leaks = not np.isinf(neuron.tau_mem).any()
+    zero = neuron.v_rest if canonical or not leaks else 0.0
+    fires = not np.isinf(neuron.v_threshold).any()
     voltages = (
         {"v_threshold": neuron.v_threshold - zero, "v_reset": neuron.v_reset - zero} if fires else {}
     )
-    if math.isinf(neuron.tau_mem):
+    if not leaks:
         factor, r = (per_step, 1000.0 / neuron.dt) if canonical else (1.0, 1000.0 * neuron.resistance)
         return Described("IF" if fires else "I", {"r": r, **voltages}, factor)
     r, factor = neuron.resistance * neuron.tau_mem, 1.0
     if canonical:
         r, factor = 1.0, r
-        if neuron.tau_syn:
+        if np.any(neuron.tau_syn):
             r, factor = neuron.tau_mem / neuron.dt, per_step
     fields = {"r": r, "v_leak": neuron.v_rest - zero, **voltages}
     tau = neuron.tau_mem / 1000.0
-    if neuron.tau_syn:
+    if np.any(neuron.tau_syn):
         filtered = {
             "tau_syn": neuron.tau_syn / 1000.0,
             "tau_mem": tau,
@@ -125,9 +130,15 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
     return Described("LIF" if fires else "LI", {"tau": tau, **fields}, factor)
 
 
-def noted(neuron: LIF, gain: float, canonical: bool, peak: float) -> dict[str, str]:
+def noted(neuron: LIF, gain: OneOrEach, canonical: bool, peak: OneOrEach) -> dict[str, str]:
     """Return metadata for a node: the parameters that its fields cannot represent."""
-    content = {"neuron": asdict(neuron), "gain": gain, "canonical": canonical, "peak": peak}
+    parameters = {name: np.asarray(value).tolist() for name, value in asdict(neuron).items()}
+    content = {
+        "neuron": parameters,
+        "gain": np.asarray(gain).tolist(),
+        "canonical": canonical,
+        "peak": np.asarray(peak).tolist(),
+    }
     return {METADATA: json.dumps(content)}
 
 
@@ -136,11 +147,21 @@ def recalled(node: Any) -> Recalled | None:
     metadata = getattr(node, "metadata", None)
     try:
         content = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
-        peak = float(content["peak"]) if "peak" in content else None
-        gain = _checks.positive("gain", content["gain"])
+        peak = _one_or_each("peak", content["peak"]) if "peak" in content else None
+        gain = _one_or_each("gain", content["gain"])
         return Recalled(LIF(**content["neuron"]), gain, bool(content["canonical"]), peak)
     except DAMAGED:
         return None
+
+
+def _one_or_each(name: str, value: Any) -> OneOrEach:
+    """Return a positive number, or an array of them."""
+    if not isinstance(value, list):
+        return _checks.positive(name, value)
+    values = _checks.array(name, value, [1])
+    if not (values > 0).all():
+        _checks.fail(name, "be greater than 0", values.min())
+    return values
 
 
 def unread(node: Any) -> str:
@@ -168,18 +189,20 @@ def read(
     if metadata is not None:
         own = describe(metadata.neuron, canonical=metadata.canonical)
         if own.kind == kind and all(
-            np.allclose(fields[name], value, rtol=_ROUNDING, atol=1e-12)
+            np.allclose(fields[name], spread(value, len(fields[name])), rtol=_ROUNDING, atol=1e-12)
             for name, value in own.fields.items()
         ):
-            factor = np.full(len(fields["r"]), 1.0 / own.factor)
+            factor = 1.0 / spread(own.factor, len(fields["r"]))
             return Reading(metadata.neuron, factor, gain=metadata.gain, peak=metadata.peak)
         note = "its metadata belong to other fields and were not used"
+    tau: OneOrEach
+    tau_syn: OneOrEach = 0.0
     if kind in ("IF", "I"):
         tau, leak, share = math.inf, np.zeros(len(fields["r"])), fields["r"] / 1000.0
     else:
         tau = _time("tau_mem" if "tau_mem" in fields else "tau", fields, dt)
         leak, share = fields["v_leak"], fields["r"] / tau
-    tau_syn, filtered = 0.0, np.ones(len(share))
+    filtered = np.ones(len(share))
     if "tau_syn" in fields:
         tau_syn = _time("tau_syn", fields, dt)
         filtered = fields["w_in"] * (dt / tau_syn)
@@ -213,65 +236,52 @@ def _remark(what: str, dt: float) -> str:
 
 
 def _readout(share: Reals, leak: Reals, times: dict[str, Any]) -> Reading:
-    if not _is_uniform(leak):
-        raise UnsupportedError("v_leak differs between neurons of a readout")
-    rest = float(leak[0])
-    voltages: dict[str, Any] = {"v_rest": rest, "v_reset": 0.0, "v_threshold": math.inf}
-    if _is_uniform(share) and share[0] > 0:
-        return Reading(LIF(**voltages, **times, resistance=float(share[0])), np.ones(len(share)))
-    return Reading(LIF(**voltages, **times), share, note="r folded into the weights")
+    voltages: dict[str, Any] = {"v_rest": _one(leak), "v_reset": 0.0, "v_threshold": math.inf}
+    return _resisting(share, voltages | times)
 
 
 def _firing(
     share: Reals, leak: Reals, threshold: Reals, reset: Reals, times: dict[str, Any]
 ) -> Reading:
-    """Return the LIF of firing neurons, with potentials rescaled if their voltages differ."""
+    """Return the LIF of firing neurons, with potentials in units of each threshold if they differ."""
     if (reset >= threshold).any():
         raise UnsupportedError("v_reset is not below v_threshold")
-    if all(map(_is_uniform, (leak, threshold, reset))):
-        voltages: dict[str, Any] = {
-            "v_rest": float(leak[0]),
-            "v_reset": float(reset[0]),
-            "v_threshold": float(threshold[0]),
-        }
-        if _is_uniform(share) and share[0] > 0:
-            neuron = LIF(**voltages, **times, resistance=float(share[0]))
-            return Reading(neuron, np.ones(len(share)))
-        return Reading(LIF(**voltages, **times), share, note="r folded into the weights")
-    note = "voltages folded into the weights"
     span = threshold - leak
-    if (span > 0).all() and _is_uniform((reset - leak) / span, 1e-12):
-        ratio = float((reset[0] - leak[0]) / span[0])
+    same = all(map(_is_uniform, (leak, threshold, reset)))
+    if not same and (span > 0).all() and _is_uniform((reset - leak) / span, 1e-12):
+        ratio, note = float((reset[0] - leak[0]) / span[0]), "voltages folded into the weights"
         return Reading(LIF(v_reset=ratio, **times), share / span, note=note)
-    span = threshold - reset
-    neuron = LIF(**times)
-    if math.isinf(times["tau_mem"]):
-        approximation = "potentials start at v_reset, not at 0"
-        return Reading(neuron, share / span, None, approximation, note)
-    if times["tau_syn"]:
-        raise UnsupportedError("(v_reset - v_leak) / (v_threshold - v_leak) differs between neurons")
-    drive = (leak - reset) / (span * times["tau_mem"])
-    if not drive.any():
-        return Reading(neuron, share / span, note=note)
-    approximation = "v_leak became a bias, and potentials start at v_reset"
-    return Reading(neuron, share / span, drive, approximation, note)
+    voltages = {"v_rest": _one(leak), "v_reset": _one(reset), "v_threshold": _one(threshold)}
+    return _resisting(share, voltages | times)
 
 
-def _time(name: str, fields: Mapping[str, Reals], dt: float) -> float:
-    """Return the common time constant of all neurons in ms."""
+def _resisting(share: Reals, parameters: dict[str, Any]) -> Reading:
+    """Return the LIF with a common resistance, or with that of each neuron in the weights."""
+    if _is_uniform(share) and share[0] > 0:
+        return Reading(LIF(**parameters, resistance=float(share[0])), np.ones(len(share)))
+    return Reading(LIF(**parameters), share, note="r folded into the weights")
+
+
+def _time(name: str, fields: Mapping[str, Reals], dt: float) -> OneOrEach:
+    """Return the time constant of all neurons in ms, or that of each."""
     values = fields[name] * 1000.0
-    if not _is_uniform(values):
-        raise UnsupportedError(
-            f"{name} differs between neurons, {values.min():.6g} to {values.max():.6g} ms"
-        )
-    tau = float(values[0])
-    if not tau > 0:
-        raise UnsupportedError(f"{name} is {tau:.6g} ms, not greater than 0")
-    if tau < dt and math.isclose(tau, dt, rel_tol=_ROUNDING):
-        return dt
-    if tau < dt:
-        raise UnsupportedError(f"{name} is {tau:.6g} ms, shorter than the step of {dt:.6g} ms")
-    return tau
+    for tau in (float(values.min()), float(values.max())):
+        if not tau > 0:
+            raise UnsupportedError(f"{name} is {tau:.6g} ms, not greater than 0")
+        if tau < dt and not math.isclose(tau, dt, rel_tol=_ROUNDING):
+            raise UnsupportedError(f"{name} is {tau:.6g} ms, shorter than the step of {dt:.6g} ms")
+    return _one(np.maximum(values, dt))
+
+
+def _one(values: Reals) -> OneOrEach:
+    """Return a number if all values are equal."""
+    return float(values[0]) if _is_uniform(values) else values
+
+
+def spread(value: OneOrEach, n: int) -> Reals:
+    """Return a value of all rows of weights, or of each, for n neurons."""
+    of_rows = np.atleast_1d(np.asarray(value, np.float64))
+    return np.repeat(of_rows, n // len(of_rows))
 
 
 def _is_uniform(values: Reals, tolerance: float = 0.0) -> bool:

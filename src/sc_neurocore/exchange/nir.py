@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import DAMAGED, replacing
 from sc_neurocore._tables import html_table
-from sc_neurocore.exchange._affine import Convolution, TooLargeError, as_matrix
+from sc_neurocore.exchange._affine import Convolution, Matrix, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
+from sc_neurocore.exchange._layers import peaks_of
 from sc_neurocore.exchange._nir_graph import Ordered, kind_of, ordered
 from sc_neurocore.exchange._nir_layers import STATUS, Row, layers_of
 from sc_neurocore.exchange._nir_neurons import (
@@ -30,15 +30,15 @@ from sc_neurocore.exchange._nir_neurons import (
     describe,
     noted,
     recalled,
+    spread,
 )
 from sc_neurocore.networks import (
     Conv2d,
     Dense,
     Network,
 )
-from sc_neurocore.networks.layers import (
-    Layer,
-)
+from sc_neurocore.networks.layers import Layer, of_each
+from sc_neurocore.networks.network import require_chain
 
 try:
     import h5py  # noqa: F401  imported by the process that reads files
@@ -129,7 +129,8 @@ def to_nir(
     Raises
     ------
     ValueError
-        If NIR has no node for a layer (neurons with a synaptic current and no leak, readouts that are
+        If the network is not a chain, if NIR has no node for a layer (neurons with a synaptic current
+        and no leak, readouts that are
         recurrent or not the last layer), or if a convolution is too large for a matrix.
     TypeError
         If `network` is not a Network.
@@ -146,6 +147,7 @@ def to_nir(
     """
     _checks.instance("network", network, Network)
     _checks.instance("canonical", canonical, bool)
+    require_chain("network", network, "written as NIR")
     first = network.layers[0]
     shape = _input_shape(first)
     nodes, edges, last = {"input": nir.Input(np.array(shape))}, [], "input"
@@ -194,15 +196,30 @@ def _placed(i: int, layer: Layer, shape: Shape) -> Layer:
     except TooLargeError:
         contract = "receive images of its input size, or be small enough for a matrix, for NIR"
         _checks.fail(f"layers[{i}]", contract, f"{layer.n_in} inputs of shape {shape}")
-    return Dense(whole.weights, layer.gain, layer.neuron, bias=whole.bias, delay=layer.delay)
+    neuron = replace(layer.neuron, **_of_each(layer))
+    return Dense(whole.weights, of_each(layer, layer.gain), neuron, bias=whole.bias, delay=layer.delay)
+
+
+def _of_each(layer: Layer) -> dict[str, Any]:
+    """Return the parameters of a layer's neurons that are arrays, of each neuron."""
+    values = {field.name: getattr(layer.neuron, field.name) for field in fields(layer.neuron)}
+    return {k: np.repeat(v, layer.positions) for k, v in values.items() if isinstance(v, np.ndarray)}
 
 
 def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
     named, neuron = f"layers[{i}]", layer.neuron
-    if math.isinf(neuron.tau_mem) and neuron.tau_syn:
+    if np.any(np.isinf(neuron.tau_mem)) and np.any(neuron.tau_syn):
         contract = "have a leak or no synaptic current, for NIR"
         _checks.fail(named, contract, f"tau_mem=inf, tau_syn={neuron.tau_syn}")
-    if math.isinf(neuron.v_threshold):
+    mixed = {
+        "neurons with and without a leak": np.isinf(neuron.tau_mem),
+        "neurons with and without a threshold": np.isinf(neuron.v_threshold),
+        "neurons with and without a synaptic current": np.equal(neuron.tau_syn, 0),
+    }
+    for what, kind in mixed.items():
+        if np.ptp(np.asarray(kind, int)):
+            _checks.fail(named, f"not have {what}, for NIR", neuron)
+    if np.all(np.isinf(neuron.v_threshold)):
         if not is_last:
             _checks.fail(named, "fire or be the last layer, for NIR", "v_threshold=inf")
         if isinstance(layer, Dense) and layer.recurrent is not None:
@@ -213,7 +230,8 @@ def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str
     """Yield the names and nodes of a layer in the order of the signal."""
     delays, neuron = layer.delays, layer.neuron
     described = describe(neuron, canonical=canonical)
-    scale = layer.gain * described.factor
+    scale = np.broadcast_to(np.asarray(layer.gain * described.factor), len(layer.weights))
+    of_rows = scale.reshape(-1, *(1,) * (layer.weights.ndim - 1))
     if delays is not None:
         yield "delay", nir.Delay(delays.reshape(shape) * (neuron.dt / 1000.0))
     bias = None if layer.bias is None else layer.bias * scale
@@ -222,7 +240,7 @@ def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str
             "conv",
             nir.Conv2d(
                 input_shape=layer.input_size,
-                weight=layer.weights * scale,
+                weight=layer.weights * of_rows,
                 stride=layer.stride,
                 padding=layer.padding,
                 dilation=1,
@@ -234,16 +252,18 @@ def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str
         if len(shape) > 1:
             yield "flatten", nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1)
         if bias is None:
-            yield "linear", nir.Linear(layer.weights * scale)
+            yield "linear", nir.Linear(layer.weights * of_rows)
         else:
-            yield "affine", nir.Affine(layer.weights * scale, bias)
-    fields = {k: np.full(_output_shape(layer), v) for k, v in described.fields.items()}
-    given = [x for x in (layer.weights, layer.bias, getattr(layer, "recurrent", None)) if x is not None]
-    peak = max(float(np.abs(x).max()) for x in given)
-    metadata = noted(neuron, layer.gain, canonical, peak)
+            yield "affine", nir.Affine(layer.weights * of_rows, bias)
+    out = _output_shape(layer)
+    fields = {k: spread(v, layer.n_out).reshape(out) for k, v in described.fields.items()}
+    own = layer.recurrent if isinstance(layer, Dense) else None
+    peak = peaks_of(Matrix(layer.weights, layer.bias), own)
+    of_each = isinstance(layer.gain, np.ndarray)
+    metadata = noted(neuron, layer.gain, canonical, peak if of_each else peak.max())
     neurons = getattr(nir, described.kind)(**fields, metadata=metadata)
     if isinstance(layer, Dense) and layer.recurrent is not None:
-        neurons = _recurrent(described.kind.lower(), neurons, layer.recurrent * scale)
+        neurons = _recurrent(described.kind.lower(), neurons, layer.recurrent * of_rows)
     yield described.kind.lower(), neurons
 
 
@@ -254,11 +274,14 @@ def _recurrent(name: str, neurons: Any, weights: Reals) -> Any:
     return nir.NIRGraph(ends | {name: neurons, "recurrent": nir.Linear(weights)}, edges)
 
 
-def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> Imported:
+def from_nir(
+    graph: Any, *, dt_ms: float | None = None, strict: bool = True, share_gain: bool = False
+) -> Imported:
     """Convert a NIR graph to a network, and report on each node.
 
-    Neurons are integrated by Euler's rule with a step of dt_ms. Weights are scaled into [-1, 1] and the
-    scale becomes the gain. A bias becomes the weights of an input that is always on. The linear nodes
+    Neurons are integrated by Euler's rule with a step of dt_ms. Weights are scaled into [-1, 1], row by
+    row, and the scales become the gains. A bias becomes the weights of an input that is always on. The
+    linear nodes
     between two neurons become the weights of one layer.
 
     NIR stores times in seconds. If a file counts time in steps instead, as with IF nodes of r = 1, pass
@@ -273,6 +296,10 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
         Time step in ms. Optional for graphs written by `to_nir`, which stores it in the metadata.
     strict : bool
         Raise unless every node is faithful. If False, also accept approximate nodes.
+    share_gain : bool
+        Give all neurons of a layer one gain, as hardware requires. By default each neuron (each channel
+        of a convolution) has the gain with which its weights use the whole range [-1, 1], so that
+        streams represent them more precisely.
 
     Returns
     -------
@@ -305,6 +332,7 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
     output  Output  faithful
     """
     _checks.instance("strict", strict, bool)
+    _checks.instance("share_gain", share_gain, bool)
     if dt_ms is not None:
         dt_ms = _checks.positive("dt_ms", dt_ms)
     try:
@@ -313,7 +341,7 @@ def from_nir(graph: Any, *, dt_ms: float | None = None, strict: bool = True) -> 
         _checks.fail("graph", "not contain itself", "a graph nested in itself")
     steps = _steps(parts, dt_ms)
     try:
-        rows, layers = layers_of(parts, steps)
+        rows, layers = layers_of(parts, steps, share_gain=share_gain)
     except (TypeError, OverflowError, IndexError, MemoryError) as error:
         _checks.fail("graph", "hold numbers in the fields of its nodes", f"{error}")
     report = Report(tuple(rows))

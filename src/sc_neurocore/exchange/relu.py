@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool
-from sc_neurocore.exchange._layers import layer_of, peak_of
+from sc_neurocore.exchange._layers import layer_of, peaks_of
 from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
     Network,
@@ -51,10 +51,10 @@ class LayerConversion:
     lost : float
         Fraction of the sum of activations on the given data that saturation removes.
     at_bound : float
-        Fraction of weights at -1 or 1. A small fraction means that a few large weights set the gain
-        and the other weights use little of their range.
+        Fraction of weights at -1 or 1, at least one per neuron. A small fraction means that a few large
+        weights set the gain of a neuron and its other weights use little of their range.
     gain : float
-        Current of one spike through a weight of 1.
+        Current of one spike through a weight of 1, the largest of the neurons.
     """
 
     scale: float
@@ -184,13 +184,13 @@ def _normalized(stages: Sequence[_Stage], percentile: float) -> Conversion:
         weights = stage.map.weights * (before / scale)
         bias = None if stage.map.bias is None else stage.map.bias / scale
         scaled = replace(stage.map, weights=weights, bias=bias)
-        gain = peak_of(scaled)
-        if gain == 0:
+        gain = peaks_of(scaled)
+        if not (scaled.weights.any() or (bias is not None and bias.any())):
             _checks.fail("model", f"have weights other than 0 in layer {number}", "zeros only")
         neuron = INTEGRATOR if stage.activations is None else INTEGRATE_AND_FIRE
         layers.append(layer_of(scaled, gain, neuron))
         at_bound = float((abs(layers[-1].weights) == 1).mean())
-        report.append(LayerConversion(scale, clipped, lost, at_bound, gain))
+        report.append(LayerConversion(scale, clipped, lost, at_bound, float(gain.max())))
         before = scale
     return Conversion(Network(layers), tuple(report))
 

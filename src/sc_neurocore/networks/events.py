@@ -133,7 +133,7 @@ class Events:
 def _is_batch(values: Any) -> bool:
     """Return whether values are a sequence of arrays rather than one array."""
     if isinstance(values, np.ndarray):
-        return values.dtype == object
+        return bool(values.dtype == object)
     return isinstance(values, Sequence) and len(values) > 0 and np.ndim(values[0]) > 0
 
 

@@ -408,9 +408,8 @@ def _rebuilt(kind: type[Layer], parameters: dict[str, Any]) -> Layer:
 
 def _shown(layer: Layer) -> str:
     gain = layer.gain
-    of_each = isinstance(gain, np.ndarray)
-    parts = [f"gain {gain.min():.4g} to {gain.max():.4g}" if of_each else f"gain={gain}"]
-    parts.append(f"neuron={layer.neuron!r}")
+    shown = f" {gain.min():.4g} to {gain.max():.4g}" if isinstance(gain, np.ndarray) else f"={gain}"
+    parts = [f"gain{shown}", f"neuron={layer.neuron!r}"]
     parts += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
     if isinstance(layer.delay, np.ndarray):
         parts.append(f"delay up to {layer.delay.max()}")

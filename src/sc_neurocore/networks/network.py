@@ -110,7 +110,7 @@ class Network:
     def n_in(self) -> int:
         """Number of inputs."""
         sources = [source for own in self.connections for source in own]
-        return max(source.stop for source in sources if isinstance(source, slice))
+        return max(int(source.stop) for source in sources if isinstance(source, slice))
 
     @property
     def n_out(self) -> int:
