@@ -145,7 +145,8 @@ def noise_budget(
         if not isinstance(layer, Dense) or layer.recurrent is not None:
             _checks.fail(f"layers[{i}]", "be a Dense without recurrent weights", layer)
         layers.append(layer)
-    result = simulate(network, x, length, seed=seed, source=source, record=True)
+    with _checks.allocating(f"the spikes of {length} steps", "use a shorter length"):
+        result = simulate(network, x, length, seed=seed, source=source, record=True)
     of_inputs, *of_weights = operands(source, 1 + len(layers))
     trains = _as_batch(x) if isinstance(x, Bitstream) else None
     densities = np.atleast_2d(np.asarray(x, float)) if trains is None else trains.probability()

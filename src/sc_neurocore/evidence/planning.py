@@ -55,7 +55,7 @@ class Plan:
 
     @property
     def length(self) -> int | None:
-        """Shortest length whose loss is at most `max_loss`; None if there is none among those tried."""
+        """Shortest length whose loss is at most `max_loss`; None if no tried length qualifies."""
         last = self.tried[-1]
         return last.length if last.loss <= self.max_loss else None
 
