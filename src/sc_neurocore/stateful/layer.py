@@ -135,12 +135,14 @@ class SCDenseLayer(FixedParameters):
         params = {} if neuron_params is None else neuron_params
         _checks.instance("neuron_params", params, Mapping)
         vars(self).update(
-            n_neurons=_checks.integer("n_neurons", n_neurons, 1, 2**32),
+            n_neurons=_checks.integer("n_neurons", n_neurons, 1),
             length=_checks.length_of_stream("length", length),
             dt_ms=(dt_ms := _checks.positive("dt_ms", dt_ms)),
             base_seed=checked_seed("base_seed", base_seed),
             lif=_lif(params, dt_ms),
         )
+        if self.n_neurons > 2**32:
+            _checks.fail("n_neurons", "be at most 2**32", self.n_neurons)
         weights = _checks.array("weight_values", weight_values, [1, 2])
         if weights.ndim == 2 and len(weights) != self.n_neurons:
             _checks.fail(
