@@ -4,7 +4,12 @@
 import importlib
 import inspect
 import math
+import pickle
+import resource
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +43,12 @@ GOOD = {
     "current_error.p": [0.5], "current_error.q": [0.5], "encode.streams": [0], "scaled_add.weights": [0.5, 0.5],
     "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
 }  # fmt: skip
+# Plausible values that are too large, too small, empty, or of an unusual type.
+EXTREME = [
+    2**38, 10**12, 10**400, 2**63, np.uint64(2**63), [2**63], [10**400], 0, -0.0, 5e-324, 1e308, [1e308, 1e308],
+    np.float16(0.5), np.longdouble(0.5), np.int8(1), np.array([0.5, 1], np.float16), np.array([1, 0.5], object),
+    np.array(1), np.zeros(0), np.zeros((0, 0)), ["a", "b"], [None], range(3), (1, 2), {1},
+]  # fmt: skip
 BAD = [
     None, -1, 2**70, math.nan, math.inf, "text", b"bytes", True, 1j, [], [[]], {}, object(), sc.LFSR,
     np.zeros((0, 3)), np.zeros((3, 0, 2)), np.zeros((1, 2, 3, 4)), np.full(3, np.nan), np.array(["a"]),
@@ -101,6 +112,82 @@ def test_wrong_arguments_are_refused_or_work(call):
     for name in names:
         for bad in BAD:
             attempt(call, {**good, name: bad}, positional)
+
+
+def unaligned(array):
+    """Return a copy of an array whose address is odd."""
+    copy = np.frombuffer(b"\0" + array.tobytes(), array.dtype, array.size, 1).reshape(array.shape)
+    assert array.itemsize == 1 or not copy.flags.aligned
+    return copy
+
+
+def numbers(value):
+    """Return a good value as an array of 8-byte numbers, or None if it is not an array."""
+    if not isinstance(value, list | tuple | np.ndarray) or any(
+        isinstance(v, sc.Bitstream) for v in value
+    ):
+        return None
+    array = np.asarray(value)
+    return array.astype(array.dtype.kind + "8") if array.dtype.kind in "iuf" else None
+
+
+def said(value):
+    """Return the content of a result, for comparisons."""
+    return pickle.dumps(value)
+
+
+@pytest.mark.parametrize("call", list(callables()))
+def test_unaligned_arrays_give_the_results_of_aligned_ones(call):
+    good, positional = arguments(call)
+    for name, value in good.items():
+        if (array := numbers(value)) is None:
+            continue
+        if call is sc.Bitstream:  # keeps its words, and so must have them aligned
+            array = array.astype(np.uint64)
+        seeds = {"seed", "base_seed"} & set(inspect.signature(call).parameters)
+        results = []
+        for form in (array, unaligned(array)):
+            given = {**good, **dict.fromkeys(seeds, 1), name: form}
+            rest = {k: v for k, v in given.items() if k not in positional}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    results.append(said(call(*[given[n] for n in positional], **rest)))
+                except (ValueError, TypeError) as error:
+                    results.append(str(error))
+        assert results[0] == results[1], name
+
+
+@pytest.mark.parametrize("room", ["streams", "operators", "stateful", "evidence"])
+def test_extreme_arguments_raise_clear_errors_or_work(room):
+    # In a process of its own, whose memory is limited, so that sizes fail as they would at 3 GiB.
+    code = f"import test_public; test_public.extremes({room!r})"
+    folder = Path(__file__).parent
+    run = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
+def attempt_or_memory(call, good, positional):
+    """Call, and return the message of a MemoryError."""
+    try:
+        attempt(call, good, positional)
+    except MemoryError as error:
+        return str(error)
+    return None
+
+
+def extremes(room):
+    resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+    for call, name in ((p.values[0], p.id) for p in callables() if p.id.startswith(f"{room}.")):
+        good, positional = arguments(call)
+        for parameter in inspect.signature(call).parameters:
+            for value in EXTREME if parameter not in ("how", "path", "progress") else ():
+                message = attempt_or_memory(call, {**good, parameter: value}, positional)
+                assert message is None or "do not fit into memory" in message, (
+                    name,
+                    parameter,
+                    message,
+                )
 
 
 @pytest.mark.parametrize("source", [

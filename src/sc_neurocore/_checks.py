@@ -6,7 +6,8 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -55,6 +56,15 @@ def missing_extra(feature: str, package: str, extra: str) -> str:
         f"{feature} needs {package}; run pip install '.[{extra}]' in a clone of sc-neurocore, or "
         f"pip install 'WHEEL[{extra}]' with the path of its wheel"
     )
+
+
+@contextmanager
+def allocating(what: str, remedy: str) -> Iterator[None]:
+    """Replace a MemoryError of the block by one that names its result and a remedy."""
+    try:
+        yield
+    except MemoryError:
+        raise MemoryError(f"{what} do not fit into memory; {remedy}") from None
 
 
 def warn(message: str, category: type[Warning]) -> None:

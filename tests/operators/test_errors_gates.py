@@ -156,7 +156,7 @@ ERRORS = [
      "coefficients must lie in [0.0, 1.0], got 1.5 at index 1"),
     (lambda: bernstein_value([0.5, 2], [0, 1]), ValueError,
      "x must lie in [0.0, 1.0], got 2.0 at index 1"),
-    (lambda: bernstein_fit(np.sqrt, 0), ValueError, "degree must be at least 1, got 0"),
+    (lambda: bernstein_fit(np.sqrt, 0), ValueError, "degree must be at least 1 and at most 255, got 0"),
     (lambda: bernstein_fit(np.sqrt, 2.0), TypeError, "degree must be an integer, got 2.0"),
     (lambda: bernstein_fit(lambda x: 0.5, 2), ValueError, "function(x) must have 1 axis, got shape ()"),
     (lambda: bernstein_fit(lambda x: x[1:], 2), ValueError,

@@ -44,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         print(f"sc-neurocore: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, OverflowError) as error:
+        reason = "" if isinstance(error, MemoryError) and str(error) == "std::bad_alloc" else str(error)
+        print(f"sc-neurocore: {reason or 'out of memory'}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("sc-neurocore: interrupted", file=sys.stderr)
         return 130

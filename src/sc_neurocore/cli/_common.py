@@ -48,9 +48,13 @@ def load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return images and labels from an .npz file."""
     try:
         arrays = read_arrays(path)
-        return arrays["images"], arrays["labels"]
+        images, labels = arrays["images"], arrays["labels"]
     except (ValueError, KeyError) as error:
         _checks.fail("--data", "be an .npz file of images and labels", f"{path} ({error})")
+    for name, array in (("images", images), ("labels", labels)):
+        if array.ndim == 0:
+            _checks.fail("--data", f"hold {name} with one entry per image", "a single value")
+    return images, labels
 
 
 def print_table(rows: Sequence[Accuracy]) -> None:

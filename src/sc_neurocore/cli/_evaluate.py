@@ -27,6 +27,8 @@ from sc_neurocore.networks import (
 def run_evaluate(options: argparse.Namespace) -> None:
     """Print the accuracy of a network for each source and stream length; write a table and a plot."""
     seeds = range(_checks.integer("--seeds", options.seeds, 1))
+    if seeds.stop >= 10**9:
+        _checks.fail("--seeds", "be below 10**9", seeds.stop)
     for name, target in (("--csv", options.csv), ("--plot", options.plot)):
         if target:
             check_writable(name, target)

@@ -158,9 +158,10 @@ def noise_budget(
     of_inputs, *of_weights = operands(source, 1 + len(network))
     if isinstance(given.values, np.ndarray) and given.values.ndim == 3:
         given = _encoded(given, of_inputs)
-    result = simulate(
-        network, given, length, seed=seed, source=source, bits_per_step=bits_per_step, record=True
-    )
+    with _checks.allocating(f"the spikes of {length} steps", "use a shorter length"):
+        result = simulate(
+            network, given, length, seed=seed, source=source, bits_per_step=bits_per_step, record=True
+        )
     spikes = [_as_batch(train) for train in result.spikes]
     budgets = []
     for layer, own, sources, of_layer in zip(

@@ -26,6 +26,7 @@ from sc_neurocore.streams import (
 )
 from sc_neurocore.streams.source import (
     Sources,
+    checked_source,
 )
 
 __all__ = [
@@ -79,7 +80,7 @@ def encode_error(p: ArrayLike, length: int, *, source: Source = Bernoulli()) -> 
     0.0286, Sobol 0.0015
     """
     values, length = _probabilities("p", p), _checks.length_of_stream("length", length)
-    _checks.instance("source", source, Source)
+    checked_source("source", source)
     bias, variance = of_densities(source, values, length)
     return np.asarray(np.sqrt(bias**2 + variance))
 
@@ -306,12 +307,20 @@ def length_for_density(error: float, confidence: float = 0.95, *, p: float | Non
     """
     error, confidence = _checks.below_one("error", error), _checks.below_one("confidence", confidence)
     if p is None:
-        return math.ceil(math.log(2 / (1 - confidence)) / (2 * error**2))
+        return _whole(error, math.log(2 / (1 - confidence)), 2 * error**2)
     value = float(_probabilities("p", _checks.finite("p", p)))
     from statistics import NormalDist  # here: slow to import, rarely used
 
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return max(1, math.ceil(z**2 * value * (1 - value) / error**2))
+    return max(1, _whole(error, z**2 * value * (1 - value), error**2))
+
+
+def _whole(error: float, above: float, below: float) -> int:
+    """Return the quotient, rounded up; raise if the error is so small that no float holds it."""
+    length = above / below if below else math.inf
+    if length == math.inf:
+        _checks.fail("error", "be large enough for a length below 1e308", error)
+    return math.ceil(length)
 
 
 def length_for_product(

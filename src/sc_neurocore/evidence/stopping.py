@@ -1,8 +1,8 @@
 """Early decisions: classifying an image before its streams end.
 
 Precision grows with time, so clear inputs do not need every bit ("early decision termination": K. Kim
-et al., DAC 2016, doi:10.1145/2897937.2898011). An image is decided when no further bits can change its
-class, or when a change is unlikely.
+et al., DAC 2016, doi:10.1145/2897937.2898011). The class of an image is final when no further bits can
+change it; its streams also stop early when a change is unlikely.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HELD = 2**21
 
 @dataclass(frozen=True, eq=False)
 class EarlyDecisions:
-    """Classes of images and the time steps after which they were decided. `print` shows a summary.
+    """Classes of images and the time steps after which their streams stopped. `print` shows a summary.
 
     Attributes
     ----------
@@ -56,14 +56,14 @@ class EarlyDecisions:
     seed : int
         Seed that repeats the run.
     margin : float
-        Lead, in standard deviations, at which an image is decided; infinite if images are decided only
-        when their class cannot change.
+        Lead, in standard deviations, at which the streams of an image stop early; infinite if they stop
+        only when its class is final.
     classes : ndarray of int64, shape (n_images,)
-        Decided classes.
+        Classes when the streams stopped.
     full_classes : ndarray of int64, shape (n_images,)
         Classes after all time steps, by `Simulation.classes`.
     steps : ndarray of int64, shape (n_images,)
-        Time steps before the decision, in [1, length].
+        Time steps before the streams stopped, in [1, length].
     """
 
     length: int
@@ -80,7 +80,7 @@ class EarlyDecisions:
 
     @property
     def changed(self) -> float:
-        """Proportion of images whose decided class differs from the class after all time steps."""
+        """Proportion of images whose class differs from the class after all time steps."""
         return float((self.classes != self.full_classes).mean())
 
     def __repr__(self) -> str:
@@ -116,19 +116,19 @@ def decide_early(
     confidence: float = 0.95,
     progress: bool = False,
 ) -> EarlyDecisions:
-    """Return the classes of images, each decided as early as possible.
+    """Return the classes of images, with streams that stop as early as possible.
 
-    Without a risk, an image is decided when its class can no longer change, however ties are broken:
-    when the output with the most spikes leads every other output by more spikes than that one can still
+    Without a risk, streams stop when the class of their image is final, however ties are broken: when
+    the output with the most spikes leads every other output by more spikes than that one can still
     fire. In r remaining time steps outside the refractory period an output can fire
     ``r / (1 + refractory_period)`` spikes, rounded up.
 
-    With a risk, an image is also decided when a later change is unlikely; see Notes.
+    With a risk, streams also stop early when a later change of the class is unlikely; see Notes.
 
     Parameters
     ----------
     network : Network
-        Images are decided only at the end if its last layer does not fire.
+        Streams stop only at the end if its last layer does not fire.
     images : array_like, Bitstream or Events
         Densities in [0, 1] of shape (n_images, n_in) or, changing in time, (n_images, n_in, steps); or
         spike trains, as in `simulate`.
@@ -163,7 +163,7 @@ def decide_early(
 
     Notes
     -----
-    With a risk, an image is also decided when after t of T time steps the first output, with n1 spikes,
+    With a risk, streams also stop when after t of T time steps the first output, with n1 spikes,
     leads the second, with n2 spikes, by::
 
         n1 - n2 >= margin * sqrt((n1 + n2) * (1 - t / T))
@@ -225,7 +225,9 @@ class _Leads:
     """Leads of a block of images after each time step, shape (n, T), and the final classes."""
 
     leaders: NDArray[np.int64]
-    margins: NDArray[np.float64]  # largest lead so far, in standard deviations; inf once it is final
+    margins: NDArray[
+        np.float64
+    ]  # largest lead so far, in standard deviations; inf once the class is final
     full: NDArray[np.int64]
 
     @classmethod
@@ -254,7 +256,7 @@ class _Leads:
         return cls(leaders[:, 0], np.maximum.accumulate(margins, axis=1), full)
 
     def decided(self, margin: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the classes of all images and the time steps after which they were decided."""
+        """Return the classes of all images and the time steps after which their streams stop."""
         at = (self.margins >= margin).argmax(axis=1)
         last = at == self.leaders.shape[1] - 1
         leaders = np.take_along_axis(self.leaders, at[:, np.newaxis], axis=1)[:, 0]
@@ -264,16 +266,19 @@ class _Leads:
 def _leads(prepared: PreparedNetwork, images: Inputs, length: int, bar: Bar) -> Iterator[_Leads]:
     """Yield the leads block by block of images; all rows use the same random numbers."""
     network = prepared.network
-    spikes = sum(layer.n_out for layer in network) * n_words(length)
-    size = max(_HELD // (spikes + network.n_out * length), 1)
+    words = sum(layer.n_out for layer in network) * n_words(length)
+    size = max(_HELD // (words + network.n_out * length), 1)
     pause = np.concatenate(
         [of_each(network[i], network[i].neuron.refractory_period) for i in network.outputs]
     ).astype(np.int64)
     for first in range(0, len(images), size):
         block = images[first : first + size]
-        result = prepared.run(block, length, record=Record(layers=sorted(set(network.outputs))))
-        outputs = [result.recording.spikes[i].bits() for i in network.outputs]  # type: ignore[union-attr]
-        yield _Leads.of(np.concatenate(outputs, axis=1), pause, result.classes)
+        with _checks.allocating(f"the spikes of {length} steps", "use a shorter length"):
+            result = prepared.run(block, length, record=Record(layers=sorted(set(network.outputs))))
+            spikes = [result.recording.spikes[i] for i in network.outputs]  # type: ignore[union-attr]
+            bits = np.concatenate([train.bits() for train in spikes], axis=1)
+            leads = _Leads.of(bits, pause, result.classes)
+        yield leads
         bar.update(len(block))
 
 

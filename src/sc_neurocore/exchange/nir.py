@@ -130,8 +130,8 @@ def to_nir(
     ------
     ValueError
         If the network is not a chain, if NIR has no node for a layer (neurons with a synaptic current
-        and no leak, readouts that are
-        recurrent or not the last layer), or if a convolution is too large for a matrix.
+        and no leak, readouts that are recurrent or not the last layer), or if a convolution is too
+        large for a matrix.
     TypeError
         If `network` is not a Network.
 
@@ -281,8 +281,7 @@ def from_nir(
 
     Neurons are integrated by Euler's rule with a step of dt_ms. Weights are scaled into [-1, 1], row by
     row, and the scales become the gains. A bias becomes the weights of an input that is always on. The
-    linear nodes
-    between two neurons become the weights of one layer.
+    linear nodes between two neurons become the weights of one layer.
 
     NIR stores times in seconds. If a file counts time in steps instead, as with IF nodes of r = 1, pass
     ``dt_ms=1000``; the report suggests it. A node with fields that NIR does not define is unsupported.

@@ -144,7 +144,7 @@ def bernstein_fit(
         Function that accepts an array of points inside (0, 1), shape (256,), and returns an array of
         that shape.
     degree : int
-        Degree of the polynomial, at least 1.
+        Degree of the polynomial, from 1 to 255: less than the number of points.
 
     Returns
     -------
@@ -158,7 +158,8 @@ def bernstein_fit(
     TypeError
         If `function` is not callable, or `degree` is not an integer.
     ValueError
-        If `degree` is less than 1, or the function returns another shape or values that are not finite.
+        If `degree` is outside its range, or the function returns another shape or values that are not
+        finite.
 
     Examples
     --------
@@ -175,7 +176,7 @@ def bernstein_fit(
         raise ImportError(_checks.missing_extra("bernstein_fit", "SciPy", "fit")) from error
     if not callable(function):
         _checks.wrong_type("function", "be a function of an array", function)
-    degree = _checks.integer("degree", degree, 1)
+    degree = _checks.integer("degree", degree, 1, 255)
     nodes, masses = np.polynomial.legendre.leggauss(256)
     points = (nodes + 1) / 2
     values = _checks.array("function(x)", function(points), [1])

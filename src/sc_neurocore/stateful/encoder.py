@@ -19,6 +19,7 @@ from sc_neurocore.streams import (
 from sc_neurocore.streams.keys import (
     checked_seed,
 )
+from sc_neurocore.streams.source import checked_source
 
 __all__ = ["BitstreamEncoder"]
 
@@ -77,7 +78,7 @@ class BitstreamEncoder(FixedParameters):
             length=_checks.length_of_stream("length", length),
             seed=checked_seed("seed", seed),
         )
-        _checks.instance("source", source, Source)
+        checked_source("source", source)
         self._source = source.pair()[0]
         self._key = stream_key(self.seed, Role.INPUT)
         self._encoded = 0

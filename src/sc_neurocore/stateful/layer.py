@@ -55,7 +55,7 @@ class SCDenseLayer(FixedParameters):
     Parameters
     ----------
     n_neurons : int
-        Number of neurons, at least 1.
+        Number of neurons, from 1 to ``2**32``.
     x_inputs : array_like, shape (n_inputs,)
         Input values. Values outside [x_min, x_max] saturate.
     weight_values : array_like, shape (n_inputs,) or (n_neurons, n_inputs)
@@ -141,6 +141,8 @@ class SCDenseLayer(FixedParameters):
             base_seed=checked_seed("base_seed", base_seed),
             lif=_lif(params, dt_ms),
         )
+        if self.n_neurons > 2**32:
+            _checks.fail("n_neurons", "be at most 2**32", self.n_neurons)
         weights = _checks.array("weight_values", weight_values, [1, 2])
         if weights.ndim == 2 and len(weights) != self.n_neurons:
             _checks.fail(
@@ -188,9 +190,10 @@ class SCDenseLayer(FixedParameters):
             return
         _checks.length_of_stream("T", steps)
         position = self._state.t % self.length
-        spikes, self._state = run_periodic(
-            self.lif, self._trace, position, steps, self._state, self._noise_key
-        )
+        with _checks.allocating(f"{self.n_neurons} spike trains of {steps} steps", "run fewer steps"):
+            spikes, self._state = run_periodic(
+                self.lif, self._trace, position, steps, self._state, self._noise_key
+            )
         self._spikes.append(spikes)
         self._fired = self._fired or bool(spikes.words.any())
         if not self._fired and self.lif.v_threshold < math.inf:
@@ -228,7 +231,8 @@ class SCDenseLayer(FixedParameters):
 
     def reset(self) -> None:
         """Return to the state after construction and delete the recorded spikes."""
-        self._state = self.lif.initial_state(self.n_neurons)
+        with _checks.allocating(f"{self.n_neurons} neurons", "use a smaller n_neurons"):
+            self._state = self.lif.initial_state(self.n_neurons)
         self._spikes = []
         self._fired = False
 

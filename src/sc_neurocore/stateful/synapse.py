@@ -31,6 +31,7 @@ from sc_neurocore.streams.keys import (
 )
 from sc_neurocore.streams.source import (
     Sources,
+    checked_source,
 )
 
 __all__ = ["BitstreamCurrentSource", "BitstreamSynapse"]
@@ -98,7 +99,7 @@ class BitstreamSynapse(FixedParameters):
             length=_checks.length_of_stream("length", length),
             seed=checked_seed("seed", seed),
         )
-        _checks.instance("source", source, Source)
+        checked_source("source", source)
         self._source = source.pair()[1]
         self.w = w
         remedy = "Bipolar and SignMagnitude multiply signed values"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
@@ -134,8 +135,13 @@ class Bitstream:
         return np.asarray(self.counts() / self.length)
 
     def reshape(self, *shape: int) -> Bitstream:
-        """Return the same streams with another batch shape; one entry may be -1."""
-        return Bitstream(self.words.reshape(*shape, self.words.shape[-1]), self.length)
+        """Return the same streams with another batch shape; one entry can be -1."""
+        sizes = [_checks.integer("shape", size, -1, 2**62) for size in shape]
+        try:
+            words = self.words.reshape(*sizes, self.words.shape[-1])
+        except ValueError:
+            _checks.fail("shape", f"hold the {math.prod(self.shape)} streams", tuple(sizes))
+        return Bitstream(words, self.length)
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> Bitstream:
         key = index if isinstance(index, tuple) else (index,)
@@ -277,7 +283,9 @@ def encode(
     Parameters
     ----------
     p : array_like of float
-        Probabilities, of any shape. Values outside [0, 1] saturate.
+        Probabilities, of any shape. Values outside [0, 1] are clipped, as a comparator does in
+        hardware: its output saturates. `simulate` refuses them instead, because an image that was not
+        scaled to [0, 1] would saturate without notice.
     length : int
         Number of time steps, at least 1.
     key : int
@@ -448,9 +456,7 @@ def stack(streams: Sequence[Bitstream]) -> Bitstream:
     >>> stack([x, y]).shape
     (2,)
     """
-    items = list(streams)
-    for i, item in enumerate(items):
-        _checks.instance(f"streams[{i}]", item, Bitstream)
+    items = _listed(streams)
     lengths = {item.length: None for item in items}
     if len(lengths) != 1:
         got = " and ".join(str(n) for n in lengths) or "none"
@@ -483,9 +489,7 @@ def concatenate(streams: Sequence[Bitstream]) -> Bitstream:
     >>> concatenate([x, y]).bits()
     array([1, 0, 1, 0, 0, 1, 1], dtype=uint8)
     """
-    items = list(streams)
-    for i, item in enumerate(items):
-        _checks.instance(f"streams[{i}]", item, Bitstream)
+    items = _listed(streams)
     if not items:
         _checks.fail("streams", "hold at least one Bitstream", "none")
     try:
@@ -495,6 +499,16 @@ def concatenate(streams: Sequence[Bitstream]) -> Bitstream:
         _checks.fail("the streams", "have batch shapes that broadcast", shapes)
     parts = [(np.broadcast_to(x.words, (*batch, x.words.shape[-1])), x.length) for x in items]
     return Bitstream(joined(parts), sum(item.length for item in items))
+
+
+def _listed(streams: Sequence[Bitstream]) -> list[Bitstream]:
+    try:
+        items = list(streams)
+    except TypeError:
+        _checks.wrong_type("streams", "be a sequence of Bitstream", streams)
+    for i, item in enumerate(items):
+        _checks.instance(f"streams[{i}]", item, Bitstream)
+    return items
 
 
 def broadcast_words(streams: Sequence[Bitstream]) -> tuple[NDArray[np.uint64], ...]:

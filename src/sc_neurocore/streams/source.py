@@ -18,6 +18,8 @@ __all__ = ["Bernoulli", "PeriodWarning", "Source", "operands"]
 # Numbers generated at a time by a source without a kernel of its own: 16 MB.
 _BLOCK_NUMBERS = 2**22
 
+_SHORTER = "use fewer streams, or make them part by part"
+
 
 class PeriodWarning(UserWarning):
     """The streams end while their numbers are still rising, so their densities are biased."""
@@ -188,7 +190,8 @@ class Source(ABC):
         wanted = _checks.counting("streams", streams)
         length = _checks.length_of_stream("length", length)
         first = _checks.power_range("first", first, 38)
-        return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
+        with _checks.allocating(f"{length} numbers per stream", _SHORTER):
+            return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
 
     def words(
         self,
@@ -238,7 +241,8 @@ class Source(ABC):
         length = _checks.length_of_stream("length", length)
         first_word = _checks.power_range("first_word", first_word, 32)
         rows = np.ascontiguousarray(below).reshape(math.prod(below.shape[:-1]), numbers.size)
-        words = self._words_of_rows(key, numbers, rows, first_word, length)
+        with _checks.allocating(f"{below.size} streams of {length} bits", _SHORTER):
+            words = self._words_of_rows(key, numbers, rows, first_word, length)
         return words.reshape(*below.shape, words.shape[-1])
 
     @abstractmethod
