@@ -24,6 +24,7 @@ from sc_neurocore import streams
 from sc_neurocore.cli._demo import DEMO_LENGTHS, DEMO_SEEDS
 from sc_neurocore.evidence._intervals import cases_needed, paired_difference
 from sc_neurocore.evidence.evaluation import SOURCES
+from sc_neurocore.networks.layers import Layer, lif_of
 
 RATIO_AT = (8, 16, 32, 64)
 EARLY_AT = (16, 32, 64, 128, 256)
@@ -40,6 +41,11 @@ class Case(NamedTuple):
     network: sc.Network
     images: NDArray[np.float64]
     labels: NDArray[np.integer]
+
+
+def fires(layer: Layer) -> bool:
+    """Return whether the neurons of a layer have a threshold."""
+    return bool(np.isfinite(lif_of("network", layer).v_threshold))
 
 
 def measured(case: Case, n_seeds: int, of_pairs: bool) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def measured(case: Case, n_seeds: int, of_pairs: bool) -> dict[str, Any]:
         "plans": plans,
         "layers": layer_errors(case, n_seeds),
     }
-    if np.isfinite(case.network.layers[-1].neuron.v_threshold):
+    if fires(case.network[-1]):
         found["early"] = early(case)
     if of_pairs:
         found["pairs"] = pairs(case, seeds)
@@ -144,9 +150,7 @@ def layer_errors(case: Case, n_seeds: int) -> dict[str, list[float]]:
                     record=True,
                 )
                 firing = zip(case.network.layers, result.spikes, strict=True)
-                moments.append(
-                    [s.counts().astype(float) for la, s in firing if np.isfinite(la.neuron.v_threshold)]
-                )
+                moments.append([s.counts().astype(float) for la, s in firing if fires(la)])
             spreads.append([rms_spread(layer) for layer in zip(*moments, strict=True)])
         found[str(length)] = [a / b for a, b in zip(*spreads, strict=True)]
     return found

@@ -28,7 +28,6 @@ from sc_neurocore import (
     firing_rate_hz,
     interspike_intervals,
     isi_histogram,
-    noise_budget,
     rheobase,
     set_threads,
     simulate,
@@ -80,17 +79,14 @@ LIF_REALS = ["v_rest", "v_reset", "noise_std", "resistance", "tau_syn"]
 LIF_REALS_OR_INF = ["v_threshold", "tau_mem"]
 ENDS = ["x_min", "x_max", "w_min", "w_max", "y_min", "y_max"]
 REALS = [
-    (LIF, [*LIF_REALS, "dt"]),
-    (StochasticLIFNeuron, [*LIF_REALS, "dt"]),
-    (layer_of, LIF_REALS),
+    (LIF, ["dt"]),
+    (StochasticLIFNeuron, ["dt"]),
     (layer, [*ENDS, "dt_ms"]),
     (source, ENDS),
     (trace, ["y_min", "y_max"]),
     (synapse, ["w_min", "w_max", "w"]),
     (encoder, ["x_min", "x_max"]),
     (interval, ["low", "high"]),
-    (dense, ["gain"]),
-    (conv, ["gain"]),
     (BitstreamSpikeRecorder, ["dt_ms"]),
     (NEURON.step, ["input_current"]),
     (partial(NEURON.process_bitstream, [0, 1]), ["input_scale"]),
@@ -101,6 +97,13 @@ REALS = [
     (partial(interspike_intervals, [0, 1]), ["dt_ms"]),
     (partial(isi_histogram, [0, 1]), ["dt_ms"]),
     (partial(firing_rate_hz, [0, 1]), ["dt_ms"]),
+]
+REALS_OR_ARRAYS = [
+    (LIF, LIF_REALS),
+    (StochasticLIFNeuron, LIF_REALS),
+    (layer_of, LIF_REALS),
+    (dense, ["gain"]),
+    (conv, ["gain"]),
 ]
 REALS_OR_INF = [
     (LIF, LIF_REALS_OR_INF),
@@ -245,7 +248,8 @@ UNKNOWN_KEY = f"neuron_params must have only the keys {LIF_KEYS}, got "
 
 ERRORS = [
     *of_one_kind(REALS, NOT_REAL),
-    *of_one_kind(REALS_OR_INF, [row for row in NOT_REAL if row[0] is not INF]),
+    *of_one_kind(REALS_OR_ARRAYS, [row for row in NOT_REAL if row[0] != [0.5]]),
+    *of_one_kind(REALS_OR_INF, [row for row in NOT_REAL if row[0] is not INF and row[0] != [0.5]]),
     *of_one_kind(POSITIVE, NOT_POSITIVE),
     *(row for arguments in INTEGERS_FROM.values() for row in of_one_kind(arguments, NOT_INTEGER)),
     *(
@@ -263,7 +267,8 @@ ERRORS = [
     (lambda: LIF(tau_mem=10**400), ValueError, "tau_mem must be finite, got inf"),
     (lambda: LIF(v_threshold=10**400), ValueError, "v_threshold must be finite, got inf"),
     (lambda: NEURON.step(10**400), ValueError, "input_current must be finite, got inf"),
-    (lambda: LIF(tau_mem=RAGGED), TypeError, "tau_mem must be a real number, got [[0], [0, 1]]"),
+    (lambda: LIF(tau_mem=RAGGED), ValueError,
+     "tau_mem must be rectangular, with rows of equal length, got [[0], [0, 1]]"),
     # LIF
     (lambda: LIF(noise_std=-0.1), ValueError, "noise_std must be 0 or more, got -0.1"),
     (lambda: LIF(v_reset=1.0), ValueError,
@@ -474,8 +479,9 @@ ERRORS = [
      "weights must be finite, got nan at index (0, 1)"),
     (lambda: dense(weights=[[0.5, -1.5]]), ValueError,
      "weights must lie in [-1.0, 1.0], got -1.5 at index (0, 1); put a scale into gain"),
-    (lambda: dense(neuron=NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
-    (lambda: dense(neuron=None), TypeError, "neuron must be a LIF, got None"),
+    (lambda: dense(neuron=NEURON), TypeError,
+     f"neuron must be a LIF or a StepNeuron, got {NEURON}"),
+    (lambda: dense(neuron=None), TypeError, "neuron must be a LIF or a StepNeuron, got None"),
     (lambda: Network([]), ValueError, "layers must hold at least one layer, got none"),
     (lambda: Network([dense(), 1]), TypeError, "layers[1] must be a Dense or a Conv2d, got 1"),
     *(
@@ -526,12 +532,7 @@ ERRORS = [
      "input_size must be a pair of integers, rows and columns, got (3,)"),
     (lambda: conv(input_size=(3, 0)), ValueError, "input_size must be at least 1, got 0"),
     (lambda: conv(input_size=(3, 1.5)), TypeError, "input_size must be an integer, got 1.5"),
-    (lambda: conv(neuron=None), TypeError, "neuron must be a LIF, got None"),
-    *(
-        (partial(noise_budget, Network([wrong]), [0.5] * wrong.n_in, 8), ValueError,
-         f"layers[0] must be a Dense without recurrent weights, got {wrong}")
-        for wrong in (conv(), dense(recurrent=[[0.5]]))
-    ),
+    (lambda: conv(neuron=None), TypeError, "neuron must be a LIF or a StepNeuron, got None"),
     (lambda: Network([dense(), dense()]), ValueError,
      "layer 1 takes 2 inputs, but layer 0 has 1 neurons"),
     *(
@@ -554,7 +555,8 @@ ERRORS = [
         ]
     ),
     *of_one_kind([(run, ["length"])], [*NOT_INTEGER, (0, ValueError, "be at least 1, got 0")]),
-    (lambda: run(length=None), TypeError, "length must be given unless x is a Bitstream, got None"),
+    (lambda: run(length=None), TypeError,
+     "length must be given unless x has a length of its own, got None"),
     (lambda: run(x=PAIR, length=4), ValueError,
      "length must be omitted or equal the length of x, 3, got 4"),
     (lambda: run(x=PAIR[:1], length=None), ValueError,

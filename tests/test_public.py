@@ -41,6 +41,8 @@ GOOD = {
     "Conv2d.weights": np.full((1, 1, 2, 2), 0.5), "sexp.gain": 1, "linear_distribution.p": 0.5,
     "Dense.gain": 1.0, "Conv2d.gain": 1.0, "dot_error.p": [0.5], "dot_error.q": [0.5], "autocorrelation.x": BITS,
     "current_error.p": [0.5], "current_error.q": [0.5], "encode.streams": [0], "scaled_add.weights": [0.5, 0.5],
+    "step": lambda state, current: current > 1, "initial_state": {"v": 0.0}, "Events.times": [0.5],
+    "units": [0], "shape": (1, 2), "channels": 1, "window": 2,
     "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
 }  # fmt: skip
 # Plausible values that are too large, too small, empty, or of an unusual type.
@@ -59,7 +61,7 @@ FILES = {"save", "load"}  # see test_files.py
 # Records of results, which users do not build; and what cannot be called.
 RESULTS = {
     "Accuracy", "Conversion", "Digits", "EarlyDecisions", "LayerBudget", "LayerConversion", "Plan",
-    "Simulation", "Source", "PeriodWarning", "CorrelationWarning", "SilentLayerWarning", "Role",
+    "PreparedNetwork", "Recording", "Simulation", "SimulationState", "Source", "PeriodWarning", "CorrelationWarning", "SilentLayerWarning", "Role",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sc_neurocore.networks import (
     simulate,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs, with_always_on
-from sc_neurocore.networks.layers import Layer, neurons, of_each
+from sc_neurocore.networks.layers import Layer, lif_of, neurons, of_each
 from sc_neurocore.neurons import (
     rheobase,
 )
@@ -208,11 +208,11 @@ def _budget(
     currents = gain * ((densities * present) @ w.T)
     of_step = densities * present @ np.abs(w).T - densities**2 * present @ (w**2).T
     of_mean, of_each_step = _sampling_variances(inputs, length, bits_per_step, pair)
-    each = neurons(layer)
+    each = neurons("network", layer)
     threshold = np.array([rheobase(neuron) for neuron in each])
     distance = np.array([(n.v_threshold - n.v_rest) / (n.resistance * n.dt) for n in each])
     fires = np.broadcast_to(np.isfinite(distance), len(w))
-    most = np.ceil(length / (1 + of_each(layer, layer.neuron.refractory_period)))
+    most = np.ceil(length / (1 + of_each(layer, lif_of("network", layer).refractory_period)))
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = (currents / threshold)[currents > 0]
         noise = (gain**2 * of_each_step / distance**2)[fires]

@@ -37,7 +37,7 @@ from sc_neurocore.networks import (
     Dense,
     Network,
 )
-from sc_neurocore.networks.layers import Layer, of_each
+from sc_neurocore.networks.layers import Layer, lif_of, of_each
 from sc_neurocore.networks.network import require_chain
 
 try:
@@ -207,7 +207,7 @@ def _of_each(layer: Layer) -> dict[str, Any]:
 
 
 def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
-    named, neuron = f"layers[{i}]", layer.neuron
+    named, neuron = f"layers[{i}]", lif_of("network", layer)
     if np.any(np.isinf(neuron.tau_mem)) and np.any(neuron.tau_syn):
         contract = "have a leak or no synaptic current, for NIR"
         _checks.fail(named, contract, f"tau_mem=inf, tau_syn={neuron.tau_syn}")
@@ -228,7 +228,7 @@ def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
 
 def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str, Any]]:
     """Yield the names and nodes of a layer in the order of the signal."""
-    delays, neuron = layer.delays, layer.neuron
+    delays, neuron = layer.delays, lif_of("network", layer)
     described = describe(neuron, canonical=canonical)
     scale = np.broadcast_to(np.asarray(layer.gain * described.factor), len(layer.weights))
     of_rows = scale.reshape(-1, *(1,) * (layer.weights.ndim - 1))

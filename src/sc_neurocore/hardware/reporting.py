@@ -15,7 +15,7 @@ from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
 from sc_neurocore.hardware.verify import Verification
 from sc_neurocore.networks import Network, simulate_float
-from sc_neurocore.networks.layers import Layer
+from sc_neurocore.networks.layers import Layer, lif_of
 from sc_neurocore.networks.simulation import PreparedNetwork
 
 __all__ = ["LayerQuantization", "Quantization", "quantization", "report"]
@@ -151,7 +151,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
 def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, float]:
     """Return the fraction of clipped weights, and the errors of weights, threshold and leak."""
     weights, levels = np.abs(layer.matrix), 2**built.numbers.bits
-    lif, fixed = layer.neuron, built.neuron
+    lif, fixed = lif_of("network", layer), built.neuron
     level, leak = lif.v_threshold - lif.v_rest, lif.dt / lif.tau_mem
     fires = fixed.threshold <= fixed.most
     return (

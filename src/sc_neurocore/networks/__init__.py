@@ -5,6 +5,7 @@ from sc_neurocore.networks.events import Events
 from sc_neurocore.networks.fixed_point import FixedPoint
 from sc_neurocore.networks.layers import Conv2d, Dense
 from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.pooling import average_pool2d, max_pool2d
 from sc_neurocore.networks.recording import Record, Recording
 from sc_neurocore.networks.simulation import (
     PreparedNetwork,
@@ -27,7 +28,9 @@ __all__ = [
     "Recording",
     "Simulation",
     "SimulationState",
+    "average_pool2d",
     "load_digits",
+    "max_pool2d",
     "prepare",
     "simulate",
     "simulate_float",

@@ -13,9 +13,7 @@ from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer
-from sc_neurocore.neurons import (
-    LIF,
-)
+from sc_neurocore.neurons import LIF, StepNeuron
 from sc_neurocore.streams import (
     Bernoulli,
     Role,
@@ -113,6 +111,8 @@ class LayerState:
         Spikes of the previous step, packed over neurons; no words without recurrent weights.
     lines : tuple of DelayLine or None
         Delay line of each wire.
+    own : dict of str to ndarray of float64, shape (rows, n_rows of the matrix)
+        State of neurons that a function defines; empty for others.
     """
 
     v: Reals
@@ -120,6 +120,7 @@ class LayerState:
     i: Reals
     before: Words
     lines: Lines
+    own: dict[str, Reals]
 
     def copy(self) -> LayerState:
         """Return a state that continues from here on its own."""
@@ -129,6 +130,7 @@ class LayerState:
             i=self.i.copy(),
             before=self.before.copy(),
             lines=tuple(None if line is None else line.copy() for line in self.lines),
+            own={name: values.copy() for name, values in self.own.items()},
         )
 
 
@@ -141,7 +143,7 @@ class BitLayer:
     layer : Dense or Conv2d
     wires : sequence of Wire
         Where its inputs come from.
-    neuron : LIF or FixedLIF
+    neuron : LIF, FixedLIF or StepNeuron
     parameters : list of LIFParameters
         Of each neuron (of each channel, for `Conv2d`), or one for all.
     bits_per_step : int
@@ -162,7 +164,7 @@ class BitLayer:
 
     layer: Layer
     wires: Sequence[Wire]
-    neuron: LIF | FixedLIF
+    neuron: LIF | FixedLIF | StepNeuron
     parameters: list[_native.LIFParameters]
     bits_per_step: int
     gain: Reals
@@ -179,7 +181,7 @@ class BitLayer:
         cls,
         layer: Layer,
         wires: Sequence[Wire],
-        neuron: LIF | FixedLIF,
+        neuron: LIF | FixedLIF | StepNeuron,
         number: int,
         *,
         seed: int,
@@ -195,12 +197,14 @@ class BitLayer:
             rows, fan_in = thresholds.shape
             streams = lane_streams(1 if share else rows, fan_in).ravel()
             thresholds = thresholds if share else thresholds.reshape(1, -1)
-        of_one = layer.gain / bits_per_step if isinstance(neuron, LIF) else 2.0**neuron.fraction
+        of_one = layer.gain / bits_per_step
+        if isinstance(neuron, FixedLIF):
+            of_one = 2.0**neuron.fraction
         part = cls(
             layer=layer,
             wires=wires,
             neuron=neuron,
-            parameters=neuron.parameters,
+            parameters=[] if isinstance(neuron, StepNeuron) else neuron.parameters,
             bits_per_step=bits_per_step,
             gain=np.broadcast_to(np.asarray(of_one, np.float64), len(layer.matrix)).copy(),
             weight_key=stream_key(seed, Role.WEIGHT, number),
@@ -221,7 +225,10 @@ class BitLayer:
         layer = self.layer
         shape = batch * layer.positions, len(layer.matrix)
         words = n_words(layer.n_out) if _recurrent(layer) is not None else 0
-        rest = self.neuron.v_rest if isinstance(self.neuron, LIF) else 0.0
+        neuron = self.neuron
+        rest = neuron.v_rest if isinstance(neuron, LIF) else 0.0
+        if isinstance(neuron, StepNeuron):
+            rest = neuron.initial_state["v"]
         lines = [wire.line(batch, self.bits_per_step, packed=True) for wire in self.wires]
         return LayerState(
             v=np.broadcast_to(np.asarray(rest, np.float64), shape).copy(),
@@ -229,6 +236,7 @@ class BitLayer:
             i=np.zeros(shape),
             before=np.zeros((batch, words), np.uint64),
             lines=tuple(lines),
+            own=self.neuron.start(*shape) if isinstance(self.neuron, StepNeuron) else {},
         )
 
     def bits(self, end: int) -> Bits | None:
@@ -328,6 +336,18 @@ class BitLayer:
             start, start + steps * k,
         )  # fmt: skip
         at = _rows_of_matrix(layer, rows)
+        if isinstance(self.neuron, StepNeuron):
+            own_state = {name: values[at] for name, values in state.own.items()}
+            currents = sums * self.gain
+            words, potentials = self.neuron.run(own_state, currents)
+            for name, values in own_state.items():
+                state.own[name][at] = values
+            state.v[at] = own_state["v"]
+            spikes = layer.flatten(words)
+            if not traced:
+                return Traces(spikes)
+            of_steps = (layer.flatten(np.swapaxes(x, 1, 2)) for x in (currents, potentials))
+            return Traces(spikes, *of_steps)
         words, potentials = _native.neurons(
             self.parameters, self.noise_key, sums, self.gain, senders, own, k, start,
             layer.positions, first, steps, state.v[at], state.refractory[at], state.i[at],
@@ -344,7 +364,7 @@ class BitLayer:
 
     def potentials(self, state: LayerState) -> Reals:
         """Return the membrane potentials in volts, shape (batch, n_out)."""
-        v = state.v if isinstance(self.neuron, LIF) else self.neuron.volts(state.v)
+        v = self.neuron.volts(state.v) if isinstance(self.neuron, FixedLIF) else state.v
         return self.layer.flatten(v)
 
 

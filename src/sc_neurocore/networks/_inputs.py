@@ -51,8 +51,7 @@ class Inputs:
         if isinstance(x, Bitstream):
             check_streams(name, x, n_in, ndims=ndims)
             return cls(x.reshape(-1, n_in), x.shape[:-1], x.length)
-        values = np.asarray(x) if isinstance(x, list | tuple) else x
-        if np.ndim(values) == 3 and np.shape(values)[1] == n_in and np.shape(values)[2] > 1:
+        if _changes_in_time(x, n_in):
             in_time = checked_densities(name, x, None, ndims=(3,))
             return cls(in_time, in_time.shape[:1], in_time.shape[2])
         densities = checked_densities(name, x, n_in, ndims=ndims)
@@ -109,6 +108,15 @@ class Inputs:
 
 
 InputLike = ArrayLike | Bitstream | Events | Inputs
+
+
+def _changes_in_time(x: Any, n_in: int) -> bool:
+    """Return whether x has shape (batch, n_in, steps), with more than one time step."""
+    try:
+        shape = np.shape(x)
+    except (ValueError, TypeError, RuntimeError):  # not an array, which the check of densities reports
+        return False
+    return len(shape) == 3 and shape[1] == n_in and shape[2] > 1
 
 
 def checked_densities(

@@ -14,6 +14,7 @@ from sc_neurocore.networks._inputs import Inputs
 from sc_neurocore.networks._wiring import join_reals, keep_reals, wires
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, of_each
 from sc_neurocore.networks.network import Network
+from sc_neurocore.neurons import StepNeuron
 from sc_neurocore.streams._bits import joined, n_words, pack, unpack
 
 # Values of a signal that are held at a time, 80 MB.
@@ -68,14 +69,18 @@ class RealLayer:
     """A layer without noise, and the state of its neurons and inputs during a run."""
 
     def __init__(self, layer: Layer, rows: int) -> None:
-        self._layer = layer
-        neuron = replace(layer.neuron, noise_std=0.0)
-        n = layer.positions
-        self._parameters = [part for part in neuron.parameters for _ in range(n)]
-        if neuron.n_neurons is None:
-            self._parameters = neuron.parameters
-        self._gain = of_each(layer, layer.gain)
+        self._layer, neuron, n = layer, layer.neuron, layer.positions
         shape = (rows, layer.n_out)
+        self._gain = of_each(layer, layer.gain)
+        self._own: dict[str, Reals] = {}
+        if isinstance(neuron, StepNeuron):
+            self._own = neuron.start(*shape)
+            self._v = self._own["v"]
+            return
+        neuron = replace(neuron, noise_std=0.0)
+        self._parameters = neuron.parameters
+        if neuron.n_neurons is not None:
+            self._parameters = [part for part in neuron.parameters for _ in range(n)]
         self._v = np.broadcast_to(of_each(layer, neuron.v_rest), shape).copy()
         self._i, self._refractory = np.zeros(shape), np.zeros(shape, np.uint64)
         recurrent = layer.recurrent if isinstance(layer, Dense) else None
@@ -100,6 +105,11 @@ class RealLayer:
         ndarray of uint8, shape (rows, n_out, steps)
         """
         sums = np.ascontiguousarray(np.swapaxes(drive(self._layer, signal), 1, 2))
+        if isinstance(self._layer.neuron, StepNeuron):
+            of_steps = np.broadcast_to(sums * self._gain, (len(sums), steps, sums.shape[2]))
+            words, _ = self._layer.neuron.run(self._own, of_steps)
+            self._v = self._own["v"]
+            return unpack(words, steps)
         words, _ = _native.neurons(
             self._parameters, 0, sums, self._gain, self._senders, None, 1, 0, 1, 0, steps,
             self._v, self._refractory, self._i, self._before, False,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._delays import DelayLine
-from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.network import Network, width_of
 from sc_neurocore.streams._bits import cut, n_words, pack, unpack
 
 Lines = tuple[DelayLine | None, ...]
@@ -75,7 +75,7 @@ def wires(network: Network) -> list[list[Wire]]:
     for i, (layer, sources) in enumerate(zip(network, network.connections, strict=True)):
         first, own = 0, []
         for source in sources:
-            n = network.width(source)
+            n = width_of(network, source)
             delays = None if layer.delays is None else layer.delays[first : first + n]
             delays = delays if delays is not None and delays.any() else None
             own.append(Wire(source, n, delays, isinstance(source, int) and source >= i))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.networks.layers import Dense, Layer
+from sc_neurocore.networks.layers import Dense, Layer, lif_of
 from sc_neurocore.networks.network import Network, require_chain
 from sc_neurocore.neurons import (
     LIF,
@@ -219,13 +219,14 @@ class FixedNetwork:
 def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
     if not isinstance(layer, Dense):
         _checks.fail("network", "have only dense layers in fixed point", f"{layer!r} as layer {i}")
+    lif = lif_of("network", layer)
     unsupported = {
         "no recurrent weights": layer.recurrent is not None,
         "no delays": bool(np.any(layer.delay)),
-        "no noise": bool(np.any(layer.neuron.noise_std)),
-        "no synaptic currents": bool(np.any(layer.neuron.tau_syn)),
+        "no noise": bool(np.any(lif.noise_std)),
+        "no synaptic currents": bool(np.any(lif.tau_syn)),
         "one gain per layer": isinstance(layer.gain, np.ndarray),
-        "the same parameters for all neurons of a layer": layer.neuron.n_neurons is not None,
+        "the same parameters for all neurons of a layer": lif.n_neurons is not None,
     }
     for contract, present in unsupported.items():
         if present:
@@ -235,7 +236,7 @@ def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
 
 
 def _neuron(i: int, layer: Dense, fixed_point: FixedPoint, bits_per_step: int) -> FixedLIF:
-    lif = layer.neuron
+    lif = lif_of("network", layer)
     leak, leak_shift = _leak(lif, fixed_point.leak_bits)
     of_one = float(layer.gain) * lif.resistance * lif.dt / bits_per_step  # volts
     fires = math.isfinite(lif.v_threshold)

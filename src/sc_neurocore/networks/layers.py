@@ -28,9 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons import (
-    LIF,
-)
+from sc_neurocore.neurons import LIF, StepNeuron
 
 __all__ = ["Conv2d", "Dense"]
 
@@ -59,8 +57,8 @@ class Dense:
     gain : float or array_like, shape (n_out,)
         Current of a single one, greater than 0, for all neurons or for each. A gain for each neuron
         scales its row of weights, so that every row can use the whole range [-1, 1].
-    neuron : LIF
-        Parameters of all neurons of the layer, or arrays with those of each.
+    neuron : LIF or StepNeuron
+        Parameters of all neurons of the layer, or arrays with those of each; or a model of your own.
     bias : array_like, shape (n_out,), optional
         In [-1, 1]. Weights of one more input that is always on.
     recurrent : array_like, shape (n_out, n_out), optional
@@ -87,7 +85,7 @@ class Dense:
 
     weights: NDArray[np.float64]
     gain: float | NDArray[np.float64] = 1.0
-    neuron: LIF = LIF()
+    neuron: LIF | StepNeuron = LIF()
     _: KW_ONLY
     bias: NDArray[np.float64] | None = None
     recurrent: NDArray[np.float64] | None = None
@@ -96,6 +94,9 @@ class Dense:
     def __post_init__(self) -> None:
         _check_common(self, 2)
         if self.recurrent is not None:
+            if isinstance(self.neuron, StepNeuron):
+                remedy = "connect the layer to itself with a delay of 1"
+                _checks.fail("recurrent", "be None for a StepNeuron", "weights", remedy)
             _keep(self, "recurrent", _weights("recurrent", self.recurrent, (self.n_out, self.n_out)))
 
     @property
@@ -169,8 +170,9 @@ class Conv2d:
         Rows and columns of the input.
     gain : float or array_like, shape (c_out,)
         Current of a single one, greater than 0, for all channels or for each.
-    neuron : LIF
-        Parameters of all neurons of the layer, or arrays with those of each output channel.
+    neuron : LIF or StepNeuron
+        Parameters of all neurons of the layer, or arrays with those of each output channel; or a model
+        of your own.
     bias : array_like, shape (c_out,), optional
         In [-1, 1]. Weights of one more input that is always on.
     stride : int
@@ -201,7 +203,7 @@ class Conv2d:
     weights: NDArray[np.float64]
     input_size: tuple[int, int]
     gain: float | NDArray[np.float64] = 1.0
-    neuron: LIF = LIF()
+    neuron: LIF | StepNeuron = LIF()
     _: KW_ONLY
     bias: NDArray[np.float64] | None = None
     stride: int = 1
@@ -313,10 +315,18 @@ def of_each(layer: Layer, values: ArrayLike) -> NDArray[np.float64]:
     return np.repeat(of_rows, layer.positions)
 
 
-def neurons(layer: Layer) -> list[LIF]:
-    """Return the neuron of each row of weights, or one for all."""
-    n = layer.neuron.n_neurons
-    return [layer.neuron] if n is None else [layer.neuron[j] for j in range(n)]
+def lif_of(name: str, layer: Layer) -> LIF:
+    """Return the LIF neurons of a layer; raise TypeError for other models, which `name` refuses."""
+    if not isinstance(layer.neuron, LIF):
+        _checks.wrong_type(name, "have layers of LIF neurons", layer.neuron)
+    return layer.neuron
+
+
+def neurons(name: str, layer: Layer) -> list[LIF]:
+    """Return the LIF neuron of each row of weights, or one for all."""
+    lif = lif_of(name, layer)
+    n = lif.n_neurons
+    return [lif] if n is None else [lif[j] for j in range(n)]
 
 
 def _delays(layer: Layer) -> NDArray[np.int64] | None:
@@ -330,8 +340,9 @@ def _check_common(layer: Layer, ndim: int) -> None:
         _checks.fail("weights", "hold at least one value", f"shape {weights.shape}")
     _keep(layer, "weights", _weights("weights", weights, weights.shape))
     _keep(layer, "gain", _gain(layer.gain, len(weights)))
-    _checks.instance("neuron", layer.neuron, LIF)
-    if layer.neuron.n_neurons not in (None, len(weights)):
+    if not isinstance(layer.neuron, LIF | StepNeuron):
+        _checks.wrong_type("neuron", "be a LIF or a StepNeuron", layer.neuron)
+    if isinstance(layer.neuron, LIF) and layer.neuron.n_neurons not in (None, len(weights)):
         contract = f"have parameters for {len(weights)} neurons, the rows of the weights"
         _checks.fail("neuron", contract, layer.neuron)
     if layer.bias is not None:

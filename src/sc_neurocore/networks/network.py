@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import DAMAGED, read_arrays, replacing
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, lif_of
 from sc_neurocore.neurons import (
     LIF,
 )
@@ -134,12 +134,6 @@ class Network:
         ]
         return min(shortest, default=None)
 
-    def width(self, source: int | slice) -> int:
-        """Return the number of inputs that a source gives: a layer's neurons, or a slice's inputs."""
-        if isinstance(source, slice):
-            return int(source.stop - source.start)
-        return self.layers[source].n_out
-
     @property
     def shape(self) -> str:
         """Number of inputs and of neurons of each layer, for example "64-100-10"."""
@@ -234,6 +228,13 @@ class Network:
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))}{graph})"
 
 
+def width_of(network: Network, source: int | slice) -> int:
+    """Return the number of inputs that a source gives: a layer's neurons, or a slice's inputs."""
+    if isinstance(source, slice):
+        return int(source.stop - source.start)
+    return network.layers[source].n_out
+
+
 def require_chain(name: str, network: Network, verb: str) -> None:
     """Raise ValueError unless a network is a chain of layers, as some functions need."""
     if not network.is_chain:
@@ -299,12 +300,12 @@ def _outputs(given: Any, n_layers: int) -> tuple[int, ...]:
 
 
 def _check_inputs(network: Network, i: int, layer: Layer, sources: Sequence[int | slice]) -> None:
-    total = sum(map(network.width, sources))
+    total = sum(width_of(network, source) for source in sources)
     if total != layer.n_in:
         said = " and ".join(
-            f"layer {s} has {network.width(s)} neurons"
+            f"layer {s} has {width_of(network, s)} neurons"
             if isinstance(s, int)
-            else f"the network gives it {network.width(s)} inputs"
+            else f"the network gives it {width_of(network, s)} inputs"
             for s in sources
         )
         raise ValueError(f"layer {i} takes {layer.n_in} inputs, but {said}")
@@ -325,7 +326,7 @@ def _delays_of_sources(
     """Yield each source of a layer with the delays of its inputs."""
     delays, first = np.broadcast_to(layer.delay, (layer.n_in,)), 0
     for source in sources:
-        n = network.width(source)
+        n = width_of(network, source)
         yield source, delays[first : first + n]
         first += n
 
@@ -335,7 +336,8 @@ _ARRAYS = ("weights", "bias", "recurrent", "delay")
 
 
 def _described(layer: Layer) -> dict[str, Any]:
-    neuron = {name: np.asarray(value).tolist() for name, value in asdict(layer.neuron).items()}
+    lif = lif_of("network", layer)
+    neuron = {name: np.asarray(value).tolist() for name, value in asdict(lif).items()}
     gain = np.asarray(layer.gain).tolist()
     entry = {"kind": type(layer).__name__, "gain": gain, "neuron": neuron}
     if isinstance(layer, Conv2d):

@@ -21,14 +21,16 @@ from sc_neurocore.networks._bit_layers import (
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
+from sc_neurocore.networks._recorder import Recorder
 from sc_neurocore.networks._wiring import Block, join_words, keep_words, wires
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.layers import neurons, of_each
 from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.recording import Record, Recorder, Recording
+from sc_neurocore.networks.recording import Record, Recording
 from sc_neurocore.neurons import (
     LIF,
     SilentLayerWarning,
+    StepNeuron,
     rheobase,
 )
 from sc_neurocore.streams import (
@@ -354,7 +356,7 @@ class PreparedNetwork:
         steps_kept: int = 0,
     ) -> PreparedNetwork:
         """Return a network ready to be simulated; arguments as in `prepare`. Not for users."""
-        neurons: Sequence[LIF | FixedLIF]
+        neurons: Sequence[LIF | FixedLIF | StepNeuron]
         if isinstance(network, FixedNetwork):
             fixed_point, bits_per_step = network.fixed_point, network.bits_per_step
             neurons, network = network.neurons, network.network
@@ -427,8 +429,11 @@ class PreparedNetwork:
                     recorder.add(i, traces, t, steps)
                 for layer, own in zip(self.layers, states, strict=True):
                     keep_words(layer.wires, own.lines, outputs, k, steps)
-                spikes = np.concatenate([outputs[i].words for i in network.outputs], axis=1)
-                counts += np.bitwise_count(spikes).sum(axis=-1, dtype=np.int64)
+                ones = [
+                    np.bitwise_count(outputs[i].words).sum(axis=-1, dtype=np.int64)
+                    for i in network.outputs
+                ]
+                counts += np.concatenate(ones, axis=1)
                 t += steps
                 bar.update(steps)
         if warn and not all(fired):
@@ -481,7 +486,10 @@ class PreparedNetwork:
 
         The mean currents are those of the first rows of x.
         """
-        fires = [bool(np.isfinite(layer.neuron.v_threshold).any()) for layer in self.network]
+        fires = [
+            isinstance(layer.neuron, LIF) and bool(np.isfinite(layer.neuron.v_threshold).any())
+            for layer in self.network
+        ]
         silent = [i for i, (can, did) in enumerate(zip(fires, fired, strict=True)) if can and not did]
         if not silent:
             return
@@ -502,7 +510,7 @@ class PreparedNetwork:
         sums = drive(layer, rates.reshape(-1, layer.n_in, 1))[..., 0]
         gain = of_each(layer, layer.gain)
         largest = gain * sums.max(axis=0)
-        needed = of_each(layer, [rheobase(neuron) for neuron in neurons(layer)])
+        needed = of_each(layer, [rheobase(neuron) for neuron in neurons("network", layer)])
         if (largest > needed).any() or not rates.any():
             return
         j = int((largest - needed).argmax())

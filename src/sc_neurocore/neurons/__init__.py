@@ -7,6 +7,7 @@ from sc_neurocore.neurons.spike_trains import (
     isi_histogram,
     spike_times,
 )
+from sc_neurocore.neurons.step_neuron import StepNeuron
 from sc_neurocore.neurons.theory import (
     SilentLayerWarning,
     isi_ms,
@@ -19,6 +20,7 @@ __all__ = [
     "LIF",
     "LIFState",
     "SilentLayerWarning",
+    "StepNeuron",
     "firing_rate_hz",
     "interspike_intervals",
     "isi_histogram",

@@ -89,8 +89,8 @@ class LIF:
     >>> spikes, state = LIF(tau_mem=20.0).run([0.08] * 100)
     >>> spikes
     Bitstream(shape=(1,), length=100, p=[0.05])
-    >>> LIF(tau_mem=[10.0, 20.0])[1]
-    LIF(tau_mem=20.0)
+    >>> LIF(tau_mem=[10.0, 30.0])[1]
+    LIF(tau_mem=30.0)
     """
 
     v_rest: float = 0.0
@@ -108,7 +108,7 @@ class LIF:
         given = {name: getattr(self, name) for name in _DEFAULTS}
         arrays = {k: _per_neuron(k, given[k]) for k in _PER_NEURON if _has_axes(given[k])}
         if not arrays:
-            self._keep(_checked(given))
+            _keep(self, _checked(given))
             return
         n = max(map(len, arrays.values()))
         for name, values in arrays.items():
@@ -121,11 +121,7 @@ class LIF:
             values = np.array([row[name] for row in checked], kind)
             values.flags.writeable = False
             checked[0][name] = values
-        self._keep(checked[0])
-
-    def _keep(self, values: dict[str, Any]) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        _keep(self, checked[0])
 
     @property
     def n_neurons(self) -> int | None:
@@ -238,6 +234,11 @@ class LIF:
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(LIF)}
+
+
+def _keep(lif: LIF, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        object.__setattr__(lif, name, value)
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:

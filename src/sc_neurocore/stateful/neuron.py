@@ -169,5 +169,5 @@ class StochasticLIFNeuron(FixedParameters):
         self._neuron.restore(*state)
 
     def __repr__(self) -> str:
-        parameters = repr(self.lif).removeprefix("LIF(").removesuffix(")")
+        parameters = ", ".join(f"{name}={value!r}" for name, value in asdict(self.lif).items())
         return f"StochasticLIFNeuron({parameters}, seed={self.seed})"

@@ -1,0 +1,137 @@
+"""Evidence about networks in time: bits per step, spike trains, and every kind of layer."""
+
+import numpy as np
+import pytest
+
+from sc_neurocore import (
+    LFSR,
+    LIF,
+    Bernoulli,
+    Bitstream,
+    Conv2d,
+    Dense,
+    Network,
+    Sobol,
+    decide_early,
+    evaluate,
+    load_digits,
+    noise_budget,
+    plan,
+    simulate,
+)
+from sc_neurocore.networks import Record
+
+RNG = np.random.default_rng(31)
+DIGITS = load_digits()
+IMAGES, LABELS = DIGITS.images[:60], DIGITS.labels[:60]
+NETWORK = DIGITS.network
+TRAINS = Bitstream.from_bits((RNG.random((60, 64, 40)) < IMAGES[:, :, None]).astype(np.uint8))
+
+
+def test_spike_trains_are_evaluated_as_they_are_and_cut_to_a_length():
+    whole = evaluate(NETWORK, TRAINS, LABELS, seeds=[1, 2])
+    assert [row.length for row in whole] == [40]
+    right = np.array([simulate(NETWORK, TRAINS, seed=s).classes == LABELS for s in (1, 2)])
+    assert np.array_equal(whole[0].right, right)
+    (half,) = evaluate(NETWORK, TRAINS, LABELS, [16], seeds=[1])
+    cut = TRAINS.between(0, 16)
+    assert np.array_equal(half.right[0], simulate(NETWORK, cut, seed=1).classes == LABELS)
+    with pytest.raises(ValueError, match="lengths must be at most that of the images, 40, got 41"):
+        evaluate(NETWORK, TRAINS, LABELS, [41])
+    with pytest.raises(TypeError, match="length must be given unless images has a length"):
+        evaluate(NETWORK, IMAGES, LABELS)
+
+
+def test_bits_per_step_reach_the_simulation():
+    (row,) = evaluate(NETWORK, IMAGES, LABELS, [8], seeds=[3], bits_per_step=4, source=Sobol())
+    run = simulate(NETWORK, IMAGES, 8, seed=3, source=Sobol(), bits_per_step=4)
+    assert np.array_equal(row.right[0], run.classes == LABELS)
+    assert (row.bits_per_step, row.cost) == (4, 32)
+    assert "bits_per_step=4" in repr(row)
+
+
+def test_a_plan_tries_pairs_in_the_order_of_their_cost():
+    (made,) = plan(
+        NETWORK, IMAGES, LABELS, 0.0, sources={"Bernoulli": Bernoulli()}, seeds=[0], lengths=[8, 4],
+        bits_per_step=[8, 1, 2],
+    )  # fmt: skip
+    pairs = [(row.length, row.bits_per_step) for row in made.tried]
+    every = [(4, 1), (4, 2), (8, 1), (8, 2), (4, 8), (8, 8)]
+    assert pairs == every[: len(pairs)]
+    assert made.bits_per_step == (None if made.length is None else pairs[-1][1])
+    assert "steps of" in str(made) or pairs[-1][1] == 1
+    (of_trains,) = plan(
+        NETWORK, TRAINS, LABELS, 0.2, sources={"Sobol": Sobol()}, seeds=[0], bits_per_step=[1, 16]
+    )
+    assert of_trains.tried[0].length == 40
+
+
+def test_early_decisions_of_spike_trains_end_in_the_class_of_the_simulation():
+    early = decide_early(NETWORK, TRAINS, seed=1, bits_per_step=2)
+    run = simulate(NETWORK, TRAINS, seed=1, bits_per_step=2)
+    assert np.array_equal(early.full_classes, run.classes)
+    assert early.changed == 0
+    assert early.mean_steps < 40
+
+
+# Noise of a time step
+
+
+LIF8 = LIF(tau_mem=8.0, v_threshold=2.0, v_rest=0.5, resistance=0.5)
+CONV = Conv2d(RNG.uniform(-1, 1, (3, 2, 3, 3)), (6, 6), [0.3, 0.6, 0.1], LIF8, bias=[0.5, 0, 0.2])
+DENSE = Dense(RNG.uniform(-1, 1, (8, 72)), RNG.uniform(0.2, 0.8, 8), LIF8, bias=RNG.uniform(-1, 1, 8))
+BITS = Bitstream.from_bits((RNG.random((6, 72, 256)) < 0.3).astype(np.uint8))
+
+
+@pytest.mark.parametrize("k", [1, 4, 16])
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol(), LFSR(12)], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("layer", [CONV, DENSE], ids=["conv", "dense"])
+def test_the_noise_of_a_step_is_that_of_recorded_currents(layer, source, k):
+    network = Network([layer])
+    (budget,) = noise_budget(network, BITS, seed=1, source=source, bits_per_step=k)
+    record = Record(currents=True)
+    errors = []
+    signal = BITS.bits().astype(float)
+    rows = layer.patches(signal)
+    rows = np.concatenate([rows, np.ones_like(rows[:, :1])], axis=1)
+    exact = layer.flatten(np.einsum("bit,ji->bjt", rows, layer.matrix))
+    exact *= np.repeat(layer.gain, layer.positions)[:, None]
+    for seed in range(12):
+        run = simulate(
+            network, BITS, seed=seed, source=source, bits_per_step=k, record=record
+        )  # fmt: skip
+        errors.append(run.recording.currents[0] - exact)
+    measured = np.sqrt(np.mean(np.square(errors))) * 0.5 / 1.5
+    assert budget.step_noise == pytest.approx(measured, rel=0.12)
+
+
+def test_more_bits_per_step_lower_the_noise_and_faster_without_randomness():
+    network = Network([DENSE])
+    of = {
+        (name, k): noise_budget(network, BITS, seed=1, source=source, bits_per_step=k)[0].step_noise
+        for name, source in (("Bernoulli", Bernoulli()), ("Sobol", Sobol()))
+        for k in (1, 16, 64)
+    }
+    assert of["Bernoulli", 16] == pytest.approx(of["Bernoulli", 1] / 4, rel=1e-9)
+    assert of["Sobol", 64] < 0.4 * of["Bernoulli", 64]
+
+
+def test_recurrent_weights_and_graphs_have_a_budget():
+    recurrent = Dense(
+        RNG.uniform(-1, 1, (5, 72)), 0.3, LIF(tau_mem=8.0), recurrent=RNG.uniform(-1, 1, (5, 5))
+    )
+    last = Dense(RNG.uniform(-1, 1, (2, 77)), 0.3, LIF(v_threshold=np.inf))
+    network = Network([recurrent, last], connections=["input", ["input", 0]])
+    for x in (BITS, BITS.probability(), BITS.bits().astype(float)):
+        length = 256 if isinstance(x, np.ndarray) and x.ndim == 2 else None
+        first, second = noise_budget(network, x, length, seed=1)
+        assert first.step_noise > 0
+        assert np.isnan(second.step_noise)
+    weights = np.concatenate([recurrent.weights, recurrent.recurrent], axis=1)
+    run = simulate(network, BITS, seed=1, record=True)
+    own = run.spikes[0].bits()
+    before = np.concatenate([np.zeros_like(own[..., :1]), own[..., :-1]], axis=-1)
+    rates = np.concatenate([BITS.probability(), before.mean(axis=-1)], axis=1)
+    law = 0.3**2 * (rates @ (np.abs(weights) * (1 - np.abs(weights))).T).mean()
+    (first, _) = noise_budget(network, BITS, seed=1)
+    assert first.step_noise == pytest.approx(np.sqrt(law), rel=1e-12)
