@@ -1,4 +1,4 @@
-"""Every parameter of LIF is known wherever its equation is written down again: none is ignored there."""
+"""Every parameter of LIF is computed or refused wherever its equation is written down again."""
 
 from dataclasses import fields
 
@@ -46,17 +46,13 @@ def test_fixed_point_computes_or_refuses_each_parameter(name):
     def run(**parameters):
         return simulate(network(**parameters), X, 200, seed=1, fixed_point=FixedPoint())
 
-    try:
-        changed = run(**{name: OTHER[name]})
-    except ValueError as error:
-        assert "in fixed point" in str(error)
-        assert name in ("noise_std", "tau_syn")
-    else:
-        default = run()
-        assert not (
-            np.array_equal(changed.potentials, default.potentials)
-            and np.array_equal(changed.counts, default.counts)
-        )
+    if name in ("noise_std", "tau_syn"):
+        with pytest.raises(ValueError, match="in fixed point"):
+            run(**{name: OTHER[name]})
+        return
+    changed, default = run(**{name: OTHER[name]}), run()
+    same = np.array_equal(changed.potentials, default.potentials)
+    assert not (same and np.array_equal(changed.counts, default.counts))
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -66,4 +62,4 @@ def test_training_computes_each_parameter(name):
     with torch.no_grad():
         counts = model(torch.tensor(X), length=100, seed=1)
     assert np.array_equal(counts.numpy(), simulate(changed, X, 100, seed=1).counts)
-    assert to_network(model) == changed
+    assert to_network(model)[0].neuron == changed[0].neuron
