@@ -298,3 +298,31 @@ def test_packed_inputs_add_no_sampling_noise():
     (given,) = noise_budget(network, ones, seed=1)
     (encoded,) = noise_budget(network, np.ones(20), 64, seed=1)
     assert given.standard_error == pytest.approx(encoded.standard_error)
+
+
+@pytest.mark.parametrize(
+    ("source", "length"),
+    [
+        ((Bernoulli(), Hammersley(8, randomized=False)), 64),
+        ((Bernoulli(), Ramp(8)), 60),
+        ((LFSR(8), VanDerCorput(randomized=False)), 20),
+        ((Permutation(64), Ramp(64)), 96),
+        ((Ramp(64), Permutation(64)), 96),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("n", [1, 300])
+@pytest.mark.filterwarnings("ignore::sc_neurocore.PeriodWarning")
+def test_a_fixed_and_a_randomized_operand_have_the_bias_of_the_fixed_one(source, length, n):
+    """Mean squares over 100 keys, within 5 sigma of a chi-squared mean, or 10 %."""
+    of_p, of_q = operands(source)
+    p, q = np.full(n, 0.7), np.full(n, 0.4)
+    squares = []
+    for s in range(100):
+        x = encode(p, length, key=stream_key(s, Role.INPUT), source=of_p)
+        w = encode(q, length, key=stream_key(s, Role.WEIGHT), source=of_q)
+        squares.append(((x & w).probability().sum() - p @ q) ** 2)
+    measured = np.sqrt(np.mean(squares))
+    predicted = float(dot_error(p, q, length, source=source))
+    sigma = np.std(squares) / 10 / (2 * measured)
+    assert abs(predicted - measured) < max(5 * sigma, 0.1 * measured)

@@ -1,10 +1,12 @@
 """Sources as hardware has them: registers with a start, one register or counter for all lanes."""
 
+import warnings
+
 import numpy as np
 import pytest
 import twins
 
-from sc_neurocore import LFSR, Dense, Hammersley, Network, encode, simulate
+from sc_neurocore import LFSR, Bernoulli, Dense, Hammersley, Network, PeriodWarning, encode, simulate
 from sc_neurocore.streams import RotatedLFSR
 from sc_neurocore.streams._numbers import TAPS
 
@@ -96,3 +98,23 @@ def test_wrong_registers_are_refused(call, message):
     with pytest.raises(ValueError) as raised:
         call()
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("source", [LFSR(16, start=1), LFSR(12, start=1), RotatedLFSR(16)], ids=str)
+def test_a_register_that_starts_with_few_ones_is_reported_while_it_is_one_sided(source):
+    rise = source.rise(np.zeros(1, np.uint64))
+    assert source.width < rise < 5 * source.width
+    with pytest.warns(PeriodWarning, match="one-sided"):
+        short = encode([0.5], source.width, key=1, source=source)
+    assert abs(short.probability()[0] - 0.5) > 0.15
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encode([0.5], rise, key=1, source=source)
+    network = Network([Dense(np.full((1, 20), 0.1), 10.0)])
+    with pytest.warns(PeriodWarning, match="one-sided"):
+        simulate(network, np.full(20, 0.1), 8, source=(source, Bernoulli()))
+
+
+def test_a_register_that_starts_well_is_not_reported():
+    assert LFSR(16, start=0xACE1).rise(np.zeros(1, np.uint64)) == 1
+    assert LFSR(16).rise(np.zeros(1, np.uint64)) == 1

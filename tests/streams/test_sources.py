@@ -316,7 +316,7 @@ def test_a_source_for_a_length_has_whole_periods_or_none(kind, length):
 def test_streams_shorter_than_the_rise_of_their_numbers_warn():
     for source in (Ramp(256), Hammersley(8, randomized=False)):
         message = (
-            r"counts upwards for 256 steps, but the streams have 255 bits, .* "
+            r"are one-sided for 256 steps, but the streams have 255 bits, .* "
             rf"or {type(source).__name__}\.for_length\(255\)$"
         )
         with pytest.warns(PeriodWarning, match=message):

@@ -106,9 +106,10 @@ class Source(ABC):
         return cls()
 
     def rise(self, streams: Words) -> int:
-        """Return the number of steps through which the numbers of these streams count upwards.
+        """Return the number of steps through which the numbers of these streams are one-sided.
 
-        Shorter streams are compared with small numbers or with large numbers only, so that their
+        Counters are, while they count upwards, and registers after a start with few ones. Shorter
+        streams are compared with small numbers or with large numbers only, so that their
         densities are biased and a `PeriodWarning` is issued. By default 1, for numbers in irregular
         order.
 
@@ -395,13 +396,13 @@ def _instance_of(source: object) -> str:
 
 
 def warn_of_rise(source: Source, streams: Words, length: int) -> None:
-    """Warn if streams of a length in steps end while the numbers of the source are still rising."""
+    """Warn if streams of a length in steps end while the numbers of the source are one-sided."""
     steps = source.rise(streams)
     if length >= steps:
         return
     fits = f"{type(source).__name__}.for_length({length})" if steps == source.period else "Sobol()"
     _checks.warn(
-        f"{source} counts upwards for {steps} steps, but the streams have {length} bits, so their "
-        f"densities are biased; use at least {steps} bits, or {fits}",
+        f"the numbers of {source} are one-sided for {steps} steps, but the streams have {length} bits, "
+        f"so their densities are biased; use at least {steps} bits, or {fits}",
         PeriodWarning,
     )
