@@ -137,8 +137,8 @@ def dot_error(
     """Return the standard error of a dot product: the sum of product densities over the last axis.
 
     The variances of the products add up, since products of different lanes err independently. What
-    does not depend on the key adds up linearly: the rounding to levels, and the bias of an operand whose
-    source is not randomized.
+    does not depend on the key adds up linearly: the rounding to levels, and the bias of an operand of a
+    source that is not randomized.
 
     Parameters
     ----------
