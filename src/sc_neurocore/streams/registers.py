@@ -48,6 +48,10 @@ class LFSR(Source):
 
     Notes
     -----
+    With a `start`, all streams shorter than a period take the same states under every key. The error of
+    their densities is therefore a bias that no average over seeds or lanes reduces, and a
+    `PeriodWarning` is issued, see `rise`.
+
     The pair for products is the register and the register of the reciprocal polynomial, which runs
     through the same sequence in reverse. Two phases of one register would be correlated if they are
     close to each other, and at some larger distances too. Averaged over the phases, the error of a
@@ -91,6 +95,15 @@ class LFSR(Source):
     def period(self) -> int | None:
         """Period in steps, ``2**width - 1``."""
         return (1 << self.width) - 1
+
+    def rise(self, streams: Words) -> int:
+        """Return the steps below which densities are biased: a period less 1 with a start, else 1.
+
+        The first states after a fixed start are a systematic sample of all states, not a random one.
+        Only a period is free of bias. One step less is accepted: it changes a density by at most
+        ``1 / length``.
+        """
+        return 1 if self.start is None else self.levels - 1
 
     @classmethod
     def for_length(cls, length: int) -> LFSR:
@@ -153,7 +166,8 @@ class RotatedLFSR(Source):
         rotate_left(state(t), i % width) ^ (i // width * 0x9E37) % 2**width
 
     where state(0) is `start`. It depends neither on the key nor on the high half of the stream number.
-    Over a period it takes all values but one, so that the bias is at most ``2**-width``.
+    Over a period it takes all values but one, so that the bias is at most ``2**-width``. Shorter streams
+    have a bias that is the same under every key, and a `PeriodWarning` is issued, see `rise`.
 
     Parameters
     ----------
@@ -197,6 +211,15 @@ class RotatedLFSR(Source):
     def period(self) -> int | None:
         """Period in steps, ``2**width - 1``."""
         return (1 << self.width) - 1
+
+    def rise(self, streams: Words) -> int:
+        """Return the steps below which densities are biased, a period less 1.
+
+        The first states after a fixed start are a systematic sample of all states, not a random one.
+        Only a period is free of bias. One step less is accepted: it changes a density by at most
+        ``1 / length``.
+        """
+        return self.levels - 2
 
     @classmethod
     def for_length(cls, length: int) -> RotatedLFSR:

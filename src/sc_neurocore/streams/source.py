@@ -20,7 +20,7 @@ _BLOCK_NUMBERS = 2**22
 
 
 class PeriodWarning(UserWarning):
-    """The streams end while their numbers are still rising, so their densities are biased."""
+    """The streams end while their densities are still biased, see `Source.rise`."""
 
 
 class Source(ABC):
@@ -54,7 +54,7 @@ class Source(ABC):
       multiplied. Return ``frozenset()`` if different keys or stream numbers give independent numbers.
     - `sequences`: override it if the source has several sequences that can be multiplied.
     - `for_length`: override it if the period is a parameter.
-    - `rise`: override it if the numbers count upwards, so that part of a period is biased.
+    - `rise`: override it if part of a period is biased, as of numbers that count upwards.
     - ``_words(self, key, streams, thresholds, first_word, length)``: override it if packed bits can be
       made faster than by comparing numbers. It returns the bits from step 64 * first_word on, shape
       (n, ceil(length / 64)), for thresholds of shape (n,), uint64.
@@ -104,11 +104,12 @@ class Source(ABC):
         return cls()
 
     def rise(self, streams: Words) -> int:
-        """Return the number of steps through which the numbers of these streams count upwards.
+        """Return the number of steps below which the densities of these streams are biased.
 
-        Shorter streams are compared with small numbers or with large numbers only, so that their
-        densities are biased and a `PeriodWarning` is issued. By default 1, for numbers in irregular
-        order.
+        For a counter these are the steps through which its numbers count upwards: shorter streams are
+        compared with small numbers or with large numbers only. For a register with a fixed start it is
+        a period less 1. For shorter streams a `PeriodWarning` is issued. By default 1, for numbers in
+        irregular order.
 
         Parameters
         ----------
@@ -391,13 +392,17 @@ def _instance_of(source: object) -> str:
 
 
 def warn_of_rise(source: Source, streams: Words, length: int) -> None:
-    """Warn if streams of a length in steps end while the numbers of the source are still rising."""
+    """Warn if streams of a length in steps are too short for an unbiased density."""
     steps = source.rise(streams)
     if length >= steps:
         return
-    fits = f"{type(source).__name__}.for_length({length})" if steps == source.period else "Sobol()"
+    fits, order = "Sobol()", "counts upwards"
+    if steps == source.period:
+        fits = f"{type(source).__name__}.for_length({length})"
+    elif source.period is not None and steps == source.period - 1:
+        order = "takes the same states from a fixed start"
     _checks.warn(
-        f"{source} counts upwards for {steps} steps, but the streams have {length} bits, so their "
+        f"{source} {order} for {steps} steps, but the streams have {length} bits, so their "
         f"densities are biased; use at least {steps} bits, or {fits}",
         PeriodWarning,
     )
