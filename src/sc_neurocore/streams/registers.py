@@ -166,8 +166,8 @@ class RotatedLFSR(Source):
         rotate_left(state(t), i % width) ^ (i // width * 0x9E37) % 2**width
 
     where state(0) is `start`. It depends neither on the key nor on the high half of the stream number.
-    Over a period it takes all values but one, so that the bias is at most ``2**-width``. Shorter streams
-    have a bias that is the same under every key, and a `PeriodWarning` is issued, see `rise`.
+    Over a period it takes all values but one, so that the bias is at most ``2**-width``. Shorter
+    streams have a bias that is the same under every key, and a `PeriodWarning` is issued, see `rise`.
 
     Parameters
     ----------

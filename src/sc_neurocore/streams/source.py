@@ -189,7 +189,7 @@ class Source(ABC):
         wanted = _checks.counting("streams", streams)
         length = _checks.length_of_stream("length", length)
         first = _checks.power_range("first", first, 38)
-        return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
+        return self._checked_numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
 
     def words(
         self,
@@ -246,6 +246,18 @@ class Source(ABC):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         """Return the numbers, shape (n_streams, length): the definition of the source."""
 
+    def _checked_numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        """Return `_numbers`, after checks of what a source of the user returns."""
+        numbers, name = self._numbers(key, streams, first, length), f"{type(self).__name__}._numbers"
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.uint32:
+            got = getattr(numbers, "dtype", type(numbers).__name__)
+            _checks.wrong_type(name, "return an array of uint32", got)
+        if numbers.shape != (streams.size, length):
+            _checks.fail(name, f"return shape {(streams.size, length)}", numbers.shape)
+        if numbers.size and int(numbers.max()) >= self.levels:
+            _checks.fail(name, f"return numbers below levels, {self.levels}", numbers.max())
+        return numbers
+
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
@@ -254,7 +266,7 @@ class Source(ABC):
         block = max(_BLOCK_NUMBERS // (64 * max(streams.size, 1)), 1)
         for word in range(0, words.shape[1], block):
             steps = min(64 * block, length - 64 * word)
-            numbers = self._numbers(key, streams, 64 * (first_word + word), steps)
+            numbers = self._checked_numbers(key, streams, 64 * (first_word + word), steps)
             words[:, word : word + block] = pack(numbers < thresholds[:, np.newaxis])
         return words
 
