@@ -127,6 +127,8 @@ def integer(name: str, value: Any, low: float, high: int | None = None) -> int:
     """Return an integer in [low, high]; refuse a bool."""
     if isinstance(value, bool | np.bool_):
         wrong_type(name, "be an integer", value)
+    if np.ma.is_masked(value):
+        fail(name, "have no masked values", value, "fill them first, or leave them out")
     try:
         number = operator.index(value)
     except TypeError:
@@ -287,9 +289,16 @@ def numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
         wrong_type(name, contract, values, str(error).splitlines()[0])
     if raw.dtype.kind not in "iufb":
         wrong_type(name, contract, values)
-    if type(values) is not np.ndarray and np.ma.is_masked(values):
+    if type(values) is not np.ndarray and _is_masked(values):
         fail(name, "have no masked values", values, "fill them first, or leave them out")
     return raw if raw.flags.aligned else np.require(raw, requirements="A")
+
+
+def _is_masked(values: object) -> bool:
+    """Return whether an array, or one of a list of arrays, has masked values."""
+    if isinstance(values, list | tuple):
+        return any(_is_masked(v) for v in values if isinstance(v, list | tuple | np.ma.MaskedArray))
+    return bool(np.ma.is_masked(values))
 
 
 def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> str:

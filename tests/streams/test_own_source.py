@@ -141,3 +141,17 @@ def test_what_must_be_defined_must_be_defined(missing):
     del members[missing]
     with pytest.raises(TypeError, match=missing):
         type("Incomplete", (Source,), members)()
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros((1, 8)), np.zeros(8, np.uint32), np.full((1, 8), 9, np.uint32)]
+)
+def test_what_numbers_returns_is_checked(value):
+    class Wrong(Stairs):
+        levels = 8
+
+        def _numbers(self, key, streams, first, length):
+            return value
+
+    with pytest.raises((TypeError, ValueError), match=r"Wrong\._numbers must return"):
+        encode([0.5], 8, key=KEY, source=Wrong())

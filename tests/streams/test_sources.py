@@ -36,7 +36,7 @@ from sc_neurocore import (
     simulate,
     stream_key,
 )
-from sc_neurocore.streams import operands
+from sc_neurocore.streams import RotatedLFSR, operands
 from sc_neurocore.streams._numbers import is_primitive
 
 KEY = 0x123456789ABCDEF0
@@ -341,6 +341,8 @@ def test_large_bases_rise_like_counters_through_their_first_steps(randomized):
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 def test_numbers_rise_through_as_many_steps_as_the_source_reports(source):
     rise = source.rise(STREAMS)
+    if isinstance(source, LFSR | RotatedLFSR) and source.start is not None:
+        return  # one-sided in another way, see test_hardware_sources.py
     if 1 < rise <= 2**20:
         numbers = source.numbers(STREAMS, rise, key=KEY).astype(np.int64)
         assert ((np.diff(numbers) < 0).sum(axis=1) <= 1).any()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from statistics import NormalDist
 
 import numpy as np
@@ -65,11 +66,17 @@ def at_most(k: int, n: int, p: float) -> float:
 
 def cases_needed(p: float, confidence: float) -> int:
     """Return the smallest n for which no hit proves a probability of at most p."""
-    return math.ceil(math.log1p(-confidence) / math.log1p(-p))
+    needed = math.log1p(-confidence) / math.log1p(-p)
+    return (
+        math.ceil(needed)
+        if needed < math.inf
+        else math.ceil(Fraction(-math.log1p(-confidence)) / Fraction(p))
+    )
 
 
 def _quantile(confidence: float) -> float:
-    return NormalDist().inv_cdf((1 + confidence) / 2)
+    # The lower tail: (1 + confidence) / 2 rounds to 1 for a confidence next to 1.
+    return -NormalDist().inv_cdf((1 - confidence) / 2)
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:

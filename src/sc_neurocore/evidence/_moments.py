@@ -5,7 +5,8 @@ depend on the key, each is uniform over the levels of its source, so that the me
 threshold over the levels, exactly, and that of a product the product of the two; variances follow from
 laws for Bernoulli streams and permutations and are measured on other rows of the same lanes, or under
 other keys, for all other sources. If numbers do not depend on the key, there is one error, which is
-measured, and no variance.
+measured, and no variance. If those of one operand of a product do not, its measured density replaces
+its threshold over the levels: the difference is a bias, which adds up over operands.
 """
 
 from __future__ import annotations
@@ -60,20 +61,32 @@ def of_products(of_p: Source, of_q: Source, p: Reals, q: Reals, length: int) -> 
         return bias, a * b * (1 - a * b) / length
     if isinstance(of_p, Permutation) and of_p == of_q:
         return bias, permutation_variance(a, b, length, of_p.period)
+    fixed_p, fixed_q = is_fixed(of_p), is_fixed(of_q)
+    of_first, of_second = (of_p, Role.INPUT, p), (of_q, Role.WEIGHT, q)
+    if fixed_p and fixed_q:
+        return _fixed_densities([of_first, of_second], length) - p * q, np.zeros(p.shape)
+    if fixed_p:
+        bias = _fixed_densities([of_first], length) * b - p * q
+    elif fixed_q:
+        bias = a * _fixed_densities([of_second], length) - p * q
     few = _representatives(p.ravel(), q.ravel())
     if few is None:
-        errors = samples_of_products(of_p, of_q, p, q, length)
-        return _moments(errors, bias, is_fixed(of_p) and is_fixed(of_q))
+        return _moments(samples_of_products(of_p, of_q, p, q, length), bias, False)
     picked, cells = few
-    part = p.ravel()[picked], q.ravel()[picked], bias.ravel()[picked]
-    errors = samples_of_products(of_p, of_q, *part[:2], length)
-    some_bias, some_variance = _moments(errors, part[2], is_fixed(of_p) and is_fixed(of_q))
+    # Streams are measured with the numbers of other lanes, which a bias of this lane does not fit.
+    part = p.ravel()[picked], q.ravel()[picked]
+    errors = samples_of_products(of_p, of_q, *part, length)
+    own = bias.ravel()[picked]
+    if fixed_p:
+        own = _fixed_densities([(of_p, Role.INPUT, part[0])], length) * b.ravel()[picked]
+        own -= part[0] * part[1]
+    elif fixed_q:
+        own = _fixed_densities([(of_q, Role.WEIGHT, part[1])], length) * a.ravel()[picked]
+        own -= part[0] * part[1]
+    _, variance = _moments(errors, own, False)
     counts = np.bincount(cells[picked], minlength=cells.max() + 1)
-    each = [
-        (np.bincount(cells[picked], some, counts.size) / np.maximum(counts, 1))[cells].reshape(p.shape)
-        for some in (some_bias - part[2], some_variance)
-    ]
-    return bias + each[0], each[1]
+    means = np.bincount(cells[picked], variance, counts.size) / np.maximum(counts, 1)
+    return bias, means[cells].reshape(p.shape)
 
 
 def permutation_variance(p: Reals, q: Reals, length: int, period: int) -> Reals:
@@ -139,6 +152,24 @@ def _samples(operands: list[tuple[Source, Role, Reals]], length: int, n: int) ->
         ones = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
         densities[first : first + some] = ones.reshape(some, size) / length
     return densities.reshape(n, *shape)
+
+
+def _fixed_densities(operands: list[tuple[Source, Role, Reals]], length: int) -> Reals:
+    """Return the densities of the AND of operands' streams of sources that ignore the key."""
+    shape = operands[0][2].shape
+    streams = lane_streams(1, int(np.prod(shape))).ravel()
+    densities = np.empty(streams.size)
+    block = max(_WORDS // -(-length // 64), 1)
+    for first in range(0, streams.size, block):
+        some = slice(first, first + block)
+        words: Words | None = None
+        for source, role, values in operands:
+            thresholds = source.thresholds(values.ravel()[some])
+            made = source.words(thresholds, streams[some], length, key=stream_key(0, role))
+            words = made if words is None else words & made
+        assert words is not None
+        densities[some] = np.bitwise_count(words).sum(axis=-1, dtype=np.int64) / length
+    return densities.reshape(shape)
 
 
 def _numbers_streams(source: Source) -> bool:

@@ -8,6 +8,7 @@ included, exactly.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -137,7 +138,8 @@ def dot_error(
     """Return the standard error of a dot product: the sum of product densities over the last axis.
 
     The variances of the products add up, since products of different lanes err independently. What
-    does not depend on the key, such as the rounding to levels, adds up linearly.
+    does not depend on the key adds up linearly: the rounding to levels, and the bias of an operand of a
+    source that is not randomized.
 
     Parameters
     ----------
@@ -307,20 +309,11 @@ def length_for_density(error: float, confidence: float = 0.95, *, p: float | Non
     """
     error, confidence = _checks.below_one("error", error), _checks.below_one("confidence", confidence)
     if p is None:
-        return _whole(error, math.log(2 / (1 - confidence)), 2 * error**2)
+        # Exact fractions: the square of a small error underflows.
+        return math.ceil(Fraction(math.log(2 / (1 - confidence))) / (2 * Fraction(error) ** 2))
     value = float(_probabilities("p", _checks.finite("p", p)))
-    from statistics import NormalDist  # here: slow to import, rarely used
-
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return max(1, _whole(error, z**2 * value * (1 - value), error**2))
-
-
-def _whole(error: float, above: float, below: float) -> int:
-    """Return the quotient, rounded up; raise if the error is so small that no float holds it."""
-    length = above / below if below else math.inf
-    if length == math.inf:
-        _checks.fail("error", "be large enough for a length below 1e308", error)
-    return math.ceil(length)
+    z = _quantile(confidence)
+    return max(1, math.ceil(Fraction(z**2 * value * (1 - value)) / Fraction(error) ** 2))
 
 
 def length_for_product(
@@ -370,15 +363,13 @@ def length_for_product(
     >>> [length_for_product(0.01, source=s) for s in (Bernoulli(), Sobol(), Hammersley.for_length)]
     [16384, 256, 256]
     """
-    from statistics import NormalDist  # here: slow to import, rarely used
-
     error, confidence = _checks.below_one("error", error), _checks.below_one("confidence", confidence)
     if (p is None) != (q is None):
         _checks.fail("p and q", "be given both or neither", f"p={p}, q={q}")
     grid = (np.arange(16) + 0.618) / 16  # no simple fractions, which some sources represent exactly
     a = grid[:, np.newaxis] if p is None else _probabilities("p", _checks.finite("p", p))
     b = grid if q is None else _probabilities("q", _checks.finite("q", q))
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = _quantile(confidence)
     length, reached = 8, math.inf
     while length <= _LONGEST:
         bias, variance = _product_moments(a, b, length, source_at(source, length))
@@ -388,6 +379,13 @@ def length_for_product(
         length *= 2
     contract = f"be an error that this source reaches with at most {_LONGEST} bits"
     return _checks.fail("error", contract, error, f"the smallest it reaches is {reached:.2g}")
+
+
+def _quantile(confidence: float) -> float:
+    from statistics import NormalDist  # here: slow to import, rarely used
+
+    # The lower tail: (1 + confidence) / 2 rounds to 1 for a confidence next to 1.
+    return -NormalDist().inv_cdf((1 - confidence) / 2)
 
 
 def _probabilities(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -206,7 +207,10 @@ def _v_inf(neuron: LIF, current: float) -> float:
     current = _checks.finite("current", current)
     if neuron.tau_mem == math.inf:
         return math.copysign(math.inf, current) if current else neuron.v_rest
-    return neuron.v_rest + neuron.resistance * current * _settled(neuron) * neuron.tau_mem
+    scale = neuron.resistance * _settled(neuron) * neuron.tau_mem
+    # An infinite potential would make the logarithm of `isi_ms` NaN.
+    v_inf = neuron.v_rest + current * scale
+    return max(-sys.float_info.max / 4, min(v_inf, sys.float_info.max / 4))
 
 
 def _settled(neuron: LIF) -> float:

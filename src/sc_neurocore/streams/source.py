@@ -22,7 +22,7 @@ _SHORTER = "use fewer streams, or make them part by part"
 
 
 class PeriodWarning(UserWarning):
-    """The streams end while their numbers are still rising, so their densities are biased."""
+    """The streams end while their densities are still biased, see `Source.rise`."""
 
 
 class Source(ABC):
@@ -56,7 +56,7 @@ class Source(ABC):
       multiplied. Return ``frozenset()`` if different keys or stream numbers give independent numbers.
     - `sequences`: override it if the source has several sequences that can be multiplied.
     - `for_length`: override it if the period is a parameter.
-    - `rise`: override it if the numbers count upwards, so that part of a period is biased.
+    - `rise`: override it if part of a period is biased, as of numbers that count upwards.
     - ``_words(self, key, streams, thresholds, first_word, length)``: override it if packed bits can be
       made faster than by comparing numbers. It returns the bits from step 64 * first_word on, shape
       (n, ceil(length / 64)), for thresholds of shape (n,), uint64.
@@ -192,7 +192,8 @@ class Source(ABC):
         length = _checks.length_of_stream("length", length)
         first = _checks.power_range("first", first, 38)
         with _checks.allocating(f"{length} numbers per stream", _SHORTER):
-            return self._numbers(key, wanted.ravel(), first, length).reshape(*wanted.shape, length)
+            numbers = self._checked_numbers(key, wanted.ravel(), first, length)
+        return numbers.reshape(*wanted.shape, length)
 
     def words(
         self,
@@ -250,6 +251,18 @@ class Source(ABC):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         """Return the numbers, shape (n_streams, length): the definition of the source."""
 
+    def _checked_numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
+        """Return `_numbers`, after checks of what a source of the user returns."""
+        numbers, name = self._numbers(key, streams, first, length), f"{type(self).__name__}._numbers"
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.uint32:
+            got = getattr(numbers, "dtype", type(numbers).__name__)
+            _checks.wrong_type(name, "return an array of uint32", got)
+        if numbers.shape != (streams.size, length):
+            _checks.fail(name, f"return shape {(streams.size, length)}", numbers.shape)
+        if numbers.size and int(numbers.max()) >= self.levels:
+            _checks.fail(name, f"return numbers below levels, {self.levels}", numbers.max())
+        return numbers
+
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
@@ -258,7 +271,7 @@ class Source(ABC):
         block = max(_BLOCK_NUMBERS // (64 * max(streams.size, 1)), 1)
         for word in range(0, words.shape[1], block):
             steps = min(64 * block, length - 64 * word)
-            numbers = self._numbers(key, streams, 64 * (first_word + word), steps)
+            numbers = self._checked_numbers(key, streams, 64 * (first_word + word), steps)
             words[:, word : word + block] = pack(numbers < thresholds[:, np.newaxis])
         return words
 
