@@ -187,7 +187,7 @@ def test_spikes_as_densities_of_0_and_1_are_spikes():
 
 def test_sums_of_bits_do_not_depend_on_the_blocks_in_which_they_are_made(monkeypatch):
     model = model_of("recurrent")
-    for k in (3, 32, 100):
+    for k in (3, 8, 24, 32, 64, 100, 192):
         whole = model.run(TRAINS, seed=1, bits_per_step=k)
         with monkeypatch.context() as patch:
             patch.setattr("sc_neurocore.training.modules._BITS", 1)

@@ -819,15 +819,21 @@ def _octet_bits(stream: Bitstream) -> Tensor:
 def _sums_of_bits(stream: Bitstream, k: int, like: Tensor) -> Tensor:
     """Return the sums of each k bits in the type of a tensor, time first: (length // k, *shape)."""
     n, steps = math.prod(stream.shape), stream.length // k
-    unit = 64 // math.gcd(k, 64)  # steps whose bits fill whole words
-    some = unit * max(_BITS // (unit * n * k), 1)
     words = stream.words.reshape(n, -1)
     sums = torch.empty((steps, n), dtype=like.dtype, device=like.device)
+    unit = math.gcd(k, 64)  # bits that are counted together
+    some = 64 // unit * max(_BITS * unit // (64 * n * k), 1)  # steps whose bits fill whole words
     for first in range(0, steps, some):
         last = min(first + some, steps)
-        part = Bitstream(words[:, first * k // 64 : -(-last * k // 64)].copy(), (last - first) * k)
-        bits = _octet_bits(part)
-        sums[first:last] = bits.view(last - first, k, n).sum(1, dtype=torch.int32)
+        part = words[:, first * k // 64 : -(-last * k // 64)]
+        if unit < 8:
+            bits = _octet_bits(Bitstream(part.copy(), (last - first) * k))
+            sums[first:last] = bits.view(last - first, k, n).sum(1, dtype=torch.int32)
+            continue
+        pieces = part.astype("<u8").view(f"<u{unit // 8}")[:, : (last - first) * k // unit]
+        counts = np.bitwise_count(pieces).reshape(n, last - first, k // unit)
+        total = counts.sum(2, dtype=np.int32) if k > unit else counts[:, :, 0]
+        sums[first:last] = torch.from_numpy(total).T
     return sums.view(steps, *stream.shape)
 
 
