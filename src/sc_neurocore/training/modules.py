@@ -577,6 +577,24 @@ class SCNetwork(nn.Module):
         -----
         SilentLayerWarning
             If no neuron of a layer fires in the first pass in training mode.
+        PeriodWarning
+            If the numbers of a source rise through more steps than the streams have, as in `simulate`.
+
+        Examples
+        --------
+        Spike trains as inputs, and 8 bits of each weight per time step:
+
+        >>> import numpy as np
+        >>> import torch
+        >>> from sc_neurocore import Bitstream, simulate
+        >>> from sc_neurocore.training import SCLinear, SCNetwork, to_network
+        >>> _ = torch.manual_seed(1)
+        >>> trains = Bitstream.from_bits(np.arange(80).reshape(1, 4, 20) % 3 == 0)
+        >>> model = SCNetwork(SCLinear(4, 8, gain=2.0), SCLinear(8, 2, gain=2.0)).eval()
+        >>> counts, _ = model.run(trains, seed=1, bits_per_step=8)
+        >>> result = simulate(to_network(model), trains, seed=1, bits_per_step=8)
+        >>> np.array_equal(counts.detach().numpy(), result.counts)
+        True
         """
         k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
         with torch.autocast(self.layers[0].weight.device.type, enabled=False):
