@@ -6,7 +6,7 @@ from error_table import test_of
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from sc_neurocore import LIF, convert_relu
+from sc_neurocore import LIF, Bitstream, Dense, Network, convert_relu
 from sc_neurocore.training.modules import (
     SCConv2d,
     SCLinear,
@@ -19,6 +19,9 @@ LAYER = SCLinear(3, 2, gain=0.5)
 MODEL = SCNetwork(LAYER)
 X = torch.full((1, 3), 0.5)
 DATA = np.full((2, 3), 0.5)
+STREAM = Bitstream.from_bits(np.ones((1, 3, 8), int))
+NEURONS = LIF(tau_mem=[5.0, 6.0, 7.0])
+GRAPH = Network([Dense(DATA), Dense(np.full((1, 5), 0.5))], ["input", ["input", 0]])
 RELU, POOL, FLATTEN = nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()
 LINEAR, NEXT, CONV = nn.Linear(3, 3), nn.Linear(3, 2), nn.Conv2d(1, 1, 2)
 IMAGES = np.full((1, 1, 6, 6), 0.5)
@@ -75,7 +78,26 @@ test_errors = test_of([
      f"layers[1] must be a SCLinear or SCConv2d, got {LIF()!r}"),
     (lambda: SCNetwork(LAYER, LAYER), ValueError, "layer 1 takes 3 inputs, but layer 0 has 2 neurons"),
     (lambda: SCNetwork(LAYER, independent=1), TypeError, "independent must be a bool, got 1"),
-    (lambda: MODEL([0.5] * 3, 8), TypeError, "x must be a Tensor, got [0.5, 0.5, 0.5]"),
+    (lambda: SCLinear(2, 2, gain=[1, 2, 3]), ValueError,
+     "gain must be a number or have shape (2,), got shape (3,)"),
+    (lambda: SCLinear(2, 2, gain=[1, 0]), ValueError, "gain must be greater than 0, got 0.0"),
+    (lambda: SCLinear(2, 2, gain=1, neuron=NEURONS), ValueError,
+     "neuron must have parameters for 2 neurons, the rows of the weights, got "
+     "LIF(tau_mem=array of 3)"),
+    (lambda: MODEL("x", 8), TypeError, "x must hold real numbers, got 'x'"),
+    (lambda: MODEL([0.5] * 3, 8), ValueError, "x must have shape (batch, 3), got (3,)"),
+    (lambda: MODEL(STREAM[0]), ValueError, "x must have shape (batch, 3), got batch shape (3,)"),
+    (lambda: MODEL(STREAM[:, :2]), ValueError,
+     "x must have shape (batch, 3), got batch shape (1, 2)"),
+    (lambda: MODEL(STREAM, 9), ValueError,
+     "length must be omitted or equal the length of x, 8, got 9"),
+    (lambda: MODEL(X), TypeError,
+     "length must be given unless x has a length of its own, got None"),
+    (lambda: MODEL(X[:, :, None].expand(1, 3, 4) + 1), ValueError,
+     "x must lie in [0.0, 1.0], got 1.5 at index (0, 0, 0); scale the inputs to densities"),
+    (lambda: MODEL(X, 8, bits_per_step=0), ValueError,
+     "bits_per_step must be at least 1 and at most 1048576, got 0"),
+    (lambda: MODEL(X, 8, bits_per_step=1.5), TypeError, "bits_per_step must be an integer, got 1.5"),
     (lambda: MODEL(X + 0j, 8), TypeError,
      f"x must be a dense tensor of real numbers, got {X + 0j!r}"),
     (lambda: MODEL(X.to_sparse(), 8), TypeError,
@@ -92,6 +114,8 @@ test_errors = test_of([
     (lambda: MODEL(X, 8, -1), ValueError, "seed must lie in [0, 2**128), got -1"),
     (lambda: to_network(3), TypeError, "model must be a SCNetwork, got 3"),
     (lambda: from_network(3), TypeError, "network must be a Network, got 3"),
+    (lambda: from_network(GRAPH), ValueError,
+     "network must be a chain of layers to be trained, got connections=[[[0, 3]], [[0, 3], 0]]"),
     (lambda: convert_relu(3, DATA), TypeError,
      "model must be a torch.nn.Sequential or an sklearn MLPClassifier, got 3"),
     (lambda: convert_relu(MLPClassifier(), DATA), ValueError,

@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from torch import nn
 from sc_neurocore import (
     LIF,
     Bernoulli,
+    Bitstream,
     Conv2d,
     Dense,
+    Events,
     Network,
     Role,
     SilentLayerWarning,
@@ -69,6 +72,46 @@ NETWORKS = networks()
 X = torch.tensor(RNG.random((7, 12)) * (RNG.random((7, 12)) < 0.8))
 
 
+def of_each(n, **common):
+    """Neurons with parameters of their own."""
+    rng = np.random.default_rng(n)
+    return LIF(
+        v_rest=rng.uniform(-0.1, 0.1, n), v_reset=rng.uniform(-0.3, -0.1, n),
+        v_threshold=rng.uniform(0.5, 1.0, n), tau_mem=rng.uniform(4.0, 20.0, n),
+        noise_std=rng.uniform(0.0, 0.1, n), resistance=rng.uniform(0.5, 1.5, n),
+        refractory_period=rng.integers(0, 3, n), tau_syn=np.where(rng.random(n) < 0.5, 0.0, 3.0),
+        **common,
+    )  # fmt: skip
+
+
+def networks_of_rows():
+    rng = np.random.default_rng(7)
+    w = lambda *shape: rng.uniform(-1, 1, shape)  # noqa: E731
+    gain = lambda n: rng.uniform(0.2, 0.6, n)  # noqa: E731
+    partly = LIF(v_threshold=[math.inf, 1.0, 0.8, math.inf, 1.0], reset="subtract")
+    return {
+        "gain of each row": [
+            Conv2d(w(3, 2, 3, 2), (3, 2), gain(3), PLAIN, bias=w(3), padding=1),
+            Dense(w(5, 27), gain(5), PLAIN, recurrent=w(5, 5)),
+        ],
+        "neurons of each row": [
+            Conv2d(w(3, 2, 3, 2), (3, 2), gain(3), of_each(3), padding=1),
+            Dense(w(6, 27), 0.5, of_each(6, reset="subtract"), recurrent=w(6, 6), delay=2),
+            Dense(w(5, 6), gain(5), partly),
+        ],
+    }
+
+
+NETWORKS |= networks_of_rows()
+IN_TIME = torch.tensor(np.random.default_rng(8).random((7, 12, 70)) * X.numpy()[:, :, np.newaxis])
+TRAINS = Bitstream.from_bits(np.random.default_rng(9).random((7, 12, 70)) < 0.4)
+EVENTS = Events(
+    [np.arange(0.0, 70.0, 0.1 + 0.05 * row) for row in range(3)],
+    [np.arange(0.0, 70.0, 0.1 + 0.05 * row).astype(int) * 5 % 12 for row in range(3)],
+    shape=(12, 70),
+)
+
+
 def model_of(name, **options):
     return from_network(Network(NETWORKS[name]), dtype=torch.float64, **options)
 
@@ -85,6 +128,89 @@ def test_evaluation_is_the_simulation_bit_for_bit(name, source):
         assert np.array_equal(potentials.detach().numpy(), result.potentials)
         fired += result.counts.sum() + abs(result.potentials).sum()
     assert fired > 0
+
+
+def assert_equal(outputs, result):
+    assert np.array_equal(outputs.counts.detach().numpy(), result.counts)
+    assert np.array_equal(outputs.potentials.detach().numpy(), result.potentials)
+
+
+@pytest.mark.filterwarnings("ignore::sc_neurocore.PeriodWarning")
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_with_several_bits_per_step_is_the_simulation_bit_for_bit(name, source):
+    network, model = Network(NETWORKS[name]), model_of(name).eval()
+    for k, length in ((2, 70), (3, 33), (16, 1), (64, 20), (100, 9)):
+        options = {"source": source, "bits_per_step": k}
+        result = simulate(network, X, length, seed=3, **options)
+        assert_equal(model.run(X, length, 3, **options), result)
+
+
+@pytest.mark.filterwarnings("ignore::sc_neurocore.SilentLayerWarning")  # the events are few
+@pytest.mark.parametrize("k", [1, 3, 8])
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=str)
+@pytest.mark.parametrize("name", ["recurrent", "delay", "conv", "neurons of each row"])
+@pytest.mark.parametrize("x", [IN_TIME, IN_TIME.numpy(), TRAINS, EVENTS],
+                         ids=["tensor", "array", "Bitstream", "Events"])  # fmt: skip
+def test_inputs_that_change_in_time_are_those_of_the_simulation(x, name, source, k):
+    given = x.numpy() if isinstance(x, torch.Tensor) else x
+    options = {"source": source, "bits_per_step": k}
+    result = simulate(Network(NETWORKS[name]), given, seed=3, **options)
+    model = model_of(name)
+    assert_equal(model.eval().run(x, seed=3, **options), result)
+    trained = model.train().run(x, 70, 3, **options)
+    assert np.array_equal(trained.potentials[0].detach().numpy(), result.potentials[0])
+    if not isinstance(x, Bitstream | Events):
+        same = model.run(x[:1].repeat(5, 1, 1) if x is IN_TIME else x[:1].repeat(5, 0), seed=3)
+        assert len(torch.unique(same.potentials, dim=0)) == 5
+
+
+@pytest.mark.parametrize("x", [IN_TIME, TRAINS, EVENTS], ids=["densities", "Bitstream", "Events"])
+@pytest.mark.parametrize("name", ["dense", "recurrent", "conv", "neurons of each row"])
+def test_inputs_that_change_in_time_are_those_of_the_simulation_on_real_numbers(x, name):
+    given = x.numpy() if isinstance(x, torch.Tensor) else x
+    outputs = model_of(name).eval().run(x, sampled=False, bits_per_step=5)
+    result = simulate_float(Network(NETWORKS[name]), given)
+    assert np.array_equal(outputs.counts.detach().numpy(), result.counts)
+    assert np.allclose(outputs.potentials.detach().numpy(), result.potentials, rtol=0, atol=1e-9)
+
+
+def test_spikes_as_densities_of_0_and_1_are_spikes():
+    model, spikes = model_of("conv").eval(), torch.tensor(TRAINS.bits(), dtype=torch.float64)
+    for k in (1, 4):
+        ours, theirs = (
+            model.run(spikes, seed=2, bits_per_step=k),
+            model.run(TRAINS, None, 2, bits_per_step=k),
+        )
+        assert torch.equal(ours.potentials, theirs.potentials)
+
+
+def test_sums_of_bits_do_not_depend_on_the_blocks_in_which_they_are_made(monkeypatch):
+    model = model_of("recurrent")
+    for k in (3, 8, 24, 32, 64, 100, 192):
+        whole = model.run(TRAINS, seed=1, bits_per_step=k)
+        with monkeypatch.context() as patch:
+            patch.setattr("sc_neurocore.training.modules._BITS", 1)
+            parts = model.run(TRAINS, seed=1, bits_per_step=k)
+        assert torch.equal(whole.potentials, parts.potentials)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "conv", "gain of each row"])
+def test_float32_weights_with_several_bits_per_step_are_the_weights_of_the_network(name):
+    model = from_network(Network(NETWORKS[name])).eval()
+    result = simulate(to_network(model), X, 40, seed=3, bits_per_step=100)
+    assert_equal(model.run(X, 40, 3, bits_per_step=100), result)
+
+
+def test_sums_too_large_for_float32_are_exact():
+    layer = SCLinear(20, 1, gain=0.3, neuron=READOUT)
+    model = SCNetwork(layer).eval()
+    with torch.no_grad():
+        layer.weight.copy_(1 - torch.arange(20) / 1000)
+    x, k = Bitstream.from_bits(np.ones((1, 20, 2), int)), 2**20
+    assert_equal(
+        model.run(x, seed=1, bits_per_step=k), simulate(to_network(model), x, seed=1, bits_per_step=k)
+    )
 
 
 def test_float32_weights_are_the_weights_of_the_network():
@@ -135,6 +261,12 @@ def test_without_sampling_it_is_the_simulation_on_real_numbers(name):
 
 def recorded(drive, gain, recurrent, neuron):
     """Spikes and last potentials from the equations, with each step recorded by autograd."""
+    if neuron.n_neurons is not None:  # those of neurons that are simulated alone
+        parts = [
+            recorded(drive[..., j : j + 1], gain[j], None, neuron[j]) for j in range(neuron.n_neurons)
+        ]
+        spikes, potentials = zip(*parts, strict=True)
+        return torch.cat(spikes, -1), torch.cat(potentials, -1)
     width = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
     v = torch.full_like(drive[0], neuron.v_rest)
     i, rests, spike = torch.zeros_like(v), torch.zeros_like(v), torch.zeros_like(v)
@@ -183,6 +315,36 @@ def test_the_backward_pass_is_that_of_recorded_steps(neuron, with_recurrent):
         assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("reset", ["value", "subtract"])
+def test_the_backward_pass_of_different_neurons_is_that_of_each(reset):
+    neuron = replace(of_each(5, reset=reset), noise_std=0.0)
+    rng = torch.Generator().manual_seed(0)
+    drive = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64) + 0.4
+    gain = torch.rand(5, generator=rng, dtype=torch.float64) + 0.1
+    goal = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64)
+    results = []
+    inputs = [drive.requires_grad_(), gain.requires_grad_()]
+    for spikes, v in (
+        Fire.apply(drive, gain, None, None, neuron),
+        recorded(drive, gain, None, neuron),
+    ):
+        loss = (spikes * goal).sum() + (v * goal[0]).sum()
+        results.append((spikes, v, *torch.autograd.grad(loss, inputs)))
+    assert results[0][0].sum() > 50
+    for ours, theirs in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_the_gradient_of_a_weight_is_the_number_of_its_spikes(k):
+    # potential = gain * sum over t of x * (mean of k bits of w), and each bit has the slope 1.
+    layer = SCLinear(12, 2, gain=[0.5, 0.25], neuron=READOUT, bias=True)
+    SCNetwork(layer)(TRAINS, seed=1, bits_per_step=k).sum().backward()
+    gain = np.array([[0.5], [0.25]])
+    assert np.allclose(layer.weight.grad, gain * TRAINS.counts().sum(0), rtol=1e-6)
+    assert np.allclose(layer.bias.grad, gain[:, 0] * 7 * 70, rtol=1e-6)
+
+
 def test_gradients_of_an_integrator_are_finite_differences():
     neuron = LIF(v_rest=0.1, v_threshold=math.inf, tau_mem=5.0, tau_syn=2.0, resistance=1.2)
     rng = torch.Generator().manual_seed(0)
@@ -191,24 +353,28 @@ def test_gradients_of_an_integrator_are_finite_differences():
     assert torch.autograd.gradcheck(lambda d, g: Fire.apply(d, g, None, None, neuron)[1], (drive, gain))
 
 
-def test_gradients_through_bits_average_to_those_of_the_mean():
-    # potential = gain * sum over t of bits of x and w, whose mean is gain * L * w x. Given the bits,
-    # the gradient for w is gain times the ones of x: mean gain * L * x, variance gain**2 * L x (1 - x).
+@pytest.mark.parametrize("in_time", [False, True])
+@pytest.mark.parametrize("k", [1, 4])
+def test_gradients_through_bits_average_to_those_of_the_mean(k, in_time):
+    # potential = gain / k * sum over bits of x and w, whose mean is gain * L * w x. Given the bits, the
+    # gradient for w is gain / k times the ones of x, of which there are L * k: its mean is
+    # gain * L * x and its variance gain**2 * L x (1 - x) / k.
     x, length, seeds = torch.tensor([[0.3, 0.9, 0.5]], requires_grad=True), 50, 200
+    given = x[:, :, None].expand(1, 3, length) if in_time else x
     layer = SCLinear(3, 1, gain=0.2, neuron=READOUT)
     model = SCNetwork(layer)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[0.8, -0.4, 1.0]]))
     of_w, of_x, potentials = [], [], []
     for seed in range(seeds):
-        potential = model(x, length, seed)
+        potential = model(given, length, seed, bits_per_step=k)
         parts = torch.autograd.grad(potential.sum(), (layer.weight, x, layer.log_factor))
         of_w.append(parts[0].numpy()[0])
         of_x.append(parts[1].numpy()[0])
         potentials.append(potential.item())
         assert parts[2].item() == pytest.approx(potential.item(), rel=1e-6)
     w, p = layer.weight.detach().numpy()[0].astype(float), x.detach().numpy()[0].astype(float)
-    steps = length * seeds
+    steps = length * seeds * k
     for mean, q, sign in ((np.mean(of_w, 0), p, 1), (np.mean(of_x, 0), abs(w), np.sign(w))):
         sigma = 0.2 * length * np.sqrt(q * (1 - q) / steps)
         assert (abs(mean - sign * 0.2 * length * q) <= 5 * sigma + 1e-5).all()
@@ -398,10 +564,30 @@ def test_a_network_is_restored_from_its_model(name):
     back = to_network(model_of(name))
     assert repr(back) == repr(network)
     for ours, theirs in zip(back.layers, network.layers, strict=True):
+        assert ours == theirs
         for part in ("weights", "bias", "recurrent", "delay"):
             given, kept = getattr(theirs, part, None), getattr(ours, part, None)
             assert (given is None) == (kept is None)
             assert given is None or np.array_equal(kept, given)
+
+
+def test_gains_of_rows_are_kept_and_learned_for_each_row():
+    network = Network(NETWORKS["gain of each row"])
+    model = from_network(network)
+    assert model.layers[0].gain.shape == model.layers[0].log_factor.shape == (3,)
+    assert all(np.array_equal(a.gain, b.gain) for a, b in zip(to_network(model), network, strict=True))
+    assert to_network(model_of("dense"))[0].gain == 0.4
+    with torch.no_grad():
+        model.layers[0].log_factor[1] = math.log(2)
+    back = to_network(model.eval())[0].gain / network[0].gain
+    assert np.allclose(back, [1, 2, 1])
+    assert "gain 0." in repr(model)
+    with torch.no_grad():
+        model.layers[0].log_factor[1] = 1e4
+    with pytest.raises(
+        ValueError, match=r"layers\[0\].gain must be finite and greater than 0, got inf"
+    ):
+        model(X, 10)
 
 
 def test_float32_represents_the_shipped_network_exactly():

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +23,11 @@ from sc_neurocore.networks import (
     Dense,
     Network,
 )
-from sc_neurocore.networks._inputs import checked_densities
+from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import (
     Layer,
 )
+from sc_neurocore.networks.network import require_chain
 from sc_neurocore.neurons import (
     LIF,
     SilentLayerWarning,
@@ -44,6 +47,7 @@ from sc_neurocore.streams.keys import (
 )
 from sc_neurocore.streams.source import (
     Sources,
+    warn_of_rise,
 )
 
 try:
@@ -59,6 +63,11 @@ from sc_neurocore.training._autograd import Bits, Fire
 __all__ = ["Outputs", "SCConv2d", "SCLinear", "SCNetwork", "from_network", "to_network"]
 
 _DIVERGED = "training has diverged: lower the learning rate or clip the gradients"
+
+# Weight bits that are unpacked at a time to be added up (64 MB).
+_BITS = 2**26
+# Largest sum of bits of which float32 represents every integer below.
+_EXACT = 2**24
 
 
 class Outputs(NamedTuple):
@@ -78,7 +87,7 @@ class _Layer(nn.Module, ABC):
     def __init__(
         self,
         shape: tuple[int, ...],
-        gain: float,
+        gain: ArrayLike | Tensor,
         neuron: LIF,
         bias: bool,
         delay: ArrayLike,
@@ -93,16 +102,23 @@ class _Layer(nn.Module, ABC):
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
         # The learned part is a factor, so an unlearned gain equals the given one to the last bit.
-        given = gain.detach() if isinstance(gain, Tensor) else gain
-        initial = torch.tensor(_checks.positive("gain", given), dtype=torch.float64)
+        given = gain.detach().cpu() if isinstance(gain, Tensor) else gain
+        of_rows = np.ndim(given) > 0
+        checked = _checks.array("gain", given, [1]) if of_rows else _checks.positive("gain", given)
+        initial = torch.tensor(checked, dtype=torch.float64)
         self.initial_gain: Tensor
         self.register_buffer("initial_gain", initial)
-        self.log_factor = nn.Parameter(torch.zeros(()), requires_grad=learn_gain)
+        self.log_factor = nn.Parameter(torch.zeros(initial.shape), requires_grad=learn_gain)
 
     @property
     def gain(self) -> Tensor:
-        """Current of one spike through a weight of 1, a float64 scalar."""
+        """Current of one spike through a weight of 1, float64: a scalar, or one per row of weights."""
         return self.initial_gain * self.log_factor.double().exp()
+
+    @property
+    def positions(self) -> int:
+        """Number of neurons per row of weights."""
+        return self.n_out // len(self.weight)
 
     @property
     @abstractmethod
@@ -125,9 +141,12 @@ class _Layer(nn.Module, ABC):
                 where = f" at index {at[0] if len(at) == 1 else tuple(at)}" if at else ""
                 given = f"{values[tuple(at)].item()}{where}"
                 _checks.fail(f"{name}.{part}", "be finite", given, _DIVERGED)
-        gain = self.gain.item()
-        if not 0 < gain < math.inf:
-            _checks.fail(f"{name}.gain", "be finite and greater than 0", gain, _DIVERGED)
+        gain = self.gain
+        wrong = ~(gain.isfinite() & (gain > 0))
+        if wrong.any():
+            _checks.fail(
+                f"{name}.gain", "be finite and greater than 0", gain[wrong][0].item(), _DIVERGED
+            )
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Move or convert the layer; the initial gain keeps its type, float64, so it is not rounded."""
@@ -135,6 +154,14 @@ class _Layer(nn.Module, ABC):
         super()._apply(fn, recurse)
         self.initial_gain = initial.to(self.weight.device)
         return self
+
+    def _gain_of_layer(self) -> float | NDArray[np.float64]:
+        """Return the gain of a `Dense` or `Conv2d`."""
+        return self.gain.item() if self.gain.ndim == 0 else _array(self.gain)
+
+    def _gain_shown(self) -> str:
+        low, high = self.gain.min().item(), self.gain.max().item()
+        return f"gain={low:.4g}" if self.gain.ndim == 0 else f"gain {low:.4g} to {high:.4g}"
 
     @abstractmethod
     def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
@@ -159,27 +186,52 @@ class _Layer(nn.Module, ABC):
 
     def noise(self, length: int, rows: int, key: int) -> Tensor | None:
         """Return the noise of each step, (time, rows, n_out)."""
-        if not self.neuron.noise_std:
+        std = _neuron_of_each(self.neuron, self.positions).noise_std
+        if not np.any(std):
             return None
         samples = _native.normal(key, rows * self.n_out, 0, length)
-        noise = torch.from_numpy(samples).T.reshape(length, rows, self.n_out)
-        return self.neuron.noise_std * noise.to(self.weight.device)
+        noise = torch.from_numpy(std * samples.T.reshape(length, rows, self.n_out))
+        return noise.to(self.weight.device)
 
-    def sampled(self, length: int, key: int, source: Source) -> Tensor:
-        """Return the signed weight bits of each step, (time, n_rows, n_columns)."""
+    def sampled(
+        self, length: int, key: int, source: Source, k: int = 1, *, sums: bool = False
+    ) -> Tensor:
+        """Return the signed weight bits, (time, n_rows, n_columns), with k bits per time step.
+
+        With `sums`, time counts steps, each with the sum of its k bits; else it counts bits.
+        """
         matrix = self.matrix()
+        if k * matrix.shape[1] > _EXACT:
+            matrix = matrix.double()
         values = _array(matrix)
         stream = encode(
-            abs(values), length, key=key, source=source, streams=lane_streams(*values.shape)
+            abs(values), length * k, key=key, source=source, streams=lane_streams(*values.shape)
         )
-        return Bits.apply(matrix, _unpacked(stream, matrix) * matrix.detach().sign())
+        if sums and k > 1:
+            bits, means = _sums_of_bits(stream, k, matrix), k * matrix
+        else:
+            bits, means = _unpacked(stream, matrix), matrix
+        return Bits.apply(means.expand(bits.shape), bits.mul_(matrix.detach().sign()))
 
-    def fire(self, x: Tensor, matrix: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return spikes (time, batch, n_out), last potentials, and the current before the gain."""
-        drive = self._drive(_delayed(x, self.delay), matrix)
-        recurrent = self._recurrent(matrix)
-        spikes, potentials = Fire.apply(drive, self.gain, recurrent, noise, self.neuron)
-        return spikes, potentials, drive
+    def fire(
+        self, x: Tensor, matrix: Tensor, noise: Tensor | None, k: int = 1, bits: int = 1
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return spikes (time, batch, n_out), last potentials, and the mean current before the gain.
+
+        A current is the mean of k products. Inputs and weights have `bits` elements per time step: k
+        if each product has bits of its own, or 1 for spikes, with the sums of k bits as weights.
+        """
+        late = _delayed(x.to(matrix.dtype), np.asarray(self.delay) * bits)
+        drive, recurrent = self._drive(late, matrix), self._recurrent(matrix)
+        if bits > 1:
+            drive = drive.unflatten(0, (-1, bits)).sum(1)
+            recurrent = None if recurrent is None else recurrent.unflatten(0, (-1, bits)).sum(1)
+        gain = self.gain / k
+        if gain.ndim:
+            gain = gain.repeat_interleave(self.positions)
+        neuron = _neuron_of_each(self.neuron, self.positions)
+        spikes, potentials = Fire.apply(drive, gain, recurrent, noise, neuron)
+        return spikes, potentials, drive.detach()
 
 
 class SCLinear(_Layer):
@@ -189,10 +241,10 @@ class SCLinear(_Layer):
     ----------
     in_features, out_features : int
         Number of inputs and of neurons, 1 or more.
-    gain : float
-        Initial current of one spike through a weight of 1; greater than 0.
+    gain : float or array_like, shape (out_features,)
+        Initial current of one spike through a weight of 1, greater than 0, for all neurons or for each.
     neuron : LIF
-        Neuron of every output.
+        Parameters of all neurons, or arrays with those of each.
     bias : bool
         Whether to add an input that is always on, with one weight per neuron.
     recurrent : bool
@@ -210,7 +262,7 @@ class SCLinear(_Layer):
     bias : Parameter, shape (out_features,), or None
     recurrent : Parameter, shape (out_features, out_features), or None
     log_factor : Parameter
-        Logarithm of the ratio of the gain to its initial value.
+        Logarithm of the ratio of the gain to its initial value, of the shape of the gain.
 
     Raises
     ------
@@ -225,7 +277,7 @@ class SCLinear(_Layer):
         in_features: int,
         out_features: int,
         *,
-        gain: float,
+        gain: ArrayLike | Tensor,
         neuron: LIF = LIF(),
         bias: bool = False,
         recurrent: bool = False,
@@ -237,6 +289,7 @@ class SCLinear(_Layer):
         _checks.instance("recurrent", recurrent, bool)
         super().__init__((n_out, n_in), gain, neuron, bias, delay, learn_gain)
         self.recurrent = nn.Parameter(torch.zeros(n_out, n_out)) if recurrent else None
+        self.to_layer()  # which checks shapes
 
     @property
     def n_in(self) -> int:
@@ -252,7 +305,7 @@ class SCLinear(_Layer):
         """Return the layer as data for a `Network`."""
         return Dense(
             _clipped(self.weight),
-            self.gain.item(),
+            self._gain_of_layer(),
             self.neuron,
             bias=_clipped_if_any(self.bias),
             recurrent=_clipped_if_any(self.recurrent),
@@ -261,7 +314,7 @@ class SCLinear(_Layer):
 
     def extra_repr(self) -> str:
         """Return the arguments that `print` shows."""
-        return f"{self.n_in} -> {self.n_out}, gain={self.gain.item():.4g}, neuron={self.neuron}"
+        return f"{self.n_in} -> {self.n_out}, {self._gain_shown()}, neuron={self.neuron}"
 
     def matrix(self) -> Tensor:
         """Return all weights clipped to [-1, 1], one row per output, in float32 or float64."""
@@ -299,10 +352,11 @@ class SCConv2d(_Layer):
         Rows kh and columns kw of the kernel; an int stands for both.
     input_size : (int, int)
         Rows and columns of an input image.
-    gain : float
-        Initial current of one spike through a weight of 1; greater than 0.
+    gain : float or array_like, shape (out_channels,)
+        Initial current of one spike through a weight of 1, greater than 0, for all channels or for
+        each.
     neuron : LIF
-        Neuron of every output position.
+        Parameters of all neurons, or arrays with those of each output channel.
     bias : bool
         Whether to add an input that is always on, with one weight per output channel.
     stride : int
@@ -320,7 +374,7 @@ class SCConv2d(_Layer):
         Initialized uniformly in [-0.5, 0.5], as in `SCLinear`.
     bias : Parameter, shape (out_channels,), or None
     log_factor : Parameter
-        Logarithm of the ratio of the gain to its initial value.
+        Logarithm of the ratio of the gain to its initial value, of the shape of the gain.
 
     Raises
     ------
@@ -344,7 +398,7 @@ class SCConv2d(_Layer):
         kernel_size: int | tuple[int, int],
         input_size: tuple[int, int],
         *,
-        gain: float,
+        gain: ArrayLike | Tensor,
         neuron: LIF = LIF(),
         bias: bool = False,
         stride: int = 1,
@@ -376,7 +430,7 @@ class SCConv2d(_Layer):
         return Conv2d(
             _clipped(self.weight),
             self.input_size,
-            self.gain.item(),
+            self._gain_of_layer(),
             self.neuron,
             bias=_clipped_if_any(self.bias),
             stride=self.stride,
@@ -388,7 +442,7 @@ class SCConv2d(_Layer):
         """Return the arguments that `print` shows."""
         return (
             f"{tuple(self.weight.shape)} on {self.input_size}, stride={self.stride}, "
-            f"padding={self.padding}, gain={self.gain.item():.4g}, neuron={self.neuron}"
+            f"padding={self.padding}, {self._gain_shown()}, neuron={self.neuron}"
         )
 
     def _drive(self, x: Tensor, matrix: Tensor) -> Tensor:
@@ -452,29 +506,31 @@ class SCNetwork(nn.Module):
     @torch.compiler.disable
     def forward(
         self,
-        x: Tensor,
-        length: int,
+        x: Tensor | InputLike,
+        length: int | None = None,
         seed: int | None = None,
         *,
         source: Sources = Bernoulli(),
+        bits_per_step: int = 1,
         sampled: bool = True,
     ) -> Tensor:
         """Return spike counts (batch, n_out), or potentials if the output layer never fires.
 
         See `run` for the parameters.
         """
-        outputs = self.run(x, length, seed, source=source, sampled=sampled)
-        fires = math.isfinite(self.layers[-1].neuron.v_threshold)
+        outputs = self.run(x, length, seed, source=source, bits_per_step=bits_per_step, sampled=sampled)
+        fires = np.isfinite(self.layers[-1].neuron.v_threshold).any()
         return outputs.counts if fires else outputs.potentials
 
     @torch.compiler.disable
     def run(
         self,
-        x: Tensor,
-        length: int,
+        x: Tensor | InputLike,
+        length: int | None = None,
         seed: int | None = None,
         *,
         source: Sources = Bernoulli(),
+        bits_per_step: int = 1,
         sampled: bool = True,
     ) -> Outputs:
         """Return differentiable spike counts and potentials of the output layer.
@@ -485,16 +541,23 @@ class SCNetwork(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, shape (batch, n_in)
-            Densities in [0, 1].
-        length : int
-            Time steps.
+        x : Tensor, array_like, Bitstream or Events
+            Densities in [0, 1], of shape (batch, n_in) if they are constant in time, or (batch, n_in,
+            length) if each time step has its own. Or spike trains: streams of batch shape
+            (batch, n_in), or events of a batch. Gradients pass to a Tensor.
+        length : int, optional
+            Time steps. Required for densities that are constant in time; the other inputs have a length
+            of their own.
         seed : int, optional
             In ``[0, 2**128)``. By default each pass draws one from PyTorch's generator.
         source : Source or tuple
             Source of random numbers for the inputs and the weights of each layer, as in `simulate`.
+        bits_per_step : int
+            Bits of each product per time step, as in `simulate`. A neuron receives their mean, so
+            currents and gradients are less noisy.
         sampled : bool
-            Whether to sample bits. If False, use their means and no noise, as in `simulate_float`.
+            Whether to sample bits. If False, use their means and no noise, as in `simulate_float`;
+            `bits_per_step` then has no effect.
 
         Returns
         -------
@@ -504,66 +567,98 @@ class SCNetwork(nn.Module):
         Raises
         ------
         TypeError
-            If `x` is not a dense tensor of real numbers.
+            If an argument has the wrong type, `x` is a tensor that is not dense and real, or `length`
+            is missing.
         ValueError
-            If `x` has another shape or values outside [0, 1], `length` or `seed` is out of range, or a
-            parameter is not finite.
+            If `x` has another shape or values outside [0, 1], `length`, `seed` or `bits_per_step` is
+            out of range, or a parameter is not finite.
 
         Warns
         -----
         SilentLayerWarning
             If no neuron of a layer fires in the first pass in training mode.
-        """
-        with torch.autocast(self.layers[0].weight.device.type, enabled=False):
-            return self._run(x, length, seed, source, sampled)
+        PeriodWarning
+            If the numbers of a source rise through more steps than the streams have, as in `simulate`.
 
-    def _run(self, x: Tensor, length: int, seed: int | None, source: Sources, sampled: bool) -> Outputs:
-        steps = _checks.length_of_stream("length", length)
+        Examples
+        --------
+        Spike trains as inputs, and 8 bits of each weight per time step:
+
+        >>> import numpy as np
+        >>> import torch
+        >>> from sc_neurocore import Bitstream, simulate
+        >>> from sc_neurocore.training import SCLinear, SCNetwork, to_network
+        >>> _ = torch.manual_seed(1)
+        >>> trains = Bitstream.from_bits(np.arange(80).reshape(1, 4, 20) % 3 == 0)
+        >>> model = SCNetwork(SCLinear(4, 8, gain=2.0), SCLinear(8, 2, gain=2.0)).eval()
+        >>> counts, _ = model.run(trains, seed=1, bits_per_step=8)
+        >>> result = simulate(to_network(model), trains, seed=1, bits_per_step=8)
+        >>> np.array_equal(counts.detach().numpy(), result.counts)
+        True
+        """
+        k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
+        with torch.autocast(self.layers[0].weight.device.type, enabled=False):
+            return self._run(x, length, seed, source, k, sampled)
+
+    def _run(
+        self,
+        x: Tensor | InputLike,
+        length: int | None,
+        seed: int | None,
+        source: Sources,
+        k: int,
+        sampled: bool,
+    ) -> Outputs:
+        if isinstance(x, Tensor) and (x.is_complex() or x.is_meta or x.layout != torch.strided):
+            _checks.wrong_type("x", "be a dense tensor of real numbers", x)
+        _checks.instance("sampled", sampled, bool)
+        given = _array(x) if isinstance(x, Tensor) else x
+        inputs = Inputs.of("x", given, self.layers[0].n_in, batched=True)
+        steps = inputs.steps(length)
         if seed is None:
             seed = int(torch.randint(2**63 - 1, ()))
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
-        independent = self.independent and self.training
-        _checks.instance("x", x, Tensor)
-        if x.is_complex() or x.is_meta or x.layout != torch.strided:
-            _checks.wrong_type("x", "be a dense tensor of real numbers", x)
-        _checks.instance("sampled", sampled, bool)
         for number, layer in enumerate(self.layers):
             layer.check(f"layers[{number}]")
-        values = checked_densities("x", _array(x), self.layers[0].n_in, ndims=[2])
-        densities = _widened(x.reshape(values.shape).to(self.layers[0].weight))
-        if sampled:
-            rows = len(densities) if independent else 1
-            streams = lane_streams(rows, self.layers[0].n_in)
-            key = stream_key(seed, Role.INPUT)
-            bits = encode(values, steps, key=key, source=of_inputs, streams=streams)
-            spikes = Bits.apply(densities, _unpacked(bits, densities))
-        else:
-            spikes = densities.expand(steps, *densities.shape)
+        k = k if sampled else 1
+        rows = len(inputs) if self.independent and self.training else 1
+        spikes = _means(inputs, x, steps, self.layers[0].weight)
+        bits = 1  # elements of inputs and weights per time step
+        if sampled and not isinstance(inputs.values, Bitstream):
+            bits = k
+            spikes = _encoded(inputs.values, spikes, k, stream_key(seed, Role.INPUT), of_inputs, rows)
         starts = self.training and not self._has_started
-        self._has_started |= starts and bool(values.any())
+        self._has_started |= starts and bool(spikes.any())
         for number, (layer, weight_source) in enumerate(zip(self.layers, of_weights, strict=True)):
             if self.training:
                 layer.project()
             if sampled:
-                matrix = layer.sampled(steps, stream_key(seed, Role.WEIGHT, number), weight_source)
-                rows = len(densities) if independent else 1
+                key = stream_key(seed, Role.WEIGHT, number)
+                matrix = layer.sampled(steps, key, weight_source, k, sums=bits < k)
                 noise = layer.noise(steps, rows, stream_key(seed, Role.NOISE, number))
             else:
                 matrix, noise = layer.matrix().expand(steps, -1, -1), None
             before = spikes
-            spikes, potentials, drive = layer.fire(before, matrix, noise)
+            spikes, potentials, drive = layer.fire(before, matrix, noise, k, bits)
+            bits = 1
             if starts and before.any() and not spikes.any():
-                self._warn_of_silence(number, drive)
+                self._warn_of_silence(number, drive.mean(0) / k, steps)
                 starts = False
         return Outputs(spikes.sum(0), potentials)
 
-    def _warn_of_silence(self, number: int, drive: Tensor) -> None:
+    def _warn_of_silence(self, number: int, drive: Tensor, length: int) -> None:
         """Warn that a layer has not fired, with the reason and a remedy, unless it is a readout."""
-        layer, length = self.layers[number], len(drive)
-        needed, gain = rheobase(layer.neuron), layer.gain.item()
+        layer = self.layers[number]
+        means = _array(drive.max(0).values)
+        gains = np.broadcast_to(_array(layer.gain), (len(layer.weight),)).repeat(layer.positions)
+        alone = layer.neuron
+        each = [alone] if alone.n_neurons is None else [alone[j] for j in range(alone.n_neurons)]
+        of_rows = np.broadcast_to([rheobase(neuron) for neuron in each], (len(layer.weight),))
+        all_needed = of_rows.repeat(layer.positions)
+        j = int((gains * means - all_needed).argmax())
+        gain, mean, needed = float(gains[j]), float(means[j]), float(all_needed[j])
         if needed == math.inf:
             return
-        mean = drive.detach().mean(0).max().item()
         said = "does not exceed" if gain * mean <= needed else "barely exceeds"
         remedy = "raise its positive weights"
         if mean > 0:
@@ -610,8 +705,11 @@ def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNet
     ------
     TypeError
         If `network` is not a `Network`.
+    ValueError
+        If its layers are not a chain.
     """
     _checks.instance("network", network, Network)
+    require_chain("network", network, "trained")
     model = SCNetwork(*map(_module_of, network.layers))
     for module, layer in zip(model.layers, network.layers, strict=True):
         module.to(dtype=dtype or module.weight.dtype)
@@ -652,6 +750,55 @@ def _module_of(layer: Layer) -> _Layer:
     )
 
 
+@lru_cache(maxsize=64)
+def _neuron_of_each(neuron: LIF, positions: int) -> LIF:
+    """Return the parameters of the neurons at all positions, from those of the rows of weights."""
+    if neuron.n_neurons is None or positions == 1:
+        return neuron
+    values = {name: getattr(neuron, name) for name in LIF.__dataclass_fields__}
+    arrays: dict[str, Any] = {
+        name: v.repeat(positions) for name, v in values.items() if isinstance(v, np.ndarray)
+    }
+    return replace(neuron, **arrays)
+
+
+def _means(inputs: Inputs, x: Any, steps: int, like: Tensor) -> Tensor:
+    """Return densities or spikes at each time step, (time, batch, n_in), in float32 or float64."""
+    values = inputs.values
+    if isinstance(values, Bitstream):
+        return _unpacked(values, _widened(like.detach()))
+    given = x.reshape(values.shape) if isinstance(x, Tensor) else torch.tensor(values)
+    densities = _widened(given.to(like))
+    return densities.permute(2, 0, 1) if values.ndim == 3 else densities.expand(steps, -1, -1)
+
+
+def _encoded(
+    values: NDArray[np.float64], means: Tensor, k: int, key: int, source: Source, rows: int
+) -> Tensor:
+    """Return the bits of densities, (time, batch, n_in), with k bits per time step.
+
+    Parameters
+    ----------
+    values : ndarray, shape (batch, n_in) or (batch, n_in, steps)
+        Densities in float64, which are compared with the numbers.
+    means : Tensor, shape (steps, batch, n_in)
+        The densities, to which gradients pass.
+    k, key, source
+    rows : int
+        Rows with numbers of their own: as many as the batch has, or 1 if all share them.
+    """
+    steps, streams = len(means), lane_streams(rows, values.shape[1])
+    if values.ndim == 2:
+        bits = _unpacked(encode(values, steps * k, key=key, source=source, streams=streams), means)
+    else:
+        warn_of_rise(source, streams.ravel(), steps * k)
+        numbers = source.numbers(streams, steps * k, key=key).reshape(*streams.shape, steps, k)
+        ones = numbers < source.thresholds(values)[..., np.newaxis]
+        bits = torch.from_numpy(ones).permute(2, 3, 0, 1).to(means).flatten(0, 1)
+    by_step = bits.unflatten(0, (steps, k))
+    return Bits.apply(means[:, None].expand(by_step.shape), by_step).flatten(0, 1)
+
+
 def _widened(values: Tensor) -> Tensor:
     """Return values in float32 or float64: sums of spikes would be rounded in half precision."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
@@ -670,7 +817,12 @@ def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
 
 
 def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
-    """Return bits in the type of a tensor, time first: (length, *shape).
+    """Return bits in the type of a tensor, time first: (length, *shape)."""
+    return _octet_bits(stream).view(-1, *stream.shape).to(like.device, like.dtype)
+
+
+def _octet_bits(stream: Bitstream) -> Tensor:
+    """Return bits as octets, time first: (length, number of streams).
 
     Transposing octets before unpacking them is about three times as fast as `streams._bits.unpack`,
     which puts time last, and a transposition of bits.
@@ -679,7 +831,28 @@ def _unpacked(stream: Bitstream, like: Tensor) -> Tensor:
     rows = octets[:, : -(-stream.length // 8)].T.copy()
     shifts = torch.arange(8, dtype=torch.uint8)[:, None]
     bits = (torch.from_numpy(rows)[:, None] >> shifts) & 1
-    return bits.reshape(-1, *stream.shape)[: stream.length].to(like.device, like.dtype)
+    return bits.flatten(0, 1)[: stream.length]
+
+
+def _sums_of_bits(stream: Bitstream, k: int, like: Tensor) -> Tensor:
+    """Return the sums of each k bits in the type of a tensor, time first: (length // k, *shape)."""
+    n, steps = math.prod(stream.shape), stream.length // k
+    words = stream.words.reshape(n, -1)
+    sums = torch.empty((steps, n), dtype=like.dtype, device=like.device)
+    unit = math.gcd(k, 64)  # bits that are counted together
+    some = 64 // unit * max(_BITS * unit // (64 * n * k), 1)  # steps whose bits fill whole words
+    for first in range(0, steps, some):
+        last = min(first + some, steps)
+        part = words[:, first * k // 64 : -(-last * k // 64)]
+        if unit < 8:
+            bits = _octet_bits(Bitstream(part.copy(), (last - first) * k))
+            sums[first:last] = bits.view(last - first, k, n).sum(1, dtype=torch.int32)
+            continue
+        pieces = part.astype("<u8").view(f"<u{unit // 8}")[:, : (last - first) * k // unit]
+        counts = np.bitwise_count(pieces).reshape(n, last - first, k // unit)
+        total = counts.sum(2, dtype=np.int32) if k > unit else counts[:, :, 0]
+        sums[first:last] = torch.from_numpy(total).T
+    return sums.view(steps, *stream.shape)
 
 
 def _delayed(x: Tensor, delay: ArrayLike) -> Tensor:
