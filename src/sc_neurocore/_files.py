@@ -102,10 +102,25 @@ def read_arrays(
     Raises
     ------
     ValueError
-        If the file is damaged, is no .npz file, holds objects, or declares arrays that do not fit it.
+        If the file is damaged, is no .npz file, holds objects or two arrays of one name, or declares
+        arrays that do not fit it.
     OSError
         If the file cannot be opened.
     """
+    with _archive(path) as (members, archive, size):
+        wanted = members if names is None else [name for name in members if name in names]
+        return {name: _array(archive, members[name], name, size) for name in wanted}
+
+
+def array_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the arrays of an .npz file. Raises as `read_arrays`."""
+    with _archive(path) as (members, _, _):
+        return list(members)
+
+
+@contextmanager
+def _archive(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, ZipInfo], ZipFile, int]]:
+    """Yield the members of an .npz file by name, the archive and the size of the file."""
     import tokenize
     import zipfile
     import zlib
@@ -120,10 +135,12 @@ def read_arrays(
             raise ValueError("not an .npz file, or truncated")
         try:
             with zipfile.ZipFile(file) as archive:
-                size = os.fstat(file.fileno()).st_size
-                infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                wanted = infos if names is None else [name for name in infos if name in names]
-                return {name: _array(archive, infos[name], name, size) for name in wanted}
+                members: dict[str, ZipInfo] = {}
+                for info in archive.infolist():
+                    name = info.filename.removesuffix(".npy")
+                    if members.setdefault(name, info) is not info:
+                        raise ValueError(f"it holds two arrays of the name {name!r}")
+                yield members, archive, os.fstat(file.fileno()).st_size
         except damaged as error:
             raise ValueError(str(error) or type(error).__name__) from error
 
