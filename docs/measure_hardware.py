@@ -1,7 +1,7 @@
-"""Measure the figures of hardware.md and draw its pictures.
+"""Measure the figures of hardware.md, and draw its pictures.
 
-python docs/measure_hardware.py          synthesize, time, write docs/hardware.json, fill the page
-python docs/measure_hardware.py --draw   pictures and tables from docs/hardware.json alone
+python docs/measure_hardware.py          measure, write docs/hardware.json, update page and pictures
+python docs/measure_hardware.py --draw   update page and pictures from docs/hardware.json alone
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from draw_results import fill
+from draw_results import fill, table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -40,7 +40,7 @@ FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "
 
 
 def layer(n_in: int, n_out: int, architecture: Architecture, gain: float, simd: int = 8) -> Design:
-    """Return a layer of random weights."""
+    """Return a design of one layer with random weights."""
     weights = np.random.default_rng(0).uniform(-1, 1, (n_out, n_in))
     lif = LIF(tau_mem=16.0, refractory_period=2)
     return Design(
@@ -65,7 +65,7 @@ DESIGNS: list[tuple[str, Design, Target, str]] = [
 
 
 def resources(folder: Path) -> list[dict[str, Any]]:
-    """Return cells and clocks of all designs."""
+    """Return cells, clock rates and simulation speeds of all designs."""
     rows = []
     for i, (name, design, target, top) in enumerate(DESIGNS):
         place = folder / str(i)
@@ -102,7 +102,7 @@ def written(design: Design, folder: Path) -> list[Path]:
 
 
 def clock_inside(design: Design, files: list[Path], folder: Path) -> float | None:
-    """Return the clock of a layer whose potentials stay inside: a device has no pins for them."""
+    """Return the clock rate of a layer without its potentials, for which the device lacks pins."""
     (built,) = design.layers
     inside = folder / "inside.v"
     inside.write_text(
@@ -120,7 +120,7 @@ endmodule
 
 
 def whole_layer(folder: Path) -> dict[str, Any]:
-    """Return what 784x128 unrolled takes, by what two neurons more take."""
+    """Return the cells of 784x128 unrolled, extrapolated from layers of two and four neurons."""
     luts, flip_flops = {}, {}
     for n in (2, 4):
         place = folder / f"part{n}"
@@ -141,7 +141,7 @@ def whole_layer(folder: Path) -> dict[str, Any]:
 
 
 def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
-    """Stop unless a netlist does what its model does, in a million lane-clocks or on all images."""
+    """Exit unless a netlist equals its model in a million clock cycles, or on all images."""
     if top == design.name:
         seen = verify_images(design, made.path, load_digits().images)
     else:
@@ -149,7 +149,7 @@ def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
         seen = (verify_netlist(design, 0, Netlist.read(made.path, top), clocks, 1024),)
     for part, built in zip(seen, design.layers, strict=True):
         if not part.passed(built):
-            raise SystemExit(f"the netlist of {design} is not its model: {part}")
+            raise SystemExit(f"the netlist of {design} differs from its model: {part}")
 
 
 def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> dict[str, float]:
@@ -160,10 +160,8 @@ def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> 
     x = (rng.random((n_in, n)) < 0.5).astype(np.uint8)
     words = Bitstream.from_bits(x).words
     step = np.ones((n, 1), np.uint32)
-    packed = np.packbits(x.T, axis=1, bitorder="little")
-    padded = np.zeros((n, -(-n_in // 32) * 4), np.uint8)
-    padded[:, : packed.shape[1]] = packed
-    inputs = {"clear": step * 0, "step": step, "x": padded.view("<u4")}
+    ports = Bitstream.from_bits(x.T).words.view(np.uint32)[:, : -(-n_in // 32)]
+    inputs = {"clear": step * 0, "step": step, "x": ports}
     modules = [f for f in files if f.name != "layer.v"]
     library = verilate(modules, "layer_layer0", folder / "build")
     netlist = Netlist.read(made.path, "layer_layer0")
@@ -185,7 +183,7 @@ def speeds(design: Design, files: list[Path], folder: Path, made: Synthesis) -> 
 
 
 def median(call: Any, times: int = 3) -> float:
-    """Return the median time of a call after a first one."""
+    """Return the median run time of a call, in seconds, after a warm-up call."""
     call()
     taken = []
     for _ in range(times):
@@ -195,33 +193,28 @@ def median(call: Any, times: int = 3) -> float:
     return float(np.median(taken))
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def resource_table(rows: list[dict[str, Any]]) -> str:
     """Return the table of resources."""
-    lines = [
-        "| design | target | LUTs | flip-flops | memories | logic cells | MHz | clocks a step |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     for r in rows:
         memories = ", ".join(f"{n} {kind}" for kind, n in r["memories"].items()) or "none"
-        placed = str(r["logic_cells"] or ""), f"{r['mhz']:.0f}" if r["mhz"] else ""
-        lines.append(
-            f"| {r['name']} | {r['target']} | {r['luts']:,} | {r['flip_flops']:,} | {memories} "
-            f"| {placed[0]} | {placed[1]} | {r['steps']:,} |"
-        )
-    return "\n".join(lines)
+        counts = [
+            f"{r[name]:,}" if r[name] else "" for name in ("luts", "flip_flops", "logic_cells", "steps")
+        ]
+        luts, flip_flops, cells, steps = counts
+        mhz = f"{r['mhz']:.0f}" if r["mhz"] else ""
+        lines.append([r["name"], r["target"], luts, flip_flops, memories, cells, mhz, steps])
+    head = "design, target, LUTs, flip-flops, memories, logic cells, MHz, clock cycles per step"
+    return table(head.split(", "), lines)
 
 
 def speed_table(rows: list[dict[str, Any]]) -> str:
     """Return the table of clock cycles per second."""
     timed = [r for r in rows if "speeds" in r]
     lines = [
-        "| thousand clock cycles per second | " + " | ".join(r["name"] for r in timed) + " |",
-        "|---|" + "---|" * len(timed),
+        [name, *(three_digits(r["speeds"][name] / 1e3) for r in timed)] for name in timed[0]["speeds"]
     ]
-    for name in timed[0]["speeds"]:
-        values = " | ".join(three_digits(r["speeds"][name] / 1e3) for r in timed)
-        lines.append(f"| {name} | {values} |")
-    return "\n".join(lines)
+    return table(["thousand clock cycles per second", *(r["name"] for r in timed)], lines)
 
 
 UNROLLED = ["sc_neuron x n\n2 sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
@@ -239,26 +232,26 @@ def three_digits(value: float) -> str:
 
 
 def draw_blocks(path: Path) -> None:
-    """Draw what an image goes through in both architectures."""
+    """Draw the blocks that an image passes through in both architectures."""
     figure = Figure((9, 3), layout="constrained")
     upper, lower = figure.subplots(2)
     chain(
         upper,
-        "unrolled: a time step a clock",
+        "unrolled: one time step per clock cycle",
         ["values", "sc_encoder\nregisters,\ncomparators", *UNROLLED, "class"],
-        "sc_sequence + sc_thermometer: one number a layer and step",
+        "sc_sequence + sc_thermometer: one number per layer and time step",
     )
     chain(
         lower,
-        "folded: simd inputs of pe neurons a clock",
+        "folded: simd inputs of pe neurons per clock cycle",
         ["values", "sc_image\nmemory,\ncomparators", *FOLDED, "class"],
-        "sc_sequence: one number a layer and step, held through a pass",
+        "sc_sequence: one number per layer and time step, held during a pass",
     )
     figure.savefig(path, dpi=120)
 
 
 def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
-    """Draw blocks from left to right, and what feeds those between the first and the last."""
+    """Draw blocks from left to right, and a caption below them."""
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlim(-0.6, len(blocks) - 0.4)
     axes.set_ylim(-0.8, 0.5)
@@ -274,7 +267,7 @@ def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
 
 
 def draw_waveform(path: Path) -> None:
-    """Draw a neuron of the digits network in hardware through time."""
+    """Draw count, potential and spikes of a neuron of the digits network over time."""
     digits = load_digits()
     design = Design(digits.network, 32, name="digits")
     (_, seen), neuron = trace(design, digits.images[0]), design.layers[1].neuron
@@ -286,7 +279,7 @@ def draw_waveform(path: Path) -> None:
     count.set_ylabel("count")
     potential.step(steps, seen.potentials[most], where="mid", color="#34557f", label="v")
     potential.axhline(neuron.threshold, color="#b3412e", linestyle="--", label="threshold")
-    potential.set_ylabel("v, units of the\nlast place")
+    potential.set_ylabel("v, in units of\nthe last place")
     potential.set_ylim(top=1.5 * neuron.threshold)
     potential.legend(loc="upper right", ncols=2, fontsize=8)
     spike.vlines(np.flatnonzero(seen.spikes.bits()[most]), 0, 1, color="#34557f")
@@ -298,12 +291,12 @@ def draw_waveform(path: Path) -> None:
 
 
 def main() -> None:
-    """Measure unless only pictures are wanted; then publish."""
+    """Measure unless only the page is to be updated; then update the page and its pictures."""
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
     rows = json.loads(FIGURES.read_text())
-    text = fill(PAGE.read_text(), "resources", table(rows))
+    text = fill(PAGE.read_text(), "resources", resource_table(rows))
     PAGE.write_text(fill(text, "speeds", speed_table(rows)))
     draw_blocks(PICTURES / "hardware_blocks.png")
     draw_waveform(PICTURES / "hardware_waveform.png")

@@ -7,7 +7,7 @@ from sc_neurocore import simulate_float
 
 
 def run_network(network, bits):
-    """Spikes (T, n_out) and potentials (n_out,) of a network on real weights, under inputs (T, n_in)."""
+    """Spikes (T, n_out) and potentials (n_out,) on real numbers, under inputs (T, n_in)."""
     inputs = np.asarray(bits, float).T[np.newaxis]
     result = simulate_float(network, inputs, record=True)
     return result.spikes[-1][0].bits().T.astype(int), result.potentials[0]

@@ -8,8 +8,9 @@ from designs import one_layer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sc_neurocore import LIF, Dense, FixedPoint, Hammersley, Network, load_digits
-from sc_neurocore.hardware import Design, trace, verilog, verilog_testbench, write
+from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Hammersley, Network, load_digits
+from sc_neurocore.hardware import Design, Verification, trace, verilog, verilog_testbench, write
+from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.simulators import run_testbench
 from sc_neurocore.hardware.verify import verify_layer
 
@@ -185,3 +186,25 @@ def test_a_testbench_can_fail(tmp_path):
         assert "FAILED" in str(raised.value)
         assert said in str(raised.value)
         write(text, tmp_path)
+
+
+def test_a_layer_counts_as_silent_only_if_it_never_fires():
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(60):
+        lif = LIF(
+            tau_mem=rng.choice([1.0, 2.0, 16.0, np.inf]),
+            v_threshold=rng.choice([0.5, 1.0, 3.0]),
+            v_rest=rng.choice([0.0, 0.0, 1.2]),
+        )
+        weights = rng.choice([-1.0, -0.5, 0.0, 0.9, 1.0], (2, 3))
+        dense = Dense(weights, gain=rng.choice([0.1, 0.3, 1.0]), neuron=lif)
+        (layer,) = Design(Network([dense]), 64).layers
+        fired = 0
+        for excited in ~layer.negative:
+            x = Bitstream.from_bits(np.repeat(excited[:, np.newaxis], 1000, axis=1))
+            fired += LayerTracer(layer).run(x.words, 1000).spikes.counts().sum()
+        can_pass = Verification().passed(layer)
+        assert not (can_pass and fired), (dense, fired)
+        seen.add(can_pass)
+    assert seen == {False, True}

@@ -7,9 +7,9 @@ import pytest
 from designs import one_layer
 
 from sc_neurocore import LIF, Dense, FixedPoint, Network, load_digits
-from sc_neurocore.hardware import Design, verify_images
+from sc_neurocore.hardware import Design, UnobservableError, verify_images
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.verify import verify_netlist
+from sc_neurocore.hardware.verify import compared_signals, verify_netlist
 
 # Design, target, budgets of what is counted; all from one run, a little above what was reached.
 FIGURES = {
@@ -126,6 +126,35 @@ def test_a_synthesized_unrolled_network_does_what_the_model_does_on_images(built
     seen = verify_images(design, made.path, rng.random((70, 5)))
     for layer, part in zip(design.layers, seen, strict=True):
         assert part.passed(layer), part
+
+
+# Networks whose spikes or potentials are equal to other registers, or constant: synthesis merges them.
+MERGED = {
+    "rests of a single step": ([[0.9, -0.4], [0.6, 0.8]], LIF(tau_mem=4.0, refractory_period=1)),
+    "equal neurons": ([[0.9, -0.4], [0.9, -0.4]], LIF(tau_mem=4.0, refractory_period=2)),
+    "a neuron without weights": ([[0.9, 0.8], [0.0, 0.0]], LIF(tau_mem=4.0)),
+    "potentials of one step": ([[0.9, 0.8], [0.6, -0.4]], LIF(tau_mem=1.0, v_threshold=0.5)),
+    "silent": ([[0.0, 0.0], [0.0, 0.0]], LIF()),
+}
+
+
+@pytest.mark.parametrize("kind", MERGED)
+def test_netlists_are_compared_though_synthesis_merges_registers(built, kind):
+    weights, lif = MERGED[kind]
+    design = Design(Network([Dense(weights, gain=0.5, neuron=lif)]), 24, name="merged")
+    images = np.random.default_rng(0).random((20, 2))
+    made = built.netlist(design, "ice40", "merged", place=False, keep=compared_signals(design))
+    (seen,) = verify_images(design, made.path, images)
+    assert seen.passed(design.layers[0]), seen
+    assert seen.spikes == design.simulate(images).counts.sum()
+
+
+def test_lost_signals_are_named_with_the_remedy(built):
+    weights, lif = MERGED["equal neurons"]
+    design = Design(Network([Dense(weights, gain=0.5, neuron=lif)]), 24, name="merged")
+    made = built.netlist(design, "ice40", "merged", place=False)
+    with pytest.raises(UnobservableError, match=r"synthesis kept, got layer0_spike.*; pass them to"):
+        verify_images(design, made.path, [[0.5, 0.5]])
 
 
 def test_a_synthesized_folded_network_with_a_multiplied_leak_needs_no_multiplier(built):
@@ -284,7 +313,7 @@ def test_unknown_cells_and_inputs_are_named():
     with pytest.raises(ValueError, match="got \\$_SDFF_PP0_"):
         Netlist(module([{"type": "$_SDFF_PP0_", "connections": {}}], {}, {}))
     netlist = Netlist(module([lut(0b01, 5, 3)], {"x": [3]}, {"y": [5]}))
-    with pytest.raises(ValueError, match="watch must name nets that synthesis kept, got gone"):
+    with pytest.raises(ValueError, match="watch must name signals that synthesis kept, got gone"):
         Netlist(module([], {}, {}), watch=["gone"])
     with pytest.raises(ValueError, match="stimulus must hold \\['x'\\], got \\['z'\\]"):
         netlist.run({"z": np.zeros((1, 1, 1))})

@@ -209,22 +209,22 @@ def test_the_report_tells_all_that_it_is_given(tmp_path):
         said="PASSED: 5 images",
     )
     for said in (
-        "Latency: 30,049 clocks an image, 32 time steps.",
-        "At 61.0 MHz these are 2,030 images a second.",
-        "folded, 8 inputs of 1 neuron a clock",
+        "Latency: 30,049 clock cycles per image of 32 time steps.",
+        "Throughput: 2,030 images per second at 61.0 MHz.",
+        "folded, 8 inputs of 1 neuron per clock cycle",
         "| 0 | 64 | 100 | 1/8 | 71 | 64 |",
-        "It said: PASSED: 5 images",
+        "Result: PASSED: 5 images",
         f"Accuracy on 450 images: {100 * q.of_float:.2f} % in real numbers",
         f"| 1 | {q.layers[1].error_of_sums:.4f} | {q.layers[1].rate:.4f} |",
         "| 0 | 1,000 | 200 | 0 | 3,000 | 4 | 5 | 6 |",
-        "For ice40 by Yosys: 811 LUTs, 1,234 flip-flops, 30 SB_RAM40_4K.",
-        "1,389 logic cells, 61.0 MHz (median of 3).",
+        "Synthesized for ice40 with Yosys: 811 LUTs, 1,234 flip-flops, 30 SB_RAM40_4K.",
+        "1,389 logic cells, 61.0 MHz (median of 3 placements).",
         "| SB_LUT4 | 811 |",
-        "30,051 clocks, against the model",
+        "testbench images for 30,051 clock cycles",
         "0 differences in 4,321 spikes.",
         # 52 pJ and 100 toggles of 0.2 pJ, times 30,049 clocks; 14 and 198 fJ of 1,389 cells.
-        "2.16 uJ an image (2.15 uJ to 9.83 uJ): 72 pJ a clock (71 to 327)",
-        "104 uW at rest come on top, at 61.0 MHz 51.2 nJ an image.",
+        "2.16 uJ per image (range 2.15 uJ to 9.83 uJ), that is 72 pJ per clock cycle (range 71 to 327)",
+        "The static power adds 104 uW, at 61.0 MHz 51.2 nJ per image.",
         "tinyvision-ai-inc/ice40_power",
         "order of magnitude",
     ):
@@ -238,15 +238,19 @@ def test_the_report_tells_no_more_than_it_is_given(tmp_path):
     assert "| 0 | 2 and a bias | 1 |" in page
     assert [line for line in page.splitlines() if line.startswith("#")] == ["# network", "## Testbench"]
     made = Synthesis("generic", {"$_AND_": 3, "$_DFF_P_": 2}, tmp_path / "none.json")
-    assert "For generic by Yosys: 3 gates, 2 flip-flops, no memories." in report(design, synthesis=made)
+    assert "Synthesized for generic with Yosys: 3 gates, 2 flip-flops, no memories." in report(
+        design, synthesis=made
+    )
     made = replace(made, target="ice40", logic_cells=9999)
     # 2 values, 7 steps, 4 clocks to the class, and one in which it is taken.
-    assert "these are 3,000,000 images" in report(design, synthesis=replace(made, mhz=42.0))
-    assert "It does not fit an HX8K: 9,999 logic cells." in report(design, synthesis=made)
+    assert "Throughput: 3,000,000 images per second at 42.0 MHz." in report(
+        design, synthesis=replace(made, mhz=42.0)
+    )
+    assert "Too large for an iCE40 HX8K: 9,999 logic cells." in report(design, synthesis=made)
     made = replace(made, logic_cells=None)
-    assert "It was not placed, so there is no clock." in report(design, synthesis=made)
+    assert "Not placed, so the clock rate is unknown." in report(design, synthesis=made)
     unlabeled = quantization(design, [[0.5, 0.5]])
-    assert "Of 1 images without labels" in report(design, quantized=unlabeled)
+    assert "on 1 images without labels" in report(design, quantized=unlabeled)
 
 
 def test_images_and_labels_that_do_not_fit_are_named():

@@ -14,22 +14,20 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.cli._common import load_data, load_network, say
-from sc_neurocore.networks import (
-    FixedPoint,
-    load_digits,
-)
+from sc_neurocore.networks import FixedPoint, load_digits
 
 if TYPE_CHECKING:
     from sc_neurocore.hardware import Design, Synthesis, Verification
 
 
 def run_hdl(options: argparse.Namespace) -> None:
-    """Write the design of a network to a folder; verify and synthesize it as the options ask."""
+    """Write the design of a network to a folder, and verify and synthesize it if requested."""
     from sc_neurocore import hardware
     from sc_neurocore.hardware import simulators, tools
     from sc_neurocore.hardware.synthesis import TARGETS
+    from sc_neurocore.hardware.verify import compared_signals
 
-    # Report missing tools before the work, not after it.
+    # Missing tools raise before the work, not after it.
     if options.verify is not None:
         _checks.integer("--verify", options.verify, 1)
         simulators.find_verilator()
@@ -42,7 +40,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     text = modules | hardware.verilog_testbench(design, in_bench)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
-    for target in TARGETS:  # an earlier netlist may not match
+    for target in TARGETS:  # netlists of an earlier run may not match
         (out / f"{design.name}_{target}.json").unlink(missing_ok=True)
     hardware.write({**text, "REPORT.md": hardware.report(design, **found)}, out)
     print(f"{design!r}\nwrote {len(text)} files to {out}, {len(in_bench)} images in the testbench")
@@ -63,6 +61,7 @@ def run_hdl(options: argparse.Namespace) -> None:
             options.synth,
             out,
             across_registers=design.folded or synapses <= 500,
+            keep=compared_signals(design) if options.verify else (),
         )
         if options.synth == "ice40":
             if not tools.has_nextpnr():
@@ -77,7 +76,7 @@ def run_hdl(options: argparse.Namespace) -> None:
 
 
 def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:
-    """Return the design that the options describe, images, and their labels or None."""
+    """Return the design that the options describe, images, and labels or None."""
     from sc_neurocore.hardware import Design
     from sc_neurocore.hardware.design import is_module_name
 
@@ -101,7 +100,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
 
 
 def _check_folder(folder: Path, text: Mapping[str, str]) -> None:
-    """Refuse a folder that holds another design: simulators would read the files of both."""
+    """Raise if a folder contains another design, since simulators would read the files of both."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -114,38 +113,42 @@ def _check_folder(folder: Path, text: Mapping[str, str]) -> None:
             "--out",
             "hold no other design",
             f"{folder} with {others[0]}{more}",
-            "remove them, or choose another folder",
+            "remove its files, or choose another folder",
         )
 
 
 def _verified_layer(design: Design, k: int, clocks: int) -> Verification:
-    """Compare a layer with its model; raise if they differ or the comparison proves too little."""
+    """Compare a layer with its model; raise if they differ or the layer did not fire."""
     from sc_neurocore.hardware import verify_layer
 
     say(f"verifying layer {k}")
     seen = verify_layer(design, k, clocks, progress=sys.stderr.isatty())
-    print(f"layer {k}: {seen.clocks:,} clocks, {seen.differences} differences")
+    spikes = f"{seen.spikes:,} spikes" if seen.spikes else "no spikes"
+    print(f"layer {k}: {seen.clocks:,} clocks, {seen.differences} differences, {spikes}")
     if seen.differences:
-        raise RuntimeError(f"layer {k} in Verilog differs from its model: {seen}")
+        raise RuntimeError(f"the Verilog of layer {k} differs from its model: {seen}")
     if not seen.passed(design.layers[k]):
-        _checks.fail("--verify", f"let layer {k} fire and rest", seen, "run more clock cycles")
+        _checks.fail(
+            "--verify",
+            f"be long enough for layer {k} to fire and rest",
+            f"{clocks} clock cycles with {seen.spikes} spikes",
+            "run more clock cycles, or lower the threshold if the layer never fires",
+        )
     return seen
 
 
 def _verified_netlist(
     design: Design, made: Synthesis, images: NDArray[Any]
 ) -> tuple[Verification, ...]:
-    """Compare the netlist with its model on images; return () if its signals have lost their names."""
-    from sc_neurocore.hardware import UnobservableError, verify_images
+    """Compare the netlist with its model on images; raise if they differ."""
+    from sc_neurocore.hardware import verify_images
 
     say(f"comparing the netlist on {len(images)} images")
-    try:
-        seen = verify_images(design, made.path, images)
-    except UnobservableError as error:  # synthesis merged registers, so their names are gone
-        print(f"the netlist was not compared: {error}")
-        return ()
-    clocks, differences = seen[0].clocks, sum(part.differences for part in seen)
-    print(f"netlist: {clocks:,} clocks, {differences} differences")
+    seen = verify_images(design, made.path, images)
+    differences, spikes = (
+        sum(getattr(part, name) for part in seen) for name in ("differences", "spikes")
+    )
+    print(f"netlist: {seen[0].clocks:,} clocks, {differences} differences in {spikes:,} spikes")
     if differences:
         raise RuntimeError(f"the netlist {made.path} differs from its model: {seen}")
     return seen

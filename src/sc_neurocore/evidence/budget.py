@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
 from sc_neurocore.networks import (
+    Conv2d,
     Dense,
     Network,
     simulate,
 )
-from sc_neurocore.networks._inputs import with_always_on
+from sc_neurocore.networks._inputs import InputLike, Inputs, with_always_on
+from sc_neurocore.networks.layers import Layer, neurons, of_each
 from sc_neurocore.neurons import (
     rheobase,
 )
@@ -37,8 +41,8 @@ from sc_neurocore.streams.source import (
 
 __all__ = ["LayerBudget", "noise_budget"]
 
-# Products that are sampled where no law is known.
-SAMPLES = 4096
+# Products that are sampled where no law is known, at most this many bits of them.
+SAMPLES, _BITS = 4096, 2**25
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,12 @@ class LayerBudget:
         for other sources measured on products of these spikes and weights.
     step_std : float
         Root mean square of the standard deviation of the current between time steps, as if its products
-        were independent from step to step.
+        were independent from step to step. It includes the changes of the spikes themselves.
+    step_noise : float
+        Root mean square of the error of the current in a time step, caused by sampling the same weights
+        and encoded inputs as for `standard_error`, times ``resistance * dt`` in units of the distance
+        from rest to threshold. It falls with `bits_per_step`. Far above 1, neurons fire because of the
+        noise; NaN for neurons that never fire.
     rheobase_share : float
         Mean of the positive mean currents, in units of the rheobase. Below 1, such a current fires the
         neuron only through noise.
@@ -73,6 +82,7 @@ class LayerBudget:
     current_std: float
     standard_error: float
     step_std: float
+    step_noise: float
     rheobase_share: float
     above_rheobase: float
     saturated: float
@@ -82,7 +92,8 @@ class LayerBudget:
     def __repr__(self) -> str:
         return (
             f"LayerBudget(current_std={self.current_std:.4g}, "
-            f"standard_error={self.standard_error:.4g}, above_rheobase={self.above_rheobase:.3g}, "
+            f"standard_error={self.standard_error:.4g}, "
+            f"step_noise={self.step_noise:.3g}, above_rheobase={self.above_rheobase:.3g}, "
             f"silent={self.silent:.3g})"
         )
 
@@ -94,27 +105,30 @@ class LayerBudget:
 
 def noise_budget(
     network: Network,
-    x: ArrayLike | Bitstream,
+    x: InputLike,
     length: int | None = None,
     *,
     seed: int | None = None,
     source: Sources = Bernoulli(),
+    bits_per_step: int = 1,
 ) -> list[LayerBudget]:
     """Return the noise budget of each layer, from one simulation of the network.
 
-    Densities are means over the whole run, including the time steps before a delayed input arrives.
+    Densities are means over the whole run, including the time steps before a delayed input arrives. Of
+    a convolution, at most 4,096 positions of the batch are used, chosen at random.
 
     Parameters
     ----------
     network : Network
-        Of `Dense` layers without recurrent weights.
-    x : array_like or Bitstream
-        Densities in [0, 1] of shape (n_in,) or (batch, n_in), or streams of that batch shape.
+    x : array_like, Bitstream or Events
+        As in `simulate`. Densities that change in time are encoded, and used as spike trains.
     length : int, optional
-        Number of time steps. Required unless x is a Bitstream.
+        Number of time steps. Required for densities that are constant in time.
     seed : int, optional
         In [0, 2**128). Drawn from system entropy by default.
     source : Source or tuple of Source
+        As in `simulate`.
+    bits_per_step : int
         As in `simulate`.
 
     Returns
@@ -127,7 +141,7 @@ def noise_budget(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If a layer is a convolution or has recurrent weights, or an argument is outside its range.
+        If an argument is outside its range.
 
     Examples
     --------
@@ -140,115 +154,204 @@ def noise_budget(
     noise 4.4% of the signal, 15% above the rheobase
     """
     _checks.instance("network", network, Network)
-    layers: list[Dense] = []
-    for i, layer in enumerate(network):
-        if not isinstance(layer, Dense) or layer.recurrent is not None:
-            _checks.fail(f"layers[{i}]", "be a Dense without recurrent weights", layer)
-        layers.append(layer)
-    result = simulate(network, x, length, seed=seed, source=source, record=True)
-    of_inputs, *of_weights = operands(source, 1 + len(layers))
-    trains = _as_batch(x) if isinstance(x, Bitstream) else None
-    densities = np.atleast_2d(np.asarray(x, float)) if trains is None else trains.probability()
+    given = Inputs.of("x", x, network.n_in)
+    of_inputs, *of_weights = operands(source, 1 + len(network))
+    if isinstance(given.values, np.ndarray) and given.values.ndim == 3:
+        given = _encoded(given, of_inputs)
+    result = simulate(
+        network, given, length, seed=seed, source=source, bits_per_step=bits_per_step, record=True
+    )
+    spikes = [_as_batch(train) for train in result.spikes]
     budgets = []
-    parts = zip(layers, map(_as_batch, result.spikes), of_weights, strict=True)
-    for layer, spikes, of_layer in parts:
-        w = layer.matrix
-        trains, densities, present = _arriving(layer, trains, densities, result.length)
-        currents = layer.gain * (densities * present) @ w.T
-        of_step = densities * present @ np.abs(w).T - densities**2 * present @ (w**2).T
+    for layer, own, sources, of_layer in zip(
+        network, spikes, network.connections, of_weights, strict=True
+    ):
+        inputs = _joined([given if isinstance(s, slice) else spikes[s] for s in sources], sources)
+        arriving = _arriving(layer, inputs, own, result.length)
         pair = of_inputs, of_layer
-        sampling = _sampling_variance(layer, densities, present, trains, result.length, pair)
-        most = math.ceil(result.length / (1 + layer.neuron.refractory_period))
-        threshold = rheobase(layer.neuron)
-        positive = currents[currents > 0]
-        budgets.append(
-            LayerBudget(
-                current_std=float(currents.std()),
-                standard_error=layer.gain * math.sqrt(sampling),
-                step_std=layer.gain * float(np.sqrt(of_step.mean())),
-                rheobase_share=_share(positive, threshold),
-                above_rheobase=float((currents > threshold).mean()),
-                saturated=float((spikes.counts() >= most).mean()),
-                silent=float((spikes.counts() == 0).mean()),
-                clipped=float((np.abs(w) == 1).mean()),
-            )
-        )
-        trains, densities = spikes, spikes.probability()
+        budgets.append(_budget(layer, own, arriving, result.length, bits_per_step, pair))
     return budgets
+
+
+@dataclass(frozen=True, eq=False)
+class _Arriving:
+    """Inputs of the weights of a layer: delayed, as patches, followed by bias and recurrent spikes.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, shape (n_rows, fan_in)
+    trains : Bitstream or None
+        Of batch shape (rows, fan_in); None if the inputs are still to be encoded.
+    densities : ndarray of float64, shape (rows, fan_in)
+    present : ndarray of float64, shape (fan_in,)
+        Proportion of the time steps after a constant input has arrived; 1 for trains, which are delayed
+        bit by bit.
+    """
+
+    weights: NDArray[np.float64]
+    trains: Bitstream | None
+    densities: NDArray[np.float64]
+    present: NDArray[np.float64]
+
+
+def _budget(
+    layer: Layer,
+    spikes: Bitstream,
+    inputs: _Arriving,
+    length: int,
+    bits_per_step: int,
+    pair: tuple[Source, Source],
+) -> LayerBudget:
+    w, densities, present = inputs.weights, inputs.densities, inputs.present
+    gain = np.broadcast_to(np.asarray(layer.gain), len(w))
+    currents = gain * ((densities * present) @ w.T)
+    of_step = densities * present @ np.abs(w).T - densities**2 * present @ (w**2).T
+    of_mean, of_each_step = _sampling_variances(inputs, length, bits_per_step, pair)
+    each = neurons(layer)
+    threshold = np.array([rheobase(neuron) for neuron in each])
+    distance = np.array([(n.v_threshold - n.v_rest) / (n.resistance * n.dt) for n in each])
+    fires = np.broadcast_to(np.isfinite(distance), len(w))
+    most = np.ceil(length / (1 + of_each(layer, layer.neuron.refractory_period)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = (currents / threshold)[currents > 0]
+        noise = (gain**2 * of_each_step / distance**2)[fires]
+    return LayerBudget(
+        current_std=float(currents.std()),
+        standard_error=math.sqrt(float((gain**2 * of_mean).mean())),
+        step_std=math.sqrt(float((gain**2 * of_step).mean())),
+        step_noise=math.sqrt(float(noise.mean())) if fires.any() else math.nan,
+        rheobase_share=float(shares.mean()) if shares.size else 0.0,
+        above_rheobase=float((currents > threshold).mean()),
+        saturated=float((spikes.counts() >= most).mean()),
+        silent=float((spikes.counts() == 0).mean()),
+        clipped=float((np.abs(w) == 1).mean()),
+    )
 
 
 def _as_batch(x: Bitstream) -> Bitstream:
     return x if len(x.shape) == 2 else x[None]
 
 
-def _share(positive: NDArray[np.float64], threshold: float) -> float:
-    if positive.size == 0:
-        return 0.0
-    return float(positive.mean()) / threshold if threshold else math.inf
+def _encoded(inputs: Inputs, source: Source) -> Inputs:
+    """Return densities that change in time as one draw of their spikes."""
+    values, streams = inputs.values, np.arange(inputs.values.shape[1], dtype=np.uint64)
+    assert isinstance(values, np.ndarray)
+    numbers = source.numbers(streams, values.shape[2], key=stream_key(0, Role.INPUT))
+    trains = Bitstream.from_bits((numbers < source.thresholds(values)).astype(np.uint8))
+    return Inputs(trains, inputs.batch, inputs.length)
+
+
+def _joined(
+    parts: Sequence[Inputs | Bitstream], sources: Sequence[int | slice]
+) -> Bitstream | NDArray[np.float64]:
+    """Return the inputs of a layer: densities if it receives only those of the network."""
+    cut: list[Any] = [
+        part.values[:, source] if isinstance(part, Inputs) else part
+        for part, source in zip(parts, sources, strict=True)
+    ]
+    if all(isinstance(part, np.ndarray) for part in cut):
+        return np.concatenate(cut, axis=1)
+    trains = [part for part in cut if isinstance(part, Bitstream)]
+    length = trains[0].length
+    for i, part in enumerate(cut):
+        if isinstance(part, np.ndarray):  # beside spikes, inputs count as spikes as well
+            key = stream_key(0, Role.INPUT)
+            cut[i] = encode(part, length, key=key, streams=np.arange(part.shape[1]))
+    return Bitstream(np.concatenate([part.words for part in cut], axis=1), length)
 
 
 def _arriving(
-    layer: Dense, trains: Bitstream | None, densities: NDArray[np.float64], length: int
-) -> tuple[Bitstream | None, NDArray[np.float64], NDArray[np.float64]]:
-    """Return the inputs of the weights, delayed and followed by the input of the bias.
-
-    Returns
-    -------
-    trains : Bitstream or None
-        Of batch shape (batch, fan_in); None if the inputs are still to be encoded.
-    densities : ndarray of float64, shape (batch, fan_in)
-    present : ndarray of float64, shape (fan_in,)
-        Proportion of the time steps after a constant input has arrived; 1 for trains, which are delayed
-        bit by bit.
-    """
-    delays, present = layer.delays, np.ones(layer.matrix.shape[1])
-    if trains is None:
+    layer: Layer, x: Bitstream | NDArray[np.float64], spikes: Bitstream, length: int
+) -> _Arriving:
+    """Return the inputs of the weights of a layer that fires `spikes`."""
+    w, delays = layer.matrix, layer.delays
+    if isinstance(x, np.ndarray):
+        present = np.ones((1, layer.n_in, 1))
         if delays is not None:
-            present[: layer.n_in] -= np.minimum(delays, length) / length
+            present[0, :, 0] -= np.minimum(delays, length) / length
+        rows, arrived = _some(layer, x[..., np.newaxis])[..., 0], layer.patches(present)[..., 0]
         if layer.bias is not None:
-            densities = np.column_stack([densities, np.ones(len(densities))])
-        return None, densities, present
-    words = trains.words if delays is None else delayed(trains.words, delays, length)
-    trains = Bitstream(words if layer.bias is None else with_always_on(words, length), length)
-    return trains, trains.probability(), present
+            rows = np.column_stack([rows, np.ones(len(rows))])
+            arrived = np.column_stack([arrived, np.ones(len(arrived))])
+        if isinstance(layer, Conv2d) or layer.recurrent is None:
+            return _Arriving(w, None, rows, arrived.mean(axis=0))
+        # Recurrent spikes are trains; the encoded inputs count as constant ones that have arrived.
+        own = delayed(spikes.words, 1, length)
+        rows = np.concatenate([rows * arrived, Bitstream(own, length).probability()], axis=1)
+        weights = np.concatenate([w, layer.recurrent], axis=1)
+        return _Arriving(weights, None, rows, np.ones(rows.shape[1]))
+    words = x.words if delays is None else delayed(x.words, delays, length)
+    words = _some(layer, words)
+    if layer.bias is not None:
+        words = with_always_on(words, length)
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        words = np.concatenate([words, delayed(spikes.words, 1, length)], axis=1)
+        w = np.concatenate([w, layer.recurrent], axis=1)
+    trains = Bitstream(words, length)
+    return _Arriving(w, trains, trains.probability(), np.ones(words.shape[1]))
 
 
-def _sampling_variance(
-    layer: Dense,
-    x: NDArray[np.float64],
-    present: NDArray[np.float64],
-    trains: Bitstream | None,
+def _some(layer: Layer, x: NDArray[Any]) -> NDArray[Any]:
+    """Return the inputs of each position, or of some of them at random where there are many."""
+    n = max(SAMPLES // layer.positions, 1)
+    chosen = (
+        np.random.default_rng(0).permutation(len(x))[:n] if len(x) * layer.positions > SAMPLES else ...
+    )
+    return layer.patches(np.ascontiguousarray(x if layer.positions == 1 else x[chosen]))
+
+
+def _sampling_variances(
+    inputs: _Arriving,
     length: int,
+    k: int,
     pair: tuple[Source, Source],
-) -> float:
-    """Return the mean variance of the sum of signed products, over neurons and a batch of inputs.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the variance of the mean sum of products, and of that of a time step.
 
-    Arguments x, present and trains are results of `_arriving`.
+    Both have shape (n_rows,) and are means over the rows of the inputs. Without a closed form, they are
+    measured on random products, whose errors are the same for all neurons.
     """
-    w = np.abs(layer.matrix)
+    x, trains, present = inputs.densities, inputs.trains, inputs.present
+    w = np.abs(inputs.weights)
     if pair[1] == Bernoulli() and trains is not None:
-        return float((x @ (w * (1 - w)).T).mean() / length)
+        of_step = (x @ (w * (1 - w)).T).mean(axis=0) / k
+        return of_step / length, of_step
     if pair == (Bernoulli(), Bernoulli()):
-        return float((x * present @ w.T - x**2 * present @ (w**2).T).mean() / length)
-    # Without a closed form: products of random pairs of these inputs and weights, with other keys.
+        of_step = (x * present @ w.T - x**2 * present @ (w**2).T).mean(axis=0) / k
+        return of_step / length, of_step
+    # Products of random pairs of these inputs and weights, with other keys.
     generator = np.random.default_rng(0)
-    b, i, j = (generator.integers(n, size=SAMPLES) for n in (*x.shape, layer.n_out))
+    n = min(SAMPLES, max(_BITS // (length * k), 64))
+    b, i, j = (generator.integers(size, size=n) for size in (*x.shape, len(w)))
     lanes = i.astype(np.uint64)
-    apart = np.arange(SAMPLES, dtype=np.uint64) << np.uint64(32) | lanes
+    apart = np.arange(n, dtype=np.uint64) << np.uint64(32) | lanes
+    bits = length * k
+    weights = encode(w[j, i], bits, key=stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
+    products: NDArray[np.float64]
     if trains is None:
         by_number = isinstance(pair[0], Halton) or pair[0] in (Sobol(), Sobol(randomized=False))
         streams = lanes if by_number else apart
-        bits = encode(x[b, i], length, key=stream_key(0, Role.INPUT), source=pair[0], streams=streams)
+        given = encode(x[b, i], bits, key=stream_key(0, Role.INPUT), source=pair[0], streams=streams)
+        products = _means(given & weights, k)
+        expected = np.broadcast_to((x[b, i] * w[j, i])[:, np.newaxis], products.shape)
     else:
-        bits = trains[b, i]
-    weights = encode(w[j, i], length, key=stream_key(0, Role.WEIGHT), source=pair[1], streams=apart)
+        spikes = trains[b, i].bits()
+        products = _means(weights, k) * spikes
+        expected = spikes * w[j, i][:, np.newaxis]
     # Only steps after the arrival have errors; these are assumed to be independent.
-    errors = ((bits & weights).probability() - x[b, i] * w[j, i]) * np.sqrt(present[i])
+    errors = (products - expected) * np.sqrt(present[i])[:, np.newaxis]
+    of_mean = errors.mean(axis=1)
     # A mean of the errors beyond that of a sample is common to all products and adds up with the signs
     # of the weights.
-    mean = float(errors.mean())
-    if abs(mean) <= 4 * math.sqrt(float(errors.var()) / SAMPLES):
-        mean = 0.0
-    signs = np.sign(layer.matrix).sum(axis=1)
-    common = mean**2 * float((signs**2).mean())
-    return int(w.shape[1]) * float(errors.var()) + common
+    common = float(of_mean.mean())
+    if abs(common) <= 4 * math.sqrt(float(of_mean.var()) / n):
+        common = 0.0
+    signs = np.sign(inputs.weights).sum(axis=1)
+    fan_in = w.shape[1]
+    of_step = np.full(len(w), fan_in * float((errors**2).mean()))
+    return fan_in * float(of_mean.var()) + (common * signs) ** 2, of_step
+
+
+def _means(streams: Bitstream, k: int) -> NDArray[np.float64]:
+    """Return the mean of each k successive bits, shape (n, n_steps)."""
+    return np.asarray(streams.bits().reshape(len(streams.words), -1, k).mean(axis=2))

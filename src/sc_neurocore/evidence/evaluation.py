@@ -19,7 +19,7 @@ from sc_neurocore.networks import (
     Network,
     simulate_float,
 )
-from sc_neurocore.networks._inputs import checked_densities
+from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.fixed_point import (
     FixedNetwork,
 )
@@ -62,6 +62,8 @@ class Accuracy:
     ----------
     length : int
         Number of time steps.
+    bits_per_step : int
+        Bits of each product per time step.
     right : ndarray of bool, shape (n_seeds, n_images)
         Images that are classified correctly on bitstreams.
     float_right : ndarray of bool, shape (n_images,)
@@ -71,6 +73,12 @@ class Accuracy:
     length: int
     right: NDArray[np.bool_]
     float_right: NDArray[np.bool_]
+    bits_per_step: int = 1
+
+    @property
+    def cost(self) -> int:
+        """Bits of a stream of weights: ``length * bits_per_step``."""
+        return self.length * self.bits_per_step
 
     @property
     def by_seed(self) -> NDArray[np.float64]:
@@ -132,27 +140,33 @@ class Accuracy:
 
     def __repr__(self) -> str:
         n_seeds, n_images = self.right.shape
+        k = "" if self.bits_per_step == 1 else f"bits_per_step={self.bits_per_step}, "
         return (
-            f"Accuracy(length={self.length}, mean={self.mean:.4f}, of_float={self.of_float:.4f}, "
+            f"Accuracy(length={self.length}, {k}mean={self.mean:.4f}, of_float={self.of_float:.4f}, "
             f"seeds={n_seeds}, images={n_images})"
         )
 
     def _repr_html_(self) -> str:
         low, high = self.interval()
-        header = ("length", "accuracy", "95% interval", "std over seeds", "float", "loss")
+        header = (
+            "length", "bits per step", "accuracy", "95% interval", "std over seeds", "float", "loss"
+        )  # fmt: skip
         interval, std = f"{low:.2%} to {high:.2%}", f"{self.std:.2%}"
         mean, of_float, loss = f"{self.mean:.2%}", f"{self.of_float:.2%}", f"{self.loss:.2%}"
-        return html_table(header, [(self.length, mean, interval, std, of_float, loss)])
+        return html_table(
+            header, [(self.length, self.bits_per_step, mean, interval, std, of_float, loss)]
+        )
 
 
 def evaluate(
     network: Network,
-    images: ArrayLike,
+    images: InputLike,
     labels: ArrayLike,
-    lengths: Sequence[int],
+    lengths: Sequence[int] | None = None,
     *,
     seeds: Sequence[int] = range(5),
     source: SourceByLength = Bernoulli(),
+    bits_per_step: int = 1,
     fixed_point: FixedPoint | None = None,
     progress: bool = False,
 ) -> list[Accuracy]:
@@ -164,17 +178,21 @@ def evaluate(
     Parameters
     ----------
     network : Network
-    images : array_like, shape (n_images, n_in)
-        Densities in [0, 1].
+    images : array_like, Bitstream or Events
+        Densities in [0, 1] of shape (n_images, n_in) or, changing in time, (n_images, n_in, steps); or
+        spike trains, as in `simulate`.
     labels : array_like of int, shape (n_images,)
         Correct class of each image.
-    lengths : sequence of int
-        Stream lengths in time steps.
+    lengths : sequence of int, optional
+        Stream lengths in time steps. Inputs with a length of their own are cut to these, and used as a
+        whole by default.
     seeds : sequence of int
         All images are classified once for each seed.
     source : Source, tuple of Source, or function of the length
         Sources of the numbers for inputs and weights, as in `simulate`. For a source whose period must
-        match the length, pass its `for_length`.
+        match the length, pass its `for_length`; the length is ``length * bits_per_step``.
+    bits_per_step : int
+        As in `simulate`.
     fixed_point : FixedPoint, optional
         Compute in fixed point, as in `simulate`. The reference on real numbers stays the same.
     progress : bool
@@ -203,42 +221,50 @@ def evaluate(
      64 bits: 98.2% (96.5% to 99.1%)
     """
     inputs, classes = labeled(network, images, labels)
-    steps, seeds = lengths_and_seeds(lengths, seeds)
-    simulated = network if fixed_point is None else in_fixed_point(network, fixed_point)
+    steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
+    k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
+    simulated = network if fixed_point is None else in_fixed_point(network, fixed_point, k)
     rows = []
     with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
         for length in steps:
-            right = right_by_seed(simulated, inputs, classes, length, seeds, source, bar)
-            reference = simulate_float(network, inputs, length).classes
-            rows.append(Accuracy(length, right, reference == classes))
+            given = inputs.until(length)
+            right = right_by_seed(simulated, given, classes, length, seeds, source, bar, k)
+            reference = simulate_float(network, given, length).classes
+            rows.append(Accuracy(length, right, reference == classes, k))
     return rows
 
 
 def right_by_seed(
     network: Network | FixedNetwork,
-    inputs: NDArray[np.float64],
+    inputs: Inputs,
     classes: NDArray[np.integer],
     length: int,
     seeds: Sequence[int],
     source: SourceByLength,
     bar: Bar,
+    bits_per_step: int = 1,
 ) -> NDArray[np.bool_]:
     """Return which images are classified correctly, shape (n_seeds, n_images). Trusts its arguments."""
-    at_length = source_at(source, length)
+    at_length = source_at(source, length * bits_per_step)
     right = []
     for seed in seeds:
-        result = PreparedNetwork.of(network, seed=seed, source=at_length).run(inputs, length)
-        right.append(result.classes == classes)
+        prepared = PreparedNetwork.of(network, seed=seed, source=at_length, bits_per_step=bits_per_step)
+        right.append(prepared.run(inputs, length).classes == classes)
         bar.update(length)
     return np.array(right)
 
 
-def labeled(
-    network: Network, images: ArrayLike, labels: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-    """Return the images of a network, shape (n_images, n_in), and as many integer labels, checked."""
+def images_of(name: str, network: Network, images: InputLike) -> Inputs:
+    """Return a batch of inputs of a network, checked."""
     _checks.instance("network", network, Network)
-    inputs = checked_densities("images", images, network.n_in, ndims=[2])
+    return Inputs.of(name, images, network.n_in, batched=True)
+
+
+def labeled(
+    network: Network, images: InputLike, labels: ArrayLike
+) -> tuple[Inputs, NDArray[np.integer]]:
+    """Return the images of a network, and as many integer labels, checked."""
+    inputs = images_of("images", network, images)
     classes = np.asarray(labels)
     if classes.shape != (len(inputs),) or classes.dtype.kind not in "iu":
         _checks.fail(
@@ -252,8 +278,12 @@ def labeled(
     return inputs, classes
 
 
-def lengths_and_seeds(lengths: Sequence[int], seeds: Sequence[int]) -> tuple[list[int], Sequence[int]]:
-    """Return both, checked: at least one value each."""
+def lengths_and_seeds(
+    lengths: Sequence[int] | None, seeds: Sequence[int], inputs: Inputs
+) -> tuple[list[int], Sequence[int]]:
+    """Return both, checked: at least one value each, and no length beyond that of the inputs."""
+    if lengths is None:
+        lengths = [inputs.steps(None, "images")]
     lists = []
     for name, values in (("lengths", lengths), ("seeds", seeds)):
         if isinstance(values, np.ndarray) and values.ndim == 1:
@@ -267,4 +297,7 @@ def lengths_and_seeds(lengths: Sequence[int], seeds: Sequence[int]) -> tuple[lis
     if len(set(seeds)) < len(seeds):
         remedy = "equal seeds give equal results, so their spread would be too small"
         _checks.fail("seeds", "differ from one another", seeds, remedy)
-    return [_checks.length_of_stream("lengths", length) for length in lengths], seeds
+    lengths = [_checks.length_of_stream("lengths", length) for length in lengths]
+    if inputs.length is not None and max(lengths) > inputs.length:
+        _checks.fail("lengths", f"be at most that of the images, {inputs.length}", max(lengths))
+    return lengths, seeds

@@ -1,4 +1,4 @@
-"""Shortest stream length at which a network keeps its accuracy."""
+"""Fewest bits per weight at which a network keeps its accuracy."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from sc_neurocore.networks import (
     Network,
     simulate_float,
 )
+from sc_neurocore.networks._inputs import InputLike
 from sc_neurocore.streams import (
     Bernoulli,
     Sobol,
@@ -33,7 +34,7 @@ LENGTHS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Shortest stream length at which a source keeps the accuracy of a network; `print` summarizes it.
+    """Fewest bits at which a source keeps the accuracy of a network; `print` summarizes them.
 
     Attributes
     ----------
@@ -44,8 +45,8 @@ class Plan:
     confidence : float
         Confidence of `interval`.
     tried : tuple of Accuracy
-        Every length tried, shortest first. Their `float_right` is the result on real numbers after the
-        longest length given to `plan`.
+        Every length and number of bits per step tried, in the order of their cost. Their `float_right`
+        is the result on real numbers after the longest length given to `plan`.
     """
 
     source: str
@@ -55,9 +56,14 @@ class Plan:
 
     @property
     def length(self) -> int | None:
-        """Shortest length whose loss is at most `max_loss`; None if there is none among those tried."""
+        """Length whose loss is at most `max_loss`; None if none of those tried is."""
         last = self.tried[-1]
         return last.length if last.loss <= self.max_loss else None
+
+    @property
+    def bits_per_step(self) -> int | None:
+        """Bits per time step at that length; None if `length` is None."""
+        return None if self.length is None else self.tried[-1].bits_per_step
 
     @property
     def sure(self) -> bool:
@@ -79,19 +85,23 @@ class Plan:
         )
 
     def _repr_html_(self) -> str:
-        header = ("source", "length", "accuracy", "float", "loss", f"{self.confidence:.0%} interval")
+        interval = f"{self.confidence:.0%} interval"
+        header = ("source", "length", "bits per step", "accuracy", "float", "loss", interval)
         rows = []
         for row in self.tried:
             low, high = (f"{100 * end:.2f}" for end in row.loss_interval(self.confidence))
             shares = (f"{share:.2%}" for share in (row.mean, row.of_float, row.loss))
-            rows.append((self.source, row.length, *shares, f"{low} to {high} points"))
+            steps = row.length, row.bits_per_step
+            rows.append((self.source, *steps, *shares, f"{low} to {high} points"))
         return html_table(header, rows)
 
     def __str__(self) -> str:
         last, (low, high) = self.tried[-1], self.interval
-        length = f"more than {last.length}" if self.length is None else str(self.length)
+        k = last.bits_per_step
+        bits = f"{last.length} bits" if k == 1 else f"{last.length} steps of {k} bits"
+        more = "more than " if self.length is None else ""
         return (
-            f"{self.source}: {length} bits; {last.mean:.2%} of {last.of_float:.2%}, a loss of "
+            f"{self.source}: {more}{bits}; {last.mean:.2%} of {last.of_float:.2%}, a loss of "
             f"{100 * last.loss:.2f} points ({100 * low:.2f} to {100 * high:.2f} with "
             f"{self.confidence:.0%} confidence)"
         )
@@ -99,21 +109,23 @@ class Plan:
 
 def plan(
     network: Network,
-    images: ArrayLike,
+    images: InputLike,
     labels: ArrayLike,
     max_loss: float,
     *,
     sources: Mapping[str, SourceByLength] | None = None,
     seeds: Sequence[int] = range(5),
     confidence: float = 0.95,
-    lengths: Sequence[int] = LENGTHS,
+    lengths: Sequence[int] | None = None,
+    bits_per_step: Sequence[int] = (1,),
     progress: bool = False,
 ) -> list[Plan]:
-    """Return the shortest stream length of each source that keeps the accuracy of a network.
+    """Return the fewest bits of each source that keep the accuracy of a network.
 
-    Lengths are tried from the shortest up. The search stops at the first length whose mean accuracy
-    over the seeds is at most `max_loss` below the accuracy of `simulate_float` at the longest length.
-    All lengths and sources are tried on the same images with the same seeds.
+    Lengths and bits per step are tried in the order of their cost, ``length * bits_per_step``, shorter
+    lengths first if it is equal. The search stops at the first pair whose mean accuracy over the seeds
+    is at most `max_loss` below the accuracy of `simulate_float` at the longest length. All pairs and
+    sources are tried on the same images with the same seeds.
 
     A length is the first of several to pass, so it may have passed by chance; the interval does not
     correct for this selection. Check the length you choose on other images or seeds.
@@ -121,8 +133,8 @@ def plan(
     Parameters
     ----------
     network : Network
-    images : array_like, shape (n_images, n_in)
-        Densities in [0, 1].
+    images : array_like, Bitstream or Events
+        As in `evaluate`.
     labels : array_like of int, shape (n_images,)
         Correct class of each image.
     max_loss : float
@@ -133,8 +145,11 @@ def plan(
         All images are classified once for each seed.
     confidence : float
         Confidence of the interval of the loss, in (0, 1).
-    lengths : sequence of int
-        Stream lengths to try, in any order.
+    lengths : sequence of int, optional
+        Stream lengths to try, in any order. By default 13 lengths from 4 to 256, or the length of
+        inputs that have one.
+    bits_per_step : sequence of int
+        Bits per time step to try, in any order.
     progress : bool
         Show a progress bar (requires the extra `progress`).
 
@@ -160,25 +175,34 @@ def plan(
     Sobol: 8 bits; 98.09% of 98.22%, a loss of 0.13 points (-0.99 to 1.33 with 95% confidence)
     """
     inputs, classes = labeled(network, images, labels)
-    steps, seeds = lengths_and_seeds(lengths, seeds)
-    steps.sort()
+    if lengths is None and inputs.length is None:
+        lengths = LENGTHS
+    steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
+    _checks.instance("bits_per_step", bits_per_step, Sequence)
+    ks = [_checks.integer("bits_per_step", k, 1, 2**20) for k in bits_per_step]
+    if not ks:
+        _checks.fail("bits_per_step", "hold at least one value", "none")
+    pairs = sorted(((n, k) for n in steps for k in ks), key=lambda pair: (pair[0] * pair[1], pair[0]))
     if (max_loss := _checks.non_negative("max_loss", max_loss)) >= 1:
         _checks.fail("max_loss", "be below 1", max_loss)
     confidence = _checks.below_one("confidence", confidence)
     if sources is None:
         sources = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
     _checks.instance("sources", sources, Mapping)
-    reference = simulate_float(network, inputs, steps[-1]).classes == classes
+    longest = max(steps)
+    reference = simulate_float(network, inputs.until(longest), longest).classes == classes
     plans = []
-    total = len(sources) * len(seeds) * sum(steps)
+    total = len(sources) * len(seeds) * sum(n for n, _ in pairs)
     with progress_bar(total, "plan", "step", show=progress) as bar:
         for name, source in sources.items():
             tried: list[Accuracy] = []
-            for length in steps:
-                right = right_by_seed(network, inputs, classes, length, seeds, source, bar)
-                tried.append(Accuracy(length, right, reference))
+            for n, k in pairs:
+                right = right_by_seed(
+                    network, inputs.until(n), classes, n, seeds, source, bar, k
+                )  # fmt: skip
+                tried.append(Accuracy(n, right, reference, k))
                 if tried[-1].loss <= max_loss:
                     break
-            bar.update(len(seeds) * sum(steps[len(tried) :]))
+            bar.update(len(seeds) * sum(n for n, _ in pairs[len(tried) :]))
             plans.append(Plan(name, max_loss, confidence, tuple(tried)))
     return plans

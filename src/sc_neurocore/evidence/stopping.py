@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._intervals import at_most, cases_needed
+from sc_neurocore.evidence.evaluation import images_of
 from sc_neurocore.networks import (
     Network,
+    PreparedNetwork,
+    Record,
+    prepare,
 )
-from sc_neurocore.networks._inputs import checked_densities
-from sc_neurocore.networks.simulation import PreparedNetwork
+from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks.layers import of_each
 from sc_neurocore.streams import (
     Bernoulli,
 )
@@ -101,13 +105,14 @@ class EarlyDecisions:
 
 def decide_early(
     network: Network,
-    images: ArrayLike,
-    length: int,
+    images: InputLike,
+    length: int | None = None,
     *,
     seed: int | None = None,
     source: Sources = Bernoulli(),
+    bits_per_step: int = 1,
     risk: float = 0.0,
-    calibration: ArrayLike | None = None,
+    calibration: InputLike | None = None,
     confidence: float = 0.95,
     progress: bool = False,
 ) -> EarlyDecisions:
@@ -124,17 +129,20 @@ def decide_early(
     ----------
     network : Network
         Images are decided only at the end if its last layer does not fire.
-    images : array_like, shape (n_images, n_in)
-        Densities in [0, 1].
-    length : int
-        Number of time steps of a complete stream.
+    images : array_like, Bitstream or Events
+        Densities in [0, 1] of shape (n_images, n_in) or, changing in time, (n_images, n_in, steps); or
+        spike trains, as in `simulate`.
+    length : int, optional
+        Number of time steps of a complete stream. Required for densities that are constant in time.
     seed : int, optional
         As in `simulate`. Calibration images use the same random numbers.
     source : Source or tuple of Source
         As in `simulate`.
+    bits_per_step : int
+        As in `simulate`.
     risk : float
         Permitted probability of a changed class, in [0, 1). With 0, no class changes.
-    calibration : array_like, shape (n, n_in), optional
+    calibration : array_like, Bitstream or Events, optional
         Required for a risk above 0: a random sample of images that were not used to train or select
         this network. A risk of 0.01 requires at least 299 images at a confidence of 0.95.
     confidence : float
@@ -181,30 +189,31 @@ def decide_early(
     >>> proved.changed, proved.mean_steps < 48
     (0.0, True)
     """
-    _checks.instance("network", network, Network)
-    inputs = checked_densities("images", images, network.n_in, ndims=[2])
-    length = _checks.length_of_stream("length", length)
+    inputs = images_of("images", network, images)
+    length = inputs.steps(length, "images")
     if (risk := _checks.non_negative("risk", risk)) >= 1:
         _checks.fail("risk", "be below 1", risk)
     confidence = _checks.below_one("confidence", confidence)
     seed = checked_seed("seed", seed)
-    trial = np.empty((0, inputs.shape[1]))
+    trial = inputs[:0]
     if risk > 0:
         if calibration is None:
             _checks.wrong_type("calibration", "be given for a risk above 0", calibration)
-        trial = checked_densities("calibration", calibration, network.n_in, ndims=[2])
+        trial = images_of("calibration", network, calibration)
+        trial.steps(length, "calibration")
         if len(trial) < (needed := cases_needed(risk, confidence)):
             contract = f"hold at least {needed} images for a risk of {risk}"
             _checks.fail("calibration", contract, len(trial))
+    prepared = prepare(network, seed=seed, source=source, bits_per_step=bits_per_step)
     with progress_bar(len(trial) + len(inputs), "decide", "image", show=progress) as bar:
         margin = np.inf
         if risk > 0:
             changes = np.zeros(_MARGINS.size, np.int64)
-            for leads in _leads(network, trial, length, seed, source, bar):
+            for leads in _leads(prepared, trial, length, bar):
                 changes += [int((leads.decided(m)[0] != leads.full).sum()) for m in _MARGINS]
             margin = _least_margin(changes, len(trial), risk, confidence)
         decided, full = [], []
-        for leads in _leads(network, inputs, length, seed, source, bar):
+        for leads in _leads(prepared, inputs, length, bar):
             decided.append(leads.decided(margin))
             full.append(leads.full)
     classes, steps = (np.concatenate(part) for part in zip(*decided, strict=True))
@@ -220,8 +229,11 @@ class _Leads:
     full: NDArray[np.int64]
 
     @classmethod
-    def of(cls, bits: NDArray[np.uint8], pause: int, full: NDArray[np.int64]) -> _Leads:
-        """Return the leads of output bits (n, n_out, T) with `pause` refractory steps after a spike."""
+    def of(
+        cls, bits: NDArray[np.uint8], pause: int | NDArray[np.int64], full: NDArray[np.int64]
+    ) -> _Leads:
+        """Return the leads of output bits (n, n_out, T); `pause` (n_out,) is the refractory period."""
+        pause = np.broadcast_to(pause, bits.shape[1])[:, np.newaxis]
         length = bits.shape[-1]
         counts = np.cumsum(bits, axis=-1, dtype=np.int64)
         gone = np.arange(1, length + 1)
@@ -249,20 +261,19 @@ class _Leads:
         return np.where(last, self.full, leaders), at + 1
 
 
-def _leads(
-    network: Network, images: NDArray[np.float64], length: int, seed: int, source: Sources, bar: Bar
-) -> Iterator[_Leads]:
+def _leads(prepared: PreparedNetwork, images: Inputs, length: int, bar: Bar) -> Iterator[_Leads]:
     """Yield the leads block by block of images; all rows use the same random numbers."""
+    network = prepared.network
     spikes = sum(layer.n_out for layer in network) * n_words(length)
     size = max(_HELD // (spikes + network.n_out * length), 1)
-    pause, prepared = (
-        network[-1].neuron.refractory_period,
-        PreparedNetwork.of(network, seed=seed, source=source),
-    )
+    pause = np.concatenate(
+        [of_each(network[i], network[i].neuron.refractory_period) for i in network.outputs]
+    ).astype(np.int64)
     for first in range(0, len(images), size):
         block = images[first : first + size]
-        result = prepared.run(block, length, record=True)
-        yield _Leads.of(result.spikes[-1].bits(), pause, result.classes)
+        result = prepared.run(block, length, record=Record(layers=sorted(set(network.outputs))))
+        outputs = [result.recording.spikes[i].bits() for i in network.outputs]  # type: ignore[union-attr]
+        yield _Leads.of(np.concatenate(outputs, axis=1), pause, result.classes)
         bar.update(len(block))
 
 

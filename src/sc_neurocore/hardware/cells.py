@@ -1,4 +1,4 @@
-"""Cells of iCE40, of Xilinx and gates, as truth tables, registers and memories."""
+"""Cells of a netlist (iCE40, Xilinx or gates) as truth tables, registers and memories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Cells", "Memory", "Port", "Register"]
 Bit = int | str  # a net, or "0", "1", "x"
 CLOCKS = ("clk",)
 
-# Pins of inputs, pin of the output, and bit i of the output where the inputs have the number i.
+# Input pins, output pin, and truth table: bit i is the output if the inputs form the number i.
 _GATES = {
     "$_BUF_": ("A", "Y", 0b10),
     "$_NOT_": ("A", "Y", 0b01),
@@ -39,9 +39,20 @@ _XOR, _MUX = _GATES["$_XOR_"][2], _GATES["$_MUX_"][2]
 
 @dataclass
 class Cells:
-    """What of a netlist is computed within a clock, and what at its end."""
+    """Cells of a netlist by kind.
 
-    # net -> truth table, its inputs
+    Attributes
+    ----------
+    gates : dict
+        Truth table and inputs of each gate, by the net that it drives. Gates are evaluated within a
+        clock cycle.
+    registers : dict
+        Register of each net that one drives. Registers change at the end of a clock cycle.
+    memories : list of Memory
+    count : int
+        Number of cells.
+    """
+
     gates: dict[int, tuple[int, list[Bit]]] = field(default_factory=dict)
     registers: dict[int, Register] = field(default_factory=dict)
     memories: list[Memory] = field(default_factory=list)
@@ -49,15 +60,21 @@ class Cells:
 
     @classmethod
     def of(cls, module: Mapping[str, Any]) -> Cells:
-        """Return the cells of a module in the JSON that Yosys writes."""
+        """Return the cells of a module in the JSON format of Yosys.
+
+        Raises
+        ------
+        ValueError
+            If the module has cells of another kind.
+        """
         starts = {
             bit: int(value == "1")
-            for said in module["netnames"].values()
-            if "init" in said["attributes"]
-            for bit, value in zip(said["bits"], reversed(str(said["attributes"]["init"])), strict=False)
+            for name in module["netnames"].values()
+            if "init" in name["attributes"]
+            for bit, value in zip(name["bits"], reversed(str(name["attributes"]["init"])), strict=False)
         }
         cells = cls()
-        for name in CLOCKS:  # buffers of a clock lead to registers alone
+        for name in CLOCKS:  # clock buffers drive only registers
             for net in module["ports"].get(name, {"bits": []})["bits"]:
                 cells.gates[net] = (0, [])
         for cell in module["cells"].values():
@@ -66,10 +83,25 @@ class Cells:
                 cells.count += 1
         return cells
 
+    def driven(self) -> set[int]:
+        """Return the nets that gates, registers and memories drive."""
+        read = {net for m in self.memories if m.immediate for port in m.reads for net in port.nets}
+        return {*self.gates, *self.registers, *(net for net in read if isinstance(net, int))}
+
 
 @dataclass
 class Register:
-    """A register with a reset to 0 and a set to 1, which wait for the enable if `within`."""
+    """A register with enable, reset to 0 and set to 1.
+
+    Attributes
+    ----------
+    d, enable, reset, set : int or str
+        Nets of the inputs, or "0" or "1".
+    start : int
+        Initial value, 0 or 1.
+    within : bool
+        Whether reset and set act only while enabled.
+    """
 
     d: Bit
     enable: Bit = "1"
@@ -79,7 +111,10 @@ class Register:
     within: bool = False
 
     def after(self, q: int, logic: Logic, literals: Mapping[Bit, int]) -> int:
-        """Return the literal of the next value; what depends on enable and resets alone is shared."""
+        """Return the literal of the next value, given the net that the register drives.
+
+        Logic that depends only on enable, reset and set is shared between registers.
+        """
         controls = [literals[bit] for bit in (self.enable, self.reset, self.set)]
 
         def control(holds: Callable[[int, int, int], int]) -> int:
@@ -98,18 +133,40 @@ class Register:
 
 @dataclass
 class Port:
-    """A port of a memory: words of `nets` at an address, if enabled (all of `enables`)."""
+    """A read or write port of a memory.
+
+    Attributes
+    ----------
+    address, nets : list
+        Nets of the address and of the data.
+    enables : list
+        The port is active if all of these are 1.
+    keeps : list
+        Mask of a write port: bits with 1 are not written.
+    parts : int
+        Number of words of the port per word of the memory. The upper address bits select the part.
+    """
 
     address: list[Bit]
     nets: list[Bit]
     enables: list[Bit]
-    keeps: list[Bit] = field(default_factory=list)  # ones where a bit is not written
-    parts: int = 1  # words of the port in a word of the memory; the address's upper bits choose
+    keeps: list[Bit] = field(default_factory=list)
+    parts: int = 1
 
 
 @dataclass
 class Memory:
-    """Words of bits, read at the end of a clock, or within it if `immediate`."""
+    """A memory, read at the end of a clock cycle, or within it if `immediate`.
+
+    Attributes
+    ----------
+    words : list of int
+        Initial content.
+    width : int
+        Bits per word.
+    reads, writes : list of Port
+    immediate : bool
+    """
 
     words: list[int]
     width: int
@@ -119,6 +176,7 @@ class Memory:
 
 
 def _add(cells: Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> None:
+    """Add a cell in the JSON format; `starts` holds the initial values of registers by net."""
     kind, pins = cell["type"], cell["connections"]
     parameters = cell.get("parameters", {})
 
@@ -167,13 +225,13 @@ def _add(cells: Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> No
                 write = Port(pins["ADDRD"], pins[f"DI{letter}"], [pin("WE")])
                 cells.memories.append(Memory(words, wide, [read], [write], immediate=True))
     else:
-        raise ValueError(f"netlist must consist of cells of iCE40, Xilinx or gates, got {kind}")
+        raise ValueError(f"netlist must consist of iCE40 cells, Xilinx cells or gates, got {kind}")
 
 
 def _add_read_registers(cells: Cells) -> None:
-    """Add the registers of the last memory: what it read; they hold until it reads again."""
+    """Add the output registers of the last memory, which hold a word until the next one is read."""
     for port in cells.memories[-1].reads:
-        # What leads nowhere has a number of its own.
+        # Unconnected outputs get unused net numbers.
         others = range(-len(cells.registers), -len(cells.registers) - len(port.nets), -1)
         nets = [net if isinstance(net, int) else k for net, k in zip(port.nets, others, strict=True)]
         cells.registers |= {net: Register(net, enable="0") for net in nets}
@@ -183,6 +241,7 @@ def _add_read_registers(cells: Cells) -> None:
 def _ice40_memory(
     pins: Mapping[str, Any], parameters: Mapping[str, Any], pin: Callable[..., Bit]
 ) -> Memory:
+    """Return an iCE40 block memory of 4 Kbit."""
     words = []
     for row in range(16):
         value = _number(parameters.get(f"INIT_{row:X}", "0"))
@@ -191,7 +250,7 @@ def _ice40_memory(
     for data, letter, mode in (("RDATA", "R", "READ_MODE"), ("WDATA", "W", "WRITE_MODE")):
         log = _number(parameters.get(mode, "0"))
         parts = 1 << log
-        first = (0, 0, 1, 3)[log]  # where the bits of a narrow word are among the sixteen
+        first = (0, 0, 1, 3)[log]  # position of the first bit of a narrow word among the 16
         nets = [pins[data][k * parts + first] for k in range(16 // parts)]
         enables = [pin(f"{letter}CLKE", "1"), pin(f"{letter}E", "1" if letter == "R" else "0")]
         keeps = pins.get("MASK", []) if letter == "W" and log == 0 else []
@@ -201,7 +260,7 @@ def _ice40_memory(
 
 
 def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any]) -> Memory:
-    """Return a block memory that is read alone: through port A, or in one word through both."""
+    """Return a read-only block memory, read through port A, or as one wide word through both ports."""
     rows = 128 if kind == "RAMB36E1" else 64
     data = sum(_number(parameters.get(f"INIT_{k:02X}", "0")) << (256 * k) for k in range(rows))
     parity = sum(_number(parameters.get(f"INITP_{k:02X}", "0")) << (256 * k) for k in range(rows // 8))
@@ -209,7 +268,7 @@ def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any
     wide = width // 9 * 8 if width % 9 == 0 else width
     depth = 256 * rows // wide
     address = pins["ADDRARDADDR"]
-    # The lower bits of an address number single bits, whatever the width.
+    # An address counts single bits, whatever the width of a word.
     skipped = wide.bit_length() - 1
     bits = depth.bit_length() - 1
     nets = [*pins["DOADO"], *pins["DOBDO"]][:wide]
@@ -224,5 +283,5 @@ def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any
 
 
 def _number(value: Any) -> int:
-    """Return a parameter of the JSON format: a string of binary digits, or an integer."""
+    """Return the value of a parameter in the JSON format: a string of binary digits, or an integer."""
     return value if isinstance(value, int) else int(str(value).replace("x", "0"), 2)

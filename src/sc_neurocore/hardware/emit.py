@@ -1,4 +1,4 @@
-"""Verilog of a design: the text of its files, and writing them."""
+"""Verilog files of a design: their text, and writing them to a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
+from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
 from sc_neurocore.hardware.model import trace
 
 __all__ = ["bits_for", "library", "rendered", "verilog", "verilog_testbench", "write"]
@@ -24,9 +24,14 @@ _FOLDED = ("sc_image", "sc_folded", "sc_weights", "sc_readout_folded")
 
 
 def verilog(design: Design) -> dict[str, str]:
-    """Return the text of the files of a design, by file name: modules `*.v`, weight memories `*.hex`.
+    """Return the files of a design as text, by file name: modules `*.v` and weight memories `*.hex`.
 
     The text depends only on the design.
+
+    Raises
+    ------
+    ImportError
+        If Jinja2 is missing (extra: hdl).
     """
     kind = design.architecture
     shared = {
@@ -56,10 +61,24 @@ def library(design: Design) -> list[str]:
 
 
 def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
-    """Return a testbench and its vectors, by file name, for images of shape (n, n_in) or (n_in,).
+    """Return a self-checking testbench and its vectors as text, by file name.
 
-    Images hold densities in [0, 1]. The testbench runs under Icarus Verilog and Verilator. It compares
-    every spike, potential and class with the model, and ends with an error if any differs.
+    The testbench runs under Icarus Verilog and Verilator. It compares every spike, potential and class
+    with the model, and ends with an error if any differs. If it passes, it prints the number of spikes
+    and the layers without spikes.
+
+    Parameters
+    ----------
+    design : Design
+    images : array_like, shape (n, n_in) or (n_in,)
+        Densities in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If images have another shape, or densities lie outside [0, 1].
+    ImportError
+        If Jinja2 is missing (extra: hdl).
     """
     codes = np.atleast_2d(design.codes(images))
     densities = codes / 2**design.fixed_point.bits
@@ -69,18 +88,27 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     digits = -(-design.fixed_point.bits // 4)
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
     text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes.tolist())
-    n_spikes = 0
+    n_spikes, silent = 0, []
     for k, layer in enumerate(design.layers):
         spikes = np.stack([layers[k].spikes.bits() for layers in traces])
         potentials = np.stack([layers[k].potentials for layers in traces])
         n_spikes += int(spikes.sum())
+        if layer.neuron.threshold <= layer.neuron.most and not spikes.any():
+            silent.append(f"no spikes in layer {k}")
         text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
-    said = {"design": design, "n_images": len(codes), "n_spikes": n_spikes}
-    return {f"{name}.v": rendered("testbench.v", said), **text}
+    values = {"design": design, "n_images": len(codes), "n_spikes": n_spikes, "silent": silent}
+    return {f"{name}.v": rendered("testbench.v", values), **text}
 
 
 def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
-    """Write files, given as text by name, to a folder; create the folder if needed."""
+    """Write files to a folder, which is created if needed.
+
+    Parameters
+    ----------
+    text : mapping of str to str
+        Content of each file, by file name.
+    folder : path
+    """
     from pathlib import Path
 
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -90,13 +118,14 @@ def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
 
 
 def _lines(lines: Any) -> str:
+    """Return lines joined to a text."""
     return "".join(f"{line}\n" for line in lines)
 
 
 def _expected(
     design: Design, layer: LayerDesign, spikes: NDArray[Any], potentials: NDArray[Any]
 ) -> Any:
-    """Yield {v, spike} of each valid of a layer, given (image, neuron, step)."""
+    """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step)."""
     lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
     word = layer.neuron.word
     fired, v = (
@@ -105,14 +134,13 @@ def _expected(
     )
     digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1
     whole = np.concatenate([fired, digits_of_v.reshape(len(v), -1)], axis=1)
-    packed = np.packbits(whole.astype(np.uint8), axis=1, bitorder="little")
     digits = -(-whole.shape[1] // 4)
-    for row in packed:
-        yield f"{int.from_bytes(row.tobytes(), 'little'):0{digits}x}"
+    return (f"{row:0{digits}x}" for row in row_integers(whole))
 
 
 @cache
 def _templates() -> Any:
+    """Return the environment of the templates."""
     try:
         import jinja2
     except ImportError as error:
@@ -137,26 +165,31 @@ def _templates() -> Any:
 
 
 def rendered(name: str, values: Mapping[str, Any]) -> str:
-    """Return the text of a template."""
+    """Return the text of a template filled with values."""
     return str(_templates().get_template(f"{name}.j2").render(values))
 
 
 def bits_for(n: int) -> int:
-    """Return the bits that number n things."""
+    """Return the number of bits of an index below n, at least 1."""
     return max((n - 1).bit_length(), 1)
 
 
 def _rows(numbers: Sequence) -> str:
+    """Return the Verilog constant of the rows of M, the last one first."""
     digits = (f"{row:0{numbers.width}b}" for row in reversed(numbers.rows))
     return f"{numbers.bits * numbers.width}'b{'_'.join(digits)}"
 
 
 def _shift(numbers: Sequence) -> str:
+    """Return the Verilog constant of the shift."""
     return f"{numbers.bits}'b{numbers.shift:0{numbers.bits}b}"
 
 
 def _synapses(layer: LayerDesign, neuron: int) -> tuple[int, int, str, str]:
-    """Return how many excite and inhibit a neuron, and their inputs and weights, the last one first."""
+    """Return the numbers of excitatory and inhibitory synapses, and their inputs and weight streams.
+
+    Inputs and weight streams are Verilog concatenations, which begin with the last synapse.
+    """
     magnitudes, negative = layer.magnitudes[neuron], layer.negative[neuron]
     exciting = np.flatnonzero((magnitudes > 0) & ~negative).tolist()
     inhibiting = np.flatnonzero((magnitudes > 0) & negative).tolist()
@@ -169,12 +202,14 @@ def _synapses(layer: LayerDesign, neuron: int) -> tuple[int, int, str, str]:
     return len(exciting), len(inhibiting), x, w
 
 
-def _on_lines(literals: list[str], a_line: int = 8) -> str:
-    lines = [", ".join(literals[i : i + a_line]) for i in range(0, len(literals), a_line)]
+def _on_lines(literals: list[str], per_line: int = 8) -> str:
+    """Return comma-separated literals on indented lines."""
+    lines = [", ".join(literals[i : i + per_line]) for i in range(0, len(literals), per_line)]
     return ",\n".join(f"            {line}" for line in lines)
 
 
 def _neuron(layer: LayerDesign) -> str:
+    """Return the Verilog parameters of the neurons of a layer."""
     n = layer.neuron
     return (
         f".WORD({n.word}), .FRACTION({n.fraction}), .LEAK({n.leak}), .LEAK_SHIFT({n.leak_shift}),\n"
@@ -184,7 +219,7 @@ def _neuron(layer: LayerDesign) -> str:
 
 
 def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
-    """Return the parts of a weight memory, cut as `sc_weights` cuts it."""
+    """Return the files of a weight memory, split in the same way as in `sc_weights`."""
     words = layer.memory()
     text: dict[str, str] = {}
     digits = -(-layer.simd * layer.pe * (layer.numbers.bits + 1) // 4)

@@ -1,9 +1,9 @@
-"""Truth tables as the fewest operations & | ^ on nets; operations that recur are shared.
+"""Logic optimization: truth tables as few shared operations & | ^ on nodes.
 
-A literal is twice the number of a node, plus 1 where it is inverted (the convention of AIGER files);
-literals 0 and 1 are the constants. A function of n literals is always 0, or its inverse is, where all
-nodes are 0, and every function that is 0 there is a formula in & | ^ alone: inversions cost nothing but
-where a value leaves.
+A literal is twice the number of a node, plus 1 if it is inverted, as in AIGER files. Literals 0 and 1
+are the constants. Every function that is 0 when all its inputs are 0 can be written with & | ^ alone,
+and any other function is the inverse of such a function. Inversions are thus part of literals, and cost
+an operation only at outputs.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from numpy.typing import NDArray
 
 __all__ = ["Code", "Logic", "ordered"]
 
-Formula = int | tuple[str, "Formula", "Formula"]  # the number of an input, or an operation
+Formula = int | tuple[str, "Formula", "Formula"]  # index of an input, or an operation
 
 T = TypeVar("T")
 
 _VARIABLES = (0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
 _OPERATIONS = {"^": np.bitwise_xor, "&": np.bitwise_and, "|": np.bitwise_or}
 _UNREACHED = 255
-# Operations in one another that Python's parser takes with ease.
+# Nesting depth of expressions that Python's parser handles easily.
 _DEEPEST = 40
 
 
 class Logic:
-    """Operations on nodes, each of which is there once.
+    """A graph of operations on nodes, without duplicates.
 
     Attributes
     ----------
     nodes : list of tuple or None
-        Operation and two nodes, or None for what is given: the constant and all that `leaf` made. Node
-        -1 is all ones.
+        Operation and its two nodes; None for node 0, the constant 0, and for leaves. Node -1 is the
+        constant of all ones.
     """
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class Logic:
         self._known: dict[tuple[str, int, int], int] = {}
 
     def leaf(self) -> int:
-        """Return a new literal."""
+        """Add an input and return its literal."""
         self.nodes.append(None)
         return 2 * len(self.nodes) - 2
 
     def table(self, table: int, literals: Sequence[int]) -> int:
-        """Return the literal of a truth table, bit i of it at literals with the number i."""
+        """Return the literal of a truth table; bit i is the value if the literals form the number i."""
         nodes = list(dict.fromkeys(literal >> 1 for literal in literals if literal > 1))
         at = {node: i for i, node in enumerate(nodes)}
         places = tuple((at.get(literal >> 1, -1), literal & 1) for literal in literals)
@@ -60,11 +60,11 @@ class Logic:
         return 2 * self._built(_formula(normal, len(used)), [nodes[i] for i in used]) + inverted
 
     def positive(self, literal: int) -> int:
-        """Return a literal of the same value that is not inverted."""
+        """Return a literal with the same value that is not inverted."""
         return 2 * self._node("^", -1, literal >> 1) if literal & 1 and literal > 1 else literal
 
     def node(self, literal: int) -> int:
-        """Return the node that has the value of a literal."""
+        """Return a node with the value of a literal."""
         return -1 if literal == 1 else self.positive(literal) >> 1
 
     def _built(self, formula: Formula | None, nodes: Sequence[int]) -> int:
@@ -82,7 +82,16 @@ class Logic:
 
 
 def ordered(roots: Iterable[T], needs: Callable[[T], Iterable[T]], there: Container[T]) -> list[T]:
-    """Return roots and all that they need but what is there, each after what it needs."""
+    """Return roots and their dependencies in topological order, without those in `there`.
+
+    Parameters
+    ----------
+    roots : iterable
+    needs : callable
+        Returns the dependencies of an item.
+    there : container
+        Items that are already available.
+    """
     order: list[T] = []
     done: set[T] = set()
     for root in roots:
@@ -99,20 +108,21 @@ def ordered(roots: Iterable[T], needs: Callable[[T], Iterable[T]], there: Contai
 
 
 class Code:
-    """Statements of Python that compute nodes.
+    """Python statements that compute nodes.
 
-    A node that is used once stands where it is used, and names are used again: the values that are held
-    at a time are then few, and stay in the cache.
+    A node that is used once is inlined, and names are reused, so that few values are alive at a time
+    and stay in the cache.
 
     Parameters
     ----------
     logic : Logic
     named : mapping of int to str
-        What is there from the start.
+        Names of the nodes that are available from the start.
     late : mapping
-        Given nodes that wait for others: these, and what returns their text.
+        Nodes that are read from memories: the nodes that they depend on, and a function that returns
+        their text.
     roots : sequence of int
-        Nodes that are needed to the end.
+        Nodes that are needed after the last statement.
     """
 
     def __init__(
@@ -125,8 +135,8 @@ class Code:
         self.lines: list[str] = []
         self.texts = {0: "0", -1: "M", **named}
         self._logic, self._late = logic, late
-        self._free: list[str] = []  # names
-        # Of a text that stands where it is used: nodes in it that have names.
+        self._free: list[str] = []  # names that can be reused
+        # Named nodes within the text of each inlined node.
         self._within: dict[int, list[int]] = {}
         self._depth: Counter[int] = Counter()
         self._uses = Counter(dict.fromkeys([*roots, *self.texts], 2))
@@ -166,9 +176,10 @@ class Code:
 
 @cache
 def _normal(table: int, places: tuple[tuple[int, int], ...]) -> tuple[int, tuple[int, ...], int]:
-    """Return the table of the variables that matter, 0 where these are 0; these; whether inverted.
+    """Return a normalized truth table, its variables, and whether its value is inverted.
 
-    An input is variable `place` or constant 0, if that is -1, and may be inverted.
+    The normalized table depends on all its variables, and is 0 if they are 0. Each input of `table` is
+    a pair (variable, inverted); variable -1 is the constant 0.
     """
     used = list(range(1 + max((place for place, _ in places), default=-1)))
     values = []
@@ -189,17 +200,19 @@ def _normal(table: int, places: tuple[tuple[int, int], ...]) -> tuple[int, tuple
 
 @cache
 def _formula(table: int, n: int) -> Formula | None:
-    """Return a formula of a table of n inputs that is 0 at 0: the shortest up to 4; None if it is 0."""
+    """Return a formula of a normalized table (None if constant 0); the shortest if n <= 4."""
     if n <= 4:
         return _looked_up(table * ((1 << 16) - 1) // ((1 << (1 << n)) - 1))
     return min((_split(table, n, k) for k in range(n)), key=_size)
 
 
 def _size(formula: Formula | None) -> int:
+    """Return the number of operations of a formula."""
     return 1 + _size(formula[1]) + _size(formula[2]) if isinstance(formula, tuple) else 0
 
 
 def _looked_up(table: int) -> Formula | None:
+    """Return the shortest formula of a table of 4 inputs."""
     if table in (0, *_VARIABLES):
         return _VARIABLES.index(table) if table else None
     symbol, left, right = _shortest()[table].tolist()
@@ -207,7 +220,7 @@ def _looked_up(table: int) -> Formula | None:
 
 
 def _split(table: int, n: int, k: int) -> Formula | None:
-    """Return a formula of those of the tables where input k is 0 and where it is 1."""
+    """Return a formula of a table, made of the formulas for input k = 0 and k = 1."""
     places = [i for i in range(1 << n) if not i >> k & 1]
     low = sum((table >> place & 1) << i for i, place in enumerate(places))
     high = sum((table >> (place | 1 << k) & 1) << i for i, place in enumerate(places))
@@ -222,19 +235,21 @@ def _split(table: int, n: int, k: int) -> Formula | None:
 
 
 def _without(table: int, n: int, k: int) -> Formula | None:
-    """Return a formula of a table of n inputs but k."""
+    """Return a formula of a table whose inputs are those of n without input k."""
     normal, used, _ = _normal(table, tuple((i, 0) for i in range(n - 1)))
     others = [i for i in range(n) if i != k]
     return _renamed(_formula(normal, len(used)), [others[i] for i in used])
 
 
 def _renamed(formula: Formula | None, names: Sequence[int]) -> Formula | None:
+    """Return a formula with input i replaced by input names[i]."""
     if isinstance(formula, tuple):
         return _joined(formula[0], *(_renamed(part, names) for part in formula[1:]))
     return None if formula is None else names[formula]
 
 
 def _joined(operation: str, left: Formula | None, right: Formula | None) -> Formula | None:
+    """Return an operation on two formulas, simplified if one is the constant 0."""
     if left is None or right is None:
         return None if operation == "&" else right if left is None else left
     return operation, left, right
@@ -242,10 +257,15 @@ def _joined(operation: str, left: Formula | None, right: Formula | None) -> Form
 
 @cache
 def _shortest() -> NDArray[np.uint16]:
-    """Return for all tables of 4 inputs that are 0 at 0 the operation that comes last, and its parts.
+    """Return the last operation and its two operands for every normalized table of 4 inputs.
 
-    Level by level: a formula of k operations is one of i and one of k - 1 - i. Of equals the first is
-    taken, which splits a sum and its carry into the same parts.
+    Built level by level: a formula of k operations joins one of i and one of k - 1 - i operations. The
+    first of several shortest formulas is kept, so that a sum and its carry share their parts.
+
+    Returns
+    -------
+    ndarray of uint16, shape (65536, 3)
+        Index of the operation, and the tables of its operands.
     """
     operations = np.full(1 << 16, _UNREACHED, np.uint8)
     parts = np.zeros((1 << 16, 3), np.uint16)

@@ -12,9 +12,7 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.networks._inputs import with_always_on
-from sc_neurocore.streams import (
-    Bitstream,
-)
+from sc_neurocore.streams import Bitstream
 
 __all__ = ["LayerTrace", "LayerTracer", "trace"]
 
@@ -26,12 +24,12 @@ class LayerTrace:
     Attributes
     ----------
     counts : ndarray of int32, shape ``(*batch, n_out, steps)``
-        Signed sum of the synapses of each neuron.
+        Signed number of products that are 1, per neuron.
     potentials : ndarray of int32, shape ``(*batch, n_out, steps)``
         Potentials at the end of the step, in units of the last place.
     spikes : Bitstream, batch shape ``(*batch, n_out)``
     saturations : ndarray of uint64, shape ``(*batch, n_out, 2)``
-        Number of sums below the lower end of the word, and above the upper end.
+        Number of sums that saturated at the lower and at the upper end of the word.
     """
 
     counts: NDArray[np.int32]
@@ -41,13 +39,21 @@ class LayerTrace:
 
 
 class LayerTracer:
-    """A layer, or a batch of copies, traced block by block.
+    """Model of a layer or a batch of copies, which is run block by block.
 
     Parameters
     ----------
     layer : LayerDesign
     batch : tuple of int
         Batch shape of the inputs.
+
+    Attributes
+    ----------
+    layer : LayerDesign
+    v : ndarray of int32
+        Potentials after the last block, in units of the last place.
+    refractory : ndarray of uint64
+        Remaining refractory steps after the last block.
     """
 
     def __init__(self, layer: LayerDesign, batch: tuple[int, ...] = ()) -> None:
@@ -58,9 +64,14 @@ class LayerTracer:
         self._step = 0
 
     def run(self, x: Words, steps: int) -> LayerTrace:
-        """Return the trace of the next block of steps; every block but the last is a multiple of 64.
+        """Run the next block and return its trace.
 
-        x holds the packed inputs, shape ``(*batch, n_in, words)``, without the bias.
+        Parameters
+        ----------
+        x : ndarray of uint64, shape ``(*batch, n_in, n_words)``
+            Packed inputs without the bias.
+        steps : int
+            Number of time steps, a multiple of 64 in every block but the last.
         """
         layer = self.layer
         x = x.reshape(-1, *x.shape[-2:])

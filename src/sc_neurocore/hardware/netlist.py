@@ -1,8 +1,9 @@
-"""Synthesized netlists, simulated for many stimuli at once, or turned into formulas.
+"""Synthesized netlists, simulated for many stimuli at once or converted to formulas.
 
-A net is a Python integer whose bit k belongs to lane k, a stimulus of its own: one AND of Python
-serves all lanes. The netlist is compiled into one function of one clock. With bit vectors of a solver
-in place of integers the same function gives the next state as a formula.
+The value of a net is a Python integer whose bit k belongs to lane k. Each lane has its own stimulus, so
+one AND in Python serves all lanes. The netlist is compiled to one function that computes a clock cycle.
+Called with bit vectors of a solver instead of integers, the same function returns the next state as a
+formula.
 """
 
 from __future__ import annotations
@@ -20,34 +21,48 @@ from numpy.typing import NDArray
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
 from sc_neurocore.hardware.logic import Code, Logic, ordered
 
-__all__ = ["Netlist", "Run", "UnobservableError"]
+__all__ = ["Netlist", "Run", "UnobservableError", "packed_lanes"]
 
 
 class UnobservableError(ValueError):
-    """A netlist has lost the names of signals that a comparison needs."""
+    """A netlist lost the names of signals that a comparison needs."""
+
+
+def packed_lanes(bits: NDArray[Any], axis: int = -1) -> NDArray[np.uint8]:
+    """Return bits with the lanes along an axis packed, eight per byte, lowest bit first."""
+    return np.packbits(bits, axis=axis, bitorder="little")
 
 
 class Netlist:
-    """A netlist of gates, of iCE40 cells or of Xilinx cells, as Yosys writes it in JSON.
+    """A netlist of gates, iCE40 cells or Xilinx cells, simulated with many stimuli (lanes) at once.
 
-    Registers start at 0, unless the netlist says otherwise. A memory has one address for all lanes:
-    what its address bits are must not depend on the stimulus.
+    Registers start at 0 unless the netlist specifies an initial value. The address of a memory must be
+    the same in all lanes.
 
     Parameters
     ----------
     module : mapping
-        Of the JSON that Yosys writes.
+        Module in the JSON format of Yosys.
     watch : sequence of str
-        Names of nets within that are outputs as well.
+        Names of internal signals to add to the outputs.
 
     Attributes
     ----------
     inputs, outputs : dict of list
-        Nets of the ports but the clock, least significant first.
+        Nets of each port except the clock, least significant bit first.
     names : dict of list
-        Nets of all names that the netlist kept.
+        Nets of each named signal.
+    registers : list
+        Nets that registers drive.
     cells : int
-        How many cells are simulated.
+        Number of cells.
+
+    Raises
+    ------
+    UnobservableError
+        If a watched signal is missing, or some of its bits are undriven.
+    ValueError
+        If the netlist has unknown cells.
     """
 
     def __init__(self, module: Mapping[str, Any], *, watch: Sequence[str] = ()) -> None:
@@ -62,11 +77,22 @@ class Netlist:
             if port["direction"] == "output"
         }
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
-        gone = [name for name in watch if name not in self.names]
-        if gone:
-            raise UnobservableError(f"watch must name nets that synthesis kept, got {', '.join(gone)}")
-        self.outputs |= {name: self.names[name] for name in watch}
         self._cells = Cells.of(module)
+        driven = {
+            "0",
+            "1",
+            "x",
+            "z",
+            *self._cells.driven(),
+            *(b for bits in self.inputs.values() for b in bits),
+        }
+        gone = [name for name in watch if not driven.issuperset(self.names.get(name, [None]))]
+        if gone:
+            raise UnobservableError(
+                f"watch must name signals that synthesis kept, got {', '.join(gone)}; pass them to "
+                "synthesize as keep"
+            )
+        self.outputs |= {name: self.names[name] for name in watch}
         self.cells = self._cells.count
         self.registers = list(self._cells.registers)
         self._program = _Program(self._cells, self.inputs, self.outputs)
@@ -75,28 +101,43 @@ class Netlist:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], top: str, *, watch: Sequence[str] = ()) -> Netlist:
-        """Return the netlist of a module in a file of `write_json`."""
+        """Read the netlist of module `top` from a file of the Yosys command `write_json`."""
         module = json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top]
         return cls(module, watch=watch)
 
     def run(self, stimulus: Mapping[str, NDArray[Any]], *, toggles: bool = False) -> Run:
-        """Return the outputs under inputs of shape (clocks, bits, lanes), from the start.
+        """Simulate the netlist from its initial state.
 
-        An output of clock t is what it is before the edge that ends it, under the inputs of t. An input
-        of one lane is that of all.
+        Parameters
+        ----------
+        stimulus : mapping of str to array_like of bool, shape (clocks, bits, lanes)
+            Values of each input. A single lane applies to all lanes.
+        toggles : bool
+            Count the changes of nets.
+
+        Returns
+        -------
+        Run
+            The outputs of clock cycle t are sampled under the inputs of cycle t, before the clock edge
+            that ends it.
+
+        Raises
+        ------
+        ValueError
+            If an input is missing or unknown, or an address differs between lanes.
         """
         arrays = {name: np.asarray(array, bool) for name, array in stimulus.items()}
         lanes = max((array.shape[-1] for array in arrays.values()), default=0)
         packed = {}
         for name, array in arrays.items():
             whole = np.broadcast_to(array, (*array.shape[:-1], lanes))
-            packed[name] = np.packbits(whole, axis=-1, bitorder="little")
+            packed[name] = packed_lanes(whole)
         return self.run_packed(packed, lanes, toggles=toggles)
 
     def run_packed(
         self, stimulus: Mapping[str, NDArray[np.uint8]], lanes: int, *, toggles: bool = False
     ) -> Run:
-        """Return what `run` does under inputs of shape (clocks, bits, bytes), eight lanes a byte."""
+        """Simulate as `run` does, with inputs of shape (clocks, bits, bytes), eight lanes per byte."""
         missing = set(self.inputs) - set(stimulus)
         if missing or set(stimulus) - set(self.inputs):
             raise ValueError(f"stimulus must hold {sorted(self.inputs)}, got {sorted(stimulus)}")
@@ -131,10 +172,18 @@ class Netlist:
     def next_state(
         self, ones: Any, state: Mapping[Bit, Any], inputs: Mapping[str, Sequence[Any]]
     ) -> tuple[dict[Bit, Any], dict[str, list[Any]]]:
-        """Return registers after a clock and outputs before its end, in any algebra with & | ^.
+        """Return the registers after a clock cycle and the outputs during it, in an algebra with & | ^.
 
-        Of a netlist without memories. `ones` is its value of all ones; state holds a value for each of
-        `registers`.
+        The netlist must have no memories.
+
+        Parameters
+        ----------
+        ones
+            The value 1 of the algebra.
+        state : mapping
+            Value of each net in `registers`.
+        inputs : mapping of str to sequence
+            Values of each input, least significant bit first.
         """
         values = [value for name in self.inputs for value in inputs[name]]
         after, out = self._step(ones, [state[q] for q in self.registers], values, [], None)
@@ -145,15 +194,15 @@ class Netlist:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a netlist did.
+    """Result of simulating a netlist.
 
     Attributes
     ----------
     packed : dict of ndarray of uint8, shape (clocks, bits, bytes)
-        Outputs, eight lanes a byte.
+        Outputs by name, eight lanes per byte.
     lanes : int
     toggles : int
-        Changes of nets of gates from one clock to the next, over all lanes; 0 if not counted.
+        Number of changes of nets driven by gates, summed over all lanes; 0 if not counted.
     """
 
     packed: dict[str, NDArray[np.uint8]]
@@ -162,27 +211,27 @@ class Run:
 
     @property
     def lane_clocks(self) -> int:
-        """Clocks times lanes."""
+        """Number of clock cycles, summed over all lanes."""
         return self.lanes * max((len(part) for part in self.packed.values()), default=0)
 
     @property
     def outputs(self) -> dict[str, NDArray[np.uint8]]:
-        """All outputs, shape (clocks, bits, lanes)."""
+        """All outputs by name, each of shape (clocks, bits, lanes)."""
         return {name: self.at(slice(None), name) for name in self.packed}
 
     def at(self, clocks: slice | NDArray[Any], name: str) -> NDArray[np.uint8]:
-        """Return an output at those clocks, shape (clocks, bits, lanes)."""
+        """Return an output at the given clock cycles, shape (clocks, bits, lanes)."""
         return np.unpackbits(self.packed[name][clocks], axis=-1, count=self.lanes, bitorder="little")
 
     def part(self, first: int, lanes: int) -> Run:
-        """Return that many lanes, or what there is of them, from one on that is a multiple of 8."""
+        """Return up to `lanes` lanes, starting at lane `first`, a multiple of 8."""
         lanes = min(lanes, self.lanes - first)
         within = slice(first // 8, -(-(first + lanes) // 8))
         return Run({name: bits[..., within] for name, bits in self.packed.items()}, lanes, 0)
 
 
 class _Program:
-    """The text of a netlist's clock: a function of (M, state, inputs, stores, address)."""
+    """Generator of the Python function that computes one clock cycle of a netlist."""
 
     def __init__(
         self, cells: Cells, inputs: Mapping[str, list[Bit]], outputs: Mapping[str, list[Bit]]
@@ -192,7 +241,7 @@ class _Program:
         self._outputs = [bit for bits in outputs.values() for bit in bits]
         self._logic = logic = Logic()
         immediate = [(m, memory) for m, memory in enumerate(cells.memories) if memory.immediate]
-        # What is read within the clock: memory, port and which of its nets.
+        # Nets that are read within the clock cycle: memory, port, and index of the net in the port.
         self._reads = {
             net: (m, port, k)
             for m, memory in immediate
@@ -212,7 +261,7 @@ class _Program:
         self._nodes = {bit: logic.node(literal) for bit, literal in literals.items()}
 
     def compiled(self, *, count: bool) -> Callable[..., Any]:
-        """Return the function: state after the clock, outputs before its end, toggles if counted."""
+        """Return the function; it returns the next state, the outputs, and toggles if counted."""
         cells, nodes = self._cells, self._nodes
         self._wheres: dict[tuple[Bit, ...], str] = {}
         roots = [*self._after, *(nodes[bit] for bit in self._needed(count=count))]
@@ -248,7 +297,7 @@ class _Program:
         return space["step"]  # type: ignore[no-any-return]
 
     def _needed(self, *, count: bool) -> list[Bit]:
-        """Return the nets that are looked at, but for those of registers."""
+        """Return the nets that outputs, memories and the count of toggles need."""
         bits = [*self._outputs, *(self._cells.gates if count else ())]
         for memory in self._cells.memories:
             for port in memory.reads:
@@ -258,13 +307,15 @@ class _Program:
         return bits
 
     def _name(self, code: Code, bit: Bit) -> str:
+        """Return the text of a net."""
         return code.texts[self._nodes[bit]]
 
     def _list(self, code: Code, bits: Sequence[Bit]) -> str:
+        """Return the text of a list of nets."""
         return f"[{', '.join(self._name(code, bit) for bit in bits)}]"
 
     def _where(self, code: Code, bits: Sequence[Bit]) -> str:
-        """Return the name of the number that nets are, in all lanes."""
+        """Return the name of the number that the nets form, which is the same in all lanes."""
         key = tuple(bits)
         if key not in self._wheres:
             self._wheres[key] = f"w{len(self._wheres)}"
@@ -273,7 +324,7 @@ class _Program:
         return self._wheres[key]
 
     def _write_memories(self, code: Code) -> None:
-        """Write what memories do at the end of a clock: they read what was there before, then write."""
+        """Write the accesses to memories at the end of a clock cycle: all reads, then all writes."""
         at: dict[Bit, int] = {net: i for i, net in enumerate(self._cells.registers)}
         for m, memory in enumerate(self._cells.memories):
             for port in () if memory.immediate else memory.reads:
@@ -296,13 +347,14 @@ class _Program:
                 code.lines.append(f"  {word}{part or '[:]'} = [{', '.join(new)}]")
 
     def _place(self, code: Code, m: int, port: Port) -> tuple[str, str]:
-        """Return the word of a memory at a port's address, and the slice of it that is the port's."""
+        """Return the text of the memory word that a port addresses, and of the slice for the port."""
         where, depth = self._where(code, port.address), len(self._cells.memories[m].words)
         if port.parts == 1:
             return f"stores[{m}][{where}]", ""
         return f"stores[{m}][{where} % {depth}]", f"[{where} // {depth}::{port.parts}]"
 
     def _guard(self, code: Code, port: Port) -> None:
+        """Write the condition under which a port is active."""
         enables = [bit for bit in port.enables if bit != "1"]
         all_on = (1 << len(enables)) - 1
         condition = f"{self._where(code, enables)} == {all_on}" if enables else "True"
@@ -310,6 +362,8 @@ class _Program:
 
 
 def _address(ones: int) -> Callable[[Sequence[int]], int]:
+    """Return a function from address bits, each with all lanes in an integer, to the address."""
+
     def address(bits: Sequence[int]) -> int:
         where = 0
         for k, bit in enumerate(bits):

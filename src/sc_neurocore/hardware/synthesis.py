@@ -38,19 +38,21 @@ _SCRIPTS = {
 
 @dataclass(frozen=True)
 class Synthesis:
-    """Resources of a design on a target.
+    """Resources of a synthesized design.
 
     Attributes
     ----------
-    target : str
+    target : {"ice40", "xilinx", "generic"}
     cells : dict of int
         Number of cells by type.
     path : Path
-        The netlist, in JSON.
+        File of the netlist, in JSON.
     logic_cells : int or None
-        LUTs and registers packed into cells, by nextpnr (iCE40 HX8K, package CT256).
+        Number of logic cells after nextpnr packed LUTs and registers (iCE40 HX8K, package CT256). None
+        if the design was not placed.
     mhz : float or None
-        Median clock rate of the nextpnr placements with `SEEDS`; None if the design does not fit.
+        Median clock rate of the nextpnr placements with `SEEDS`, in MHz. None if the design was not
+        placed or does not fit.
     """
 
     target: Target
@@ -61,19 +63,19 @@ class Synthesis:
 
     @property
     def luts(self) -> int:
-        """Look-up tables; gates for the generic target."""
+        """Number of look-up tables, or of gates for the generic target."""
         if self.target == "generic":
             return sum(n for kind, n in self.cells.items() if not re.search("DFF|mem", kind))
         return sum(n for kind, n in self.cells.items() if "LUT" in kind)
 
     @property
     def flip_flops(self) -> int:
-        """Registers."""
+        """Number of registers."""
         return sum(n for kind, n in self.cells.items() if "DFF" in kind or kind in ("FDRE", "FDSE"))
 
     @property
     def memories(self) -> dict[str, int]:
-        """Block and distributed memories by type."""
+        """Number of block and distributed memories by type."""
         return {kind: n for kind, n in self.cells.items() if "RAM" in kind or "$mem" in kind}
 
 
@@ -85,8 +87,11 @@ def synthesize(
     *,
     place: bool = True,
     across_registers: bool = True,
+    keep: Sequence[str] = (),
 ) -> Synthesis:
-    """Synthesize a module and return its cells and, for iCE40, its clock rate; keep its netlist.
+    """Synthesize a module with Yosys, and place it with nextpnr for iCE40.
+
+    The netlist is written to ``<top>_<target>.json`` in the folder.
 
     Parameters
     ----------
@@ -95,25 +100,40 @@ def synthesize(
     top : str
         Name of the module.
     target : {"ice40", "xilinx", "generic"}
-        Xilinx means series 7, without multipliers.
+        Xilinx means series 7, without DSP multipliers.
     folder : path
-        Holds the memory files, and receives the netlist.
+        Folder of the memory files, to which the netlist is written.
     place : bool
-        Place and route for iCE40, if nextpnr is installed.
+        Place and route for iCE40 if nextpnr is installed.
     across_registers : bool
         Optimize iCE40 netlists across registers, which start at 0. This makes small designs about a
         third smaller, but takes minutes for unrolled layers of a thousand synapses or more.
+    keep : sequence of str
+        Signals of the module that stay observable in the netlist. Without it, synthesis merges equal
+        registers and drops the names of all but one.
+
+    Raises
+    ------
+    MissingToolError
+        If Yosys is missing.
+    ToolFailedError
+        If Yosys or nextpnr ends with an error.
+    ValueError
+        If the target is unknown, `top` or a kept signal is not an identifier, or a path contains
+        quotes, backslashes or control characters.
     """
     _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
-    tools.check_identifier("top", top)
+    for name, value in (("top", top), *(("keep", signal) for signal in keep)):
+        tools.check_identifier(name, value)
     read = f"read_verilog -defer {tools.quoted(files)}"
     with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
         made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
             top=top, out=tools.quoted([made]), dff="-dff " if across_registers else ""
         )
-        tools.yosys([read, script], folder)
+        kept = [f"setattr -set keep 1 {top}/w:{signal}" for signal in keep]
+        tools.yosys([read, *([f"hierarchy -top {top}"] if kept else []), *kept, script], folder)
         file.write(made.read_bytes())
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
@@ -125,7 +145,7 @@ def synthesize(
 
 
 def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, float | None]:
-    """Return the logic cells and the clock rate in MHz, None if the design does not fit the device."""
+    """Return the logic cells, and the clock rate in MHz or None if the design does not fit."""
     clocks = []
     cells: list[str] = []
     for seed in SEEDS:
@@ -149,21 +169,22 @@ def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, 
 class Energy:
     """Energy per clock cycle in pJ, from toggle counts and measurements of iCE40 UP5K devices.
 
-    A clock cycle costs 52 pJ for the clock tree, and 14 to 198 fJ per logic cell depending on its
+    The clock tree takes 52 pJ per clock cycle. A logic cell takes 14 to 198 fJ depending on its
     activity, about 0.2 pJ per toggle. The static power is 104 uW (measurements of
-    tinyvision-ai-inc/ice40_power). Another device, layout or voltage changes all of these, so this is
-    an order of magnitude. The energy of block memory accesses is not included.
+    tinyvision-ai-inc/ice40_power). All of these change with device, layout and voltage, so the result
+    is an order of magnitude. The energy of block memory accesses is not included.
 
     Attributes
     ----------
     toggles : float
-        Toggles per clock cycle of the nets that gates drive. Glitches are not counted.
+        Toggles per clock cycle of the nets that gates drive, without glitches.
     low, middle, high : float
-        Energy per clock cycle in pJ with the logic at 14 fJ per cell, at 0.2 pJ per toggle and at
-        198 fJ per cell. Each includes the clock tree.
+        Energy per clock cycle in pJ if the logic takes 14 fJ per cell, 0.2 pJ per toggle, or 198 fJ per
+        cell. Each includes the clock tree.
     clock : float
         Energy of the clock tree per clock cycle, in pJ.
     static_microwatt : float
+        Static power in uW.
     """
 
     toggles: float
@@ -175,10 +196,17 @@ class Energy:
 
 
 def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int = 2000) -> Energy:
-    """Return the mean energy per clock cycle of a synthesized design.
+    """Estimate the mean energy per clock cycle of a synthesized design.
 
-    Images hold densities, shape (n, n_in) or (n_in,). Toggles are counted from the first value of an
-    image to its class, for at most `clocks` cycles.
+    Parameters
+    ----------
+    design : Design
+    made : Synthesis
+    images : array_like, shape (n, n_in) or (n_in,)
+        Densities in [0, 1].
+    clocks : int
+        Maximum number of clock cycles per image, at least 1. Toggles are counted from the first value
+        of an image until this limit or its class.
     """
     clocks = 1 + min(_checks.integer("clocks", clocks, 1), design.clocks)
     stimulus = design.stimulus(images, clocks)
@@ -187,7 +215,7 @@ def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int
 
 
 def energy(run: Run, cells: int) -> Energy:
-    """Return the energy per clock cycle of a netlist of that many cells, from a run with toggles."""
+    """Estimate the energy per clock cycle of a netlist from its cells and a run with toggles."""
     toggles = run.toggles / run.lane_clocks
     clock = Energy.clock
     middle, least, most = 0.2 * toggles, 0.014 * cells, 0.198 * cells

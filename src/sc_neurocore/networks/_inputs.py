@@ -17,8 +17,6 @@ from sc_neurocore.streams import (
 )
 from sc_neurocore.streams._bits import cut, ones, unpack
 
-InputLike = ArrayLike | Bitstream | Events
-
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -40,20 +38,24 @@ class Inputs:
     length: int | None
 
     @classmethod
-    def of(cls, name: str, x: InputLike | Inputs, n_in: int) -> Inputs:
-        """Return the inputs of a network with n_in inputs; raise if they do not fit."""
+    def of(cls, name: str, x: InputLike, n_in: int, *, batched: bool = False) -> Inputs:
+        """Return the inputs of a network with n_in inputs; raise if they do not fit.
+
+        If `batched`, a single input is refused.
+        """
+        ndims = (2,) if batched else (1, 2)
         if isinstance(x, Inputs):
             return x
         if isinstance(x, Events):
             x = x.bitstream()
         if isinstance(x, Bitstream):
-            check_streams(name, x, n_in)
+            check_streams(name, x, n_in, ndims=ndims)
             return cls(x.reshape(-1, n_in), x.shape[:-1], x.length)
         values = np.asarray(x) if isinstance(x, list | tuple) else x
         if np.ndim(values) == 3 and np.shape(values)[1] == n_in and np.shape(values)[2] > 1:
             in_time = checked_densities(name, x, None, ndims=(3,))
             return cls(in_time, in_time.shape[:1], in_time.shape[2])
-        densities = checked_densities(name, x, n_in)
+        densities = checked_densities(name, x, n_in, ndims=ndims)
         return cls(densities.reshape(-1, n_in), densities.shape[:-1], None)
 
     def steps(self, length: Any, name: str = "x") -> int:
@@ -104,6 +106,9 @@ class Inputs:
         if self.values.ndim == 2:
             return self.values[:, :, np.newaxis]
         return np.ascontiguousarray(self.values[:, :, first : first + steps])
+
+
+InputLike = ArrayLike | Bitstream | Events | Inputs
 
 
 def checked_densities(

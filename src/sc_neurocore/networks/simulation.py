@@ -377,7 +377,7 @@ class PreparedNetwork:
 
     def run(
         self,
-        x: InputLike | Inputs,
+        x: InputLike,
         length: int | None = None,
         *,
         state: SimulationState | None = None,

@@ -1,5 +1,5 @@
-// The class: the neuron with the most spikes; of equals that with the highest potential; of these
-// the first. Neurons come one a clock, in order.
+// Selects the class: the neuron with the most spikes. Ties go to the highest potential, then to the
+// lowest index. Neurons arrive in order, one per clock cycle.
 module sc_best #(
     parameter SPIKES = 7, parameter WORD = 16, parameter CLASS = 4
 ) (
@@ -10,7 +10,7 @@ module sc_best #(
     input wire signed [WORD-1:0] v,
     output reg [CLASS-1:0] best
 );
-    // With its sign inverted a potential compares as a number without one.
+    // Inverting the sign bit lets potentials be compared as unsigned numbers.
     wire [SPIKES+WORD-1:0] score = {spikes, ~v[WORD-1], v[WORD-2:0]};
     reg [SPIKES+WORD-1:0] highest;
     always @(posedge clk)

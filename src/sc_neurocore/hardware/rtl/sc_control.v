@@ -1,26 +1,26 @@
-// What happens to an image: its values are taken, LENGTH steps run, the class is offered.
+// Sequences an image: read N_IN values, run LENGTH time steps, output the class.
 module sc_control #(
     parameter N_IN = 64,
     parameter LENGTH = 64,
-    parameter COUNT = 7,                     // bits that hold the larger of both
-    parameter PIPELINED = 0                  // a step each clock, or each when the one before is done
+    parameter COUNT = 7,                     // bits that hold the larger of N_IN and LENGTH
+    parameter PIPELINED = 0                  // 1: one step per clock cycle; 0: wait for step_done
 ) (
     input wire clk,
     input wire rst,
     input wire in_valid,
     output wire in_ready,
-    output wire take,                        // a value is taken
-    output wire clear,                       // the layers go to the start of an image
+    output wire take,                        // a value is read
+    output wire clear,                       // resets the layers for a new image
     output wire step,
     input wire step_done,
-    output wire last_step,                   // the step that is done next is the last
+    output wire last_step,                   // the next step to finish is the last
     input wire class_valid,
     output wire out_valid,
     input wire out_ready
 );
     localparam [1:0] TAKE = 0, RUN = 1, READ = 2, OFFER = 3;
     reg [1:0] state;
-    reg [COUNT-1:0] issued, finished;        // values taken or steps issued; steps done
+    reg [COUNT-1:0] issued, finished;        // values read or steps issued; steps finished
     reg idle;
 
     assign in_ready = state == TAKE;

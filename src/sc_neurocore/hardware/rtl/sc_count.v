@@ -1,6 +1,6 @@
-// Products that are one: a synapse is the AND of an input and the stream of its weight. Two sums of
-// halves and one product more are added at once: x + w carries just if x & w, so that in the place
-// below the sums this product costs no gate.
+// Counts the products x & w that are 1: each synapse is the AND of an input and its weight stream.
+// The counts of two halves and one extra product are added in one adder. Its lowest bit position adds
+// x + w, which carries exactly if x & w, so the extra product needs no gate of its own.
 module sc_count #(
     parameter N = 8
 ) (
@@ -25,7 +25,7 @@ module sc_count #(
 
             wire [ONES:0] low_and_x = {{(ONES-$clog2(LOW+1)){1'b0}}, low, x[N-1]};
             wire [ONES:0] high_and_w = {{(ONES-$clog2(HIGH+1)){1'b0}}, high, w[N-1]};
-            /* verilator lint_off UNUSEDSIGNAL */ // x ^ w
+            /* verilator lint_off UNUSEDSIGNAL */ // the lowest bit, x ^ w
             wire [ONES:0] sum = low_and_x + high_and_w;
             /* verilator lint_on UNUSEDSIGNAL */
             assign ones = sum[ONES:1];

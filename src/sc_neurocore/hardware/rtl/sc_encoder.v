@@ -1,4 +1,5 @@
-// The image of an unrolled design: values shift in, and all are compared with the number of a step.
+// Image register of an unrolled design. Values are shifted in, and each is compared with the number of
+// the current time step.
 module sc_encoder #(
     parameter N_IN = 8, parameter BITS = 8,
     parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0

@@ -1,25 +1,25 @@
-// A folded layer: SIMD inputs of PE neurons a clock. Weights lie in a memory, a word a clock; so do
-// the states of the neurons, a word a group of PE. A pass is one time step of all neurons: the
-// number that weights are compared with stays the same through it.
-//   A  addresses of weights and inputs   B  products, added up   C  the LIF step of a group
+// Folded layer: processes SIMD inputs of PE neurons per clock cycle. One memory holds the weights and
+// yields one word per cycle. Another holds the neuron states, one word per group of PE neurons. A pass
+// computes one time step of all neurons, and all its weights are compared with the same number.
+// Pipeline: (A) addresses of weights and inputs, (B) products and their sum, (C) LIF step of a group.
 module sc_folded #(
     parameter N_IN = 64, parameter SIMD = 8, parameter PE = 1, parameter BITS = 8,
-    parameter BIAS = 0,                      // the last of N_IN inputs is always on
+    parameter BIAS = 0,                      // 1: the last of the N_IN inputs is always on
     parameter COUNT = 8,                     // bits of the signed count
     parameter SEQUENCE = 8,                  // bits of the step counter
     parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
     parameter WORD = 16, parameter FRACTION = 4, parameter LEAK = 1, parameter LEAK_SHIFT = 4,
     parameter THRESHOLD = 1024, parameter RESET = 0, parameter SUBTRACT = 0,
     parameter REFRACTORY = 0, parameter REST = 1,
-    parameter COLUMNS = 8, parameter GROUPS = 32,          // words of inputs, groups of neurons
-    parameter COLUMN = 3, parameter GROUP = 5, parameter ADDRESS = 8,      // bits that number them
-    parameter WEIGHTS = ""                   // word g * COLUMNS + c: {negative, magnitude} a lane
+    parameter COLUMNS = 8, parameter GROUPS = 32,          // input words, groups of neurons
+    parameter COLUMN = 3, parameter GROUP = 5, parameter ADDRESS = 8,      // address bits
+    parameter WEIGHTS = ""                   // word g * COLUMNS + c: {negative, magnitude} per lane
 ) (
     input wire clk,
     input wire clear,
     input wire step,
     output wire [COLUMN-1:0] x_address,
-    input wire [SIMD-1:0] x_word,            // one clock after its address
+    input wire [SIMD-1:0] x_word,            // one clock cycle after its address
     output reg valid,
     output reg [GROUP-1:0] group,
     output reg [PE-1:0] spike,
@@ -30,7 +30,7 @@ module sc_folded #(
     localparam integer LAST_COLUMN = COLUMNS - 1, LAST_GROUP = GROUPS - 1;
     localparam integer LAST_LANE = (N_IN - 1) % SIMD;
 
-    // A
+    // Stage A: addresses
     reg busy;
     reg [COLUMN-1:0] column_a;
     reg [GROUP-1:0] group_a;
@@ -51,7 +51,7 @@ module sc_folded #(
         end
     assign x_address = column_a;
 
-    // B
+    // Stage B: products
     wire [PE*SIMD*LANE-1:0] weights;
     sc_weights #(
         .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
@@ -74,10 +74,10 @@ module sc_folded #(
         .clk(clk), .clear(clear), .step(done), .number(number)
     );
 
-    // C
+    // Stage C: neurons
     reg [PE*STATE-1:0] states [0:GROUPS-1];
     reg [PE*STATE-1:0] state_read;
-    reg valid_c, fresh;                      // fresh: states are still those of another image
+    reg valid_c, fresh;                      // fresh: the states belong to the previous image
     reg [GROUP-1:0] group_c;
     wire [PE*STATE-1:0] state_next;
     wire [PE-1:0] spike_next;
@@ -116,7 +116,7 @@ module sc_folded #(
             always @(posedge clk) if (valid_b) count <= total;
 
             wire [STATE-1:0] state = fresh ? {STATE{1'b0}} : state_read[p*STATE +: STATE];
-            /* verilator lint_off UNUSEDSIGNAL */ // the counter of a neuron that never rests
+            /* verilator lint_off UNUSEDSIGNAL */ // unused without a refractory period
             wire [REST-1:0] rest, rest_next;
             /* verilator lint_on UNUSEDSIGNAL */
             sc_lif #(

@@ -1,8 +1,8 @@
-// The image of a folded design: values come one a clock and are kept in words of SIMD, whose bits at
-// a step are those that the number of the step is below.
+// Image memory of a folded design. Values arrive one per clock cycle and are stored SIMD per word.
+// When a word is read, each value is compared with the number of the current time step.
 module sc_image #(
     parameter N_IN = 64, parameter SIMD = 8, parameter BITS = 8,
-    parameter COLUMN = 3,                    // bits that number the words
+    parameter COLUMN = 3,                    // bits of a word address
     parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0
 ) (
     input wire clk,
@@ -10,7 +10,7 @@ module sc_image #(
     input wire take,
     input wire [BITS-1:0] value,
     input wire clear,
-    input wire next,                         // go to the number of the next step
+    input wire next,                         // advances to the number of the next step
     input wire [COLUMN-1:0] x_address,
     output wire [SIMD-1:0] x_word
 );
@@ -18,7 +18,7 @@ module sc_image #(
     reg [SIMD*BITS-1:0] word, read;
     reg [COLUMN-1:0] column;
     localparam integer LAST = (N_IN - 1) / SIMD, LAST_LANE = (N_IN - 1) % SIMD;
-    reg [SIMD-1:0] place;                    // a one where the next value goes
+    reg [SIMD-1:0] place;                    // one-hot position of the next value
     wire image_ends = place[LAST_LANE] && column == LAST[COLUMN-1:0];
     wire word_ends = place[SIMD-1] || image_ends;
     reg [SIMD*BITS-1:0] grown;

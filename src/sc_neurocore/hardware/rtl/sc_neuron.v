@@ -1,7 +1,7 @@
-// A neuron of an unrolled layer: its synapses counted, exciting ones first, then the LIF step. Counts
-// are registered, so spike and v belong to the inputs of two steps before.
+// Neuron of an unrolled layer: counts its synapses, excitatory ones first, then computes the LIF step.
+// The count is registered, so spike and v follow the inputs by two clock cycles.
 module sc_neuron #(
-    parameter EXCITING = 4, INHIBITING = 4,  // synapses, one at least
+    parameter EXCITING = 4, INHIBITING = 4,  // numbers of synapses, not both 0
     parameter COUNT = 5,                     // bits of the signed count
     parameter WORD = 16, parameter FRACTION = 4, parameter LEAK = 1, parameter LEAK_SHIFT = 4,
     parameter THRESHOLD = 1024, parameter RESET = 0, parameter SUBTRACT = 0,
@@ -9,10 +9,10 @@ module sc_neuron #(
 ) (
     input wire clk,
     input wire clear,
-    input wire step,                         // takes x and w
-    input wire fire,                         // the step after
+    input wire step,                         // reads x and w
+    input wire fire,                         // one clock cycle after step
     input wire [EXCITING+INHIBITING-1:0] x,
-    input wire [EXCITING+INHIBITING-1:0] w,  // streams of the weights' magnitudes
+    input wire [EXCITING+INHIBITING-1:0] w,  // bitstreams of the weight magnitudes
     output reg spike,
     output reg signed [WORD-1:0] v
 );

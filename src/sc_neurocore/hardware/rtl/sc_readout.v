@@ -1,11 +1,12 @@
-// Counts the spikes of neurons that fire side by side; after the last step it looks at them in turn.
+// Readout of neurons that fire in parallel: counts their spikes, and scans the counts for the class
+// after the last time step.
 module sc_readout #(
     parameter N = 10, parameter SPIKES = 7, parameter WORD = 16, parameter CLASS = 4
 ) (
     input wire clk,
     input wire clear,
     input wire valid,
-    input wire last,                         // of the steps that are valid
+    input wire last,                         // with valid: the last time step
     input wire [N-1:0] spike,
     input wire [N*WORD-1:0] v,
     output reg class_valid,

@@ -1,11 +1,12 @@
-// Counts the spikes of neurons that fire one after the other, and compares them in the last step.
+// Readout of neurons that fire one after another: counts their spikes, and compares the counts in the
+// last time step.
 module sc_readout_folded #(
     parameter N = 10, parameter SPIKES = 7, parameter WORD = 16, parameter CLASS = 4
 ) (
     input wire clk,
     input wire clear,
     input wire valid,
-    input wire last,                         // of the steps
+    input wire last,                         // the last time step
     input wire [CLASS-1:0] neuron,
     input wire spike,
     input wire signed [WORD-1:0] v,
@@ -13,7 +14,7 @@ module sc_readout_folded #(
     output wire [CLASS-1:0] best
 );
     reg [SPIKES-1:0] counts [0:N-1];
-    reg fresh;                               // counts are still those of another image
+    reg fresh;                               // the counts belong to the previous image
     localparam integer LAST = N - 1;
     wire [SPIKES-1:0] count = (fresh ? {SPIKES{1'b0}} : counts[neuron]) + {{(SPIKES-1){1'b0}}, spike};
     wire end_of_step = valid && neuron == LAST[CLASS-1:0];

@@ -1,10 +1,10 @@
-// Numbers that every comparator of a stage sees at a step: M t ^ SHIFT over GF(2), where t counts
-// steps. The unit matrix with its rows reversed gives the counter with its bits reversed; the
-// matrices of a Sobol sequence give its other dimensions.
+// Numbers for the comparators of a stage: M t ^ SHIFT over GF(2), where t counts time steps. A
+// row-reversed identity matrix M reverses the bits of the counter (van der Corput sequence); the other
+// matrices generate dimensions of a Sobol sequence.
 module sc_sequence #(
     parameter WIDTH = 8,                     // bits of the counter
-    parameter BITS = 8,                      // leading bits of a number, those that are compared
-    parameter [BITS*WIDTH-1:0] ROWS = 0,     // row k: the digits of t whose parity is bit k
+    parameter BITS = 8,                      // leading bits of a number that are compared
+    parameter [BITS*WIDTH-1:0] ROWS = 0,     // row k masks the bits of t whose parity is bit k
     parameter [BITS-1:0] SHIFT = 0
 ) (
     input wire clk,

@@ -1,4 +1,4 @@
-// Spikes of a folded layer, PE at a time, kept in words of SIMD for the next layer.
+// Spike memory between folded layers: collects PE spikes per clock cycle into words of SIMD.
 module sc_spikes #(
     parameter PE = 1, parameter SIMD = 8,    // PE divides SIMD
     parameter COLUMNS = 4, parameter COLUMN = 2
@@ -6,13 +6,13 @@ module sc_spikes #(
     input wire clk,
     input wire clear,
     input wire valid,
-    input wire done,                         // with the last of a pass
+    input wire done,                         // with the last spikes of a pass
     input wire [PE-1:0] spike,
     input wire [COLUMN-1:0] x_address,
     output reg [SIMD-1:0] x_word
 );
     reg [SIMD-1:0] words [0:COLUMNS-1];
-    reg [SIMD-1:0] word, place;              // place: a one where the next spikes begin
+    reg [SIMD-1:0] word, place;              // place: one-hot position of the next spikes
     reg [COLUMN-1:0] column;
     integer k;
     reg [SIMD-1:0] grown;

@@ -1,5 +1,5 @@
-// below[k] = (number < k): the streams of all constants at once. The stream of a constant weight is
-// then a wire of this bus, of which synthesis keeps what is used.
+// Compares a number with all constants: below[k] = (number < k). The bitstream of a constant weight is
+// one wire of this bus; synthesis removes the unused wires.
 module sc_thermometer #(
     parameter BITS = 8
 ) (

@@ -1,8 +1,9 @@
-// A memory of constants, read one clock after its address. One that is deep is cut at the largest
-// power of two, and the rest likewise: block memories then fit without many words to choose from.
+// Read-only weight memory; a word follows its address by one clock cycle. A deep memory is split at the
+// largest power of two, and so is its remainder, so that block memories fit without wide output
+// multiplexers.
 module sc_weights #(
     parameter DEPTH = 256, parameter WIDTH = 72, parameter ADDRESS = 8,
-    parameter FILE = "",                     // of part 0: FILE, "_0.hex"
+    parameter FILE = "",                     // part 0 is the file {FILE, "_0.hex"}
     parameter [7:0] PART = 0
 ) (
     input wire clk,

@@ -1,15 +1,15 @@
-// Layer 0 of little: 10 inputs and a bias, 6 neurons, 4 inputs of 2 neurons a clock.
+// Layer 0 of little: 10 inputs and a bias, 6 neurons. Processes 4 inputs of 2 neurons per clock cycle.
 module little_layer0 (
     input wire clk,
-    input wire clear,                        // to the start of an image
+    input wire clear,                        // resets the layer for a new image
     input wire step,
     output wire [1:0] x_address,
-    input wire [3:0] x_word,              // one clock after its address
-    output wire valid,                       // a group of neurons
+    input wire [3:0] x_word,              // one clock cycle after its address
+    output wire valid,                       // outputs of a group of neurons
     output wire [1:0] group,
     output wire [1:0] spike,
     output wire [31:0] v,
-    output wire done                         // with the last group
+    output wire done                         // valid outputs are those of the last group
 );
     sc_folded #(
         .N_IN(11), .SIMD(4), .PE(2), .BITS(8), .BIAS(1),

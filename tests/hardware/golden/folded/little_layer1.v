@@ -1,15 +1,15 @@
-// Layer 1 of little: 6 inputs, 3 neurons, 4 inputs of 1 neuron a clock.
+// Layer 1 of little: 6 inputs, 3 neurons. Processes 4 inputs of 1 neuron per clock cycle.
 module little_layer1 (
     input wire clk,
-    input wire clear,                        // to the start of an image
+    input wire clear,                        // resets the layer for a new image
     input wire step,
     output wire [0:0] x_address,
-    input wire [3:0] x_word,              // one clock after its address
-    output wire valid,                       // a group of neurons
+    input wire [3:0] x_word,              // one clock cycle after its address
+    output wire valid,                       // outputs of a group of neurons
     output wire [1:0] group,
     output wire [0:0] spike,
     output wire [15:0] v,
-    output wire done                         // with the last group
+    output wire done                         // valid outputs are those of the last group
 );
     sc_folded #(
         .N_IN(6), .SIMD(4), .PE(1), .BITS(8), .BIAS(0),

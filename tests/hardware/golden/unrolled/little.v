@@ -1,5 +1,5 @@
-// little: a spiking network 10-6-3 on stochastic computing, 37 time steps an image.
-// 10 values of an image go in, in units of 2**-8; the class comes out 55 clocks after the first.
+// Stochastic-computing spiking network little: 10-6-3, 37 time steps per image.
+// Input: 10 values per image, in units of 2**-8. Output: a class, 55 clock cycles after the first value.
 module little (
     input wire clk,
     input wire rst,
@@ -20,7 +20,7 @@ module little (
 
     wire layer0_valid;
     wire [5:0] layer0_spike;
-    /* verilator lint_off UNUSEDSIGNAL */    // potentials between layers are there for testbenches
+    /* verilator lint_off UNUSEDSIGNAL */    // hidden potentials, read by testbenches
     wire [95:0] layer0_v;
     /* verilator lint_on UNUSEDSIGNAL */
     little_layer0 u_layer0 (

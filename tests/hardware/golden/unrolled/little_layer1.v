@@ -1,13 +1,13 @@
-// Layer 1 of little: 6 inputs, 3 neurons, a time step a clock.
-// The stream of a weight is a wire of the thermometer, a synapse is one gate.
+// Layer 1 of little: 6 inputs, 3 neurons, one time step per clock cycle.
+// Each weight bitstream is a wire of the thermometer, and each synapse is one gate.
 module little_layer1 (
     input wire clk,
-    input wire clear,                        // to the start of an image
+    input wire clear,                        // resets the layer for a new image
     input wire step,
-    /* verilator lint_off UNUSEDSIGNAL */ // inputs whose weights are all 0
+    /* verilator lint_off UNUSEDSIGNAL */ // inputs with only zero weights
     input wire [5:0] x,
     /* verilator lint_on UNUSEDSIGNAL */
-    output reg valid,                        // two clocks after the step
+    output reg valid,                        // two clock cycles after the step
     output wire [2:0] spike,
     output wire [47:0] v
 );
@@ -18,7 +18,7 @@ module little_layer1 (
         .SHIFT(8'b00001111)
     ) u_sequence (.clk(clk), .clear(clear), .step(step), .number(number));
 
-    /* verilator lint_off UNUSEDSIGNAL */ // magnitudes that no weight has
+    /* verilator lint_off UNUSEDSIGNAL */ // unused magnitudes
     wire [255:0] below;
     /* verilator lint_on UNUSEDSIGNAL */
     sc_thermometer #(.BITS(8)) u_thermometer (.number(number), .below(below));
