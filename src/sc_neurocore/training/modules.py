@@ -529,7 +529,10 @@ class SCNetwork(nn.Module):
         _checks.instance("sampled", sampled, bool)
         for number, layer in enumerate(self.layers):
             layer.check(f"layers[{number}]")
-        values = checked_densities("x", _array(x), self.layers[0].n_in, ndims=[2])
+        first = self.layers[0]
+        is_conv = isinstance(first, SCConv2d)
+        image = (int(first.weight.shape[1]), *first.input_size) if is_conv else None
+        values = checked_densities("x", _array(x), first.n_in, ndims=[2], image=image)
         densities = _widened(x.reshape(values.shape).to(self.layers[0].weight))
         if sampled:
             rows = len(densities) if independent else 1
