@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterator
@@ -40,43 +41,79 @@ DAMAGED: tuple[type[Exception], ...] = (
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Yield a binary file to write to; its content becomes that of the target if the block succeeds.
 
-    The target is replaced in one step and keeps its permissions; symbolic links are followed. Until
-    then the content has no name where the system allows it, so that a killed process leaves nothing
-    behind. A pipe or device is written to when the block has succeeded.
+    The target is replaced in one step and keeps its permissions and, if possible, its owner; symbolic
+    links are followed. Until then the content has no name where the system allows it, so that a killed
+    process leaves nothing behind. A pipe or device is written to when the block has succeeded.
     """
+    path = os.fsdecode(path)
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     target = os.path.realpath(path)
     try:
-        mode = os.stat(path).st_mode
+        known = os.stat(path)
     except FileNotFoundError:
-        mode = None
-    if mode is not None and not stat.S_ISREG(mode):
+        known = None
+    if path.endswith(os.sep) or (known and stat.S_ISDIR(known.st_mode)):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if known and not stat.S_ISREG(known.st_mode):
         import tempfile
 
         with tempfile.TemporaryFile() as content:
             yield content
-            _copy(content, path, is_pipe=stat.S_ISFIFO(mode))
+            _copy(content, path, is_pipe=stat.S_ISFIFO(known.st_mode))
         return
-    if mode is not None and not os.access(target, os.W_OK):
-        raise PermissionError(13, os.strerror(13), os.fspath(path))
+    if known and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     folder = os.path.dirname(target)
     # Short, whatever the target is called, and not to be foreseen.
     named = os.path.join(folder, f".{os.urandom(8).hex()}.part")
-    descriptor, is_named = _opened(folder, named)
+    with _errors_naming(path):
+        descriptor, is_named = _opened(folder, named)
     try:
         with open(descriptor, "wb") as content:
             yield content
             content.flush()
-            if mode is not None:
-                os.fchmod(descriptor, stat.S_IMODE(mode))
+            if known:
+                _keep_access(descriptor, known)
             os.fsync(descriptor)
-            if not is_named:  # the descriptor of the folder makes it follow the link that /proc holds
-                os.link(f"/proc/self/fd/{descriptor}", named, src_dir_fd=descriptor)
-                is_named = True
-        os.replace(named, target)
+            with _errors_naming(path):
+                if not is_named:  # the folder's descriptor makes it follow the link that /proc holds
+                    os.link(f"/proc/self/fd/{descriptor}", named, src_dir_fd=descriptor)
+                    is_named = True
+        with _errors_naming(path):
+            os.replace(named, target)
         is_named = False
     finally:
         if is_named:
             os.unlink(named)
+
+
+@contextmanager
+def _errors_naming(path: str) -> Iterator[None]:
+    """Name the caller's path in an OSError, not a temporary file that the caller does not know."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _keep_access(descriptor: int, known: os.stat_result) -> None:
+    """Give a new file the permissions of the old one and, where the system allows it, its owner.
+
+    The right to run as the owner or the group is dropped, as it is by writing to a file.
+    """
+    for owner in (known.st_uid, -1):  # only the superuser can change the owner, others their group
+        with suppress(OSError):
+            os.fchown(descriptor, owner, known.st_gid)
+            break
+    os.fchmod(descriptor, stat.S_IMODE(known.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise ValueError for a pipe or device: reading it can wait or go on forever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # open raises for a folder
+        raise ValueError("not a regular file")
 
 
 def check_writable(name: str, path: str | os.PathLike[str]) -> None:
@@ -102,8 +139,8 @@ def read_arrays(
     Raises
     ------
     ValueError
-        If the file is damaged, is no .npz file, holds objects or two arrays of one name, or declares
-        arrays that do not fit it.
+        If the file is damaged, is no .npz file, is a pipe or device, holds objects or two arrays of one
+        name, or declares arrays that do not fit it.
     OSError
         If the file cannot be opened.
     """
@@ -130,6 +167,7 @@ def _archive(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, ZipInfo],
     damaged: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
     damaged += (SyntaxError, EOFError, OSError, struct_error, NotImplementedError, RuntimeError)
     damaged += DAMAGED
+    check_regular(path)
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError("not an .npz file, or truncated")
