@@ -60,7 +60,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
         with tempfile.TemporaryFile() as content:
             yield content
-            _copy(content, path, is_pipe=stat.S_ISFIFO(known.st_mode))
+            with _errors_naming(path):
+                _copy(content, path, is_pipe=stat.S_ISFIFO(known.st_mode))
         return
     if known and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
@@ -127,6 +128,31 @@ def check_writable(name: str, path: str | os.PathLike[str]) -> None:
         _checks.fail(name, "lie in a folder that exists", repr(os.fspath(path)))
     if not os.access(path if os.path.exists(path) else folder, os.W_OK):
         _checks.fail(name, "be writable", repr(os.fspath(path)))
+
+
+def check_folder(name: str, path: str | os.PathLike[str]) -> None:
+    """Raise unless a folder is there, or can be made there, and files can be written to it."""
+    from sc_neurocore import _checks
+
+    existing = os.path.realpath(path)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        _checks.fail(name, "be a folder", f"{os.fspath(path)!r}, and {existing!r} is a file")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        _checks.fail(name, "be writable", repr(os.fspath(path)))
+
+
+def check_distinct(name: str, path: str | os.PathLike[str], other: str, known: Any) -> None:
+    """Raise if a file to be written is the file of another argument, also through links."""
+    from sc_neurocore import _checks
+
+    if os.path.exists(path) and os.path.exists(known):
+        is_same = os.path.isfile(path) and os.path.samefile(path, known)
+    else:
+        is_same = os.path.realpath(path) == os.path.realpath(known)
+    if is_same:
+        _checks.fail(name, f"be another file than {other}", repr(os.fspath(path)))
 
 
 def read_arrays(
