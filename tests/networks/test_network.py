@@ -348,7 +348,7 @@ def test_an_unknown_array_is_refused(tmp_path, name, version):
 def test_a_missing_array_is_refused(tmp_path, name):
     FULL.save(path := tmp_path / "network.npz")
     rewritten(path, **{name: None})
-    with pytest.raises(ValueError, match=f"{name} missing"):
+    with pytest.raises(ValueError, match=f"it lacks {name}"):
         Network.load(path)
 
 
@@ -357,6 +357,17 @@ def test_a_version_that_is_none_is_refused(tmp_path, version):
     FULL.save(path := tmp_path / "network.npz")
     rewritten(path, version=version)
     with pytest.raises(ValueError, match=f"its version is {version!r}, this release reads 1 to 3"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize("extra", [{"extra": 1}, {"outputs": [0]}, {"connections": [["input"]]}])
+def test_a_header_with_other_keys_is_refused(tmp_path, extra):
+    FULL.save(path := tmp_path / "network.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["header"] = np.array(json.dumps(json.loads(str(arrays["header"])) | extra))
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=f"its header has the keys {next(iter(extra))}"):
         Network.load(path)
 
 

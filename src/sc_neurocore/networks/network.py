@@ -206,7 +206,8 @@ class Network:
         OSError
             If the file cannot be read.
         ValueError
-            If the file is damaged, is not a saved network, or has a newer format version.
+            If the file is damaged, is not a saved network, has a newer format version, or holds other
+            arrays than its layers have.
         """
         try:
             header = json.loads(str(read_arrays(path, {"header"})["header"]))
@@ -217,6 +218,7 @@ class Network:
                 raise ValueError(
                     f"its version is {version!r}, this release reads 1 to {FORMAT_VERSION}"
                 )
+            _check_keys(header)
             layers = [_entry(i, entry, version) for i, entry in enumerate(header["layers"])]
             _check_members(array_names(path), layers)
             arrays = read_arrays(path, _members(layers))
@@ -344,6 +346,14 @@ def _described(layer: Layer) -> dict[str, Any]:
     return entry
 
 
+def _check_keys(header: Mapping[str, Any]) -> None:
+    """Raise unless a header holds the layers and, for a graph, both its connections and outputs."""
+    graph = {"connections", "outputs"}
+    present = set(header) - {"format", "version", "layers"}
+    if present and present != graph:
+        raise ValueError(f"its header has the keys {', '.join(sorted(present))}")
+
+
 def _arrays(layer: Layer) -> list[str]:
     return [name for name in _ARRAYS if getattr(layer, name, None) is not None]
 
@@ -388,7 +398,7 @@ def _check_members(present: Sequence[str], layers: Sequence[Mapping[str, Any]]) 
     listed = {f"{n}_{i}" for i, entry in enumerate(layers) for n in entry["arrays"] or ["weights"]}
     missing = listed - set(present)
     if missing:
-        raise ValueError(f"{', '.join(sorted(missing))} missing")
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
 
 
 def _layer(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
