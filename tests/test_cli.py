@@ -194,3 +194,76 @@ def test_targets_are_checked_before_the_work(option, tmp_path, monkeypatch, caps
     ):
         assert main(["evaluate", "digits", option, str(target)]) == 1
         assert said in capsys.readouterr().err
+
+
+SHORT = ["evaluate", "digits", "--lengths", "8", "--seeds", "1"]
+
+
+def own(folder):
+    network = Network([Dense([[0.9, -0.4], [-0.3, 0.8]], gain=0.5)])
+    network.save(folder / "own.npz")
+    np.savez(folder / "data.npz", images=np.eye(2), labels=np.arange(2))
+    (folder / "link.csv").symlink_to(folder / "own.npz")
+    (folder / "hard.png").hardlink_to(folder / "data.npz")
+    (folder / "new.png").symlink_to(folder / "table.csv")
+    return ["evaluate", "own.npz", "--data", "data.npz", "--lengths", "8", "--seeds", "1"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["--csv", "own.npz"], "--csv must be another file than NETWORK, got 'own.npz'"),
+        (["--csv", "./own.npz"], "--csv must be another file than NETWORK, got 'own.npz'"),
+        (["--csv", "link.csv"], "--csv must be another file than NETWORK, got 'link.csv'"),
+        (["--csv", "data.npz"], "--csv must be another file than --data, got 'data.npz'"),
+        (["--plot", "hard.png"], "--plot must be another file than --data, got 'hard.png'"),
+        (["--csv", "x.png", "--plot", "x.png"], "--plot must be another file than --csv, got 'x.png'"),
+        (["--csv", "table.csv", "--plot", "new.png"], "--plot must be another file than --csv"),
+    ],
+)
+def test_evaluate_does_not_replace_a_file_that_it_uses(targets, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = own(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.exists()}
+    assert main([*arguments, *targets]) == 1
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.out == ""
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.exists()} == before
+    assert main([*arguments, "--csv", "table.csv", "--plot", "curve.png"]) == 0
+
+
+def test_targets_that_cannot_be_written_are_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "demo" / "raster.png").mkdir(parents=True)
+    for arguments, message in (
+        ([*own(tmp_path), "--plot", "a.xyz"], "--plot must end in ."),
+        (["demo", "--out", "file"], "--out must be a folder, got 'file', and "),
+        (["demo", "--out", "file/deeper"], "--out must be a folder, got 'file/deeper', and "),
+        (["demo"], "--out must be a file, got the folder 'demo/raster.png'"),
+    ):
+        assert main(arguments) == 1
+        said = capsys.readouterr()
+        assert message in said.err
+        assert said.out == ""
+    with pytest.raises(SystemExit):
+        main([*SHORT, "--csv", "new/"])
+    assert "the name of a file cannot end in /, got 'new/'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seeds", ["1000001", "99999999999999999999"])
+def test_too_many_seeds_are_refused(seeds, capsys):
+    assert main(["evaluate", "digits", "--seeds", seeds]) == 1
+    assert "--seeds must be at most 1000000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["info"], SHORT])
+def test_a_reader_that_has_read_enough_ends_a_command_quietly(command, unbuffered, monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    run = [sys.executable, "-W", "error", "-m", "sc_neurocore", *command]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

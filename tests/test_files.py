@@ -119,6 +119,76 @@ def test_a_file_that_cannot_be_read_is_reported_as_that(tmp_path):
         Network.load(tmp_path)
 
 
+READERS = {
+    "Network.load": "Network.load(sys.argv[1])",
+    "from_nir": "from_nir(sys.argv[1], dt_ms=1.0)",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipes_and_devices_are_not_read(tmp_path, reader, kind):
+    if reader == "from_nir":
+        pytest.importorskip("nir")
+    path = tmp_path / "pipe" if kind == "pipe" else "/dev/zero"
+    if kind == "pipe":
+        os.mkfifo(path)
+    code = f"""if True:
+        import sys
+        from sc_neurocore import Network
+        {"from sc_neurocore.exchange.nir import from_nir" if reader == "from_nir" else ""}
+        {READERS[reader]}"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env=environment, capture_output=True, timeout=60
+    )
+    assert f"got {str(path)!r} (not a regular file)" in run.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("no/such/x.npz", FileNotFoundError),
+        ("", FileNotFoundError),
+        ("folder/", IsADirectoryError),
+        ("new/", IsADirectoryError),
+        ("folder", IsADirectoryError),
+        ("file.npz/", NotADirectoryError),
+        ("file.npz/x.npz", NotADirectoryError),
+        ("x" * 256, OSError),
+        ("/proc/self/x.npz", OSError),
+    ],
+)
+def test_an_error_of_writing_names_the_path_of_the_caller(tmp_path, monkeypatch, path, error):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    NETWORK.save("file.npz")
+    with pytest.raises(error) as caught:
+        NETWORK.save(path)
+    assert caught.value.filename == path
+    assert caught.value.filename2 is None
+    assert sorted(os.listdir(tmp_path)) == ["file.npz", "folder"]
+
+
+def test_paths_can_be_bytes(tmp_path):
+    path = os.fsencode(tmp_path / "x.npz")
+    NETWORK.save(path)
+    assert same(Network.load(path), NETWORK)
+
+
+def test_the_owner_is_kept_and_the_right_to_run_as_the_owner_is_not(tmp_path):
+    path = tmp_path / "x.npz"
+    NETWORK.save(path)
+    owner = (os.getuid(), os.getgid())
+    if os.getuid() == 0:
+        os.chown(path, *(owner := (12345, 23456)))
+    path.chmod(0o6750)
+    NETWORK.save(path)
+    known = path.stat()
+    assert (known.st_uid, known.st_gid) == owner
+    assert stat.S_IMODE(known.st_mode) == 0o750
+
+
 def archive(path, **members):
     """Write an .npz file of members that are bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:

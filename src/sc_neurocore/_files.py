@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterator
@@ -40,43 +41,80 @@ DAMAGED: tuple[type[Exception], ...] = (
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Yield a binary file to write to; its content becomes that of the target if the block succeeds.
 
-    The target is replaced in one step and keeps its permissions; symbolic links are followed. Until
-    then the content has no name where the system allows it, so that a killed process leaves nothing
-    behind. A pipe or device is written to when the block has succeeded.
+    The target is replaced in one step and keeps its permissions and, if possible, its owner; symbolic
+    links are followed. Until then the content has no name where the system allows it, so that a killed
+    process leaves nothing behind. A pipe or device is written to when the block has succeeded.
     """
+    path = os.fsdecode(path)
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     target = os.path.realpath(path)
     try:
-        mode = os.stat(path).st_mode
+        known = os.stat(path)
     except FileNotFoundError:
-        mode = None
-    if mode is not None and not stat.S_ISREG(mode):
+        known = None
+    if path.endswith(os.sep) or (known and stat.S_ISDIR(known.st_mode)):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if known and not stat.S_ISREG(known.st_mode):
         import tempfile
 
         with tempfile.TemporaryFile() as content:
             yield content
-            _copy(content, path, is_pipe=stat.S_ISFIFO(mode))
+            with _errors_naming(path):
+                _copy(content, path, is_pipe=stat.S_ISFIFO(known.st_mode))
         return
-    if mode is not None and not os.access(target, os.W_OK):
-        raise PermissionError(13, os.strerror(13), os.fspath(path))
+    if known and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     folder = os.path.dirname(target)
     # Short, whatever the target is called, and not to be foreseen.
     named = os.path.join(folder, f".{os.urandom(8).hex()}.part")
-    descriptor, is_named = _opened(folder, named)
+    with _errors_naming(path):
+        descriptor, is_named = _opened(folder, named)
     try:
         with open(descriptor, "wb") as content:
             yield content
             content.flush()
-            if mode is not None:
-                os.fchmod(descriptor, stat.S_IMODE(mode))
+            if known:
+                _keep_access(descriptor, known)
             os.fsync(descriptor)
-            if not is_named:  # the descriptor of the folder makes it follow the link that /proc holds
-                os.link(f"/proc/self/fd/{descriptor}", named, src_dir_fd=descriptor)
-                is_named = True
-        os.replace(named, target)
+            with _errors_naming(path):
+                if not is_named:  # the folder's descriptor makes it follow the link that /proc holds
+                    os.link(f"/proc/self/fd/{descriptor}", named, src_dir_fd=descriptor)
+                    is_named = True
+        with _errors_naming(path):
+            os.replace(named, target)
         is_named = False
     finally:
         if is_named:
             os.unlink(named)
+
+
+@contextmanager
+def _errors_naming(path: str) -> Iterator[None]:
+    """Name the caller's path in an OSError, not a temporary file that the caller does not know."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _keep_access(descriptor: int, known: os.stat_result) -> None:
+    """Give a new file the permissions of the old one and, where the system allows it, its owner.
+
+    The right to run as the owner or the group is dropped, as it is by writing to a file.
+    """
+    for owner in (known.st_uid, -1):  # only the superuser can change the owner, others their group
+        with suppress(OSError):
+            os.fchown(descriptor, owner, known.st_gid)
+            break
+    os.fchmod(descriptor, stat.S_IMODE(known.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise ValueError for a pipe or device: reading it can wait or go on forever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # open raises for a folder
+        raise ValueError("not a regular file")
 
 
 def check_writable(name: str, path: str | os.PathLike[str]) -> None:
@@ -92,6 +130,31 @@ def check_writable(name: str, path: str | os.PathLike[str]) -> None:
         _checks.fail(name, "be writable", repr(os.fspath(path)))
 
 
+def check_folder(name: str, path: str | os.PathLike[str]) -> None:
+    """Raise unless a folder is there, or can be made there, and files can be written to it."""
+    from sc_neurocore import _checks
+
+    existing = os.path.realpath(path)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        _checks.fail(name, "be a folder", f"{os.fspath(path)!r}, and {existing!r} is a file")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        _checks.fail(name, "be writable", repr(os.fspath(path)))
+
+
+def check_distinct(name: str, path: str | os.PathLike[str], other: str, known: Any) -> None:
+    """Raise if a file to be written is the file of another argument, also through links."""
+    from sc_neurocore import _checks
+
+    if os.path.exists(path) and os.path.exists(known):
+        is_same = os.path.isfile(path) and os.path.samefile(path, known)
+    else:
+        is_same = os.path.realpath(path) == os.path.realpath(known)
+    if is_same:
+        _checks.fail(name, f"be another file than {other}", repr(os.fspath(path)))
+
+
 def read_arrays(
     path: str | os.PathLike[str], names: Collection[str] | None = None
 ) -> dict[str, NDArray[Any]]:
@@ -102,10 +165,25 @@ def read_arrays(
     Raises
     ------
     ValueError
-        If the file is damaged, is no .npz file, holds objects, or declares arrays that do not fit it.
+        If the file is damaged, is no .npz file, is a pipe or device, holds objects or two arrays of one
+        name, or declares arrays that do not fit it.
     OSError
         If the file cannot be opened.
     """
+    with _archive(path) as (members, archive, size):
+        wanted = members if names is None else [name for name in members if name in names]
+        return {name: _array(archive, members[name], name, size) for name in wanted}
+
+
+def array_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the arrays of an .npz file. Raises as `read_arrays`."""
+    with _archive(path) as (members, _, _):
+        return list(members)
+
+
+@contextmanager
+def _archive(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, ZipInfo], ZipFile, int]]:
+    """Yield the members of an .npz file by name, the archive and the size of the file."""
     import tokenize
     import zipfile
     import zlib
@@ -115,15 +193,18 @@ def read_arrays(
     damaged: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, tokenize.TokenError)
     damaged += (SyntaxError, EOFError, OSError, struct_error, NotImplementedError, RuntimeError)
     damaged += DAMAGED
+    check_regular(path)
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError("not an .npz file, or truncated")
         try:
             with zipfile.ZipFile(file) as archive:
-                size = os.fstat(file.fileno()).st_size
-                infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                wanted = infos if names is None else [name for name in infos if name in names]
-                return {name: _array(archive, infos[name], name, size) for name in wanted}
+                members: dict[str, ZipInfo] = {}
+                for info in archive.infolist():
+                    name = info.filename.removesuffix(".npy")
+                    if members.setdefault(name, info) is not info:
+                        raise ValueError(f"it holds two arrays of the name {name!r}")
+                yield members, archive, os.fstat(file.fileno()).st_size
         except damaged as error:
             raise ValueError(str(error) or type(error).__name__) from error
 

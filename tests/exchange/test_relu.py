@@ -10,14 +10,23 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 from torch import nn
+from torch.nn.utils import prune
 
 from sc_neurocore import Conv2d, Network, convert_relu, simulate, simulate_float
 
 RNG = np.random.default_rng(0)
 
 
-def sequential(*layers, seed=0):
-    torch.manual_seed(seed)
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Give every test the same weights and data, whichever tests ran before."""
+    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+def sequential(*layers):
     return nn.Sequential(*layers)
 
 
@@ -155,7 +164,7 @@ def test_a_binary_classifier_has_an_output_for_each_class():
 
 
 def test_conversion_does_not_change_the_model():
-    model = sequential(nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2)).train()
+    model = sequential(nn.Linear(4, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, 2)).train()
     before = [p.clone() for p in model.parameters()]
     network = convert_relu(model, RNG.random((9, 4))).network
     assert model.training
@@ -175,3 +184,74 @@ def test_pytorch_is_not_imported_for_scikit_learn():
     )
     run = [sys.executable, "-W", "ignore", "-c", code]
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+class Negated(nn.Linear):
+    def forward(self, x):
+        return -super().forward(x)
+
+
+class Inverted(nn.Sequential):
+    def forward(self, x):
+        return super().forward(1 - x)
+
+
+def changed(change):
+    model = sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    change(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: sequential(Negated(6, 4), nn.ReLU(), nn.Linear(4, 2)), "model must consist of Linear"),
+        (lambda: sequential(nn.Linear(6, 4), nn.ReLU(), Negated(4, 2)), "model must consist of Linear"),
+        (lambda: Inverted(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2)), "model must be a torch.nn.Seq"),
+        (lambda: changed(lambda m: m[0].register_forward_hook(lambda *a: -a[2])), "no hooks"),
+        (lambda: changed(lambda m: m[2].register_forward_pre_hook(lambda *a: 1 - a[1][0])), "no hooks"),
+        (lambda: changed(lambda m: m.register_forward_hook(lambda *a: -a[2])), "no hooks"),
+        (lambda: changed(lambda m: setattr(m[0], "forward", torch.relu)), "no hooks and no forward"),
+        (lambda: sequential(nn.Flatten(0), nn.Linear(300, 2)), "model must flatten every axis but the"),
+        (lambda: sequential(nn.Flatten(3), nn.Linear(6, 2)), "data must have a shape that fits"),
+        (lambda: sequential(nn.Linear(7, 2)), "data must have a shape that fits the model"),
+        (
+            lambda: sequential(nn.Conv2d(50, 2, 1), nn.Flatten(), nn.Linear(12, 2)),
+            "data must have shape",
+        ),
+        (
+            lambda: sequential(nn.AvgPool2d(1), nn.Linear(6, 2)),
+            r"data must have shape \(n, channels, r",
+        ),
+    ],
+)
+def test_models_that_compute_something_else_are_refused(make, reason):
+    with pytest.raises((TypeError, ValueError), match=reason):
+        convert_relu(make(), RNG.random((50, 6)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: nn.utils.parametrizations.weight_norm(layer),
+        lambda layer: nn.utils.spectral_norm(layer),
+        lambda layer: prune.remove(prune.random_unstructured(layer, "weight", 0.5), "weight"),
+    ],
+)
+def test_weights_that_are_computed_are_converted(change):
+    model, x = changed(lambda model: change(model[0])), RNG.random((50, 6))
+    result = simulate_float(convert_relu(model, x, percentile=100).network, x, 4000)
+    assert np.allclose(result.potentials / 4000, outputs(model, x), atol=2e-3)
+
+
+def test_pruned_weights_are_made_permanent_first():
+    model = changed(lambda model: prune.random_unstructured(model[0], "weight", 0.5))
+    with pytest.raises(
+        ValueError, match=r"; make pruned weights permanent with torch.nn.utils.prune.rem"
+    ):
+        convert_relu(model, RNG.random((50, 6)))
+
+
+def test_a_single_image_is_refused_in_a_short_message():
+    with pytest.raises(ValueError, match=r"data must have at least 2 axes, got shape \(6,\)$"):
+        convert_relu(sequential(nn.Linear(6, 2)), RNG.random(6))

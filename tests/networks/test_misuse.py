@@ -77,7 +77,7 @@ def test_a_few_units_in_the_last_place_are_rounding():
 def test_images_are_flattened_where_that_is_unambiguous():
     digits = load_digits()
     flat = simulate(digits.network, digits.images[:5], 16, seed=1)
-    for shape in ((5, 8, 8), (5, 1, 8, 8)):
+    for shape in ((5, 8, 8), (5, 1, 8, 8), (5, 8, 8, 1)):
         shaped = simulate(digits.network, digits.images[:5].reshape(shape), 16, seed=1)
         assert np.array_equal(shaped.counts, flat.counts)
     one = simulate(digits.network, digits.images[0].reshape(8, 8), 16, seed=1)
@@ -86,6 +86,37 @@ def test_images_are_flattened_where_that_is_unambiguous():
         ValueError, match=r"x must have shape \(64,\) or \(batch, 64\), got \(5, 8, 9\)"
     ):
         simulate(digits.network, np.zeros((5, 8, 9)), 16)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (4, 4, 3), (2, 3, 4, 4), (2, 4, 4, 3)])
+@pytest.mark.parametrize("run", [simulate, simulate_float])
+def test_images_of_several_channels_are_not_flattened_for_a_dense_layer(shape, run):
+    network = Network([Dense(np.full((2, 48), 0.1))])
+    with pytest.raises(ValueError, match=r"; flatten .* in the order \(channel, row, column\)"):
+        run(network, np.zeros(shape), 16)
+
+
+def test_images_for_a_convolution_have_their_channels_first():
+    kernel = np.random.default_rng(0).uniform(-1, 1, (2, 3, 3, 3))
+    network = Network([Conv2d(kernel, input_size=(4, 5), gain=0.5)])
+    images = np.random.default_rng(1).random((6, 3, 4, 5))
+    flat = simulate(network, images.reshape(6, -1), 50, seed=1).counts
+    assert np.array_equal(simulate(network, images, 50, seed=1).counts, flat)
+    assert np.array_equal(simulate(network, images[0], 50, seed=1).counts, flat[0])
+    for last in (images.transpose(0, 2, 3, 1), images.transpose(0, 1, 3, 2), images[0].T):
+        for run in (simulate, simulate_float):
+            with pytest.raises(ValueError, match=r"or \(batch, 3, 4, 5\), got .* order of axes"):
+                run(network, last, 50)
+    with pytest.raises(ValueError, match=r"images must have shape \(batch, 60\) or \(batch, 3, 4, 5\)"):
+        evaluate(network, images.transpose(0, 2, 3, 1), np.zeros(6, int), [8])
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 5), (6, 4, 5, 1), (6, 1, 4, 5), (6, 20), (6, 20, 1)])
+def test_a_single_channel_can_be_left_out(shape):
+    network = Network([Conv2d(np.full((1, 1, 2, 2), 0.5), input_size=(4, 5), gain=0.5)])
+    images = np.random.default_rng(1).random((6, 20))
+    flat = simulate(network, images, 50, seed=1).counts
+    assert np.array_equal(simulate(network, images.reshape(shape), 50, seed=1).counts, flat)
 
 
 def test_layers_have_one_time_step():

@@ -1,6 +1,9 @@
+import contextlib
 import copy
 import json
 import pickle
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -270,7 +273,7 @@ def rewritten(path, **changes):
         (lambda p: np.savez(p, header=np.array("{")), ""),
         (lambda p: np.savez(p, header=np.array("[]")), ""),
         (lambda p: rewritten(p, format="other"), "its format is 'other'"),
-        (lambda p: rewritten(p, version=4), "its version is 4, this release reads 3"),
+        (lambda p: rewritten(p, version=4), "its version is 4, this release reads 1 to 3"),
         (lambda p: rewritten(p, weights_1=None), "weights_1"),
         (lambda p: rewritten(p, weights_0=np.full((33, 20), np.nan)), "weights must be finite"),
         (lambda p: rewritten(p, weights_0=np.array([object()])), ""),
@@ -302,3 +305,82 @@ def test_recorded_spikes_are_bitstreams_of_every_layer():
 def _flip(data):
     middle = len(data) // 2
     return data[:middle] + bytes(b ^ 0xFF for b in data[middle : middle + 64]) + data[middle + 64 :]
+
+
+FULL = Network(
+    [Dense([[0.9, -0.4], [0.3, 0.8]], 0.5, bias=[0.1, 0.2], recurrent=[[0.5, 0], [0, 1]], delay=[1, 2])]
+)
+
+
+def test_no_flipped_bit_of_a_file_loads_another_network(tmp_path):
+    FULL.save(tmp_path / "whole.npz")
+    whole, path, others = (tmp_path / "whole.npz").read_bytes(), tmp_path / "flipped.npz", []
+    for position in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        with contextlib.suppress(ValueError):
+            if Network.load(path) != FULL:
+                others.append(position)
+    assert others == []
+
+
+@pytest.mark.parametrize("name", ["weights_0", "weights_0.npy", "header"])
+def test_a_second_array_of_one_name_is_refused(tmp_path, name):
+    FULL.save(path := tmp_path / "network.npz")
+    with zipfile.ZipFile(path, "a") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file.writestr(name, file.read("recurrent_0.npy"))
+    with pytest.raises(ValueError, match="it holds two arrays of the name"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize("name", ["bias_1", "bhas_0", "junk"])
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_unknown_array_is_refused(tmp_path, name, version):
+    FULL.save(path := tmp_path / "network.npz")
+    rewritten(path, version=version, **{name: np.ones(2)})
+    with pytest.raises(ValueError, match=f"it holds unknown arrays, {name}"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize("name", ["weights_0", "bias_0", "recurrent_0", "delay_0"])
+def test_a_missing_array_is_refused(tmp_path, name):
+    FULL.save(path := tmp_path / "network.npz")
+    rewritten(path, **{name: None})
+    with pytest.raises(ValueError, match=f"it lacks {name}"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize("version", [True, 0, -1, 1.0, 2.5, "2", None])
+def test_a_version_that_is_none_is_refused(tmp_path, version):
+    FULL.save(path := tmp_path / "network.npz")
+    rewritten(path, version=version)
+    with pytest.raises(ValueError, match=f"its version is {version!r}, this release reads 1 to 3"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize("extra", [{"extra": 1}, {"outputs": [0]}, {"connections": [["input"]]}])
+def test_a_header_with_other_keys_is_refused(tmp_path, extra):
+    FULL.save(path := tmp_path / "network.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["header"] = np.array(json.dumps(json.loads(str(arrays["header"])) | extra))
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=f"its header has the keys {next(iter(extra))}"):
+        Network.load(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("name", ["kind", "gain", "neuron", "tau_mem", "reset", "arrays"])
+def test_a_layer_with_a_missing_field_is_refused(tmp_path, name, version):
+    FULL.save(path := tmp_path / "network.npz")
+    with np.load(path) as file:
+        (entry,) = json.loads(str(file["header"]))["layers"]
+    del (entry if name in entry else entry["neuron"])[name]
+    rewritten(path, version=version, layers=[entry])
+    if (name, version) == ("arrays", 2):
+        assert Network.load(path) == FULL
+        return
+    with pytest.raises(ValueError, match=name):
+        Network.load(path)

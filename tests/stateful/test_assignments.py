@@ -3,6 +3,8 @@
 import copy
 import inspect
 import pickle
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -41,18 +43,24 @@ def names(kind):
 )
 def test_what_would_have_no_effect_cannot_be_assigned(kind, name):
     made = MAKE[kind]()
-    if callable(getattr(made, name, None)) and name not in vars(made):
-        return  # replacing a method of one object is nobody's mistake
     before = repr(made)
-    with pytest.raises(AttributeError, match=f"^{name} of a {kind.__name__} is fixed"):
+    is_method = callable(getattr(kind, name, None))
+    said = f"is a method of {kind.__name__}" if is_method else f"of a {kind.__name__} is fixed"
+    with pytest.raises(AttributeError, match=f"^{name} {said}"):
         setattr(made, name, 0.75)
+    with pytest.raises(AttributeError, match=f"^{name} of a {kind.__name__} cannot be deleted"):
+        delattr(made, name)
     assert repr(made) == before
 
 
-def test_other_attributes_of_ones_own_are_free():
-    neuron = StochasticLIFNeuron(seed=1)
-    neuron.note = "mine"
-    assert neuron.note == "mine"
+@pytest.mark.parametrize("name", ["weights", "gain", "lenght", "weight", "threshold", "i", "t", "note"])
+@pytest.mark.parametrize("kind", MAKE, ids=lambda kind: kind.__name__)
+def test_names_that_are_no_attributes_cannot_be_assigned(kind, name):
+    settable = [own for of, own in SETTABLE if of is kind]
+    remedy = f"; only {settable[0]} can be set" if settable else ""
+    with pytest.raises(AttributeError) as error:
+        setattr(MAKE[kind](), name, 0.75)
+    assert str(error.value) == f"a {kind.__name__} has no attribute {name} that could be set{remedy}"
 
 
 def test_the_potential_of_a_neuron_can_be_set():
@@ -89,3 +97,50 @@ def test_objects_can_be_copied_and_pickled(kind):
     made = MAKE[kind]()
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert repr(other) == repr(made)
+
+
+def used(made):
+    """Change the state of an object, and return what can be observed of it."""
+    if isinstance(made, SCDenseLayer):
+        made.run(10)
+        return made.get_spike_trains().shape, repr(made)
+    if isinstance(made, BitstreamSpikeRecorder):
+        made.record(1)
+        return made.total_spikes()
+    if isinstance(made, BitstreamEncoder):
+        return made.encode(0.5).tolist()
+    if isinstance(made, BitstreamSynapse):
+        made.w = 0.25
+        return made.weight_bits.tolist()
+    return made.step() if isinstance(made, BitstreamCurrentSource) else (made.step(0.02), made.v)
+
+
+@pytest.mark.filterwarnings("ignore::sc_neurocore.SilentLayerWarning")
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("kind", MAKE, ids=lambda kind: kind.__name__)
+def test_copies_have_their_own_state(kind, how):
+    made, alone = MAKE[kind](), MAKE[kind]()
+    assert used(made) == used(alone)
+    other = how(made)
+    assert type(other) is kind
+    third = used(other)
+    used(other)
+    assert used(made) == third == used(alone)
+
+
+def test_threads_that_share_an_encoder_get_different_streams():
+    encoder, streams = BitstreamEncoder(length=256, seed=1), []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [
+            threading.Thread(target=lambda: streams.extend(encoder.encode(0.5) for _ in range(300)))
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len({stream.tobytes() for stream in streams}) == 1200

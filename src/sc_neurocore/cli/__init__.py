@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from sc_neurocore.evidence.evaluation import SOURCES
 
 __all__ = ["main"]
 
+_ERRORS = (ValueError, TypeError, OSError, RuntimeError, ImportError, OverflowError, MemoryError)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command of sc-neurocore.
@@ -32,8 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0 for success, 1 for an error (printed in one line to standard error), 2 for a
-        missing command, 130 for an interrupt from the keyboard.
+        missing command, 130 for an interrupt from the keyboard, 141 if the reader of standard output
+        is gone.
     """
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # of head, for example, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 141
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if "run" not in options:
@@ -41,8 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         options.run(options)
-    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
-        print(f"sc-neurocore: {error}", file=sys.stderr)
+    except _ERRORS as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:  # standard output
+            raise
+        print(f"sc-neurocore: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except (MemoryError, OverflowError) as error:
         reason = "" if isinstance(error, MemoryError) and str(error) == "std::bad_alloc" else str(error)
@@ -86,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         f"{', '.join(SOURCES)} [bernoulli]",
     )
     evaluation.add_argument("--seeds", type=int, default=5, help="number of seeds, starting at 0 [5]")
-    evaluation.add_argument("--csv", type=Path, help="file for the accuracy of each seed")
-    evaluation.add_argument("--plot", type=Path, help="file for a plot of the curves (extra: plot)")
+    evaluation.add_argument("--csv", type=_file, help="file for the accuracy of each seed")
+    evaluation.add_argument("--plot", type=_file, help="file for a plot of the curves (extra: plot)")
     evaluation.set_defaults(run=run_evaluate)
 
     about = "generate Verilog that computes the bits of a network (extra: hdl)"
@@ -138,6 +154,12 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="print versions, instruction set and number of threads")
     info.set_defaults(run=_info)
     return parser
+
+
+def _file(text: str) -> Path:
+    if text.endswith(os.sep):  # which a Path would drop
+        raise argparse.ArgumentTypeError(f"the name of a file cannot end in {os.sep}, got {text!r}")
+    return Path(text)
 
 
 def _lengths(text: str) -> list[int]:

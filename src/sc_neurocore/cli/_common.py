@@ -35,13 +35,25 @@ def load_network(name: str) -> Network:
     return Network.load(name)
 
 
-def new_figure() -> Any:
-    """Return an empty figure. Call this before long work, as it raises without Matplotlib."""
+def new_figure(path: Path) -> Any:
+    """Return an empty figure for `save_figure`.
+
+    Call this before long work: it raises without Matplotlib, or if Matplotlib cannot write such a file.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(_checks.missing_extra("--plot", "Matplotlib", "plot")) from error
-    return Figure((6, 4), layout="constrained")
+    figure = Figure((6, 4), layout="constrained")
+    known = sorted(figure.canvas.get_supported_filetypes())
+    if _format(path) not in known:
+        _checks.fail("--plot", "end in ." + ", .".join(known), repr(os.fspath(path)))
+    return figure
+
+
+def _format(path: Path) -> str:
+    """Return the format of a picture, by the end of its name."""
+    return path.suffix[1:].lower() or "png"
 
 
 def load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -71,5 +83,5 @@ def print_table(rows: Sequence[Accuracy]) -> None:
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure to a file, and print its name."""
     with replacing(path) as file:
-        figure.savefig(file, format=path.suffix[1:] or "png", dpi=120)
+        figure.savefig(file, format=_format(path), dpi=120)
     print(f"wrote {os.fspath(path)}")

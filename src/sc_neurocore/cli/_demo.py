@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore._files import check_folder, check_writable
 from sc_neurocore.cli._common import print_table, save_figure
 from sc_neurocore.evidence import (
     Accuracy,
@@ -31,10 +33,13 @@ from sc_neurocore.networks import (
 
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
+PICTURES = ("raster", "digits", "accuracy")
 
 
 def run_demo(options: argparse.Namespace) -> None:
     """Run the tutorial, print the accuracy on digits, and draw three pictures."""
+    if find_spec("matplotlib"):
+        _check_pictures(options.out)
     namespace: dict[str, Any] = {}
     for title, blocks in tutorial_sections():
         _heading(title)
@@ -65,6 +70,14 @@ def run_demo(options: argparse.Namespace) -> None:
         )
         print_table(curves[title])
     _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, curves)
+
+
+def _check_pictures(folder: Path) -> None:
+    """Raise unless the pictures can be written."""
+    check_folder("--out", folder)
+    if folder.exists():
+        for name in PICTURES:
+            check_writable("--out", folder / f"{name}.png")
 
 
 def _heading(title: str) -> None:
@@ -112,5 +125,5 @@ def _draw(
     axes.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
 
     print()
-    for name, figure in (("raster", raster), ("digits", pictures), ("accuracy", curve)):
+    for name, figure in zip(PICTURES, (raster, pictures, curve), strict=True):
         save_figure(figure, folder / f"{name}.png")

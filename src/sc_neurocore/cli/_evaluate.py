@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sc_neurocore import _checks
-from sc_neurocore._files import check_writable, replacing
+from sc_neurocore._files import check_distinct, check_writable, replacing
 from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
 from sc_neurocore.evidence import (
     Accuracy,
@@ -23,18 +23,19 @@ from sc_neurocore.networks import (
     load_digits,
 )
 
+MOST_SEEDS = 1_000_000
+
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Print the accuracy of a network for each source and stream length; write a table and a plot."""
-    seeds = range(_checks.integer("--seeds", options.seeds, 1))
-    if seeds.stop >= 10**9:
-        _checks.fail("--seeds", "be below 10**9", seeds.stop)
-    for name, target in (("--csv", options.csv), ("--plot", options.plot)):
-        if target:
-            check_writable(name, target)
+    n_seeds = _checks.integer("--seeds", options.seeds, 1)
+    if n_seeds > MOST_SEEDS:
+        _checks.fail("--seeds", f"be at most {MOST_SEEDS}", n_seeds)
+    seeds = range(n_seeds)
+    figure = new_figure(options.plot) if options.plot else None
+    _check_targets(options)
     shipped, network = load_digits(), load_network(options.network)
     images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
-    figure = new_figure() if options.plot else None
     curves = {}
     for name in options.source:
         print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {name} streams")
@@ -56,6 +57,19 @@ def run_evaluate(options: argparse.Namespace) -> None:
         plot.accuracy(axes := figure.subplots(), curves)
         axes.set_title(f"{network.shape}: accuracy by stream length")
         save_figure(figure, options.plot)
+
+
+def _check_targets(options: argparse.Namespace) -> None:
+    """Raise unless the table and the plot can be written without replacing another file in use."""
+    network = None if options.network == "digits" else options.network
+    used = [("NETWORK", network), ("--data", options.data)]
+    for name, target in (("--csv", options.csv), ("--plot", options.plot)):
+        if target:
+            check_writable(name, target)
+            for other, path in used:
+                if path:
+                    check_distinct(name, target, other, path)
+            used.append((name, target))
 
 
 def _write_csv(path: Path, curves: Mapping[str, Sequence[Accuracy]]) -> None:

@@ -154,7 +154,7 @@ def noise_budget(
     noise 4.4% of the signal, 15% above the rheobase
     """
     _checks.instance("network", network, Network)
-    given = Inputs.of("x", x, network.n_in)
+    given = Inputs.of("x", x, network)
     of_inputs, *of_weights = operands(source, 1 + len(network))
     if isinstance(given.values, np.ndarray) and given.values.ndim == 3:
         given = _encoded(given, of_inputs)

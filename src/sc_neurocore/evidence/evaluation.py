@@ -257,7 +257,7 @@ def right_by_seed(
 def images_of(name: str, network: Network, images: InputLike) -> Inputs:
     """Return a batch of inputs of a network, checked."""
     _checks.instance("network", network, Network)
-    return Inputs.of(name, images, network.n_in, batched=True)
+    return Inputs.of(name, images, network, batched=True)
 
 
 def labeled(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import __version__, _checks
-from sc_neurocore._files import DAMAGED, replacing
+from sc_neurocore._files import DAMAGED, check_regular, replacing
 from sc_neurocore._tables import html_table
 from sc_neurocore.exchange._affine import Convolution, Matrix, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
@@ -359,6 +359,7 @@ def _graph_of(path: str | os.PathLike[str]) -> Any:
     if not isinstance(path, str | os.PathLike):
         _checks.wrong_type("graph", "be a nir.NIRGraph or the path of one", path)
     try:
+        check_regular(path)
         tree = read_tree(path, "node")
         if tree["type"] != "NIRGraph":
             raise ValueError(f"its root is a {tree['type']}")

@@ -135,10 +135,12 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     Raises
     ------
     TypeError
-        If the model is of another class.
+        If the model is of another class. A subclass of Sequential is refused, as its forward pass can
+        be another.
     ValueError
-        If the model has other layers or another order of layers, or is a multilabel classifier, if data
-        are outside [0, 1], or if a layer has no positive activation or only weights of 0.
+        If the model has other layers (subclasses are others), hooks, or another order of layers, or is
+        a multilabel classifier, if data are outside [0, 1] or do not fit the model, or if a layer has
+        no positive activation or only weights of 0.
 
     Examples
     --------
@@ -159,8 +161,8 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
         _checks.fail("percentile", "be at most 100", percentile)
     data = plain(data)
     torch, sklearn = sys.modules.get("torch"), sys.modules.get("sklearn.neural_network")
-    if torch is not None and isinstance(model, torch.nn.Sequential):
-        stages = _stages_of_torch(model, checked_densities("data", data, None, ndims=range(2, 33)))
+    if torch is not None and type(model) is torch.nn.Sequential:
+        stages = _stages_of_torch(model, checked_densities("data", data, None, ndims=range(2, 65)))
     elif sklearn is not None and isinstance(model, sklearn.MLPClassifier):
         stages = _stages_of_sklearn(model, checked_densities("data", data, None, ndims=[2]))
     else:
@@ -241,11 +243,15 @@ def _stages_of_torch(model: Any, data: Floats) -> list[_Stage]:
     signal = torch.from_numpy(np.array(data))
     stages: list[_Stage] = []
     pooled: Convolution | None = None  # a mean pool that waits for the linear layer after it
-    for module in copy.deepcopy(model).double().eval():
+    _check_plain(model)
+    for module in _copied(model):
+        _check_plain(module)
         _check_order(model, module, stages, pooled, nn)
         shape = tuple(signal.shape[1:])
-        with torch.no_grad():
-            signal = module(signal)
+        if isinstance(module, nn.Conv2d | nn.AvgPool2d) and len(shape) != 3:
+            contract = f"have shape (n, channels, rows, columns) for {module}"
+            _checks.fail("data", contract, f"{len(shape) + 1} axes")
+        signal = _output(module, signal)
         if isinstance(module, nn.Linear | nn.Conv2d):
             linear = isinstance(module, nn.Linear)
             own = _linear(module, shape) if linear else _convolution(module, shape, pooled)
@@ -261,20 +267,56 @@ def _stages_of_torch(model: Any, data: Floats) -> list[_Stage]:
     return stages
 
 
+def _copied(model: Any) -> Any:
+    try:
+        return copy.deepcopy(model).double().eval()
+    except RuntimeError:  # PyTorch cannot copy weights that a pruning hook computes
+        remedy = "make pruned weights permanent with torch.nn.utils.prune.remove"
+        _checks.fail("model", "be one that copy.deepcopy can copy", model, remedy)
+
+
+def _check_plain(module: Any) -> None:
+    """Raise if a module can compute something else than its class does.
+
+    The hooks of torch.nn.utils, such as spectral_norm, only compute the weights.
+    """
+    hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+    if "forward" in vars(module) or not all(
+        type(hook).__module__.startswith("torch.nn.utils.") for hook in hooks
+    ):
+        _checks.fail("model", "have no hooks and no forward of its own", module)
+
+
+def _output(module: Any, signal: Any) -> Any:
+    """Return the output of a module; raise if its input has another shape than it takes."""
+    torch = sys.modules["torch"]
+    try:
+        with torch.no_grad():
+            output = module(signal)
+    except (RuntimeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        _checks.fail("data", f"have a shape that fits the model, {module}", tuple(signal.shape), reason)
+    if len(output) != len(signal):
+        _checks.fail("model", "flatten every axis but the first, that of the batch", module)
+    return output
+
+
 def _check_order(
     model: Any, module: Any, stages: Sequence[_Stage], pooled: Map | None, nn: Any
 ) -> None:
     linear_last = bool(stages) and stages[-1].activations is None
-    if isinstance(module, nn.Linear | nn.Conv2d):
+    parametrize = sys.modules["torch"].nn.utils.parametrize
+    kind = parametrize.type_before_parametrizations(module)
+    if kind in (nn.Linear, nn.Conv2d):
         if linear_last:
             _checks.fail("model", "have a ReLU between any two linear layers", model)
-    elif isinstance(module, nn.ReLU):
+    elif kind is nn.ReLU:
         if not linear_last:
             _checks.fail("model", "have a ReLU after a linear layer only", model)
-    elif isinstance(module, nn.AvgPool2d):
+    elif kind is nn.AvgPool2d:
         if linear_last or pooled is not None:
             _checks.fail("model", "have an AvgPool2d first or after a ReLU only", model)
-    elif not isinstance(module, nn.Flatten | nn.Dropout | nn.Dropout2d):
+    elif kind not in (nn.Flatten, nn.Dropout, nn.Dropout2d):
         known = "Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout"
         _checks.fail("model", f"consist of {known}", module)
 

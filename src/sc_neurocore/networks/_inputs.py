@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from sc_neurocore import _checks
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks.events import Events
+from sc_neurocore.networks.layers import Conv2d
+from sc_neurocore.networks.network import Network
 from sc_neurocore.streams import (
     Bitstream,
 )
@@ -38,11 +40,24 @@ class Inputs:
     length: int | None
 
     @classmethod
-    def of(cls, name: str, x: InputLike, n_in: int, *, batched: bool = False) -> Inputs:
-        """Return the inputs of a network with n_in inputs; raise if they do not fit.
+    def of(cls, name: str, x: InputLike, network: Network, *, batched: bool = False) -> Inputs:
+        """Return the inputs of a network; raise if they do not fit.
 
         If `batched`, a single input is refused.
         """
+        return cls.of_size(name, x, network.n_in, batched=batched, image=_image_of(network))
+
+    @classmethod
+    def of_size(
+        cls,
+        name: str,
+        x: InputLike,
+        n_in: int,
+        *,
+        batched: bool,
+        image: tuple[int, int, int] | None,
+    ) -> Inputs:
+        """Return inputs of a number, or of images of a shape (channels, rows, columns)."""
         ndims = (2,) if batched else (1, 2)
         if isinstance(x, Inputs):
             return x
@@ -54,7 +69,7 @@ class Inputs:
         if _changes_in_time(x, n_in):
             in_time = checked_densities(name, x, None, ndims=(3,))
             return cls(in_time, in_time.shape[:1], in_time.shape[2])
-        densities = checked_densities(name, x, n_in, ndims=ndims)
+        densities = checked_densities(name, x, n_in, ndims=ndims, image=image)
         return cls(densities.reshape(-1, n_in), densities.shape[:-1], None)
 
     def steps(self, length: Any, name: str = "x") -> int:
@@ -120,7 +135,12 @@ def _changes_in_time(x: Any, n_in: int) -> bool:
 
 
 def checked_densities(
-    name: str, values: ArrayLike, n_in: int | None, *, ndims: Sequence[int] = (1, 2)
+    name: str,
+    values: ArrayLike,
+    n_in: int | None,
+    *,
+    ndims: Sequence[int] = (1, 2),
+    image: tuple[int, int, int] | None = None,
 ) -> Reals:
     """Return the inputs of a network as densities in [0, 1]: a float64 array that is only read.
 
@@ -132,8 +152,11 @@ def checked_densities(
     n_in : int or None
         Required size of the last axis. With None every size is accepted.
     ndims : sequence of int
-        Accepted numbers of axes; by default (n_in,) and (batch, n_in). Images with more axes, such as
-        (batch, channels, rows, columns), are flattened.
+        Accepted numbers of axes; by default (n_in,) and (batch, n_in). Images with more axes are
+        flattened if their order is known.
+    image : (int, int, int), optional
+        Channels, rows and columns of the images that a `Conv2d` takes. By default only images of one
+        channel are flattened, as others have their channels first or last.
 
     Raises
     ------
@@ -144,17 +167,51 @@ def checked_densities(
     """
     densities = _checks.array(name, values, ndims if n_in is None else range(65), borrow=True)
     if n_in is not None and densities.ndim > 1 and densities.shape[-1] != n_in:
-        # Images are flattened where only one reading is possible.
+        given = densities.shape
         if 2 in ndims and densities.size == len(densities) * n_in:
             densities = densities.reshape(-1, n_in)
         elif 1 in ndims and densities.size == n_in:
             densities = densities.reshape(n_in)
+        if densities.shape != given:
+            _check_image(name, given, given[densities.ndim - 1 :], n_in, ndims, image)
     if n_in is not None and (densities.ndim not in ndims or densities.shape[-1] != n_in):
         _checks.fail(name, input_contract(n_in, ndims), densities.shape)
     if densities.size == 0:
         _checks.fail(name, "hold at least one input", f"shape {densities.shape}")
     _checks.within(name, densities, 0.0, 1.0, "scale the inputs to densities")
     return densities
+
+
+def _check_image(
+    name: str,
+    given: tuple[int, ...],
+    shape: tuple[int, ...],
+    n_in: int,
+    ndims: Sequence[int],
+    image: tuple[int, int, int] | None,
+) -> None:
+    """Raise unless a flattened image of this shape has the order (channel, row, column)."""
+    sides = [n for n in shape if n > 1]
+    if sides == [n_in] or not sides:
+        return
+    if image is None:
+        if len(sides) > 2:
+            remedy = "flatten images with channels in the order (channel, row, column)"
+            _checks.fail(name, input_contract(n_in, ndims), given, remedy)
+        return
+    channels, *size = image
+    if shape != image and (channels > 1 or shape not in (tuple(size), (*size, 1))):
+        contract = f"{input_contract(n_in, ndims)} or (batch, {', '.join(map(str, image))})"
+        _checks.fail(name, contract, given, "the order of axes is (channel, row, column)")
+
+
+def _image_of(network: Network) -> tuple[int, int, int] | None:
+    """Return channels, rows and columns of a network's inputs if a Conv2d receives them."""
+    every = (slice(0, network.n_in),)
+    for layer, sources in zip(network, network.connections, strict=True):
+        if isinstance(layer, Conv2d) and tuple(sources) == every:
+            return (int(layer.weights.shape[1]), *layer.input_size)
+    return None
 
 
 def check_streams(name: str, x: Bitstream, n_in: int, *, ndims: Sequence[int] = (1, 2)) -> None:

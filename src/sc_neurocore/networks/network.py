@@ -6,14 +6,14 @@ import json
 import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._files import DAMAGED, read_arrays, replacing
+from sc_neurocore._files import DAMAGED, array_names, read_arrays, replacing
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, lif_of
 from sc_neurocore.neurons import (
     LIF,
@@ -186,8 +186,7 @@ class Network:
         arrays: dict[str, Any] = {
             f"{name}_{i}": np.asarray(getattr(layer, name))
             for i, layer in enumerate(self.layers)
-            for name in _ARRAYS
-            if getattr(layer, name, None) is not None
+            for name in _arrays(layer)
         }
         with replacing(path) as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
@@ -201,22 +200,26 @@ class Network:
         OSError
             If the file cannot be read.
         ValueError
-            If the file is damaged, is not a saved network, or has a newer format version.
+            If the file is damaged, is not a saved network, has a newer format version, or holds other
+            arrays than its layers have.
         """
         try:
             header = json.loads(str(read_arrays(path, {"header"})["header"]))
             if header["format"] != FORMAT:
                 raise ValueError(f"its format is {header['format']!r}")
-            if header["version"] > FORMAT_VERSION:
+            version = header["version"]
+            if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
                 raise ValueError(
-                    f"its version is {header['version']}, this release reads {FORMAT_VERSION}"
+                    f"its version is {version!r}, this release reads 1 to {FORMAT_VERSION}"
                 )
-            layers = list(enumerate(header["layers"]))
-            arrays = read_arrays(path, {f"{name}_{i}" for i, _ in layers for name in _ARRAYS})
+            _check_keys(header)
+            layers = [_entry(i, entry, version) for i, entry in enumerate(header["layers"])]
+            _check_members(array_names(path), layers)
+            arrays = read_arrays(path, _members(layers))
             connections = header.get("connections")
             if connections is not None:
                 connections = [[_loaded(source) for source in own] for own in connections]
-            built = tuple(_layer(i, entry, arrays) for i, entry in layers)
+            built = tuple(_layer(i, entry, arrays) for i, entry in enumerate(layers))
             return cls(built, connections, header.get("outputs"))
         except DAMAGED as error:
             raise ValueError(
@@ -339,20 +342,70 @@ def _described(layer: Layer) -> dict[str, Any]:
     lif = lif_of("network", layer)
     neuron = {name: np.asarray(value).tolist() for name, value in asdict(lif).items()}
     gain = np.asarray(layer.gain).tolist()
-    entry = {"kind": type(layer).__name__, "gain": gain, "neuron": neuron}
+    entry = {"kind": type(layer).__name__, "gain": gain, "neuron": neuron, "arrays": _arrays(layer)}
     if isinstance(layer, Conv2d):
         entry |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
     return entry
 
 
-def _layer(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
-    """Return a layer from its header entry and arrays. Version 1 has only Dense layers, no kind."""
-    given: dict[str, Any] = {n: arrays[f"{n}_{number}"] for n in _ARRAYS if f"{n}_{number}" in arrays}
-    rest = {k: v for k, v in entry.items() if k not in ("kind", "neuron")}
+def _check_keys(header: Mapping[str, Any]) -> None:
+    """Raise unless a header holds the layers and, for a graph, both its connections and outputs."""
+    graph = {"connections", "outputs"}
+    present = set(header) - {"format", "version", "layers"}
+    if present and present != graph:
+        raise ValueError(f"its header has the keys {', '.join(sorted(present))}")
+
+
+def _arrays(layer: Layer) -> list[str]:
+    return [name for name in _ARRAYS if getattr(layer, name, None) is not None]
+
+
+def _entry(number: int, entry: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """Return the header entry of a layer with its class and neurons; raise if anything is missing.
+
+    Version 1 has only Dense layers, no kind, and neurons without the fields that came later. Versions 1
+    and 2 do not list the arrays.
+    """
     kind = entry.get("kind", "Dense")
     if kind not in ("Dense", "Conv2d"):
         raise ValueError(f"layer {number} is of an unknown kind, {kind!r}")
-    if "weights" not in given:
-        raise ValueError(f"weights_{number} is missing")
     neuron = LIF(**entry["neuron"])
-    return (Dense if kind == "Dense" else Conv2d)(**given, **rest, neuron=neuron)
+    if version > 1:
+        required = {"kind", "gain", "neuron"}
+        required |= {"input_size", "stride", "padding"} if kind == "Conv2d" else set()
+        required |= {"arrays"} if version > 2 else set()
+        missing = sorted(required - set(entry))
+        missing += [field.name for field in fields(LIF) if field.name not in entry["neuron"]]
+        if missing:
+            raise ValueError(f"layer {number} lacks {', '.join(missing)}")
+    listed = entry.get("arrays")
+    if listed is not None and not ("weights" in listed and set(listed) <= set(_ARRAYS)):
+        raise ValueError(f"layer {number} lists unknown arrays or no weights, {listed}")
+    return {**entry, "kind": Dense if kind == "Dense" else Conv2d, "neuron": neuron, "arrays": listed}
+
+
+def _members(layers: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the names of the arrays that the layers of a header can have."""
+    return {f"{n}_{i}" for i, entry in enumerate(layers) for n in entry["arrays"] or _ARRAYS}
+
+
+def _check_members(present: Sequence[str], layers: Sequence[Mapping[str, Any]]) -> None:
+    """Raise unless a file holds the arrays that its layers list, and no others.
+
+    A damaged name of an array would otherwise remove a bias, delays or recurrent weights silently.
+    """
+    unknown = set(present) - _members(layers) - {"header"}
+    if unknown:
+        raise ValueError(f"it holds unknown arrays, {', '.join(sorted(unknown))}")
+    listed = {f"{n}_{i}" for i, entry in enumerate(layers) for n in entry["arrays"] or ["weights"]}
+    missing = listed - set(present)
+    if missing:
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+
+
+def _layer(number: int, entry: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Layer:
+    """Return a layer from its header entry and arrays."""
+    given: dict[str, Any] = {n: arrays[f"{n}_{number}"] for n in _ARRAYS if f"{n}_{number}" in arrays}
+    rest = {k: v for k, v in entry.items() if k not in ("kind", "arrays")}
+    layer: Layer = entry["kind"](**given, **rest)
+    return layer

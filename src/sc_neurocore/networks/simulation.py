@@ -400,7 +400,7 @@ class PreparedNetwork:
         -------
         Simulation
         """
-        inputs = Inputs.of("x", x, self.network.n_in)
+        inputs = Inputs.of("x", x, self.network)
         length, rows = inputs.steps(length), len(inputs)
         first, states = self._states(state, inputs)
         last = _checks.length_of_stream("length", first + length)
@@ -592,7 +592,7 @@ def simulate_float(
     array([20])
     """
     _checks.instance("network", network, Network)
-    inputs = Inputs.of("x", x, network.n_in)
+    inputs = Inputs.of("x", x, network)
     length = inputs.steps(length)
     _checks.instance("record", record, bool)
     some = some_rows(network.layers, length)

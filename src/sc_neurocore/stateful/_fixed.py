@@ -1,17 +1,17 @@
-"""What an object refuses to be assigned: parameters that it has used up at construction."""
+"""Base of the stateful classes, whose public attributes are fixed at construction."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from functools import lru_cache, wraps
+from collections.abc import Callable, Collection
+from functools import wraps
 from typing import Any
 
 from sc_neurocore import _checks
 
 
 class FixedParameters:
-    """Base of the stateful classes: assigning a parameter raises, unless a property takes it.
+    """Base of the stateful classes: a public attribute can only be set by a property with a setter.
 
     Constructors set public attributes by ``vars(self).update(...)``.
     """
@@ -22,20 +22,31 @@ class FixedParameters:
             type.__setattr__(cls, "__init__", _without_modes(vars(cls)["__init__"]))
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in _fixed(type(self)):  # type: ignore[arg-type]  # a class is hashable
-            raise AttributeError(
-                f"{name} of a {type(self).__name__} is fixed at construction; create a new one"
-            )
+        if not name.startswith("_") and not getattr(getattr(type(self), name, None), "fset", None):
+            raise AttributeError(self._refusal(name))
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if not name.startswith("_"):
+            raise AttributeError(f"{name} of a {type(self).__name__} cannot be deleted")
+        object.__delattr__(self, name)
 
-@lru_cache(maxsize=64)
-def _fixed(kind: type) -> frozenset[str]:
-    """Return the parameters and public attributes of a class that have no setter."""
-    names = {*inspect.signature(kind).parameters, *inspect.get_annotations(kind)}
-    names |= {name for name, member in inspect.getmembers(kind) if isinstance(member, property)}
-    settable = {name for name in names if getattr(getattr(kind, name, None), "fset", None)}
-    return frozenset(name for name in names - settable if not name.startswith("_"))
+    def _refusal(self, name: str) -> str:
+        """Return why a name cannot be assigned: an attribute is fixed, or there is none of the name."""
+        kind = type(self).__name__
+        if callable(getattr(type(self), name, None)):
+            return f"{name} is a method of {kind} and cannot be replaced"
+        if hasattr(self, name) or name in _parameters(type(self)):
+            return f"{name} of a {kind} is fixed at construction; create a new one"
+        settable = [
+            n for n in dir(type(self)) if getattr(getattr(type(self), n), "fset", None) is not None
+        ]
+        remedy = f"; only {', '.join(settable)} can be set" if settable else ""
+        return f"a {kind} has no attribute {name} that could be set{remedy}"
+
+
+def _parameters(kind: type) -> Collection[str]:
+    return inspect.signature(kind).parameters
 
 
 def _without_modes(init: Callable[..., None]) -> Callable[..., None]:

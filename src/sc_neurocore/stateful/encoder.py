@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,6 +24,10 @@ from sc_neurocore.streams.keys import (
 from sc_neurocore.streams.source import checked_source
 
 __all__ = ["BitstreamEncoder"]
+
+# Threads that share an encoder get different streams. One lock for all encoders, because an encoder
+# that holds a lock cannot be copied or pickled.
+_COUNTING = threading.Lock()
 
 
 class BitstreamEncoder(FixedParameters):
@@ -97,9 +103,10 @@ class BitstreamEncoder(FixedParameters):
             Bits.
         """
         p = self.interval.to_probability(_checks.finite("x", x))
-        stream = encode(p, self.length, key=self._key, source=self._source, streams=self._encoded)
-        self._encoded += 1
-        return stream.bits()
+        with _COUNTING:
+            number = self._encoded
+            self._encoded = number + 1
+        return encode(p, self.length, key=self._key, source=self._source, streams=number).bits()
 
     def decode(self, bits: ArrayLike) -> float:
         """Return the value of a stream, estimated from its density of ones.

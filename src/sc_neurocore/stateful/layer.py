@@ -236,6 +236,11 @@ class SCDenseLayer(FixedParameters):
         self._spikes = []
         self._fired = False
 
+    def __copy__(self) -> SCDenseLayer:
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _spikes=self._spikes.copy())
+        return other
+
     def __repr__(self) -> str:
         return (
             f"<SCDenseLayer: {self.n_neurons} neurons, length={self.length}, "

@@ -95,6 +95,11 @@ class BitstreamSpikeRecorder(FixedParameters):
         """Delete the recorded train."""
         self._spikes.clear()
 
+    def __copy__(self) -> BitstreamSpikeRecorder:
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _spikes=self._spikes.copy())
+        return other
+
     def __len__(self) -> int:
         return len(self._spikes)
 

@@ -69,9 +69,7 @@ class BitstreamSynapse(FixedParameters):
 
     Examples
     --------
-    >>> from typing import Literal, get_args
-
-    import numpy as np
+    >>> import numpy as np
     >>> from sc_neurocore import BitstreamSynapse
     >>> synapse = BitstreamSynapse(w_min=0.0, w_max=1.0, length=4096, w=0.25, seed=99)
     >>> round(synapse.effective_weight_probability(), 2)

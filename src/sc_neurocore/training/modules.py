@@ -613,7 +613,10 @@ class SCNetwork(nn.Module):
             _checks.wrong_type("x", "be a dense tensor of real numbers", x)
         _checks.instance("sampled", sampled, bool)
         given = _array(x) if isinstance(x, Tensor) else x
-        inputs = Inputs.of("x", given, self.layers[0].n_in, batched=True)
+        first = self.layers[0]
+        is_conv = isinstance(first, SCConv2d)
+        image = (int(first.weight.shape[1]), *first.input_size) if is_conv else None
+        inputs = Inputs.of_size("x", given, first.n_in, batched=True, image=image)
         steps = inputs.steps(length)
         if seed is None:
             seed = int(torch.randint(2**63 - 1, ()))
