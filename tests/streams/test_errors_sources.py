@@ -68,10 +68,8 @@ ERRORS = [
     (lambda: Bernoulli().numbers(0, 0, key=0), ValueError, "length must be at least 1, got 0"),
     (lambda: Bernoulli().numbers(0, 3, key=0, first=-1), ValueError,
      "first must lie in [0, 2**38), got -1"),
-    *((lambda make=make: make(source=LFSR), TypeError, f"source must be a Source, got {LFSR!r}")
-      for make in (encoder, synapse)),
-    (lambda: streams(source=LFSR), TypeError,
-     f"source must be a Source, got {LFSR!r}; write LFSR()"),
+    *((lambda make=make: make(source=LFSR), TypeError,
+       f"source must be a Source, got {LFSR!r}; write LFSR()") for make in (encoder, synapse, streams)),
     (lambda: operands(LFSR), TypeError,
      f"source must be a Source or a tuple of 2, got {LFSR!r}; write LFSR()"),
     (lambda: operands((Sobol(), LFSR)), TypeError,
