@@ -168,9 +168,22 @@ def ordered(
     return low, high
 
 
-def within(name: str, values: NDArray[Any], low: float, high: float, remedy: str = "") -> None:
-    """Raise unless every value lies in [low, high]."""
-    slack = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))  # a few units in the last place
+def within(
+    name: str,
+    values: NDArray[Any],
+    low: float,
+    high: float,
+    remedy: str = "",
+    *,
+    given: object = None,
+) -> None:
+    """Raise unless every value lies in [low, high], up to a few units in the last place.
+
+    `given` is the caller's array, whose precision these units have.
+    """
+    dtype = getattr(given, "dtype", None)
+    precision = dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.float64
+    slack = 4 * float(np.finfo(precision).eps) * max(abs(low), abs(high))
     outside = (values < low - slack) | (values > high + slack)
     if outside.any():
         fail(name, f"lie in [{low}, {high}]", _first(values, outside), remedy)
@@ -289,9 +302,14 @@ def numbers(name: str, contract: str, values: ArrayLike) -> NDArray[Any]:
         wrong_type(name, contract, values, str(error).splitlines()[0])
     if raw.dtype.kind not in "iufb":
         wrong_type(name, contract, values)
+    unmasked(name, values)
+    return raw if raw.flags.aligned else np.require(raw, requirements="A")
+
+
+def unmasked(name: str, values: object) -> None:
+    """Raise if an array, or one of a list of arrays, has masked values."""
     if type(values) is not np.ndarray and _is_masked(values):
         fail(name, "have no masked values", values, "fill them first, or leave them out")
-    return raw if raw.flags.aligned else np.require(raw, requirements="A")
 
 
 def _is_masked(values: object) -> bool:

@@ -265,6 +265,7 @@ def labeled(
 ) -> tuple[Inputs, NDArray[np.integer]]:
     """Return the images of a network, and as many integer labels, checked."""
     inputs = images_of("images", network, images)
+    _checks.unmasked("labels", labels)
     classes = np.asarray(labels)
     if classes.shape != (len(inputs),) or classes.dtype.kind not in "iu":
         _checks.fail(

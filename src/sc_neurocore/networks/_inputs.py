@@ -178,7 +178,9 @@ def checked_densities(
         _checks.fail(name, input_contract(n_in, ndims), densities.shape)
     if densities.size == 0:
         _checks.fail(name, "hold at least one input", f"shape {densities.shape}")
-    _checks.within(name, densities, 0.0, 1.0, "scale the inputs to densities")
+    _checks.within(name, densities, 0.0, 1.0, "scale the inputs to densities", given=values)
+    if densities.min() < 0 or densities.max() > 1:
+        densities = np.clip(densities, 0.0, 1.0)
     return densities
 
 

@@ -338,7 +338,7 @@ def _check_common(layer: Layer, ndim: int) -> None:
     weights = _checks.array("weights", layer.weights, [ndim])
     if weights.size == 0:
         _checks.fail("weights", "hold at least one value", f"shape {weights.shape}")
-    _keep(layer, "weights", _weights("weights", weights, weights.shape))
+    _keep(layer, "weights", _weights("weights", layer.weights, weights.shape))
     _keep(layer, "gain", _gain(layer.gain, len(weights)))
     if not isinstance(layer.neuron, LIF | StepNeuron):
         _checks.wrong_type("neuron", "be a LIF or a StepNeuron", layer.neuron)
@@ -370,7 +370,8 @@ def _weights(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np
     weights = _checks.array(name, values, [len(shape)])
     if weights.shape != shape:
         _checks.fail(name, f"have shape {shape}", weights.shape)
-    _checks.within(name, weights, -1.0, 1.0, _IN_RANGE)
+    _checks.within(name, weights, -1.0, 1.0, _IN_RANGE, given=values)
+    np.clip(weights, -1.0, 1.0, out=weights)
     weights.flags.writeable = False
     return weights
 

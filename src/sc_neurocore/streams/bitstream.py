@@ -75,6 +75,7 @@ class Bitstream:
 
     def __post_init__(self) -> None:
         length = _checks.integer("length", self.length, 1)
+        _checks.unmasked("words", self.words)
         words = np.asarray(self.words)
         if words.dtype != np.uint64 or words.ndim == 0:
             _checks.fail("words", "be an array of uint64", f"{words.dtype}, shape {words.shape}")

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native, _runtime
+from sc_neurocore._types import Words
+from sc_neurocore.streams._bits import cut
 from sc_neurocore.streams.bitstream import Bitstream
 
 __all__ = [
@@ -222,12 +224,18 @@ def autocorrelation(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
     """
     _checks.instance("x", x, Bitstream)
     lags = _checks.integer("max_lag", max_lag, 0, x.length - 1) + 1
-    bits = x.bits().astype(np.float64)
-    deviations = bits - bits.mean(axis=-1, keepdims=True)
-    n = x.length
-    sums = [(deviations[..., : n - k] * deviations[..., k:]).sum(axis=-1) for k in range(lags)]
-    p = x.probability()
+    # The sum of products of deviations, from counts of ones: exact integers up to the last step.
+    n, p = x.length, x.probability()
+    sums = []
+    for k in range(lags):
+        early, late = cut(x.words, 0, n - k), cut(x.words, k, n)
+        both, *ones = (_ones(words) for words in (early & late, early, late))
+        sums.append(both - p * (ones[0] + ones[1]) + (n - k) * p**2)
     return _ratio(np.stack(sums, axis=-1), (n * p * (1 - p))[..., np.newaxis])
+
+
+def _ones(words: Words) -> NDArray[np.int64]:
+    return np.asarray(np.bitwise_count(words).sum(axis=-1, dtype=np.int64))
 
 
 def effective_length(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
