@@ -340,7 +340,7 @@ def from_nir(
         _checks.fail("graph", "not contain itself", "a graph nested in itself")
     steps = _steps(parts, dt_ms)
     try:
-        rows, layers = layers_of(parts, steps, share_gain=share_gain)
+        rows, built = layers_of(parts, steps, share_gain=share_gain)
     except (TypeError, OverflowError, IndexError, MemoryError) as error:
         _checks.fail("graph", "hold numbers in the fields of its nodes", f"{error}")
     report = Report(tuple(rows))
@@ -351,7 +351,8 @@ def from_nir(
         _checks.fail(
             "graph", "hold only nodes that are " + " or ".join(accepted), f"\n{report}", remedy
         )
-    return Imported(Network(layers), report)
+    outputs = [number for _, number in sorted(built.outputs.items())]
+    return Imported(Network(built.layers, built.connections, outputs), report)
 
 
 def _graph_of(path: str | os.PathLike[str]) -> Any:
