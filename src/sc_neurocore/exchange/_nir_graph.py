@@ -105,6 +105,7 @@ def ordered(graph: Any) -> Ordered:
     names: dict[str, None] = {}
     for name in order:
         inner = [x for x in nodes if x in before[name] and x not in numbers and x not in names]
+        inner.sort(key=lambda x: x not in inputs)
         names |= dict.fromkeys([*_sorted(inner, sources, targets), name, *loops.get(name, ())])
     rest = [x for x in nodes if x not in names]
     names |= dict.fromkeys(_sorted(rest, sources, targets))

@@ -265,9 +265,14 @@ def _inputs(parts: Ordered) -> dict[str, _Signal]:
 
 
 def _awaited(at: _Node, parts: Ordered) -> _Signal:
-    """Return the signal of a neuron that runs later, in the shape of its fields."""
-    shapes = [at.array(name).shape for name in FIELDS[kind_of(at.node)]]
-    return _Signal(max(shapes, key=math.prod) or (1,), (_Term(parts.numbers[at.name]),))
+    """Return the signal of a neuron that runs later, in the shape of its fields or next weights."""
+    shapes = [at.array(name).shape or (1,) for name in FIELDS[kind_of(at.node)]]
+    shape = max(shapes, key=math.prod)
+    behind = [parts.nodes[target] for target in parts.targets[at.name]]
+    sizes = [np.shape(plain(x.weight))[-1:] for x in behind if kind_of(x) in ("Linear", "Affine")]
+    if math.prod(shape) == 1 and sizes:
+        shape = sizes[0]
+    return _Signal(shape, (_Term(parts.numbers[at.name]),))
 
 
 def _summed(at: _Node, sources: Sequence[str], signals: Sequence[_Signal]) -> _Signal:
