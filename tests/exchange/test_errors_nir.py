@@ -62,7 +62,7 @@ ERRORS = [
     (lambda: to_nir(Network([Dense([[1.0]], neuron=LIF(tau_mem=math.inf, tau_syn=2.0))])), ValueError,
      "layers[0] must have a leak or no synaptic current, for NIR, got tau_mem=inf, tau_syn=2.0"),
     (lambda: to_nir(Network([Dense([[1.0]], neuron=READOUT), Dense([[1.0]])])), ValueError,
-     "layers[0] must fire or be the last layer, for NIR, got v_threshold=inf"),
+     "layers[0] must fire or feed no layer, for NIR, got v_threshold=inf"),
     (lambda: to_nir(Network([Dense([[1.0]], neuron=READOUT, recurrent=[[0.5]])])), ValueError,
      "layers[0] must fire or have no recurrent weights, for NIR, got v_threshold=inf"),
     (lambda: to_nir(Network([Dense(np.ones((12_100, 1))), Conv2d(np.ones((1, 1, 1, 1)), (110, 110))])),

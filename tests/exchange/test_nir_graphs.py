@@ -1,12 +1,16 @@
 """NIR graphs that are not chains: they run by their equations, and survive a round trip."""
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nir_oracle import run_graph
 
-from sc_neurocore import Conv2d, simulate_float
-from sc_neurocore.exchange.nir import from_nir
+from sc_neurocore import LIF, Conv2d, Dense, Network, simulate, simulate_float
+from sc_neurocore.exchange.nir import from_nir, to_nir
 
 T, DT = 200, 0.1
 R = np.random.default_rng(29)
@@ -308,3 +312,182 @@ def test_a_graph_with_very_many_paths_of_different_delays_is_refused_in_words():
     edges += [(names[-1], "x"), ("x", "out")]
     rows = rows_of(nir.NIRGraph(nodes, edges, type_check=False))
     assert rows["s10"] == ("unsupported", "a sum of more than 1024 signals")
+
+
+# Networks that are graphs
+
+FAST = LIF(tau_mem=2.5, dt=DT, resistance=3.0)
+
+
+def dense(n_out, n_in, low=-0.3, **options):
+    return Dense(R.uniform(low, 1, (n_out, n_in)), 0.7, FAST, **options)
+
+
+def image(c_out, c_in, size=(5, 5), **options):
+    return Conv2d(R.uniform(-0.3, 1, (c_out, c_in, 3, 3)), size, 0.5, FAST, **options)
+
+
+NETWORKS = {
+    "branches": Network(
+        [dense(6, 4), dense(5, 6), dense(4, 11)], [slice(0, 4), slice(4, 10), [0, 1]]
+    ),
+    "skip": Network(
+        [dense(6, 10), dense(5, 6, delay=2), dense(4, 21, delay=[0] * 10 + [3] * 6 + [0] * 5)],
+        ["input", 0, ["input", 0, 1]], outputs=[2, 0],
+    ),
+    "feedback": Network(
+        [dense(6, 14, delay=[0] * 10 + [1, 2, 1, 70]), dense(4, 6)], [["input", 1], 0]
+    ),
+    "feedback of one step": Network(
+        [dense(6, 14, low=-0.9, delay=[0] * 10 + [1] * 4), dense(4, 6, bias=R.uniform(-0.3, 0.6, 4))],
+        [["input", 1], 0], outputs=[0, 1],
+    ),
+    "feedback to a layer without inputs": Network(
+        [dense(3, 4, delay=1), dense(4, 7)], [1, ["input", 0]]
+    ),
+    "a layer's own late spikes": Network(
+        [dense(6, 10, low=-0.9, delay=[0] * 4 + [3] * 6), dense(4, 6)], [["input", 0], 0]
+    ),
+    "recurrent in a graph": Network(
+        [dense(6, 8, delay=[0] * 4 + [1] * 4, recurrent=R.uniform(-1, 0.2, (6, 6))),
+         dense(4, 6, bias=R.uniform(-0.2, 0.2, 4))],
+        [["input", 1], 0],
+    ),
+    "overlapping slices": Network(
+        [dense(6, 7), dense(5, 7), dense(4, 11)], [slice(0, 7), slice(3, 10), [0, 1]]
+    ),
+    "images": Network(
+        [image(2, 1, padding=1), image(2, 1, padding=1), image(3, 4, bias=R.uniform(-0.1, 0.2, 3)),
+         dense(4, 27 + 50)],
+        ["input", "input", [0, 1], [2, 1]],
+    ),
+    "images of two inputs": Network(
+        [image(2, 2, padding=1), image(2, 1), dense(4, 50 + 18)],
+        [slice(0, 50), slice(25, 50), [0, 1]],
+    ),
+    "feedback of images": Network(
+        [image(2, 3, padding=1, delay=[0] * 25 + [1] * 50), image(2, 2, padding=1)], [["input", 1], 0]
+    ),
+    "readout beside spikes": Network(
+        [dense(6, 4), dense(5, 6), replace(dense(2, 6), neuron=replace(FAST, v_threshold=np.inf))],
+        ["input", 0, 0], outputs=[1, 2],
+    ),
+}  # fmt: skip
+
+
+def back_edges(graph, network):
+    """Edges of a written graph that carry the spikes of the step before: back to earlier layers."""
+    n = len(network)
+    paths = np.zeros((n, n), int)
+    for i, own in enumerate(network.connections):
+        for source in own:
+            if isinstance(source, int):
+                paths[source, i] = 1
+    reach = np.linalg.matrix_power(np.eye(n, dtype=int) + paths, n) > 0
+    layer_of = {name: int(name[5:].split("_")[0]) for name in graph.nodes if name.startswith("layer")}
+    last = {i: max(name for name in layer_of if layer_of[name] == i) for i in range(n)}
+    return [
+        (a, b)
+        for a, b in graph.edges
+        if a in last.values() and b in layer_of and layer_of[a] >= layer_of[b]
+        and reach[layer_of[b], layer_of[a]] and a != b and a == last[layer_of[a]]
+    ]  # fmt: skip
+
+
+def check_round_trip(network, canonical, tmp_path=None, fires=True):
+    graph = to_nir(network, canonical=canonical)
+    bits = (np.random.default_rng(4).random((T, network.n_in)) < 0.4).astype(int)
+    spikes = outputs_of(network, bits)
+    if not any(np.isinf(layer.neuron.v_threshold) for layer in network):
+        assert np.array_equal(run_graph(graph, bits, DT, back_edges(graph, network)), spikes)
+    assert not fires or spikes.any()
+    if tmp_path is not None:
+        to_nir(network, tmp_path / "graph.nir", canonical=canonical)
+    for given_ in [graph] + ([] if tmp_path is None else [tmp_path / "graph.nir"]):
+        imported = from_nir(given_)
+        assert {row.status for row in imported.report.rows} == {"faithful"}
+        again = imported.network
+        assert np.array_equal(outputs_of(again, bits), spikes)
+    return again
+
+
+@pytest.mark.parametrize("canonical", [True, False])
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_graph_is_written_and_restored(kind, canonical, tmp_path):
+    network = NETWORKS[kind]
+    again = check_round_trip(network, canonical, tmp_path)
+    assert (again.connections, again.outputs) == (network.connections, network.outputs)
+    for x, y in zip(network, again, strict=True):
+        assert type(x) is type(y)
+        assert (x.neuron, x.gain) == (y.neuron, y.gain)
+        assert np.array_equal(np.broadcast_to(x.delay, x.n_in), np.broadcast_to(y.delay, y.n_in))
+        np.testing.assert_allclose(x.weights, y.weights, rtol=1e-14, atol=1e-16)
+
+
+@st.composite
+def networks(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.integers(1, 5))
+    sizes, n_in = rng.integers(1, 5, n), 5
+    layers, connections = [], []
+    for i in range(n):
+        own = draw(st.lists(st.integers(-2, n - 1), min_size=1, max_size=3))
+        own = [("input", slice(1, 3))[-1 - s] if s < 0 else s for s in own]
+        own += ["input"] if i == 0 else []
+        delay = np.concatenate([
+            rng.integers(0, 3, n_in if s == "input" else 2) if not isinstance(s, int)
+            else rng.integers(0, 3, sizes[s]) * draw(st.booleans()) + (s >= i)
+            for s in own
+        ])  # fmt: skip
+        layers.append(dense(sizes[i], len(delay), low=-0.7, delay=delay))
+        connections.append(own)
+    feeding = {s for i, own in enumerate(connections) for s in own if isinstance(s, int) and s != i}
+    outputs = [i for i in range(n) if i not in feeding or draw(st.booleans())] or [n - 1]
+    return Network(layers, connections, outputs)
+
+
+@given(networks())
+@settings(max_examples=60, deadline=None)
+def test_random_graphs_are_written_by_the_equations_and_read_back(network):
+    check_round_trip(network, canonical=True, fires=False)
+
+
+def test_bits_of_a_restored_graph_are_those_of_the_network():
+    network = NETWORKS["feedback"]
+    again = from_nir(to_nir(network)).network
+    x = R.random((2, 10))
+    ours, theirs = (simulate(net, x, 150, seed=3).counts for net in (network, again))
+    assert np.array_equal(ours, theirs)
+
+
+def test_edges_say_which_columns_belong_to_which_source():
+    graph = to_nir(NETWORKS["feedback"])
+    assert graph.edges == [
+        ("input", "layer0_0_linear"),
+        ("layer0_0_linear", "layer0_3_lif"),
+        ("layer1_1_lif", "layer0_1_delay"),
+        ("layer0_1_delay", "layer0_2_linear"),
+        ("layer0_2_linear", "layer0_3_lif"),
+        ("layer0_3_lif", "layer1_0_linear"),
+        ("layer1_0_linear", "layer1_1_lif"),
+        ("layer1_1_lif", "output"),
+    ]
+    steps = graph.nodes["layer0_1_delay"].delay * 1000 / DT
+    np.testing.assert_allclose(steps, [0, 1, 0, 69], rtol=1e-12)
+
+
+def test_readouts_beside_spikes_have_the_potentials_of_their_equations():
+    network = NETWORKS["readout beside spikes"]
+    bits = (np.random.default_rng(4).random((T, network.n_in)) < 0.4).astype(int)
+    result = simulate_float(network, np.asarray(bits, float).T[np.newaxis], record=True)
+    graph = to_nir(network)
+    np.testing.assert_allclose(run_graph(graph, bits, DT)[-1, 5:], result.potentials[0, 5:], rtol=1e-9)
+
+
+def test_inputs_and_layers_without_use_are_refused():
+    with pytest.raises(
+        ValueError, match="network must use all of its inputs, for NIR, got inputs 0 to 2"
+    ):
+        to_nir(Network([dense(3, 4)], [slice(2, 6)]))
+    with pytest.raises(ValueError, match=r"layers\[0\] must feed a layer or be an output, for NIR"):
+        to_nir(Network([dense(3, 4), dense(2, 4)], ["input", "input"]))

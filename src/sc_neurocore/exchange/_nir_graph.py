@@ -75,9 +75,9 @@ def ordered(graph: Any) -> Ordered:
     Nodes of which none must precede the other are in the order of their names, as files store them.
     """
     nodes, edges = _without_inner_ends(_flat(graph, ""))
+    _check_cycles([name for name, node in nodes.items() if kind_of(node) not in FIELDS], edges)
     nodes = dict(sorted(nodes.items()))
     neurons = [name for name, node in nodes.items() if kind_of(node) in FIELDS]
-    _check_cycles([name for name in nodes if name not in neurons], edges)
     loops = {name: loop for name in neurons if (loop := _loop(name, nodes, edges)) is not None}
     within = {inner: name for name, loop in loops.items() for inner in loop}
     recurrent = {
@@ -255,6 +255,8 @@ def _without_inner_ends(flat: _Flat) -> tuple[dict[str, Any], list[Edge]]:
 def _loop(name: str, nodes: dict[str, Any], edges: list[Edge]) -> list[str] | None:
     """Return the linear nodes of a neuron's only recurrent path, or None without exactly one path."""
     found = []
+    if sum(b == name for _, b in edges) < 2:
+        return None  # only its own spikes reach it: it is its own source
     for first in (b for a, b in edges if a == name):
         loop, at = [], first
         while at != name and kind_of(nodes[at]) in _LINEAR:
