@@ -14,20 +14,36 @@ def run_network(network, bits):
 
 
 class Euler:
-    """A NIR graph with its state; a node in a cycle receives its output of the previous step."""
+    """A NIR graph with its state; a node in a cycle receives its output of the previous step.
 
-    def __init__(self, graph, dt):
+    `back` lists the edges that carry the output of the previous step. By default they are those that
+    close a cycle if nodes are evaluated from the outputs backwards.
+    """
+
+    def __init__(self, graph, dt, back=()):
         self.graph, self.dt, self.last, self.v, self.i, self.past = graph, dt, {}, {}, {}, {}
+        self.back = set(back)
         self.inner = {
             name: Euler(node, dt) for name, node in graph.nodes.items() if hasattr(node, "nodes")
         }
 
+    def named(self, kind):
+        return sorted(n for n, node in self.graph.nodes.items() if type(node).__name__ == kind)
+
     def step(self, x):
-        self.now, self.waits, self.x = {}, set(), x
-        (end,) = (name for name, node in self.graph.nodes.items() if type(node).__name__ == "Output")
-        result = self.output(end)
+        """Outputs of all output nodes, one after another, and inputs likewise, if there are several."""
+        self.now, self.waits, first = {}, set(), 0
+        starts = self.named("Input")
+        for name in starts:
+            shape = [int(n) for n in self.graph.nodes[name].input_type["input"]]
+            size = int(np.prod(shape))
+            self.now[name] = x if len(starts) == 1 else x[first : first + size].reshape(shape)
+            first += size
+        ends = [self.output(name) for name in self.named("Output")]
+        for name in self.graph.nodes:  # feedback may be the only use of a neuron
+            self.output(name)
         self.last = self.now
-        return result
+        return ends[0] if len(ends) == 1 else np.concatenate([np.ravel(y) for y in ends])
 
     def output(self, name):
         if name in self.now:
@@ -35,12 +51,20 @@ class Euler:
         if name in self.waits:
             return self.last.get(name, 0.0)
         self.waits.add(name)
-        given = [self.output(a) for a, b in self.graph.edges if b == name]
+        given = [
+            self.before(a) if (a, b) in self.back else self.output(a)
+            for a, b in self.graph.edges
+            if b == name
+        ]
         node = self.graph.nodes[name]
-        total = self.x if type(node).__name__ == "Input" else sum(given)
         kind = getattr(self, f"of_{type(node).__name__.lower()}", None)
+        total = sum(given)
         self.now[name] = total if kind is None else kind(name, node, np.asarray(total, float))
         return self.now[name]
+
+    def before(self, name):
+        (shape,) = self.graph.nodes[name].output_type.values()
+        return self.last.get(name, np.zeros(tuple(int(n) for n in shape)))  # zeros broadcast
 
     def of_nirgraph(self, name, node, x):
         return self.inner[name].step(x)
@@ -122,8 +146,9 @@ class Euler:
         return self.v[name]
 
 
-def run_graph(graph, bits, dt_ms):
+def run_graph(graph, bits, dt_ms, back=()):
     """Outputs (T, n_out) of a graph under bits (T, n_in)."""
-    (start,) = (node for node in graph.nodes.values() if type(node).__name__ == "Input")
-    euler, shape = Euler(graph, dt_ms / 1000), tuple(int(n) for n in start.input_type["input"])
+    starts = [node for node in graph.nodes.values() if type(node).__name__ == "Input"]
+    shape = (-1,) if len(starts) > 1 else tuple(int(n) for n in starts[0].input_type["input"])
+    euler = Euler(graph, dt_ms / 1000, back)
     return np.array([euler.step(x.reshape(shape)).ravel() for x in np.asarray(bits, float)])

@@ -598,14 +598,6 @@ def test_the_output_of_an_unsupported_neuron_has_no_fault_of_its_own():
     assert rows["end"] == ("faithful", "")
 
 
-def test_nodes_after_feedback_have_no_fault_of_their_own():
-    nodes = {"in": nir.Input(np.array([4])), "out": nir.Output(np.array([4]))}
-    nodes |= {name: lif(4) for name in ("z", "x", "y")}
-    edges = [("in", "x"), ("x", "y"), ("y", "x"), ("y", "z"), ("z", "out")]
-    rows = rows_of(nir.NIRGraph(nodes, edges, type_check=False))
-    assert {name for name, row in rows.items() if row[0] == "unsupported"} == {"x", "y"}
-
-
 def test_layers_keep_their_numbers_after_an_unsupported_one():
     rows = rows_of(graph_of(nir.Linear(W34), lif(4, tau=-1.0), nir.Linear(W44), lif(4), shape=[3]))
     assert (rows["2_Linear"][1], rows["1_LIF"][1]) == ("weights of layer 1", "layer 1")
@@ -672,24 +664,6 @@ def test_a_delay_in_steps_is_reported_with_what_to_pass():
     graph = graph_of(nir.Delay(np.array([3.0])), nir.Linear(np.eye(1)), lif(1), shape=[1])
     said = "the delay is 3 s; if its unit is the time step, pass dt_ms=1000"
     assert from_nir(graph, dt_ms=1.0).report.rows[1].why == f"delay of layer 0; {said}"
-
-
-def test_skip_connections_branches_and_feedback_are_named():
-    nodes = {"in": nir.Input(np.array([4])), "a": nir.Linear(W44), "x": lif(4), "b": nir.Linear(W44),
-             "y": lif(4), "c": nir.Linear(W44), "out": nir.Output(np.array([4]))}  # fmt: skip
-    chain = [("in", "a"), ("a", "x"), ("x", "b"), ("b", "y"), ("y", "out")]
-    skips = [*chain, ("x", "c"), ("c", "y")]
-    feedback = [*chain, ("y", "c"), ("c", "x")]
-    for edges, node, why in (
-        (skips, "x", "feeds b, c; a chain has no skip connections or branches"),
-        (skips, "y", "fed by b, c; a chain has no skip connections or branches"),
-        (feedback, "x", "in feedback over several neurons"),
-        (chain, "c", "fed by no node"),
-    ):
-        with pytest.raises(ValueError, match="graph must hold only") as caught:
-            from_nir(nir.NIRGraph(nodes, edges, type_check=False), dt_ms=DT)
-        (line,) = (x for x in str(caught.value).splitlines() if x.split()[0] == node)
-        assert line.endswith(f"unsupported  {why}")
 
 
 def test_importing_without_nir_names_the_extra():

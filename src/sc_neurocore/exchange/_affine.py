@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -134,6 +135,52 @@ def as_matrix(a: Map) -> Matrix:
     bias = None if a.bias is None else np.repeat(a.bias, positions)
     n_out = len(a.weights) * positions
     return Matrix(_pulled_back(np.eye(_bounded(n_out, 1)), a), bias)
+
+
+def added(a: Map, b: Map) -> Map:
+    """Return the sum of two maps of the same inputs. Raise TooLargeError if it has no form."""
+    x, y = alike = _alike([a, b])
+    return replace(x, weights=x.weights + y.weights, bias=_bias_of(alike))
+
+
+def beside(maps: Sequence[Map]) -> Map:
+    """Return the sum of maps of different inputs, as one map of these inputs one after another."""
+    alike = _alike(maps)
+    weights = [a.weights for a in alike]
+    _bounded(len(weights[0]), sum(w[0].size for w in weights))
+    return replace(alike[0], weights=np.concatenate(weights, axis=1), bias=_bias_of(alike))
+
+
+def _alike(maps: Sequence[Map]) -> list[Map]:
+    """Return maps as convolutions that differ only in weights, or else as matrices."""
+    kernels = [a for a in maps if isinstance(a, Convolution)]
+    first = kernels[0] if kernels else None
+    if first is None or len(kernels) < len(maps):
+        return [as_matrix(a) for a in maps]
+    if any((a.size, a.stride) != (first.size, first.stride) for a in kernels):
+        return [as_matrix(a) for a in maps]
+    # Zeros around a kernel, and as much more padding, do not change a convolution.
+    high, wide = (max(a.padding[i] for a in kernels) for i in (0, 1))
+    lead = [(high - a.padding[0], wide - a.padding[1]) for a in kernels]
+    ends = [
+        (u + a.weights.shape[2], v + a.weights.shape[3])
+        for a, (u, v) in zip(kernels, lead, strict=True)
+    ]
+    kh, kw = max(u for u, _ in ends), max(v for _, v in ends)
+    same: list[Map] = []
+    for a, (u, v), (last_u, last_v) in zip(kernels, lead, ends, strict=True):
+        around = ((0, 0), (0, 0), (u, kh - last_u), (v, kw - last_v))
+        padded = replace(a, weights=np.pad(a.weights, around), padding=(high, wide))
+        if padded.output_size != a.output_size:
+            return [as_matrix(a) for a in maps]
+        same.append(padded)
+    return same
+
+
+def _bias_of(maps: Sequence[Map]) -> Reals | None:
+    """Return the sum of the biases of maps of the same form."""
+    biases = [a.bias for a in maps if a.bias is not None]
+    return np.asarray(np.sum(biases, axis=0)) if biases else None
 
 
 def _composes(second: Convolution, first: Convolution) -> bool:

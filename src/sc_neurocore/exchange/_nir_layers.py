@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from typing import Any, Literal, NoReturn, get_args
 
@@ -40,6 +40,7 @@ from sc_neurocore.neurons import (
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
 Delay = int | NDArray[np.int64]
+Source = int | slice
 
 Status = Literal["faithful", "approximate", "unsupported", "unchecked"]
 STATUS: tuple[Status, ...] = get_args(Status)
@@ -62,6 +63,11 @@ _COMMON_FIELDS = ("input_type", "output_type", "metadata")
 # Maximum number of values of a signal.
 _LARGEST = 2**27
 
+_TOO_LARGE = "not a single convolution, and too large for a matrix"
+
+# Maximum number of terms of a signal: with delays, a small graph can have a huge number of paths.
+_MOST_TERMS = 1024
+
 # Relative tolerance within which a delay counts as an integer number of steps.
 _ROUNDING = 1e-6
 
@@ -77,17 +83,50 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class _Signal:
-    """Signal at a node: outputs of neurons after a delay and then a map."""
+class Built:
+    """Layers, the sources of each, and by the name of each output node the number of its layer."""
 
-    shape: Shape
+    layers: list[Layer] = field(default_factory=list)
+    connections: list[list[Source]] = field(default_factory=list)
+    outputs: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """Spikes of a layer, or a slice of the inputs, after a delay and then a map."""
+
+    source: Source
     map: Map | None = None
     delay: Delay = 0
 
+
+@dataclass(frozen=True, eq=False)
+class _Signal:
+    """Signal at a node: the sum of its terms."""
+
+    shape: Shape
+    terms: tuple[_Term, ...]
+
     def through(self, new: Map, shape: Shape) -> _Signal:
         """Return the signal after another map, in a new shape."""
-        total = new if self.map is None else _affine.after(new, self.map)
-        return replace(self, map=total, shape=shape)
+        first, *others = self.terms
+        terms = [_after(new, first)]
+        if others:
+            unbiased = replace(new, bias=None)
+            terms += (_after(unbiased, term) for term in others)
+        return _Signal(shape, tuple(terms))
+
+    def whole(self, term: _Term) -> Map:
+        """Return the map of a term, or the identity if it has none."""
+        return _affine.identity(self.shape) if term.map is None else term.map
+
+    def bare(self) -> _Signal:
+        """Return a signal of this shape, for the checks of nodes after one that is unsupported."""
+        return _Signal(self.shape, (_Term(self.terms[0].source),))
+
+
+def _after(new: Map, term: _Term) -> _Term:
+    return replace(term, map=new if term.map is None else _affine.after(new, term.map))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +140,10 @@ class _Passed:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A node with its name, source, time step and layer number, for checks and messages."""
+    """A node with its name, first source, time step and layer number, for checks and messages.
+
+    `layers` names the layers that a node between neurons belongs to.
+    """
 
     name: str
     kind: str
@@ -109,6 +151,7 @@ class _Node:
     source: str
     dt: float
     number: int
+    layers: str
     share_gain: bool
 
     def misfit(self, given: Shape, taken: tuple[object, ...]) -> NoReturn:
@@ -146,16 +189,18 @@ class _Node:
 
 def layers_of(
     parts: Ordered, steps: Mapping[str, float], *, share_gain: bool
-) -> tuple[list[Row], list[Layer]]:
+) -> tuple[list[Row], Built]:
     """Return a row for each node, and the layers, which are complete if no row is unsupported.
 
     `steps` maps the name of each node to its time step in ms.
     """
+    inputs = _inputs(parts)
     signals: dict[str, _Signal | None] = {}
+    awaited: dict[str, _Signal] = {}  # signals of neurons that feed back to earlier ones
     blocked: dict[str, str] = {}  # the unsupported node before each node that cannot be checked
     number = 0
     rows: list[Row] = []
-    layers: list[Layer] = []
+    built = Built()
     for name, node in parts.nodes.items():
         kind, status = kind_of(node), STATUS[0]
         if name in parts.within:
@@ -165,30 +210,102 @@ def layers_of(
             rows.append(Row(name, kind, status, _joined(why, unread(node))))
             continue
         sources = parts.sources[name]
-        at = _Node(name, kind, node, sources[0] if sources else "", steps[name], number, share_gain)
+        layers = _layers_named([parts.numbers[x] for x in parts.reached.get(name, ())] or [number])
+        at = _Node(
+            name, kind, node, sources[0] if sources else "", steps[name], number, layers, share_gain
+        )
         number += kind in FIELDS
-        signal = signals.get(at.source)
+        for source in sources:
+            if source not in signals and source in parts.numbers and source not in awaited:
+                awaited[source] = _awaited(replace(at, name=source, node=parts.nodes[source]), parts)
+        given = [signals[x] if x in signals else awaited.get(x) for x in sources]
+        signal = given[0] if given else None
         try:
             if unknown := _unknown(kind, node):
                 raise UnsupportedError(unknown)
             if kind == "Input":
-                signal, why = _Signal(_shape(f"{name}.input_type", node.input_type["input"])), ""
-            elif signal is None:
-                blocked[name] = blocked.get(at.source, at.source)
+                signal, why = inputs[name], ""
+            elif None in given or signal is None:
+                signal = None
+                unread_ = sources[given.index(None)] if sources else ""
+                blocked[name] = blocked.get(unread_, unread_)
                 status, why = "unchecked", f"after {blocked[name]}, which is unsupported"
             else:
-                passed = _passed(at, signal, parts, layers)
+                signal = _summed(at, sources, [x for x in given if x is not None])
+                if name in awaited and awaited[name].shape != signal.shape:
+                    shapes = f"{awaited[name].shape}, not {signal.shape}"
+                    raise UnsupportedError(f"in feedback, and its fields have shape {shapes}")
+                passed = _passed(at, signal, parts, built)
                 signal, why = passed.signal, passed.why
                 status = status if passed.exact else "approximate"
         except UnsupportedError as error:
             status, why = "unsupported", str(error)
             keeps = signal is not None and kind in (*FIELDS, "Delay", "Scale")
-            signal = _Signal(signal.shape) if signal is not None and keeps else None
+            signal = signal.bare() if signal is not None and keeps else None
+        if signal is not None and kind in FIELDS:
+            signal = _Signal(signal.shape, (_Term(at.number),))
         if misplaced := _misplaced(name, kind, parts):
             status, why = "unsupported", misplaced
         signals[name] = signal
         rows.append(Row(name, kind, status, _joined(why, unread(node))))
-    return rows, layers
+    return rows, built
+
+
+def _inputs(parts: Ordered) -> dict[str, _Signal]:
+    """Return the signals of the input nodes: slices of the inputs, in the order of their names."""
+    signals: dict[str, _Signal] = {}
+    first = 0
+    for name, node in sorted(parts.nodes.items()):
+        if kind_of(node) == "Input" and not _unknown("Input", node):
+            shape = _shape(f"{name}.input_type", node.input_type["input"])
+            last = first + math.prod(shape)
+            signals[name] = _Signal(shape, (_Term(slice(first, last)),))
+            first = last
+    return signals
+
+
+def _awaited(at: _Node, parts: Ordered) -> _Signal:
+    """Return the signal of a neuron that runs later, in the shape of its fields or next weights."""
+    shapes = [at.array(name).shape or (1,) for name in FIELDS[kind_of(at.node)]]
+    shape = max(shapes, key=math.prod)
+    behind = [parts.nodes[target] for target in parts.targets[at.name]]
+    sizes = [np.shape(plain(x.weight))[-1:] for x in behind if kind_of(x) in ("Linear", "Affine")]
+    if math.prod(shape) == 1 and sizes:
+        shape = sizes[0]
+    return _Signal(shape, (_Term(parts.numbers[at.name]),))
+
+
+def _summed(at: _Node, sources: Sequence[str], signals: Sequence[_Signal]) -> _Signal:
+    """Return the sum of the signals of several sources."""
+    total = signals[0]
+    for source, signal in zip(sources[1:], signals[1:], strict=True):
+        if signal.shape != total.shape:
+            replace(at, source=source).misfit(signal.shape, total.shape)
+        terms = list(total.terms)
+        for term in signal.terms:
+            same = [
+                i
+                for i, other in enumerate(terms)
+                if other.source == term.source and np.array_equal(other.delay, term.delay)
+            ]
+            if not same:
+                terms.append(term)
+                continue
+            (i,) = same
+            try:
+                both = _affine.added(total.whole(terms[i]), total.whole(term))
+            except _affine.TooLargeError:
+                raise UnsupportedError(_TOO_LARGE) from None
+            terms[i] = replace(term, map=both)
+        if len(terms) > _MOST_TERMS:
+            raise UnsupportedError(f"a sum of more than {_MOST_TERMS} signals")
+        total = replace(total, terms=tuple(terms))
+    return total
+
+
+def _layers_named(numbers: Iterable[int]) -> str:
+    *others, last = map(str, sorted(numbers))
+    return f"layers {', '.join(others)} and {last}" if others else f"layer {last}"
 
 
 def _joined(*remarks: str) -> str:
@@ -196,16 +313,14 @@ def _joined(*remarks: str) -> str:
 
 
 def _misplaced(name: str, kind: str, parts: Ordered) -> str:
-    """Return the reason why a node does not fit into a chain, or an empty string if it fits."""
+    """Return the reason why a node does not fit into the graph, or an empty string if it fits."""
     sources, targets = parts.sources[name], parts.targets[name]
     if not sources and kind != "Input":
         return "fed by no node"
-    if name in parts.feedback:
-        return "in feedback over several neurons"
-    if len(sources) > (kind != "Input"):
-        return f"fed by {', '.join(sources)}; a chain has no skip connections or branches"
-    if len(targets) > (kind != "Output"):
-        return f"feeds {', '.join(targets)}; a chain has no skip connections or branches"
+    if sources and kind == "Input":
+        return f"an input, but fed by {', '.join(sources)}"
+    if targets and kind == "Output":
+        return f"an output, but feeds {', '.join(targets)}"
     return "" if targets or kind == "Output" else "feeds no node"
 
 
@@ -218,16 +333,17 @@ def _unknown(kind: str, node: Any) -> str:
     return f"a {kind} of NIR has no field {', '.join(map(repr, fields))}"
 
 
-def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> _Passed:
+def _passed(at: _Node, signal: _Signal, parts: Ordered, built: Built) -> _Passed:
     """Return the result of a node, and append its layer if it is a neuron."""
     number = at.number
     if at.kind in FIELDS:
-        layer, reading = _layer(at, signal, parts)
-        layers.append(layer)
+        layer, sources, reading = _layer(at, signal, parts)
+        built.layers.append(layer)
+        built.connections.append(sources)
         is_expanded = len(signal.shape) == 3 and isinstance(layer, Dense)
         expanded = "convolution expanded to a matrix" if is_expanded else ""
         why = _joined(f"layer {number}", reading.note, reading.approximation, expanded)
-        return _Passed(_Signal(signal.shape), why, not reading.approximation)
+        return _Passed(signal, why, not reading.approximation)
     if at.kind == "Delay":
         return _delayed(at, signal)
     if at.kind == "Output":
@@ -235,12 +351,16 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, layers: list[Layer]) -> 
         shape = signal.shape if declared is None else _shape(f"{at.name}.output_type", declared)
         if shape != signal.shape:
             at.misfit(signal.shape, shape)
-        if signal.map is not None or np.any(signal.delay) or number == 0:
+        first, *others = signal.terms
+        if others:
+            raise UnsupportedError("the output is a sum of several nodes; give each its own output")
+        if first.map is not None or np.any(first.delay) or not isinstance(first.source, int):
             raise UnsupportedError("the output must follow neurons directly")
+        built.outputs[at.name] = first.source
         return _Passed(signal)
     if at.kind == "Flatten":
         return _Passed(replace(signal, shape=_flattened(at, signal.shape)))
-    return _Passed(_mapped(at, signal), f"weights of layer {number}")
+    return _Passed(_mapped(at, signal), f"weights of {at.layers}")
 
 
 def _mapped(at: _Node, signal: _Signal) -> _Signal:
@@ -260,7 +380,7 @@ def _mapped(at: _Node, signal: _Signal) -> _Signal:
     try:
         return maps[at.kind](at, signal)
     except _affine.TooLargeError:
-        raise UnsupportedError("not a single convolution, and too large for a matrix") from None
+        raise UnsupportedError(_TOO_LARGE) from None
 
 
 def _matrix(at: _Node, signal: _Signal) -> _Signal:
@@ -278,8 +398,9 @@ def _matrix(at: _Node, signal: _Signal) -> _Signal:
 
 
 def _scale(at: _Node, signal: _Signal) -> _Signal:
-    one = _affine.identity(signal.shape) if signal.map is None else signal.map
-    return replace(signal, map=_affine.scaled(one, at.each("scale", signal.shape)))
+    scale = at.each("scale", signal.shape)
+    terms = (replace(x, map=_affine.scaled(signal.whole(x), scale)) for x in signal.terms)
+    return replace(signal, terms=tuple(terms))
 
 
 def _convolution(at: _Node, signal: _Signal) -> _Signal:
@@ -351,17 +472,22 @@ def _delayed(at: _Node, signal: _Signal) -> _Passed:
         raise UnsupportedError("a delay is negative")
     steps = np.rint(exact_steps).astype(np.int64)
     more: Delay = int(steps[0]) if (steps == steps[0]).all() else steps
-    if signal.map is not None and isinstance(more, np.ndarray):
-        raise UnsupportedError("delays after weights differ; only the delays of a layer's inputs can")
-    if signal.map is not None and signal.map.bias is not None:
-        raise UnsupportedError("a delay after a bias")
+    for term in signal.terms:
+        if term.map is not None and isinstance(more, np.ndarray):
+            raise UnsupportedError(
+                "delays after weights differ; only the delays of a layer's inputs can"
+            )
+        if term.map is not None and term.map.bias is not None:
+            raise UnsupportedError("a delay after a bias")
     whole = np.allclose(steps, exact_steps, rtol=_ROUNDING, atol=_ROUNDING)
-    why = f"delay of layer {at.number}" + ("" if whole else ", rounded to integer steps")
+    why = f"delay of {at.layers}" + ("" if whole else ", rounded to integer steps")
     why = _joined(why, delay_remark(at.each("delay", signal.shape), at.dt))
-    return _Passed(replace(signal, delay=signal.delay + more), why, whole)
+    terms = tuple(replace(term, delay=term.delay + more) for term in signal.terms)
+    return _Passed(replace(signal, terms=terms), why, whole)
 
 
-def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
+def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, list[Source], Reading]:
+    """Return the layer of a neuron, its sources, and how the neuron was read."""
     loop = parts.loops.get(at.name)
     if at.kind in READOUTS:
         behind = [
@@ -372,7 +498,12 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
     fields = {field: at.each(field, signal.shape) for field in FIELDS[at.kind]}
     reading = read(at.kind, fields, at.dt, recalled(at.node))
     try:
-        whole = _affine.identity(signal.shape) if signal.map is None else signal.map
+        late = [
+            x.source
+            for x in signal.terms
+            if isinstance(x.source, int) and (x.source, at.number) in parts.feedback
+        ]
+        whole, delay, sources = _gathered(signal, late)
         recurrent = None
         if loop is not None:
             own = _recurrent(at, signal.shape, loop, parts)
@@ -387,14 +518,36 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, Reading]:
     except _affine.TooLargeError:
         raise UnsupportedError("its weights are not a convolution, and too many for a matrix") from None
     layer, note = _weighted(
-        whole, recurrent, signal.delay, reading, share_gain=at.share_gain
+        whole, recurrent, delay, reading, share_gain=at.share_gain
     )  # fmt: skip
-    return layer, replace(reading, note=_joined(reading.note, note))
+    back = f"spikes of {_layers_named(set(late))} one step later" if late else ""
+    return layer, sources, replace(reading, note=_joined(back, reading.note, note))
+
+
+def _gathered(signal: _Signal, late: Sequence[int]) -> tuple[Map, Delay, list[Source]]:
+    """Return the map of a layer, and the delay and the sources of its inputs."""
+    delays = [x.delay + (x.source in late) for x in signal.terms]
+    if len(signal.terms) == 1:
+        return signal.whole(signal.terms[0]), delays[0], [signal.terms[0].source]
+    maps = [signal.whole(x) for x in signal.terms]
+    sizes = [
+        a.weights.shape[1] * (math.prod(a.size) if isinstance(a, Convolution) else 1) for a in maps
+    ]
+    each = np.concatenate([np.broadcast_to(d, n) for d, n in zip(delays, sizes, strict=True)])
+    sources: list[Source] = []
+    for x in signal.terms:
+        last, source = sources[-1] if sources else None, x.source
+        if isinstance(last, slice) and isinstance(source, slice) and last.stop == source.start:
+            sources[-1] = slice(last.start, source.stop)
+        else:
+            sources.append(source)
+    delay: Delay = int(each[0]) if (each == each[0]).all() else each
+    return _affine.beside(maps), delay, sources
 
 
 def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
     """Return the recurrent weights of a neuron."""
-    signal, before = _Signal(shape), at.name
+    signal, before = _Signal(shape, (_Term(at.number),)), at.name
     for name in loop:
         node = parts.nodes[name]
         inner = replace(at, name=name, kind=kind_of(node), node=node, source=before)
@@ -402,7 +555,7 @@ def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matr
         before = name
     if signal.shape != shape:
         replace(at, source=before).misfit(signal.shape, shape)
-    return _affine.as_matrix(_affine.identity(shape) if signal.map is None else signal.map)
+    return _affine.as_matrix(signal.whole(signal.terms[0]))
 
 
 def _weighted(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from sc_neurocore.networks import (
     Network,
 )
 from sc_neurocore.networks.layers import Layer, lif_of, of_each
-from sc_neurocore.networks.network import require_chain
+from sc_neurocore.networks.network import width_of
 
 try:
     import h5py  # noqa: F401  imported by the process that reads files
@@ -147,29 +148,46 @@ def to_nir(
     """
     _checks.instance("network", network, Network)
     _checks.instance("canonical", canonical, bool)
-    require_chain("network", network, "written as NIR")
-    first = network.layers[0]
-    shape = _input_shape(first)
-    nodes, edges, last = {"input": nir.Input(np.array(shape))}, [], "input"
-    width = len(str(len(network.layers) - 1))
-    for i, layer in enumerate(network.layers):
-        _check_place(i, layer, is_last=i == len(network.layers) - 1)
-        layer = _placed(i, layer, shape)
-        # Files sort nodes by name, and nirtorch requires a nested graph after its source.
-        for j, (kind, node) in enumerate(_nodes_of(layer, shape, canonical)):
-            name = f"layer{i:0{width}}_{j}_{kind}"
-            nodes[name] = node
-            edges.append((last, name))
-            last = name
-        shape = _output_shape(layer)
-    nodes["output"] = nir.Output(np.array(shape))
-    edges.append((last, "output"))
-    metadata = {METADATA: json.dumps({"version": __version__})}
+    _check_places(network)
+    inputs = _input_parts(network)
+    wiring = _wired(network, inputs)
+    nodes: dict[str, Any] = {}
+    edges: list[tuple[str, str]] = []
+    named = _numbered("input", len(inputs))
+    nodes |= {name: nir.Input(np.array(part.shape)) for name, part in zip(named, inputs, strict=True)}
+    starts = {part.source.start: name for name, part in zip(named, inputs, strict=True)}
+    written = [_nodes_of(layer, parts, canonical) for layer, parts in wiring]
+    width = len(str(len(network) - 1))
+    # Files sort nodes by name, and nirtorch requires a nested graph after its source.
+    names = [
+        [f"layer{i:0{width}}_{j:0{len(str(len(own) - 1))}}_{kind}" for j, (kind, _) in enumerate(own)]
+        for i, own in enumerate(map(_flat_nodes, written))
+    ]
+    neurons: list[str] = []
+    for (_, parts), own, (by_part, (kind, node)) in zip(wiring, names, written, strict=True):
+        *rest, last = own
+        for part, chain in zip(parts, by_part, strict=True):
+            source = part.source
+            at = starts[source.start] if isinstance(source, slice) else names[source][-1]
+            for name, (_, x) in zip(rest[: len(chain)], chain, strict=True):
+                nodes[name] = x
+                edges.append((at, name))
+                at = name
+            rest = rest[len(chain) :]
+            edges.append((at, last))
+        nodes[last] = node
+        neurons.append(f"{last}.{kind}" if isinstance(node, nir.NIRGraph) else last)
+    for name, i in zip(_numbered("output", len(network.outputs)), network.outputs, strict=True):
+        nodes[name] = nir.Output(np.array(_output_shape(wiring[i][0])))
+        edges.append((names[i][-1], name))
+    content: dict[str, Any] = {"version": __version__}
+    if not network.is_chain:
+        content["layers"] = neurons
     # The type check of nir assumes square kernels.
     square = all(
         isinstance(x, Dense) or x.weights.shape[2] == x.weights.shape[3] for x in network.layers
     )
-    graph = nir.NIRGraph(nodes, edges, metadata=metadata, type_check=square)
+    graph = nir.NIRGraph(nodes, edges, metadata={METADATA: json.dumps(content)}, type_check=square)
     if path is not None:
         whole = io.BytesIO()
         nir.write(whole, graph)
@@ -178,24 +196,121 @@ def to_nir(
     return graph
 
 
-def _input_shape(layer: Layer) -> Shape:
-    return (layer.weights.shape[1], *layer.input_size) if isinstance(layer, Conv2d) else (layer.n_in,)
+@dataclass(frozen=True)
+class _Part:
+    """A source of a layer: a layer or a slice of the inputs, its shape, and its first column.
+
+    `is_late` says whether it is feedback, so that readers of NIR delay it by one step.
+    """
+
+    source: Any  # int or slice; mypy cannot narrow the attribute in comprehensions
+    shape: Shape
+    first: int = 0
+    is_late: bool = False
+
+    @property
+    def columns(self) -> slice:
+        """Columns of the weights of the layer."""
+        return slice(self.first, self.first + math.prod(self.shape))
+
+
+_Chain = list[tuple[str, Any]]
+
+
+def _numbered(name: str, n: int) -> list[str]:
+    """Return names whose alphabetical order is that of their numbers; one name has no number."""
+    width = len(str(n - 1))
+    return [name] if n == 1 else [f"{name}{i:0{width}}" for i in range(n)]
+
+
+def _flat_nodes(written: tuple[list[_Chain], tuple[str, Any]]) -> _Chain:
+    by_part, neurons = written
+    return [*(x for chain in by_part for x in chain), neurons]
+
+
+def _input_parts(network: Network) -> list[_Part]:
+    """Return the parts of the inputs between the ends of slices, as images if a Conv2d takes them."""
+    slices = [x for own in network.connections for x in own if isinstance(x, slice)]
+    ends = sorted({0, *(x.start for x in slices), *(x.stop for x in slices)})
+    parts = []
+    for first, last in pairwise(ends):
+        if not any(x.start <= first and last <= x.stop for x in slices):
+            _checks.fail(
+                "network", "use all of its inputs, for NIR", f"inputs {first} to {last} unused"
+            )
+        parts.append(_Part(slice(first, last), _part_shape(network, first, last)))
+    return parts
+
+
+def _part_shape(network: Network, first: int, last: int) -> Shape:
+    """Return the shape of a part of the inputs: an image if a Conv2d takes it as one, or flat."""
+    for layer, own in zip(network.layers, network.connections, strict=True):
+        column = 0
+        for source in own:
+            if isinstance(layer, Conv2d) and isinstance(source, slice):
+                size = math.prod(layer.input_size)
+                at = column + first - source.start
+                inside = source.start <= first and last <= source.stop
+                if inside and at % size == 0 and (last - first) % size == 0:
+                    return ((last - first) // size, *layer.input_size)
+            column += width_of(network, source)
+    return (last - first,)
+
+
+def _wired(network: Network, inputs: list[_Part]) -> list[tuple[Layer, list[_Part]]]:
+    """Return the layers and the sources of each; a Conv2d without images as sources as a matrix."""
+    layers = list(network.layers)
+    while True:
+        wiring = [_parts_of(network, i, layers, inputs) for i in range(len(layers))]
+        placed = [_placed(i, *pair) for i, pair in enumerate(zip(layers, wiring, strict=True))]
+        if all(a is b for a, b in zip(placed, layers, strict=True)):
+            return list(zip(layers, wiring, strict=True))
+        layers = placed
+
+
+def _parts_of(network: Network, i: int, layers: list[Layer], inputs: list[_Part]) -> list[_Part]:
+    """Return the sources of a layer, with slices of the inputs in parts."""
+    parts: list[_Part] = []
+    column = 0
+    for source in network.connections[i]:
+        if isinstance(source, slice):
+            inner = [
+                x for x in inputs if source.start <= x.source.start and x.source.stop <= source.stop
+            ]
+            parts += (replace(x, first=column + x.source.start - source.start) for x in inner)
+        else:
+            is_late = source >= i and _feeds(network, i, source)
+            parts.append(_Part(source, _output_shape(layers[source]), column, is_late))
+        column += width_of(network, source)
+    return parts
+
+
+def _feeds(network: Network, i: int, target: int) -> bool:
+    """Return whether spikes of layer i reach another layer, or i is that layer."""
+    reached, open_ = {i}, [i]
+    while open_:
+        at = open_.pop()
+        more = {k for k, own in enumerate(network.connections) if at in own} - reached
+        reached |= more
+        open_ += more
+    return target in reached
 
 
 def _output_shape(layer: Layer) -> Shape:
     return (len(layer.weights), *layer.output_size) if isinstance(layer, Conv2d) else (layer.n_out,)
 
 
-def _placed(i: int, layer: Layer, shape: Shape) -> Layer:
-    """Return a layer that accepts inputs of that shape: NIR has no node from vectors to images."""
-    if isinstance(layer, Dense) or shape == _input_shape(layer):
+def _placed(i: int, layer: Layer, parts: list[_Part]) -> Layer:
+    """Return a layer that accepts its sources: NIR has no node from vectors to images."""
+    if isinstance(layer, Dense) or all(part.shape[1:] == layer.input_size for part in parts):
         return layer
     stride, padding = (layer.stride,) * 2, (layer.padding,) * 2
     try:
         whole = as_matrix(Convolution(layer.weights, layer.input_size, stride, padding, layer.bias))
     except TooLargeError:
         contract = "receive images of its input size, or be small enough for a matrix, for NIR"
-        _checks.fail(f"layers[{i}]", contract, f"{layer.n_in} inputs of shape {shape}")
+        shapes = " and ".join(str(part.shape) for part in parts)
+        _checks.fail(f"layers[{i}]", contract, f"{layer.n_in} inputs of shape {shapes}")
     neuron = replace(layer.neuron, **_of_each(layer))
     return Dense(whole.weights, of_each(layer, layer.gain), neuron, bias=whole.bias, delay=layer.delay)
 
@@ -206,7 +321,18 @@ def _of_each(layer: Layer) -> dict[str, Any]:
     return {k: np.repeat(v, layer.positions) for k, v in values.items() if isinstance(v, np.ndarray)}
 
 
-def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
+def _check_places(network: Network) -> None:
+    """Raise ValueError if NIR has no node for a layer, or no place for it."""
+    pairs = [(source, i) for i, own in enumerate(network.connections) for source in own]
+    for i, layer in enumerate(network.layers):
+        feeds = [target for source, target in pairs if source == i]
+        if not set(feeds) - {i} and i not in network.outputs:
+            contract = "feed a layer or be an output, for NIR"
+            _checks.fail(f"layers[{i}]", contract, f"outputs={list(network.outputs)}")
+        _check_place(i, layer, feeds=bool(feeds))
+
+
+def _check_place(i: int, layer: Layer, *, feeds: bool) -> None:
     named, neuron = f"layers[{i}]", lif_of("network", layer)
     if np.any(np.isinf(neuron.tau_mem)) and np.any(neuron.tau_syn):
         contract = "have a leak or no synaptic current, for NIR"
@@ -220,51 +346,60 @@ def _check_place(i: int, layer: Layer, *, is_last: bool) -> None:
         if np.ptp(np.asarray(kind, int)):
             _checks.fail(named, f"not have {what}, for NIR", neuron)
     if np.all(np.isinf(neuron.v_threshold)):
-        if not is_last:
-            _checks.fail(named, "fire or be the last layer, for NIR", "v_threshold=inf")
+        if feeds:
+            _checks.fail(named, "fire or feed no layer, for NIR", "v_threshold=inf")
         if isinstance(layer, Dense) and layer.recurrent is not None:
             _checks.fail(named, "fire or have no recurrent weights, for NIR", "v_threshold=inf")
 
 
-def _nodes_of(layer: Layer, shape: Shape, canonical: bool) -> Iterator[tuple[str, Any]]:
-    """Yield the names and nodes of a layer in the order of the signal."""
-    delays, neuron = layer.delays, lif_of("network", layer)
+def _nodes_of(
+    layer: Layer, parts: list[_Part], canonical: bool
+) -> tuple[list[_Chain], tuple[str, Any]]:
+    """Return the kinds and nodes of a layer: for each source those of its inputs, then the neurons."""
+    neuron = lif_of("network", layer)
     described = describe(neuron, canonical=canonical)
     scale = np.broadcast_to(np.asarray(layer.gain * described.factor), len(layer.weights))
     of_rows = scale.reshape(-1, *(1,) * (layer.weights.ndim - 1))
-    if delays is not None:
-        yield "delay", nir.Delay(delays.reshape(shape) * (neuron.dt / 1000.0))
     bias = None if layer.bias is None else layer.bias * scale
-    if isinstance(layer, Conv2d):
-        yield (
-            "conv",
-            nir.Conv2d(
-                input_shape=layer.input_size,
-                weight=layer.weights * of_rows,
-                stride=layer.stride,
-                padding=layer.padding,
-                dilation=1,
-                groups=1,
-                bias=np.zeros(len(layer.weights)) if bias is None else bias,
-            ),
-        )
-    else:
-        if len(shape) > 1:
-            yield "flatten", nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1)
-        if bias is None:
-            yield "linear", nir.Linear(layer.weights * of_rows)
-        else:
-            yield "affine", nir.Affine(layer.weights * of_rows, bias)
+    weights = layer.weights * of_rows
+    chains = [_chain_of(layer, weights, part, bias if k == 0 else None) for k, part in enumerate(parts)]
     out = _output_shape(layer)
-    fields = {k: spread(v, layer.n_out).reshape(out) for k, v in described.fields.items()}
+    values = {k: spread(v, layer.n_out).reshape(out) for k, v in described.fields.items()}
     own = layer.recurrent if isinstance(layer, Dense) else None
     peak = peaks_of(Matrix(layer.weights, layer.bias), own)
-    of_each = isinstance(layer.gain, np.ndarray)
-    metadata = noted(neuron, layer.gain, canonical, peak if of_each else peak.max())
-    neurons = getattr(nir, described.kind)(**fields, metadata=metadata)
-    if isinstance(layer, Dense) and layer.recurrent is not None:
-        neurons = _recurrent(described.kind.lower(), neurons, layer.recurrent * of_rows)
-    yield described.kind.lower(), neurons
+    is_array = isinstance(layer.gain, np.ndarray)
+    metadata = noted(neuron, layer.gain, canonical, peak if is_array else peak.max())
+    neurons = getattr(nir, described.kind)(**values, metadata=metadata)
+    if own is not None:
+        neurons = _recurrent(described.kind.lower(), neurons, own * of_rows)
+    return chains, (described.kind.lower(), neurons)
+
+
+def _chain_of(layer: Layer, weights: Reals, part: _Part, bias: Reals | None) -> _Chain:
+    """Return the kinds and nodes from a source to the neurons of a layer."""
+    chain: _Chain = []
+    delays = np.broadcast_to(layer.delay, (layer.n_in,))[part.columns] - part.is_late
+    if delays.any():
+        chain.append(("delay", nir.Delay(delays.reshape(part.shape) * (layer.neuron.dt / 1000.0))))
+    if isinstance(layer, Conv2d):
+        first = part.first // math.prod(layer.input_size)
+        node = nir.Conv2d(
+            input_shape=layer.input_size,
+            weight=weights[:, first : first + part.shape[0]],
+            stride=layer.stride,
+            padding=layer.padding,
+            dilation=1,
+            groups=1,
+            bias=np.zeros(len(weights)) if bias is None else bias,
+        )
+        return [*chain, ("conv", node)]
+    if len(part.shape) > 1:
+        flat = nir.Flatten({"input": np.array(part.shape)}, start_dim=0, end_dim=-1)
+        chain.append(("flatten", flat))
+    own = weights[:, part.columns]
+    if bias is None:
+        return [*chain, ("linear", nir.Linear(own))]
+    return [*chain, ("affine", nir.Affine(own, bias))]
 
 
 def _recurrent(name: str, neurons: Any, weights: Reals) -> Any:
@@ -340,7 +475,7 @@ def from_nir(
         _checks.fail("graph", "not contain itself", "a graph nested in itself")
     steps = _steps(parts, dt_ms)
     try:
-        rows, layers = layers_of(parts, steps, share_gain=share_gain)
+        rows, built = layers_of(parts, steps, share_gain=share_gain)
     except (TypeError, OverflowError, IndexError, MemoryError) as error:
         _checks.fail("graph", "hold numbers in the fields of its nodes", f"{error}")
     report = Report(tuple(rows))
@@ -351,7 +486,8 @@ def from_nir(
         _checks.fail(
             "graph", "hold only nodes that are " + " or ".join(accepted), f"\n{report}", remedy
         )
-    return Imported(Network(layers), report)
+    outputs = [number for _, number in sorted(built.outputs.items())]
+    return Imported(Network(built.layers, built.connections, outputs), report)
 
 
 def _graph_of(path: str | os.PathLike[str]) -> Any:
