@@ -90,6 +90,13 @@ def test_a_page_has_no_dead_links_and_no_power_that_renders_as_bold_text(page):
 
 # What the code blocks of a page expect, which readers have: data, a model, a file.
 SETUP = {
+    "bits_per_step.md": """
+from sc_neurocore import Sobol, load_digits, noise_budget
+from sc_neurocore.evidence import sufficient_bits_per_step
+digits = load_digits()
+from sc_neurocore import Bitstream, encode
+network, x = digits.network, encode(digits.images[:20], 8, key=1)
+""",
     "exchange.md": """
 from sc_neurocore import Dense, LIF, Network
 from sc_neurocore.exchange import to_nir

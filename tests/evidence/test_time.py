@@ -19,6 +19,7 @@ from sc_neurocore import (
     plan,
     simulate,
 )
+from sc_neurocore.evidence import sufficient_bits_per_step
 from sc_neurocore.networks import Record
 
 RNG = np.random.default_rng(31)
@@ -135,3 +136,18 @@ def test_recurrent_weights_and_graphs_have_a_budget():
     law = 0.3**2 * (rates @ (np.abs(weights) * (1 - np.abs(weights))).T).mean()
     (first, _) = noise_budget(network, BITS, seed=1)
     assert first.step_noise == pytest.approx(np.sqrt(law), rel=1e-12)
+
+
+@pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=["Bernoulli", "Sobol"])
+def test_the_recommended_bits_are_the_first_power_of_two_below_the_limit(source):
+    network = Network([DENSE, Dense(RNG.uniform(-1, 1, (4, 8)), 0.5, LIF(v_threshold=np.inf))])
+    k = sufficient_bits_per_step(network, BITS, step_noise=0.1, seed=1, source=source)
+    noises = [
+        noise_budget(network, BITS, seed=1, source=source, bits_per_step=n)[0].step_noise
+        for n in (k // 2, k)
+    ]
+    assert noises[1] <= 0.1 < noises[0]
+    with pytest.raises(ValueError, match="step_noise must be reachable with 4096 bits per step"):
+        sufficient_bits_per_step(network, BITS[:1], step_noise=1e-6, seed=1)
+    with pytest.raises(ValueError, match="step_noise must be greater than 0"):
+        sufficient_bits_per_step(network, BITS, step_noise=0)

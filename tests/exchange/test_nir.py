@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nir_oracle import run_graph, run_network
 from torch import nn
 
-from sc_neurocore import LIF, Bitstream, Conv2d, Dense, Network, simulate, simulate_float
+from sc_neurocore import LIF, Bitstream, Conv2d, Dense, Network, noise_budget, simulate, simulate_float
 from sc_neurocore._files import DAMAGED
 from sc_neurocore.exchange.nir import Imported, from_nir, to_nir
 
@@ -831,3 +831,21 @@ def test_an_unknown_padding_is_reported_as_unsupported():
     graph.nodes["layer0_0_conv"].padding = "reflect"
     with pytest.raises(ValueError, match="padding 'reflect' is neither 'same', 'valid' nor a number"):
         from_nir(graph)
+
+
+def test_the_estimated_noise_of_an_imported_network_is_that_of_its_budget():
+    """A tenth of the inputs is active, with one bit per step: the law of `noise_budget`."""
+    rng = np.random.default_rng(4)
+    graph = graph_of(nir.Affine(rng.normal(size=(5, 40)), rng.normal(size=5)), lif(5), shape=[40])
+    imported = from_nir(graph, dt_ms=DT)
+    # Every input is on in a tenth of the steps, also the one of the bias, which the estimate does not
+    # know to be always on.
+    bits = np.tile(np.eye(10, dtype=np.uint8), (1, 4)).T[np.newaxis]
+    layer = imported.network[0]
+    (budget,) = noise_budget(imported.network, Bitstream.from_bits(bits), seed=1)
+    gain = np.broadcast_to(layer.gain, 5) / (0.1 / (layer.neuron.resistance * DT))
+    of_bias = 0.9 * (np.abs(layer.bias) * (1 - np.abs(layer.bias)) * gain**2).mean()
+    assert imported.step_noise[0] ** 2 == pytest.approx(budget.step_noise**2 - of_bias, rel=1e-9)
+    k = imported.bits_per_step
+    assert imported.step_noise[0] / np.sqrt(k) <= 0.15 < imported.step_noise[0] / np.sqrt(k / 2)
+    assert f"bits_per_step={k}" in repr(imported)

@@ -1,6 +1,6 @@
 """Errors of streams and networks, predicted and measured, and the stream length they require."""
 
-from sc_neurocore.evidence.budget import LayerBudget, noise_budget
+from sc_neurocore.evidence.budget import LayerBudget, noise_budget, sufficient_bits_per_step
 from sc_neurocore.evidence.evaluation import Accuracy, evaluate
 from sc_neurocore.evidence.planning import Plan, plan
 from sc_neurocore.evidence.precision import (
@@ -30,4 +30,5 @@ __all__ = [
     "plan",
     "product_error",
     "product_error_table",
+    "sufficient_bits_per_step",
 ]

@@ -97,11 +97,44 @@ class Imported:
     network: Network
     report: Report
 
+    @property
+    def step_noise(self) -> tuple[float, ...]:
+        """Noise of a time step in each layer, in units of the distance from rest to threshold.
+
+        This is `LayerBudget.step_noise` for Bernoulli streams with one bit per step and a tenth of the
+        inputs active. With k bits per step it is smaller by ``sqrt(k)``. NaN for readouts.
+        """
+        return tuple(map(_step_noise, self.network))
+
+    @property
+    def bits_per_step(self) -> int:
+        """Bits per step that lower `step_noise` to 0.15 in all layers, the next power of two.
+
+        An estimate without data; `sufficient_bits_per_step` measures it for given inputs and any
+        source. Sobol streams need a fraction of it.
+        """
+        largest = max((noise for noise in self.step_noise if noise > 0), default=0.0)
+        return 1 << max(math.ceil(2 * math.log2(largest / _NOISE)), 0) if largest else 1
+
     def __repr__(self) -> str:
-        return f"Imported({self.network.shape}, {self.report!r})"
+        return f"Imported({self.network.shape}, {self.report!r}, bits_per_step={self.bits_per_step})"
 
     def _repr_html_(self) -> str:
         return self.report._repr_html_()
+
+
+# Proportion of active inputs, and the noise of a step with which networks keep their accuracy.
+_ACTIVE, _NOISE = 0.1, 0.15
+
+
+def _step_noise(layer: Layer) -> float:
+    lif, own = lif_of("network", layer), layer.recurrent if isinstance(layer, Dense) else None
+    weights = np.abs(layer.matrix if own is None else np.concatenate([layer.matrix, own], axis=1))
+    reach = np.asarray((lif.v_threshold - lif.v_rest) / (lif.resistance * lif.dt))
+    if np.isinf(reach).any():
+        return math.nan
+    variance = _ACTIVE * (weights * (1 - weights)).sum(axis=1) * (np.asarray(layer.gain) / reach) ** 2
+    return math.sqrt(float(variance.mean()))
 
 
 def to_nir(
@@ -459,6 +492,8 @@ def from_nir(
     >>> imported = from_nir(nir.NIRGraph.from_list(nir.Linear(np.eye(2) * 4), lif), dt_ms=1.0)
     >>> imported.network.layers
     (Dense(2 -> 2, gain=4.0, neuron=LIF(tau_mem=10.0, resistance=0.1)),)
+    >>> imported.bits_per_step  # weights of 0 and 1 have no noise
+    1
     >>> print(imported.report)
     input   Input   faithful
     linear  Linear  faithful  weights of layer 0
