@@ -104,6 +104,13 @@ def test_a_state_of_another_simulation_is_refused():
         simulate(Network([CONV]), X, 10, state=state)
     with pytest.raises(TypeError, match="state must be a SimulationState"):
         simulate(NETWORK, X, 10, state=1)
+    for name, value in (
+        ("source", Sobol()),
+        ("bits_per_step", 2),
+        ("share_weight_numbers", True),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be that of the state"):
+            simulate(NETWORK, X, 10, state=state, **{name: value})
 
 
 @pytest.mark.parametrize("kept", [1, 64, 100, 200])

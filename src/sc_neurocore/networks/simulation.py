@@ -84,6 +84,7 @@ class SimulationState:
     seed: int
     batch: tuple[int, ...]
     _layers: tuple[LayerState, ...] = field(repr=False)
+    _options: dict[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -448,8 +449,18 @@ class PreparedNetwork:
             length,
             self.seed,
             None if record is False else recorder.recording(),
-            SimulationState(last, self.seed, batch, states),
+            SimulationState(last, self.seed, batch, states, self._options),
         )
+
+    @property
+    def _options(self) -> dict[str, object]:
+        """Options that a continued simulation has in common with the first one."""
+        return {
+            "source": (self.source, *(layer.source for layer in self.layers)),
+            "bits_per_step": self.bits_per_step,
+            "share_weight_numbers": self.layers[0].share,
+            "fixed_point": self.fixed_point,
+        }
 
     def _recorder(
         self, record: bool | Record, batch: tuple[int, ...], first: int, length: int
@@ -471,6 +482,9 @@ class PreparedNetwork:
         _checks.instance("state", state, SimulationState)
         if state.seed != self.seed:
             _checks.fail("seed", f"be that of the state, {state.seed}", self.seed)
+        for name, value in self._options.items():
+            if state._options[name] != value:
+                _checks.fail(name, f"be that of the state, {state._options[name]}", value)
         if state.batch != inputs.batch:
             _checks.fail("x", f"have the batch shape of the state, {state.batch}", inputs.batch)
         fits = len(state._layers) == len(self.layers) and all(
