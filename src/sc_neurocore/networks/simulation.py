@@ -482,9 +482,6 @@ class PreparedNetwork:
         _checks.instance("state", state, SimulationState)
         if state.seed != self.seed:
             _checks.fail("seed", f"be that of the state, {state.seed}", self.seed)
-        for name, value in self._options.items():
-            if state._options[name] != value:
-                _checks.fail(name, f"be that of the state, {state._options[name]}", value)
         if state.batch != inputs.batch:
             _checks.fail("x", f"have the batch shape of the state, {state.batch}", inputs.batch)
         fits = len(state._layers) == len(self.layers) and all(
@@ -493,6 +490,9 @@ class PreparedNetwork:
         )
         if not fits:
             _checks.fail("state", "be one of this network", "one of other layers")
+        for name, value in self._options.items():
+            if state._options[name] != value:
+                _checks.fail(name, f"be that of the state, {state._options[name]}", value)
         return state.steps, tuple(own.copy() for own in state._layers)
 
     def _warn_of_silence(self, x: Inputs, length: int, fired: Sequence[bool]) -> None:
