@@ -424,6 +424,16 @@ def test_a_graph_is_written_and_restored(kind, canonical, tmp_path):
         np.testing.assert_allclose(x.weights, y.weights, rtol=1e-14, atol=1e-16)
 
 
+def test_feedback_is_where_it_was_if_the_order_of_layers_is_not_that_of_the_signal():
+    """Layer 1 receives layer 3, which runs later, and is not in the cycle of layers 0, 2 and 3."""
+    layers = [
+        dense(4, 9, low=-0.6, delay=[1] * 4 + [0] * 5), dense(2, 4, delay=1),
+        dense(4, 8, low=-0.6, delay=[0] * 4 + [1] * 4), dense(4, 9, low=-0.6),
+    ]  # fmt: skip
+    network = Network(layers, [[2, "input"], 3, [0, 3], ["input", 0]], outputs=[1, 2])
+    check_round_trip(network, canonical=True)
+
+
 @st.composite
 def networks(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

@@ -105,6 +105,39 @@ def test_other_simulators_fire_as_we_do(reader, kind, constant):
     assert np.array_equal(run_module(READERS[reader](graph), bits, shape), spikes)
 
 
+def graph(kind):
+    rng = np.random.default_rng(1)
+
+    def dense(n_out, n_in, **options):
+        weights = rng.uniform(-0.3, 1.0, (n_out, n_in)).astype(np.float32).astype(float)
+        return Dense(weights, 1.0, LIF_, **options)
+
+    return {
+        "skip": lambda: Network([dense(5, 8), dense(4, 5), dense(3, 9)], ["input", 0, [0, 1]]),
+        "inputs": lambda: Network([dense(5, 8), dense(3, 13)], ["input", ["input", 0]]),
+        "branches": lambda: Network([dense(5, 8), dense(4, 8), dense(3, 9)], ["input"] * 2 + [[0, 1]]),
+        "feedback": lambda: Network(
+            [dense(5, 11, delay=[0] * 8 + [1] * 3), dense(3, 5)], [["input", 1], 0]
+        ),
+    }[kind]()
+
+
+# Norse gives other spikes for branches, and neither reads several inputs.
+@pytest.mark.parametrize(
+    ("reader", "kind"),
+    [
+        *(("snntorch", kind) for kind in ("skip", "inputs", "branches", "feedback")),
+        ("norse", "feedback"),
+    ],
+)
+def test_graphs_fire_in_other_simulators_as_here(reader, kind):
+    ours = graph(kind)
+    bits = inputs(8, constant=False)[:200]
+    spikes = run_network(ours, bits)[0]
+    assert 0.001 < spikes.mean() < 0.9
+    assert np.array_equal(run_module(READERS[reader](to_nir(ours)), bits, (8,)), spikes)
+
+
 def test_a_written_file_runs_in_other_simulators(tmp_path):
     ours = network("recurrent")
     to_nir(ours, tmp_path / "a.nir")

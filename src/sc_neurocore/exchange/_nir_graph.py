@@ -88,20 +88,29 @@ def ordered(graph: Any) -> Ordered:
     feeds = {name: {x for x in before[name] if x in before} for name in neurons}
     inputs = {name for name, node in nodes.items() if kind_of(node) == "Input"}
     fed = {name for name in neurons if inputs & before[name]}
-    order = _order(feeds, fed, _ranks(graph))
+    behind = {name: _reach([name], feeds) for name in neurons}
+    ranks = _ranks(graph)
+    back = {
+        (x, name)
+        for name in neurons
+        for x in feeds[name]
+        if name in behind[x] and name in ranks and ranks.get(x, -1) >= ranks[name]
+    }
+    forward = {name: {x for x in feeds[name] if (x, name) not in back} for name in neurons}
+    order = _order(forward, fed, ranks)
     numbers = {name: i for i, name in enumerate(order)}
     reached: dict[str, list[str]] = defaultdict(list)
     for name in order:
         for x in before[name]:
             if x not in numbers:
                 reached[x].append(name)
-    behind = {name: _reach([name], feeds) for name in neurons}
-    feedback = {
-        (numbers[x], numbers[name])
+    back |= {
+        (x, name)
         for name in neurons
-        for x in feeds[name]
-        if numbers[x] >= numbers[name] and name in behind[x]
+        for x in forward[name]
+        if name in behind[x] and numbers[x] >= numbers[name]
     }
+    feedback = {(numbers[x], numbers[name]) for x, name in back}
     names: dict[str, None] = {}
     for name in order:
         inner = [x for x in nodes if x in before[name] and x not in numbers and x not in names]
@@ -158,15 +167,13 @@ def _order(feeds: Mapping[str, set[str]], fed: set[str], ranks: Mapping[str, int
     """Return neurons in the order in which they run, given the neurons that feed each.
 
     A neuron follows those that feed it. In a cycle, the first is one that is fed from outside of the
-    cycle. The numbers that `to_nir` stored have priority if only neurons in a cycle contradict them.
+    cycle. If the numbers that `to_nir` stored are such an order, they are the order.
     """
     by_rank = sorted((name for name in feeds if name in ranks), key=lambda name: ranks[name])
-    if len(by_rank) == len(feeds) and by_rank:
-        behind = {name: _reach([name], feeds) for name in feeds}
-        pairs = ((x, name) for name in feeds for x in feeds[name])
-        if all(ranks[x] <= ranks[name] or name in behind[x] for x, name in pairs):
-            return by_rank
-    _, targets = _neighbors(feeds, [(x, name) for name in feeds for x in sorted(feeds[name])])
+    pairs = [(x, name) for name in feeds for x in sorted(feeds[name])]
+    if len(by_rank) == len(feeds) and all(ranks[x] <= ranks[name] for x, name in pairs):
+        return by_rank
+    _, targets = _neighbors(feeds, pairs)
     waits = {name: len(feeds[name] - {name}) for name in feeds}
     order: list[str] = []
     fed = set(fed)

@@ -147,6 +147,11 @@ def to_nir(
     reads them; other readers ignore them. A convolution after a dense layer, or after images of
     another size, is written as a matrix and comes back as `Dense`.
 
+    In a graph, each source of a layer has its own weights, and NIR adds the results at the neurons.
+    Slices of the inputs become several input nodes, several outputs several output nodes, numbered in
+    their order. Readers of NIR delay feedback by one time step, so feedback with a delay of d steps is
+    written with a Delay node of d - 1.
+
     Parameters
     ----------
     network : Network
@@ -163,9 +168,9 @@ def to_nir(
     Raises
     ------
     ValueError
-        If the network is not a chain, if NIR has no node for a layer (neurons with a synaptic current
-        and no leak, readouts that are recurrent or not the last layer), or if a convolution is too
-        large for a matrix.
+        If NIR has no node for a layer (neurons with a synaptic current and no leak, readouts that are
+        recurrent or feed a layer), if an input or a layer is not used, or if a convolution is too large
+        for a matrix.
     TypeError
         If `network` is not a Network.
 
@@ -449,7 +454,13 @@ def from_nir(
 
     Neurons are integrated by Euler's rule with a step of dt_ms. Weights are scaled into [-1, 1], row by
     row, and the scales become the gains. A bias becomes the weights of an input that is always on. The
-    linear nodes between two neurons become the weights of one layer.
+    linear nodes between two neurons become the weights of one layer. If several nodes feed one, their
+    signals add up, and the layer has several sources.
+
+    In a cycle, one neuron receives the spikes of the previous time step, in addition to the Delay nodes
+    in the cycle: the first that is fed from outside of the cycle, in the order of the names. A row of
+    the report says so. Several input nodes are slices of the inputs, and several output nodes are the
+    outputs, both in the order of their names.
 
     NIR stores times in seconds. If a file counts time in steps instead, as with IF nodes of r = 1, pass
     ``dt_ms=1000``; the report suggests it. A node with fields that NIR does not define is unsupported.
@@ -476,7 +487,8 @@ def from_nir(
     Raises
     ------
     ValueError
-        If the graph is damaged, or a node is not accepted; the message contains the whole report.
+        If the graph is damaged, has a cycle without neurons, or a node is not accepted; the message
+        contains the whole report.
     TypeError
         If `graph` is neither a graph nor a path, or `dt_ms` is required and missing.
     FileNotFoundError
