@@ -249,7 +249,12 @@ def _opened(folder: str, named: str) -> tuple[int, bool]:
 
 def _copy(content: IO[bytes], target: str | os.PathLike[str], *, is_pipe: bool) -> None:
     """Write a file into a pipe or device; fail, instead of waiting, if nothing reads the pipe."""
-    descriptor = os.open(target, os.O_WRONLY | (os.O_NONBLOCK if is_pipe else 0))
+    try:
+        descriptor = os.open(target, os.O_WRONLY | (os.O_NONBLOCK if is_pipe else 0))
+    except OSError as error:
+        if is_pipe and error.errno == errno.ENXIO:
+            raise OSError(error.errno, "no program reads this pipe", target) from None
+        raise
     os.set_blocking(descriptor, True)
     content.seek(0)
     with open(descriptor, "wb") as into:
