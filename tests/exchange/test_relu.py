@@ -35,6 +35,17 @@ def outputs(model, x):
         return model.double().eval()(torch.tensor(x)).numpy()
 
 
+def normalized(*modules):
+    """Return a model whose BatchNorms have statistics and parameters of their own."""
+    model = sequential(*modules)
+    for module in model:
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            for values in (module.running_mean, module.weight.data, module.bias.data):
+                values.uniform_(-0.3, 0.8)
+            module.running_var.uniform_(0.3, 2.0)
+    return model.eval()
+
+
 MODELS = {
     "dense": (lambda: sequential(nn.Linear(20, 40), nn.ReLU(), nn.Dropout(), nn.Linear(40, 5)), (20,)),
     "without bias": (
@@ -51,6 +62,10 @@ MODELS = {
     "pool before Conv2d": (
         lambda: sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(4, 2, 2)),
         (1, 9, 10)),
+    "batch normalization": (
+        lambda: normalized(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(),
+                           nn.Linear(180, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 5)),
+        (2, 8, 7)),
     "pool first, padded": (
         lambda: sequential(nn.AvgPool2d(2), nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.ReLU(),
                            nn.Flatten(), nn.Linear(36, 5)), (2, 12, 10)),
@@ -255,3 +270,15 @@ def test_pruned_weights_are_made_permanent_first():
 def test_a_single_image_is_refused_in_a_short_message():
     with pytest.raises(ValueError, match=r"data must have at least 2 axes, got shape \(6,\)$"):
         convert_relu(sequential(nn.Linear(6, 2)), RNG.random(6))
+
+
+def test_a_batch_normalization_is_refused_where_it_cannot_be_folded():
+    data = RNG.random((20, 4))
+    for modules, message in (
+        ((nn.BatchNorm1d(4), nn.Linear(4, 2)), "BatchNorm after a linear layer only"),
+        ((nn.Linear(4, 3), nn.ReLU(), nn.BatchNorm1d(3), nn.Linear(3, 2)), "after a linear layer only"),
+        ((nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False), nn.ReLU(), nn.Linear(3, 2)),
+         "BatchNorm that tracks its statistics"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            convert_relu(nn.Sequential(*modules), data)

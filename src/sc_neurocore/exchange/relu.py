@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
-from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool
+from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool, scaled
 from sc_neurocore.exchange._layers import layer_of, peaks_of
 from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
@@ -118,9 +118,10 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     Parameters
     ----------
     model : torch.nn.Sequential or sklearn.neural_network.MLPClassifier
-        A Sequential of Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout (ignored), with a ReLU
-        between any two linear layers, or a fitted MLPClassifier with activation="relu". An average
-        pool is folded into the next linear layer. The single output z of a binary MLPClassifier
+        A Sequential of Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout (ignored), with
+        a ReLU between any two linear layers, or a fitted MLPClassifier with activation="relu". A
+        BatchNorm is folded into the linear layer before it, by its running statistics, and an average
+        pool into the next one. The single output z of a binary MLPClassifier
         becomes the two outputs -z and z. Class k of the network is ``model.classes_[k]``. Multilabel
         classifiers are refused.
     data : array_like, shape (n, ...)
@@ -185,12 +186,12 @@ def _normalized(stages: Sequence[_Stage], percentile: float) -> Conversion:
         scale, clipped, lost = _scale_of(stage.activations, percentile, number)
         weights = stage.map.weights * (before / scale)
         bias = None if stage.map.bias is None else stage.map.bias / scale
-        scaled = replace(stage.map, weights=weights, bias=bias)
-        gain = peaks_of(scaled)
-        if not (scaled.weights.any() or (bias is not None and bias.any())):
+        normal = replace(stage.map, weights=weights, bias=bias)
+        gain = peaks_of(normal)
+        if not (normal.weights.any() or (bias is not None and bias.any())):
             _checks.fail("model", f"have weights other than 0 in layer {number}", "zeros only")
         neuron = INTEGRATOR if stage.activations is None else INTEGRATE_AND_FIRE
-        layers.append(layer_of(scaled, gain, neuron))
+        layers.append(layer_of(normal, gain, neuron))
         at_bound = float((abs(layers[-1].weights) == 1).mean())
         report.append(LayerConversion(scale, clipped, lost, at_bound, float(gain.max())))
         before = scale
@@ -257,6 +258,8 @@ def _stages_of_torch(model: Any, data: Floats) -> list[_Stage]:
             own = _linear(module, shape) if linear else _convolution(module, shape, pooled)
             stages.append(_Stage(_folded(own, pooled)))
             pooled = None
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            stages[-1].map = scaled(stages[-1].map, *_normalization(module))
         elif isinstance(module, nn.ReLU):
             stages[-1].activations = signal.numpy().copy()
         elif isinstance(module, nn.AvgPool2d):
@@ -310,6 +313,9 @@ def _check_order(
     if kind in (nn.Linear, nn.Conv2d):
         if linear_last:
             _checks.fail("model", "have a ReLU between any two linear layers", model)
+    elif kind in (nn.BatchNorm1d, nn.BatchNorm2d):
+        if not linear_last:
+            _checks.fail("model", "have a BatchNorm after a linear layer only", model)
     elif kind is nn.ReLU:
         if not linear_last:
             _checks.fail("model", "have a ReLU after a linear layer only", model)
@@ -317,7 +323,7 @@ def _check_order(
         if linear_last or pooled is not None:
             _checks.fail("model", "have an AvgPool2d first or after a ReLU only", model)
     elif kind not in (nn.Flatten, nn.Dropout, nn.Dropout2d):
-        known = "Linear, Conv2d, ReLU, AvgPool2d, Flatten and Dropout"
+        known = "Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout"
         _checks.fail("model", f"consist of {known}", module)
 
 
@@ -362,6 +368,19 @@ def _side(pool: Any) -> int:
         contract = "have AvgPool2d with square windows side by side, without padding"
         _checks.fail("model", contract, pool)
     return int(sides.pop())
+
+
+def _normalization(module: Any) -> tuple[Floats, Floats]:
+    """Return factor and offset of each channel of a BatchNorm, from its running statistics."""
+    if module.running_var is None:
+        _checks.fail("model", "have a BatchNorm that tracks its statistics", module)
+    factor = 1 / np.sqrt(module.running_var.numpy() + module.eps)
+    if module.affine:
+        factor = factor * module.weight.detach().numpy()
+    offset = -module.running_mean.numpy() * factor
+    if module.affine:
+        offset = offset + module.bias.detach().numpy()
+    return factor, offset
 
 
 def _arrays(module: Any) -> tuple[Floats, Floats | None]:
