@@ -690,7 +690,7 @@ def test_the_package_imports_nir_on_first_use_of_a_function():
 def test_results_have_a_one_line_repr_and_an_html_table():
     imported = from_nir(to_nir(Network([Dense([[0.5]])])))
     assert repr(imported.report) == "Report(nodes=4, faithful=4)"
-    assert repr(imported) == "Imported(1-1, Report(nodes=4, faithful=4), bits_per_step=64)"
+    assert repr(imported) == "Imported(1-1, Report(nodes=4, faithful=4), bits_per_step=2)"
     assert imported._repr_html_().count("<tr>") == 5
 
 
