@@ -151,3 +151,23 @@ def test_the_recommended_bits_are_the_first_power_of_two_below_the_limit(source)
         sufficient_bits_per_step(network, BITS[:1], step_noise=1e-6, seed=1)
     with pytest.raises(ValueError, match="step_noise must be greater than 0"):
         sufficient_bits_per_step(network, BITS, step_noise=0)
+
+
+def test_the_noise_of_rows_that_differ_is_weighed_by_their_gains():
+    """One noisy row with a large gain, seven exact ones with a small gain."""
+    rows = RNG.choice([-1.0, 1.0], (8, 40))
+    rows[0] = RNG.uniform(0.3, 0.7, 40)
+    network = Network([Dense(rows, [3.0] + [0.01] * 7)])
+    x = Bitstream.from_bits(np.ones((2, 40, 32), np.uint8))
+    exact = rows.sum(axis=1) * network[0].gain
+    for k in (8, 32):
+        (budget,) = noise_budget(network, x, seed=1, source=Sobol(), bits_per_step=k)
+        errors = [
+            simulate(
+                network, x, seed=s, source=Sobol(), bits_per_step=k, record=Record(currents=True)
+            ).recording.currents[0]
+            - exact[:, None]
+            for s in range(20)
+        ]
+        measured = np.sqrt(np.mean(np.square(errors)))
+        assert budget.step_noise == pytest.approx(measured, rel=0.15)

@@ -132,3 +132,14 @@ def test_average_pooling_counts_the_mean_of_a_window():
     trains = Bitstream.from_bits(bits.reshape(3, -1, 200))
     assert np.array_equal(simulate(Network([pool]), trains, seed=1).counts, sums // 4)
     assert np.array_equal(simulate_float(Network([pool]), trains).counts, sums // 4)
+
+
+def test_pools_find_single_spikes_for_any_number_of_bits_per_step():
+    bits = np.zeros((4, 6), np.uint8)
+    bits[0] = [1, 0, 0, 1, 1, 1]
+    trains = Bitstream.from_bits(bits)
+    for k in (3, 48, 49, 98, 103):
+        pool = Network([max_pool2d(1, (2, 2), 2)])
+        assert simulate(pool, trains, seed=1, bits_per_step=k).counts.tolist() == [4]
+    ones = Bitstream.from_bits(np.ones((49, 10), np.uint8))
+    assert simulate(Network([average_pool2d(1, (7, 7), 7)]), ones, seed=1).counts.tolist() == [10]

@@ -138,3 +138,10 @@ def test_what_cannot_be_recorded_is_refused(tmp_path):
         run(1)
     with pytest.raises(OSError, match=r"run\.h5"):
         run(Record(file=tmp_path / "missing" / "run.h5"))
+
+
+def test_no_layers_and_no_neurons():
+    nothing = run(Record(layers=[], potentials=True)).recording
+    assert nothing.spikes == nothing.potentials == {}
+    with pytest.raises(ValueError, match="neurons must hold at least one neuron"):
+        Record(neurons=[])

@@ -364,3 +364,40 @@ def test_parameters_that_do_not_fit_are_refused():
         rheobase(OF_EACH.neuron)
     with pytest.raises(ValueError, match="one gain per layer"):
         simulate(Network([replace(OF_EACH, neuron=LIF())]), X[:, :7], 10, fixed_point=FixedPoint())
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("kept", [1, 10, 65, 100])
+def test_steps_past_the_kept_ones_are_right_from_the_first_on(kept, k):
+    network = Network([Dense(np.full((2, 3), 0.5), 0.3)])
+    prepared = prepare(network, seed=1, steps_kept=kept, bits_per_step=k)
+    whole = simulate(network, np.ones(3), 200, seed=1, bits_per_step=k, record=True)
+    assert prepared.run(np.ones(3), 200, record=True).spikes == whole.spikes
+    state, counts = None, 0
+    for _ in range(200):
+        step = prepared.run(np.ones(3), 1, state=state)
+        state, counts = step.state, counts + step.counts
+    assert np.array_equal(counts, whole.counts)
+
+
+def test_a_state_of_another_form_is_refused():
+    plain = Dense(np.full((3, 4), 0.5), 0.3)
+    state = simulate(Network([plain]), np.ones(4), 10, seed=1).state
+    for other in (
+        Network([replace(plain, recurrent=np.eye(3))]),
+        Network([replace(plain, delay=2)]),
+        Network([Dense(np.full((3, 7), 0.5), 0.3, delay=[0] * 4 + [1] * 3)], [["input", 0]]),
+    ):
+        with pytest.raises(ValueError, match="state must be one of this network"):
+            simulate(other, np.ones(4), 10, state=state)
+    with pytest.raises(ValueError, match="fixed_point must be that of the state"):
+        simulate(Network([plain]), np.ones(4), 10, state=state, fixed_point=FixedPoint())
+
+
+@pytest.mark.parametrize("dt", [0.1, 1e-3, 0.3, 1.0])
+@pytest.mark.parametrize("start", [0.0, -3.7, 1000.0])
+def test_times_on_the_grid_of_the_steps_are_in_their_step(dt, start):
+    times = np.array([float(f"{start + i * dt:.10g}") for i in range(1000)])
+    events = Events(times, np.zeros(1000, int), (1, 1000), dt=dt, start=start)
+    assert events.merged == 0
+    assert events.bitstream().bits().all()

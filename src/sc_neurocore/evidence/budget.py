@@ -388,7 +388,8 @@ def _sampling_variances(
     # Products of random pairs of these inputs and weights, with other keys.
     generator = np.random.default_rng(0)
     n = min(SAMPLES, max(_BITS // (length * k), 64))
-    b, i, j = (generator.integers(size, size=n) for size in (*x.shape, len(w)))
+    b, i = (generator.integers(size, size=n) for size in x.shape)
+    j = generator.permutation(n) % len(w)  # each row as often as any other
     lanes = i.astype(np.uint64)
     apart = np.arange(n, dtype=np.uint64) << np.uint64(32) | lanes
     bits = length * k
@@ -414,9 +415,19 @@ def _sampling_variances(
     if abs(common) <= 4 * math.sqrt(float(of_mean.var()) / n):
         common = 0.0
     signs = np.sign(inputs.weights).sum(axis=1)
-    fan_in = w.shape[1]
-    of_step = np.full(len(w), fan_in * float((errors**2).mean()))
-    return fan_in * float(of_mean.var()) + (common * signs) ** 2, of_step
+    variances = _by_row((of_mean - of_mean.mean()) ** 2, j, w.shape)
+    return variances + (common * signs) ** 2, _by_row((errors**2).mean(axis=1), j, w.shape)
+
+
+def _by_row(squares: NDArray[np.float64], j: NDArray[np.integer], shape: tuple[int, ...]) -> Any:
+    """Return the sum over the inputs of each row, from samples of rows j.
+
+    Rows with too few samples get the mean of all.
+    """
+    n_rows, fan_in = shape
+    counts = np.bincount(j, minlength=n_rows)
+    sums = np.bincount(j, squares, n_rows)
+    return fan_in * np.where(counts >= 8, sums / np.maximum(counts, 1), squares.mean())
 
 
 def _means(streams: Bitstream, k: int) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from sc_neurocore.networks import (
     prepare,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
-from sc_neurocore.networks.layers import lif_of, of_each
+from sc_neurocore.networks.layers import of_each
 from sc_neurocore.streams import (
     Bernoulli,
 )
@@ -269,7 +269,10 @@ def _leads(prepared: PreparedNetwork, images: Inputs, length: int, bar: Bar) -> 
     words = sum(layer.n_out for layer in network) * n_words(length)
     size = max(_HELD // (words + network.n_out * length), 1)
     pause = np.concatenate(
-        [of_each(network[i], lif_of("network", network[i]).refractory_period) for i in network.outputs]
+        [
+            of_each(network[i], getattr(network[i].neuron, "refractory_period", 0))
+            for i in network.outputs
+        ]
     ).astype(np.int64)
     for first in range(0, len(images), size):
         block = images[first : first + size]

@@ -215,10 +215,20 @@ class BitLayer:
             streams=streams,
         )
         if steps_kept:
-            made = part.bits(steps_kept)
+            words = n_words(steps_kept * bits_per_step)
+            made = part.bits(-(-64 * words // bits_per_step))  # whole words
             assert made is not None
-            part = replace(part, kept=made.words(0, n_words(steps_kept * bits_per_step)))
+            part = replace(part, kept=made.words(0, words))
         return part
+
+    @property
+    def form(self) -> tuple[object, ...]:
+        """What the state of a layer depends on: sizes, delays, recurrence, and state variables."""
+        layer, neuron = self.layer, self.neuron
+        own = tuple(neuron.initial_state) if isinstance(neuron, StepNeuron) else ()
+        delays = tuple(np.broadcast_to(layer.delay, (layer.n_in,)).tolist())
+        recurrent = _recurrent(layer) is not None
+        return type(layer).__name__, layer.matrix.shape, layer.positions, delays, recurrent, own
 
     def start(self, batch: int) -> LayerState:
         """Return the state at rest, for a batch of inputs."""

@@ -17,6 +17,9 @@ from sc_neurocore.networks.recording import Record, Recording
 from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._bits import joined, unpack
 
+# Time steps that wait to be written together: a chunk is compressed anew with every write.
+_PENDING = 256
+
 
 class Recorder:
     """Collects the traces of a run block by block; a context manager, which closes the file.
@@ -46,6 +49,7 @@ class Recorder:
         self._spikes: dict[int, list[tuple[Words, int]]] = {i: [] for i in self._neurons}
         self._samples: dict[tuple[str, int], list[Reals]] = {}
         self._steps: list[NDArray[np.int64]] = []
+        self._pending: dict[tuple[int, str], list[NDArray[Any]]] = {}
         self._file: Any = None if record.file is None else self._opened(record.file, seed)
 
     def wants_traces(self, layer: int) -> bool:
@@ -74,8 +78,6 @@ class Recorder:
                     self._write(layer, name, some)
         if layer == next(iter(self._neurons)):
             self._steps.append(t + at)
-        if self._file is not None:
-            self._file.flush()
 
     def recording(self) -> Recording:
         """Return everything that was recorded."""
@@ -91,7 +93,10 @@ class Recorder:
             if parts
         }
         return Recording(
-            spikes, samples["potentials"], samples["currents"], np.concatenate(self._steps)
+            spikes,
+            samples["potentials"],
+            samples["currents"],
+            np.concatenate([np.zeros(0, np.int64), *self._steps]),
         )
 
     def __enter__(self) -> Recorder:
@@ -101,6 +106,8 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
+            for layer, name in list(self._pending):
+                self._write_pending(layer, name)
             self._file.close()
 
     def _opened(self, path: str | os.PathLike[str], seed: int) -> Any:
@@ -132,9 +139,16 @@ class Recorder:
         return file
 
     def _write(self, layer: int, name: str, values: NDArray[Any]) -> None:
-        """Append values (rows, n_neurons, time) to a dataset."""
+        """Append values (rows, n_neurons, time) to a dataset, once there are enough of them."""
+        pending = self._pending.setdefault((layer, name), [])
+        pending.append(values)
+        if sum(part.shape[-1] for part in pending) >= _PENDING:
+            self._write_pending(layer, name)
+
+    def _write_pending(self, layer: int, name: str) -> None:
+        values = np.concatenate(self._pending.pop((layer, name)), axis=-1)
         dataset = self._file[f"layer_{layer}/{name}"]
-        n = values.shape[-1]
-        if n:
+        if n := values.shape[-1]:
             dataset.resize(dataset.shape[0] + n, axis=0)
             dataset[-n:] = np.moveaxis(values, -1, 0).reshape(n, *dataset.shape[1:])
+            dataset.flush()

@@ -26,9 +26,10 @@ class Events:
     """Spikes as events, each with a time and the number of the unit that fired.
 
     Functions that take the inputs of a network accept events in place of spike trains. An event at time
-    t belongs to time step ``floor((t - start) / dt)``. A unit has at most one spike per step: further
-    events of the unit in the same step are dropped, and `merged` counts them. Events before `start` or
-    after the last step are an error, so that none is lost unnoticed.
+    t belongs to time step ``floor((t - start) / dt)``; a quotient within rounding of an integer is that
+    integer, so that the division does not move times on the grid of the steps. A unit has at most one
+    spike per step: further events of the unit in the same step are dropped, and `merged` counts them.
+    Events before `start` or after the last step are an error, so that none is lost unnoticed.
 
     Parameters
     ----------
@@ -148,7 +149,10 @@ def _addresses(
         _checks.fail("units", f"hold one unit for each of the {len(t)} times", f"shape {unit.shape}")
     if unit.size and unit.max() >= n_units:
         _checks.fail("units", f"lie in [0, {n_units})", unit.max())
-    step = np.floor((t - start) / dt)
+    exact = (t - start) / dt
+    nearest = np.rint(exact)
+    rounding = 8 * np.finfo(np.float64).eps * (np.abs(t) + abs(start)) / dt
+    step = np.where(np.abs(exact - nearest) <= rounding, nearest, np.floor(exact))
     outside = (step < 0) | (step >= steps)
     if outside.any():
         end = start + steps * dt

@@ -270,8 +270,10 @@ def _connected(layers: Sequence[Layer], given: Any) -> tuple[tuple[int | slice, 
     for i, own in enumerate(named):
         if not own:
             _checks.fail(f"connections[{i}]", "hold at least one source", own)
-        for source in own:
-            _check_source(f"connections[{i}]", source, len(layers))
+    named = [
+        tuple(_checked_source(f"connections[{i}]", source, len(layers)) for source in own)
+        for i, own in enumerate(named)
+    ]
     n_in = max((s.stop for own in named for s in own if isinstance(s, slice)), default=0)
     for layer, own in zip(layers, named, strict=True):
         if own.count("input"):
@@ -284,14 +286,17 @@ def _connected(layers: Sequence[Layer], given: Any) -> tuple[tuple[int | slice, 
     return tuple(tuple(slice(0, n_in) if s == "input" else s for s in own) for own in named)
 
 
-def _check_source(name: str, source: Any, n_layers: int) -> None:
+def _checked_source(name: str, source: Any, n_layers: int) -> Any:
+    """Return a source: "input", a slice of at least one input, or the index of a layer."""
     if isinstance(source, slice):
         if type(source.start) is not int or type(source.stop) is not int or source.step is not None:
             _checks.wrong_type(name, "hold slices with start and stop", source)
         if not 0 <= source.start < source.stop:
             _checks.fail(name, "hold slices of at least one input", source)
-    elif source != "input":
-        _checks.integer(name, source, 0, n_layers - 1)
+        return source
+    if isinstance(source, str) and source == "input":
+        return source
+    return _checks.integer(name, source, 0, n_layers - 1)
 
 
 def _outputs(given: Any, n_layers: int) -> tuple[int, ...]:

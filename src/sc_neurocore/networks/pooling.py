@@ -59,7 +59,8 @@ def max_pool2d(
     >>> layer.n_in, layer.n_out
     (1152, 288)
     """
-    neuron = LIF(tau_mem=dt, dt=dt, resistance=1.0 / _checks.positive("dt", dt))
+    # One spike is a current of 1, up to rounding: any threshold between 0 and 1 finds it.
+    neuron = LIF(v_threshold=0.5, tau_mem=dt, dt=dt, resistance=1.0 / _checks.positive("dt", dt))
     return _pool(channels, input_size, window, stride, 1.0, neuron)
 
 
@@ -75,8 +76,9 @@ def average_pool2d(
 
     Each neuron adds up the spikes of its window and fires when their mean reaches 1; the rest is kept
     (reset by subtraction). After n time steps its count is the sum of the spikes divided by the size of
-    the window, rounded down. If a linear layer follows, folding the mean into its weights is exact and
-    takes no neurons: `convert_relu` and `from_nir` do so.
+    the window, rounded down; exactly, if `bits_per_step` and `dt` are powers of two. If a linear layer
+    follows, folding the mean into its weights is exact and takes no neurons: `convert_relu` and
+    `from_nir` do so.
 
     Parameters
     ----------
@@ -98,9 +100,12 @@ def average_pool2d(
     >>> average_pool2d(8, (12, 12), 2).output_size
     (6, 6)
     """
-    neuron = LIF(tau_mem=np.inf, dt=dt, resistance=1.0 / _checks.positive("dt", dt), reset="subtract")
+    resistance = 1.0 / _checks.positive("dt", dt)
     window = _checks.integer("window", window, 1)
-    return _pool(channels, input_size, window, stride, 1.0 / window**2, neuron)
+    neuron = LIF(
+        v_threshold=window**2, tau_mem=np.inf, dt=dt, resistance=resistance, reset="subtract"
+    )  # fmt: skip
+    return _pool(channels, input_size, window, stride, 1.0, neuron)
 
 
 def _pool(

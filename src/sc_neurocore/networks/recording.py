@@ -26,7 +26,7 @@ class Record:
     Parameters
     ----------
     layers : sequence of int, optional
-        Indices of the layers to record. By default all.
+        Indices of the layers to record. By default all; empty for none.
     neurons : sequence of int, or mapping of int to sequence of int, optional
         Indices of the neurons to record in each layer; a mapping gives those of single layers. By
         default all.
@@ -39,7 +39,8 @@ class Record:
         of it. Spikes are always complete.
     file : path, optional
         HDF5 file to write to as the simulation runs, in place of memory, which then does not grow with
-        the length (requires the extra `record`). An existing file is replaced.
+        the length (requires the extra `record`). An existing file is replaced, so a continued
+        simulation needs a file of its own.
 
     Raises
     ------
@@ -142,6 +143,8 @@ class Recording:
 
 
 def _indices(name: str, values: ArrayLike) -> tuple[int, ...]:
+    if not np.size(values) and name == "neurons":
+        _checks.fail(name, "hold at least one neuron", values)
     indices = _checks.counting(name, values) if np.size(values) else np.zeros(0, np.uint64)
     if indices.ndim != 1 or len(set(indices.tolist())) != indices.size:
         _checks.fail(name, "be a sequence of distinct integers", values)

@@ -456,6 +456,11 @@ class PreparedNetwork:
     def _options(self) -> dict[str, object]:
         """Options that a continued simulation has in common with the first one."""
         return {
+            "form": (
+                self.network.connections,
+                self.network.outputs,
+                *(layer.form for layer in self.layers),
+            ),
             "source": (self.source, *(layer.source for layer in self.layers)),
             "bits_per_step": self.bits_per_step,
             "share_weight_numbers": self.layers[0].share,
@@ -484,12 +489,8 @@ class PreparedNetwork:
             _checks.fail("seed", f"be that of the state, {state.seed}", self.seed)
         if state.batch != inputs.batch:
             _checks.fail("x", f"have the batch shape of the state, {state.batch}", inputs.batch)
-        fits = len(state._layers) == len(self.layers) and all(
-            own.v.shape == (rows * part.layer.positions, len(part.layer.matrix))
-            for own, part in zip(state._layers, self.layers, strict=True)
-        )
-        if not fits:
-            _checks.fail("state", "be one of this network", "one of other layers")
+        if state._options["form"] != self._options["form"]:
+            _checks.fail("state", "be one of this network", "one of other layers or connections")
         for name, value in self._options.items():
             if state._options[name] != value:
                 _checks.fail(name, f"be that of the state, {state._options[name]}", value)

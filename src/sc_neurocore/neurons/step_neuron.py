@@ -103,8 +103,12 @@ class StepNeuron:
             if fired.shape != shape or fired.dtype != np.bool_:
                 contract = f"return an array of bool of shape {shape}"
                 _checks.fail("step", contract, f"{fired.dtype} of shape {fired.shape}")
-            v = np.asarray(state["v"])
-            if v.shape != shape:
-                _checks.fail("step", f"leave state['v'] of shape {shape}", v.shape)
-            spikes[:, t], potentials[:, t] = fired, v
+            if state.keys() != self.initial_state.keys():
+                contract = f"keep the state variables {', '.join(self.initial_state)}"
+                _checks.fail("step", contract, ", ".join(state))
+            for name, values in state.items():
+                state[name] = np.asarray(values, np.float64)
+                if state[name].shape != shape:
+                    _checks.fail("step", f"leave state[{name!r}] of shape {shape}", np.shape(values))
+            spikes[:, t], potentials[:, t] = fired, state["v"]
         return pack(np.swapaxes(spikes, 1, 2)), potentials
