@@ -205,6 +205,7 @@ class _Steps(torch.nn.Module):
         return self.module(x)
 
 
+@pytest.mark.long
 def test_the_example_trains_in_snntorch_and_runs_on_bitstreams():
     path = Path(__file__).parents[2] / "examples" / "snntorch_to_bitstreams.py"
     run = subprocess.run(

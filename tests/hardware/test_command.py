@@ -62,6 +62,7 @@ def test_hdl_writes_verifies_and_synthesizes(tmp_path, capsys):
     assert {"little.v", "little_layer0.v", "little_tb.v", "sc_lif.v"} <= {p.name for p in out.iterdir()}
 
 
+@pytest.mark.long
 def test_hdl_compares_the_netlist(tmp_path, capsys):
     network, out = tmp_path / "little.npz", tmp_path / "out"
     small("folded").network.save(network)
@@ -119,6 +120,7 @@ def test_a_file_named_like_a_keyword_gets_a_legal_module_name(tmp_path, capsys, 
         assert (tmp_path / f"hdl_net_{stem}" / f"net_{stem}.v").exists()
 
 
+@pytest.mark.long
 def test_hdl_verifies_a_silent_network_and_says_so(tmp_path, capsys):
     network, out = tmp_path / "quiet.npz", tmp_path / "out"
     Network([Dense([[-0.5, 0.0]], neuron=LIF(refractory_period=1))]).save(network)

@@ -51,6 +51,7 @@ def within(made, budget):
         assert (reached >= limit) if what == "mhz" else (reached <= limit), (what, reached, made)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SIZES)
 def test_synthesized_layers_stay_within_their_budget(built, name):
     _, made = synthesized(built, name)
@@ -157,6 +158,7 @@ def test_lost_signals_are_named_with_the_remedy(built):
         verify_images(design, made.path, [[0.5, 0.5]])
 
 
+@pytest.mark.long
 def test_a_synthesized_folded_network_with_a_multiplied_leak_needs_no_multiplier(built):
     rng = np.random.default_rng(1)
     lif = LIF(tau_mem=20.0, refractory_period=1, reset="subtract")
