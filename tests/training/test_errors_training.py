@@ -134,7 +134,8 @@ test_errors = test_of([
     (lambda: convert(NEXT, data=DATA + 1), ValueError,
      "data must lie in [0.0, 1.0], got 1.5 at index (0, 0); scale the inputs to densities"),
     (lambda: convert(LINEAR, TANH, NEXT), ValueError,
-     "model must consist of Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout, got Tanh()"),
+     "model must consist of Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout, "
+     "got Tanh()"),
     (lambda: convert(LINEAR, NEXT), ValueError,
      f"model must have a ReLU between any two linear layers, got {nn.Sequential(LINEAR, NEXT)}"),
     (lambda: convert(RELU), ValueError,
