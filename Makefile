@@ -77,6 +77,7 @@ results: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/measure_results.py \
 	  --network examples/networks/mnist_mlp.npz --data build/mnist_test.npz \
 	  --network examples/networks/mnist_conv.npz --data build/mnist_test.npz
+	$(BIN)/python docs/measure_conversion.py
 
 hardware-figures: $(VENV)/.dev
 	$(BIN)/python docs/measure_hardware.py
