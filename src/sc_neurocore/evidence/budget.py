@@ -19,7 +19,7 @@ from sc_neurocore.networks import (
     simulate,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs, with_always_on
-from sc_neurocore.networks.layers import Layer, lif_of, neurons, of_each
+from sc_neurocore.networks.layers import Layer, all_weights, lif_of, neurons, of_each
 from sc_neurocore.neurons import (
     rheobase,
 )
@@ -175,6 +175,8 @@ def noise_budget(
     return budgets
 
 
+# Noise of a step with which the networks of the page on bits per time step keep their accuracy.
+SUFFICIENT_NOISE = 0.15
 # Largest number of bits per step that is tried.
 _MOST_BITS = 2**12
 
@@ -184,7 +186,7 @@ def sufficient_bits_per_step(
     x: InputLike,
     length: int | None = None,
     *,
-    step_noise: float = 0.15,
+    step_noise: float = SUFFICIENT_NOISE,
     seed: int | None = None,
     source: Sources = Bernoulli(),
 ) -> int:
@@ -344,17 +346,15 @@ def _arriving(
         # Recurrent spikes are trains; the encoded inputs count as constant ones that have arrived.
         own = delayed(spikes.words, 1, length)
         rows = np.concatenate([rows * arrived, Bitstream(own, length).probability()], axis=1)
-        weights = np.concatenate([w, layer.recurrent], axis=1)
-        return _Arriving(weights, None, rows, np.ones(rows.shape[1]))
+        return _Arriving(all_weights(layer), None, rows, np.ones(rows.shape[1]))
     words = x.words if delays is None else delayed(x.words, delays, length)
     words = _some(layer, words)
     if layer.bias is not None:
         words = with_always_on(words, length)
     if isinstance(layer, Dense) and layer.recurrent is not None:
         words = np.concatenate([words, delayed(spikes.words, 1, length)], axis=1)
-        w = np.concatenate([w, layer.recurrent], axis=1)
     trains = Bitstream(words, length)
-    return _Arriving(w, trains, trains.probability(), np.ones(words.shape[1]))
+    return _Arriving(all_weights(layer), trains, trains.probability(), np.ones(words.shape[1]))
 
 
 def _some(layer: Layer, x: NDArray[Any]) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import DAMAGED, check_regular, replacing
 from sc_neurocore._tables import html_table
+from sc_neurocore.evidence.budget import SUFFICIENT_NOISE
 from sc_neurocore.exchange._affine import Convolution, Matrix, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
 from sc_neurocore.exchange._layers import peaks_of
@@ -38,7 +39,7 @@ from sc_neurocore.networks import (
     Dense,
     Network,
 )
-from sc_neurocore.networks.layers import Layer, lif_of, of_each
+from sc_neurocore.networks.layers import Layer, all_weights, lif_of, of_each
 from sc_neurocore.networks.network import width_of
 
 try:
@@ -114,7 +115,7 @@ class Imported:
         source. Sobol streams need a fraction of it.
         """
         largest = max((noise for noise in self.step_noise if noise > 0), default=0.0)
-        return 1 << max(math.ceil(2 * math.log2(largest / _NOISE)), 0) if largest else 1
+        return 1 << max(math.ceil(2 * math.log2(largest / SUFFICIENT_NOISE)), 0) if largest else 1
 
     def __repr__(self) -> str:
         return f"Imported({self.network.shape}, {self.report!r}, bits_per_step={self.bits_per_step})"
@@ -123,13 +124,12 @@ class Imported:
         return self.report._repr_html_()
 
 
-# Proportion of active inputs, and the noise of a step with which networks keep their accuracy.
-_ACTIVE, _NOISE = 0.1, 0.15
+# Proportion of active inputs that the estimate of the noise assumes.
+_ACTIVE = 0.1
 
 
 def _step_noise(layer: Layer) -> float:
-    lif, own = lif_of("network", layer), layer.recurrent if isinstance(layer, Dense) else None
-    weights = np.abs(layer.matrix if own is None else np.concatenate([layer.matrix, own], axis=1))
+    lif, weights = lif_of("network", layer), np.abs(all_weights(layer))
     reach = np.asarray((lif.v_threshold - lif.v_rest) / (lif.resistance * lif.dt))
     if np.isinf(reach).any():
         return math.nan

@@ -12,7 +12,7 @@ from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
 from sc_neurocore.neurons import LIF, StepNeuron
 from sc_neurocore.streams import (
     Bernoulli,
@@ -193,7 +193,7 @@ class BitLayer:
         """Return layer `number` of a network, ready to run, with weight bits of the first steps."""
         thresholds = streams = None
         if source != Bernoulli() or _recurrent(layer) is not None or steps_kept:
-            thresholds = source.thresholds(np.abs(_all_weights(layer)))
+            thresholds = source.thresholds(np.abs(all_weights(layer)))
             rows, fan_in = thresholds.shape
             streams = lane_streams(1 if share else rows, fan_in).ravel()
             thresholds = thresholds if share else thresholds.reshape(1, -1)
@@ -347,27 +347,21 @@ class BitLayer:
         )  # fmt: skip
         at = _rows_of_matrix(layer, rows)
         if isinstance(self.neuron, StepNeuron):
-            own_state = {name: values[at] for name, values in state.own.items()}
-            currents = sums * self.gain
-            words, potentials = self.neuron.run(own_state, currents)
-            for name, values in own_state.items():
+            variables = {name: values[at] for name, values in state.own.items()}
+            words, potentials = self.neuron.run(variables, sums * self.gain)
+            for name, values in variables.items():
                 state.own[name][at] = values
-            state.v[at] = own_state["v"]
-            spikes = layer.flatten(words)
-            if not traced:
-                return Traces(spikes)
-            of_steps = (layer.flatten(np.swapaxes(x, 1, 2)) for x in (currents, potentials))
-            return Traces(spikes, *of_steps)
-        words, potentials = _native.neurons(
-            self.parameters, self.noise_key, sums, self.gain, senders, own, k, start,
-            layer.positions, first, steps, state.v[at], state.refractory[at], state.i[at],
-            state.before[rows], traced,
-        )  # fmt: skip
+            state.v[at] = variables["v"]
+        else:
+            words, potentials = _native.neurons(
+                self.parameters, self.noise_key, sums, self.gain, senders, own, k, start,
+                layer.positions, first, steps, state.v[at], state.refractory[at], state.i[at],
+                state.before[rows], traced,
+            )  # fmt: skip
         spikes = layer.flatten(words)
         if not traced:
             return Traces(spikes)
-        currents = np.swapaxes(sums * self.gain, 1, 2)
-        v = np.swapaxes(potentials, 1, 2)
+        currents, v = np.swapaxes(sums * self.gain, 1, 2), np.swapaxes(potentials, 1, 2)
         if isinstance(self.neuron, FixedLIF):
             v, currents = self.neuron.volts(v), currents * self.neuron.unit
         return Traces(spikes, layer.flatten(currents), layer.flatten(v))
@@ -382,7 +376,7 @@ def steps_per_block(layers: Sequence[BitLayer], batch: int, *, traced: bool) -> 
     """Return the time steps of a block: a multiple of 64, or fewer than 64 if those take too much."""
     k = layers[0].bits_per_step
     widest = max(layers[0].layer.n_in, *(part.layer.n_out for part in layers))
-    made = sum(_all_weights(part.layer).size for part in layers)
+    made = sum(all_weights(part.layer).size for part in layers)
     kept = max(_kept(part) for part in layers)
     words = max(min(_SPIKE_WORDS // (batch * widest), _MADE_WORDS // made, _KEPT_WORDS // kept), 1)
     if k == 1 and not traced:
@@ -403,12 +397,6 @@ def _kept(part: BitLayer) -> int:
 
 def _recurrent(layer: Layer) -> Reals | None:
     return layer.recurrent if isinstance(layer, Dense) else None
-
-
-def _all_weights(layer: Layer) -> Reals:
-    """Return the matrix of a layer and, as further columns, its recurrent weights."""
-    recurrent = _recurrent(layer)
-    return layer.matrix if recurrent is None else np.concatenate([layer.matrix, recurrent], axis=1)
 
 
 def _rows_of_matrix(layer: Layer, rows: slice) -> slice:

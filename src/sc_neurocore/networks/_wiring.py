@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._delays import DelayLine
-from sc_neurocore.networks.network import Network, width_of
+from sc_neurocore.networks.network import Network, delays_of_sources
 from sc_neurocore.streams._bits import cut, n_words, pack, unpack
 
 Lines = tuple[DelayLine | None, ...]
@@ -71,17 +71,18 @@ class Wire:
 
 def wires(network: Network) -> list[list[Wire]]:
     """Return the wires of each layer, in the order of its inputs."""
-    result = []
-    for i, (layer, sources) in enumerate(zip(network, network.connections, strict=True)):
-        first, own = 0, []
-        for source in sources:
-            n = width_of(network, source)
-            delays = None if layer.delays is None else layer.delays[first : first + n]
-            delays = delays if delays is not None and delays.any() else None
-            own.append(Wire(source, n, delays, isinstance(source, int) and source >= i))
-            first += n
-        result.append(own)
-    return result
+    return [
+        [
+            Wire(
+                source,
+                len(delays),
+                delays if delays.any() else None,
+                isinstance(source, int) and source >= i,
+            )
+            for source, delays in delays_of_sources(network, i)
+        ]
+        for i in range(len(network))
+    ]
 
 
 def join_words(

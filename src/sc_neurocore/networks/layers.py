@@ -315,6 +315,12 @@ def of_each(layer: Layer, values: ArrayLike) -> NDArray[np.float64]:
     return np.repeat(of_rows, layer.positions)
 
 
+def all_weights(layer: Layer) -> NDArray[np.float64]:
+    """Return the matrix of a layer and, as further columns, its recurrent weights."""
+    recurrent = layer.recurrent if isinstance(layer, Dense) else None
+    return layer.matrix if recurrent is None else np.concatenate([layer.matrix, recurrent], axis=1)
+
+
 def lif_of(name: str, layer: Layer) -> LIF:
     """Return the LIF neurons of a layer; raise TypeError for other models, which `name` refuses."""
     if not isinstance(layer.neuron, LIF):

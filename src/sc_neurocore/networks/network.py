@@ -7,6 +7,7 @@ import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
@@ -123,13 +124,13 @@ class Network:
         chain = [(slice(0, self.layers[0].n_in),), *((i,) for i in range(len(self) - 1))]
         return list(self.connections) == chain and self.outputs == (len(self) - 1,)
 
-    @property
+    @cached_property
     def feedback_delay(self) -> int | None:
         """Shortest delay of feedback in time steps; None if there is none."""
         shortest = [
             int(delays.min())
-            for i, layer in enumerate(self.layers)
-            for source, delays in _delays_of_sources(self, layer, self.connections[i])
+            for i in range(len(self))
+            for source, delays in delays_of_sources(self, i)
             if isinstance(source, int) and source >= i
         ]
         return min(shortest, default=None)
@@ -317,7 +318,7 @@ def _check_inputs(network: Network, i: int, layer: Layer, sources: Sequence[int 
             for s in sources
         )
         raise ValueError(f"layer {i} takes {layer.n_in} inputs, but {said}")
-    for source, delays in _delays_of_sources(network, layer, sources):
+    for source, delays in delays_of_sources(network, i):
         if isinstance(source, int) and source >= i and delays.min() < 1:
             which = (
                 "its own spikes" if source == i else f"the spikes of layer {source}, which runs later,"
@@ -328,12 +329,11 @@ def _check_inputs(network: Network, i: int, layer: Layer, sources: Sequence[int 
             )
 
 
-def _delays_of_sources(
-    network: Network, layer: Layer, sources: Sequence[int | slice]
-) -> Iterator[tuple[int | slice, NDArray[np.int64]]]:
-    """Yield each source of a layer with the delays of its inputs."""
-    delays, first = np.broadcast_to(layer.delay, (layer.n_in,)), 0
-    for source in sources:
+def delays_of_sources(network: Network, i: int) -> Iterator[tuple[int | slice, NDArray[np.int64]]]:
+    """Yield each source of layer i with the delays of its inputs."""
+    layer = network.layers[i]
+    delays, first = np.broadcast_to(np.asarray(layer.delay, np.int64), (layer.n_in,)), 0
+    for source in network.connections[i]:
         n = width_of(network, source)
         yield source, delays[first : first + n]
         first += n

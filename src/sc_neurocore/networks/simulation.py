@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -452,7 +453,7 @@ class PreparedNetwork:
             SimulationState(last, self.seed, batch, states, self._options),
         )
 
-    @property
+    @cached_property
     def _options(self) -> dict[str, object]:
         """Options that a continued simulation has in common with the first one."""
         return {
@@ -466,6 +467,11 @@ class PreparedNetwork:
             "share_weight_numbers": self.layers[0].share,
             "fixed_point": self.fixed_point,
         }
+
+    @cached_property
+    def _input_streams(self) -> tuple[int, Words]:
+        """Key and stream numbers of the inputs."""
+        return stream_key(self.seed, Role.INPUT), lane_streams(1, self.network.n_in).ravel()
 
     def _recorder(
         self, record: bool | Record, batch: tuple[int, ...], first: int, length: int
@@ -541,14 +547,14 @@ class PreparedNetwork:
 
     def _bits_of_inputs(self, inputs: Inputs, first: int, last: int) -> Callable[[int, int], Block]:
         """Return a function that makes the bits of the inputs, from a first step and their number."""
-        values, k, n_in = inputs.values, self.bits_per_step, self.network.n_in
+        values, k = inputs.values, self.bits_per_step
         if isinstance(values, Bitstream):
             words = values.words
             return lambda t, steps: Block(cut(words, t - first, t - first + steps))
         if self.fixed_point is not None:
             values = self.fixed_point.rounded(values)
         thresholds = self.source.thresholds(values)
-        key, streams = stream_key(self.seed, Role.INPUT), lane_streams(1, n_in).ravel()
+        key, streams = self._input_streams
         warn_of_rise(self.source, streams, last * k)
         if values.ndim == 2:
             made = Bits.of(self.source, key, streams, thresholds, last * k)
