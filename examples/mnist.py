@@ -32,7 +32,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import trange
 
 from sc_neurocore import LIF, Network, evaluate
-from sc_neurocore.training.modules import (
+from sc_neurocore.training import (
     SCConv2d,
     SCLinear,
     SCNetwork,

@@ -7,6 +7,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <new>
@@ -28,6 +29,7 @@ using InOut = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 template <class T, int N>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
 using Words = In<uint64_t, 1>;
+using Reals = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;  // of floats or doubles
 using OptionalBits = std::optional<In<uint64_t, 3>>;
 
 // Memory on a 64-byte boundary: a vector load never straddles two cache lines.
@@ -303,7 +305,7 @@ NB_MODULE(_native, m) {
          uint64_t first_word, uint64_t start, uint64_t length) {
         const sc::Products of =
             products(weight_key, x, weights, weight_bits, shared, first_word, length);
-        sc::DenseSums sums{of, bits_per_step, start, x_bits, x_start, x.shape(2), nullptr};
+        sc::DenseSums sums{of, bits_per_step, start, x_bits, x_start, x.shape(2), nullptr, nullptr};
         auto out = allocate<double, 3>({of.n_batch, size_t(sums.steps()), of.n_out});
         sums.out = out.data();
         run_without_gil(sums);
@@ -311,6 +313,19 @@ NB_MODULE(_native, m) {
       },
       "weight_key"_a, "x"_a, "x_bits"_a, "x_start"_a, "weights"_a, "weight_bits"_a.none(),
       "shared"_a, "bits_per_step"_a, "first_word"_a, "start"_a, "length"_a);
+  m.def(
+      "training_sums",
+      [](uint64_t weight_key, In<uint64_t, 3> x, uint64_t x_bits, In<int64_t, 2> weights,
+         OptionalBits weight_bits, uint64_t bits_per_step, uint64_t steps) {
+        const sc::Products of =
+            products(weight_key, x, weights, weight_bits, false, 0, steps * bits_per_step);
+        auto out = allocate<float, 3>({of.n_batch, size_t(steps), of.n_out});
+        run_without_gil(
+            sc::DenseSums{of, bits_per_step, 0, x_bits, 0, x.shape(2), nullptr, out.data()});
+        return out;
+      },
+      "weight_key"_a, "x"_a, "x_bits"_a, "weights"_a, "weight_bits"_a.none(), "bits_per_step"_a,
+      "steps"_a);
   m.def(
       "neurons",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, In<double, 3> drive,
@@ -346,6 +361,76 @@ NB_MODULE(_native, m) {
       "weight_bits"_a.none(), "bits_per_step"_a, "start"_a, "positions"_a, "first_step"_a,
       "steps"_a, "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert(),
       "before"_a.noconvert(), "traced"_a);
+  m.def(
+      "training_neurons",
+      [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, bool own_noise,
+         uint32_t positions, Reals drive, In<double, 1> gain, std::optional<In<double, 2>> weights,
+         OptionalBits weight_bits, uint64_t bits_per_step, InOut<double, 2> v) {
+        const size_t n_batch = drive.shape(0), n = drive.shape(2);
+        const uint64_t steps = drive.shape(1);
+        const bool single = drive.dtype() == nb::dtype<float>();
+        auto spikes = allocate<uint64_t, 3>({n_batch, n, sc::words_for(steps)});
+        std::vector<uint64_t> refractory(n_batch * n);
+        std::vector<uint64_t> before(weights ? n_batch * sc::words_for(n) : 0);
+        std::vector<double> i(n_batch * n);
+        auto* doubles = single ? nullptr : static_cast<double*>(drive.data());
+        run_without_gil(sc::NeuronLayer{parameters.data(),
+                                        parameters.size(),
+                                        noise_key,
+                                        doubles,
+                                        steps,
+                                        gain.data(),
+                                        weights ? weights->data() : nullptr,
+                                        data_or_null(weight_bits),
+                                        bits_per_step,
+                                        0,
+                                        n_batch,
+                                        n,
+                                        positions,
+                                        0,
+                                        steps,
+                                        {v.data(), refractory.data(), i.data()},
+                                        before.data(),
+                                        nullptr,
+                                        spikes.data(),
+                                        single ? static_cast<float*>(drive.data()) : nullptr,
+                                        doubles,
+                                        own_noise});
+        return spikes;
+      },
+      "parameters"_a, "noise_key"_a, "own_noise"_a, "positions"_a, "drive"_a.noconvert(), "gain"_a,
+      "weights"_a.none(), "weight_bits"_a.none(), "bits_per_step"_a, "v"_a.noconvert());
+  m.def(
+      "neuron_gradients",
+      [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, bool own_noise,
+         uint32_t positions, double surrogate, In<float, 3> drive, In<double, 1> gain,
+         In<float, 3> of_spikes, In<float, 2> of_potentials, std::optional<In<float, 3>> weights,
+         bool parameters_too) {
+        const size_t n_batch = drive.shape(0), n = drive.shape(2);
+        const uint64_t steps = drive.shape(1);
+        auto of_drive = allocate<float, 3>({n_batch, size_t(steps), n});
+        auto of_gain = allocate<float, 2>({n_batch, n});
+        auto of_parameters = allocate<float, 3>({parameters_too ? n_batch : 0, 3, n});
+        run_without_gil(sc::NeuronGradients{
+            parameters.data(), parameters.size(), noise_key, own_noise, positions, n_batch, n,
+            steps, surrogate, drive.data(), gain.data(), of_spikes.data(), of_spikes.shape(1),
+            of_potentials.data(), weights ? weights->data() : nullptr,
+            weights ? weights->shape(0) : 0, of_drive.data(), of_gain.data(),
+            parameters_too ? of_parameters.data() : nullptr});
+        return std::make_tuple(of_drive, of_gain, of_parameters);
+      },
+      "parameters"_a, "noise_key"_a, "own_noise"_a, "positions"_a, "surrogate"_a, "drive"_a,
+      "gain"_a, "of_spikes"_a, "of_potentials"_a, "weights"_a.none(), "parameters_too"_a);
+  m.def(
+      "product_gradients",
+      [](In<float, 3> of_drive, In<uint64_t, 3> x, uint64_t x_bits) {
+        const size_t n_in = x.shape(1), n = of_drive.shape(2);
+        auto out = allocate<float, 2>({n_in, n});
+        run_without_gil(sc::ProductGradients{of_drive.data(), x.data(), x_bits, of_drive.shape(1),
+                                             x.shape(0), n_in, n, out.data()});
+        return out;
+      },
+      "of_drive"_a, "x"_a, "x_bits"_a);
 
   m.def(
       "machine",

@@ -248,7 +248,8 @@ struct DenseSums {
   uint64_t bits_per_step, start;
   uint64_t x_bits, x_start;
   size_t x_words;
-  double* out;  // [n_batch][steps][n_out]
+  double* out;    // [n_batch][steps][n_out]
+  float* floats;  // the same, instead of `out`, or null
 
   uint64_t steps() const { return (of.length - start) / bits_per_step; }
   const uint64_t* x_at(size_t row) const { return of.x + row * x_words; }
@@ -276,8 +277,55 @@ struct NeuronLayer {
   uint64_t* before;            // [n_batch][words_for(n)], updated in place; null without weights
   double* potentials;          // [n_batch][steps][n] after each step, or null
   uint64_t* spikes;            // [n_batch][n][words_for(steps)]
+  // For training: the drive, in one of two types and in place of `drive`, to which the sums of own
+  // spikes are added.
+  float* floats = nullptr;
+  double* doubles = nullptr;
+  bool own_noise = false;  // whether each image has noise of its own
 
-  size_t noise_rows(size_t n_rows) const { return n_rows < positions ? n_rows : positions; }
+  size_t noise_rows(size_t n_rows) const {
+    return own_noise || n_rows < positions ? n_rows : positions;
+  }
+  // The number of the noise of neuron 0 in a row.
+  uint64_t noise_of(size_t row) const {
+    return row % positions + (own_noise ? row / positions * positions * n : 0);
+  }
+};
+
+// The gradients of neurons whose drive was given or recorded by NeuronLayer, by backpropagation
+// through time. The slope of a spike by its potential x is that of a fast sigmoid,
+//   width / (width + |x - v_threshold|)**2,  width = surrogate * (v_threshold - v_reset),
+// and no gradient passes through a reset.
+struct NeuronGradients {
+  const LifParameters* lif;  // [n], or one for all neurons
+  size_t n_lif;
+  uint64_t noise_key;
+  bool own_noise;
+  uint32_t positions;
+  size_t n_batch, n;
+  uint64_t steps;
+  double surrogate;
+  const float* drive;      // [n_batch][steps][n], all sums that entered
+  const double* gain;      // [n]
+  const float* of_spikes;  // [n_batch][spike_steps][n], the same at all steps if there is one
+  uint64_t spike_steps;
+  const float* of_potentials;  // [n_batch][n], of those after the last step
+  // [weight_steps][n][n], a row a receiving neuron: what a spike adds to the drive of the next
+  // step; null without own spikes.
+  const float* weights;
+  uint64_t weight_steps;
+  float* of_drive;       // [n_batch][steps][n]
+  float* of_gain;        // [n_batch][n], over the steps
+  float* of_parameters;  // [n_batch][3][n]: of leak, syn_leak, v_threshold; or null
+};
+
+// out[i][n] = sum over images and steps of of_drive[b][t][n] times the ones of x[b][i] at step t.
+struct ProductGradients {
+  const float* of_drive;  // [n_batch][steps][n]
+  const uint64_t* x;      // [n_batch][n_in][words_for(steps * x_bits)]
+  uint64_t x_bits, steps;
+  size_t n_batch, n_in, n;
+  float* out;  // [n_in][n]
 };
 
 // Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
@@ -378,6 +426,19 @@ inline size_t neurons_scratch(const NeuronLayer& l, size_t n_rows) {
          2 * neurons * l.noise_rows(n_rows) + n_rows * (words + 2 * neurons);
 }
 
+// Inputs and columns of a block of the gradients of products.
+inline constexpr size_t kGradientInputs = 32, kGradientColumns = 64;
+
+inline size_t gradients_scratch(const NeuronGradients& g) {
+  const size_t neurons = (g.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t groups = g.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
+  return groups * kLifWords + (4 * size_t(g.steps) + 16) * neurons / 2;
+}
+inline size_t gradients_scratch(const ProductGradients& g) {
+  const size_t columns = (g.n + 15) / 16 * 16;
+  return (size_t(g.steps) + kGradientInputs) * columns / 2 + 8;
+}
+
 size_t radical_scratch(const uint64_t* bases, size_t n);
 
 // Every kernel, by the name of its function and of its work. Those of the first list are compiled
@@ -385,21 +446,23 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
 // that names a kernel for the tables and the scheduler. A kernel also needs an overload of split in
 // schedule.cpp, and its file in CMakeLists.txt: in add_level if it is in the first list, in
 // nanobind_add_module if it is in the second.
-#define SC_LEVEL_KERNELS(K)        \
-  K(philox, Philox)                \
-  K(normal, Normal)                \
-  K(encode, Encode)                \
-  K(uniform, Uniform)              \
-  K(lfsr, Lfsr)                    \
-  K(digital, Digital)              \
-  K(additive, Additive)            \
-  K(permutation, Permutation)      \
-  K(channel_counts, ChannelCounts) \
-  K(dot, Dot)                      \
-  K(lif, LifPopulation)            \
-  K(dense, DenseLayer)             \
-  K(dense_sums, DenseSums)         \
-  K(neurons, NeuronLayer)          \
+#define SC_LEVEL_KERNELS(K)              \
+  K(philox, Philox)                      \
+  K(normal, Normal)                      \
+  K(encode, Encode)                      \
+  K(uniform, Uniform)                    \
+  K(lfsr, Lfsr)                          \
+  K(digital, Digital)                    \
+  K(additive, Additive)                  \
+  K(permutation, Permutation)            \
+  K(channel_counts, ChannelCounts)       \
+  K(dot, Dot)                            \
+  K(lif, LifPopulation)                  \
+  K(dense, DenseLayer)                   \
+  K(dense_sums, DenseSums)               \
+  K(neurons, NeuronLayer)                \
+  K(neuron_gradients, NeuronGradients)   \
+  K(product_gradients, ProductGradients) \
   K(deposit, Deposit)
 #define SC_COMMON_KERNELS(K)       \
   K(radical, Radical)              \

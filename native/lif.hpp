@@ -68,6 +68,12 @@ class Lif {
   // Where a neuron with that potential rests.
   F resting(F v) const { return select(subtracts_, v, v_reset_); }
 
+  // The potential at the start, and the threshold.
+  void start(F& v, F& v_threshold) const {
+    v = v_rest_;
+    v_threshold = v_threshold_;
+  }
+
   // The synaptic currents after a step, of neurons that have one.
   F synaptic(F before, F after) const { return select(synapse_, after, before); }
 
@@ -75,9 +81,10 @@ class Lif {
   Drive drive(Drive drive) const { return drive; }
 
   // The step before time `next`, a signed number. A neuron rests while next <= wakes, and v stays
-  // where resting() put it; in the plain form none rests or ever will.
+  // where resting() put it; in the plain form none rests or ever will. `reached` becomes the
+  // potential before the threshold is compared, if it is asked for.
   template <bool kNoise, Form kForm>
-  M step(F& v, U& wakes, F& i, U next, Drive drive, F z) const {
+  M step(F& v, U& wakes, F& i, U next, Drive drive, F z, F* reached = nullptr) const {
     F in = drive.v;
     if constexpr (kForm == Form::kGeneral) {
       i = (i - i * syn_leak_) + in;
@@ -89,6 +96,7 @@ class Lif {
     else
       x = (v - (v - v_rest_) * leak_) + in;
     if constexpr (kNoise) x = x + noise_ * z;
+    if (reached != nullptr) *reached = x;
     if constexpr (kForm == Form::kPlain) {
       const M spike = at_least(x, v_threshold_);
       v = select(spike, v_reset_, x);

@@ -13,6 +13,53 @@ namespace {
 
 static_assert(sizeof(Lif) <= sizeof(uint64_t) * kLifWords);
 
+size_t drive_at(const NeuronLayer& l, size_t row, uint64_t s, size_t j) {
+  return (row * l.drive_steps + (l.drive_steps == 1 ? 0 : s)) * l.n + j;
+}
+F drive_of(const NeuronLayer& l, size_t row, uint64_t s, size_t j, size_t count) {
+  const size_t at = drive_at(l, row, s, j);
+  return l.floats != nullptr ? widen_some(l.floats + at, count) : loadf_some(l.drive + at, count);
+}
+
+// Rows whose neurons do not see each other: groups step side by side through a word of time.
+template <int G>
+void run_apart(const NeuronLayer& l, const Lif& lif, size_t row, size_t j, uint64_t w) {
+  const PhiloxKey key(l.noise_key);
+  const size_t count = l.n - j;
+  const LifState state = l.state.from(row * l.n + j);
+  LifGroups<G> groups;
+  groups.load(state, j, count, l.positions, l.noise_of(row));
+  F gain[G];
+  size_t lanes[G];
+  for (size_t g = 0; g < G; g++) {
+    lanes[g] = count - g * kLanes;
+    gain[g] = loadf_some(l.gain + j + g * kLanes, lanes[g]);
+  }
+  U spikes[G];
+  const int steps = int(std::min<uint64_t>(l.steps - 64 * w, 64));
+  lif_word(lif, key, groups, l.first_step + 64 * w, steps, spikes, [&](int g, int k) {
+    const size_t group = size_t(g);
+    return gain[g] * drive_of(l, row, 64 * w + uint64_t(k), j + group * kLanes, lanes[g]);
+  });
+  groups.store(state, count);
+  const size_t words = words_for(l.steps);
+  for (size_t g = 0; g < G; g++)
+    store_apart(l.spikes + (row * l.n + j + g * kLanes) * words + w, words, spikes[g], lanes[g]);
+}
+
+void run_apart(const NeuronLayer& l, const Part& part) {
+  const Lif lif(l.lif[0]);
+  const size_t n_groups = (l.n + kLanes - 1) / kLanes;
+  for (size_t row = part.first; row < part.last; row++) {
+    for (uint64_t w = part.first_word; w < part.last_word; w++) {
+      size_t group = 0;
+      for (; group + 4 <= n_groups; group += 4) run_apart<4>(l, lif, row, group * kLanes, w);
+      for (; group + 2 <= n_groups; group += 2) run_apart<2>(l, lif, row, group * kLanes, w);
+      for (; group < n_groups; group++) run_apart<1>(l, lif, row, group * kLanes, w);
+    }
+  }
+}
+
 class Rows {
  public:
   Rows(const NeuronLayer& l, const Part& part)
@@ -81,7 +128,7 @@ class Rows {
       for (size_t j = 0; j < l_.n; j += kLanes) f(row, j, (first_ + row) * l_.n + j, lanes_of(j));
   }
   size_t noise_row(size_t row) const {
-    return n_rows_ < l_.positions ? row : (first_ + row) % l_.positions;
+    return l_.own_noise || n_rows_ < l_.positions ? row : (first_ + row) % l_.positions;
   }
 
   // In a word of time a neuron's refractory steps are held as the time at which it wakes.
@@ -167,9 +214,12 @@ class Rows {
     if (own) std::fill_n(fired_, n_rows_ * words_, 0);
     each_group([&](size_t row, size_t j, size_t at, size_t count) {
       const size_t batch = first_ + row;
-      F sum = loadf_some(
-          l_.drive + (batch * l_.drive_steps + (l_.drive_steps == 1 ? 0 : s)) * l_.n + j, count);
-      if (own) sum = sum + loadf(of(own_, row, j));
+      F sum = drive_of(l_, batch, s, j, count);
+      if (own) {
+        sum = sum + loadf(of(own_, row, j));
+        if (l_.floats != nullptr) narrow_some(l_.floats + drive_at(l_, batch, s, j), sum, count);
+        if (l_.doubles != nullptr) storef_some(l_.doubles + drive_at(l_, batch, s, j), sum, count);
+      }
       const M spike = fire(row, j, at, count, s, next, loadf_some(l_.gain + j, count) * sum);
       uint64_t* train = of(trains_, row, j);
       store(train, or_where(spike, load(train), bit));
@@ -214,7 +264,7 @@ class Rows {
   void make_noise(uint64_t t, bool first) const {
     if (t % 4 != 0 && !first) return;
     for (size_t row = 0; row < l_.noise_rows(n_rows_); row++) {
-      const uint64_t position = (first_ + row) % l_.positions;
+      const uint64_t position = l_.noise_of(first_ + row);
       for (size_t j = 0; j < l_.n; j += kLanes) {
         const U neuron = mul32(set1(j) + iota(), set1(l_.positions)) + set1(position);
         const NoiseLanes lanes[1] = {{noise_key_, neuron}};
@@ -240,6 +290,9 @@ class Rows {
 
 }  // namespace
 
-void neurons(const NeuronLayer& l, const Part& part) { Rows(l, part).run(); }
+void neurons(const NeuronLayer& l, const Part& part) {
+  if (l.weights == nullptr && l.potentials == nullptr && l.n_lif == 1) return run_apart(l, part);
+  Rows(l, part).run();
+}
 
 }  // namespace sc::SC_LEVEL

@@ -192,6 +192,19 @@ Split split(const NeuronLayer& l) {
   s.scratch = neurons_scratch(l, l.n_batch);
   return s;
 }
+Split split(const NeuronGradients& g) {
+  const size_t own = g.weights == nullptr ? 1 : g.n / 16 + 1;
+  Split s{.rows = g.n_batch, .grain = grain_of(kSteps, 4 * g.n * g.steps * own)};
+  s.row_step = 1;
+  s.scratch = gradients_scratch(g);
+  return s;
+}
+Split split(const ProductGradients& g) {
+  Split s{.rows = g.n_in, .grain = grain_of(kSteps, g.n_batch * g.n * g.steps / 16)};
+  s.row_step = kGradientInputs;
+  s.scratch = gradients_scratch(g);
+  return s;
+}
 Split split(const Deposit& d) {
   return {.rows = d.n_rows, .grain = grain_of(kWords, words_for(d.length)), .row_step = 1};
 }

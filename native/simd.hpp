@@ -48,6 +48,20 @@ inline void storef_some(double* out, F a, size_t count) {
   std::copy_n(lanes, count, out);
 }
 
+// The same between lanes and floats in memory.
+inline F widen_some(const float* p, size_t count) {
+  if (count >= kLanes) return widen(p);
+  float lanes[kLanes] = {};
+  std::copy_n(p, count, lanes);
+  return widen(lanes);
+}
+inline void narrow_some(float* out, F a, size_t count) {
+  if (count >= kLanes) return narrow(out, a);
+  float lanes[kLanes];
+  narrow(lanes, a);
+  std::copy_n(lanes, count, out);
+}
+
 // Stores the first lanes `stride` words apart: a word of neighboring rows.
 inline void store_apart(uint64_t* out, size_t stride, U a, size_t count) {
   uint64_t lanes[kLanes];

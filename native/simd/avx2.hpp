@@ -82,9 +82,12 @@ inline F loadf(const double* p) { return {_mm256_loadu_pd(p)}; }
 inline void storef(double* p, F a) { _mm256_storeu_pd(p, a.v); }
 inline F set1f(double a) { return {_mm256_set1_pd(a)}; }
 inline F widen(const float* p) { return {_mm256_cvtps_pd(_mm_loadu_ps(p))}; }
+inline void narrow(float* p, F a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a.v)); }
 inline F operator+(F a, F b) { return {_mm256_add_pd(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm256_sub_pd(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm256_mul_pd(a.v, b.v)}; }
+inline F operator/(F a, F b) { return {_mm256_div_pd(a.v, b.v)}; }
+inline F abs(F a) { return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.v)}; }
 inline F floor(F a) { return {_mm256_floor_pd(a.v)}; }
 inline F clamp(F a, F low, F high) { return {_mm256_min_pd(_mm256_max_pd(a.v, low.v), high.v)}; }
 inline F to_double(U a) {

@@ -77,9 +77,12 @@ inline F loadf(const double* p) { return {_mm512_loadu_pd(p)}; }
 inline void storef(double* p, F a) { _mm512_storeu_pd(p, a.v); }
 inline F set1f(double a) { return {_mm512_set1_pd(a)}; }
 inline F widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
+inline void narrow(float* p, F a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a.v)); }
 inline F operator+(F a, F b) { return {_mm512_add_pd(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm512_sub_pd(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm512_mul_pd(a.v, b.v)}; }
+inline F operator/(F a, F b) { return {_mm512_div_pd(a.v, b.v)}; }
+inline F abs(F a) { return {_mm512_abs_pd(a.v)}; }
 inline F floor(F a) {
   return {_mm512_roundscale_pd(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
 }

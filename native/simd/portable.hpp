@@ -61,9 +61,12 @@ inline F loadf(const double* p) { return {*p}; }
 inline void storef(double* p, F a) { *p = a.v; }
 inline F set1f(double a) { return {a}; }
 inline F widen(const float* p) { return {double(*p)}; }
+inline void narrow(float* p, F a) { *p = float(a.v); }
 inline F operator+(F a, F b) { return {a.v + b.v}; }
 inline F operator-(F a, F b) { return {a.v - b.v}; }
 inline F operator*(F a, F b) { return {a.v * b.v}; }
+inline F operator/(F a, F b) { return {a.v / b.v}; }
+inline F abs(F a) { return {std::fabs(a.v)}; }
 inline F floor(F a) { return {std::floor(a.v)}; }
 inline F clamp(F a, F low, F high) { return {std::fmin(std::fmax(a.v, low.v), high.v)}; }
 inline F to_double(U a) { return {double(int64_t(a.v))}; }

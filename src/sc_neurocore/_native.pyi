@@ -9,7 +9,7 @@ are then undefined; a `Neuron` keeps the state from before the call.
 """
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,6 +256,65 @@ def dense(
     (n_out, n_in, words), or, for None, the Bernoulli streams out << 32 | in of weight_key, or `in` for
     all neurons if shared. gain has shape (n_out,). Row b has the noise of neurons
     out * positions + b % positions. v, refractory and i (batch, n_out) are updated.
+    """
+
+def training_sums(
+    weight_key: int,
+    x: NDArray[np.uint64],
+    x_bits: int,
+    weights: NDArray[np.int64],
+    weight_bits: NDArray[np.uint64] | None,
+    bits_per_step: int,
+    steps: int,
+) -> NDArray[np.float32]:
+    """`dense_sums` of steps from the first one on, in float32: (batch, steps, n_out)."""
+
+def training_neurons(
+    parameters: Sequence[LIFParameters],
+    noise_key: int,
+    own_noise: bool,
+    positions: int,
+    drive: NDArray[Any],
+    gain: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    weight_bits: NDArray[np.uint64] | None,
+    bits_per_step: int,
+    v: NDArray[np.float64],
+) -> NDArray[np.uint64]:
+    """Packed spikes (batch, n, words) of `neurons` that start at rest, at potentials v (updated).
+
+    The sums of own spikes are added to the drive (batch, steps, n), float32 or float64. With own_noise
+    the noise of row b is that of neurons
+    b // positions * n * positions + j * positions + b % positions.
+    """
+
+def neuron_gradients(
+    parameters: Sequence[LIFParameters],
+    noise_key: int,
+    own_noise: bool,
+    positions: int,
+    surrogate: float,
+    drive: NDArray[np.float32],
+    gain: NDArray[np.float64],
+    of_spikes: NDArray[np.float32],
+    of_potentials: NDArray[np.float32],
+    weights: NDArray[np.float32] | None,
+    parameters_too: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Gradients of the drive (batch, steps, n) and, summed over steps, of gain and parameters.
+
+    The drive holds the sums of own spikes. of_spikes (batch, steps or 1, n) is the gradient of spikes,
+    of_potentials (batch, n) that of the last potentials, weights (steps or 1, n, n) what a spike adds
+    to the drive of the next step, a row a receiving neuron. Those of the gain are (batch, n), those of
+    leak, syn_leak and v_threshold (batch, 3, n), or empty.
+    """
+
+def product_gradients(
+    of_drive: NDArray[np.float32], x: NDArray[np.uint64], x_bits: int
+) -> NDArray[np.float32]:
+    """Sums (n_in, n) of of_drive (batch, steps, n) over the ones of x (batch, n_in, words).
+
+    x has x_bits bits per step.
     """
 
 def dense_sums(

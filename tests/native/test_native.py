@@ -505,6 +505,7 @@ def _compare_signature(stub, overloads):
 def _simplify(signature):
     signature = re.sub(r"(?:numpy\.)?ndarray\[dtype=(\w+),[^]]*\]", r"array[\1]", signature)
     signature = re.sub(r"NDArray\[np\.(\w+)\]", r"array[\1]", signature)
+    signature = re.sub(r"NDArray\[Any\]|ndarray\[shape=[^]]*\]", "array[Any]", signature)
     return signature.replace("sc_neurocore._native.", "").replace("collections.abc.", "")
 
 

@@ -7,7 +7,7 @@ from sklearn.neural_network import MLPClassifier
 from torch import nn
 
 from sc_neurocore import LIF, Bitstream, Dense, Network, convert_relu
-from sc_neurocore.training.modules import (
+from sc_neurocore.training import (
     SCConv2d,
     SCLinear,
     SCNetwork,
@@ -21,7 +21,10 @@ X = torch.full((1, 3), 0.5)
 DATA = np.full((2, 3), 0.5)
 STREAM = Bitstream.from_bits(np.ones((1, 3, 8), int))
 NEURONS = LIF(tau_mem=[5.0, 6.0, 7.0])
-GRAPH = Network([Dense(DATA), Dense(np.full((1, 5), 0.5))], ["input", ["input", 0]])
+LOOP = Network(
+    [Dense(np.full((2, 5), 0.5), delay=[0, 0, 0, 1, 1]), Dense(np.full((2, 2), 0.5))],
+    [["input", 1], 0],
+)
 RELU, POOL, FLATTEN = nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()
 LINEAR, NEXT, CONV = nn.Linear(3, 3), nn.Linear(3, 2), nn.Conv2d(1, 1, 2)
 IMAGES = np.full((1, 1, 6, 6), 0.5)
@@ -69,7 +72,12 @@ test_errors = test_of([
     (lambda: SCLinear(2, 2, gain=1, neuron=8.0), TypeError, "neuron must be a LIF, got 8.0"),
     (lambda: SCLinear(2, 2, gain=1, bias=1), TypeError, "bias must be a bool, got 1"),
     (lambda: SCLinear(2, 2, gain=1, recurrent=1), TypeError, "recurrent must be a bool, got 1"),
-    (lambda: SCLinear(2, 2, gain=1, learn_gain=1), TypeError, "learn_gain must be a bool, got 1"),
+    (lambda: SCLinear(2, 2, gain=1, learn="weights"), ValueError,
+     "learn must be one of 'gain', 'delay', 'tau_mem', 'tau_syn', 'v_threshold', got 'weights'"),
+    (lambda: SCLinear(2, 2, gain=1, surrogate=0), ValueError,
+     "surrogate must be greater than 0, got 0.0"),
+    (lambda: SCLinear(2, 2, gain=1, learn=["tau_syn"]), ValueError,
+     "neuron must have tau_syn finite and not 0, if it is learned, got 0.0"),
     (lambda: SCConv2d(0, 1, 2, (3, 3), gain=1), ValueError, "in_channels must be at least 1, got 0"),
     (lambda: SCConv2d(1, 0, 2, (3, 3), gain=1), ValueError, "out_channels must be at least 1, got 0"),
     (lambda: SCConv2d(1, 1, (2, 0), (3, 3), gain=1), ValueError,
@@ -114,8 +122,9 @@ test_errors = test_of([
     (lambda: MODEL(X, 8, -1), ValueError, "seed must lie in [0, 2**128), got -1"),
     (lambda: to_network(3), TypeError, "model must be a SCNetwork, got 3"),
     (lambda: from_network(3), TypeError, "network must be a Network, got 3"),
-    (lambda: from_network(GRAPH), ValueError,
-     "network must be a chain of layers to be trained, got connections=[[[0, 3]], [[0, 3], 0]]"),
+    (lambda: from_network(LOOP), ValueError,
+     "connections must have sources that come before their layers, to be trained, got layer 0 after "
+     "[slice(0, 3, None), 1]; use recurrent weights for feedback within a layer"),
     (lambda: convert_relu(3, DATA), TypeError,
      "model must be a torch.nn.Sequential or an sklearn MLPClassifier, got 3"),
     (lambda: convert_relu(MLPClassifier(), DATA), ValueError,

@@ -28,13 +28,14 @@ from sc_neurocore import (
     simulate_float,
     stream_key,
 )
-from sc_neurocore.training._autograd import SURROGATE_WIDTH, Fire
-from sc_neurocore.training.modules import (
+from sc_neurocore.training import (
     SCLinear,
     SCNetwork,
     from_network,
     to_network,
 )
+from sc_neurocore.training._autograd import Neurons, Population
+from sc_neurocore.training._spikes import Spikes
 
 IF = LIF(tau_mem=math.inf, reset="subtract")
 READOUT = LIF(tau_mem=math.inf, v_threshold=math.inf)
@@ -185,16 +186,6 @@ def test_spikes_as_densities_of_0_and_1_are_spikes():
         assert torch.equal(ours.potentials, theirs.potentials)
 
 
-def test_sums_of_bits_do_not_depend_on_the_blocks_in_which_they_are_made(monkeypatch):
-    model = model_of("recurrent")
-    for k in (3, 8, 24, 32, 64, 100, 192):
-        whole = model.run(TRAINS, seed=1, bits_per_step=k)
-        with monkeypatch.context() as patch:
-            patch.setattr("sc_neurocore.training.modules._BITS", 1)
-            parts = model.run(TRAINS, seed=1, bits_per_step=k)
-        assert torch.equal(whole.potentials, parts.potentials)
-
-
 @pytest.mark.parametrize("name", ["recurrent", "conv", "gain of each row"])
 def test_float32_weights_with_several_bits_per_step_are_the_weights_of_the_network(name):
     model = from_network(Network(NETWORKS[name])).eval()
@@ -258,6 +249,17 @@ def test_without_sampling_it_is_the_simulation_on_real_numbers(name):
 
 # --- gradients
 
+SURROGATE_WIDTH = 0.5
+
+
+def native(drive, gain, recurrent, neuron):
+    """Spikes and last potentials (steps, batch, n) of the kernels, from sums of products."""
+    of_pass = Population(neuron, SCLinear(1, drive.shape[2], gain=1.0), 1, None, 0, False,
+                         SURROGATE_WIDTH, "means")  # fmt: skip
+    sums = drive.transpose(0, 1).clone()
+    link, v, words = Neurons.apply(sums, gain, recurrent, None, None, None, of_pass)
+    return Spikes(words.numpy().view(np.uint64), len(drive), 1, link).tensor(), v
+
 
 def recorded(drive, gain, recurrent, neuron):
     """Spikes and last potentials from the equations, with each step recorded by autograd."""
@@ -272,7 +274,7 @@ def recorded(drive, gain, recurrent, neuron):
     i, rests, spike = torch.zeros_like(v), torch.zeros_like(v), torch.zeros_like(v)
     spikes = []
     for t in range(len(drive)):
-        total = drive[t] if recurrent is None else drive[t] + spike @ recurrent[t].mT
+        total = drive[t] if recurrent is None else drive[t] + spike @ recurrent.mT
         i = (i - i * neuron.dt / neuron.tau_syn if neuron.tau_syn else 0.0) + gain * total
         x = v - (v - neuron.v_rest) * neuron.dt / neuron.tau_mem + neuron.resistance * neuron.dt * i
         awake = rests == 0
@@ -299,20 +301,21 @@ def recorded(drive, gain, recurrent, neuron):
 def test_the_backward_pass_is_that_of_recorded_steps(neuron, with_recurrent):
     rng = torch.Generator().manual_seed(0)
     drive = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64) + 0.4
-    recurrent = torch.randn(40, 5, 5, generator=rng, dtype=torch.float64) if with_recurrent else None
+    recurrent = torch.randn(5, 5, generator=rng, dtype=torch.float64) if with_recurrent else None
     gain = torch.tensor(0.5, dtype=torch.float64)
     inputs = [t.requires_grad_() for t in (drive, gain, recurrent) if t is not None]
     goal = torch.randn(40, 3, 5, generator=rng, dtype=torch.float64)
     results = []
     for spikes, v in (
-        Fire.apply(drive, gain, recurrent, None, neuron),
+        native(drive, gain, recurrent, neuron),
         recorded(drive, gain, recurrent, neuron),
     ):
         loss = (spikes * goal).sum() + (v * goal[0]).sum()
         results.append((spikes, v, *torch.autograd.grad(loss, inputs)))
     assert results[0][0].sum() > 50
     for ours, theirs in zip(*results, strict=True):
-        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+        near = 1e-5 * theirs.abs().max()  # gradients are in float32
+        assert torch.allclose(ours.double(), theirs, rtol=0, atol=near.item())
 
 
 @pytest.mark.parametrize("reset", ["value", "subtract"])
@@ -325,14 +328,15 @@ def test_the_backward_pass_of_different_neurons_is_that_of_each(reset):
     results = []
     inputs = [drive.requires_grad_(), gain.requires_grad_()]
     for spikes, v in (
-        Fire.apply(drive, gain, None, None, neuron),
+        native(drive, gain, None, neuron),
         recorded(drive, gain, None, neuron),
     ):
         loss = (spikes * goal).sum() + (v * goal[0]).sum()
         results.append((spikes, v, *torch.autograd.grad(loss, inputs)))
     assert results[0][0].sum() > 50
     for ours, theirs in zip(*results, strict=True):
-        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+        near = 1e-5 * theirs.abs().max()  # gradients are in float32
+        assert torch.allclose(ours.double(), theirs, rtol=0, atol=near.item())
 
 
 @pytest.mark.parametrize("k", [1, 3, 8])
@@ -341,8 +345,8 @@ def test_the_gradient_of_a_weight_is_the_number_of_its_spikes(k):
     layer = SCLinear(12, 2, gain=[0.5, 0.25], neuron=READOUT, bias=True)
     SCNetwork(layer)(TRAINS, seed=1, bits_per_step=k).sum().backward()
     gain = np.array([[0.5], [0.25]])
-    assert np.allclose(layer.weight.grad, gain * TRAINS.counts().sum(0), rtol=1e-6)
-    assert np.allclose(layer.bias.grad, gain[:, 0] * 7 * 70, rtol=1e-6)
+    assert np.allclose(layer.weight.grad, gain * TRAINS.counts().sum(0), rtol=1e-5)
+    assert np.allclose(layer.bias.grad, gain[:, 0] * 7 * 70, rtol=1e-5)
 
 
 def test_gradients_of_an_integrator_are_finite_differences():
@@ -350,7 +354,8 @@ def test_gradients_of_an_integrator_are_finite_differences():
     rng = torch.Generator().manual_seed(0)
     drive = torch.randn(12, 2, 3, generator=rng, dtype=torch.float64, requires_grad=True)
     gain = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda d, g: Fire.apply(d, g, None, None, neuron)[1], (drive, gain))
+    potential = lambda d, g: native(d, g, None, neuron)[1]  # noqa: E731
+    assert torch.autograd.gradcheck(potential, (drive, gain), eps=1e-3, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("in_time", [False, True])
@@ -512,7 +517,7 @@ def test_a_compiled_model_has_the_results_of_the_model(name):
     ):
         model.zero_grad()
         result = net(X, 40, 3)
-        counts = result[0] if isinstance(result, tuple) else result
+        counts = getattr(result, "counts", result)
         counts.sum().backward()
         gradients.append((counts, model.layers[0].weight.grad))
     if not math.isinf(model.layers[-1].neuron.v_threshold):
@@ -648,7 +653,7 @@ def test_a_state_dict_restores_everything_learned():
 
 
 def test_a_fixed_gain_does_not_change():
-    model = SCNetwork(SCLinear(3, 2, gain=0.3, learn_gain=False))
+    model = SCNetwork(SCLinear(3, 2, gain=0.3, learn=()))
     model(torch.rand(4, 3), 20).sum().backward()
     assert model.layers[0].log_factor.grad is None
     assert model.layers[0].weight.grad is not None
@@ -657,6 +662,8 @@ def test_a_fixed_gain_does_not_change():
 
 def test_tensors_that_require_gradients_are_inputs_and_gains():
     layer = SCLinear(3, 2, gain=torch.tensor(0.5, requires_grad=True))
+    with torch.no_grad():
+        layer.weight.fill_(0.5)
     x = torch.full((1, 3), 0.5, requires_grad=True)
     SCNetwork(layer)(x, 50, seed=1).sum().backward()
     assert x.grad.any()

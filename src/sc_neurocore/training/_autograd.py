@@ -1,26 +1,87 @@
-"""Bits and neurons as functions with gradients, for PyTorch.
+"""Products and neurons as functions with gradients, for PyTorch. Native kernels do the work.
 
 The gradient of a bit is passed to its mean ("straight-through"; Bengio, Leonard, Courville 2013). The
-surrogate gradient of a spike is the slope of a fast sigmoid
-(Zenke, Ganguli 2018; Neftci, Mostafa, Zenke 2019).
-
-This is the only module with Python loops over time: one forward and one backward per layer.
+surrogate gradient of a spike is the slope of a fast sigmoid (Zenke, Ganguli 2018; Neftci, Mostafa,
+Zenke 2019). Gradients are computed in float32.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from sc_neurocore.neurons import (
-    LIF,
-)
+from sc_neurocore import _native
+from sc_neurocore._types import Words
+from sc_neurocore.neurons import LIF
+from sc_neurocore.streams._bits import delayed, ones
+from sc_neurocore.training._spikes import Spikes, sums_of_bits, without_values
 
-# Width of the fast sigmoid, in units of v_threshold - v_reset.
-SURROGATE_WIDTH = 0.5
+# What a product is differentiated with: the means of operands that are constant in time, or the bits.
+Gradient = Literal["means", "bits"]
+
+
+class Geometry(Protocol):
+    """How inputs reach the neurons of a layer. Rows are positions of images."""
+
+    @property
+    def positions(self) -> int:
+        """Number of neurons per row of weights."""
+        ...
+
+    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of each position, as `Conv2d.patches`."""
+        ...
+
+    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons by image, as `Conv2d.flatten`."""
+        ...
+
+    def by_rows(self, y: Tensor) -> Tensor:
+        """Return values (batch, steps, n_out) by position: (rows, steps, n_rows of the matrix)."""
+        ...
+
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
+        """Return gradients (batch, steps, n_in) of inputs, from those of sums by position."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Bits of the weights of a pass.
+
+    Attributes
+    ----------
+    key : int
+    codes : ndarray of int64, shape (fan_in, n_rows)
+        Weights of inputs and bias, as the native core takes them.
+    words : ndarray of uint64, shape (n_rows, fan_in, n_words), or None
+        Packed bits, without signs; None if the kernel makes them.
+    make : callable
+        Returns these words.
+    own : ndarray of uint64, shape (n_rows, n_rows, n_words), or None
+        Packed bits of the recurrent weights.
+    k : int
+        Bits per time step.
+    """
+
+    key: int
+    codes: NDArray[np.int64]
+    words: Words | None
+    make: Callable[[], Words]
+    own: Words | None
+    k: int
+
+    def signed_sums(self, steps: int, like: Tensor) -> Tensor:
+        """Return the sums of the bits of each step with their signs, (steps, n_rows, fan_in)."""
+        words = self.make() if self.words is None else self.words
+        signs = torch.from_numpy(np.sign(self.codes.T)).to(like)
+        return sums_of_bits(words, self.k, steps, like) * signs
 
 
 class Bits(torch.autograd.Function):
@@ -37,12 +98,126 @@ class Bits(torch.autograd.Function):
         return (grad if ctx.needs_input_grad[0] else None), None
 
 
-class Fire(torch.autograd.Function):
-    """LIF neurons over a sequence, with a backward pass that is faster than recorded steps.
+class Products(torch.autograd.Function):
+    """Sums of products of packed inputs with the bits of weights."""
 
-    The forward pass uses float64 and the order of operations of the native kernels. Gradients have the
-    type of the weights.
+    @staticmethod
+    def forward(
+        ctx: Any,
+        link: Tensor,
+        means: Tensor | None,
+        matrix: Tensor,
+        spikes: Spikes,
+        weights: Weights,
+        geometry: Geometry,
+        gradient: Gradient,
+    ) -> Tensor:
+        """Return the sums (rows, steps, n_rows), in float32 if that is exact, else in float64.
+
+        The matrix (n_rows, fan_in) has the weights in [-1, 1], of which the bits are used. A column
+        more than a patch has inputs is a bias.
+        """
+        k, x = weights.k, _patches(spikes, geometry, matrix)
+        sums: NDArray[Any]
+        if k * matrix.shape[1] <= 2**24:
+            sums = _native.training_sums(
+                weights.key, x, spikes.bits, weights.codes, weights.words, k, spikes.steps
+            )
+        else:
+            sums = _native.dense_sums(
+                weights.key, x, spikes.bits, 0, weights.codes, weights.words, False, k, 0, 0,
+                spikes.steps * k,
+            )  # fmt: skip
+        ctx.save_for_backward(matrix, means)
+        ctx.of_pass = spikes, weights, geometry, gradient
+        return torch.from_numpy(sums).to(link.device)
+
+    @staticmethod
+    def backward(ctx: Any, of_sums: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the link and of the matrix."""
+        with torch.autocast(of_sums.device.type, enabled=False):
+            return Products._gradients(ctx, of_sums)
+
+    @staticmethod
+    def _gradients(ctx: Any, of_sums: Tensor) -> tuple[Tensor | None, ...]:
+        matrix, means = ctx.saved_tensors
+        spikes, weights, geometry, gradient = ctx.of_pass
+        of_sums, k = of_sums.float(), weights.k
+        of_link = of_matrix = None
+        if ctx.needs_input_grad[2]:
+            if gradient == "means" and means is not None:
+                of_matrix = _by_means(of_sums, means, matrix, geometry) * k
+            else:
+                x = _patches(spikes, geometry, matrix)
+                of_matrix = product_gradients(of_sums, x, spikes.bits, k)
+            of_matrix = of_matrix.to(matrix.dtype)
+        if ctx.needs_input_grad[0]:
+            if gradient == "means":
+                weighted = matrix.float() * k
+            else:
+                weighted = weights.signed_sums(spikes.steps, of_sums)
+            of_link = geometry.inputs_of(of_sums, weighted).to(matrix.dtype)
+        return of_link, None, of_matrix, None, None, None, None
+
+
+def product_gradients(of_sums: Tensor, x: Words, bits: int, k: int) -> Tensor:
+    """Return the gradients of weights, (n_rows, n_in): those of the sums at the ones of the inputs."""
+    of_matrix = _native.product_gradients(np.ascontiguousarray(of_sums.cpu().numpy()), x, bits)
+    return (torch.from_numpy(of_matrix).T * (k if bits == 1 else 1)).to(of_sums.device)
+
+
+def _patches(spikes: Spikes, geometry: Geometry, matrix: Tensor) -> Words:
+    """Return the packed inputs of each position and, if there is a bias, one that is always on."""
+    x = np.ascontiguousarray(geometry.patches(spikes.words))
+    if x.shape[1] == matrix.shape[1]:
+        return x
+    return np.concatenate([x, ones((len(x), 1), spikes.steps * spikes.bits)], axis=1)
+
+
+def _by_means(of_sums: Tensor, means: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
+    """Return the gradients of weights by the densities (batch, n_in) of their inputs."""
+    total = of_sums.sum(1)
+    x = means.detach().float().cpu().numpy()[:, :, np.newaxis]
+    patches = torch.tensor(geometry.patches(x)[..., 0]).to(total)
+    of_weights = total.T @ patches
+    if of_weights.shape[1] == matrix.shape[1]:
+        return of_weights
+    return torch.cat([of_weights, total.sum(0)[:, None]], 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The neurons of a layer in a pass.
+
+    Attributes
+    ----------
+    neuron : LIF
+        Of each row of weights.
+    geometry : Geometry
+    k : int
+        Bits per time step, over which a neuron receives the mean.
+    own : ndarray of uint64 or None
+        Packed bits of recurrent weights, as in `Weights`; None without them and for real numbers.
+    noise_key : int
+    own_noise : bool
+        Whether each image has noise of its own.
+    surrogate : float
+        Width of the slope of a spike, in units of ``v_threshold - v_reset``.
+    gradient : {"means", "bits"}
     """
+
+    neuron: LIF
+    geometry: Geometry
+    k: int
+    own: Words | None
+    noise_key: int
+    own_noise: bool
+    surrogate: float
+    gradient: Gradient
+
+
+class Neurons(torch.autograd.Function):
+    """LIF neurons over a sequence, from the sums of products of each step."""
 
     @staticmethod
     def forward(
@@ -50,111 +225,86 @@ class Fire(torch.autograd.Function):
         drive: Tensor,
         gain: Tensor,
         recurrent: Tensor | None,
-        noise: Tensor | None,
-        neuron: LIF,
-    ) -> tuple[Tensor, Tensor]:
-        """Return spikes (time, batch, neurons), and the last potentials (batch, neurons).
+        leak: Tensor | None,
+        syn_leak: Tensor | None,
+        v_threshold: Tensor | None,
+        of_pass: Population,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the link and the packed spikes (batch, n_out, ...), and the last potentials.
 
-        The drive (time, batch, neurons) is the current before the gain. The gain is a scalar or has
-        shape (neurons,), and so have the parameters of the neuron. Recurrent weights (time, neurons,
-        neurons) add the spikes of the previous step. Noise broadcasts to the drive.
+        The drive (rows, steps, n) is changed: the sums of own spikes are added. `leak`, `syn_leak`
+        and `v_threshold` (n,) are None unless they are learned; their values are those of the neuron.
         """
-        total = drive.double()
-        leak = _constant(neuron.dt / neuron.tau_mem, total)
-        synaptic = _constant(_synaptic_leak(neuron), total)
-        resistance = _constant(neuron.resistance * neuron.dt, total)
-        v_rest, v_reset = _constant(neuron.v_rest, total), _constant(neuron.v_reset, total)
-        v_threshold = _constant(neuron.v_threshold, total)
-        fall = _constant(neuron.v_threshold - neuron.v_reset, total)
-        period = _constant(neuron.refractory_period * 1.0, total)
+        geometry, k, positions = of_pass.geometry, of_pass.k, of_pass.geometry.positions
+        sums = np.ascontiguousarray(drive.detach().cpu().numpy())
+        rows, steps, n = sums.shape
+        gains = np.broadcast_to(gain.detach().cpu().numpy() / k, (n,)).copy()
+        parameters = of_pass.neuron.parameters
+        v = np.empty((rows, n))
+        v[...] = of_pass.neuron.v_rest
+        senders = None
         if recurrent is not None:
-            total = total.clone()
-        over, spikes = torch.empty_like(drive), torch.zeros_like(drive)
-        rests_at_all = bool(np.any(neuron.refractory_period))
-        awake = torch.ones_like(total, dtype=torch.bool) if rests_at_all else None
-        v = torch.zeros_like(total[0]) + v_rest
-        i, rests = torch.zeros_like(v), torch.zeros_like(v)
-        for t in range(len(total)):
-            if recurrent is not None and t > 0:
-                total[t] += (spikes[t - 1] @ recurrent[t].mT).double()
-            i = (i - i * synaptic) + gain * total[t]
-            x = (v - (v - v_rest) * leak) + resistance * i
-            if noise is not None:
-                x = x + noise[t]
-            if awake is not None:
-                awake[t] = rests == 0
-                x = torch.where(awake[t], x, v)
-            fires = x >= v_threshold
-            if awake is not None:
-                fires &= awake[t]
-                rests = torch.where(fires, period, (rests - 1).clamp_(min=0))
-            after = x - fall if neuron.reset == "subtract" else v_reset
-            v = torch.where(fires, after, x)
-            over[t], spikes[t] = x - v_threshold, fires
-        ctx.save_for_backward(total.to(drive.dtype), gain, recurrent, over, spikes, awake)
-        ctx.neuron = neuron
-        return spikes, v
+            senders = np.ascontiguousarray(recurrent.detach().double().cpu().numpy().T)
+        words = _native.training_neurons(
+            parameters, of_pass.noise_key, of_pass.own_noise, positions, sums, gains, senders,
+            of_pass.own, k, v,
+        )  # fmt: skip
+        ctx.save_for_backward(gain, recurrent)
+        ctx.of_pass = of_pass, parameters, sums, gains, words
+        ctx.set_materialize_grads(False)
+        spikes = torch.from_numpy(geometry.flatten(words).view(np.int64))
+        ctx.mark_non_differentiable(spikes)
+        potentials = torch.from_numpy(geometry.flatten(v)).to(drive.device)
+        link = without_values((rows // positions, steps, n * positions), drive.float())
+        return link, potentials, spikes
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, of_link: Tensor | None, of_potentials: Tensor | None, _: None
+    ) -> tuple[Tensor | None, ...]:
         """Propagate gradients through time; none pass through a reset."""
-        with torch.autocast(grads[0].device.type, enabled=False):
-            return _propagated(ctx, *grads)
+        gain, recurrent = ctx.saved_tensors
+        of_pass, parameters, sums, gains, words = ctx.of_pass
+        geometry, k = of_pass.geometry, of_pass.k
+        rows, steps, n = sums.shape
+        of_spikes = np.zeros((rows, 1, n), np.float32)
+        if of_link is not None:
+            if of_link.stride(1) == 0:  # the same at all steps, as that of a count
+                of_link = of_link[:, :1]
+            of_spikes = _floats(geometry.by_rows(of_link))
+        of_v = np.zeros((rows, n), np.float32)
+        if of_potentials is not None:
+            of_v = _floats(geometry.by_rows(of_potentials[:, None])[:, 0])
+        weights = None
+        if recurrent is not None:
+            weights = _floats(recurrent[None] * k)
+            if of_pass.gradient == "bits" and of_pass.own is not None:
+                own = sums_of_bits(of_pass.own, k, steps, recurrent.float())
+                weights = _floats(own * recurrent.sign())
+        learned = any(ctx.needs_input_grad[3:6])
+        of_drive, of_gain, of_parameters = _native.neuron_gradients(
+            parameters, of_pass.noise_key, of_pass.own_noise, geometry.positions, of_pass.surrogate,
+            sums.astype(np.float32, copy=False), gains, of_spikes, of_v, weights, learned,
+        )  # fmt: skip
+        device = gain.device
+        of_sums = torch.from_numpy(of_drive).to(device)
+        of_recurrent = None
+        if ctx.needs_input_grad[2]:
+            before = delayed(words, 1, steps)
+            of_recurrent = product_gradients(of_sums, before, 1, k).to(recurrent.dtype)
+        of_gains = torch.from_numpy(of_gain).to(device).double().sum(0) / k
+        each = [
+            torch.from_numpy(of_parameters[:, i]).to(device).double().sum(0) if wanted else None
+            for i, wanted in enumerate(ctx.needs_input_grad[3:6])
+        ]
+        return (
+            of_sums if sums.dtype == np.float32 else of_sums.double(),
+            of_gains if gain.ndim else of_gains.sum(),
+            of_recurrent,
+            *each,
+            None,
+        )
 
 
-def _propagated(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-    """Return the gradients for the arguments of `Fire.forward`."""
-    total, gain, recurrent, over, spikes, awake = ctx.saved_tensors
-    neuron, of_spikes, of_v = ctx.neuron, grads[0], grads[1].to(over.dtype)
-    slope = torch.zeros_like(over)
-    widths = SURROGATE_WIDTH * (neuron.v_threshold - neuron.v_reset)
-    fires = np.isfinite(widths)
-    if np.any(fires):
-        width = _constant(widths, over)
-        slope = over.abs().div_(width).add_(1).square_().mul_(width).reciprocal_()
-        if not np.all(fires):
-            slope = slope.nan_to_num_(nan=0.0)  # inf / inf of neurons that never fire
-    # Derivatives of a potential by the previous potential and by its current.
-    leak = _constant(neuron.dt / neuron.tau_mem, over)
-    resistance = _constant(neuron.resistance * neuron.dt, over)
-    keeps: Any = [1 - leak] * len(over)
-    moves: Any = [resistance] * len(over)
-    if awake is not None:
-        here = awake.to(over.dtype)
-        slope, keeps, moves = slope * here, 1 - leak * here, resistance * here
-    stays = 1 - spikes if neuron.reset == "value" else None
-    gain_here = gain.to(over.dtype)
-    of_total, of_i = torch.empty_like(over), torch.zeros_like(of_v)
-    filtered = bool(np.any(neuron.tau_syn))
-    current_left = _constant(1 - _synaptic_leak(neuron), over)
-    for t in range(len(over) - 1, -1, -1):
-        of_spike = of_spikes[t]
-        if recurrent is not None and t + 1 < len(over):
-            of_spike = of_spike + of_total[t + 1] @ recurrent[t + 1]
-        of_x = torch.addcmul(of_v if stays is None else of_v * stays[t], of_spike, slope[t])
-        of_i = of_x * moves[t] + (of_i * current_left if filtered else 0.0)
-        torch.mul(of_i, gain_here, out=of_total[t])
-        of_v = of_x * keeps[t]
-    of_recurrent = None
-    if recurrent is not None and ctx.needs_input_grad[2]:
-        of_recurrent = torch.zeros_like(recurrent)
-        of_recurrent[1:] = of_total[1:].mT @ spikes[:-1]
-    of_gain = None
-    if ctx.needs_input_grad[1]:
-        products = of_total * total
-        of_gain = (products.sum((0, 1)) if gain.ndim else products.sum()).double() / gain
-    return of_total, of_gain, of_recurrent, None, None
-
-
-def _synaptic_leak(neuron: LIF) -> Any:
-    """Return the fraction of a synaptic current that decays per step, 1 without a synaptic filter."""
-    tau = np.asarray(neuron.tau_syn)
-    leak = np.where(tau > 0, neuron.dt / np.where(tau > 0, tau, 1.0), 1.0)
-    return leak if leak.ndim else leak.item()
-
-
-def _constant(value: Any, like: Tensor) -> Any:
-    """Return a number as it is, and an array of one per neuron as a tensor."""
-    if not isinstance(value, np.ndarray):
-        return value
-    return torch.tensor(value, dtype=like.dtype, device=like.device)
+def _floats(values: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values.detach().float().cpu().numpy())

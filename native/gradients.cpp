@@ -1,0 +1,268 @@
+// Gradients for training: neurons backwards through time, and the products of packed inputs.
+#include <bit>
+#include <cmath>
+#include <new>
+
+#include "kernels.hpp"
+#include "lif.hpp"
+
+namespace sc::SC_LEVEL {
+namespace {
+
+// Gradients are in single precision, in plain loops over the neurons of a row, which compilers turn
+// into vectors; potentials are those of the forward pass, to the last bit.
+class Gradients {
+ public:
+  Gradients(const NeuronGradients& g, uint64_t* scratch)
+      : g_(g),
+        n_(g.n),
+        stride_((g.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes),
+        n_lif_(g.n_lif == 1 ? 1 : (g.n + kLanes - 1) / kLanes),
+        noise_key_(g.noise_key),
+        lifs_(reinterpret_cast<Lif*>(scratch)) {
+    for (size_t group = 0; group < n_lif_; group++) {
+      const auto of = [&](size_t lane) -> const LifParameters& {
+        return g.lif[g.n_lif == 1 ? 0 : std::min(group * kLanes + lane, g.n - 1)];
+      };
+      new (&lifs_[group]) Lif(of);
+      has_noise_ = has_noise_ || lifs_[group].has_noise();
+      has_period_ = has_period_ || lifs_[group].has_period();
+    }
+    auto* next = reinterpret_cast<float*>(scratch + n_lif_ * kLifWords);
+    const auto take = [&](size_t rows) {
+      float* taken = next;
+      next += rows * stride_;
+      return taken;
+    };
+    for (float** p : {&leak_, &moves_, &rest_, &syn_keeps_, &width_, &height_, &stops_, &gain_,
+                      &of_v_, &of_i_, &own_})
+      *p = take(1);
+    sums_ = take(kSums);
+    over_ = take(g.steps);
+    if (has_period_) awake_ = take(g.steps);
+    if (g.of_parameters != nullptr) {
+      before_ = take(g.steps);
+      synaptic_ = take(g.steps);
+    }
+    for (size_t j = 0; j < n_; j++) {
+      const LifParameters& c = g.lif[g.n_lif == 1 ? 0 : j];
+      const double wide = g.surrogate * (c.v_threshold - c.v_reset);
+      const bool fires = std::isfinite(wide);
+      leak_[j] = float(c.leak);
+      moves_[j] = float(c.gain);
+      rest_[j] = float(c.v_rest);
+      syn_keeps_[j] = c.syn_leak != 0 ? float(1 - c.syn_leak) : 0.0f;
+      width_[j] = fires ? float(wide) : 1.0f;
+      height_[j] = fires ? float(wide) : 0.0f;
+      stops_[j] = c.subtracts ? 0.0f : 1.0f;
+      gain_[j] = float(g.gain[j]);
+    }
+  }
+
+  void run(size_t row) const {
+    size_t j = 0;
+    if (n_lif_ == 1)
+      for (; j + 4 * kLanes <= n_; j += 4 * kLanes) forward<4>(row, j);
+    for (; j < n_; j += kLanes) forward<1>(row, j);
+    std::copy_n(g_.of_potentials + row * n_, n_, of_v_);
+    std::fill_n(of_i_, n_, 0.0f);
+    std::fill_n(own_, n_, 0.0f);
+    std::fill_n(sums_, kSums * stride_, 0.0f);
+    for (uint64_t t = g_.steps; t-- > 0;) {
+      if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
+      if (g_.of_parameters != nullptr)
+        back<true>(row, t);
+      else
+        back<false>(row, t);
+    }
+    std::copy_n(sums_, n_, g_.of_gain + row * n_);
+    if (g_.of_parameters != nullptr)
+      for (size_t k = 1; k < kSums; k++)
+        std::copy_n(sums_ + k * stride_, n_, g_.of_parameters + (row * (kSums - 1) + k - 1) * n_);
+  }
+
+ private:
+  static constexpr size_t kSums = 4;  // of the gain and three parameters
+
+  size_t at(size_t row, uint64_t t) const { return (row * g_.steps + t) * n_; }
+
+  // Runs G groups of neurons, and records x - v_threshold, and of each step the potential and the
+  // current before it, and whether the neurons are awake.
+  template <int G>
+  void forward(size_t row, size_t j) const {
+    if (has_noise_)
+      forward<G, true>(row, j);
+    else
+      forward<G, false>(row, j);
+  }
+  template <int G, bool kNoise>
+  void forward(size_t row, size_t j) const {
+    const Lif& lif = lifs_[n_lif_ == 1 ? 0 : j / kLanes];
+    if (lif.is_general() || before_ != nullptr)
+      forward<G, kNoise, Form::kGeneral>(lif, row, j);
+    else if (has_period_)
+      forward<G, kNoise, Form::kResting>(lif, row, j);
+    else
+      forward<G, kNoise, Form::kPlain>(lif, row, j);
+  }
+  template <int G, bool kNoise, Form kForm>
+  void forward(const Lif& lif, size_t row, size_t j) const {
+    const U start = set1(uint64_t{1} << 63);
+    const uint64_t image = g_.own_noise ? row / g_.positions * g_.positions * n_ : 0;
+    const U position = set1(row % g_.positions + image);
+    F v[G], i[G], gain[G], threshold[G];
+    U wakes[G];
+    NoiseLanes lanes[G];
+    alignas(64) float noise[G][4][kLanes];
+    for (size_t g = 0; g < G; g++) {
+      const size_t first = j + g * kLanes;
+      i[g] = set1f(0);
+      gain[g] = loadf_some(g_.gain + first, n_ - first);
+      wakes[g] = start;
+      lif.start(v[g], threshold[g]);
+      if constexpr (kNoise)
+        lanes[g] = {noise_key_, mul32(set1(first) + iota(), set1(g_.positions)) + position};
+    }
+    for (uint64_t t = 0; t < g_.steps; t++) {
+      if (kNoise && t % 4 == 0) normal_block<G>(noise_key_, lanes, t / 4, noise);
+      const U next = start + set1(t + 1);
+#pragma GCC unroll 4
+      for (size_t g = 0; g < G; g++) {
+        const size_t first = j + g * kLanes, to = t * stride_ + first;
+        const F z = kNoise ? widen(noise[g][t % 4]) : F{};
+        const F current = gain[g] * widen_some(g_.drive + at(row, t) + first, n_ - first);
+        if (before_ != nullptr) {
+          narrow(before_ + to, v[g]);
+          narrow(synaptic_ + to, i[g]);
+        }
+        if (awake_ != nullptr)
+          narrow(awake_ + to, select(less(wakes[g], next), set1f(1), set1f(0)));
+        F x;
+        const Drive drive = kForm == Form::kGeneral ? Drive{current} : lif.drive(current);
+        lif.step<kNoise, kForm>(v[g], wakes[g], i[g], next, drive, z, &x);
+        narrow(over_ + to, x - threshold[g]);
+      }
+    }
+  }
+
+  // own_ = the gradients of the spikes of the step before t, by the drive at t.
+  void add_own(size_t row, uint64_t t) const {
+    const float* of_drive = g_.of_drive + at(row, t);
+    const float* weights = g_.weights + (g_.weight_steps == 1 ? 0 : t) * n_ * n_;
+    std::fill_n(own_, n_, 0.0f);
+    for (size_t k = 0; k < n_; k++, weights += n_)
+      for (size_t j = 0; j < n_; j++) own_[j] += of_drive[k] * weights[j];
+  }
+
+  // One step back.
+  template <bool kParameters>
+  void back(size_t row, uint64_t t) const {
+    const float* spikes =
+        g_.of_spikes + (row * g_.spike_steps + (g_.spike_steps == 1 ? 0 : t)) * n_;
+    float* of_drive = g_.of_drive + at(row, t);
+    if (awake_ != nullptr)
+      back<kParameters, true>(t, spikes, g_.drive + at(row, t), of_drive);
+    else
+      back<kParameters, false>(t, spikes, g_.drive + at(row, t), of_drive);
+  }
+  template <bool kParameters, bool kAwake>
+  void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
+    const size_t now = t * stride_;
+    const float *over = over_ + now, *awakes = awake_ + (kAwake ? now : 0);
+    const float* before = before_ + (kParameters ? now : 0);
+    const float* synaptic = synaptic_ + (kParameters ? now : 0);
+    float *sum_gain = sums_, *sum_leak = sum_gain + stride_;
+    float *sum_syn_leak = sum_leak + stride_, *sum_threshold = sum_syn_leak + stride_;
+    // None of the arrays overlap.
+#pragma GCC ivdep
+    for (size_t j = 0; j < n_; j++) {
+      const float awake = kAwake ? awakes[j] : 1.0f;
+      const float distance = width_[j] + std::fabs(over[j]);
+      const float slope = awake * height_[j] / (distance * distance);
+      const float by_spike = (spikes[j] + own_[j]) * slope;
+      // A spike that sets the potential stops its gradient.
+      const float left = over[j] >= 0.0f ? 1.0f - awake * stops_[j] : 1.0f;
+      const float of_x = left * of_v_[j] + by_spike;
+      const float moved = of_x * awake;
+      const float of_current = moved * moves_[j] + of_i_[j] * syn_keeps_[j];
+      of_i_[j] = of_current;
+      of_drive[j] = of_current * gain_[j];
+      sum_gain[j] += of_current * drive[j];
+      if constexpr (kParameters) {
+        sum_leak[j] -= moved * (before[j] - rest_[j]);
+        sum_syn_leak[j] -= of_current * synaptic[j];
+        sum_threshold[j] -= by_spike;
+      }
+      of_v_[j] = of_x - moved * leak_[j];
+    }
+  }
+
+  const NeuronGradients& g_;
+  size_t n_, stride_, n_lif_;
+  PhiloxKey noise_key_;
+  bool has_noise_ = false, has_period_ = false;
+  Lif* lifs_;
+  float *leak_, *moves_, *rest_, *syn_keeps_, *width_, *height_, *stops_, *gain_;
+  float *of_v_, *of_i_, *own_;
+  float *sums_, *over_, *awake_ = nullptr, *before_ = nullptr, *synaptic_ = nullptr;
+};
+
+// Adds the rows of the ones of a word to kColumns columns of sums; row(bit) is the row of a bit.
+template <size_t kColumns, class Row>
+inline void add_rows(float* sums, uint64_t word, Row&& row) {
+  float sum[kColumns];
+  std::copy_n(sums, kColumns, sum);
+  for (; word != 0; word &= word - 1) {
+    const float* added = row(uint64_t(std::countr_zero(word)));
+    for (size_t n = 0; n < kColumns; n++) sum[n] += added[n];
+  }
+  std::copy_n(sum, kColumns, sums);
+}
+
+}  // namespace
+
+void neuron_gradients(const NeuronGradients& g, const Part& part) {
+  const Gradients gradients(g, part.scratch);
+  for (size_t row = part.first; row < part.last; row++) gradients.run(row);
+}
+
+void product_gradients(const ProductGradients& g, const Part& part) {
+  constexpr size_t kWide = kGradientColumns, kNarrow = 16;
+  const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
+  const size_t words = words_for(g.steps * g.x_bits);
+  auto* sums = reinterpret_cast<float*>(part.scratch);
+  float* padded = sums + kGradientInputs * columns;
+  for (size_t first = part.first; first < part.last; first += kGradientInputs) {
+    const size_t last = std::min(first + kGradientInputs, part.last);
+    std::fill_n(sums, kGradientInputs * columns, 0.0f);
+    for (size_t b = 0; b < g.n_batch; b++) {
+      const float* of_drive = g.of_drive + b * g.steps * g.n;
+      const uint64_t* x = g.x + b * g.n_in * words;
+      if (columns != g.n) {  // rows of whole vectors
+        for (uint64_t t = 0; t < g.steps; t++) {
+          std::copy_n(of_drive + t * g.n, g.n, padded + t * columns);
+          std::fill_n(padded + t * columns + g.n, columns - g.n, 0.0f);
+        }
+        of_drive = padded;
+      }
+      for (size_t i = first; i < last; i++) {
+        float* sum = sums + (i - first) * columns;
+        for (size_t w = 0; w < words; w++) {
+          const uint64_t word = x[i * words + w];
+          if (word == 0) continue;
+          size_t n = 0;
+          const auto row = [&](uint64_t bit) {
+            const uint64_t at = 64 * w + bit;
+            return of_drive + (g.x_bits == 1 ? at : at / g.x_bits) * columns + n;
+          };
+          for (; n + kWide <= columns; n += kWide) add_rows<kWide>(sum + n, word, row);
+          for (; n < columns; n += kNarrow) add_rows<kNarrow>(sum + n, word, row);
+        }
+      }
+    }
+    for (size_t i = first; i < last; i++)
+      std::copy_n(sums + (i - first) * columns, g.n, g.out + i * g.n);
+  }
+}
+
+}  // namespace sc::SC_LEVEL

@@ -1,0 +1,734 @@
+"""Trainable layers: weights, gains, and the parameters of neurons that are learned."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.networks import Conv2d, Dense
+from sc_neurocore.networks.layers import Layer
+from sc_neurocore.neurons import LIF
+from sc_neurocore.streams import Bernoulli, Role, Source, operands, stream_key
+from sc_neurocore.streams.keys import lane_streams
+from sc_neurocore.streams.source import Sources
+
+try:
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+except ImportError as error:
+    missing = _checks.missing_extra("sc_neurocore.training", "PyTorch", "torch")
+    raise ImportError(missing, name="torch") from error
+
+from sc_neurocore.training._autograd import (
+    Bits,
+    Gradient,
+    Neurons,
+    Population,
+    Products,
+    Weights,
+)
+from sc_neurocore.training._spikes import LearnedShift, Spikes
+
+__all__ = ["SCConv2d", "SCLinear"]
+
+_DIVERGED = "training has diverged: lower the learning rate or clip the gradients"
+
+# Width of the slope of a spike, in units of v_threshold - v_reset.
+_SURROGATE = 0.5
+
+Learned = Literal["gain", "delay", "tau_mem", "tau_syn", "v_threshold"]
+_GAIN: tuple[Learned, ...] = ("gain",)
+
+
+class _Layer(nn.Module, ABC):
+    """Common part of the layers: weights in [-1, 1], and what else is learned.
+
+    Each output has one stream per weight, then one for its bias, then its recurrent weights. They are
+    the columns of one matrix.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        gain: ArrayLike | Tensor,
+        neuron: LIF,
+        bias: bool,
+        delay: ArrayLike,
+        learn: Collection[Learned],
+        surrogate: float,
+    ) -> None:
+        super().__init__()
+        _checks.instance("neuron", neuron, LIF)
+        _checks.instance("bias", bias, bool)
+        learned = (learn,) if isinstance(learn, str) else tuple(learn)
+        for name in learned:
+            _checks.choice("learn", name, get_args(Learned))
+        self.neuron = neuron
+        self.surrogate = _checks.positive("surrogate", surrogate)
+        self.weight = nn.Parameter(torch.rand(shape) - 0.5)
+        self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
+        # The learned part is a factor, so an unlearned gain equals the given one to the last bit.
+        given = gain.detach().cpu() if isinstance(gain, Tensor) else gain
+        of_rows = np.ndim(given) > 0
+        checked = _checks.array("gain", given, [1]) if of_rows else _checks.positive("gain", given)
+        initial = torch.tensor(checked, dtype=torch.float64)
+        self.initial_gain: Tensor
+        self.register_buffer("initial_gain", initial)
+        self.log_factor = nn.Parameter(torch.zeros(initial.shape), requires_grad="gain" in learned)
+        for name in ("tau_mem", "tau_syn", "v_threshold"):
+            values = np.asarray(getattr(neuron, name), np.float64)
+            if name in learned and not (np.isfinite(values) & (values != 0)).all():
+                contract = f"have {name} finite and not 0, if it is learned"
+                _checks.fail("neuron", contract, getattr(neuron, name))
+            factor = nn.Parameter(torch.zeros(shape[0], dtype=torch.float64))
+            setattr(self, f"log_{name}", factor if name in learned else None)
+        self._delay: Any = delay
+        self.steps_late: nn.Parameter | None = None
+        self.learns_delay = "delay" in learned
+
+    def _keep_delay(self, delay: ArrayLike) -> None:
+        """Make the delays a parameter if they are learned, after the layer was checked."""
+        if self.learns_delay:
+            late = np.broadcast_to(np.asarray(delay, np.float64), (self.n_in,))
+            self.steps_late = nn.Parameter(torch.tensor(late, dtype=torch.get_default_dtype()))
+
+    @property
+    def delay(self) -> Any:
+        """Delay of the inputs in whole time steps, as the layer was given or has learned it."""
+        if self.steps_late is None:
+            return self._delay
+        return _array(self.steps_late.round().clamp(min=0)).astype(np.int64)
+
+    @property
+    def gain(self) -> Tensor:
+        """Current of one spike through a weight of 1, float64: a scalar, or one per row of weights."""
+        return self.initial_gain * self.log_factor.double().exp()
+
+    @property
+    def positions(self) -> int:
+        """Number of neurons per row of weights."""
+        return self.n_out // len(self.weight)
+
+    @property
+    @abstractmethod
+    def n_in(self) -> int:
+        """Number of inputs."""
+
+    @property
+    @abstractmethod
+    def n_out(self) -> int:
+        """Number of neurons."""
+
+    @abstractmethod
+    def to_layer(self) -> Layer:
+        """Return the layer as data for a `Network`."""
+
+    @abstractmethod
+    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of each position, as `Conv2d.patches`."""
+
+    @abstractmethod
+    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons by image, as `Conv2d.flatten`."""
+
+    @abstractmethod
+    def by_rows(self, y: Tensor) -> Tensor:
+        """Return values (batch, steps, n_out) by position: (rows, steps, n_rows of the matrix)."""
+
+    @abstractmethod
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
+        """Return gradients (batch, steps, n_in) of inputs, from those of sums by position.
+
+        The matrix has the weights of all steps, (n_rows, fan_in), or of each, (steps, n_rows, fan_in).
+        """
+
+    @abstractmethod
+    def _sums_of(self, x: Tensor, matrix: Tensor) -> Tensor:
+        """Return the sums of products by position of real inputs (batch, steps, n_in).
+
+        The matrix is that of `inputs_of`; its bias is included.
+        """
+
+    def check(self, name: str) -> None:
+        """Raise ValueError unless all parameters are finite and the gain is greater than 0."""
+        for part, values in self.named_parameters(recurse=False):
+            if values.isfinite().all():
+                continue
+            for at in (~values.isfinite()).nonzero()[:1].tolist():
+                where = f" at index {at[0] if len(at) == 1 else tuple(at)}" if at else ""
+                given = f"{values[tuple(at)].item()}{where}"
+                _checks.fail(f"{name}.{part}", "be finite", given, _DIVERGED)
+        gain = self.gain
+        wrong = ~(gain.isfinite() & (gain > 0))
+        if wrong.any():
+            _checks.fail(
+                f"{name}.gain", "be finite and greater than 0", gain[wrong][0].item(), _DIVERGED
+            )
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move or convert the layer; the initial gain keeps its type, float64, so it is not rounded."""
+        initial = self.initial_gain
+        super()._apply(fn, recurse)
+        self.initial_gain = initial.to(self.weight.device)
+        return self
+
+    def _gain_of_layer(self) -> float | NDArray[np.float64]:
+        """Return the gain of a `Dense` or `Conv2d`."""
+        return self.gain.item() if self.gain.ndim == 0 else _array(self.gain)
+
+    def _learned(self) -> dict[str, Tensor]:
+        """Return the learned parameters of neurons, each of shape (n_rows,)."""
+        neuron, learned = self.neuron, {}
+        if self.log_tau_mem is not None:
+            learned["tau_mem"] = _tensor(neuron.tau_mem, self.log_tau_mem) * self.log_tau_mem.exp()
+        if self.log_tau_syn is not None:
+            learned["tau_syn"] = _tensor(neuron.tau_syn, self.log_tau_syn) * self.log_tau_syn.exp()
+        if self.log_v_threshold is not None:
+            rest = _tensor(neuron.v_rest, self.log_v_threshold)
+            above = _tensor(neuron.v_threshold, rest) - rest
+            learned["v_threshold"] = rest + above * self.log_v_threshold.exp()
+        return learned
+
+    def lif(self) -> LIF:
+        """Return the parameters of the neurons, with those that are learned as they are now."""
+        learned: dict[str, Any] = {name: _array(values) for name, values in self._learned().items()}
+        for name in ("tau_mem", "tau_syn"):
+            if name in learned:
+                learned[name] = np.maximum(learned[name], self.neuron.dt)
+        return replace(self.neuron, **learned) if learned else self.neuron
+
+    def _gain_shown(self) -> str:
+        low, high = self.gain.min().item(), self.gain.max().item()
+        return f"gain={low:.4g}" if self.gain.ndim == 0 else f"gain {low:.4g} to {high:.4g}"
+
+    def _weights(self) -> Tensor:
+        """Return the weights and the bias clipped to [-1, 1], one row per output, at least float32."""
+        columns = self.weight.flatten(1)
+        if self.bias is not None:
+            columns = torch.cat([columns, self.bias[:, None]], 1)
+        return widened(columns.clamp(-1, 1))
+
+    def _recurrent(self) -> Tensor | None:
+        """Return the recurrent weights clipped to [-1, 1], in at least float32."""
+        return None
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Clip the weights to [-1, 1] in place, and learned times to those that neurons can have."""
+        for weights in (self.weight, self.bias):
+            if weights is not None:
+                weights.clamp_(-1, 1)
+        if self.steps_late is not None:
+            self.steps_late.clamp_(min=0)
+        for name, factor in (("tau_mem", self.log_tau_mem), ("tau_syn", self.log_tau_syn)):
+            if factor is not None:
+                initial = _tensor(getattr(self.neuron, name), factor)
+                factor.copy_(torch.maximum(factor, (self.neuron.dt / initial).log()))
+
+    def _weight_bits(self, matrix: Tensor, steps: int, k: int, key: int, source: Source) -> Weights:
+        """Return the bits of the weights of a pass."""
+        recurrent = self._recurrent()
+        values, fan_in = _array(matrix), matrix.shape[1]
+        whole = values if recurrent is None else np.concatenate([values, _array(recurrent)], 1)
+        words = own = None
+
+        def make() -> NDArray[np.uint64]:
+            thresholds = source.thresholds(abs(whole)).reshape(1, -1)
+            streams = lane_streams(*whole.shape).ravel()
+            bits = source.words(thresholds, streams, steps * k, key=key)
+            return np.asarray(bits.reshape(*whole.shape, -1))
+
+        if recurrent is not None or source != Bernoulli():
+            made = make()
+            words = np.ascontiguousarray(made[:, :fan_in])
+            own = np.ascontiguousarray(made[:, fan_in:]) if recurrent is not None else None
+        codes = np.ascontiguousarray(np.rint(values.T * 2.0**32).astype(np.int64))
+        return Weights(key, codes, words, make, own, k)
+
+    def late(self, x: Spikes, seed: int, number: int) -> Spikes:
+        """Return the inputs after their delays; in training mode learned ones are rounded at random."""
+        if self.steps_late is None:
+            delay = np.broadcast_to(np.asarray(self._delay, np.int64), (self.n_in,))
+            return x.delayed(delay)
+        wanted = _array(self.steps_late)
+        steps = np.rint(wanted)
+        if self.training:
+            key = stream_key(seed, Role.SELECT, number)
+            numbers = Bernoulli().numbers(np.arange(self.n_in), 1, key=key)[:, 0]
+            steps = np.floor(wanted) + (numbers / 2**32 < wanted - np.floor(wanted))
+        late = x.delayed(steps.astype(np.int64))
+        link = LearnedShift.apply(x.link, self.steps_late, steps.astype(np.int64), x)
+        return Spikes(late.words, x.steps, x.bits, link)
+
+    def fire(
+        self,
+        x: Spikes | Tensor,
+        steps: int,
+        seed: int,
+        number: int,
+        *,
+        source: Source = Bernoulli(),
+        k: int = 1,
+        sampled: bool = True,
+        independent: bool = False,
+        gradient: Gradient = "means",
+    ) -> tuple[Spikes, Tensor, Tensor]:
+        """Return the spikes of the layer, its last potentials, and its sums of products.
+
+        Parameters
+        ----------
+        x : Spikes or Tensor
+            Inputs after their delays: packed, or real numbers of shape (batch, steps or 1, n_in).
+        steps, seed : int
+        number : int
+            Number of the layer, of which its random numbers depend.
+        source, k, sampled, independent, gradient
+            Those of `SCNetwork`.
+        """
+        matrix, recurrent, own = self._weights(), self._recurrent(), None
+        k = k if sampled else 1
+        if not sampled:
+            real = x if isinstance(x, Tensor) else x.tensor().transpose(0, 1)
+            drive = self._sums_of(real.to(matrix.dtype), matrix)
+        else:
+            weights = self._weight_bits(matrix, steps, k, stream_key(seed, Role.WEIGHT, number), source)
+            own = weights.own
+            if isinstance(x, Spikes):
+                drive = Products.apply(x.link, x.means, matrix, x, weights, self, gradient)
+            else:
+                sums = weights.signed_sums(steps, matrix)
+                drive = self._sums_of(x, Bits.apply((k * matrix).expand(sums.shape), sums))
+        drive = drive.expand(-1, steps, -1)
+        neuron = self.lif() if sampled else replace(self.lif(), noise_std=0.0)
+        learned = self._learned()
+        leak, syn_leak = (
+            neuron.dt / learned[name] if name in learned else None for name in ("tau_mem", "tau_syn")
+        )
+        of_pass = Population(
+            neuron=neuron,
+            geometry=self,
+            k=k,
+            own=own,
+            noise_key=stream_key(seed, Role.NOISE, number),
+            own_noise=independent,
+            surrogate=self.surrogate,
+            gradient=gradient,
+        )
+        link, potentials, words = Neurons.apply(
+            drive, self.gain, recurrent, leak, syn_leak, learned.get("v_threshold"), of_pass
+        )
+        spikes = Spikes(words.numpy().view(np.uint64), steps, 1, link.to(matrix.dtype))
+        return spikes, potentials, drive
+
+    @torch.compiler.disable
+    def forward(
+        self,
+        x: Tensor,
+        seed: int | None = None,
+        *,
+        source: Sources = Bernoulli(),
+        bits_per_step: int = 1,
+        sampled: bool = True,
+    ) -> Tensor:
+        """Return the spikes of the layer, to combine it with other modules of PyTorch.
+
+        Parameters
+        ----------
+        x : Tensor, shape (steps, batch, n_in)
+            Spikes; or real numbers, for example after a dropout layer, which weigh the bits of the
+            weights.
+        seed : int, optional
+            In ``[0, 2**128)``. By default each call draws one from PyTorch's generator.
+        source : Source or tuple
+            Source of random numbers; of one for inputs and one for weights, the second is used.
+        bits_per_step, sampled
+            Those of `SCNetwork.run`.
+
+        Returns
+        -------
+        Tensor, shape (steps, batch, n_out)
+            1 where a neuron fires, else 0.
+
+        Raises
+        ------
+        ValueError
+            If `x` has another shape, or a parameter is not finite.
+        TypeError
+            If `x` is no tensor.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sc_neurocore.training import SCLinear
+        >>> _ = torch.manual_seed(0)
+        >>> first, second = SCLinear(4, 8, gain=1.0), SCLinear(8, 2, gain=1.0)
+        >>> x = (torch.rand(20, 3, 4) < 0.5).float()
+        >>> second(torch.nn.functional.dropout(first(x), 0.2)).shape
+        torch.Size([20, 3, 2])
+        """
+        _checks.instance("x", x, Tensor)
+        if x.ndim != 3 or x.shape[2] != self.n_in or 0 in x.shape:
+            _checks.fail("x", f"have shape (steps, batch, {self.n_in})", tuple(x.shape))
+        k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
+        seed = drawn_seed() if seed is None else seed
+        self.check("layer")
+        if self.training:
+            self.project()
+        with torch.autocast(x.device.type, enabled=False):
+            given = widened(x)
+            binary = bool(((given == 0) | (given == 1)).all())
+            late: Spikes | Tensor
+            if binary:
+                late = self.late(Spikes.of_tensor(given), seed, 0)
+            elif self.steps_late is None and not np.any(self._delay):
+                late = given.transpose(0, 1)
+            else:
+                _checks.fail("x", "be spikes, 0 or 1, for a layer with delays", "other numbers")
+            spikes, _, _ = self.fire(
+                late,
+                len(x),
+                seed,
+                0,
+                source=operands(source)[1],
+                k=k,
+                sampled=sampled,
+                independent=self.training,
+            )
+            return spikes.tensor()
+
+
+class SCLinear(_Layer):
+    """Trainable `Dense` layer.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Number of inputs and of neurons, 1 or more.
+    gain : float or array_like, shape (out_features,)
+        Initial current of one spike through a weight of 1, greater than 0, for all neurons or for each.
+    neuron : LIF
+        Parameters of all neurons, or arrays with those of each.
+    bias : bool
+        Whether to add an input that is always on, with one weight per neuron.
+    recurrent : bool
+        Whether the layer also receives its own spikes of the previous step.
+    delay : int or array_like of int, shape (in_features,)
+        Delay of the inputs in time steps, 0 or more.
+    learn : collection of {"gain", "delay", "tau_mem", "tau_syn", "v_threshold"}
+        What is learned besides the weights. Gains, time constants and the distance of thresholds from
+        rest are learned as logarithms, so that they stay positive; parameters of neurons are learned
+        for each row of weights. Delays are learned for each input: a pass in training mode rounds each
+        up or down at random, so that its mean is the learned number, with the gradient of the
+        interpolation between both; otherwise they are rounded to the nearest step.
+    surrogate : float
+        Width of the slope of a spike, in units of ``v_threshold - v_reset``. Half of the area below the
+        slope is nearer to the threshold than that.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_features, in_features)
+        Initialized uniformly in [-0.5, 0.5], in PyTorch's default type. In training mode each forward
+        pass first clips it to [-1, 1].
+    bias : Parameter, shape (out_features,), or None
+    recurrent : Parameter, shape (out_features, out_features), or None
+    log_factor : Parameter
+        Logarithm of the ratio of the gain to its initial value, of the shape of the gain.
+    log_tau_mem, log_tau_syn, log_v_threshold : Parameter, shape (out_features,), or None
+        Logarithms of the ratios of learned parameters to their initial values.
+    steps_late : Parameter, shape (in_features,), or None
+        Learned delays in time steps.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If a size, the gain or `surrogate` is out of range, or `learn` has another name.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        gain: ArrayLike | Tensor,
+        neuron: LIF = LIF(),
+        bias: bool = False,
+        recurrent: bool = False,
+        delay: ArrayLike = 0,
+        learn: Collection[Learned] = _GAIN,
+        surrogate: float = _SURROGATE,
+    ) -> None:
+        n_in = _checks.integer("in_features", in_features, 1)
+        n_out = _checks.integer("out_features", out_features, 1)
+        _checks.instance("recurrent", recurrent, bool)
+        super().__init__((n_out, n_in), gain, neuron, bias, delay, learn, surrogate)
+        self.recurrent = nn.Parameter(torch.zeros(n_out, n_out)) if recurrent else None
+        self.to_layer()  # which checks shapes
+        self._keep_delay(delay)
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self.weight.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons."""
+        return int(self.weight.shape[0])
+
+    def to_layer(self) -> Dense:
+        """Return the layer as data for a `Network`, with learned delays in whole steps."""
+        return Dense(
+            _clipped(self.weight),
+            self._gain_of_layer(),
+            self.lif(),
+            bias=_clipped_if_any(self.bias),
+            recurrent=_clipped_if_any(self.recurrent),
+            delay=self.delay,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `print` shows."""
+        return f"{self.n_in} -> {self.n_out}, {self._gain_shown()}, neuron={self.neuron}"
+
+    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of each position: x itself."""
+        return x
+
+    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons by image: y itself."""
+        return y
+
+    def by_rows(self, y: Tensor) -> Tensor:
+        """Return values by position: y itself."""
+        return y
+
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
+        """Return gradients (batch, steps, n_in) of inputs, from those of sums."""
+        weights = matrix[..., : self.n_in]
+        if weights.ndim == 2:
+            return of_sums @ weights
+        return torch.bmm(of_sums.transpose(0, 1), weights).transpose(0, 1)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Clip the weights to [-1, 1] in place, and learned times to those that neurons can have."""
+        super().project()
+        if self.recurrent is not None:
+            self.recurrent.clamp_(-1, 1)
+
+    def _recurrent(self) -> Tensor | None:
+        return None if self.recurrent is None else widened(self.recurrent.clamp(-1, 1))
+
+    def _sums_of(self, x: Tensor, matrix: Tensor) -> Tensor:
+        weights = matrix[..., : self.n_in]
+        if weights.ndim == 2:
+            sums = x @ weights.T
+        else:
+            sums = torch.bmm(x.transpose(0, 1).to(weights), weights.mT).transpose(0, 1)
+        if self.bias is None:
+            return sums
+        bias = matrix[..., self.n_in]
+        return sums + (bias if weights.ndim == 2 else bias[None])
+
+
+class SCConv2d(_Layer):
+    """Trainable `sc_neurocore.Conv2d` layer.
+
+    Inputs and outputs are images flattened in C order: (batch, in_channels * rows * columns) and
+    (batch, out_channels * out_rows * out_columns), where, and likewise for columns::
+
+        out_rows = (rows + 2 * padding - kh) // stride + 1
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Number of channels, 1 or more.
+    kernel_size : int or (int, int)
+        Rows kh and columns kw of the kernel; an int stands for both.
+    input_size : (int, int)
+        Rows and columns of an input image.
+    gain : float or array_like, shape (out_channels,)
+        Initial current of one spike through a weight of 1, greater than 0, for all channels or for
+        each.
+    neuron : LIF
+        Parameters of all neurons, or arrays with those of each output channel.
+    bias : bool
+        Whether to add an input that is always on, with one weight per output channel.
+    stride : int
+        Stride of the kernel along rows and columns, 1 or more.
+    padding : int
+        Number of zeros added on each side of rows and columns, 0 or more.
+    delay : int or array_like of int, shape (in_channels * rows * columns,)
+        Delay of the inputs in time steps, 0 or more.
+    learn : collection of {"gain", "delay", "tau_mem", "tau_syn", "v_threshold"}
+        What is learned besides the weights, as in `SCLinear`; parameters of neurons are learned for
+        each output channel.
+    surrogate : float
+        Width of the slope of a spike, as in `SCLinear`.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels, kh, kw)
+        Initialized uniformly in [-0.5, 0.5], as in `SCLinear`.
+    bias : Parameter, shape (out_channels,), or None
+    log_factor, log_tau_mem, log_tau_syn, log_v_threshold, steps_late
+        As in `SCLinear`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If a size is out of range, or the kernel does not fit the padded input.
+
+    Examples
+    --------
+    >>> from sc_neurocore.training import SCConv2d
+    >>> layer = SCConv2d(1, 4, 3, (8, 8), gain=0.5, stride=2)
+    >>> layer.n_in, layer.n_out
+    (64, 36)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        input_size: tuple[int, int],
+        *,
+        gain: ArrayLike | Tensor,
+        neuron: LIF = LIF(),
+        bias: bool = False,
+        stride: int = 1,
+        padding: int = 0,
+        delay: ArrayLike = 0,
+        learn: Collection[Learned] = _GAIN,
+        surrogate: float = _SURROGATE,
+    ) -> None:
+        c_in = _checks.integer("in_channels", in_channels, 1)
+        c_out = _checks.integer("out_channels", out_channels, 1)
+        kernel = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
+        sizes = [_checks.integer("kernel_size", size, 1) for size in kernel]
+        super().__init__((c_out, c_in, *sizes), gain, neuron, bias, delay, learn, surrogate)
+        self.input_size, self.stride, self.padding = input_size, stride, padding
+        self._geometry = self.to_layer()  # which checks the geometry
+        self._keep_delay(delay)
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return int(self._geometry.n_in)
+
+    @property
+    def n_out(self) -> int:
+        """Number of neurons."""
+        return int(self._geometry.n_out)
+
+    def to_layer(self) -> Conv2d:
+        """Return the layer as data for a `Network`, with learned delays in whole steps."""
+        return Conv2d(
+            _clipped(self.weight),
+            self.input_size,
+            self._gain_of_layer(),
+            self.lif(),
+            bias=_clipped_if_any(self.bias),
+            stride=self.stride,
+            padding=self.padding,
+            delay=self.delay,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `print` shows."""
+        return (
+            f"{tuple(self.weight.shape)} on {self.input_size}, stride={self.stride}, "
+            f"padding={self.padding}, {self._gain_shown()}, neuron={self.neuron}"
+        )
+
+    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs of each position, as `Conv2d.patches`."""
+        return self._geometry.patches(x)
+
+    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return values of neurons by image, as `Conv2d.flatten`."""
+        return self._geometry.flatten(y)
+
+    def by_rows(self, y: Tensor) -> Tensor:
+        """Return values (batch, steps, n_out) by position: (rows, steps, n_rows of the matrix)."""
+        batch, steps = y.shape[:2]
+        by_channel = y.reshape(batch, steps, len(self.weight), self.positions)
+        return by_channel.permute(0, 3, 1, 2).reshape(-1, steps, len(self.weight))
+
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
+        """Return gradients (batch, steps, n_in) of inputs, from those of sums by position."""
+        steps, batch = of_sums.shape[1], len(of_sums) // self.positions
+        maps = self._maps(of_sums)
+        c_in = self.weight.shape[1]
+        if matrix.ndim == 2:
+            maps, groups = maps.flatten(0, 1), 1
+        else:  # weights differ per step, so steps are groups of channels
+            maps, groups = maps.flatten(1, 2), steps
+        size = (len(maps), groups * c_in, *self.input_size)
+        of_inputs = nn.grad.conv2d_input(
+            size, self._kernels(matrix), maps, self.stride, self.padding, 1, groups
+        )
+        return of_inputs.reshape(batch, steps, self.n_in)
+
+    def _maps(self, sums: Tensor) -> Tensor:
+        """Return values by position as images (batch, steps, c_out, rows, columns)."""
+        steps, c_out = sums.shape[1:]
+        by_image = sums.reshape(-1, self.positions, steps, c_out).permute(0, 2, 3, 1)
+        return by_image.reshape(len(by_image), steps, c_out, *self._geometry.output_size)
+
+    def _kernels(self, matrix: Tensor) -> Tensor:
+        """Return the weights of a matrix, or of one per step, as kernels of as many channels."""
+        kernel = self.weight.shape[1:]
+        return matrix[..., : math.prod(kernel)].reshape(-1, *kernel)
+
+    def _sums_of(self, x: Tensor, matrix: Tensor) -> Tensor:
+        batch, steps = x.shape[:2]
+        bias = None if self.bias is None else matrix[..., -1].reshape(-1)
+        images, groups = x.reshape(batch, steps, -1, *self.input_size), 1
+        images, groups = (
+            (images.flatten(0, 1), 1) if matrix.ndim == 2 else (images.flatten(1, 2), steps)
+        )
+        maps = functional.conv2d(
+            images.to(matrix.dtype), self._kernels(matrix), bias, self.stride, self.padding, 1, groups
+        )
+        return self.by_rows(maps.reshape(batch, steps, self.n_out))
+
+
+def drawn_seed() -> int:
+    """Return a seed from PyTorch's generator."""
+    return int(torch.randint(2**63 - 1, ()))
+
+
+def widened(values: Tensor) -> Tensor:
+    """Return values in float32 or float64: sums of spikes would be rounded in half precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _tensor(values: Any, like: Tensor) -> Tensor:
+    """Return a parameter of neurons as a tensor of the type of another."""
+    return torch.as_tensor(np.asarray(values), dtype=like.dtype, device=like.device)
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.detach().double().cpu().numpy())
+
+
+def _clipped(weights: Tensor) -> NDArray[np.float64]:
+    return np.clip(_array(weights), -1.0, 1.0)
+
+
+def _clipped_if_any(weights: Tensor | None) -> NDArray[np.float64] | None:
+    return None if weights is None else _clipped(weights)
