@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import DAMAGED, check_regular, replacing
 from sc_neurocore._tables import html_table
+from sc_neurocore.evidence._currents import bernoulli_variance, noise_in_thresholds
 from sc_neurocore.evidence.budget import SUFFICIENT_NOISE
 from sc_neurocore.exchange._affine import Convolution, Matrix, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
@@ -103,7 +104,8 @@ class Imported:
         """Noise of a time step in each layer, in units of the distance from rest to threshold.
 
         This is `LayerBudget.step_noise` for Bernoulli streams with one bit per step and a tenth of the
-        inputs active. With k bits per step it is smaller by ``sqrt(k)``. NaN for readouts.
+        inputs active; a bias is always on. With k bits per step it is smaller by ``sqrt(k)``. NaN for
+        readouts.
         """
         return tuple(map(_step_noise, self.network))
 
@@ -129,12 +131,11 @@ _ACTIVE = 0.1
 
 
 def _step_noise(layer: Layer) -> float:
-    lif, weights = lif_of("network", layer), np.abs(all_weights(layer))
-    reach = np.asarray((lif.v_threshold - lif.v_rest) / (lif.resistance * lif.dt))
-    if np.isinf(reach).any():
-        return math.nan
-    variance = _ACTIVE * (weights * (1 - weights)).sum(axis=1) * (np.asarray(layer.gain) / reach) ** 2
-    return math.sqrt(float(variance.mean()))
+    weights = all_weights(layer)
+    active = np.full((1, weights.shape[1]), _ACTIVE)
+    if layer.bias is not None:
+        active[0, layer.matrix.shape[1] - 1] = 1.0  # the bias is always on
+    return noise_in_thresholds(layer, bernoulli_variance(weights, active, active)[0])
 
 
 def to_nir(
