@@ -10,7 +10,7 @@ import io
 import json
 import math
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -42,6 +42,7 @@ from sc_neurocore.networks import (
 )
 from sc_neurocore.networks.layers import Layer, all_weights, lif_of, of_each
 from sc_neurocore.networks.network import width_of
+from sc_neurocore.neurons.lif import arrays_of
 
 try:
     import h5py  # noqa: F401  imported by the process that reads files
@@ -350,14 +351,10 @@ def _placed(i: int, layer: Layer, parts: list[_Part]) -> Layer:
         contract = "receive images of its input size, or be small enough for a matrix, for NIR"
         shapes = " and ".join(str(part.shape) for part in parts)
         _checks.fail(f"layers[{i}]", contract, f"{layer.n_in} inputs of shape {shapes}")
-    neuron = replace(layer.neuron, **_of_each(layer))
+    lif = lif_of("network", layer)
+    of_neurons: dict[str, Any] = {k: v.repeat(layer.positions) for k, v in arrays_of(lif).items()}
+    neuron = replace(lif, **of_neurons)
     return Dense(whole.weights, of_each(layer, layer.gain), neuron, bias=whole.bias, delay=layer.delay)
-
-
-def _of_each(layer: Layer) -> dict[str, Any]:
-    """Return the parameters of a layer's neurons that are arrays, of each neuron."""
-    values = {field.name: getattr(layer.neuron, field.name) for field in fields(layer.neuron)}
-    return {k: np.repeat(v, layer.positions) for k, v in values.items() if isinstance(v, np.ndarray)}
 
 
 def _check_places(network: Network) -> None:
