@@ -46,8 +46,9 @@ class LayerBudget:
         Standard deviation of the mean currents over neurons and inputs: the signal.
     standard_error : float
         Root mean square of the standard errors of these mean currents, caused by sampling the weights
-        of this layer and, in the first layer, the encoded inputs. In closed form for Bernoulli streams;
-        for other sources measured on products of these spikes and weights.
+        of this layer and the densities that it receives from the network's inputs. Spikes are taken as
+        given. In closed form for Bernoulli streams; for other sources measured on products of these
+        inputs and weights.
     step_std : float
         Root mean square of the standard deviation of the current between time steps, as if its products
         were independent from step to step. It includes the changes of the spikes themselves.
