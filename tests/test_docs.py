@@ -94,8 +94,8 @@ SETUP = {
 from sc_neurocore import Sobol, load_digits, noise_budget
 from sc_neurocore.evidence import sufficient_bits_per_step
 digits = load_digits()
-from sc_neurocore import Bitstream, encode
-network, x = digits.network, encode(digits.images[:20], 8, key=1)
+from sc_neurocore import Bitstream, encode, evaluate
+network, x, labels = digits.network, encode(digits.images[:20], 8, key=1), digits.labels[:20]
 """,
     "exchange.md": """
 from sc_neurocore import Dense, LIF, Network

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,47 @@ def test_readme_states_standard_errors_and_from_which_length_they_cover_the_diff
     for source, shortest in (("bernoulli", 16), ("sobol", 8)):
         rows = {row["length"]: abs(row["loss"]) for row in RESULTS["demo"][source]}
         assert all((loss <= 0.006) == (length >= shortest) for length, loss in rows.items())
+
+
+BITS_PER_STEP = json.loads((ROOT / "docs" / "bits_per_step.json").read_text())
+
+
+def is_sufficient(found, row):
+    """Return whether output spikes are within 5 % and at most one point of accuracy is lost."""
+    loss = found["real"]["accuracy"] - row["accuracy"]
+    return abs(row["ratio"] - 1) <= 0.05 and loss <= 0.01 + 1e-9
+
+
+def test_the_tables_of_bits_per_step_show_the_measurements():
+    page = (ROOT / "docs" / "bits_per_step.md").read_text()
+    lines = re.findall(r"^\| (?:speech|camera) .*$", page, re.MULTILINE)
+    assert len(lines) == 8 + 4 * (2 + 2 * 4)
+    for line in lines:
+        name, gains, source, k, *shown = (cell.strip() for cell in line.strip("|").split("|"))
+        found = BITS_PER_STEP[name][gains]
+        rows = [row for row in found["rows"] if row["source"] == source]
+        fixed = {"real weights": found["real"], "weights in 8 bits": found["8 bits"]}
+        row = fixed[source] if k == "-" else next(row for row in rows if row["k"] == int(k))
+        noise, ratio = row.get("step_noise", []), row["ratio"]
+        if len(shown) == 3:  # the smallest sufficient number
+            enough = [other["k"] for other in rows if not is_sufficient(found, other)]
+            assert int(k) == 2 * max(enough)
+            loss = 100 * (found["real"]["accuracy"] - row["accuracy"])
+            assert shown == [f"{max(noise):.3f}", f"{loss:.1f} points", f"{ratio:.3f}"]
+        else:
+            shares = [f"{row['accuracy']:.1%}", f"{row['agreement']:.1%}", f"{ratio:.2f}"]
+            assert shown == [*shares, ", ".join(f"{value:.2f}" for value in noise)]
+
+
+def test_the_rule_for_bits_per_step_follows_from_the_measurements():
+    page = " ".join((ROOT / "docs" / "bits_per_step.md").read_text().split())
+    assert "all runs with at most 0.20 kept the output rates within 5 %" in page
+    assert "the first failure was at 0.203" in page
+    failing = [
+        max(row["step_noise"])
+        for of_network in BITS_PER_STEP.values()
+        for found in of_network.values()
+        for row in found["rows"]
+        if not is_sufficient(found, row)
+    ]
+    assert min(failing) == pytest.approx(0.203, abs=5e-4)

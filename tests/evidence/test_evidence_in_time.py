@@ -18,8 +18,9 @@ from sc_neurocore import (
     noise_budget,
     plan,
     simulate,
+    simulate_float,
 )
-from sc_neurocore.evidence import sufficient_bits_per_step
+from sc_neurocore.evidence import Accuracy, sufficient_bits_per_step
 from sc_neurocore.networks import Record
 
 RNG = np.random.default_rng(31)
@@ -49,6 +50,47 @@ def test_bits_per_step_reach_the_simulation():
     assert np.array_equal(row.right[0], run.classes == LABELS)
     assert (row.bits_per_step, row.cost) == (4, 32)
     assert "bits_per_step=4" in repr(row)
+
+
+def test_rows_carry_agreement_and_spikes_relative_to_real_numbers():
+    rows = evaluate(NETWORK, TRAINS, LABELS, [16, 40], seeds=[3, 4], bits_per_step=[1, 8])
+    assert [(row.length, row.bits_per_step) for row in rows] == [(16, 1), (16, 8), (40, 1), (40, 8)]
+    for row in rows:
+        (alone,) = evaluate(
+            NETWORK, TRAINS, LABELS, [row.length], seeds=[3, 4], bits_per_step=row.bits_per_step
+        )
+        assert np.array_equal(alone.right, row.right)
+        cut = TRAINS.between(0, row.length)
+        real = simulate_float(NETWORK, cut)
+        runs = [simulate(NETWORK, cut, seed=s, bits_per_step=row.bits_per_step) for s in (3, 4)]
+        assert np.array_equal(row.same, [run.classes == real.classes for run in runs])
+        assert row.agreement == row.same.mean()
+        ratios = [run.counts.sum() / real.counts.sum() for run in runs]
+        assert np.array_equal(row.spike_ratios, ratios)
+        assert row.spike_ratio == np.mean(ratios)
+    with pytest.raises(ValueError, match="bits_per_step must hold at least one value, got none"):
+        evaluate(NETWORK, TRAINS, LABELS, bits_per_step=[])
+
+
+def test_the_rows_of_a_plan_agree_with_the_longest_run_and_count_spikes_of_equal_ones():
+    (made,) = plan(NETWORK, IMAGES, LABELS, 0.0, sources={"Sobol": Sobol()}, seeds=[1], lengths=[4, 64])
+    longest = simulate_float(NETWORK, IMAGES, 64).classes
+    for row in made.tried:
+        run = simulate(NETWORK, IMAGES, row.length, seed=1, source=Sobol())
+        assert np.array_equal(row.same[0], run.classes == longest)
+        spikes = simulate_float(NETWORK, IMAGES, row.length).counts.sum()
+        assert row.spike_ratio == run.counts.sum() / spikes
+
+
+def test_outputs_that_never_fire_have_no_ratio_of_spikes():
+    readout = Network([Dense(NETWORK[0].weights, NETWORK[0].gain, LIF(v_threshold=np.inf))])
+    labels = np.zeros(60, int)
+    (row,) = evaluate(readout, IMAGES, labels, [8], seeds=[1])
+    assert np.isnan(row.spike_ratio)
+    assert 0 < row.agreement <= 1
+    old = Accuracy(8, row.right, row.float_right)
+    assert np.isnan(old.agreement)
+    assert np.isnan(old.spike_ratio)
 
 
 def test_a_plan_tries_pairs_in_the_order_of_their_cost():

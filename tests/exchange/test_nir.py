@@ -838,14 +838,10 @@ def test_the_estimated_noise_of_an_imported_network_is_that_of_its_budget():
     rng = np.random.default_rng(4)
     graph = graph_of(nir.Affine(rng.normal(size=(5, 40)), rng.normal(size=5)), lif(5), shape=[40])
     imported = from_nir(graph, dt_ms=DT)
-    # Every input is on in a tenth of the steps, also the one of the bias, which the estimate does not
-    # know to be always on.
+    # Every input is on in a tenth of the steps, and the one of the bias in all.
     bits = np.tile(np.eye(10, dtype=np.uint8), (1, 4)).T[np.newaxis]
-    layer = imported.network[0]
     (budget,) = noise_budget(imported.network, Bitstream.from_bits(bits), seed=1)
-    gain = np.broadcast_to(layer.gain, 5) / (0.1 / (layer.neuron.resistance * DT))
-    of_bias = 0.9 * (np.abs(layer.bias) * (1 - np.abs(layer.bias)) * gain**2).mean()
-    assert imported.step_noise[0] ** 2 == pytest.approx(budget.step_noise**2 - of_bias, rel=1e-9)
+    assert imported.step_noise[0] == pytest.approx(budget.step_noise, rel=1e-12)
     k = imported.bits_per_step
     assert imported.step_noise[0] / np.sqrt(k) <= 0.15 < imported.step_noise[0] / np.sqrt(k / 2)
     assert f"bits_per_step={k}" in repr(imported)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from sc_neurocore.evidence._sources import SourceByLength, source_at
 from sc_neurocore.networks import (
     FixedPoint,
     Network,
+    Simulation,
     simulate_float,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
@@ -68,12 +70,19 @@ class Accuracy:
         Images that are classified correctly on bitstreams.
     float_right : ndarray of bool, shape (n_images,)
         Images that are classified correctly on real numbers, by `simulate_float`.
+    same : ndarray of bool, shape (n_seeds, n_images), or None
+        Images that have the same class on bitstreams as on real numbers.
+    spike_ratios : ndarray of float64, shape (n_seeds,), or None
+        Spikes of all outputs and images divided by those on real numbers after as many time steps; NaN
+        without such spikes.
     """
 
     length: int
     right: NDArray[np.bool_]
     float_right: NDArray[np.bool_]
     bits_per_step: int = 1
+    same: NDArray[np.bool_] | None = None
+    spike_ratios: NDArray[np.float64] | None = None
 
     @property
     def cost(self) -> int:
@@ -109,6 +118,16 @@ class Accuracy:
     def loss(self) -> float:
         """Accuracy on real numbers minus the mean accuracy on bitstreams."""
         return self.of_float - self.mean
+
+    @property
+    def agreement(self) -> float:
+        """Mean proportion of images with the same class as on real numbers; NaN if `same` is None."""
+        return math.nan if self.same is None else float(self.same.mean())
+
+    @property
+    def spike_ratio(self) -> float:
+        """Mean of `spike_ratios` over the seeds; NaN if these are None."""
+        return math.nan if self.spike_ratios is None else float(self.spike_ratios.mean())
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the confidence interval of the mean for other images, by Wilson's score test.
@@ -148,14 +167,18 @@ class Accuracy:
 
     def _repr_html_(self) -> str:
         low, high = self.interval()
-        header = (
-            "length", "bits per step", "accuracy", "95% interval", "std over seeds", "float", "loss"
-        )  # fmt: skip
-        interval, std = f"{low:.2%} to {high:.2%}", f"{self.std:.2%}"
-        mean, of_float, loss = f"{self.mean:.2%}", f"{self.of_float:.2%}", f"{self.loss:.2%}"
-        return html_table(
-            header, [(self.length, self.bits_per_step, mean, interval, std, of_float, loss)]
-        )
+        cells = {
+            "length": self.length,
+            "bits per step": self.bits_per_step,
+            "accuracy": f"{self.mean:.2%}",
+            "95% interval": f"{low:.2%} to {high:.2%}",
+            "std over seeds": f"{self.std:.2%}",
+            "float": f"{self.of_float:.2%}",
+            "loss": f"{self.loss:.2%}",
+            "agreement with float": f"{self.agreement:.2%}",
+            "spikes / float": f"{self.spike_ratio:.3f}",
+        }
+        return html_table(tuple(cells), [tuple(cells.values())])
 
 
 def evaluate(
@@ -166,11 +189,11 @@ def evaluate(
     *,
     seeds: Sequence[int] = range(5),
     source: SourceByLength = Bernoulli(),
-    bits_per_step: int = 1,
+    bits_per_step: int | Sequence[int] = 1,
     fixed_point: FixedPoint | None = None,
     progress: bool = False,
 ) -> list[Accuracy]:
-    """Return the accuracy of a network at several stream lengths.
+    """Return the accuracy of a network at several stream lengths and numbers of bits per step.
 
     Images are classified by `Simulation.classes`. Equal seeds give the same random numbers, which makes
     lengths and sources comparable.
@@ -191,8 +214,8 @@ def evaluate(
     source : Source, tuple of Source, or function of the length
         Sources of the numbers for inputs and weights, as in `simulate`. For a source whose period must
         match the length, pass its `for_length`; the length is ``length * bits_per_step``.
-    bits_per_step : int
-        As in `simulate`.
+    bits_per_step : int or sequence of int
+        As in `simulate`; with several, all are evaluated at each length.
     fixed_point : FixedPoint, optional
         Compute in fixed point, as in `simulate`. The reference on real numbers stays the same.
     progress : bool
@@ -201,14 +224,16 @@ def evaluate(
     Returns
     -------
     list of Accuracy
-        In the order of `lengths`. The reference on real numbers runs for as many time steps.
+        In the order of `lengths`, and at each length in that of `bits_per_step`. The reference on real
+        numbers runs for as many time steps.
 
     Raises
     ------
     TypeError
         If an argument has the wrong type.
     ValueError
-        If shapes do not match, densities are outside [0, 1], or `lengths` or `seeds` is empty.
+        If shapes do not match, densities are outside [0, 1], or `lengths`, `bits_per_step` or `seeds`
+        is empty.
 
     Examples
     --------
@@ -222,36 +247,66 @@ def evaluate(
     """
     inputs, classes = labeled(network, images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
-    k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
-    simulated = network if fixed_point is None else in_fixed_point(network, fixed_point, k)
+    several = isinstance(bits_per_step, Sequence | np.ndarray)
+    ks = numbers_of_bits(bits_per_step if several else [bits_per_step])
+    networks = [network if fixed_point is None else in_fixed_point(network, fixed_point, k) for k in ks]
     rows = []
-    with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
+    with progress_bar(sum(steps) * len(ks) * len(seeds), "evaluate", "step", show=progress) as bar:
         for length in steps:
             given = inputs.until(length)
-            right = right_by_seed(simulated, given, classes, length, seeds, source, bar, k)
-            reference = simulate_float(network, given, length).classes
-            rows.append(Accuracy(length, right, reference == classes, k))
+            reference = simulate_float(network, given, length)
+            rows += [
+                accuracy(simulated, given, classes, length, k, reference, None, seeds, source, bar)
+                for simulated, k in zip(networks, ks, strict=True)
+            ]
     return rows
 
 
-def right_by_seed(
+def accuracy(
     network: Network | FixedNetwork,
     inputs: Inputs,
-    classes: NDArray[np.integer],
+    labels: NDArray[np.integer],
     length: int,
+    bits_per_step: int,
+    reference: Simulation,
+    classes: NDArray[np.integer] | None,
     seeds: Sequence[int],
     source: SourceByLength,
     bar: Bar,
-    bits_per_step: int = 1,
-) -> NDArray[np.bool_]:
-    """Return which images are classified correctly, shape (n_seeds, n_images). Trusts its arguments."""
+) -> Accuracy:
+    """Return the accuracy at one length. Trusts its arguments.
+
+    `reference` is the result on real numbers at this length; `classes`, if given, replace its classes.
+    """
     at_length = source_at(source, length * bits_per_step)
-    right = []
+    classes = reference.classes if classes is None else classes
+    found, spikes = [], []
     for seed in seeds:
         prepared = PreparedNetwork.of(network, seed=seed, source=at_length, bits_per_step=bits_per_step)
-        right.append(prepared.run(inputs, length).classes == classes)
+        result = prepared.run(inputs, length)
+        found.append(result.classes)
+        spikes.append(int(result.counts.sum()))
         bar.update(length)
-    return np.array(right)
+    of_float = int(reference.counts.sum())
+    return Accuracy(
+        length,
+        np.array(found) == labels,
+        classes == labels,
+        bits_per_step,
+        np.array(found) == classes,
+        np.array(spikes) / of_float if of_float else np.full(len(spikes), np.nan),
+    )
+
+
+def numbers_of_bits(bits_per_step: Any) -> list[int]:
+    """Return several numbers of bits per step, checked."""
+    if isinstance(bits_per_step, np.ndarray) and bits_per_step.ndim == 1:
+        bits_per_step = bits_per_step.tolist()
+    _checks.instance("bits_per_step", bits_per_step, Sequence)
+    ks = [_checks.integer("bits_per_step", k, 1, 2**20) for k in bits_per_step]
+    if not ks:
+        _checks.fail("bits_per_step", "hold at least one value", "none")
+    return ks
 
 
 def images_of(name: str, network: Network, images: InputLike) -> Inputs:

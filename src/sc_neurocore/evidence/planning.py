@@ -13,9 +13,10 @@ from sc_neurocore._tables import html_table
 from sc_neurocore.evidence._sources import SourceByLength
 from sc_neurocore.evidence.evaluation import (
     Accuracy,
+    accuracy,
     labeled,
     lengths_and_seeds,
-    right_by_seed,
+    numbers_of_bits,
 )
 from sc_neurocore.networks import (
     Network,
@@ -46,7 +47,8 @@ class Plan:
         Confidence of `interval`.
     tried : tuple of Accuracy
         Every length and number of bits per step tried, in the order of their cost. Their `float_right`
-        is the result on real numbers after the longest length given to `plan`.
+        and `same` refer to the classes on real numbers after the longest length given to `plan`, and
+        their `spike_ratios` to the spikes after as many steps.
     """
 
     source: str
@@ -178,10 +180,7 @@ def plan(
     if lengths is None and inputs.length is None:
         lengths = LENGTHS
     steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
-    _checks.instance("bits_per_step", bits_per_step, Sequence)
-    ks = [_checks.integer("bits_per_step", k, 1, 2**20) for k in bits_per_step]
-    if not ks:
-        _checks.fail("bits_per_step", "hold at least one value", "none")
+    ks = numbers_of_bits(bits_per_step)
     pairs = sorted(((n, k) for n in steps for k in ks), key=lambda pair: (pair[0] * pair[1], pair[0]))
     if (max_loss := _checks.non_negative("max_loss", max_loss)) >= 1:
         _checks.fail("max_loss", "be below 1", max_loss)
@@ -190,17 +189,22 @@ def plan(
         sources = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
     _checks.instance("sources", sources, Mapping)
     longest = max(steps)
-    reference = simulate_float(network, inputs.until(longest), longest).classes == classes
+    references = {longest: simulate_float(network, inputs.until(longest), longest)}
+    of_longest = references[longest].classes
     plans = []
     total = len(sources) * len(seeds) * sum(n for n, _ in pairs)
     with progress_bar(total, "plan", "step", show=progress) as bar:
         for name, source in sources.items():
             tried: list[Accuracy] = []
             for n, k in pairs:
-                right = right_by_seed(
-                    network, inputs.until(n), classes, n, seeds, source, bar, k
+                given = inputs.until(n)
+                if n not in references:
+                    references[n] = simulate_float(network, given, n)
+                tried.append(
+                    accuracy(
+                        network, given, classes, n, k, references[n], of_longest, seeds, source, bar
+                    )
                 )  # fmt: skip
-                tried.append(Accuracy(n, right, reference, k))
                 if tried[-1].loss <= max_loss:
                     break
             bar.update(len(seeds) * sum(n for n, _ in pairs[len(tried) :]))

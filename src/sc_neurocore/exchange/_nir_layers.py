@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from dataclasses import fields as fields_of
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sc_neurocore import _checks
 from sc_neurocore.exchange import _affine
 from sc_neurocore.exchange._affine import Convolution, Map, Matrix
 from sc_neurocore.exchange._layers import layer_of, peaks_of
@@ -26,6 +23,20 @@ from sc_neurocore.exchange._nir_neurons import (
     recalled,
     unread,
 )
+from sc_neurocore.exchange._nir_signals import (
+    LINEAR_FIELDS,
+    TOO_LARGE,
+    Delay,
+    Node,
+    Reals,
+    Shape,
+    Signal,
+    Source,
+    Term,
+    flattened,
+    mapped,
+    shape_of,
+)
 from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
     Dense,
@@ -36,34 +47,12 @@ from sc_neurocore.networks.layers import (
 from sc_neurocore.neurons import (
     LIF,
 )
-
-Reals = NDArray[np.float64]
-Shape = tuple[int, ...]
-Delay = int | NDArray[np.int64]
-Source = int | slice
+from sc_neurocore.neurons.lif import arrays_of
 
 Status = Literal["faithful", "approximate", "unsupported", "unchecked"]
 STATUS: tuple[Status, ...] = get_args(Status)
 
-# Fields of linear nodes; those of neurons are in FIELDS.
-_LINEAR_FIELDS: dict[str, tuple[str, ...]] = {
-    "Affine": ("weight", "bias"),
-    "Linear": ("weight",),
-    "Scale": ("scale",),
-    "Conv2d": ("input_shape", "weight", "stride", "padding", "dilation", "groups", "bias"),
-    "SumPool2d": ("kernel_size", "stride", "padding"),
-    "AvgPool2d": ("kernel_size", "stride", "padding"),
-    "Flatten": ("start_dim", "end_dim"),
-    "Delay": ("delay",),
-    "Input": (),
-    "Output": (),
-}
 _COMMON_FIELDS = ("input_type", "output_type", "metadata")
-
-# Maximum number of values of a signal.
-_LARGEST = 2**27
-
-_TOO_LARGE = "not a single convolution, and too large for a matrix"
 
 # Maximum number of terms of a signal: with delays, a small graph can have a huge number of paths.
 _MOST_TERMS = 1024
@@ -92,99 +81,12 @@ class Built:
 
 
 @dataclass(frozen=True, eq=False)
-class _Term:
-    """Spikes of a layer, or a slice of the inputs, after a delay and then a map."""
-
-    source: Source
-    map: Map | None = None
-    delay: Delay = 0
-
-
-@dataclass(frozen=True, eq=False)
-class _Signal:
-    """Signal at a node: the sum of its terms."""
-
-    shape: Shape
-    terms: tuple[_Term, ...]
-
-    def through(self, new: Map, shape: Shape) -> _Signal:
-        """Return the signal after another map, in a new shape."""
-        first, *others = self.terms
-        terms = [_after(new, first)]
-        if others:
-            unbiased = replace(new, bias=None)
-            terms += (_after(unbiased, term) for term in others)
-        return _Signal(shape, tuple(terms))
-
-    def whole(self, term: _Term) -> Map:
-        """Return the map of a term, or the identity if it has none."""
-        return _affine.identity(self.shape) if term.map is None else term.map
-
-    def bare(self) -> _Signal:
-        """Return a signal of this shape, for the checks of nodes after one that is unsupported."""
-        return _Signal(self.shape, (_Term(self.terms[0].source),))
-
-
-def _after(new: Map, term: _Term) -> _Term:
-    return replace(term, map=new if term.map is None else _affine.after(new, term.map))
-
-
-@dataclass(frozen=True, eq=False)
 class _Passed:
     """Signal after a node, reason for its row, and whether the node is represented exactly."""
 
-    signal: _Signal
+    signal: Signal
     why: str = ""
     exact: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class _Node:
-    """A node with its name, first source, time step and layer number, for checks and messages.
-
-    `layers` names the layers that a node between neurons belongs to.
-    """
-
-    name: str
-    kind: str
-    node: Any
-    source: str
-    dt: float
-    number: int
-    layers: str
-    share_gain: bool
-
-    def misfit(self, given: Shape, taken: tuple[object, ...]) -> NoReturn:
-        """Raise ValueError: the source has one shape, and this node requires another."""
-        remedy = ""
-        if len(given) == len(taken) + 1:
-            remedy = "leave out the batch axis, which shapes in NIR do not have"
-        edge = f"edge {self.source!r} -> {self.name!r}"
-        _checks.fail(edge, "join equal shapes", f"{given} and {taken}", remedy)
-
-    def array(self, field: str, ndims: range = range(5)) -> Reals:
-        """Return a field as finite numbers with a number of axes in `ndims`."""
-        return _checks.array(f"{self.name}.{field}", plain(getattr(self.node, field)), ndims)
-
-    def each(self, field: str, shape: Shape) -> Reals:
-        """Return the values of a field for each element of a shape, flattened."""
-        values = self.array(field)
-        if values.size == 1:
-            values = values.reshape((1,) * len(shape))
-        matches = values.ndim == len(shape) and all(
-            n in (1, size) for n, size in zip(values.shape, shape, strict=True)
-        )
-        if not matches:
-            self.misfit(shape, values.shape)
-        return np.broadcast_to(values, shape).ravel()
-
-    def pair(self, field: str) -> tuple[int, int]:
-        """Return a field of one or two integers as rows and columns."""
-        values = self.array(field)
-        if values.size not in (1, 2) or (values != np.rint(values)).any() or (values < 0).any():
-            _checks.fail(f"{self.name}.{field}", "be one or two integers of 0 or more", values.tolist())
-        rows, columns = np.broadcast_to(values.ravel(), 2).astype(int).tolist()
-        return rows, columns
 
 
 def layers_of(
@@ -195,8 +97,8 @@ def layers_of(
     `steps` maps the name of each node to its time step in ms.
     """
     inputs = _inputs(parts)
-    signals: dict[str, _Signal | None] = {}
-    awaited: dict[str, _Signal] = {}  # signals of neurons that feed back to earlier ones
+    signals: dict[str, Signal | None] = {}
+    awaited: dict[str, Signal] = {}  # signals of neurons that feed back to earlier ones
     blocked: dict[str, str] = {}  # the unsupported node before each node that cannot be checked
     number = 0
     rows: list[Row] = []
@@ -211,7 +113,7 @@ def layers_of(
             continue
         sources = parts.sources[name]
         layers = _layers_named([parts.numbers[x] for x in parts.reached.get(name, ())] or [number])
-        at = _Node(
+        at = Node(
             name, kind, node, sources[0] if sources else "", steps[name], number, layers, share_gain
         )
         number += kind in FIELDS
@@ -243,7 +145,7 @@ def layers_of(
             keeps = signal is not None and kind in (*FIELDS, "Delay", "Scale")
             signal = signal.bare() if signal is not None and keeps else None
         if signal is not None and kind in FIELDS:
-            signal = _Signal(signal.shape, (_Term(at.number),))
+            signal = Signal(signal.shape, (Term(at.number),))
         if misplaced := _misplaced(name, kind, parts):
             status, why = "unsupported", misplaced
         signals[name] = signal
@@ -251,20 +153,20 @@ def layers_of(
     return rows, built
 
 
-def _inputs(parts: Ordered) -> dict[str, _Signal]:
+def _inputs(parts: Ordered) -> dict[str, Signal]:
     """Return the signals of the input nodes: slices of the inputs, in the order of their names."""
-    signals: dict[str, _Signal] = {}
+    signals: dict[str, Signal] = {}
     first = 0
     for name, node in sorted(parts.nodes.items()):
         if kind_of(node) == "Input" and not _unknown("Input", node):
-            shape = _shape(f"{name}.input_type", node.input_type["input"])
+            shape = shape_of(f"{name}.input_type", node.input_type["input"])
             last = first + math.prod(shape)
-            signals[name] = _Signal(shape, (_Term(slice(first, last)),))
+            signals[name] = Signal(shape, (Term(slice(first, last)),))
             first = last
     return signals
 
 
-def _awaited(at: _Node, parts: Ordered) -> _Signal:
+def _awaited(at: Node, parts: Ordered) -> Signal:
     """Return the signal of a neuron that runs later, in the shape of its fields or next weights."""
     shapes = [at.array(name).shape or (1,) for name in FIELDS[kind_of(at.node)]]
     shape = max(shapes, key=math.prod)
@@ -272,10 +174,10 @@ def _awaited(at: _Node, parts: Ordered) -> _Signal:
     sizes = [np.shape(plain(x.weight))[-1:] for x in behind if kind_of(x) in ("Linear", "Affine")]
     if math.prod(shape) == 1 and sizes:
         shape = sizes[0]
-    return _Signal(shape, (_Term(parts.numbers[at.name]),))
+    return Signal(shape, (Term(parts.numbers[at.name]),))
 
 
-def _summed(at: _Node, sources: Sequence[str], signals: Sequence[_Signal]) -> _Signal:
+def _summed(at: Node, sources: Sequence[str], signals: Sequence[Signal]) -> Signal:
     """Return the sum of the signals of several sources."""
     total = signals[0]
     for source, signal in zip(sources[1:], signals[1:], strict=True):
@@ -295,7 +197,7 @@ def _summed(at: _Node, sources: Sequence[str], signals: Sequence[_Signal]) -> _S
             try:
                 both = _affine.added(total.whole(terms[i]), total.whole(term))
             except _affine.TooLargeError:
-                raise UnsupportedError(_TOO_LARGE) from None
+                raise UnsupportedError(TOO_LARGE) from None
             terms[i] = replace(term, map=both)
         if len(terms) > _MOST_TERMS:
             raise UnsupportedError(f"a sum of more than {_MOST_TERMS} signals")
@@ -326,14 +228,14 @@ def _misplaced(name: str, kind: str, parts: Ordered) -> str:
 
 def _unknown(kind: str, node: Any) -> str:
     """Return the reason if a node has fields that NIR does not define, else an empty string."""
-    known = (*_COMMON_FIELDS, *FIELDS.get(kind, ()), *_LINEAR_FIELDS.get(kind, ()))
+    known = (*_COMMON_FIELDS, *FIELDS.get(kind, ()), *LINEAR_FIELDS.get(kind, ()))
     fields = [name for name, value in vars(node).items() if name not in known and value is not None]
-    if not fields or (kind not in FIELDS and kind not in _LINEAR_FIELDS):
+    if not fields or (kind not in FIELDS and kind not in LINEAR_FIELDS):
         return ""
     return f"a {kind} of NIR has no field {', '.join(map(repr, fields))}"
 
 
-def _passed(at: _Node, signal: _Signal, parts: Ordered, built: Built) -> _Passed:
+def _passed(at: Node, signal: Signal, parts: Ordered, built: Built) -> _Passed:
     """Return the result of a node, and append its layer if it is a neuron."""
     number = at.number
     if at.kind in FIELDS:
@@ -348,7 +250,7 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, built: Built) -> _Passed
         return _delayed(at, signal)
     if at.kind == "Output":
         declared = at.node.output_type["output"]
-        shape = signal.shape if declared is None else _shape(f"{at.name}.output_type", declared)
+        shape = signal.shape if declared is None else shape_of(f"{at.name}.output_type", declared)
         if shape != signal.shape:
             at.misfit(signal.shape, shape)
         first, *others = signal.terms
@@ -359,114 +261,11 @@ def _passed(at: _Node, signal: _Signal, parts: Ordered, built: Built) -> _Passed
         built.outputs[at.name] = first.source
         return _Passed(signal)
     if at.kind == "Flatten":
-        return _Passed(replace(signal, shape=_flattened(at, signal.shape)))
-    return _Passed(_mapped(at, signal), f"weights of {at.layers}")
+        return _Passed(replace(signal, shape=flattened(at, signal.shape)))
+    return _Passed(mapped(at, signal), f"weights of {at.layers}")
 
 
-def _mapped(at: _Node, signal: _Signal) -> _Signal:
-    """Return the signal after a linear node."""
-    maps = {
-        "Affine": _matrix,
-        "Linear": _matrix,
-        "Scale": _scale,
-        "Conv2d": _convolution,
-        "SumPool2d": _pool,
-        "AvgPool2d": _pool,
-    }
-    if at.kind not in maps:
-        raise UnsupportedError(
-            f"not one of the supported kinds {', '.join((*FIELDS, *_LINEAR_FIELDS))}"
-        )
-    try:
-        return maps[at.kind](at, signal)
-    except _affine.TooLargeError:
-        raise UnsupportedError(_TOO_LARGE) from None
-
-
-def _matrix(at: _Node, signal: _Signal) -> _Signal:
-    weights = at.array("weight", range(2, 9))
-    if weights.ndim != 2:
-        raise UnsupportedError(f"weights have {weights.ndim} axes, not 2")
-    if signal.shape != (weights.shape[1],):
-        at.misfit(signal.shape, (weights.shape[1],))
-    bias = None
-    if at.kind == "Affine":
-        bias = at.array("bias")
-        if bias.shape != (len(weights),):
-            _checks.fail(f"{at.name}.bias", f"have shape ({len(weights)},)", bias.shape)
-    return signal.through(Matrix(weights, bias), (len(weights),))
-
-
-def _scale(at: _Node, signal: _Signal) -> _Signal:
-    scale = at.each("scale", signal.shape)
-    terms = (replace(x, map=_affine.scaled(signal.whole(x), scale)) for x in signal.terms)
-    return replace(signal, terms=tuple(terms))
-
-
-def _convolution(at: _Node, signal: _Signal) -> _Signal:
-    node = at.node
-    weights = at.array("weight", range(4, 5))
-    groups = _checks.integer(f"{at.name}.groups", node.groups, 1)
-    if len(weights) % groups:
-        _checks.fail(f"{at.name}.groups", f"divide the {len(weights)} output channels", groups)
-    c_in = weights.shape[1] * groups
-    given = (
-        None
-        if node.input_shape is None
-        else (c_in, *_shape(f"{at.name}.input_shape", node.input_shape))
-    )
-    if len(signal.shape) != 3 or signal.shape[0] != c_in or given not in (None, signal.shape):
-        at.misfit(signal.shape, given or (c_in, "rows", "columns"))
-    weights = _affine.dilated(_affine.ungrouped(weights, groups), at.pair("dilation"))
-    padding = node.padding
-    if isinstance(padding, str) and padding == "same":
-        # If kernel size - 1 is odd, "same" pads one more at the end. A leading row of zeros in the
-        # kernel makes it even.
-        odd = [(n - 1) % 2 for n in weights.shape[2:]]
-        weights = np.pad(weights, ((0, 0), (0, 0), (odd[0], 0), (odd[1], 0)))
-        pads = weights.shape[2] // 2, weights.shape[3] // 2
-    else:
-        if isinstance(padding, str) and padding != "valid":
-            raise UnsupportedError(f"padding {padding!r} is neither 'same', 'valid' nor a number")
-        pads = (0, 0) if isinstance(padding, str) else at.pair("padding")
-    bias = None if node.bias is None else at.array("bias")
-    if bias is not None and bias.shape != (len(weights),):
-        _checks.fail(f"{at.name}.bias", f"have shape ({len(weights)},)", bias.shape)
-    if bias is not None and not bias.any():
-        bias = None  # NIR's convolutions always have one
-    size = signal.shape[1], signal.shape[2]
-    return _convolved(at, signal, Convolution(weights, size, at.pair("stride"), pads, bias))
-
-
-def _pool(at: _Node, signal: _Signal) -> _Signal:
-    if len(signal.shape) != 3:
-        at.misfit(signal.shape, ("channels", "rows", "columns"))
-    channels, *size = signal.shape
-    kernel, stride, padding = (at.pair(field) for field in ("kernel_size", "stride", "padding"))
-    weight = 1.0 / max(kernel[0] * kernel[1], 1) if at.kind == "AvgPool2d" else 1.0
-    pooled = _affine.pool(channels, (size[0], size[1]), kernel, stride, padding, weight)
-    return _convolved(at, signal, pooled)
-
-
-def _convolved(at: _Node, signal: _Signal, new: Convolution) -> _Signal:
-    if min(new.stride) < 1 or min(new.weights.shape[2:]) < 1:
-        _checks.fail(at.name, "have a stride and a kernel of at least 1", f"stride {new.stride}")
-    if min(new.output_size) < 1:
-        taken = "x".join(map(str, new.weights.shape[2:]))
-        _checks.fail(at.name, f"have a kernel that fits its input, {signal.shape}", taken)
-    return signal.through(new, (len(new.weights), *new.output_size))
-
-
-def _flattened(at: _Node, shape: Shape) -> Shape:
-    first = _checks.integer(f"{at.name}.start_dim", at.node.start_dim, -len(shape))
-    last = _checks.integer(f"{at.name}.end_dim", at.node.end_dim, -len(shape), len(shape) - 1)
-    first, last = (end + len(shape) if end < 0 else end for end in (first, last))
-    if first > last:
-        return shape
-    return *shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :]
-
-
-def _delayed(at: _Node, signal: _Signal) -> _Passed:
+def _delayed(at: Node, signal: Signal) -> _Passed:
     exact_steps = at.each("delay", signal.shape) * (1000.0 / at.dt)
     if (exact_steps < 0).any():
         raise UnsupportedError("a delay is negative")
@@ -486,7 +285,7 @@ def _delayed(at: _Node, signal: _Signal) -> _Passed:
     return _Passed(replace(signal, terms=terms), why, whole)
 
 
-def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, list[Source], Reading]:
+def _layer(at: Node, signal: Signal, parts: Ordered) -> tuple[Layer, list[Source], Reading]:
     """Return the layer of a neuron, its sources, and how the neuron was read."""
     loop = parts.loops.get(at.name)
     if at.kind in READOUTS:
@@ -524,7 +323,7 @@ def _layer(at: _Node, signal: _Signal, parts: Ordered) -> tuple[Layer, list[Sour
     return layer, sources, replace(reading, note=_joined(back, reading.note, note))
 
 
-def _gathered(signal: _Signal, late: Sequence[int]) -> tuple[Map, Delay, list[Source]]:
+def _gathered(signal: Signal, late: Sequence[int]) -> tuple[Map, Delay, list[Source]]:
     """Return the map of a layer, and the delay and the sources of its inputs."""
     delays = [x.delay + (x.source in late) for x in signal.terms]
     if len(signal.terms) == 1:
@@ -545,13 +344,13 @@ def _gathered(signal: _Signal, late: Sequence[int]) -> tuple[Map, Delay, list[So
     return _affine.beside(maps), delay, sources
 
 
-def _recurrent(at: _Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
+def _recurrent(at: Node, shape: Shape, loop: list[str], parts: Ordered) -> Matrix:
     """Return the recurrent weights of a neuron."""
-    signal, before = _Signal(shape, (_Term(at.number),)), at.name
+    signal, before = Signal(shape, (Term(at.number),)), at.name
     for name in loop:
         node = parts.nodes[name]
         inner = replace(at, name=name, kind=kind_of(node), node=node, source=before)
-        signal = _mapped(inner, signal)
+        signal = mapped(inner, signal)
         before = name
     if signal.shape != shape:
         replace(at, source=before).misfit(signal.shape, shape)
@@ -590,31 +389,13 @@ def _is_stale(reading: Reading, peaks: Reals) -> bool:
 
 def _by_rows(neuron: LIF, n_rows: int) -> bool:
     """Return whether all positions of a row of weights have the same parameters."""
-    n = neuron.n_neurons
-    if n is None or n == n_rows:
+    if neuron.n_neurons in (None, n_rows):
         return True
-    positions = n // n_rows
-    values = [getattr(neuron, field.name) for field in fields_of(neuron)]
-    rows = [value.reshape(-1, positions) for value in values if isinstance(value, np.ndarray)]
+    rows = [values.reshape(n_rows, -1) for values in arrays_of(neuron).values()]
     return all(bool((row == row[:, :1]).all()) for row in rows)
 
 
 def _neuron_of_rows(neuron: LIF, n_rows: int) -> LIF:
     """Return the neuron with one parameter for each row of weights, where positions share them."""
-    n = neuron.n_neurons
-    if n is None or n == n_rows:
-        return neuron
-    arrays: dict[str, Any] = {field.name: getattr(neuron, field.name) for field in fields_of(neuron)}
-    step = n // n_rows
-    of_rows: dict[str, Any] = {k: v[::step] for k, v in arrays.items() if isinstance(v, np.ndarray)}
+    of_rows = {name: v[:: len(v) // n_rows] for name, v in arrays_of(neuron).items()}
     return replace(neuron, **of_rows)
-
-
-def _shape(name: str, given: Any) -> Shape:
-    """Return the shape that a node declares; bounded, so that no node makes huge arrays."""
-    values = _checks.array(name, plain(given), range(3)).ravel().tolist()
-    shape = tuple(int(n) for n in values if n == int(n) and n >= 1)
-    if len(shape) != len(values) or math.prod(shape) > _LARGEST:
-        contract = f"hold integers of 1 or more with a product of at most {_LARGEST}"
-        _checks.fail(name, contract, values)
-    return shape

@@ -10,7 +10,7 @@ import io
 import json
 import math
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sc_neurocore import __version__, _checks
 from sc_neurocore._files import DAMAGED, check_regular, replacing
 from sc_neurocore._tables import html_table
+from sc_neurocore.evidence._currents import bernoulli_variance, noise_in_thresholds
 from sc_neurocore.evidence.budget import SUFFICIENT_NOISE
 from sc_neurocore.exchange._affine import Convolution, Matrix, TooLargeError, as_matrix
 from sc_neurocore.exchange._hdf5 import read_tree
@@ -41,6 +42,7 @@ from sc_neurocore.networks import (
 )
 from sc_neurocore.networks.layers import Layer, all_weights, lif_of, of_each
 from sc_neurocore.networks.network import width_of
+from sc_neurocore.neurons.lif import arrays_of
 
 try:
     import h5py  # noqa: F401  imported by the process that reads files
@@ -103,7 +105,8 @@ class Imported:
         """Noise of a time step in each layer, in units of the distance from rest to threshold.
 
         This is `LayerBudget.step_noise` for Bernoulli streams with one bit per step and a tenth of the
-        inputs active. With k bits per step it is smaller by ``sqrt(k)``. NaN for readouts.
+        inputs active; a bias is always on. With k bits per step it is smaller by ``sqrt(k)``. NaN for
+        readouts.
         """
         return tuple(map(_step_noise, self.network))
 
@@ -129,12 +132,11 @@ _ACTIVE = 0.1
 
 
 def _step_noise(layer: Layer) -> float:
-    lif, weights = lif_of("network", layer), np.abs(all_weights(layer))
-    reach = np.asarray((lif.v_threshold - lif.v_rest) / (lif.resistance * lif.dt))
-    if np.isinf(reach).any():
-        return math.nan
-    variance = _ACTIVE * (weights * (1 - weights)).sum(axis=1) * (np.asarray(layer.gain) / reach) ** 2
-    return math.sqrt(float(variance.mean()))
+    weights = all_weights(layer)
+    active = np.full((1, weights.shape[1]), _ACTIVE)
+    if layer.bias is not None:
+        active[0, layer.matrix.shape[1] - 1] = 1.0  # the bias is always on
+    return noise_in_thresholds(layer, bernoulli_variance(weights, active, active)[0])
 
 
 def to_nir(
@@ -349,14 +351,10 @@ def _placed(i: int, layer: Layer, parts: list[_Part]) -> Layer:
         contract = "receive images of its input size, or be small enough for a matrix, for NIR"
         shapes = " and ".join(str(part.shape) for part in parts)
         _checks.fail(f"layers[{i}]", contract, f"{layer.n_in} inputs of shape {shapes}")
-    neuron = replace(layer.neuron, **_of_each(layer))
+    lif = lif_of("network", layer)
+    of_neurons: dict[str, Any] = {k: v.repeat(layer.positions) for k, v in arrays_of(lif).items()}
+    neuron = replace(lif, **of_neurons)
     return Dense(whole.weights, of_each(layer, layer.gain), neuron, bias=whole.bias, delay=layer.delay)
-
-
-def _of_each(layer: Layer) -> dict[str, Any]:
-    """Return the parameters of a layer's neurons that are arrays, of each neuron."""
-    values = {field.name: getattr(layer.neuron, field.name) for field in fields(layer.neuron)}
-    return {k: np.repeat(v, layer.positions) for k, v in values.items() if isinstance(v, np.ndarray)}
 
 
 def _check_places(network: Network) -> None:

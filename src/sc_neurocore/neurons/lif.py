@@ -236,6 +236,12 @@ class LIF:
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(LIF)}
 
 
+def arrays_of(neuron: LIF) -> dict[str, Any]:
+    """Return by name the parameters that are arrays, with one value for each neuron."""
+    values = {name: getattr(neuron, name) for name in _DEFAULTS}
+    return {name: v for name, v in values.items() if isinstance(v, np.ndarray)}
+
+
 def _keep(lif: LIF, values: dict[str, Any]) -> None:
     for name, value in values.items():
         object.__setattr__(lif, name, value)
