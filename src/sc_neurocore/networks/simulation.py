@@ -216,7 +216,8 @@ def simulate(
     Warns
     -----
     SilentLayerWarning
-        If no neuron of a layer fires because its mean current does not exceed the rheobase.
+        If no neuron of a layer fires because its mean current does not exceed the rheobase. Simulations
+        that continue from a state do not warn.
     PeriodWarning
         If the numbers of a source rise through more steps than the streams have (`Source.rise`).
 
