@@ -101,6 +101,13 @@ network, x, labels = digits.network, encode(digits.images[:20], 8, key=1), digit
 from sc_neurocore import Dense, LIF, Network
 from sc_neurocore.exchange import to_nir
 to_nir(Network([Dense([[0.5, 0.25]], gain=0.5, neuron=LIF(dt=0.1))]), "network.nir")
+import numpy as np
+spikes = np.random.default_rng(0).random((3, 2, 100)) < 0.5
+""",
+    "networks.md": """
+from sc_neurocore import Dense, Network, Record, simulate
+network = Network([Dense([[0.9, -0.2], [0.1, 0.8]]), Dense([[0.5, 0.5]])])
+simulate(network, [[1.0, 0.5]] * 3, 100, record=Record(potentials=True, file="run.h5"))
 """,
     "training.md": """
 import numpy as np

@@ -194,6 +194,43 @@ def test_snntorch_networks_fire_equally_after_import(kind):
     assert np.array_equal(theirs, spikes)
 
 
+RESETS = [  # as the table of the page on exchange says
+    (snntorch.Leaky, "zero", True, {}),
+    (snntorch.Leaky, "subtract", False, {"reset": "subtract"}),
+    (snntorch.Synaptic, "zero", True, {"refractory_period": 1}),
+    (snntorch.RLeaky, "zero", True, {"refractory_period": 1}),
+    (snntorch.RSynaptic, "zero", True, {"refractory_period": 1}),
+]
+
+
+@pytest.mark.parametrize(("kind", "mechanism", "delayed", "parameters"), RESETS)
+def test_resets_that_snntorch_does_not_export_can_be_set_after_the_import(
+    kind, mechanism, delayed, parameters
+):
+    torch.manual_seed(5)
+    rng = np.random.default_rng(5)
+    alpha, beta = torch.tensor(rng.uniform(0.5, 0.8, 7)), torch.tensor(rng.uniform(0.7, 0.95, 7))
+    of_kind = [beta] if kind in (snntorch.Leaky, snntorch.RLeaky) else [alpha, beta]
+    recurrent = kind in (snntorch.RLeaky, snntorch.RSynaptic)
+    more = {"linear_features": 7, "all_to_all": True} if recurrent else {}
+    neurons = kind(
+        *of_kind, threshold=torch.ones(7, dtype=torch.float64), init_hidden=True,
+        reset_mechanism=mechanism, reset_delay=delayed, **more,
+    )  # fmt: skip
+    module = torch.nn.Sequential(torch.nn.Linear(9, 7), neurons)
+    with torch.no_grad():  # potentials below twice the threshold, or snnTorch subtracts it again
+        module[0].weight.mul_(0.5 if mechanism == "subtract" else 1.0)
+    graph = export_to_nir(module, torch.rand(1, 9), ignore_dims=[0])
+    network = from_nir(graph, dt_ms=DT).network
+    layers = [replace(layer, neuron=replace(layer.neuron, **parameters)) for layer in network]
+    network = replace(network, layers=layers)
+    bits = inputs(9, constant=False)[:1000]
+    neurons.reset_mem()
+    spikes = run_network(network, bits)[0]
+    assert 0.001 < spikes.mean() < 0.9
+    assert np.array_equal(run_module(_Steps(module), bits, (9,)), spikes)
+
+
 class _Steps(torch.nn.Module):
     """A module whose neurons keep their state."""
 

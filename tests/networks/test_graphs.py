@@ -166,9 +166,23 @@ def test_graphs_that_do_not_fit_are_refused():
     for connections in ("input", 3, ["input", 1.5], ["input", slice(0, 6, 2)], ["input", "hidden"]):
         with pytest.raises((TypeError, ValueError), match="connections"):
             Network([a, b], connections)
+    with pytest.raises(
+        TypeError, match=r'connections\[1\] must hold indices of layers, "input", or slices'
+    ):
+        Network([a, b], ["input", "hidden"])
     with pytest.raises(ValueError, match="outputs must be at least 0 and at most 1, got 2"):
         Network([a, b], outputs=[2])
     with pytest.raises(ValueError, match="network must be a chain of layers to be sliced"):
         SKIP[:2]
     with pytest.raises(ValueError, match="chain of layers to be computed in fixed point"):
         simulate(SKIP, X, 10, fixed_point=FixedPoint())
+
+
+def test_a_graph_is_shown_as_it_is_written():
+    layers = [Dense(np.full((2, n), 0.5)) for n in (3, 1, 7)]
+    network = Network(layers, connections=[slice(0, 3), slice(3, 4), [0, slice(1, 4), 1]])
+    assert "connections=[[slice(0, 3)], [slice(3, 4)], [0, slice(1, 4), 1]], outputs=[2]" in repr(
+        network
+    )
+    skip = Network([layers[0], Dense(np.full((2, 5), 0.5))], connections=["input", ["input", 0]])
+    assert 'connections=[["input"], ["input", 0]]' in repr(skip)

@@ -1,5 +1,7 @@
 """Inputs that users give: silent networks, images with axes, rounding, mixed time steps."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,13 @@ from sc_neurocore import (
     Bitstream,
     Conv2d,
     Dense,
+    Events,
     Network,
     SilentLayerWarning,
     encode,
     evaluate,
     load_digits,
+    prepare,
     simulate,
     simulate_float,
 )
@@ -54,6 +58,37 @@ def test_silence_without_a_cause_in_the_network_is_no_warning():
     assert not simulate(network, [1.0, 1.0], 1, seed=1).counts.any()  # too short
     readout = Network([Dense([[0.5, 0.5]], neuron=LIF(v_threshold=np.inf))])
     simulate(readout, [1.0, 1.0], 64, seed=1)
+
+
+def test_a_continued_run_does_not_judge_silence():
+    """In a step of a closed loop most layers are silent. A warning would also cost a second run."""
+    network = Network([Dense(np.full((4, 3), 0.5), gain=0.5), Dense(np.full((2, 4), 0.5), gain=1e-3)])
+    loop = prepare(network, seed=1)
+    with pytest.warns(SilentLayerWarning):
+        state = loop.run(np.ones(3), 64).state
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            state = loop.run(np.ones(3), 64, state=state).state
+
+
+@pytest.mark.parametrize(
+    ("x", "remedy"),
+    [
+        (np.full((2, 10, 3), 0.5), r"got \(2, 10, 3\); .* have shape \(batch, 3, steps\)"),
+        (Bitstream.from_bits(np.ones((10, 3))), "units come first and time last"),
+        (Bitstream.from_bits(np.ones((2, 10, 3))), "units come first and time last"),
+        (Events([1.0], [0], shape=(10, 3)), "units come first and time last"),
+    ],
+)
+def test_swapped_axes_are_named(x, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        simulate(Network([Dense([[0.5, 0.5, 0.5]])]), x, seed=1)
+
+
+def test_times_in_another_unit_are_named():
+    with pytest.raises(ValueError, match=r"got 700\.0; .* give dt in the unit of times"):
+        Events([700.0], [0], shape=(3, 100), dt=0.01)
 
 
 def test_evaluating_a_network_that_never_fires_warns():

@@ -134,6 +134,11 @@ def test_what_cannot_be_recorded_is_refused(tmp_path):
     ):
         with pytest.raises(error):
             Record(**arguments)
+    for neurons in ({99: [0]}, {0: [0]}):
+        with pytest.raises(
+            ValueError, match=r"neurons must have indices of recorded layers, \[1\], as"
+        ):
+            run(Record(layers=[1], neurons=neurons))
     with pytest.raises(TypeError, match="record must be a Record, got 1; pass True"):
         run(1)
     with pytest.raises(OSError, match=r"run\.h5"):

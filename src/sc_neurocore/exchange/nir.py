@@ -114,8 +114,9 @@ class Imported:
     def bits_per_step(self) -> int:
         """Bits per step that lower `step_noise` to 0.15 in all layers, the next power of two.
 
-        An estimate without data; `sufficient_bits_per_step` measures it for given inputs and any
-        source. Sobol streams need a fraction of it.
+        An estimate without data for Bernoulli streams, which can be off by a factor of two:
+        `sc_neurocore.evidence.sufficient_bits_per_step` measures it for given inputs and any source.
+        Sobol streams need a fraction of it.
         """
         largest = max((noise for noise in self.step_noise if noise > 0), default=0.0)
         return 1 << max(math.ceil(2 * math.log2(largest / SUFFICIENT_NOISE)), 0) if largest else 1

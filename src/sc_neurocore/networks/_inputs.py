@@ -175,7 +175,9 @@ def checked_densities(
         if densities.shape != given:
             _check_image(name, given, given[densities.ndim - 1 :], n_in, ndims, image)
     if n_in is not None and (densities.ndim not in ndims or densities.shape[-1] != n_in):
-        _checks.fail(name, input_contract(n_in, ndims), densities.shape)
+        remedy = f"densities that change in time have shape (batch, {n_in}, steps)"
+        in_time = remedy if densities.ndim == 3 and n_in in densities.shape else ""
+        _checks.fail(name, input_contract(n_in, ndims), densities.shape, in_time)
     if densities.size == 0:
         _checks.fail(name, "hold at least one input", f"shape {densities.shape}")
     _checks.within(name, densities, 0.0, 1.0, "scale the inputs to densities", given=values)
@@ -219,7 +221,8 @@ def _image_of(network: Network) -> tuple[int, int, int] | None:
 def check_streams(name: str, x: Bitstream, n_in: int, *, ndims: Sequence[int] = (1, 2)) -> None:
     """Raise ValueError unless streams have batch shape (n_in,) or (batch, n_in) and are not empty."""
     if len(x.shape) not in ndims or x.shape[-1] != n_in or 0 in x.shape:
-        _checks.fail(name, input_contract(n_in, ndims), f"batch shape {x.shape}")
+        swapped = x.length == n_in and "units come first and time last, so swap the axes"
+        _checks.fail(name, input_contract(n_in, ndims), f"batch shape {x.shape}", swapped or "")
 
 
 def input_contract(n_in: int, ndims: Sequence[int] = (1, 2)) -> str:

@@ -157,5 +157,6 @@ def _addresses(
     if outside.any():
         end = start + steps * dt
         _checks.fail("times", f"lie in [{start}, {end}), within the steps", t[outside][0],
-                     "select the events, or raise the number of steps")  # fmt: skip
+                     "select the events, change start or the number of steps, or give dt in the "
+                     "unit of times")  # fmt: skip
     return unit.astype(np.int64) * steps + step.astype(np.int64)

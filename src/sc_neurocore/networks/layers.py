@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,6 +90,19 @@ class Dense:
     bias: NDArray[np.float64] | None = None
     recurrent: NDArray[np.float64] | None = None
     delay: int | NDArray[np.int64] = 0
+
+    if TYPE_CHECKING:  # what is accepted; the fields hold what was checked
+
+        def __init__(
+            self,
+            weights: ArrayLike,
+            gain: ArrayLike = 1.0,
+            neuron: LIF | StepNeuron = ...,
+            *,
+            bias: ArrayLike | None = None,
+            recurrent: ArrayLike | None = None,
+            delay: ArrayLike = 0,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         _check_common(self, 2)
@@ -209,6 +222,21 @@ class Conv2d:
     stride: int = 1
     padding: int = 0
     delay: int | NDArray[np.int64] = 0
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            weights: ArrayLike,
+            input_size: tuple[int, int],
+            gain: ArrayLike = 1.0,
+            neuron: LIF | StepNeuron = ...,
+            *,
+            bias: ArrayLike | None = None,
+            stride: int = 1,
+            padding: int = 0,
+            delay: ArrayLike = 0,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         size = self.input_size

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,15 @@ class Network:
     layers: Sequence[Layer]
     connections: Sequence[Sequence[int | slice]] = None  # type: ignore[assignment]  # set by __post_init__
     outputs: Sequence[int] = None  # type: ignore[assignment]
+
+    if TYPE_CHECKING:  # what is accepted; the fields hold what was checked
+
+        def __init__(
+            self,
+            layers: Sequence[Layer],
+            connections: Sequence[int | slice | str | Sequence[int | slice | str]] | None = None,
+            outputs: Sequence[int] | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.layers, Dense | Conv2d):
@@ -247,7 +256,15 @@ def require_chain(name: str, network: Network, verb: str) -> None:
 
 
 def _shown(network: Network) -> str:
-    return str([[_saved(source) for source in own] for own in network.connections])
+    """Return the connections as they can be written in Python."""
+    every = slice(0, network.n_in)
+
+    def shown(source: int | slice) -> str:
+        if isinstance(source, int):
+            return str(source)
+        return '"input"' if source == every else f"slice({source.start}, {source.stop})"
+
+    return "[" + ", ".join(f"[{', '.join(map(shown, own))}]" for own in network.connections) + "]"
 
 
 def _saved(source: int | slice) -> int | list[int]:
@@ -297,6 +314,8 @@ def _checked_source(name: str, source: Any, n_layers: int) -> Any:
         return source
     if isinstance(source, str) and source == "input":
         return source
+    if isinstance(source, bool) or not isinstance(source, SupportsIndex):
+        _checks.wrong_type(name, 'hold indices of layers, "input", or slices of the inputs', source)
     return _checks.integer(name, source, 0, n_layers - 1)
 
 

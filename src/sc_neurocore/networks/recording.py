@@ -100,6 +100,11 @@ class Record:
     def of(self, network: Network) -> dict[int, NDArray[np.int64]]:
         """Return the neurons to record of each layer that is recorded; ValueError if one is missing."""
         layers = range(len(network)) if self.layers is None else self.layers
+        if isinstance(self.neurons, Mapping):
+            for i in self.neurons:
+                if i not in layers:
+                    contract = f"have indices of recorded layers, {list(layers)}, as keys"
+                    _checks.fail("neurons", contract, i)
         result = {}
         for i in layers:
             if i >= len(network):

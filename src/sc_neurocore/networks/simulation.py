@@ -216,7 +216,8 @@ def simulate(
     Warns
     -----
     SilentLayerWarning
-        If no neuron of a layer fires because its mean current does not exceed the rheobase.
+        If no neuron of a layer fires because its mean current does not exceed the rheobase. Simulations
+        that continue from a state do not warn.
     PeriodWarning
         If the numbers of a source rise through more steps than the streams have (`Source.rise`).
 
@@ -396,7 +397,8 @@ class PreparedNetwork:
         x, length, state, record, progress
             As in `simulate`.
         warn : bool
-            Whether to warn if a layer is silent.
+            Whether to warn if a layer is silent. Runs that continue from a state never warn: silence
+            in a few steps of a closed loop is no fault.
 
         Returns
         -------
@@ -438,7 +440,7 @@ class PreparedNetwork:
                 counts += np.concatenate(ones, axis=1)
                 t += steps
                 bar.update(steps)
-        if warn and not all(fired):
+        if warn and state is None and not all(fired):
             self._warn_of_silence(inputs, length, fired)
         batch = inputs.batch
         shape = (*batch, self.network.n_out)

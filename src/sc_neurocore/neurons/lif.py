@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, fields
-from typing import Any, Literal, SupportsIndex, get_args
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,6 +103,22 @@ class LIF:
     refractory_period: int = 0
     tau_syn: float = 0.0
     reset: Reset = "value"
+
+    if TYPE_CHECKING:  # what is accepted; a field holds an array where one was given
+
+        def __init__(
+            self,
+            v_rest: ArrayLike = 0.0,
+            v_reset: ArrayLike = 0.0,
+            v_threshold: ArrayLike = 1.0,
+            tau_mem: ArrayLike = 20.0,
+            dt: float = 1.0,
+            noise_std: ArrayLike = 0.0,
+            resistance: ArrayLike = 1.0,
+            refractory_period: ArrayLike = 0,
+            tau_syn: ArrayLike = 0.0,
+            reset: Reset = "value",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _DEFAULTS}
