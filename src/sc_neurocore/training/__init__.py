@@ -1,5 +1,6 @@
 """PyTorch modules for training networks on bitstreams (extra torch)."""
 
+from sc_neurocore.training.losses import cross_entropy, latency_loss, rate_loss
 from sc_neurocore.training.modules import (
     Outputs,
     SCConv2d,
@@ -9,4 +10,14 @@ from sc_neurocore.training.modules import (
     to_network,
 )
 
-__all__ = ["Outputs", "SCConv2d", "SCLinear", "SCNetwork", "from_network", "to_network"]
+__all__ = [
+    "Outputs",
+    "SCConv2d",
+    "SCLinear",
+    "SCNetwork",
+    "cross_entropy",
+    "from_network",
+    "latency_loss",
+    "rate_loss",
+    "to_network",
+]
