@@ -1,5 +1,6 @@
 """PyTorch modules for training networks on bitstreams (extra torch)."""
 
+from sc_neurocore.training.calibration import calibrate
 from sc_neurocore.training.losses import cross_entropy, latency_loss, rate_loss
 from sc_neurocore.training.modules import (
     Outputs,
@@ -15,6 +16,7 @@ __all__ = [
     "SCConv2d",
     "SCLinear",
     "SCNetwork",
+    "calibrate",
     "cross_entropy",
     "from_network",
     "latency_loss",
