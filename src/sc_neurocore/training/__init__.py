@@ -1,6 +1,7 @@
 """PyTorch modules for training networks on bitstreams (extra torch)."""
 
 from sc_neurocore.training.calibration import calibrate
+from sc_neurocore.training.loop import fit
 from sc_neurocore.training.losses import cross_entropy, latency_loss, rate_loss
 from sc_neurocore.training.modules import (
     Outputs,
@@ -18,6 +19,7 @@ __all__ = [
     "SCNetwork",
     "calibrate",
     "cross_entropy",
+    "fit",
     "from_network",
     "latency_loss",
     "rate_loss",
