@@ -41,10 +41,10 @@ def read(path: str | os.PathLike[str], settings: dict[str, Any]) -> dict[str, An
         content = file.read()
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        if not isinstance(state, dict) or {*state} != {*_FIELDS} or state["version"] != _VERSION:
-            raise ValueError("it has other content")
     except _DAMAGED as error:
         _checks.fail("checkpoint", "be a file that fit has written", shown, _reason(error))
+    if not isinstance(state, dict) or {*state} != {*_FIELDS} or state["version"] != _VERSION:
+        _checks.fail("checkpoint", "be a file that fit has written", shown, "it has other content")
     given = state["settings"]
     for name, value in settings.items():
         if given.get(name) != value:
