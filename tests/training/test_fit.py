@@ -340,7 +340,7 @@ def resumed(tmp_path, **options):
     "options",
     [
         {"epochs": 3}, {"length": [8, 9]}, {"batch_size": 30}, {"learning_rate": 0.1},
-        {"averaging": 0.9}, {"max_norm": 1.0}, {"gain_rate": 0.1},
+        {"averaging": 0.9}, {"max_norm": 1.0}, {"gain_rate": 0.1}, {"validation": task(9)},
     ],
 )  # fmt: skip
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path, options):
@@ -350,12 +350,38 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path, options):
         resumed(tmp_path, **options)
 
 
+def test_states_that_do_not_fit_are_refused_before_the_training(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    held = task(30, seed=6)
+
+    def run(epochs=2):
+        return fit(made(), task(), epochs=epochs, length=8, checkpoint=path, validation=held)
+
+    run()
+    good = torch.load(path, weights_only=True)
+    for name in good.keys() - {"version", "average", "loader_random"}:
+        for wrong in (3, [3], {"a": 3}, torch.zeros(3)):
+            torch.save({**good, name: wrong}, path)
+            if name == "schedule" and wrong == {"a": 3}:
+                continue  # adds an attribute that nothing reads
+            with pytest.raises(ValueError, match="checkpoint must"):
+                run()
+
+
 X, Y = task()
 MODEL = made()
 
 
 def call(data=(X, Y), **options):
     return lambda: fit(MODEL, data, **{"epochs": 1, "length": 8, **options})
+
+
+class Empty:
+    def __iter__(self):
+        return iter([])
+
+    def __len__(self):
+        return 1
 
 
 class Endless:
@@ -400,6 +426,7 @@ test_errors = test_of([
      "data must have a length, got Endless(); the schedule of the learning rate needs the number of "
      "batches"),
     (call([]), ValueError, "data must have at least one batch, got none; use fewer inputs per batch"),
+    (call(Empty()), ValueError, "data must yield at least one batch in each pass, got none"),
     (call([X]), TypeError, "data must yield pairs (x, labels), got 'Tensor'"),
     (call(loss=lambda s, y, n: s.sum() * math.nan), ValueError,
      "loss must be finite, got nan in epoch 1; lower learning_rate or set max_norm"),

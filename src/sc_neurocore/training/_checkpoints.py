@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pickle import UnpicklingError
 from typing import Any
 
@@ -47,17 +49,21 @@ def read(path: str | os.PathLike[str], settings: dict[str, Any]) -> dict[str, An
         _checks.fail("checkpoint", "be a file that fit has written", shown, "it has other content")
     given = state["settings"]
     for name, value in settings.items():
-        if given.get(name) != value:
+        if not isinstance(given, dict) or given.get(name) != value:
             contract = f"be one of a training with {name}={value}"
-            remedy = "delete the file to start anew"
-            _checks.fail("checkpoint", contract, f"{name}={given.get(name)} in {shown}", remedy)
+            other = f"{name}={given.get(name)}" if isinstance(given, dict) else "no settings"
+            _checks.fail("checkpoint", contract, f"{other} in {shown}", "delete the file to start anew")
+    with fitting(shown):
+        if {type(row["loss"]) for row in state["history"]} - {float}:
+            _checks.fail("checkpoint", "have a history", shown)
     return state
 
 
-def load(what: Any, state: Any, shown: str) -> None:
-    """Load the state of a module, an optimizer or a schedule; ValueError if it does not fit."""
+@contextmanager
+def fitting(shown: str) -> Iterator[None]:
+    """Raise ValueError if a state does not fit the model, the optimizer or the generators."""
     try:
-        what.load_state_dict(state)
+        yield
     except _DAMAGED as error:
         _checks.fail("checkpoint", "fit the model", shown, _reason(error))
 

@@ -150,6 +150,7 @@ def fit(
     settings = {
         "epochs": epochs, "batches": len(train), "batch_size": size, "learning_rate": rate,
         "gain_rate": slow, "max_norm": norm, "averaging": decay, "lengths": _lengths(length),
+        "validation": held is not None,
     }  # fmt: skip
     if checkpoint is not None:
         check_writable("checkpoint", checkpoint)
@@ -231,14 +232,17 @@ class _Run:
     def load(self, state: dict[str, Any], shown: str) -> None:
         """Return to a state, which is not changed later."""
         state = copy.deepcopy(state)
-        parts = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
-        if self.mean is not None:
-            parts["average"] = self.mean
-        for name, part in parts.items():
-            _checkpoints.load(part, state[name], shown)
-        torch.set_rng_state(state["random"])
-        if self.train.generator is not None and state["loader_random"] is not None:
-            self.train.generator.set_state(state["loader_random"])
+        with _checkpoints.fitting(shown):
+            if state["best"] is not None:  # is needed at the end only, but must fit
+                self.model.load_state_dict(state["best"])
+            self.model.load_state_dict(state["model"])
+            if self.mean is not None:
+                self.mean.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            torch.set_rng_state(state["random"])
+            if self.train.generator is not None:
+                self.train.generator.set_state(state["loader_random"])
 
     def epoch(self, state: dict[str, Any], bar: Bar) -> dict[str, Any]:
         """Train for an epoch and return the new state."""
@@ -317,6 +321,8 @@ class _Sums(NamedTuple):
 
     def row(self, prefix: str) -> Row:
         """Return the means over the inputs."""
+        if self.n == 0:
+            _checks.fail("data", "yield at least one batch in each pass", "none")
         row = {f"{prefix}loss": self.loss / self.n}
         return row if self.right is None else row | {f"{prefix}accuracy": self.right / self.n}
 
