@@ -19,9 +19,12 @@ LENGTH = 16
 
 @pytest.fixture(autouse=True)
 def _seeded():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # networks this small wait for other threads most of the time
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

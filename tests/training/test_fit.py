@@ -25,9 +25,12 @@ READOUT = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
 @pytest.fixture(autouse=True)
 def _seeded():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # networks this small wait for other threads most of the time
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield
+    torch.set_num_threads(threads)
 
 
 def made(seed=0, n_out=3):
