@@ -28,16 +28,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import trange
 
 from sc_neurocore import LIF, Network, evaluate
-from sc_neurocore.training import (
-    SCConv2d,
-    SCLinear,
-    SCNetwork,
-    to_network,
-)
+from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
 
 SEED, SPLIT_SEED, TEST_IMAGES, VALIDATION_IMAGES = 0, 2024, 1000, 500
 BATCH = 64
@@ -106,38 +99,18 @@ def augment(x: Tensor) -> Tensor:
 def train(how: Recipe, x: Tensor, y: Tensor) -> SCNetwork:
     """Return the trained network, with parameters averaged over the last steps."""
     model = SCNetwork(*how.layers)
-    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY))
-    gains = [p for name, p in model.named_parameters() if name.endswith("log_factor")]
-    weights = [p for name, p in model.named_parameters() if not name.endswith("log_factor")]
-    rate = how.learning_rate
-    groups = [{"params": weights}, {"params": gains, "lr": rate / 10}]
-    optimizer = torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99))
-    batches = len(x) // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        [rate, rate / 10],
-        total_steps=how.epochs * batches,
-        pct_start=0.1,
-        cycle_momentum=False,
+    fit(
+        model,
+        (x, y),
+        epochs=how.epochs,
+        length=how.lengths,
+        batch_size=BATCH,
+        learning_rate=how.learning_rate,
+        averaging=AVERAGE_DECAY,
+        augment=augment,
+        progress=True,
     )
-    progress = trange(how.epochs, desc="epochs")
-    for _ in progress:
-        total = 0.0
-        for index in torch.randperm(len(x))[: batches * BATCH].view(batches, BATCH):
-            length = how.lengths[int(torch.randint(len(how.lengths), ()))]
-            potentials = model(augment(x[index]), length)
-            # Sampling noise of a mean falls as 1/sqrt(length), so the logits sharpen accordingly.
-            loss = functional.cross_entropy(potentials * (2 / math.sqrt(length)), y[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            mean.update_parameters(model)
-            total += loss.item()
-        progress.set_postfix(loss=f"{total / batches:.3f}")
-    trained: SCNetwork = mean.module
-    trained.eval()
-    return trained
+    return model
 
 
 @torch.no_grad()

@@ -114,7 +114,8 @@ import numpy as np
 import torch
 torch.manual_seed(0)
 loader = [(torch.rand(8, 784), torch.arange(8)) for _ in range(2)]
-images = test_images = np.random.default_rng(0).random((20, 784))
+images = test_images = np.random.default_rng(0).random((80, 784))
+labels = test_labels = np.arange(80) % 10
 relu_model = torch.nn.Sequential(torch.nn.Linear(784, 16), torch.nn.ReLU(), torch.nn.Linear(16, 10))
 """,
 }

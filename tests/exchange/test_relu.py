@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVC
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils import prune
 
 from sc_neurocore import Conv2d, Network, convert_relu, simulate, simulate_float
@@ -38,7 +44,7 @@ def outputs(model, x):
 def normalized(*modules):
     """Return a model whose BatchNorms have statistics and parameters of their own."""
     model = sequential(*modules)
-    for module in model:
+    for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             for values in (module.running_mean, module.weight.data, module.bias.data):
                 values.uniform_(-0.3, 0.8)
@@ -222,7 +228,7 @@ def changed(change):
     [
         (lambda: sequential(Negated(6, 4), nn.ReLU(), nn.Linear(4, 2)), "model must consist of Linear"),
         (lambda: sequential(nn.Linear(6, 4), nn.ReLU(), Negated(4, 2)), "model must consist of Linear"),
-        (lambda: Inverted(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2)), "model must be a torch.nn.Seq"),
+        (lambda: Inverted(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2)), "got the function sub"),
         (lambda: changed(lambda m: m[0].register_forward_hook(lambda *a: -a[2])), "no hooks"),
         (lambda: changed(lambda m: m[2].register_forward_pre_hook(lambda *a: 1 - a[1][0])), "no hooks"),
         (lambda: changed(lambda m: m.register_forward_hook(lambda *a: -a[2])), "no hooks"),
@@ -272,13 +278,150 @@ def test_a_single_image_is_refused_in_a_short_message():
         convert_relu(sequential(nn.Linear(6, 2)), RNG.random(6))
 
 
-def test_a_batch_normalization_is_refused_where_it_cannot_be_folded():
-    data = RNG.random((20, 4))
-    for modules, message in (
-        ((nn.BatchNorm1d(4), nn.Linear(4, 2)), "BatchNorm after a linear layer only"),
-        ((nn.Linear(4, 3), nn.ReLU(), nn.BatchNorm1d(3), nn.Linear(3, 2)), "after a linear layer only"),
-        ((nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False), nn.ReLU(), nn.Linear(3, 2)),
-         "BatchNorm that tracks its statistics"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=message):
-            convert_relu(nn.Sequential(*modules), data)
+def test_a_batch_normalization_without_statistics_is_refused():
+    model = sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False), nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="BatchNorm that tracks its statistics"):
+        convert_relu(model, RNG.random((20, 4)))
+
+
+def rectified(converted, x):
+    """Outputs of a converted network as a network of saturating ReLUs on real numbers."""
+    *hidden, readout = converted.network.layers
+    for layer in (*hidden, readout):
+        rows = x.reshape(len(x), -1)
+        if isinstance(layer, Conv2d):
+            patches = layer.patches(rows[:, :, np.newaxis])[..., 0]
+            products = layer.flatten(patches @ layer.weights.reshape(len(layer.weights), -1).T)
+        else:
+            products = rows @ layer.weights.T
+        bias = 0.0 if layer.bias is None else np.repeat(layer.bias, layer.positions)
+        current = np.repeat(np.broadcast_to(layer.gain, len(layer.weights)), layer.positions) * (
+            products + bias
+        )
+        x = np.clip(current, 0, 1) if layer is not readout else current
+    return x
+
+
+class Functional(nn.Module):
+    """A model of functions and methods, with blocks of its own and an unused argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = Block(1, 3)
+        self.last = nn.Conv2d(3, 4, 3, padding="same")
+        self.drop = nn.Dropout2d()
+
+    def forward(self, x, verbose=False):
+        x = functional.dropout(x.view(-1, 1, 8, 8), training=self.training)
+        x = functional.max_pool2d(self.block(x), 2)
+        x = functional.avg_pool2d(torch.relu(self.drop(self.last(x))).relu(), 2)
+        x = functional.adaptive_avg_pool2d(x, (1, 2)).contiguous()
+        return functional.log_softmax(torch.flatten(x.reshape(x.shape[0], x.size(1) * 2), 1), dim=1)
+
+
+class Block(nn.Sequential):
+    def __init__(self, c_in, c_out):
+        super().__init__(nn.Conv2d(c_in, c_out, 3, padding=(0, 1)), nn.BatchNorm2d(c_out), nn.ReLU())
+
+
+CHAINS = {
+    "nested": (
+        lambda: normalized(nn.BatchNorm2d(2), nn.Sequential(nn.Sequential(nn.Conv2d(2, 4, 3)),
+                           nn.Identity(), nn.BatchNorm2d(4), nn.ReLU(inplace=True)), nn.Flatten(),
+                           nn.Linear(120, 5), nn.Softmax(dim=-1)), (2, 8, 7)),
+    "groups and dilation": (
+        lambda: sequential(nn.Conv2d(4, 8, (3, 2), groups=2, dilation=(1, 2), padding=(2, 1)),
+                           nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1)),
+        (4, 7, 6)),
+    "same padding": (
+        lambda: sequential(nn.Conv2d(2, 3, (4, 3), padding="same", dilation=(1, 2)), nn.ReLU(),
+                           nn.Conv2d(3, 2, 2, padding="valid")), (2, 7, 8)),
+    "strides by axis": (
+        lambda: sequential(nn.Conv2d(2, 3, 3, stride=(1, 2), padding=(1, 0)), nn.ReLU(),
+                           nn.Conv2d(3, 2, (7, 1), stride=(3, 2))), (2, 7, 9)),
+    "overlapping pools": (
+        lambda: sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AvgPool2d(3, 2, 1),
+                           nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(),
+                           nn.AvgPool2d((2, 1), divisor_override=3), nn.Flatten(), nn.Linear(64, 4)),
+        (1, 9, 10)),
+    "linear layers in a row": (
+        lambda: sequential(nn.Linear(9, 3), nn.Linear(3, 8), nn.ReLU(), nn.ReLU(), nn.Linear(8, 4),
+                           nn.BatchNorm1d(4)), (9,)),
+    "images from rows": (
+        lambda: sequential(nn.Linear(9, 18), nn.Unflatten(1, (2, 3, 3)), nn.Conv2d(2, 3, 2), nn.ReLU(),
+                           nn.Conv2d(3, 2, 1), nn.Flatten(), nn.Unflatten(1, (4, 2, 1)),
+                           nn.Conv2d(4, 3, (2, 1))), (9,)),
+    "max pools": (
+        lambda: sequential(nn.MaxPool2d((1, 2)), nn.Conv2d(2, 4, 3), nn.MaxPool2d(3, 2, 1), nn.ReLU(),
+                           nn.AvgPool2d(2), nn.MaxPool2d(2, dilation=2, stride=1), nn.Flatten(),
+                           nn.Linear(4, 3)), (2, 14, 28)),
+    "average at the end": (
+        lambda: sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 1), nn.ReLU(),
+                           nn.AdaptiveAvgPool2d(1), nn.Flatten()), (1, 8, 8)),
+    "functions": (lambda: normalized(Functional())[0], (64,)),
+    "one layer": (lambda: nn.Linear(9, 3), (9,)),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("name", CHAINS)
+def test_layers_compute_what_the_model_computes(name):
+    # Without bits and time: a layer's weights, gain and bias are an affine map, its neuron a ReLU.
+    make, shape = CHAINS[name]
+    model, x = make(), RNG.random((30, *shape))
+    converted = convert_relu(model, x, percentile=100)
+    wanted = outputs(model, x).reshape(30, -1)
+    given = rectified(converted, x)
+    if name in ("nested", "functions"):  # which end with a softmax
+        given = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
+        wanted = np.exp(wanted) if name == "functions" else wanted
+    assert wanted.std() > 1e-4
+    assert np.allclose(given, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+def test_groups_and_uneven_padding_stay_convolutions_and_uneven_strides_do_not():
+    for name, kinds in (("groups and dilation", 3), ("same padding", 2), ("strides by axis", 1)):
+        make, shape = CHAINS[name]
+        layers = convert_relu(make(), RNG.random((9, *shape))).network.layers
+        assert sum(isinstance(layer, Conv2d) for layer in layers) == kinds
+
+
+def test_a_max_pool_converges_with_the_length():
+    model, x = sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 4)), RNG.random((50, 2, 4, 4))
+    network = convert_relu(model, x, percentile=100).network
+    wanted = outputs(model, x)
+    rms = [
+        np.sqrt(np.mean((simulate(network, x.reshape(50, -1), n, seed=1).potentials / n - wanted) ** 2))
+        for n in (64, 4096)
+    ]
+    assert rms[1] < rms[0] / 5
+    assert rms[1] < 0.05
+
+
+LINEAR = [LogisticRegression(tol=0.1), LinearSVC(), SGDClassifier(random_state=0), Perceptron(),
+          RidgeClassifier(), LinearDiscriminantAnalysis()]  # fmt: skip
+
+
+@pytest.mark.parametrize("two_classes", [False, True])
+@pytest.mark.parametrize("classifier", LINEAR, ids=lambda model: type(model).__name__)
+def test_linear_classifiers_keep_their_classes(classifier, two_classes):
+    x, y = digits()
+    y = np.array(["few", "many"])[(y > 4).astype(int)] if two_classes else y
+    model = make_pipeline("passthrough", MinMaxScaler((-1, 2)), classifier).fit(x, y)
+    converted = convert_relu(model, x[:300])
+    assert (model.classes_[rectified(converted, x).argmax(axis=1)] == model.predict(x)).all()
+
+
+@pytest.mark.parametrize("scaler", [
+    StandardScaler(), StandardScaler(with_mean=False), StandardScaler(with_std=False), MinMaxScaler(),
+    MaxAbsScaler(), RobustScaler(), RobustScaler(with_scaling=False),
+    make_pipeline(StandardScaler(), MinMaxScaler())], ids=str)  # fmt: skip
+def test_scalers_are_folded_into_the_first_layer(scaler):
+    x, y = digits()
+    network = MLPClassifier((16,), random_state=0, n_iter_no_change=9, tol=9.0)
+    model = make_pipeline(scaler, network).fit(x, y)
+    converted = convert_relu(model, x, percentile=100)
+    assert converted.network.shape == "64-16-10"
+    exponentials = np.exp(rectified(converted, x))
+    assert np.allclose(exponentials / exponentials.sum(axis=1, keepdims=True), model.predict_proba(x))

@@ -3,7 +3,11 @@
 import numpy as np
 import torch
 from error_table import test_of
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
+from sklearn.svm import SVC
 from torch import nn
 
 from sc_neurocore import LIF, Bitstream, Dense, Network, convert_relu
@@ -25,13 +29,29 @@ LOOP = Network(
     [Dense(np.full((2, 5), 0.5), delay=[0, 0, 0, 1, 1]), Dense(np.full((2, 2), 0.5))],
     [["input", 1], 0],
 )
-RELU, POOL, FLATTEN = nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()
+RELU = nn.ReLU()
 LINEAR, NEXT, CONV = nn.Linear(3, 3), nn.Linear(3, 2), nn.Conv2d(1, 1, 2)
 IMAGES = np.full((1, 1, 6, 6), 0.5)
-PLAIN_CONV = (
-    "model must have Conv2d with one stride and padding, of zeros, without groups and dilation, got"
+PLAIN_POOL = "model must have pools whose windows are full, or padded with zeros, got"
+LAYERS = (
+    "Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, AdaptiveAvgPool2d, MaxPool2d, Flatten, Dropout, "
+    "Identity and a final Softmax"
 )
-PLAIN_POOL = "model must have AvgPool2d with square windows side by side, without padding, got"
+
+
+class Residual(nn.Module):
+    def forward(self, x):
+        return x + torch.relu(x)
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+class Cubing(nn.Module):
+    def forward(self, x):
+        return x**3
 
 
 def convert(*layers, data=DATA, **options):
@@ -57,13 +77,11 @@ def multilabel():
     return model.partial_fit(DATA, [[0, 1, 1], [1, 0, 1]], classes=[0, 1, 2])
 
 
-def conv(value):
-    return f"{PLAIN_CONV} {value}"
-
-
-WIDE, STRIPES = nn.Conv2d(1, 1, 2, dilation=2), nn.Conv2d(1, 1, 2, stride=(1, 2))
-SAME, OVERLAP = nn.Conv2d(1, 1, 3, padding="same"), nn.AvgPool2d(3, 2)
-PADDED, TANH = nn.Conv2d(1, 1, 2, padding=1), nn.Tanh()
+BIG, STRIPES = nn.Conv2d(1, 4, 1), nn.Conv2d(4, 4, 2, stride=(1, 2))
+REFLECT = nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")
+CEILING, UNCOUNTED = nn.AvgPool2d(4, ceil_mode=True), nn.AvgPool2d(3, 3, 1, count_include_pad=False)
+MAX, TANH, SOFTMAX = nn.MaxPool2d(2), nn.Tanh(), nn.Softmax(1)
+CLIPPING = MinMaxScaler(clip=True).fit(DATA)
 
 test_errors = test_of([
     (lambda: SCLinear(0, 2, gain=1), ValueError, "in_features must be at least 1, got 0"),
@@ -126,7 +144,7 @@ test_errors = test_of([
      "connections must have sources that come before their layers, to be trained, got layer 0 after "
      "[slice(0, 3, None), 1]; use recurrent weights for feedback within a layer"),
     (lambda: convert_relu(3, DATA), TypeError,
-     "model must be a torch.nn.Sequential or an sklearn MLPClassifier, got 3"),
+     "model must be a torch.nn.Module or a classifier of scikit-learn, got 3"),
     (lambda: convert_relu(MLPClassifier(), DATA), ValueError,
      f"model must be fitted, got {MLPClassifier()}; call fit first"),
     (lambda: convert_relu(fitted("tanh"), DATA), ValueError,
@@ -142,25 +160,56 @@ test_errors = test_of([
      "data must hold at least one input, got shape (0, 3)"),
     (lambda: convert(NEXT, data=DATA + 1), ValueError,
      "data must lie in [0.0, 1.0], got 1.5 at index (0, 0); scale the inputs to densities"),
-    (lambda: convert(LINEAR, TANH, NEXT), ValueError,
-     "model must consist of Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout, "
-     "got Tanh()"),
-    (lambda: convert(LINEAR, NEXT), ValueError,
-     f"model must have a ReLU between any two linear layers, got {nn.Sequential(LINEAR, NEXT)}"),
+    (lambda: convert(LINEAR, TANH, NEXT), ValueError, f"model must consist of {LAYERS}, got Tanh()"),
     (lambda: convert(RELU), ValueError,
-     f"model must have a ReLU after a linear layer only, got {nn.Sequential(RELU)}"),
-    (lambda: convert(CONV, POOL, data=IMAGES), ValueError,
-     f"model must have an AvgPool2d first or after a ReLU only, got {nn.Sequential(CONV, POOL)}"),
+     f"model must end with a Linear or Conv2d, got {nn.Sequential(RELU)}"),
     (lambda: convert(LINEAR, RELU), ValueError,
      f"model must end with a Linear or Conv2d, got {nn.Sequential(LINEAR, RELU)}"),
+    (lambda: convert(LINEAR, SOFTMAX, NEXT), ValueError,
+     "model must have a Softmax at its end only, got Softmax(dim=1)"),
+    (lambda: convert(NEXT, nn.Softmax(0)), ValueError,
+     "model must have a Softmax over axis 1, got Softmax(dim=0)"),
     (lambda: convert(nn.Linear(6, 2), data=IMAGES), ValueError,
      "model must have a Flatten before a Linear, got an input of shape (1, 6, 6)"),
-    (lambda: convert(WIDE, data=IMAGES), ValueError, conv(WIDE)),
-    (lambda: convert(STRIPES, data=IMAGES), ValueError, conv(STRIPES)),
-    (lambda: convert(SAME, data=IMAGES), ValueError, conv(SAME)),
-    (lambda: convert(OVERLAP, CONV, data=IMAGES), ValueError, f"{PLAIN_POOL} {OVERLAP}"),
-    (lambda: convert(POOL, PADDED, data=IMAGES[..., :5]), ValueError,
-     "model must pool whole windows before a padded Conv2d, got 2 of (1, 6, 5)"),
+    (lambda: convert(REFLECT, data=IMAGES), ValueError,
+     f'model must have Conv2d with padding_mode="zeros", got {REFLECT}'),
+    (lambda: convert(CEILING, data=IMAGES), ValueError, f"{PLAIN_POOL} {CEILING}"),
+    (lambda: convert(UNCOUNTED, data=IMAGES), ValueError, f"{PLAIN_POOL} {UNCOUNTED}"),
+    (lambda: convert(nn.AdaptiveAvgPool2d(4), data=IMAGES), ValueError,
+     "model must have pools whose output size divides (6, 6), got AdaptiveAvgPool2d(output_size=4)"),
+    (lambda: convert(CONV, MAX, CONV, data=IMAGES), ValueError,
+     f"model must have a ReLU just before or after a MaxPool2d, got {MAX}"),
+    (lambda: convert(CONV, MAX, data=IMAGES), ValueError,
+     f"model must have a ReLU just before or after a MaxPool2d, got {MAX}"),
+    (lambda: convert(nn.MaxPool2d(2, return_indices=True), data=IMAGES), ValueError,
+     "model must return one tensor from each layer, got MaxPool2d(kernel_size=2, stride=2, padding=0, "
+     "dilation=1, ceil_mode=False)"),
+    (lambda: convert(CONV, data=IMAGES[0]), ValueError,
+     f"data must have shape (n, channels, rows, columns) for {CONV}, got 3 axes"),
+    (lambda: convert(Residual()), ValueError,
+     "model must be a chain of layers, each with the output of the one before it as its only input, "
+     "got add with 2 inputs"),
+    (lambda: convert(Branching()), ValueError,
+     "model must be one that torch.fx can trace, whose code does not depend on the values of its data, "
+     "got Sequential; TraceError: symbolically traced variables cannot be used as inputs to control "
+     "flow"),
+    (lambda: convert(Cubing()), ValueError, f"model must consist of {LAYERS}, got the function pow"),
+    (lambda: convert(BIG, STRIPES, data=np.full((1, 1, 200, 200), 0.5)), ValueError,
+     "model must have linear layers that are one convolution or a matrix of at most 2**27 weights, got "
+     "Sequential; use one stride for rows and columns, and images that the pools divide"),
+    (lambda: convert_relu(SVC(), DATA), ValueError,
+     "model must be or end with an MLPClassifier or a linear classifier (LogisticRegression, "
+     "LogisticRegressionCV, LinearSVC, SGDClassifier, Perceptron, RidgeClassifier, RidgeClassifierCV, "
+     "LinearDiscriminantAnalysis), got SVC()"),
+    (lambda: convert_relu(LogisticRegression(), DATA), ValueError,
+     "model must be fitted, got LogisticRegression(); call fit first"),
+    (lambda: convert_relu(make_pipeline(StandardScaler(), fitted()), DATA), ValueError,
+     "model must be fitted, got StandardScaler(); call fit first"),
+    (lambda: convert_relu(make_pipeline(Normalizer(), fitted()), DATA), ValueError,
+     "model must have only StandardScaler, MinMaxScaler, MaxAbsScaler and RobustScaler before the "
+     "classifier, got Normalizer()"),
+    (lambda: convert_relu(make_pipeline(CLIPPING, fitted()), DATA), ValueError,
+     f"model must have scalers with clip=False, got {CLIPPING}; clipping is not linear"),
     (lambda: convert(zeros(nn.Linear(3, 3)), RELU, NEXT), ValueError,
      "data must activate layer 0, got zeros only"),
     (lambda: convert(zeros(nn.Linear(3, 2))), ValueError,

@@ -57,6 +57,14 @@ class Convolution:
 Map = Matrix | Convolution
 
 
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A linear map and the activations of the ReLU after it; None after the last map."""
+
+    map: Map
+    activations: Reals | None = None
+
+
 def ungrouped(weights: Reals, groups: int) -> Reals:
     """Return grouped kernels as (c_out, c_in, kh, kw), with 0 for the inputs of other groups."""
     c_out, of_group, kh, kw = weights.shape
@@ -135,6 +143,25 @@ def as_matrix(a: Map) -> Matrix:
     bias = None if a.bias is None else np.repeat(a.bias, positions)
     n_out = len(a.weights) * positions
     return Matrix(_pulled_back(np.eye(_bounded(n_out, 1)), a), bias)
+
+
+def with_equal_axes(a: Map) -> Map:
+    """Return the map with one stride and one padding for both axes, as a matrix if need be.
+
+    Zeros around a kernel, and as much more padding, do not change a convolution. Strides along an axis
+    with one position do not matter.
+    """
+    if isinstance(a, Matrix):
+        return a
+    most = max(a.padding)
+    more = [most - n for n in a.padding]
+    around = ((0, 0), (0, 0), (more[0], more[0]), (more[1], more[1]))
+    padded = replace(a, weights=np.pad(a.weights, around), padding=(most, most))
+    for stride in {*a.stride}:
+        equal = replace(padded, stride=(stride, stride))
+        if equal.output_size == a.output_size:
+            return equal
+    return as_matrix(a)
 
 
 def added(a: Map, b: Map) -> Map:

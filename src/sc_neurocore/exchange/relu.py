@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import sys
 from collections.abc import Sequence
@@ -14,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._tables import html_table
-from sc_neurocore.exchange._affine import Convolution, Map, Matrix, TooLargeError, after, pool, scaled
+from sc_neurocore.exchange._affine import Stage
 from sc_neurocore.exchange._layers import layer_of, peaks_of
+from sc_neurocore.exchange._relu_sklearn import is_of_sklearn, stages_of_sklearn
+from sc_neurocore.exchange._relu_torch import stages_of_torch
 from sc_neurocore.exchange._tensors import plain
 from sc_neurocore.networks import (
     Network,
@@ -117,13 +118,12 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
 
     Parameters
     ----------
-    model : torch.nn.Sequential or sklearn.neural_network.MLPClassifier
-        A Sequential of Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout (ignored), with
-        a ReLU between any two linear layers, or a fitted MLPClassifier with activation="relu". A
-        BatchNorm is folded into the linear layer before it, by its running statistics, and an average
-        pool into the next one. The single output z of a binary MLPClassifier
-        becomes the two outputs -z and z. Class k of the network is ``model.classes_[k]``. Multilabel
-        classifiers are refused.
+    model : torch.nn.Module or classifier of scikit-learn
+        A PyTorch model that `torch.fx` can trace to a chain of Linear, Conv2d, BatchNorm, ReLU,
+        AvgPool2d, AdaptiveAvgPool2d, MaxPool2d, Flatten, Dropout and Identity, modules or functions,
+        with a Softmax at its end or none. Linear layers without a ReLU between them become one. Or a
+        fitted MLPClassifier with activation="relu" or linear classifier (LogisticRegression, LinearSVC,
+        SGDClassifier, ...), or a Pipeline of scalers and one of these. Notes say what becomes of each.
     data : array_like, shape (n, ...)
         Typical inputs in [0, 1], in the shape that the model accepts: a few hundred training images.
     percentile : float
@@ -136,12 +136,27 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     Raises
     ------
     TypeError
-        If the model is of another class. A subclass of Sequential is refused, as its forward pass can
-        be another.
+        If the model is of another package.
     ValueError
-        If the model has other layers (subclasses are others), hooks, or another order of layers, or is
-        a multilabel classifier, if data are outside [0, 1] or do not fit the model, or if a layer has
-        no positive activation or only weights of 0.
+        If the model has other layers (subclasses are others), hooks, branches, or a code that cannot be
+        traced, or is a multilabel classifier, if data are outside [0, 1] or do not fit the model, or if
+        a layer has no positive activation or only weights of 0.
+
+    Notes
+    -----
+    Everything is exact for constant currents that do not saturate, up to rounding:
+
+    - Groups, dilation and padding by axis become zeros in the kernels of a `Conv2d`. Different strides
+      of rows and columns, and maps that are no convolution, become a `Dense`.
+    - A BatchNorm (with its running statistics), a scaler (StandardScaler, MinMaxScaler, MaxAbsScaler,
+      RobustScaler) and an average pool are folded into the weights next to them.
+    - A max pool of n values per window becomes layers of pairwise maxima, n neurons per window in the
+      first of ceil(log2(n)) layers and half as many in each further one::
+
+          max(a, b) = relu(a - b) + relu(b)    for a, b >= 0
+
+    - A Softmax is left out. The single output z of a binary classifier becomes the two outputs -z
+      and z. Class k of the network is ``model.classes_[k]``.
 
     Examples
     --------
@@ -161,25 +176,17 @@ def convert_relu(model: Any, data: ArrayLike, *, percentile: float = 99.9) -> Co
     if percentile > 100:
         _checks.fail("percentile", "be at most 100", percentile)
     data = plain(data)
-    torch, sklearn = sys.modules.get("torch"), sys.modules.get("sklearn.neural_network")
-    if torch is not None and type(model) is torch.nn.Sequential:
-        stages = _stages_of_torch(model, checked_densities("data", data, None, ndims=range(2, 65)))
-    elif sklearn is not None and isinstance(model, sklearn.MLPClassifier):
-        stages = _stages_of_sklearn(model, checked_densities("data", data, None, ndims=[2]))
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        stages = stages_of_torch(model, checked_densities("data", data, None, ndims=range(2, 65)))
+    elif is_of_sklearn(model):
+        stages = stages_of_sklearn(model, checked_densities("data", data, None, ndims=[2]))
     else:
-        _checks.wrong_type("model", "be a torch.nn.Sequential or an sklearn MLPClassifier", model)
+        _checks.wrong_type("model", "be a torch.nn.Module or a classifier of scikit-learn", model)
     return _normalized(stages, percentile)
 
 
-@dataclass(eq=False)
-class _Stage:
-    """A linear map and the activations of the ReLU after it; None after the last map."""
-
-    map: Map
-    activations: Floats | None = None
-
-
-def _normalized(stages: Sequence[_Stage], percentile: float) -> Conversion:
+def _normalized(stages: Sequence[Stage], percentile: float) -> Conversion:
     layers: list[Layer] = []
     report, before = [], 1.0
     for number, stage in enumerate(stages):
@@ -208,181 +215,3 @@ def _scale_of(activations: Floats | None, percentile: float, number: int) -> tup
         _checks.fail("data", f"activate layer {number}", "zeros only")
     lost = np.maximum(active - scale, 0).sum() / active.sum()
     return scale, float((active > scale).mean()), float(lost)
-
-
-# --- scikit-learn
-
-
-def _stages_of_sklearn(model: Any, data: Floats) -> list[_Stage]:
-    if model.activation != "relu":
-        _checks.fail("model", 'have activation="relu"', repr(model.activation))
-    if not hasattr(model, "coefs_"):
-        _checks.fail("model", "be fitted", model, "call fit first")
-    if model.out_activation_ == "logistic" and len(model.coefs_[-1].T) > 1:
-        given = f"a multilabel classifier of {len(model.coefs_[-1].T)} labels"
-        remedy = "its labels are not exclusive, but the classes of a Network are"
-        _checks.fail("model", "be trained on one class per input", given, remedy)
-    if data.shape[1] != len(model.coefs_[0]):
-        _checks.fail("data", f"have shape (n, {len(model.coefs_[0])})", data.shape)
-    stages, signal = [], data
-    for coefficients, intercepts in zip(model.coefs_, model.intercepts_, strict=True):
-        signal = np.maximum(signal @ coefficients + intercepts, 0)
-        affine = Matrix(coefficients.T.astype(float), intercepts.astype(float))
-        stages.append(_Stage(affine, signal))
-    weights, bias = stages.pop().map.weights, model.intercepts_[-1].astype(float)
-    if len(weights) == 1:
-        weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
-    return [*stages, _Stage(Matrix(weights, bias))]
-
-
-# --- PyTorch
-
-
-def _stages_of_torch(model: Any, data: Floats) -> list[_Stage]:
-    torch = sys.modules["torch"]
-    nn = torch.nn
-    signal = torch.from_numpy(np.array(data))
-    stages: list[_Stage] = []
-    pooled: Convolution | None = None  # a mean pool that waits for the linear layer after it
-    _check_plain(model)
-    for module in _copied(model):
-        _check_plain(module)
-        _check_order(model, module, stages, pooled, nn)
-        shape = tuple(signal.shape[1:])
-        if isinstance(module, nn.Conv2d | nn.AvgPool2d) and len(shape) != 3:
-            contract = f"have shape (n, channels, rows, columns) for {module}"
-            _checks.fail("data", contract, f"{len(shape) + 1} axes")
-        signal = _output(module, signal)
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            linear = isinstance(module, nn.Linear)
-            own = _linear(module, shape) if linear else _convolution(module, shape, pooled)
-            stages.append(_Stage(_folded(own, pooled)))
-            pooled = None
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            stages[-1].map = scaled(stages[-1].map, *_normalization(module))
-        elif isinstance(module, nn.ReLU):
-            stages[-1].activations = signal.numpy().copy()
-        elif isinstance(module, nn.AvgPool2d):
-            side = _side(module)
-            pooled = pool(shape[0], shape[1:], (side, side), (side, side), (0, 0), 1 / side**2)
-    if not stages or stages[-1].activations is not None:
-        _checks.fail("model", "end with a Linear or Conv2d", model)
-    return stages
-
-
-def _copied(model: Any) -> Any:
-    try:
-        return copy.deepcopy(model).double().eval()
-    except RuntimeError:  # PyTorch cannot copy weights that a pruning hook computes
-        remedy = "make pruned weights permanent with torch.nn.utils.prune.remove"
-        _checks.fail("model", "be one that copy.deepcopy can copy", model, remedy)
-
-
-def _check_plain(module: Any) -> None:
-    """Raise if a module can compute something else than its class does.
-
-    The hooks of torch.nn.utils, such as spectral_norm, only compute the weights.
-    """
-    hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
-    if "forward" in vars(module) or not all(
-        type(hook).__module__.startswith("torch.nn.utils.") for hook in hooks
-    ):
-        _checks.fail("model", "have no hooks and no forward of its own", module)
-
-
-def _output(module: Any, signal: Any) -> Any:
-    """Return the output of a module; raise if its input has another shape than it takes."""
-    torch = sys.modules["torch"]
-    try:
-        with torch.no_grad():
-            output = module(signal)
-    except (RuntimeError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        _checks.fail("data", f"have a shape that fits the model, {module}", tuple(signal.shape), reason)
-    if len(output) != len(signal):
-        _checks.fail("model", "flatten every axis but the first, that of the batch", module)
-    return output
-
-
-def _check_order(
-    model: Any, module: Any, stages: Sequence[_Stage], pooled: Map | None, nn: Any
-) -> None:
-    linear_last = bool(stages) and stages[-1].activations is None
-    parametrize = sys.modules["torch"].nn.utils.parametrize
-    kind = parametrize.type_before_parametrizations(module)
-    if kind in (nn.Linear, nn.Conv2d):
-        if linear_last:
-            _checks.fail("model", "have a ReLU between any two linear layers", model)
-    elif kind in (nn.BatchNorm1d, nn.BatchNorm2d):
-        if not linear_last:
-            _checks.fail("model", "have a BatchNorm after a linear layer only", model)
-    elif kind is nn.ReLU:
-        if not linear_last:
-            _checks.fail("model", "have a ReLU after a linear layer only", model)
-    elif kind is nn.AvgPool2d:
-        if linear_last or pooled is not None:
-            _checks.fail("model", "have an AvgPool2d first or after a ReLU only", model)
-    elif kind not in (nn.Flatten, nn.Dropout, nn.Dropout2d):
-        known = "Linear, Conv2d, BatchNorm, ReLU, AvgPool2d, Flatten and Dropout"
-        _checks.fail("model", f"consist of {known}", module)
-
-
-def _linear(module: Any, shape: tuple[int, ...]) -> Map:
-    if len(shape) != 1:
-        _checks.fail("model", "have a Flatten before a Linear", f"an input of shape {shape}")
-    return Matrix(*_arrays(module))
-
-
-def _convolution(module: Any, shape: tuple[int, ...], pooled: Convolution | None) -> Map:
-    plain = module.groups == 1 and module.dilation == (1, 1) and module.padding_mode == "zeros"
-    square = isinstance(module.padding, tuple) and all(
-        len(set(pair)) == 1 for pair in (module.stride, module.padding)
-    )
-    if not (plain and square):
-        contract = "have Conv2d with one stride and padding, of zeros, without groups and dilation"
-        _checks.fail("model", contract, module)
-    if pooled is not None and any(module.padding):
-        side, size = pooled.stride[0], pooled.size
-        if size[0] % side or size[1] % side:
-            given = f"{side} of {(pooled.weights.shape[1], *size)}"
-            _checks.fail("model", "pool whole windows before a padded Conv2d", given)
-    weights, bias = _arrays(module)
-    return Convolution(weights, (shape[1], shape[2]), module.stride, module.padding, bias)
-
-
-def _folded(linear: Map, pooled: Convolution | None) -> Map:
-    """Return a linear map with the pool before it."""
-    if pooled is None:
-        return linear
-    try:
-        return after(linear, pooled)
-    except TooLargeError:
-        given = f"{len(linear.weights)} neurons on inputs of size {pooled.size}"
-        _checks.fail("model", "pool inputs small enough for one matrix of weights", given)
-
-
-def _side(pool: Any) -> int:
-    sides = {*np.ravel(pool.kernel_size).tolist(), *np.ravel(pool.stride).tolist()}
-    plain = not np.any(pool.padding) and not pool.ceil_mode and pool.divisor_override is None
-    if len(sides) != 1 or not plain:
-        contract = "have AvgPool2d with square windows side by side, without padding"
-        _checks.fail("model", contract, pool)
-    return int(sides.pop())
-
-
-def _normalization(module: Any) -> tuple[Floats, Floats]:
-    """Return factor and offset of each channel of a BatchNorm, from its running statistics."""
-    if module.running_var is None:
-        _checks.fail("model", "have a BatchNorm that tracks its statistics", module)
-    factor = 1 / np.sqrt(module.running_var.numpy() + module.eps)
-    if module.affine:
-        factor = factor * module.weight.detach().numpy()
-    offset = -module.running_mean.numpy() * factor
-    if module.affine:
-        offset = offset + module.bias.detach().numpy()
-    return factor, offset
-
-
-def _arrays(module: Any) -> tuple[Floats, Floats | None]:
-    weights = module.weight.detach().numpy().copy()
-    return weights, None if module.bias is None else module.bias.detach().numpy().copy()

@@ -9,7 +9,10 @@ from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from torch.nn import functional
 
 from sc_neurocore import _checks
 from sc_neurocore.networks import Conv2d, Dense
@@ -18,15 +21,6 @@ from sc_neurocore.neurons import LIF
 from sc_neurocore.streams import Bernoulli, Role, Source, operands, stream_key
 from sc_neurocore.streams.keys import lane_streams
 from sc_neurocore.streams.source import Sources
-
-try:
-    import torch
-    from torch import Tensor, nn
-    from torch.nn import functional
-except ImportError as error:
-    missing = _checks.missing_extra("sc_neurocore.training", "PyTorch", "torch")
-    raise ImportError(missing, name="torch") from error
-
 from sc_neurocore.training._autograd import (
     Bits,
     Gradient,

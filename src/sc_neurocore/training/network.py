@@ -461,7 +461,7 @@ def _network_of(
     """Return modules as a `Network`, which checks that they fit each other."""
     for number, layer in enumerate(layers):
         layer.check(f"layers[{number}]")
-    return Network([layer.to_layer() for layer in layers], connections, outputs)  # type: ignore[arg-type]
+    return Network([layer.to_layer() for layer in layers], connections, outputs)
 
 
 def _part(spikes: Spikes, source: slice, n_in: int) -> Spikes:
