@@ -316,16 +316,17 @@ NB_MODULE(_native, m) {
   m.def(
       "training_sums",
       [](uint64_t weight_key, In<uint64_t, 3> x, uint64_t x_bits, In<int64_t, 2> weights,
-         OptionalBits weight_bits, uint64_t bits_per_step, uint64_t steps) {
+         OptionalBits weight_bits, uint64_t bits_per_step, uint64_t steps, size_t positions) {
         const sc::Products of =
             products(weight_key, x, weights, weight_bits, false, 0, steps * bits_per_step);
-        auto out = allocate<float, 3>({of.n_batch, size_t(steps), of.n_out});
-        run_without_gil(
-            sc::DenseSums{of, bits_per_step, 0, x_bits, 0, x.shape(2), nullptr, out.data()});
+        auto out =
+            allocate<float, 3>({of.n_batch / positions, size_t(steps), positions * of.n_out});
+        run_without_gil(sc::DenseSums{of, bits_per_step, 0, x_bits, 0, x.shape(2), nullptr,
+                                      out.data(), positions});
         return out;
       },
       "weight_key"_a, "x"_a, "x_bits"_a, "weights"_a, "weight_bits"_a.none(), "bits_per_step"_a,
-      "steps"_a);
+      "steps"_a, "positions"_a);
   m.def(
       "neurons",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, In<double, 3> drive,
@@ -364,7 +365,7 @@ NB_MODULE(_native, m) {
   m.def(
       "training_neurons",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, bool own_noise,
-         uint32_t positions, Reals drive, In<double, 1> gain, std::optional<In<double, 2>> weights,
+         size_t channels, Reals drive, In<double, 1> gain, std::optional<In<double, 2>> weights,
          OptionalBits weight_bits, uint64_t bits_per_step, InOut<double, 2> v) {
         const size_t n_batch = drive.shape(0), n = drive.shape(2);
         const uint64_t steps = drive.shape(1);
@@ -386,7 +387,7 @@ NB_MODULE(_native, m) {
                                         0,
                                         n_batch,
                                         n,
-                                        positions,
+                                        1,
                                         0,
                                         steps,
                                         {v.data(), refractory.data(), i.data()},
@@ -395,15 +396,16 @@ NB_MODULE(_native, m) {
                                         spikes.data(),
                                         single ? static_cast<float*>(drive.data()) : nullptr,
                                         doubles,
+                                        channels,
                                         own_noise});
         return spikes;
       },
-      "parameters"_a, "noise_key"_a, "own_noise"_a, "positions"_a, "drive"_a.noconvert(), "gain"_a,
+      "parameters"_a, "noise_key"_a, "own_noise"_a, "channels"_a, "drive"_a.noconvert(), "gain"_a,
       "weights"_a.none(), "weight_bits"_a.none(), "bits_per_step"_a, "v"_a.noconvert());
   m.def(
       "neuron_gradients",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, bool own_noise,
-         uint32_t positions, double surrogate, In<float, 3> drive, In<double, 1> gain,
+         size_t channels, double surrogate, In<float, 3> drive, In<double, 1> gain,
          In<float, 3> of_spikes, In<float, 2> of_potentials, std::optional<In<float, 3>> weights,
          bool parameters_too) {
         const size_t n_batch = drive.shape(0), n = drive.shape(2);
@@ -412,25 +414,25 @@ NB_MODULE(_native, m) {
         auto of_gain = allocate<float, 2>({n_batch, n});
         auto of_parameters = allocate<float, 3>({parameters_too ? n_batch : 0, 3, n});
         run_without_gil(sc::NeuronGradients{
-            parameters.data(), parameters.size(), noise_key, own_noise, positions, n_batch, n,
+            parameters.data(), parameters.size(), noise_key, own_noise, channels, n_batch, n,
             steps, surrogate, drive.data(), gain.data(), of_spikes.data(), of_spikes.shape(1),
             of_potentials.data(), weights ? weights->data() : nullptr,
             weights ? weights->shape(0) : 0, of_drive.data(), of_gain.data(),
             parameters_too ? of_parameters.data() : nullptr});
         return std::make_tuple(of_drive, of_gain, of_parameters);
       },
-      "parameters"_a, "noise_key"_a, "own_noise"_a, "positions"_a, "surrogate"_a, "drive"_a,
+      "parameters"_a, "noise_key"_a, "own_noise"_a, "channels"_a, "surrogate"_a, "drive"_a,
       "gain"_a, "of_spikes"_a, "of_potentials"_a, "weights"_a.none(), "parameters_too"_a);
   m.def(
       "product_gradients",
-      [](In<float, 3> of_drive, In<uint64_t, 3> x, uint64_t x_bits) {
-        const size_t n_in = x.shape(1), n = of_drive.shape(2);
+      [](In<float, 3> of_drive, In<uint64_t, 3> x, uint64_t x_bits, size_t positions) {
+        const size_t n_in = x.shape(1), n = of_drive.shape(2) / positions;
         auto out = allocate<float, 2>({n_in, n});
         run_without_gil(sc::ProductGradients{of_drive.data(), x.data(), x_bits, of_drive.shape(1),
-                                             x.shape(0), n_in, n, out.data()});
+                                             x.shape(0), n_in, n, out.data(), positions});
         return out;
       },
-      "of_drive"_a, "x"_a, "x_bits"_a);
+      "of_drive"_a, "x"_a, "x_bits"_a, "positions"_a);
 
   m.def(
       "machine",

@@ -501,13 +501,14 @@ class Sums {
 
   void put(size_t batch, uint64_t s, size_t group, bool first, U sum) const {
     const size_t at = tile_.first() + group * kLanes, count = tile_.lanes_of(group);
-    const size_t to = (batch * d_.steps() + s) * d_.of.n_out + at;
     const F added = to_double(sum);
     if (d_.floats != nullptr) {
-      float* out = d_.floats + to;
+      const size_t image = batch / d_.positions, position = batch % d_.positions;
+      float* out =
+          d_.floats + ((image * d_.steps() + s) * d_.positions + position) * d_.of.n_out + at;
       return narrow_some(out, first ? added : widen_some(out, count) + added, count);
     }
-    double* out = d_.out + to;
+    double* out = d_.out + (batch * d_.steps() + s) * d_.of.n_out + at;
     storef_some(out, first ? added : loadf_some(out, count) + added, count);
   }
 

@@ -108,8 +108,6 @@ class Gradients {
   template <int G, bool kNoise, Form kForm>
   void forward(const Lif& lif, size_t row, size_t j) const {
     const U start = set1(uint64_t{1} << 63);
-    const uint64_t image = g_.own_noise ? row / g_.positions * g_.positions * n_ : 0;
-    const U position = set1(row % g_.positions + image);
     F v[G], i[G], gain[G], threshold[G];
     U wakes[G];
     NoiseLanes lanes[G];
@@ -120,8 +118,11 @@ class Gradients {
       gain[g] = loadf_some(g_.gain + first, n_ - first);
       wakes[g] = start;
       lif.start(v[g], threshold[g]);
-      if constexpr (kNoise)
-        lanes[g] = {noise_key_, mul32(set1(first) + iota(), set1(g_.positions)) + position};
+      if constexpr (kNoise) {
+        uint64_t numbers[kLanes];
+        for (size_t lane = 0; lane < kLanes; lane++) numbers[lane] = g_.noise_of(row, first + lane);
+        lanes[g] = {noise_key_, load(numbers)};
+      }
     }
     for (uint64_t t = 0; t < g_.steps; t++) {
       if (kNoise && t % 4 == 0) normal_block<G>(noise_key_, lanes, t / 4, noise);
@@ -229,21 +230,24 @@ void neuron_gradients(const NeuronGradients& g, const Part& part) {
 void product_gradients(const ProductGradients& g, const Part& part) {
   constexpr size_t kWide = kGradientColumns, kNarrow = 16;
   const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
-  const size_t words = words_for(g.steps * g.x_bits);
+  const size_t words = words_for(g.steps * g.x_bits), apart = g.positions * g.n;
   auto* sums = reinterpret_cast<float*>(part.scratch);
   float* padded = sums + kGradientInputs * columns;
   for (size_t first = part.first; first < part.last; first += kGradientInputs) {
     const size_t last = std::min(first + kGradientInputs, part.last);
     std::fill_n(sums, kGradientInputs * columns, 0.0f);
     for (size_t b = 0; b < g.n_batch; b++) {
-      const float* of_drive = g.of_drive + b * g.steps * g.n;
+      const float* of_drive =
+          g.of_drive + (b / g.positions * g.steps * g.positions + b % g.positions) * g.n;
+      size_t stride = apart;
       const uint64_t* x = g.x + b * g.n_in * words;
       if (columns != g.n) {  // rows of whole vectors
         for (uint64_t t = 0; t < g.steps; t++) {
-          std::copy_n(of_drive + t * g.n, g.n, padded + t * columns);
+          std::copy_n(of_drive + t * apart, g.n, padded + t * columns);
           std::fill_n(padded + t * columns + g.n, columns - g.n, 0.0f);
         }
         of_drive = padded;
+        stride = columns;
       }
       for (size_t i = first; i < last; i++) {
         float* sum = sums + (i - first) * columns;
@@ -253,7 +257,7 @@ void product_gradients(const ProductGradients& g, const Part& part) {
           size_t n = 0;
           const auto row = [&](uint64_t bit) {
             const uint64_t at = 64 * w + bit;
-            return of_drive + (g.x_bits == 1 ? at : at / g.x_bits) * columns + n;
+            return of_drive + (g.x_bits == 1 ? at : at / g.x_bits) * stride + n;
           };
           for (; n + kWide <= columns; n += kWide) add_rows<kWide>(sum + n, word, row);
           for (; n < columns; n += kNarrow) add_rows<kNarrow>(sum + n, word, row);

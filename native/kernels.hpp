@@ -248,8 +248,10 @@ struct DenseSums {
   uint64_t bits_per_step, start;
   uint64_t x_bits, x_start;
   size_t x_words;
-  double* out;    // [n_batch][steps][n_out]
-  float* floats;  // the same, instead of `out`, or null
+  double* out;  // [n_batch][steps][n_out]
+  // The same instead of `out`, or null. Row b is position b % positions of an image:
+  float* floats;  // [images][steps][positions][n_out]
+  size_t positions = 1;
 
   uint64_t steps() const { return (of.length - start) / bits_per_step; }
   const uint64_t* x_at(size_t row) const { return of.x + row * x_words; }
@@ -281,14 +283,18 @@ struct NeuronLayer {
   // spikes are added.
   float* floats = nullptr;
   double* doubles = nullptr;
+  // A row is an image, of which neuron j is channel j % channels at a position; channels = 0 for
+  // rows that are positions.
+  size_t channels = 0;
   bool own_noise = false;  // whether each image has noise of its own
 
   size_t noise_rows(size_t n_rows) const {
     return own_noise || n_rows < positions ? n_rows : positions;
   }
-  // The number of the noise of neuron 0 in a row.
-  uint64_t noise_of(size_t row) const {
-    return row % positions + (own_noise ? row / positions * positions * n : 0);
+  // The number of the noise of a neuron in a row.
+  uint64_t noise_of(size_t row, size_t j) const {
+    if (channels == 0) return j * positions + row % positions;
+    return (own_noise ? row * n : 0) + j % channels * (n / channels) + j / channels;
   }
 };
 
@@ -301,7 +307,7 @@ struct NeuronGradients {
   size_t n_lif;
   uint64_t noise_key;
   bool own_noise;
-  uint32_t positions;
+  size_t channels;  // as in NeuronLayer
   size_t n_batch, n;
   uint64_t steps;
   double surrogate;
@@ -317,15 +323,21 @@ struct NeuronGradients {
   float* of_drive;       // [n_batch][steps][n]
   float* of_gain;        // [n_batch][n], over the steps
   float* of_parameters;  // [n_batch][3][n]: of leak, syn_leak, v_threshold; or null
+
+  uint64_t noise_of(size_t row, size_t j) const {
+    return (own_noise ? row * n : 0) + j % channels * (n / channels) + j / channels;
+  }
 };
 
-// out[i][n] = sum over images and steps of of_drive[b][t][n] times the ones of x[b][i] at step t.
+// out[i][n] = sum over rows b and steps of of_drive[b][t][n] times the ones of x[b][i] at step t.
+// Row b is position b % positions of an image.
 struct ProductGradients {
-  const float* of_drive;  // [n_batch][steps][n]
+  const float* of_drive;  // [images][steps][positions][n]
   const uint64_t* x;      // [n_batch][n_in][words_for(steps * x_bits)]
   uint64_t x_bits, steps;
   size_t n_batch, n_in, n;
   float* out;  // [n_in][n]
+  size_t positions;
 };
 
 // Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<

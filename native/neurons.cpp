@@ -21,6 +21,12 @@ F drive_of(const NeuronLayer& l, size_t row, uint64_t s, size_t j, size_t count)
   return l.floats != nullptr ? widen_some(l.floats + at, count) : loadf_some(l.drive + at, count);
 }
 
+U noise_numbers(const NeuronLayer& l, size_t row, size_t j) {
+  uint64_t numbers[kLanes];
+  for (size_t lane = 0; lane < kLanes; lane++) numbers[lane] = l.noise_of(row, j + lane);
+  return load(numbers);
+}
+
 // Rows whose neurons do not see each other: groups step side by side through a word of time.
 template <int G>
 void run_apart(const NeuronLayer& l, const Lif& lif, size_t row, size_t j, uint64_t w) {
@@ -28,12 +34,13 @@ void run_apart(const NeuronLayer& l, const Lif& lif, size_t row, size_t j, uint6
   const size_t count = l.n - j;
   const LifState state = l.state.from(row * l.n + j);
   LifGroups<G> groups;
-  groups.load(state, j, count, l.positions, l.noise_of(row));
+  groups.load(state, j, count);
   F gain[G];
   size_t lanes[G];
   for (size_t g = 0; g < G; g++) {
     lanes[g] = count - g * kLanes;
     gain[g] = loadf_some(l.gain + j + g * kLanes, lanes[g]);
+    if (lif.has_noise()) groups.neuron[g] = noise_numbers(l, row, j + g * kLanes);
   }
   U spikes[G];
   const int steps = int(std::min<uint64_t>(l.steps - 64 * w, 64));
@@ -264,10 +271,8 @@ class Rows {
   void make_noise(uint64_t t, bool first) const {
     if (t % 4 != 0 && !first) return;
     for (size_t row = 0; row < l_.noise_rows(n_rows_); row++) {
-      const uint64_t position = l_.noise_of(first_ + row);
       for (size_t j = 0; j < l_.n; j += kLanes) {
-        const U neuron = mul32(set1(j) + iota(), set1(l_.positions)) + set1(position);
-        const NoiseLanes lanes[1] = {{noise_key_, neuron}};
+        const NoiseLanes lanes[1] = {{noise_key_, noise_numbers(l_, first_ + row, j)}};
         float z[1][4][kLanes];
         normal_block<1>(noise_key_, lanes, t / 4, z);
         std::copy_n(&z[0][0][0], 4 * kLanes, of(noise_, 4 * noise_row(row), 4 * j));

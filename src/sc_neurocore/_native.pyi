@@ -266,14 +266,18 @@ def training_sums(
     weight_bits: NDArray[np.uint64] | None,
     bits_per_step: int,
     steps: int,
+    positions: int,
 ) -> NDArray[np.float32]:
-    """`dense_sums` of steps from the first one on, in float32: (batch, steps, n_out)."""
+    """`dense_sums` of steps from the first one on, in float32: (images, steps, positions * n_out).
+
+    Row b of x is position b % positions of image b // positions.
+    """
 
 def training_neurons(
     parameters: Sequence[LIFParameters],
     noise_key: int,
     own_noise: bool,
-    positions: int,
+    channels: int,
     drive: NDArray[Any],
     gain: NDArray[np.float64],
     weights: NDArray[np.float64] | None,
@@ -281,18 +285,18 @@ def training_neurons(
     bits_per_step: int,
     v: NDArray[np.float64],
 ) -> NDArray[np.uint64]:
-    """Packed spikes (batch, n, words) of `neurons` that start at rest, at potentials v (updated).
+    """Packed spikes (images, n, words) of `neurons` that start at rest, at potentials v (updated).
 
-    The sums of own spikes are added to the drive (batch, steps, n), float32 or float64. With own_noise
-    the noise of row b is that of neurons
-    b // positions * n * positions + j * positions + b % positions.
+    The sums of own spikes are added to the drive (images, steps, n), float32 or float64. Neuron j is
+    channel j % channels at position j // channels; its noise is that of neuron
+    channel * positions + position, and with own_noise image * n more.
     """
 
 def neuron_gradients(
     parameters: Sequence[LIFParameters],
     noise_key: int,
     own_noise: bool,
-    positions: int,
+    channels: int,
     surrogate: float,
     drive: NDArray[np.float32],
     gain: NDArray[np.float64],
@@ -301,20 +305,20 @@ def neuron_gradients(
     weights: NDArray[np.float32] | None,
     parameters_too: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Gradients of the drive (batch, steps, n) and, summed over steps, of gain and parameters.
+    """Gradients of the drive (images, steps, n) and, summed over steps, of gain and parameters.
 
-    The drive holds the sums of own spikes. of_spikes (batch, steps or 1, n) is the gradient of spikes,
-    of_potentials (batch, n) that of the last potentials, weights (steps or 1, n, n) what a spike adds
-    to the drive of the next step, a row a receiving neuron. Those of the gain are (batch, n), those of
-    leak, syn_leak and v_threshold (batch, 3, n), or empty.
+    The drive holds the sums of own spikes. of_spikes (images, steps or 1, n) is the gradient of spikes,
+    of_potentials (images, n) that of the last potentials, weights (steps or 1, n, n) what a spike adds
+    to the drive of the next step, a row a receiving neuron. Those of the gain are (images, n), those of
+    leak, syn_leak and v_threshold (images, 3, n), or empty.
     """
 
 def product_gradients(
-    of_drive: NDArray[np.float32], x: NDArray[np.uint64], x_bits: int
+    of_drive: NDArray[np.float32], x: NDArray[np.uint64], x_bits: int, positions: int
 ) -> NDArray[np.float32]:
-    """Sums (n_in, n) of of_drive (batch, steps, n) over the ones of x (batch, n_in, words).
+    """Sums (n_in, n) of of_drive (images, steps, positions * n) over the ones of x.
 
-    x has x_bits bits per step.
+    x (images * positions, n_in, words) has x_bits bits per step.
     """
 
 def dense_sums(

@@ -48,6 +48,7 @@ def pass_in_python(model, x, steps, seed, source, k):
         per_bit = len(spikes) > steps
         weights = (signed if per_bit else sums)[..., : matrix.shape[1]]
         drive = layer._sums_of(spikes.transpose(0, 1), weights).transpose(0, 1)
+        drive = drive.unflatten(2, (layer.positions, -1)).flatten(1, 2)  # rows are positions
         if per_bit:
             drive = drive.unflatten(0, (steps, k)).sum(1)
         recurrent = None if own is None else sums[..., matrix.shape[1] :]

@@ -232,14 +232,14 @@ def test_gradients_do_not_depend_on_instruction_set_threads_or_split():
             for n in (1, 3):
                 sc_neurocore.set_threads(n)
                 of_drive, *rest = _native.neuron_gradients(
-                    neuron.parameters, 5, True, 7, 0.5, drive, gain, of_spikes, of_v, weights, True
+                    neuron.parameters, 5, True, 37, 0.5, drive, gain, of_spikes, of_v, weights, True
                 )
                 alone = _native.neuron_gradients(
-                    neuron.parameters, 5, True, 7, 0.5, drive[:14], gain, of_spikes[:14], of_v[:14],
+                    neuron.parameters, 5, True, 37, 0.5, drive[:14], gain, of_spikes[:14], of_v[:14],
                     weights, True,
                 )  # fmt: skip
                 assert np.array_equal(alone[0], of_drive[:14])
-                products = _native.product_gradients(of_drive, x, 2)
+                products = _native.product_gradients(of_drive, x, 2, 1)
                 results.append((of_drive, *rest, products))
     finally:
         _native.set_isa(before)

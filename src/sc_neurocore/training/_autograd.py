@@ -27,7 +27,7 @@ Gradient = Literal["means", "bits"]
 
 
 class Geometry(Protocol):
-    """How inputs reach the neurons of a layer. Rows are positions of images."""
+    """How inputs reach the neurons of a layer."""
 
     @property
     def positions(self) -> int:
@@ -38,16 +38,13 @@ class Geometry(Protocol):
         """Return the inputs of each position, as `Conv2d.patches`."""
         ...
 
-    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Return values of neurons by image, as `Conv2d.flatten`."""
-        ...
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
+        """Return gradients (batch, steps, n_in) of inputs, from those of sums.
 
-    def by_rows(self, y: Tensor) -> Tensor:
-        """Return values (batch, steps, n_out) by position: (rows, steps, n_rows of the matrix)."""
-        ...
-
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
-        """Return gradients (batch, steps, n_in) of inputs, from those of sums by position."""
+        Sums are in the order (position, row of the matrix), inputs in that of a link, (position,
+        channel). The matrix has the weights of all steps, (n_rows, fan_in), or of each,
+        (steps, n_rows, fan_in).
+        """
         ...
 
 
@@ -112,22 +109,25 @@ class Products(torch.autograd.Function):
         geometry: Geometry,
         gradient: Gradient,
     ) -> Tensor:
-        """Return the sums (rows, steps, n_rows), in float32 if that is exact, else in float64.
+        """Return the sums (batch, steps, n_out), in float32 if that is exact, else in float64.
+
+        Neurons are in the order (position, row of the matrix).
 
         The matrix (n_rows, fan_in) has the weights in [-1, 1], of which the bits are used. A column
         more than a patch has inputs is a bias.
         """
-        k, x = weights.k, _patches(spikes, geometry, matrix)
+        k, x, positions = weights.k, _patches(spikes, geometry, matrix), geometry.positions
         sums: NDArray[Any]
         if k * matrix.shape[1] <= 2**24:
             sums = _native.training_sums(
-                weights.key, x, spikes.bits, weights.codes, weights.words, k, spikes.steps
+                weights.key, x, spikes.bits, weights.codes, weights.words, k, spikes.steps, positions
             )
         else:
             sums = _native.dense_sums(
                 weights.key, x, spikes.bits, 0, weights.codes, weights.words, False, k, 0, 0,
                 spikes.steps * k,
             )  # fmt: skip
+            sums = by_image(sums, positions)
         ctx.save_for_backward(matrix, means)
         ctx.of_pass = spikes, weights, geometry, gradient
         return torch.from_numpy(sums).to(link.device)
@@ -149,21 +149,29 @@ class Products(torch.autograd.Function):
                 of_matrix = _by_means(of_sums, means, matrix, geometry) * k
             else:
                 x = _patches(spikes, geometry, matrix)
-                of_matrix = product_gradients(of_sums, x, spikes.bits, k)
+                of_matrix = product_gradients(of_sums, x, spikes.bits, k, geometry.positions)
             of_matrix = of_matrix.to(matrix.dtype)
         if ctx.needs_input_grad[0]:
             if gradient == "means":
                 weighted = matrix.float() * k
             else:
                 weighted = weights.signed_sums(spikes.steps, of_sums)
-            of_link = geometry.inputs_of(of_sums, weighted).to(matrix.dtype)
+            of_link = geometry.inputs_of(of_sums, weighted, spikes.channels).to(matrix.dtype)
         return of_link, None, of_matrix, None, None, None, None
 
 
-def product_gradients(of_sums: Tensor, x: Words, bits: int, k: int) -> Tensor:
+def product_gradients(of_sums: Tensor, x: Words, bits: int, k: int, positions: int) -> Tensor:
     """Return the gradients of weights, (n_rows, n_in): those of the sums at the ones of the inputs."""
-    of_matrix = _native.product_gradients(np.ascontiguousarray(of_sums.cpu().numpy()), x, bits)
+    of_drive = np.ascontiguousarray(of_sums.cpu().numpy())
+    of_matrix = _native.product_gradients(of_drive, x, bits, positions)
     return (torch.from_numpy(of_matrix).T * (k if bits == 1 else 1)).to(of_sums.device)
+
+
+def by_image(y: NDArray[Any], positions: int) -> NDArray[Any]:
+    """Return values (rows, steps, n_rows) of positions as (batch, steps, positions * n_rows)."""
+    rows, steps, n = y.shape
+    each = y.reshape(rows // positions, positions, steps, n).swapaxes(1, 2)
+    return np.ascontiguousarray(each).reshape(-1, steps, positions * n)
 
 
 def _patches(spikes: Spikes, geometry: Geometry, matrix: Tensor) -> Words:
@@ -176,7 +184,7 @@ def _patches(spikes: Spikes, geometry: Geometry, matrix: Tensor) -> Words:
 
 def _by_means(of_sums: Tensor, means: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
     """Return the gradients of weights by the densities (batch, n_in) of their inputs."""
-    total = of_sums.sum(1)
+    total = of_sums.sum(1).reshape(len(of_sums) * geometry.positions, -1)
     x = means.detach().float().cpu().numpy()[:, :, np.newaxis]
     patches = torch.tensor(geometry.patches(x)[..., 0]).to(total)
     of_weights = total.T @ patches
@@ -232,31 +240,37 @@ class Neurons(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the link and the packed spikes (batch, n_out, ...), and the last potentials.
 
-        The drive (rows, steps, n) is changed: the sums of own spikes are added. `leak`, `syn_leak`
-        and `v_threshold` (n,) are None unless they are learned; their values are those of the neuron.
+        The drive (batch, steps, n_out) is in the order (position, channel), as is the link, and is
+        changed: the sums of own spikes are added. Spikes and potentials are in the order (channel,
+        position). `leak`, `syn_leak` and `v_threshold`, one for each channel, are None unless they are
+        learned; their values are those of the neuron.
         """
-        geometry, k, positions = of_pass.geometry, of_pass.k, of_pass.geometry.positions
+        k, positions = of_pass.k, of_pass.geometry.positions
         sums = np.ascontiguousarray(drive.detach().cpu().numpy())
-        rows, steps, n = sums.shape
-        gains = np.broadcast_to(gain.detach().cpu().numpy() / k, (n,)).copy()
-        parameters = of_pass.neuron.parameters
-        v = np.empty((rows, n))
-        v[...] = of_pass.neuron.v_rest
+        batch, steps, n = sums.shape
+        channels = n // positions
+        of_channels = np.broadcast_to(gain.detach().cpu().numpy() / k, (channels,))
+        gains = np.tile(of_channels, positions)
+        neuron, parameters = of_pass.neuron, of_pass.neuron.parameters
+        if len(parameters) > 1:
+            parameters = parameters * positions
+        rest = np.broadcast_to(neuron.v_rest, (channels,))
+        v = np.ascontiguousarray(np.broadcast_to(np.tile(rest, positions), (batch, n)))
+        v = v.copy() if not v.flags.writeable else v
         senders = None
         if recurrent is not None:
             senders = np.ascontiguousarray(recurrent.detach().double().cpu().numpy().T)
         words = _native.training_neurons(
-            parameters, of_pass.noise_key, of_pass.own_noise, positions, sums, gains, senders,
+            parameters, of_pass.noise_key, of_pass.own_noise, channels, sums, gains, senders,
             of_pass.own, k, v,
         )  # fmt: skip
         ctx.save_for_backward(gain, recurrent)
         ctx.of_pass = of_pass, parameters, sums, gains, words
         ctx.set_materialize_grads(False)
-        spikes = torch.from_numpy(geometry.flatten(words).view(np.int64))
+        spikes = torch.from_numpy(_channels_first(words, channels).view(np.int64))
         ctx.mark_non_differentiable(spikes)
-        potentials = torch.from_numpy(geometry.flatten(v)).to(drive.device)
-        link = without_values((rows // positions, steps, n * positions), drive.float())
-        return link, potentials, spikes
+        potentials = torch.from_numpy(_channels_first(v, channels)).to(drive.device)
+        return without_values((batch, steps, n), drive.float()), potentials, spikes
 
     @staticmethod
     def backward(
@@ -265,16 +279,16 @@ class Neurons(torch.autograd.Function):
         """Propagate gradients through time; none pass through a reset."""
         gain, recurrent = ctx.saved_tensors
         of_pass, parameters, sums, gains, words = ctx.of_pass
-        geometry, k = of_pass.geometry, of_pass.k
-        rows, steps, n = sums.shape
-        of_spikes = np.zeros((rows, 1, n), np.float32)
+        k, positions = of_pass.k, of_pass.geometry.positions
+        batch, steps, n = sums.shape
+        channels = n // positions
+        of_spikes = np.zeros((batch, 1, n), np.float32)
         if of_link is not None:
-            if of_link.stride(1) == 0:  # the same at all steps, as that of a count
-                of_link = of_link[:, :1]
-            of_spikes = _floats(geometry.by_rows(of_link))
-        of_v = np.zeros((rows, n), np.float32)
+            # A gradient that is the same at all steps, as that of a count, is passed once.
+            of_spikes = _floats(of_link[:, :1] if of_link.stride(1) == 0 else of_link)
+        of_v = np.zeros((batch, n), np.float32)
         if of_potentials is not None:
-            of_v = _floats(geometry.by_rows(of_potentials[:, None])[:, 0])
+            of_v = _floats(of_potentials.unflatten(1, (channels, positions)).mT.flatten(1))
         weights = None
         if recurrent is not None:
             weights = _floats(recurrent[None] * k)
@@ -283,7 +297,7 @@ class Neurons(torch.autograd.Function):
                 weights = _floats(own * recurrent.sign())
         learned = any(ctx.needs_input_grad[3:6])
         of_drive, of_gain, of_parameters = _native.neuron_gradients(
-            parameters, of_pass.noise_key, of_pass.own_noise, geometry.positions, of_pass.surrogate,
+            parameters, of_pass.noise_key, of_pass.own_noise, channels, of_pass.surrogate,
             sums.astype(np.float32, copy=False), gains, of_spikes, of_v, weights, learned,
         )  # fmt: skip
         device = gain.device
@@ -291,10 +305,10 @@ class Neurons(torch.autograd.Function):
         of_recurrent = None
         if ctx.needs_input_grad[2]:
             before = delayed(words, 1, steps)
-            of_recurrent = product_gradients(of_sums, before, 1, k).to(recurrent.dtype)
-        of_gains = torch.from_numpy(of_gain).to(device).double().sum(0) / k
+            of_recurrent = product_gradients(of_sums, before, 1, k, 1).to(recurrent.dtype)
+        of_gains = _of_channels(of_gain, channels).to(gain.device) / k
         each = [
-            torch.from_numpy(of_parameters[:, i]).to(device).double().sum(0) if wanted else None
+            _of_channels(of_parameters[:, i], channels).to(gain.device) if wanted else None
             for i, wanted in enumerate(ctx.needs_input_grad[3:6])
         ]
         return (
@@ -304,6 +318,20 @@ class Neurons(torch.autograd.Function):
             *each,
             None,
         )
+
+
+def _of_channels(values: NDArray[np.float32], channels: int) -> Tensor:
+    """Return the sums over images and positions of values (batch, n_out)."""
+    total: Tensor = torch.from_numpy(values).double().sum(0)
+    return total.view(-1, channels).sum(0)
+
+
+def _channels_first(y: NDArray[Any], channels: int) -> NDArray[Any]:
+    """Return values (batch, n_out, ...) of the order (position, channel) in (channel, position)."""
+    if channels == y.shape[1]:
+        return y
+    each = y.reshape(len(y), -1, channels, *y.shape[2:]).swapaxes(1, 2)
+    return np.ascontiguousarray(each).reshape(y.shape)
 
 
 def _floats(values: Tensor) -> NDArray[np.float32]:

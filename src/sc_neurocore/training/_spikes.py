@@ -39,6 +39,9 @@ class Spikes:
         Carries gradients; it has no values.
     means : Tensor or None, shape (batch, n)
         Densities of the bits if they are constant in time.
+    channels : int
+        If above 1, the link is in the order (position, channel), in which kernels and convolutions
+        compute gradients. Everything else is in the order (channel, position).
     """
 
     words: Words
@@ -46,6 +49,14 @@ class Spikes:
     bits: int
     link: Tensor
     means: Tensor | None = None
+    channels: int = 1
+
+    def channels_first(self) -> Spikes:
+        """Return the spikes with a link of the order (channel, position)."""
+        if self.channels == 1:
+            return self
+        link = Turn.apply(self.link, self.channels)
+        return Spikes(self.words, self.steps, self.bits, link, self.means)
 
     def __getitem__(self, inputs: slice) -> Spikes:
         """Return some inputs of all rows."""
@@ -58,15 +69,18 @@ class Spikes:
         if steps is None or not steps.any():
             return self
         words = delayed(self.words, steps * self.bits, self.steps * self.bits)
-        return Spikes(words, self.steps, self.bits, Shift.apply(self.link, steps))
+        link = Shift.apply(self.channels_first().link, steps)
+        return Spikes(words, self.steps, self.bits, link)
 
     def counts(self) -> Tensor:
         """Return the number of spikes, (batch, n), with gradients."""
-        return Count.apply(self.link, np.bitwise_count(self.words).sum(-1, dtype=np.int64))
+        return Count.apply(
+            self.channels_first().link, np.bitwise_count(self.words).sum(-1, dtype=np.int64)
+        )
 
     def tensor(self) -> Tensor:
         """Return the spikes (steps, batch, n), with gradients."""
-        return Unpack.apply(self.link, self.words, self.steps)
+        return Unpack.apply(self.channels_first().link, self.words, self.steps)
 
     @classmethod
     def of_tensor(cls, x: Tensor) -> Spikes:
@@ -82,7 +96,8 @@ class Spikes:
         steps = parts[0].steps
         common = 1 if all(part.bits == 1 for part in parts) else bits
         words = [Block(part.words, part.bits).aligned(common, steps) for part in parts]
-        return cls(np.concatenate(words, axis=1), steps, common, Join.apply(*(p.link for p in parts)))
+        link = Join.apply(*(part.channels_first().link for part in parts))
+        return cls(np.concatenate(words, axis=1), steps, common, link)
 
     @classmethod
     def encoded(
@@ -144,6 +159,24 @@ class Link(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         """Return the gradient of the tensor."""
         return grad
+
+
+class Turn(torch.autograd.Function):
+    """A link of the order (channel, position) for one of (position, channel)."""
+
+    @staticmethod
+    def forward(ctx: Any, link: Tensor, channels: int) -> Tensor:
+        """Return the link."""
+        ctx.channels = channels
+        return without_values(tuple(link.shape), link)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient in the order (position, channel)."""
+        if grad.stride(1) == 0:  # the same at all steps: turn one of them
+            turned = grad[:, :1].unflatten(2, (ctx.channels, -1)).mT.flatten(2)
+            return turned.expand(grad.shape), None
+        return grad.unflatten(2, (ctx.channels, -1)).mT.flatten(2), None
 
 
 class Constant(torch.autograd.Function):

@@ -130,25 +130,20 @@ class _Layer(nn.Module, ABC):
         """Return the inputs of each position, as `Conv2d.patches`."""
 
     @abstractmethod
-    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Return values of neurons by image, as `Conv2d.flatten`."""
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
+        """Return gradients (batch, steps, n_in) of inputs, from those of sums.
 
-    @abstractmethod
-    def by_rows(self, y: Tensor) -> Tensor:
-        """Return values (batch, steps, n_out) by position: (rows, steps, n_rows of the matrix)."""
-
-    @abstractmethod
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
-        """Return gradients (batch, steps, n_in) of inputs, from those of sums by position.
-
-        The matrix has the weights of all steps, (n_rows, fan_in), or of each, (steps, n_rows, fan_in).
+        Sums are in the order (position, row of the matrix), inputs in that of a link, (position,
+        channel). The matrix has the weights of all steps, (n_rows, fan_in), or of each,
+        (steps, n_rows, fan_in).
         """
 
     @abstractmethod
     def _sums_of(self, x: Tensor, matrix: Tensor) -> Tensor:
-        """Return the sums of products by position of real inputs (batch, steps, n_in).
+        """Return the sums of products (batch, steps, n_out) of real inputs (batch, steps, n_in).
 
-        The matrix is that of `inputs_of`; its bias is included.
+        The matrix is that of `inputs_of`; its bias is included. Sums are in the order of its rows at
+        each position.
         """
 
     def check(self, name: str) -> None:
@@ -259,7 +254,7 @@ class _Layer(nn.Module, ABC):
             numbers = Bernoulli().numbers(np.arange(self.n_in), 1, key=key)[:, 0]
             steps = np.floor(wanted) + (numbers / 2**32 < wanted - np.floor(wanted))
         late = x.delayed(steps.astype(np.int64))
-        link = LearnedShift.apply(x.link, self.steps_late, steps.astype(np.int64), x)
+        link = LearnedShift.apply(x.channels_first().link, self.steps_late, steps.astype(np.int64), x)
         return Spikes(late.words, x.steps, x.bits, link)
 
     def fire(
@@ -319,7 +314,9 @@ class _Layer(nn.Module, ABC):
         link, potentials, words = Neurons.apply(
             drive, self.gain, recurrent, leak, syn_leak, learned.get("v_threshold"), of_pass
         )
-        spikes = Spikes(words.numpy().view(np.uint64), steps, 1, link.to(matrix.dtype))
+        channels = len(self.weight) if self.positions > 1 else 1
+        link = link.to(matrix.dtype)
+        spikes = Spikes(words.numpy().view(np.uint64), steps, 1, link, channels=channels)
         return spikes, potentials, drive
 
     @torch.compiler.disable
@@ -498,17 +495,11 @@ class SCLinear(_Layer):
         """Return the inputs of each position: x itself."""
         return x
 
-    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Return values of neurons by image: y itself."""
-        return y
-
-    def by_rows(self, y: Tensor) -> Tensor:
-        """Return values by position: y itself."""
-        return y
-
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
-        """Return gradients (batch, steps, n_in) of inputs, from those of sums."""
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
+        """Return gradients of inputs, (batch, steps, n_in) as in a link, from those of sums."""
         weights = matrix[..., : self.n_in]
+        if channels > 1:
+            weights = weights.unflatten(-1, (channels, -1)).mT.flatten(-2)
         if weights.ndim == 2:
             return of_sums @ weights
         return torch.bmm(of_sums.transpose(0, 1), weights).transpose(0, 1)
@@ -652,21 +643,12 @@ class SCConv2d(_Layer):
         """Return the inputs of each position, as `Conv2d.patches`."""
         return self._geometry.patches(x)
 
-    def flatten(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Return values of neurons by image, as `Conv2d.flatten`."""
-        return self._geometry.flatten(y)
-
-    def by_rows(self, y: Tensor) -> Tensor:
-        """Return values (batch, steps, n_out) by position: (rows, steps, n_rows of the matrix)."""
-        batch, steps = y.shape[:2]
-        by_channel = y.reshape(batch, steps, len(self.weight), self.positions)
-        return by_channel.permute(0, 3, 1, 2).reshape(-1, steps, len(self.weight))
-
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor) -> Tensor:
-        """Return gradients (batch, steps, n_in) of inputs, from those of sums by position."""
-        steps, batch = of_sums.shape[1], len(of_sums) // self.positions
-        maps = self._maps(of_sums)
-        c_in = self.weight.shape[1]
+    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
+        """Return gradients of inputs, (batch, steps, n_in) as in a link, from those of sums."""
+        batch, steps = of_sums.shape[:2]
+        c_out, c_in = self.weight.shape[:2]
+        maps = of_sums.reshape(batch, steps, *self._geometry.output_size, c_out)
+        maps = maps.permute(0, 1, 4, 2, 3)
         if matrix.ndim == 2:
             maps, groups = maps.flatten(0, 1), 1
         else:  # weights differ per step, so steps are groups of channels
@@ -675,13 +657,10 @@ class SCConv2d(_Layer):
         of_inputs = nn.grad.conv2d_input(
             size, self._kernels(matrix), maps, self.stride, self.padding, 1, groups
         )
+        of_inputs = of_inputs.reshape(batch, steps, c_in, *self.input_size)
+        if channels > 1:
+            of_inputs = of_inputs.permute(0, 1, 3, 4, 2)
         return of_inputs.reshape(batch, steps, self.n_in)
-
-    def _maps(self, sums: Tensor) -> Tensor:
-        """Return values by position as images (batch, steps, c_out, rows, columns)."""
-        steps, c_out = sums.shape[1:]
-        by_image = sums.reshape(-1, self.positions, steps, c_out).permute(0, 2, 3, 1)
-        return by_image.reshape(len(by_image), steps, c_out, *self._geometry.output_size)
 
     def _kernels(self, matrix: Tensor) -> Tensor:
         """Return the weights of a matrix, or of one per step, as kernels of as many channels."""
@@ -698,7 +677,8 @@ class SCConv2d(_Layer):
         maps = functional.conv2d(
             images.to(matrix.dtype), self._kernels(matrix), bias, self.stride, self.padding, 1, groups
         )
-        return self.by_rows(maps.reshape(batch, steps, self.n_out))
+        by_step = maps.reshape(batch, steps, len(self.weight), *self._geometry.output_size)
+        return by_step.permute(0, 1, 3, 4, 2).reshape(batch, steps, self.n_out)
 
 
 def drawn_seed() -> int:

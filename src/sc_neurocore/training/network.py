@@ -346,7 +346,7 @@ class SCNetwork(nn.Module):
             )  # fmt: skip
             done.append((fired, potentials))
             if starts and isinstance(late, Spikes) and late.words.any() and not fired.words.any():
-                self._warn_of_silence(number, layer.flatten(_array(drive.mean(1))) / k, steps)
+                self._warn_of_silence(number, _array(drive.mean(1)) / k, steps)
                 starts = False
         self._has_started |= self.training
         return done
@@ -383,11 +383,12 @@ class SCNetwork(nn.Module):
         """Warn that a layer has not fired, with the reason and a remedy, unless it is a readout."""
         layer = self.layers[number]
         means = means_of_all.max(0)
-        gains = np.broadcast_to(_array(layer.gain), (len(layer.weight),)).repeat(layer.positions)
+        gains = np.broadcast_to(_array(layer.gain), (len(layer.weight),))
+        gains = np.tile(gains, layer.positions)
         alone = layer.lif()
         each = [alone] if alone.n_neurons is None else [alone[j] for j in range(alone.n_neurons)]
         of_rows = np.broadcast_to([rheobase(neuron) for neuron in each], (len(layer.weight),))
-        all_needed = of_rows.repeat(layer.positions)
+        all_needed = np.tile(of_rows, layer.positions)
         j = int((gains * means - all_needed).argmax())
         gain, mean, needed = float(gains[j]), float(means[j]), float(all_needed[j])
         if needed == math.inf:
