@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -220,18 +220,41 @@ def evaluate(
      16 bits: 97.6% (95.7% to 98.6%)
      64 bits: 98.2% (96.5% to 99.1%)
     """
+    (rows,) = evaluate_each(
+        network, images, labels, lengths, seeds=seeds, sources=[source], bits_per_step=bits_per_step,
+        fixed_point=fixed_point, progress=progress,
+    )  # fmt: skip
+    return rows
+
+
+def evaluate_each(
+    network: Network,
+    images: InputLike,
+    labels: ArrayLike,
+    lengths: Sequence[int] | None,
+    *,
+    seeds: Sequence[int],
+    sources: Sequence[SourceByLength],
+    bits_per_step: int = 1,
+    fixed_point: FixedPoint | None = None,
+    progress: bool = False,
+) -> Iterator[list[Accuracy]]:
+    """Yield what `evaluate` returns for each source; the reference runs once for all."""
     inputs, classes = labeled(network, images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
     k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
     simulated = network if fixed_point is None else in_fixed_point(network, fixed_point, k)
-    rows = []
-    with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
-        for length in steps:
-            given = inputs.until(length)
-            right = right_by_seed(simulated, given, classes, length, seeds, source, bar, k)
-            reference = simulate_float(network, given, length).classes
-            rows.append(Accuracy(length, right, reference == classes, k))
-    return rows
+    references: dict[int, NDArray[np.bool_]] = {}
+    for source in sources:
+        rows = []
+        with progress_bar(sum(steps) * len(seeds), "evaluate", "step", show=progress) as bar:
+            for length in steps:
+                given = inputs.until(length)
+                right = right_by_seed(simulated, given, classes, length, seeds, source, bar, k)
+                if length not in references:
+                    references[length] = simulate_float(network, given, length).classes == classes
+                rows.append(Accuracy(length, right, references[length], k))
+        yield rows
 
 
 def right_by_seed(
