@@ -13,6 +13,7 @@
 #include <new>
 #include <optional>
 
+#include "chain.hpp"
 #include "dispatch.hpp"
 #include "neuron.hpp"
 #include "schedule.hpp"
@@ -118,6 +119,36 @@ Out<uint8_t, 1> run_neuron(sc::Neuron& neuron, In<double, 1> currents) {
   }
   neuron = running;
   return out;
+}
+
+using ChainBits = std::optional<std::vector<OptionalBits>>;
+
+std::vector<const uint64_t*> pointers(const sc::ChainRunner& chain, const ChainBits& bits) {
+  std::vector<const uint64_t*> at(chain.n_layers());
+  if (bits)
+    for (size_t l = 0; l < at.size(); l++) at[l] = data_or_null((*bits)[l]);
+  return at;
+}
+
+// Products from which a run of a chain releases the GIL: about 20 us.
+constexpr size_t kLongChain = size_t{1} << 23;
+
+int run_chain(const sc::ChainRunner& chain,
+              nb::ndarray<const double, nb::c_contig, nb::device::cpu> x, double levels,
+              uint64_t key, std::optional<In<uint32_t, 2>> numbers, uint64_t first, uint64_t steps,
+              const ChainBits& bits, bool rest, InOut<double, 1> state, InOut<int64_t, 1> counts,
+              InOut<double, 1> potentials) {
+  const size_t n_batch = x.size() / chain.n_in();
+  const sc::ChainRunner::Inputs inputs{x.data(), n_batch, levels, key,
+                                       numbers ? numbers->data() : nullptr};
+  const std::vector<const uint64_t*> at = pointers(chain, bits);
+  const auto run = [&] {
+    return chain.run(inputs, first, steps, at, rest, state.data(), counts.data(),
+                     potentials.data());
+  };
+  if (chain.products() * n_batch * steps < kLongChain) return run();
+  const nb::gil_scoped_release nogil;
+  return run();
 }
 
 }  // namespace
@@ -328,6 +359,17 @@ NB_MODULE(_native, m) {
       "weight_key"_a, "x"_a, "x_bits"_a, "weights"_a, "weight_bits"_a.none(), "bits_per_step"_a,
       "steps"_a, "positions"_a);
   m.def(
+      "real_sums",
+      [](In<uint64_t, 3> x, In<double, 2> weights, std::optional<In<double, 1>> bias,
+         uint64_t length) {
+        const size_t n_batch = x.shape(0), n_out = weights.shape(1);
+        auto out = allocate<double, 3>({n_batch, size_t(length), n_out});
+        run_without_gil(sc::RealSums{x.data(), weights.data(), bias ? bias->data() : nullptr,
+                                     n_batch, weights.shape(0), n_out, length, out.data()});
+        return out;
+      },
+      "x"_a, "weights"_a, "bias"_a.none(), "length"_a);
+  m.def(
       "neurons",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, In<double, 3> drive,
          In<double, 1> gain, std::optional<In<double, 2>> weights, OptionalBits weight_bits,
@@ -414,8 +456,8 @@ NB_MODULE(_native, m) {
         auto of_gain = allocate<float, 2>({n_batch, n});
         auto of_parameters = allocate<float, 3>({parameters_too ? n_batch : 0, 3, n});
         run_without_gil(sc::NeuronGradients{
-            parameters.data(), parameters.size(), noise_key, own_noise, channels, n_batch, n,
-            steps, surrogate, drive.data(), gain.data(), of_spikes.data(), of_spikes.shape(1),
+            parameters.data(), parameters.size(), noise_key, own_noise, channels, n_batch, n, steps,
+            surrogate, drive.data(), gain.data(), of_spikes.data(), of_spikes.shape(1),
             of_potentials.data(), weights ? weights->data() : nullptr,
             weights ? weights->shape(0) : 0, of_drive.data(), of_gain.data(),
             parameters_too ? of_parameters.data() : nullptr});
@@ -534,6 +576,39 @@ NB_MODULE(_native, m) {
       .def_ro("refractory_period", &Fixed::refractory_period)
       .def_ro("v_min", &Fixed::v_min)
       .def_ro("v_max", &Fixed::v_max);
+
+  nb::class_<sc::ChainRunner>(m, "Chain")
+      .def(nb::init<>())
+      .def(
+          "add",
+          [](sc::ChainRunner& chain, const Lif& parameters, uint64_t weight_key, uint64_t noise_key,
+             In<int64_t, 2> weights, bool always_on, bool shared, In<double, 1> gain,
+             In<double, 1> needed, In<double, 1> rest) {
+            chain.add({parameters,
+                       weight_key,
+                       noise_key,
+                       weights.data(),
+                       weights.shape(0),
+                       weights.shape(1),
+                       always_on,
+                       shared,
+                       {gain.data(), gain.data() + gain.size()},
+                       {needed.data(), needed.data() + needed.size()},
+                       {rest.data(), rest.data() + rest.size()}});
+          },
+          "parameters"_a, "weight_key"_a, "noise_key"_a, "weights"_a.noconvert(), "always_on"_a,
+          "shared"_a, "gain"_a, "needed"_a, "rest"_a, nb::keep_alive<1, 5>())
+      .def(
+          "keep",
+          [](sc::ChainRunner& chain, uint64_t steps, const ChainBits& bits) {
+            const std::vector<const uint64_t*> at = pointers(chain, bits);
+            const nb::gil_scoped_release nogil;
+            chain.keep(steps, at);
+          },
+          "steps"_a, "bits"_a.none())
+      .def("run", run_chain, "x"_a, "levels"_a, "key"_a, "numbers"_a.none(), "first"_a, "steps"_a,
+           "bits"_a.none(), "rest"_a, "state"_a.noconvert(), "counts"_a.noconvert(),
+           "potentials"_a.noconvert());
 
   nb::class_<sc::Neuron>(m, "Neuron")
       .def(nb::init<const Lif&, uint64_t>(), "parameters"_a, "key"_a)

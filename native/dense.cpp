@@ -26,6 +26,9 @@ constexpr int kSide = kLanes == 1 ? 1 : 2;
 // across inputs, where the level has a population count that is worth it.
 constexpr size_t kMostlyActive = 8;
 
+// Images up to which only the weight bits that they look at are made.
+constexpr size_t kFewImages = 4;
+
 // The inputs of a chunk that have a spike in one of kSide images: where the weights of each lie in
 // the chunk, and the spikes. Padded with a row of zeros.
 struct Active {
@@ -90,7 +93,10 @@ class Tile {
   void run(const Part& part, size_t first_batch, size_t last_batch, Inputs&& inputs,
            Counted&& counted, Turned&& turned_inputs) const {
     for (size_t w = part.first_word; w < part.last_word; w++) {
-      make_bits(w);
+      if (last_batch - first_batch <= kFewImages && d_.weight_bits == nullptr && !d_.shared)
+        make_needed_bits(w, inputs(w, first_batch, last_batch), last_batch - first_batch);
+      else
+        make_bits(w);
       bool turned = false;
       for (size_t block = first_batch; block < last_batch; block += kDenseImages) {
         size_t first = block;
@@ -161,6 +167,25 @@ class Tile {
         const U neuron = set1(first_ + group * kLanes) + iota();
         store(strip(bits_, group) + i * kLanes,
               bernoulli_word(key, word, S{i}, neuron, magnitude(i, group)));
+      }
+    }
+  }
+
+  // Only those that n images look at: bits of active inputs at their spikes.
+  void make_needed_bits(size_t w, const InputWords& words, size_t n) const {
+    const PhiloxKey key(d_.weight_key);
+    const S word{d_.first_word + w};
+    for (size_t i = 0; i < d_.n_in; i++) {
+      uint64_t needed = 0;
+      for (size_t image = 0; image < n; image++) needed |= words.from(image).at[i * words.input];
+      for (size_t group = 0; group < n_groups_; group++) {
+        U bits = set1(0);
+        if (needed != 0) {
+          const U neuron = set1(first_ + group * kLanes) + iota();
+          bits = bernoulli_bits<kFirstPairs>(key, word, S{i}, neuron, magnitude(i, group),
+                                             set1(needed));
+        }
+        store(strip(bits_, group) + i * kLanes, bits);
       }
     }
   }
@@ -559,6 +584,28 @@ void dense_sums(const DenseSums& d, const Part& part) {
         },
         [&](size_t b, size_t w) { sums.add_images(b, w); });
   });
+}
+
+void real_sums(const RealSums& r, const Part& part) {
+  const size_t words = words_for(r.length), n_out = r.n_out;
+  for (size_t b = part.first; b < part.last; b++) {
+    for (size_t w = part.first_word; w < part.last_word; w++) {
+      const uint64_t first = 64 * w, steps = std::min<uint64_t>(64, r.length - first);
+      double* __restrict sums = r.out + (b * r.length + first) * n_out;
+      std::fill_n(sums, steps * n_out, 0.0);
+      for (size_t i = 0; i < r.n_in; i++) {
+        const double* weights = r.weights + i * n_out;
+        uint64_t left = r.x[(b * r.n_in + i) * words + w];
+        for (; left != 0; left &= left - 1) {
+          double* __restrict sum = sums + size_t(std::countr_zero(left)) * n_out;
+          for (size_t j = 0; j < n_out; j++) sum[j] += weights[j];
+        }
+      }
+      if (r.bias == nullptr) continue;
+      for (uint64_t k = 0; k < steps; k++)
+        for (size_t j = 0; j < n_out; j++) sums[k * n_out + j] += r.bias[j];
+    }
+  }
 }
 
 }  // namespace sc::SC_LEVEL

@@ -1,6 +1,7 @@
 // Bernoulli streams, and the generator on its own for its tests.
 #include <algorithm>
 
+#include "counter.hpp"
 #include "kernels.hpp"
 #include "philox.hpp"
 
@@ -8,18 +9,18 @@ namespace sc::SC_LEVEL {
 
 void philox(const Philox& p, const Part& part) {
   const PhiloxKey k(p.key);
-  for (size_t first = part.first; first < part.last; first += kLanes) {
-    uint64_t lanes[4][kLanes] = {};
-    const size_t here = std::min<size_t>(part.last - first, kLanes);
+  constexpr size_t kSets = 4, kBlock = kSets * kLanes;  // sets of lanes side by side
+  for (size_t first = part.first; first < part.last; first += kBlock) {
+    uint64_t lanes[4][kBlock] = {};
+    const size_t here = std::min<size_t>(part.last - first, kBlock);
     for (size_t i = 0; i < here; i++)
       for (size_t c = 0; c < 4; c++) lanes[c][i] = p.counters[4 * (first + i) + c];
-    U c0[1] = {load(lanes[0])}, c1[1] = {load(lanes[1])};
-    U c2[1] = {load(lanes[2])}, c3[1] = {load(lanes[3])};
-    philox<1>(k, c0, c1, c2, c3);
-    store(lanes[0], c0[0]);
-    store(lanes[1], c1[0]);
-    store(lanes[2], c2[0]);
-    store(lanes[3], c3[0]);
+    U words[4][kSets];
+    for (size_t c = 0; c < 4; c++)
+      for (size_t set = 0; set < kSets; set++) words[c][set] = load(lanes[c] + set * kLanes);
+    philox<int(kSets)>(k, words[0], words[1], words[2], words[3]);
+    for (size_t c = 0; c < 4; c++)
+      for (size_t set = 0; set < kSets; set++) store(lanes[c] + set * kLanes, words[c][set]);
     for (size_t i = 0; i < here; i++)
       for (size_t c = 0; c < 4; c++) p.out[4 * (first + i) + c] = uint32_t(lanes[c][i]);
   }
@@ -167,53 +168,52 @@ void encode(const Encode& e, const Part& part) {
 
 namespace {
 
-// Transposes 32 x 32 bits: afterwards bit t of slice k is bit 31 - k of number t (Warren: Hacker's
-// Delight, 7-3).
-inline void transpose32(uint32_t (&a)[32]) {
-  uint32_t mask = 0x0000FFFF;
-  for (int j = 16; j != 0; j >>= 1, mask ^= mask << j) {
-    for (int k = 0; k < 32; k = (k + j + 1) & ~j) {
-      const uint32_t t = (a[k] ^ (a[k + j] >> j)) & mask;
-      a[k] ^= t;
-      a[k + j] ^= t << j;
-    }
-  }
-}
-
-// The 64 numbers of each word in the lanes, from their 32 binary digits.
-inline void uniform_words(const PhiloxKey& key, U word, uint64_t stream, uint32_t (*numbers)[64]) {
-  uint64_t slices[32][kLanes];
-  const Blocks<U, S, S> blocks(key, word, S{stream}, S{stream >> 32});
+// The numbers of a word of each lane, from their 32 binary digits: that of time t is in number
+// t % 32, in the half t / 32.
+template <class Word, class Stream>
+inline void uniform_words(const PhiloxKey& key, Word word, Stream stream,
+                          uint64_t (*numbers)[kLanes]) {
+  const Blocks<Word, Stream, Stream> blocks(key, word, stream, stream >> 32);
+  U digits[32];  // the least significant first
   for (int m = 0; m < 16; m += 4) {
     U made[4][2];
     blocks.slices(m, made);
     for (int i = 0; i < 4; i++)
-      for (int k = 0; k < 2; k++) store(slices[2 * (m + i) + k], made[i][k]);
+      for (int k = 0; k < 2; k++) digits[31 - 2 * (m + i) - k] = made[i][k];
   }
-  for (int lane = 0; lane < kLanes; lane++) {
-    for (int half = 0; half < 2; half++) {
-      uint32_t a[32];
-      for (int k = 0; k < 32; k++) a[k] = uint32_t(slices[k][lane] >> (32 * half));
-      transpose32(a);
-      for (int t = 0; t < 32; t++) numbers[lane][32 * half + t] = a[31 - t];
-    }
-  }
+  transpose_planes<32>(digits);
+  for (int t = 0; t < 32; t++) store(numbers[t], digits[t]);
 }
 
 }  // namespace
 
 void uniform(const Uniform& u, const Part& part) {
   const PhiloxKey key(u.key);
-  const uint64_t end = std::min<uint64_t>(64 * part.last_word, u.length);
-  uint32_t numbers[kLanes][64];
-  for (size_t s = part.first; s < part.last; s++) {
+  const uint64_t begin = u.first + 64 * part.first_word;
+  const uint64_t end = u.first + std::min<uint64_t>(64 * part.last_word, u.length);
+  const size_t first_word = begin / 64, words = words_for(end) - first_word;
+  uint64_t numbers[32][kLanes];
+  // The numbers of one word of a stream, which are in a lane.
+  const auto put = [&](size_t lane, size_t s, size_t w) {
+    const uint64_t at = 64 * (first_word + w), to = std::min<uint64_t>(at + 64, end);
     uint32_t* out = u.out + s * u.length;
-    for (uint64_t t = 64 * part.first_word; t < end;) {
-      const uint64_t at = u.first + t, skip = at % 64;
-      uniform_words(key, set1(at / 64) + iota(), u.streams[s], numbers);
-      const uint64_t here = std::min<uint64_t>(64 * kLanes - skip, end - t);
-      std::copy_n(&numbers[0][0] + skip, here, out + t);
-      t += here;
+    for (uint64_t t = std::max<uint64_t>(at, begin); t < to; t++)
+      out[t - u.first] = uint32_t(numbers[t % 32][lane] >> (t % 64 < 32 ? 0 : 32));
+  };
+  if (words >= kLanes) {  // lanes are words
+    for (size_t s = part.first; s < part.last; s++) {
+      for (size_t w = 0; w < words; w += kLanes) {
+        uniform_words(key, set1(first_word + w) + iota(), S{u.streams[s]}, numbers);
+        for (size_t lane = 0; lane < kLanes && w + lane < words; lane++) put(lane, s, w + lane);
+      }
+    }
+    return;
+  }
+  for (size_t w = 0; w < words; w++) {  // lanes are streams
+    for (size_t s = part.first; s < part.last; s += kLanes) {
+      const size_t here = std::min<size_t>(kLanes, part.last - s);
+      uniform_words(key, S{first_word + w}, load_some(u.streams + s, here), numbers);
+      for (size_t lane = 0; lane < here; lane++) put(lane, s + lane, w);
     }
   }
 }

@@ -3,6 +3,7 @@
 // CONTRIBUTING.md, "Adding a kernel", lists the files to touch. bind.cpp fills these structs in the
 // order of their fields, so new fields go last.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -257,6 +258,17 @@ struct DenseSums {
   const uint64_t* x_at(size_t row) const { return of.x + row * x_words; }
 };
 
+// Sums of the real weights of the inputs that have a spike, per time step, added in the order of
+// the inputs, and the bias after them. A row is an image.
+struct RealSums {
+  const uint64_t* x;      // [n_batch][n_in][words]
+  const double* weights;  // [n_in][n_out]
+  const double* bias;     // [n_out], or null
+  size_t n_batch, n_in, n_out;
+  uint64_t length;
+  double* out;  // [n_batch][length][n_out]
+};
+
 // Neurons under the sums of their inputs and, with recurrent weights, of their own spikes of the
 // step before:
 //   I = gain * (drive + sum of weights[k][j] * bits of weight_bits[j][k] * spike k of before)
@@ -339,6 +351,63 @@ struct ProductGradients {
   float* out;  // [n_in][n]
   size_t positions;
 };
+
+// The weight bits of a dense layer by time step: out[step][group][block][lane] holds those of 64
+// inputs from 64 * block on, of neuron kDenseLanes * group + lane, at bit start + step of the
+// block. Neither x nor n_batch of the products matter. A row is a group.
+struct TurnedWeights {
+  Products of;
+  uint64_t start, steps;
+  uint64_t* out;
+};
+
+// A dense layer of a chain. Lanes of neurons are those of TurnedWeights.
+struct ChainLayer {
+  size_t n_in, n_out;            // inputs with the one that is always on, which is the last
+  bool always_on;                // whether there is one
+  const uint64_t* weights;       // as TurnedWeights has them
+  const uint64_t* signs;         // [groups][blocks][lanes], ones for negative weights
+  const double* minus_negative;  // [groups][lanes], how many those are, as negative numbers
+  LifParameters lif;
+  uint64_t noise_key;
+  const double* gain;  // [n_out]
+  LifState state;      // [n_batch][n_out]
+  const double* rest;  // [n_out], potentials to start from, or null: the state has them
+  int64_t* ones;       // [n_counted][n_out], spikes are added to those of the first images
+
+  size_t n_groups() const { return (n_out + kDenseLanes - 1) / kDenseLanes; }
+  size_t n_blocks() const { return words_for(n_in); }
+};
+
+// Dense layers, each of which receives the spikes of the one before, and the first those of
+// densities x, for some time steps of a word: few, or of few images. A row is an image.
+struct Chain {
+  const ChainLayer* layers;
+  size_t n_layers, n_batch, n_in;
+  uint64_t first, steps;
+  const double* x;  // [n_batch][n_in]
+  double levels;
+  const uint32_t* numbers;  // [n_in][numbers_stride], or null: Bernoulli, stream `in`
+  size_t numbers_stride;
+  uint64_t input_key;
+  size_t n_counted;
+  // Bit l is set if layer l fires, the last bit if a density is not in [0, 1].
+  std::atomic<uint64_t>* flags;
+
+  size_t padded() const { return (n_in + 63) / 64 * 64; }
+};
+
+// Images that a chain runs side by side; words of scratch memory that one call takes.
+inline constexpr size_t kChainImages = 8;
+inline constexpr int kChainOutside = 63;
+inline size_t chain_scratch(const Chain& c) {
+  size_t most = 0;
+  for (size_t l = 0; l < c.n_layers; l++)
+    most = most > c.layers[l].n_blocks() ? most : c.layers[l].n_blocks();
+  const size_t numbers = c.numbers == nullptr ? 0 : c.steps;
+  const size_t frames = (c.steps * most * kChainImages + 7) / 8 * 8;
+  return (numbers + kChainImages) * c.padded() + 2 * frames;
+}
 
 // Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
 // 16 | output 1 << 17; the symbol is input 0 | input 1 << 1.
@@ -472,7 +541,10 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(lif, LifPopulation)                  \
   K(dense, DenseLayer)                   \
   K(dense_sums, DenseSums)               \
+  K(real_sums, RealSums)                 \
   K(neurons, NeuronLayer)                \
+  K(turned, TurnedWeights)               \
+  K(chain, Chain)                        \
   K(neuron_gradients, NeuronGradients)   \
   K(product_gradients, ProductGradients) \
   K(deposit, Deposit)

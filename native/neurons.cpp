@@ -296,8 +296,14 @@ class Rows {
 }  // namespace
 
 void neurons(const NeuronLayer& l, const Part& part) {
-  if (l.weights == nullptr && l.potentials == nullptr && l.n_lif == 1) return run_apart(l, part);
-  Rows(l, part).run();
+  if (l.weights != nullptr) return Rows(l, part).run();
+  if (l.potentials == nullptr && l.n_lif == 1) return run_apart(l, part);
+  // So few rows at a time that their state stays in the first-level cache.
+  const size_t rows = std::max<size_t>(1024 / std::max<size_t>(l.n, 1), 16);
+  for (Part some = part; some.first < part.last; some.first = some.last) {
+    some.last = std::min(some.first + rows, part.last);
+    Rows(l, some).run();
+  }
 }
 
 }  // namespace sc::SC_LEVEL

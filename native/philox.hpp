@@ -130,8 +130,9 @@ class Comparator {
     digits_ = digits_ << 1;
   }
 
-  // Whether a digit that is still to come can matter.
+  // Whether a digit that is still to come can matter, to the needed bits.
   bool undecided() const { return any_both(equal_, digits_); }
+  bool undecided(U needed) const { return any_both(equal_ & needed, digits_); }
 
   U less() const { return and_not(held_, equal_); }
 
@@ -158,6 +159,26 @@ inline U bernoulli_word(const PhiloxKey& key, Word word, Low low, High high, U t
     U next[1][2];
     blocks.slices(m, next);
     for (const U slice : next[0]) comparator.step(slice);
+  }
+  return comparator.less();
+}
+
+// The needed bits of the same word, others as they come: few bits are decided earlier.
+template <int kPairs, class Word, class Low, class High>
+inline U bernoulli_bits(const PhiloxKey& key, Word word, Low low, High high, U threshold,
+                        U needed) {
+  Comparator comparator(threshold);
+  if (!comparator.undecided(needed)) return comparator.less();
+  const Blocks<Word, Low, High> blocks(key, word, low, high);
+  U first[kPairs][2];
+  blocks.slices(0, first);
+  for (const auto& pair : first)
+    for (const U slice : pair) comparator.step(slice);
+  for (int m = kPairs; m < 16 && comparator.undecided(needed); m += 2) {
+    U next[2][2];
+    blocks.slices(m, next);  // a pair past the last meets no digit that is set
+    for (const auto& pair : next)
+      for (const U slice : pair) comparator.step(slice);
   }
   return comparator.less();
 }

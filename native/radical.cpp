@@ -30,6 +30,7 @@ class Inverse {
   uint64_t base() const { return base_; }
   uint64_t power() const { return power_; }
   uint64_t block() const { return block_; }
+  int n_digits() const { return n_digits_; }
   // The weight of the last leading digit, and the number that the digits behind it make.
   uint64_t unit() const { return weights_[n_leading_ - 1]; }
   uint64_t tail() const { return tail_; }
@@ -43,6 +44,13 @@ class Inverse {
       shifts_[i] = quotient - before * base_;
       before = quotient;
     }
+  }
+
+  // Digit i of a number below the power, of which that digit and those before are taken away.
+  uint64_t take_digit(uint64_t& number, int i) const {
+    const uint64_t digit = uint64_t(int64_t((double(int64_t(number)) + 0.5) * inverses_[i]));
+    number -= digit * weights_[i];
+    return digit;
   }
 
   // Moves to the beginning of the block of step t.
@@ -133,55 +141,185 @@ class Inverse {
   double inverses_[32];
 };
 
+// The largest base of streams side by side, their words at a time, and the streams that pay for
+// masks.
+constexpr uint64_t kLargestBase = 16;
+constexpr size_t kSideWords = 4, kSideStreams = 64, kMostDigits = 32;
+size_t side_scratch(uint64_t base) { return kMostDigits * base * (base + 1) * kSideWords; }
+
+// Many streams of one small base in the same words of time: for each digit of t and each of its
+// values, the steps that have it are a mask, so that a stream compares its bound digit by digit,
+// the most significant first, until every step is decided.
+template <size_t kWords>
+class Side {
+ public:
+  Side(const Inverse& inverse, uint64_t first_word, uint64_t* scratch)
+      : inverse_(inverse), base_(inverse.base()), equal_(scratch) {
+    below_ = equal_ + size_t(inverse.n_digits()) * base_ * kWords;
+    make_equal(first_word);
+    for (int i = 0; i < inverse.n_digits(); i++)
+      for (uint64_t shift = 0; shift < base_; shift++) make_below(i, shift);
+  }
+
+  // Words of a stream: 1 where the shifted number is below a bound.
+  void compare(uint64_t shift, uint64_t bound, uint64_t (&less)[kWords]) const {
+    std::fill_n(less, kWords, bound >= inverse_.power() ? ~uint64_t{0} : 0);
+    if (bound >= inverse_.power()) return;
+    uint64_t equal[kWords];
+    std::fill_n(equal, kWords, ~uint64_t{0});
+    for (int i = 0; i < inverse_.n_digits() && bound != 0; i++) {
+      const uint64_t s = inverse_.take_digit(shift, i), d = inverse_.take_digit(bound, i);
+      const uint64_t* below = below_at(i, s, d);
+      const uint64_t* same = equal_at(i, d >= s ? d - s : d + base_ - s);
+      uint64_t left = 0;
+      for (size_t w = 0; w < kWords; w++) {
+        less[w] |= equal[w] & below[w];
+        left |= equal[w] &= same[w];
+      }
+      if (left == 0) break;
+    }
+  }
+
+ private:
+  uint64_t* equal_at(int i, uint64_t digit) const {
+    return equal_ + (size_t(i) * base_ + digit) * kWords;
+  }
+  uint64_t* below_at(int i, uint64_t shift, uint64_t digit) const {
+    return below_ + ((size_t(i) * base_ + shift) * base_ + digit) * kWords;
+  }
+
+  void make_equal(uint64_t first_word) {
+    const size_t n = size_t(inverse_.n_digits());
+    std::fill_n(equal_, n * base_ * kWords, uint64_t{0});
+    uint64_t digits[kMostDigits], t = first_word % inverse_.power() * 64 % inverse_.power();
+    for (size_t i = 0; i < n; i++, t /= base_) digits[i] = t % base_;
+    for (size_t k = 0; k < 64 * kWords; k++) {
+      for (size_t i = 0; i < n; i++) equal_at(int(i), digits[i])[k / 64] |= uint64_t{1} << k % 64;
+      for (size_t i = 0; i < n && ++digits[i] == base_; i++) digits[i] = 0;
+    }
+  }
+
+  void make_below(int i, uint64_t shift) const {
+    uint64_t sum[kWords] = {};
+    for (uint64_t digit = 0; digit < base_; digit++) {
+      std::copy_n(sum, kWords, below_at(i, shift, digit));
+      const uint64_t* same = equal_at(i, digit >= shift ? digit - shift : digit + base_ - shift);
+      for (size_t w = 0; w < kWords; w++) sum[w] |= same[w];
+    }
+  }
+
+  const Inverse& inverse_;
+  uint64_t base_;
+  uint64_t* equal_;  // [digit][value][words], of t itself
+  uint64_t* below_;  // [digit][shift][value][words]
+};
+
+// number * 2**32 / power < threshold
+uint64_t bound_of(uint64_t threshold, const Inverse& inverse) {
+  return threshold >> 32 != 0 ? inverse.power() : (threshold * inverse.power() + 0xFFFFFFFF) >> 32;
+}
+
+// Words from .. from + kWords - 1 of the streams first .. last - 1, which have one small base.
+template <size_t kWords>
+void side_by_side(const Radical& e, const Inverse& inverse, size_t first, size_t last, size_t from,
+                  uint64_t* scratch) {
+  const size_t words = words_for(e.to.length);
+  const Side<kWords> side(inverse, e.to.first_word + from, scratch);
+  for (size_t s = first; s < last; s++) {
+    uint64_t less[kWords];
+    side.compare(e.shifts[s], bound_of(e.to.thresholds[s], inverse), less);
+    if (from + kWords == words) less[kWords - 1] &= last_word_mask(e.to.length);
+    std::copy_n(less, kWords, e.to.out + s * words + from);
+  }
+}
+
+// All words of these streams.
+void side_by_side(const Radical& e, size_t first, size_t last, uint64_t* scratch) {
+  const Inverse inverse(e.bases[first]);
+  const size_t words = words_for(e.to.length);
+  for (size_t from = 0; from < words;) {
+    const auto run = [&]<size_t kWords>() {
+      side_by_side<kWords>(e, inverse, first, last, from, scratch);
+      from += kWords;
+    };
+    if (from + 4 <= words)
+      run.template operator()<4>();
+    else if (from + 2 <= words)
+      run.template operator()<2>();
+    else
+      run.template operator()<1>();
+  }
+}
+
 }  // namespace
 
 size_t radical_scratch(const uint64_t* bases, size_t n) {
   uint64_t largest = 64 * 16;
-  for (size_t s = 0; s < n; s++) largest = std::max(largest, bases[s]);
-  return pattern_words(largest);
+  size_t side = 0;
+  for (size_t s = 0; s < n; s++) {
+    largest = std::max(largest, bases[s]);
+    if (n >= kSideStreams && bases[s] <= kLargestBase)
+      side = std::max(side, side_scratch(bases[s]));
+  }
+  return std::max(pattern_words(largest), side);
+}
+
+// The words first_row .. last_row - 1 of all streams, one stream after the other.
+static void one_by_one(const Radical& e, size_t first_row, size_t last_row, uint64_t* pattern) {
+  Inverse inverse(2);
+  for_each_stretch(e.to, first_row, last_row,
+                   [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
+                     std::fill_n(out, count, uint64_t{0});
+                     const uint64_t threshold = e.to.thresholds[s];
+                     if (threshold == 0) return;
+                     if (e.bases[s] != inverse.base()) inverse = Inverse(e.bases[s]);
+                     inverse.set_shift(e.shifts[s]);
+                     const uint64_t bound = bound_of(threshold, inverse);
+                     const uint64_t leading = bound / inverse.unit(), rest = bound % inverse.unit();
+                     inverse.make_pattern(pattern, leading);
+                     const uint64_t block = inverse.block();
+                     const uint64_t tie = leading < block ? inverse.step_of(leading) : block;
+                     const uint64_t t = word % inverse.power() * 64 % inverse.power();
+                     inverse.move_to(t);
+                     const uint64_t end = 64 * uint64_t(count);
+                     uint64_t i = t % block;
+                     for (uint64_t at = 0; at < end;) {
+                       const uint64_t stop = std::min(end, at + block - i);
+                       if (tie >= i && tie - i < stop - at && inverse.tail() < rest) {
+                         const uint64_t to = at + tie - i;
+                         out[to / 64] |= uint64_t{1} << to % 64;
+                       }
+                       while (at < stop) {
+                         const uint64_t here = std::min(stop - at, 64 - at % 64);
+                         uint64_t bits = read_pattern(pattern, i);
+                         if (here < 64) bits &= (uint64_t{1} << here) - 1;
+                         out[at / 64] |= bits << at % 64;
+                         at += here;
+                         i += here;
+                       }
+                       if (i == block) {
+                         i = 0;
+                         inverse.next_block();
+                       }
+                     }
+                   });
 }
 
 void radical(const Radical& e, const Part& part) {
-  Inverse inverse(2);
-  uint64_t* pattern = part.scratch;
-  for_each_stretch(
-      e.to, part.first, part.last, [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
-        std::fill_n(out, count, uint64_t{0});
-        const uint64_t threshold = e.to.thresholds[s];
-        if (threshold == 0) return;
-        if (e.bases[s] != inverse.base()) inverse = Inverse(e.bases[s]);
-        inverse.set_shift(e.shifts[s]);
-        // number * 2**32 / power < threshold
-        const uint64_t bound =
-            threshold >> 32 != 0 ? inverse.power() : ((threshold * inverse.power() - 1) >> 32) + 1;
-        const uint64_t leading = bound / inverse.unit(), rest = bound % inverse.unit();
-        inverse.make_pattern(pattern, leading);
-        const uint64_t block = inverse.block();
-        const uint64_t tie = leading < block ? inverse.step_of(leading) : block;
-        const uint64_t t = word % inverse.power() * 64 % inverse.power();
-        inverse.move_to(t);
-        const uint64_t end = 64 * uint64_t(count);
-        uint64_t i = t % block;
-        for (uint64_t at = 0; at < end;) {
-          const uint64_t stop = std::min(end, at + block - i);
-          if (tie >= i && tie - i < stop - at && inverse.tail() < rest) {
-            const uint64_t to = at + tie - i;
-            out[to / 64] |= uint64_t{1} << to % 64;
-          }
-          while (at < stop) {
-            const uint64_t here = std::min(stop - at, 64 - at % 64);
-            uint64_t bits = read_pattern(pattern, i);
-            if (here < 64) bits &= (uint64_t{1} << here) - 1;
-            out[at / 64] |= bits << at % 64;
-            at += here;
-            i += here;
-          }
-          if (i == block) {
-            i = 0;
-            inverse.next_block();
-          }
-        }
-      });
+  const size_t words = words_for(e.to.length);
+  size_t row = part.first;
+  while (row < part.last) {
+    const size_t s = row / words;
+    size_t end = s;  // of the whole streams of one base
+    while ((end + 1) * words <= part.last && e.bases[end] == e.bases[s]) end++;
+    const bool many = row % words == 0 && end >= s + kSideStreams;
+    const size_t last = many ? end * words : std::min(std::max(end, s + 1) * words, part.last);
+    if (many && e.bases[s] <= kLargestBase)
+      side_by_side(e, s, end, part.scratch);
+    else
+      one_by_one(e, row, last, part.scratch);
+    row = last;
+  }
 }
 
 }  // namespace sc

@@ -130,8 +130,8 @@ Split split(const Encode& e) {
   return s;
 }
 Split split(const Uniform& u) {
-  Split s = split_steps(u.n, u.length, kWords / 64);
-  s.row_step = 1;
+  Split s = split_steps(u.n, u.length, kWords / 8);
+  s.row_step = kDenseLanes;
   s.word_step = 8;
   return s;
 }
@@ -186,6 +186,9 @@ Split split_products(Products& p, size_t scratch) {
 }
 Split split(DenseLayer& d) { return split_products(d.of, products_scratch(d.of)); }
 Split split(DenseSums& d) { return split_products(d.of, sums_scratch(d)); }
+Split split(const RealSums& r) {
+  return split_steps(r.n_batch, r.length, grain_of(kWords, r.n_in * r.n_out));
+}
 Split split(const NeuronLayer& l) {
   const size_t own = l.weights == nullptr ? 1 : words_for(l.n) * l.bits_per_step;
   Split s = split_steps(l.n_batch, l.steps, grain_of(kSteps / 64, l.n * own));
@@ -203,6 +206,20 @@ Split split(const ProductGradients& g) {
   Split s{.rows = g.n_in, .grain = grain_of(kSteps, g.n_batch * g.n * g.steps / 16)};
   s.row_step = kGradientInputs;
   s.scratch = gradients_scratch(g);
+  return s;
+}
+Split split(const TurnedWeights& t) {
+  Split s{.rows = (t.of.n_out + kDenseLanes - 1) / kDenseLanes, .words = words_for(t.of.length)};
+  s.grain = grain_of(kWords, t.of.n_in * kDenseLanes);
+  s.row_step = 1;
+  return s;
+}
+Split split(const Chain& c) {
+  size_t products = 0;
+  for (size_t l = 0; l < c.n_layers; l++) products += c.layers[l].n_in * c.layers[l].n_out;
+  Split s{.rows = c.n_batch, .grain = grain_of(64 * kProducts / 4, products * c.steps)};
+  s.row_step = kChainImages;
+  s.scratch = chain_scratch(c);
   return s;
 }
 Split split(const Deposit& d) {

@@ -341,6 +341,18 @@ def dense_sums(
     other arguments are those of `dense`.
     """
 
+def real_sums(
+    x: NDArray[np.uint64],
+    weights: NDArray[np.float64],
+    bias: NDArray[np.float64] | None,
+    length: int,
+) -> NDArray[np.float64]:
+    """Sums of the real weights (n_in, n_out) of inputs with a spike, shape (batch, length, n_out).
+
+    x are packed spikes (batch, n_in, words). Weights are added in the order of the inputs, then the
+    bias (n_out,).
+    """
+
 def neurons(
     parameters: Sequence[LIFParameters],
     noise_key: int,
@@ -445,3 +457,58 @@ class Neuron:
     def i(self) -> float: ...
     @property
     def t(self) -> int: ...
+
+@final
+class Chain:
+    """Dense layers, each of which receives the spikes of the one before: few steps, few images.
+
+    It keeps references to the weights that it is given, and changes in `add` and `keep` only.
+    """
+
+    def __init__(self) -> None: ...
+    def add(
+        self,
+        parameters: LIFParameters,
+        weight_key: int,
+        noise_key: int,
+        weights: NDArray[np.int64],
+        always_on: bool,
+        shared: bool,
+        gain: NDArray[np.float64],
+        needed: NDArray[np.float64],
+        rest: NDArray[np.float64],
+    ) -> None:
+        """Add a layer with weights (n_in, n_out), as `dense` takes them.
+
+        always_on is whether the last input is, as a bias. needed are the sums of rates times weights
+        (n_out,) above which the neurons fire, inf where one never does; rest their first potentials.
+        """
+    def keep(self, steps: int, bits: list[NDArray[np.uint64] | None] | None) -> None:
+        """Make the weights of the first steps now, from bits (n_out, n_in, words) of each layer.
+
+        Without bits they are those of Bernoulli streams.
+        """
+    def run(
+        self,
+        x: NDArray[np.float64],
+        levels: float,
+        key: int,
+        numbers: NDArray[np.uint32] | None,
+        first: int,
+        steps: int,
+        bits: list[NDArray[np.uint64] | None] | None,
+        rest: bool,
+        state: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        potentials: NDArray[np.float64],
+    ) -> int:
+        """Run densities (batch, n_in) for some steps, add spikes to counts and store potentials.
+
+        An input spikes where its number (n_in, steps) is below round(x * levels); without numbers they
+        are Bernoulli ones under the key. bits are weight bits from the word of `first` on. The state is
+        of each layer potentials, refractory steps (as uint64) and synaptic currents, (batch, n_out)
+        each; with `rest` it begins at rest, whatever it holds.
+
+        Returns 0, or l + 1 if layer l is the first without spikes and its mean currents may be too
+        small, or -1 if a density is not in [0, 1] and the results mean nothing.
+        """

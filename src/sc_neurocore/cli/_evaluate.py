@@ -14,10 +14,10 @@ from sc_neurocore._files import check_distinct, check_writable, replacing
 from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
 from sc_neurocore.evidence import (
     Accuracy,
-    evaluate,
 )
 from sc_neurocore.evidence.evaluation import (
     SOURCES,
+    evaluate_each,
 )
 from sc_neurocore.networks import (
     load_digits,
@@ -37,17 +37,18 @@ def run_evaluate(options: argparse.Namespace) -> None:
     shipped, network = load_digits(), load_network(options.network)
     images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
     curves = {}
+    each = evaluate_each(
+        network,
+        images,
+        labels,
+        options.lengths,
+        seeds=seeds,
+        sources=[SOURCES[name] for name in options.source],
+        progress=sys.stderr.isatty(),
+    )
     for name in options.source:
         print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {name} streams")
-        curves[name] = evaluate(
-            network,
-            images,
-            labels,
-            options.lengths,
-            seeds=seeds,
-            source=SOURCES[name],
-            progress=sys.stderr.isatty(),
-        )
+        curves[name] = next(each)
         print_table(curves[name])
     if options.csv:
         _write_csv(options.csv, curves)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,21 +245,46 @@ def evaluate(
      16 bits: 97.6% (95.7% to 98.6%)
      64 bits: 98.2% (96.5% to 99.1%)
     """
+    (rows,) = evaluate_each(
+        network, images, labels, lengths, seeds=seeds, sources=[source], bits_per_step=bits_per_step,
+        fixed_point=fixed_point, progress=progress,
+    )  # fmt: skip
+    return rows
+
+
+def evaluate_each(
+    network: Network,
+    images: InputLike,
+    labels: ArrayLike,
+    lengths: Sequence[int] | None,
+    *,
+    seeds: Sequence[int],
+    sources: Sequence[SourceByLength],
+    bits_per_step: int | Sequence[int] = 1,
+    fixed_point: FixedPoint | None = None,
+    progress: bool = False,
+) -> Iterator[list[Accuracy]]:
+    """Yield what `evaluate` returns for each source; the reference runs once for all."""
     inputs, classes = labeled(network, images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
     several = isinstance(bits_per_step, Sequence | np.ndarray)
     ks = numbers_of_bits(bits_per_step if several else [bits_per_step])
     networks = [network if fixed_point is None else in_fixed_point(network, fixed_point, k) for k in ks]
-    rows = []
-    with progress_bar(sum(steps) * len(ks) * len(seeds), "evaluate", "step", show=progress) as bar:
-        for length in steps:
-            given = inputs.until(length)
-            reference = simulate_float(network, given, length)
-            rows += [
-                accuracy(simulated, given, classes, length, k, reference, None, seeds, source, bar)
-                for simulated, k in zip(networks, ks, strict=True)
-            ]
-    return rows
+    references: dict[int, Simulation] = {}
+    for source in sources:
+        rows = []
+        total = sum(steps) * len(ks) * len(seeds)
+        with progress_bar(total, "evaluate", "step", show=progress) as bar:
+            for length in steps:
+                given = inputs.until(length)
+                if length not in references:
+                    references[length] = simulate_float(network, given, length)
+                reference = references[length]
+                rows += [
+                    accuracy(simulated, given, classes, length, k, reference, None, seeds, source, bar)
+                    for simulated, k in zip(networks, ks, strict=True)
+                ]
+        yield rows
 
 
 def accuracy(

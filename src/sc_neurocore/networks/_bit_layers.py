@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -158,8 +159,8 @@ class BitLayer:
         the kernel makes the bits itself, as it does for Bernoulli streams.
     streams : ndarray of uint64 or None
         Numbers of the weights' streams, one per column of `thresholds`.
-    kept : ndarray of uint64 or None
-        Words of the weight bits of the first time steps, if they were made ahead.
+    steps_kept : int
+        Time steps, from the first on, whose weight bits are kept once they are made.
     """
 
     layer: Layer
@@ -174,7 +175,7 @@ class BitLayer:
     source: Source
     thresholds: Words | None
     streams: Words | None
-    kept: Words | None = None
+    steps_kept: int = 0
 
     @classmethod
     def of(
@@ -190,7 +191,7 @@ class BitLayer:
         bits_per_step: int = 1,
         steps_kept: int = 0,
     ) -> BitLayer:
-        """Return layer `number` of a network, ready to run, with weight bits of the first steps."""
+        """Return layer `number` of a network, ready to run."""
         thresholds = streams = None
         if source != Bernoulli() or _recurrent(layer) is not None or steps_kept:
             thresholds = source.thresholds(np.abs(all_weights(layer)))
@@ -200,7 +201,7 @@ class BitLayer:
         of_one = layer.gain / bits_per_step
         if isinstance(neuron, FixedLIF):
             of_one = 2.0**neuron.fraction
-        part = cls(
+        return cls(
             layer=layer,
             wires=wires,
             neuron=neuron,
@@ -213,13 +214,16 @@ class BitLayer:
             source=source,
             thresholds=thresholds,
             streams=streams,
+            steps_kept=steps_kept,
         )
-        if steps_kept:
-            words = n_words(steps_kept * bits_per_step)
-            made = part.bits(-(-64 * words // bits_per_step))  # whole words
-            assert made is not None
-            part = replace(part, kept=made.words(0, words))
-        return part
+
+    @cached_property
+    def kept(self) -> Words:
+        """Words of the weight bits of the first time steps, at least `steps_kept`, whole words."""
+        words = n_words(self.steps_kept * self.bits_per_step)
+        bits = self._made(-(-64 * words // self.bits_per_step))
+        assert bits is not None
+        return bits.words(0, words)
 
     @property
     def form(self) -> tuple[object, ...]:
@@ -251,8 +255,11 @@ class BitLayer:
 
     def bits(self, end: int) -> Bits | None:
         """Return the weight bits of time steps 0 .. end - 1; None if the kernel makes them."""
-        if self.kept is not None and end * self.bits_per_step <= 64 * self.kept.shape[-1]:
+        if self.steps_kept and end <= self.steps_kept:
             return Bits.kept(self.kept)
+        return self._made(end)
+
+    def _made(self, end: int) -> Bits | None:
         if self.thresholds is None or self.streams is None:
             return None
         last = end * self.bits_per_step

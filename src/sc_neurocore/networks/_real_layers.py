@@ -12,7 +12,7 @@ from sc_neurocore import _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import Inputs
 from sc_neurocore.networks._wiring import join_reals, keep_reals, wires
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer, of_each
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, lif_of, of_each
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons import StepNeuron
 from sc_neurocore.streams._bits import joined, n_words, pack, unpack
@@ -28,6 +28,8 @@ def run_rows(
 
     With `record`, also return the packed spikes of each layer (batch, n_out of the layer, n_words).
     """
+    if isinstance(rows.values, np.ndarray) and _is_packed(network):
+        return _run_packed(network, rows, length, record=record)
     runs = [RealLayer(layer, len(rows)) for layer in network]
     wired = wires(network)
     lines = [tuple(wire.line(len(rows), 1, packed=False) for wire in own) for own in wired]
@@ -63,6 +65,83 @@ def widest(layers: Sequence[Layer]) -> int:
 def some_rows(layers: Sequence[Layer], length: int) -> int:
     """Return the rows of a batch to run at a time, which bounds the number of values held."""
     return max(1, _VALUES // (length * widest(layers)))
+
+
+def _is_packed(network: Network) -> bool:
+    """Return whether each layer takes the spikes of the one before, without delays or feedback."""
+    return network.is_chain and all(
+        layer.delays is None
+        and not isinstance(layer.neuron, StepNeuron)
+        and (isinstance(layer, Conv2d) or layer.recurrent is None)
+        for layer in network
+    )
+
+
+def _run_packed(
+    network: Network, rows: Inputs, length: int, *, record: bool
+) -> tuple[NDArray[np.int64], Reals, list[Words]]:
+    """As `run_rows`, with packed spikes between the layers, whose sums skip the inputs at rest."""
+    runs = [PackedLayer(layer, len(rows)) for layer in network]
+    counts = np.zeros((len(rows), network.n_out), np.int64)
+    block = max(64 * (_VALUES // (64 * widest(network.layers))), 64)
+    trains: list[list[tuple[Words, int]]] = [[] for _ in network if record]
+    for first in range(0, length, block):
+        steps = min(block, length - first)
+        outputs = list[Words]()
+        for run in runs:
+            sums = run.sums(outputs[-1], steps) if outputs else run.drive(rows.reals(first, steps))
+            outputs.append(run.spikes(sums, steps))
+        for train, output in zip(trains, outputs, strict=False):
+            train.append((output, steps))
+        counts += np.bitwise_count(outputs[-1]).sum(axis=-1, dtype=np.int64)
+    return counts, runs[-1].potentials(), [joined(train) for train in trains]
+
+
+class PackedLayer:
+    """A layer without noise, delays and feedback between packed spikes. A row is a position."""
+
+    def __init__(self, layer: Layer, rows: int) -> None:
+        self._layer = layer
+        shape = rows * layer.positions, len(layer.matrix)
+        lif = replace(lif_of("network", layer), noise_std=0.0)
+        self._parameters = lif.parameters
+        self._gain = np.broadcast_to(np.asarray(layer.gain, np.float64), shape[1:]).copy()
+        self._weights = np.ascontiguousarray(layer.weights.reshape(shape[1], -1).T)
+        self._v = np.broadcast_to(np.asarray(lif.v_rest, np.float64), shape).copy()
+        self._i, self._refractory = np.zeros(shape), np.zeros(shape, np.uint64)
+        self._before = np.zeros((shape[0], 0), np.uint64)
+
+    def potentials(self) -> Reals:
+        """Return the membrane potentials in volts, shape (rows, n_out)."""
+        return self._layer.flatten(self._v)
+
+    def drive(self, signal: Reals) -> Reals:
+        """Return the weighted sums of densities (rows, n_in, steps or 1), those of steps in a row."""
+        layer = self._layer
+        if isinstance(layer, Conv2d):
+            patches = layer.patches(np.ascontiguousarray(signal))
+            sums = np.swapaxes(layer.weights.reshape(len(layer.weights), -1) @ patches, 1, 2)
+        else:
+            sums = np.swapaxes(signal, 1, 2) @ layer.weights.T
+        return np.ascontiguousarray(sums if layer.bias is None else sums + layer.bias)
+
+    def sums(self, x: Words, steps: int) -> Reals:
+        """Return the weighted sums of packed spikes (rows, n_in, n_words)."""
+        patches = np.ascontiguousarray(self._layer.patches(x))
+        return _native.real_sums(patches, self._weights, self._layer.bias, steps)
+
+    def spikes(self, sums: Reals, steps: int) -> Words:
+        """Return the packed spikes of a block of time (rows, n_out, n_words), and advance the state."""
+        if sums.shape[1] == 1 and len(self._parameters) == 1:  # constant: all neurons side by side
+            currents = (sums * self._gain).reshape(-1, 1)
+            state = self._v.reshape(-1), self._refractory.reshape(-1), self._i.reshape(-1)
+            words = _native.lif(self._parameters[0], 0, currents, 0, 0, steps, *state)
+            return self._layer.flatten(words.reshape(*self._v.shape, -1))
+        words, _ = _native.neurons(
+            self._parameters, 0, sums, self._gain, None, None, 1, 0, 1, 0, steps,
+            self._v, self._refractory, self._i, self._before, False,
+        )  # fmt: skip
+        return self._layer.flatten(words)
 
 
 class RealLayer:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._tables import html_table
-from sc_neurocore._types import Words
+from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._bit_layers import (
     BitLayer,
     Bits,
     LayerState,
     steps_per_block,
 )
+from sc_neurocore.networks._chain import Chain, ChainState, suits, takes
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
 from sc_neurocore.networks._recorder import Recorder
@@ -61,8 +63,12 @@ __all__ = [
     "simulate_float",
 ]
 
+T = TypeVar("T")
+
 # Rows of inputs whose mean currents explain why a layer is silent.
 _SOME = 8
+# Time steps that streams can have.
+_LONGEST = 2**38
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +90,7 @@ class SimulationState:
     steps: int
     seed: int
     batch: tuple[int, ...]
-    _layers: tuple[LayerState, ...] = field(repr=False)
+    _layers: tuple[LayerState, ...] | ChainState = field(repr=False)
     _options: dict[str, object] = field(repr=False)
 
 
@@ -142,6 +148,13 @@ class Simulation:
         return html_table(
             header, [(math.prod(batch), n_out, self.length, mean, len(self.spikes), self.seed)]
         )
+
+
+def _made(cls: type[T], values: dict[str, object]) -> T:
+    """Return a frozen dataclass with these values; in a closed loop, its `__init__` takes too long."""
+    made = object.__new__(cls)
+    object.__setattr__(made, "__dict__", values)
+    return made
 
 
 def simulate(
@@ -346,6 +359,7 @@ class PreparedNetwork:
     seed: int
     source: Source
     layers: tuple[BitLayer, ...] = field(repr=False)
+    steps_kept: int = 0
 
     @classmethod
     def of(
@@ -378,7 +392,10 @@ class PreparedNetwork:
                 zip(network, wires(network), neurons, of_weights, strict=True)
             )
         )  # fmt: skip
-        return cls(network, fixed_point, bits_per_step, seed, of_inputs, layers)
+        prepared = cls(network, fixed_point, bits_per_step, seed, of_inputs, layers, steps_kept)
+        if steps_kept:  # made now, and not in the first run
+            _ = prepared._chain if prepared._is_chain else [layer.kept for layer in layers]
+        return prepared
 
     def run(
         self,
@@ -404,9 +421,20 @@ class PreparedNetwork:
         -------
         Simulation
         """
+        short = self._is_chain and record is False and not progress
+        if short and self.fixed_point is None and takes(x, length, self._n_in):
+            assert length is not None
+            run = self._run_chain(x, x.shape[:-1], length, state, warn=warn)
+            if run is not None:
+                return run
         inputs = Inputs.of("x", x, self.network)
         length, rows = inputs.steps(length), len(inputs)
-        first, states = self._states(state, inputs)
+        self._check_state(state, inputs.batch)
+        if short and isinstance(inputs.values, np.ndarray) and inputs.values.ndim == 2:
+            run = self._run_chain(inputs.values, inputs.batch, length, state, warn=warn)
+            if run is not None:
+                return run
+        first, states = self._states(state, rows)
         last = _checks.length_of_stream("length", first + length)
         bits = self._bits_of_inputs(inputs, first, last)
         for layer in self.layers:
@@ -485,24 +513,98 @@ class PreparedNetwork:
         _checks.instance("record", record, Record, "pass True to record all spikes")
         return Recorder(record, self.network, batch, first, length, self.seed)
 
-    def _states(
-        self, state: SimulationState | None, inputs: Inputs
-    ) -> tuple[int, tuple[LayerState, ...]]:
-        """Return the first time step, and states of the layers that the run can change."""
-        rows = len(inputs)
+    @cached_property
+    def _is_chain(self) -> bool:
+        """Whether the network is a chain of dense layers that can run in one native call."""
+        return Chain.fits(self.network, self.layers, self.source)
+
+    @cached_property
+    def _n_in(self) -> int:
+        return self.network.n_in
+
+    @cached_property
+    def _chain(self) -> Chain:
+        """The network as such a chain."""
+        return Chain(self.network, self.layers, self.source, *self._input_streams, self.steps_kept)
+
+    @cached_property
+    def _longest_rise(self) -> int:
+        """Number of bits below which some stream is one-sided."""
+        sources = [(self.source, self._input_streams[1])]
+        sources += [(part.source, part.streams) for part in self.layers if part.streams is not None]
+        return max(source.rise(streams) for source, streams in sources)
+
+    def _run_chain(
+        self,
+        x: Reals,
+        batch: tuple[int, ...],
+        steps: int,
+        state: SimulationState | None,
+        *,
+        warn: bool,
+    ) -> Simulation | None:
+        """Run a chain on densities; None if it is not the way to run them, or an argument is wrong."""
+        rows, first, own = (batch[0] if batch else 1), 0, None
+        if state is not None:
+            if type(state) is not SimulationState or state.seed != self.seed or state.batch != batch:
+                return None
+            if state._options is not self._options and state._options != self._options:
+                return None
+            first, own = state.steps, state._layers
+        last = first + steps
+        if not suits(rows, first, steps, self.steps_kept):
+            return None
+        if last < self._longest_rise or last > _LONGEST:
+            return None
+        if isinstance(own, tuple):
+            own = ChainState.of(own)
+        given = x
+        if self.fixed_point is not None:
+            x = self.fixed_point.rounded(x)
+        silent, counts, potentials, own = self._chain.run(x, rows, first, steps, own)
+        if silent < 0:
+            return None
+        if silent and warn:
+            inputs = Inputs.of("x", given, self.network)
+            self._warn_of_silence(inputs, steps, [i + 1 != silent for i in range(len(self.layers))])
+        if batch:
+            counts, potentials = counts.reshape(rows, -1), potentials.reshape(rows, -1)
+        after = {"steps": last, "seed": self.seed, "batch": batch, "_layers": own}
+        return _made(
+            Simulation,
+            {
+                "counts": counts,
+                "potentials": potentials,
+                "length": steps,
+                "seed": self.seed,
+                "recording": None,
+                "state": _made(SimulationState, after | {"_options": self._options}),
+            },
+        )
+
+    def _check_state(self, state: SimulationState | None, batch: tuple[int, ...]) -> None:
+        """Raise unless a run on a batch can continue from a state."""
         if state is None:
-            return 0, tuple(layer.start(rows) for layer in self.layers)
+            return
         _checks.instance("state", state, SimulationState)
         if state.seed != self.seed:
             _checks.fail("seed", f"be that of the state, {state.seed}", self.seed)
-        if state.batch != inputs.batch:
-            _checks.fail("x", f"have the batch shape of the state, {state.batch}", inputs.batch)
+        if state.batch != batch:
+            _checks.fail("x", f"have the batch shape of the state, {state.batch}", batch)
         if state._options["form"] != self._options["form"]:
             _checks.fail("state", "be one of this network", "one of other layers or connections")
         for name, value in self._options.items():
             if state._options[name] != value:
                 _checks.fail(name, f"be that of the state, {state._options[name]}", value)
-        return state.steps, tuple(own.copy() for own in state._layers)
+
+    def _states(self, state: SimulationState | None, rows: int) -> tuple[int, tuple[LayerState, ...]]:
+        """Return the first time step, and states of the layers that the run can change."""
+        if state is None:
+            return 0, tuple(layer.start(rows) for layer in self.layers)
+        own = state._layers
+        if isinstance(own, ChainState):
+            own = own.layers(self.layers)
+        return state.steps, tuple(layer.copy() for layer in own)
 
     def _warn_of_silence(self, x: Inputs, length: int, fired: Sequence[bool]) -> None:
         """Warn if a layer has not fired because its current is too small, with the reason and a remedy.

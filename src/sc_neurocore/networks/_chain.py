@@ -1,0 +1,201 @@
+"""Chains of dense layers, which run in one native call: few time steps, single inputs, closed loops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _native
+from sc_neurocore._types import Reals, Words
+from sc_neurocore.networks._bit_layers import BitLayer, LayerState
+from sc_neurocore.networks.layers import Dense, Layer, neurons, of_each
+from sc_neurocore.networks.network import Network
+from sc_neurocore.neurons import LIF, rheobase
+from sc_neurocore.streams import Bernoulli, Source
+from sc_neurocore.streams._bits import n_words
+
+# Time steps up to which a chain makes its weights by time step, if none are kept.
+_FEW_STEPS = 32
+# Rows times time steps up to which kept weights are faster by time step than by layer.
+_FEW_ROWS = 256
+# Layers that a chain can have.
+_LAYERS = 60
+_FLOAT = np.dtype(np.float64)
+
+
+@dataclass(eq=False, slots=True)
+class ChainState:
+    """State of all layers in one array, as a chain updates it.
+
+    Attributes
+    ----------
+    rows : int
+    values : ndarray of float64
+        Of each layer potentials, refractory steps (uint64) and synaptic currents, each (rows, n_out).
+    """
+
+    rows: int
+    values: Reals
+
+    @classmethod
+    def of(cls, states: Sequence[LayerState]) -> ChainState:
+        """Return the states of layers joined."""
+        parts = [
+            part.ravel()
+            for state in states
+            for part in (state.v, state.refractory.view(np.float64), state.i)
+        ]
+        return cls(len(states[0].v), np.concatenate(parts))
+
+    def layers(self, layers: Sequence[BitLayer]) -> tuple[LayerState, ...]:
+        """Return the states of the layers, views of the array."""
+        states, at = [], 0
+        for layer in layers:
+            n = self.rows * layer.layer.n_out
+            v, refractory, i = self.values[at : at + 3 * n].reshape(3, self.rows, -1)
+            before = np.zeros((self.rows, 0), np.uint64)
+            states.append(LayerState(v, refractory.view(np.uint64), i, before, (None,), {}))
+            at += 3 * n
+        return tuple(states)
+
+
+def takes(x: object, length: object, n_in: int) -> TypeGuard[Reals]:
+    """Return whether arguments of a run are densities and a length that need no conversion."""
+    return (
+        type(x) is np.ndarray
+        and x.dtype is _FLOAT
+        and 1 <= x.ndim <= 2
+        and x.shape[-1] == n_in
+        and x.size > 0
+        and type(length) is int
+        and length > 0
+    )
+
+
+def suits(rows: int, first: int, steps: int, kept: int) -> bool:
+    """Return whether a chain is the fastest way to run rows and time steps, if it keeps weights."""
+    if steps <= _FEW_STEPS:
+        return True
+    return first + steps <= kept and (rows == 1 or rows * steps <= _FEW_ROWS)
+
+
+class Chain:
+    """A network of dense layers one after the other, ready to run.
+
+    Parameters
+    ----------
+    network : Network
+    layers : sequence of BitLayer
+    source : Source
+        Source of the numbers for the inputs.
+    input_key : int
+    streams : ndarray of uint64, shape (n_in,)
+        Stream numbers of the inputs.
+    steps_kept : int
+        Time steps whose weights are made now.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        layers: Sequence[BitLayer],
+        source: Source,
+        input_key: int,
+        streams: Words,
+        steps_kept: int,
+    ) -> None:
+        self.n_in, self.n_out = network.n_in, network.n_out
+        self._layers, self._source, self._key, self._streams = layers, source, input_key, streams
+        self._levels = float(source.levels)
+        self._draws = type(source) is Bernoulli
+        self._native = _native.Chain()
+        self._rest = [part.start(1).v.ravel() for part in layers]
+        for layer, part, rest in zip(network, layers, self._rest, strict=True):
+            self._native.add(
+                part.parameters[0], part.weight_key, part.noise_key, part.layer.codes,
+                layer.bias is not None, part.share, part.gain, _needed(layer, part), rest,
+            )  # fmt: skip
+        self._bits = [part.source != Bernoulli() for part in layers]
+        self.steps_kept = steps_kept
+        if steps_kept:
+            self._native.keep(steps_kept, self._made(0, steps_kept))
+        self._n_state = 3 * sum(part.layer.n_out for part in layers)
+        self.volts = getattr(layers[-1].neuron, "volts", None)
+
+    @classmethod
+    def fits(cls, network: Network, layers: Sequence[BitLayer], source: Source) -> bool:
+        """Return whether a network is a chain of dense layers, all of whose parts a chain can run."""
+        return (
+            network.is_chain
+            and len(network) <= _LAYERS
+            and type(source).thresholds is Source.thresholds
+            and all(
+                isinstance(part.layer, Dense)
+                and part.layer.recurrent is None
+                and part.layer.delays is None
+                and part.bits_per_step == 1
+                and len(part.parameters) == 1
+                for part in layers
+            )
+        )
+
+    def run(
+        self, x: Reals, rows: int, first: int, steps: int, state: ChainState | None
+    ) -> tuple[int, NDArray[np.int64], Reals, ChainState]:
+        """Run rows of densities, from a state or from rest.
+
+        Returns
+        -------
+        silent : int
+            0, or l + 1 if layer l is silent, which may be because its mean current is too small, or -1
+            if a density is not in [0, 1] and the results mean nothing.
+        counts : ndarray of int64, shape (rows * n_out,)
+        potentials : ndarray of float64, shape (rows * n_out,)
+        state : ChainState
+            After the last step.
+        """
+        n = rows * self.n_out
+        values = np.empty(rows * self._n_state) if state is None else state.values.copy()
+        counts, potentials = np.zeros(n, np.int64), np.empty(n)
+        numbers = None
+        if not self._draws:
+            numbers = self._source._checked_numbers(self._key, self._streams, first, steps)
+        bits = None if first + steps <= self.steps_kept else self._made(first, steps)
+        silent = self._native.run(
+            x, self._levels, self._key, numbers, first, steps, bits, state is None, values, counts,
+            potentials,
+        )  # fmt: skip
+        if self.volts is not None:
+            potentials = self.volts(potentials)
+        return silent, counts, potentials, ChainState(rows, values)
+
+    def _made(self, first: int, steps: int) -> list[Words | None] | None:
+        """Return the weight bits of each layer from the word of a step on, or None if the core does."""
+        if not any(self._bits):
+            return None
+        first_word, start = divmod(first, 64)
+        words = n_words(start + steps)
+        made: list[Words | None] = []
+        for part, own in zip(self._layers, self._bits, strict=True):
+            bits = part.bits(first + steps) if own else None
+            made.append(
+                None
+                if bits is None
+                else bits.words(first_word, words).reshape(len(part.layer.matrix), -1, words)
+            )
+        return made
+
+
+def _needed(layer: Layer, part: BitLayer) -> Reals:
+    """Return the mean sum of weighted inputs above which each neuron fires."""
+    if not isinstance(layer.neuron, LIF):
+        return np.full(layer.n_out, math.inf)
+    needed = of_each(layer, [rheobase(neuron) for neuron in neurons("network", layer)])
+    if part.neuron is not layer.neuron:  # in fixed point, where inputs are rounded: ask
+        return np.where(np.isfinite(needed), 1e300, math.inf)
+    return needed / of_each(layer, layer.gain)
