@@ -11,6 +11,7 @@ import pytest
 
 import sc_neurocore as sc
 from sc_neurocore import _native
+from sc_neurocore.circuits import feedback
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.neurons.lif import run_periodic
 
@@ -42,6 +43,11 @@ def run_machine():
     machine.run(sc.Bitstream(zeros(1, 2**25), 2**31))
 
 
+def run_circuit():
+    x = sc.Bitstream(zeros(1, 2**22), 2**28)
+    feedback(lambda held: held ^ x)
+
+
 # Each lasts for seconds on the slowest instruction set. Most of the memory is never touched.
 LONG_CALLS = {
     "Bernoulli": encode(1, 2**33, sc.Bernoulli()),
@@ -63,6 +69,7 @@ LONG_CALLS = {
         sc.Network([sc.Dense(np.ones((2000, 2000)))]), np.ones((9000, 2000)), 64
     ),
     "machine": run_machine,
+    "circuit": run_circuit,
     "fixed point": lambda: _native.fixed_trace(
         FIXED._integers, np.zeros((1, 2**30), np.int32), np.zeros(1, np.int32), zeros(1), zeros(1, 2)
     ),

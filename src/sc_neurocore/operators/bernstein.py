@@ -16,11 +16,13 @@ from sc_neurocore.streams import (
     Source,
     encode,
 )
+from sc_neurocore.streams._dispatch import is_symbolic, on_streams
 from sc_neurocore.streams.correlation import check_operands
 
 __all__ = ["bernstein", "bernstein_fit", "bernstein_value"]
 
 
+@on_streams
 def bernstein(
     x: Bitstream,
     coefficients: Bitstream | ArrayLike,
@@ -86,14 +88,14 @@ def bernstein(
     n = n_inputs(x)
     b = _coefficient_streams(x, n, coefficients, key, source)
     # De Casteljau's algorithm on bits: a one of a copy drops the first coefficient, a zero the last.
-    words = b.words
+    streams = b
     for i in range(n):
         if _runtime.checkers:
             check_operands("bernstein", x[..., i, None], b, f"copy {i} and the coefficients")
             for j in range(i):
                 check_operands("bernstein", x[..., j], x[..., i], f"copies {j} and {i}")
-        words = choose(x.words[..., i : i + 1, :], words[..., 1:, :], words[..., :-1, :])
-    return Bitstream(words[..., 0, :], x.length)
+        streams = choose(x[..., i : i + 1], streams[..., 1:], streams[..., :-1])
+    return streams[..., 0]
 
 
 def bernstein_value(x: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
@@ -201,7 +203,7 @@ def _coefficient_streams(
 ) -> Bitstream:
     """Return coefficients as streams, of a batch shape (..., n + 1) that broadcasts with that of x."""
     given = coefficients
-    if not isinstance(given, Bitstream):
+    if not isinstance(given, Bitstream) and not is_symbolic(given):
         given = _coefficients(given, range(33))
     if not given.shape or given.shape[-1] != n + 1:
         contract = f"have size {n + 1} along the last axis for {n} copies"
@@ -211,7 +213,7 @@ def _coefficient_streams(
     except ValueError:
         contract = f"have a shape (..., {n + 1}) that broadcasts with that of x, {x.shape}"
         _checks.fail("coefficients", contract, given.shape)
-    if isinstance(given, Bitstream):
+    if isinstance(given, Bitstream) or is_symbolic(given):
         if key is not None:
             _checks.fail("key", "be omitted if the coefficients are streams", key)
         check_length(x, "coefficients", given)

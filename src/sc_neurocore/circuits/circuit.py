@@ -1,0 +1,262 @@
+"""Circuits: one description to simulate, to predict, to check, and to build."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sc_neurocore import _checks
+from sc_neurocore.circuits._nets import Call, Input, Net, calls_in_order
+from sc_neurocore.circuits._simulation import compiled
+from sc_neurocore.circuits._wires import check_names, numbered, wire_names
+from sc_neurocore.streams import Bernoulli, Bitstream, Role, Source, encode, stack, stream_key
+from sc_neurocore.streams.source import checked_source
+
+__all__ = ["Circuit"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Circuit:
+    """A stochastic circuit, described by a function of bitstreams.
+
+    The operators of the function are recorded when it is traced, and then serve every purpose:
+    `simulate` computes bits, `predict` their densities and errors, `check` finds operands with the
+    wrong correlation, `allocate` assigns sources, and `to_dot` draws.
+
+    Use `trace` to make a circuit.
+
+    Attributes
+    ----------
+    inputs, outputs : dict
+        Nets by name. The shape of a net does not include the batch axes of a simulation.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> from sc_neurocore.circuits import Circuit
+    >>> from sc_neurocore.operators import multiply, stanh
+    >>> def neuron(x, w):
+    ...     return stanh(multiply(x, w), 8)
+    >>> circuit = Circuit.trace(neuron)
+    >>> circuit
+    Circuit(x, w -> y)
+    >>> streams = circuit.encode({"x": 0.9, "w": [0.5, 0.6]}, 65536, seed=1)
+    >>> circuit.simulate(streams)
+    {'y': Bitstream(shape=(2,), length=65536, p=[0.298 0.651])}
+    >>> circuit.simulate(streams)["y"] == neuron(**streams)
+    True
+    """
+
+    inputs: Mapping[str, Net]
+    outputs: Mapping[str, Net]
+
+    @classmethod
+    def trace(cls, function: Callable[..., Any], **shapes: tuple[int, ...]) -> Circuit:
+        """Return the circuit that a function of bitstreams describes.
+
+        Parameters
+        ----------
+        function : callable
+            Function that computes bitstreams by operators and gates. It is called once, with nets in
+            place of its parameters that have no default. Bitstreams that it refers to become constants.
+            For conditions and counts it has no bits.
+        **shapes : tuple of int
+            Shape of the inputs that are batches, such as the copies of `bernstein`. Inputs are single
+            streams by default.
+
+        Returns
+        -------
+        Circuit
+            Its inputs have the names of the parameters. If the function returns a dict, the outputs
+            have its keys, otherwise "y", or "y0", "y1", ... for several streams.
+
+        Raises
+        ------
+        TypeError
+            If `function` is not callable, or does not return streams.
+        ValueError
+            If a shape is given for no parameter, or an operator cannot be part of a circuit.
+        """
+        if not callable(function):
+            _checks.wrong_type("function", "be a function of bitstreams", function)
+        kinds = inspect.Parameter
+        names = [
+            name
+            for name, parameter in inspect.signature(function).parameters.items()
+            if name in shapes
+            or (
+                parameter.default is kinds.empty
+                and parameter.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
+            )
+        ]
+        _checks.known_keys("shapes", shapes, names)
+        inputs = {name: Net(Input(name), 0, _shape(name, shapes.get(name, ()))) for name in names}
+        returned = function(**inputs)
+        outputs = {name: _checked_output(name, net) for name, net in _named_outputs(returned).items()}
+        return cls(inputs, outputs)
+
+    def simulate(self, streams: Mapping[str, Bitstream]) -> dict[str, Any]:
+        """Return the bits of the outputs, equal to those of the traced function.
+
+        Parameters
+        ----------
+        streams : mapping of str to Bitstream
+            Stream of each input. Its batch shape ends with the shape of the input; the axes before are
+            those of a batch, and broadcast between inputs.
+
+        Returns
+        -------
+        dict of str to Bitstream
+            Outputs by name; an ndarray for results that are no streams.
+
+        Raises
+        ------
+        TypeError
+            If an input is not a Bitstream.
+        ValueError
+            If an input is missing or unknown, or lengths or shapes do not match.
+        """
+        aligned, n_batch = self._aligned(streams)
+        return dict(zip(self.outputs, self._run(aligned, n_batch), strict=True))
+
+    def encode(
+        self,
+        values: Mapping[str, ArrayLike],
+        length: int,
+        *,
+        seed: int,
+        source: Source = Bernoulli(),
+        generators: Mapping[str, int] | None = None,
+    ) -> dict[str, Bitstream]:
+        """Return streams for the inputs.
+
+        Parameters
+        ----------
+        values : mapping of str to array_like of float
+            Probabilities of each input, of its shape, preceded by batch axes.
+        length : int
+            Number of time steps.
+        seed : int
+            In ``[0, 2**128)``.
+        source : Source
+            Source of the numbers. Each generator uses one of its independent sequences.
+        generators : mapping of str to int, optional
+            Number of the generator of each input, or of each wire, such as ``"x[0]"``. Inputs with one
+            generator have the SCC +1; with the name ``"~x"``, the generator encodes 1 - x and the bits
+            are inverted, for SCC -1. Inputs without an entry have generators of their own. See
+            `allocate`.
+
+        Returns
+        -------
+        dict of str to Bitstream
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If a value is missing or unknown or not finite, a shape does not match, or the source has
+            too few independent sequences.
+        """
+        checked_source("source", source)
+        check_names("values", values, self.inputs)
+        numbers = numbered(self._wires, generators)
+        sequences = source.sequences(1 + max((n for n, _ in numbers.values()), default=0))
+        streams = {}
+        for name, net in self.inputs.items():
+            p = _checks.array(f"values[{name!r}]", values[name], range(33))
+            if p.shape[p.ndim - len(net.shape) :] != net.shape:
+                _checks.fail(f"values[{name!r}]", f"have shape {(..., *net.shape)}", p.shape)
+            batch = p.shape[: p.ndim - len(net.shape)]
+            rows = []
+            for index, wire in zip(np.ndindex(net.shape), wire_names(name, net.shape), strict=True):
+                n, inverted = numbers[wire]
+                value = p[(..., *index)]
+                key = stream_key(seed, Role.INPUT, n)
+                bits = encode(1 - value if inverted else value, length, key=key, source=sequences[n])
+                rows.append(~bits if inverted else bits)
+            streams[name] = stack(rows).reshape(*batch, *net.shape) if net.shape else rows[0]
+        return streams
+
+    def to_dot(self) -> str:
+        """Return the circuit as a graph in the language DOT, for Graphviz."""
+        from sc_neurocore.circuits._drawing import dot
+
+        return dot(self.inputs, self.outputs)
+
+    @cached_property
+    def _run(self) -> Callable[[Mapping[str, Bitstream], int], list[Any]]:
+        return compiled(list(self.outputs.values()))
+
+    @property
+    def _wires(self) -> list[str]:
+        """Names of the wires of the inputs."""
+        return [wire for name, net in self.inputs.items() for wire in wire_names(name, net.shape)]
+
+    def _aligned(self, streams: Mapping[str, Bitstream]) -> tuple[dict[str, Bitstream], int]:
+        """Return streams with the same number of batch axes, and that number."""
+        check_names("streams", streams, self.inputs)
+        batches = {}
+        for name, net in self.inputs.items():
+            _checks.instance(f"streams[{name!r}]", streams[name], Bitstream)
+            shape = streams[name].shape
+            n = len(shape) - len(net.shape)
+            if n < 0 or shape[n:] != net.shape:
+                _checks.fail(f"streams[{name!r}]", f"have batch shape {(..., *net.shape)}", shape)
+            batches[name] = n
+        n_batch = max(batches.values(), default=0)
+        aligned = {}
+        for name, n in batches.items():
+            x = streams[name]
+            aligned[name] = x if n == n_batch else x.reshape(*(1,) * (n_batch - n), *x.shape)
+        return aligned, n_batch
+
+    def __repr__(self) -> str:
+        return f"Circuit({', '.join(self.inputs)} -> {', '.join(self.outputs)})"
+
+
+def _shape(name: str, shape: object) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple(_checks.integer(f"the shape of {name}", size, 1, 2**31) for size in sizes)
+
+
+def _named_outputs(returned: Any) -> dict[str, Any]:
+    if isinstance(returned, Mapping):
+        return {str(name): net for name, net in returned.items()}
+    if isinstance(returned, list | tuple):
+        return {f"y{i}": net for i, net in enumerate(returned)}
+    return {"y": returned}
+
+
+def _checked_output(name: str, net: Any) -> Net:
+    net = getattr(net, "stream", net)  # of a coding
+    if not isinstance(net, Net):
+        _checks.wrong_type("function", "return streams that depend on its parameters", net)
+    if net.open:
+        _checks.fail(f"output {name}", "not be taken out of a loop", net, "return it from the loop")
+    return net
+
+
+def named_nets(inputs: Mapping[str, Net], outputs: Mapping[str, Net]) -> dict[str, Net]:
+    """Return inputs, outputs and the results of operators by name."""
+    named = dict(inputs)
+    taken = {(net.origin, net.place): name for name, net in outputs.items()}
+    for origin in calls_in_order(outputs.values()):
+        if not isinstance(origin, Call) or origin.name in ("item", "reshaped", "stack"):
+            continue
+        for place, (shape, is_stream) in enumerate(origin.results):
+            if not is_stream or (origin, place) in taken:
+                continue
+            base = name = origin.name
+            n = 1
+            while name in named or name in outputs:
+                n += 1
+                name = f"{base}_{n}"
+            named[name] = Net(origin, place, shape)
+    return named | {name: net for name, net in outputs.items() if net.is_stream}

@@ -1,0 +1,46 @@
+"""Operators on operands other than bits, such as the nets of a circuit.
+
+An operand whose class has a method ``__stream_operator__(function, args, kwargs)`` receives the calls
+of operators on it, and returns their result. This is the protocol of NumPy's ``__array_function__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
+
+if TYPE_CHECKING:
+    from sc_neurocore.streams.bitstream import Bitstream
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+__all__ = ["is_symbolic", "on_streams", "symbolic"]
+
+
+def is_symbolic(operand: object) -> TypeGuard[Bitstream]:
+    """Return whether an operand receives the calls of operators on it.
+
+    Such an operand stands for a `Bitstream`.
+    """
+    return hasattr(type(operand), "__stream_operator__")
+
+
+def symbolic(operands: Iterable[object]) -> Any:
+    """Return the first operand that receives the calls of operators on it, or None."""
+    return next((operand for operand in operands if is_symbolic(operand)), None)
+
+
+def on_streams(function: Callable[P, R]) -> Callable[P, R]:
+    """Return an operator that passes its call on to its first operand that receives calls."""
+
+    @wraps(function)
+    def operator(*args: P.args, **kwargs: P.kwargs) -> R:
+        receiver = symbolic((*args, *kwargs.values()))
+        if receiver is None:
+            return function(*args, **kwargs)
+        result: R = receiver.__stream_operator__(function, args, kwargs)
+        return result
+
+    return operator
