@@ -336,8 +336,8 @@ def circuit(
     A step (kind, a, b, z, z1, table, machine) computes value z from values a and b: AND, OR, XOR, NOT
     a, or a machine with outputs z and z1, whose table begins at `table` in `tables`. b, z or z1 is -1
     if unused. The first n_in values are the inputs. A flip-flop (q, d) of `holds` writes value q, which
-    is value d of the step before. held, shape (ceil(n / 64), flip-flops), a bit per row, and states, shape
-    (machines, n), are updated.
+    is value d of the step before. held, shape (ceil(n / 64), flip-flops), a bit per row, and states,
+    shape (machines, n), are updated.
     """
 
 def integrate(

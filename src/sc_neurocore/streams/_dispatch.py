@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
-
-if TYPE_CHECKING:
-    from sc_neurocore.streams.bitstream import Bitstream
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,7 +16,7 @@ R = TypeVar("R")
 __all__ = ["is_symbolic", "on_streams", "symbolic"]
 
 
-def is_symbolic(operand: object) -> TypeGuard[Bitstream]:
+def is_symbolic(operand: object) -> TypeGuard[Any]:
     """Return whether an operand receives the calls of operators on it.
 
     Such an operand stands for a `Bitstream`.
