@@ -2,5 +2,6 @@
 
 from sc_neurocore.circuits.circuit import Circuit
 from sc_neurocore.circuits.loops import feedback
+from sc_neurocore.circuits.prediction import Prediction
 
-__all__ = ["Circuit", "feedback"]
+__all__ = ["Circuit", "Prediction", "feedback"]

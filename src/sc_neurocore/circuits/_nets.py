@@ -6,6 +6,7 @@ come before it.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -289,6 +290,8 @@ def record(function: Function, args: Iterable[Any], kwargs: Mapping[str, Any]) -
     for net in nets_in(*args, kwargs):
         if not net.is_stream:
             _checks.wrong_type(f"the operand of {function.__name__.lstrip('_')}", "be a stream", net)
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    args, kwargs = bound.args, bound.kwargs
     n_axes = max((len(net.shape) for net in nets_in(*args, kwargs)), default=0)
     args = tuple(replaced(value, lambda net: _with_axes(net, n_axes)) for value in args)
     kwargs = {k: replaced(value, lambda net: _with_axes(net, n_axes)) for k, value in kwargs.items()}
