@@ -89,8 +89,8 @@ FUNCTIONS = {
 
 def as_dict(returned):
     if isinstance(returned, tuple):
-        return {f"y{i}": value for i, value in enumerate(returned)}
-    return {"y": returned}
+        return {f"out{i}": value for i, value in enumerate(returned)}
+    return {"out": returned}
 
 
 def equal(a, b):
@@ -130,9 +130,9 @@ def test_inputs_can_be_batches_and_constants_can_be_captured():
     x = encode(np.random.default_rng(1).random((5, 3)), 300, key=1)
     bias = encode(np.linspace(0, 1, 5), 300, key=3)
     each = [function(x[i], bias[i]) for i in range(5)]
-    together = circuit.simulate({"x": x, "bias": bias})["y"]
+    together = circuit.simulate({"x": x, "bias": bias})["out"]
     # Select streams are numbered through the batch, as those of the operator are.
-    alone = [circuit.simulate({"x": x[i], "bias": bias[i]})["y"] for i in range(5)]
+    alone = [circuit.simulate({"x": x[i], "bias": bias[i]})["out"] for i in range(5)]
     assert each == alone
     products = stack([multiply(x[:, i], w[i]) for i in range(3)])
     assert together == maximum(scaled_add(products, key=1), bias)
@@ -143,7 +143,7 @@ def test_nets_of_different_shapes_are_aligned_behind_the_batch():
     x = encode(np.full((3, 3), 0.5), 100, key=1)
     y = encode(np.full(3, 0.5), 100, key=2)
     wanted = x & y[:, None]
-    assert circuit.simulate({"x": x, "y": y})["y"] == wanted
+    assert circuit.simulate({"x": x, "y": y})["out"] == wanted
 
 
 # Loops: a step of the circuit, and the same step on the bits 0 and 1 of integer arrays.
@@ -179,10 +179,10 @@ def test_a_loop_has_the_bits_of_its_steps(name, initial, shape):
 
     wanted = stepped(plain, x.bits(), y.bits(), initial)
     assert function(x, y) == wanted
-    assert Circuit.trace(function).simulate({"x": x, "y": y})["y"] == wanted
+    assert Circuit.trace(function).simulate({"x": x, "y": y})["out"] == wanted
     if shape:
         whole = Circuit.trace(function, x=shape[-1:], y=shape[-1:])
-        assert whole.simulate({"x": x, "y": y})["y"] == wanted
+        assert whole.simulate({"x": x, "y": y})["out"] == wanted
 
 
 def test_a_loop_can_contain_machines_delays_and_loops():
@@ -226,7 +226,7 @@ def test_a_loop_can_contain_machines_delays_and_loops():
             else:
                 total, saved = int(saved > 0), max(saved - 1, 0)
             a, b = first ^ int(xt), total
-            assert (found["y0"][i].bits()[t], found["y1"][i].bits()[t]) == (a, b), t
+            assert (found["out0"][i].bits()[t], found["out1"][i].bits()[t]) == (a, b), t
 
 
 def test_a_loop_over_places_of_a_batch_is_wired_bit_by_bit():
@@ -250,7 +250,7 @@ def test_a_loop_over_places_of_a_batch_is_wired_bit_by_bit():
         )
         out[..., t] = held
     found = circuit.simulate({"x": x})
-    assert stack([found[f"y{i}"] for i in range(3)]) == Bitstream.from_bits(out)
+    assert stack([found[f"out{i}"] for i in range(3)]) == Bitstream.from_bits(out)
 
 
 def test_a_loop_uses_nets_that_are_computed_outside():
@@ -269,7 +269,7 @@ def test_a_loop_uses_nets_that_are_computed_outside():
         held = stored | int(late.bits()[t])
         out.append(held)
     assert function(x, y) == Bitstream.from_bits(out)
-    assert Circuit.trace(function).simulate({"x": x, "y": y})["y"] == Bitstream.from_bits(out)
+    assert Circuit.trace(function).simulate({"x": x, "y": y})["out"] == Bitstream.from_bits(out)
 
 
 def test_generators_set_the_correlation_of_inputs():

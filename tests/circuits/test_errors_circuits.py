@@ -31,6 +31,7 @@ test_messages = test_of([
     (lambda: Circuit.trace(lambda x: x.probability()), TypeError, "a circuit must be described by operators and gates, got 'a net for its density'"),
     (lambda: Circuit.trace(lambda x: ~x if x else x), TypeError, "a circuit must be described by operators and gates, got 'a net as a condition'"),
     (lambda: Circuit.trace(lambda x: popcount_add(stack([x, x])) & x), TypeError, "the operand of and must be a stream, got Net(popcount_add)"),
+    (lambda: Circuit.trace(lambda out: ~out), ValueError, "the outputs must have other names than the inputs, got out"),
     (run(x=X), ValueError, "streams must name the inputs x, y, got x"),
     (run(x=X, y=[0, 1]), TypeError, "streams['y'] must be a Bitstream, got [0, 1]"),
     (lambda: PAIR.simulate({"x": X}), ValueError, "streams['x'] must have batch shape (Ellipsis, 2), got ()"),

@@ -87,10 +87,10 @@ def test_the_prediction_is_exact(name):
     predicted = circuit.predict({"x": P, "y": Q}, LENGTH, generators=generators)
     values = {"x": np.full(COPIES, P), "y": np.full(COPIES, Q)}
     streams = circuit.encode(values, LENGTH, seed=11, generators=generators)
-    y = predicted["y"]
+    y = predicted["out"]
     assert y.method == "exact"
     assert y.low == y.high == y.mean
-    densities = circuit.simulate(streams)["y"].probability()
+    densities = circuit.simulate(streams)["out"].probability()
     assert abs(densities.mean() - y.mean) <= 5 * y.standard_error / np.sqrt(COPIES) + 1e-9
     # The standard error of a standard deviation, for a density that is nearly normal.
     assert abs(densities.std() - y.standard_error) <= 0.1 * y.standard_error
@@ -111,10 +111,10 @@ def test_the_prediction_is_exact(name):
 def test_operators_with_numbers_of_their_own_are_predicted_by_their_laws(function):
     circuit = Circuit.trace(function)
     length = 4096
-    y = circuit.predict({"x": 0.3, "y": 0.7}, length)["y"]
+    y = circuit.predict({"x": 0.3, "y": 0.7}, length)["out"]
     assert y.method == "law"
     values = {"x": np.full(1000, 0.3), "y": np.full(1000, 0.7)}
-    densities = circuit.simulate(circuit.encode(values, length, seed=5))["y"].probability()
+    densities = circuit.simulate(circuit.encode(values, length, seed=5))["out"].probability()
     error = 5 * y.standard_error / np.sqrt(1000)
     assert abs(densities.mean() - y.mean) <= error + 0.002
     assert abs(densities.std() - y.standard_error) <= (0.1 + 5 / np.sqrt(2000)) * y.standard_error
@@ -122,7 +122,7 @@ def test_operators_with_numbers_of_their_own_are_predicted_by_their_laws(functio
 
 def test_transients_are_part_of_the_mean():
     circuit = Circuit.trace(lambda x: stanh(x, 16))
-    short, long = (circuit.predict({"x": 0.55}, length)["y"] for length in (16, 2**20))
+    short, long = (circuit.predict({"x": 0.55}, length)["out"] for length in (16, 2**20))
     assert short.value == long.value == pytest.approx((1 + np.tanh(8 * np.arctanh(0.1))) / 2)
     assert abs(long.bias) < 1e-3 < abs(short.bias)
 
@@ -151,16 +151,16 @@ def test_the_law_of_each_operator_is_its_value():
         (lambda x, y: stack([x, y])[0] & stack([x, y])[0]): 0.3,
     }
     for function, value in cases.items():
-        found = Circuit.trace(function).predict({"x": x, "y": y}, 64)["y"].value
+        found = Circuit.trace(function).predict({"x": x, "y": y}, 64)["out"].value
         assert found == pytest.approx(value), function
 
 
 def test_bias_is_that_of_the_wrong_correlation():
     product = Circuit.trace(multiply)
-    assert product.predict({"x": 0.3, "y": 0.5}, 64)["y"].bias == pytest.approx(0)
-    shared = product.predict({"x": 0.3, "y": 0.5}, 64, generators=SHARED)["y"]
+    assert product.predict({"x": 0.3, "y": 0.5}, 64)["out"].bias == pytest.approx(0)
+    shared = product.predict({"x": 0.3, "y": 0.5}, 64, generators=SHARED)["out"]
     assert (shared.mean, shared.bias) == (pytest.approx(0.3), pytest.approx(0.15))
-    opposite = product.predict({"x": 0.7, "y": 0.5}, 64, generators={"x": 0, "~y": 0})["y"]
+    opposite = product.predict({"x": 0.7, "y": 0.5}, 64, generators={"x": 0, "~y": 0})["out"]
     assert opposite.mean == pytest.approx(0.2)
 
 
@@ -188,7 +188,7 @@ def test_gates_with_any_fan_out_have_the_mean_of_all_outcomes(seed):
     for bits in itertools.product([False, True], repeat=n):
         weight = np.prod(np.where(bits, p, 1 - p))
         mean += weight * bool(function(np.array(bits)))
-    found = Circuit.trace(function, x=(n,)).predict({"x": p}, 100)["y"]
+    found = Circuit.trace(function, x=(n,)).predict({"x": p}, 100)["out"]
     assert found.method == "exact"
     assert found.mean == pytest.approx(mean, abs=1e-12)
     assert found.variance == pytest.approx(mean * (1 - mean) / 100, abs=1e-12)
@@ -203,7 +203,7 @@ def test_a_tree_of_any_size_is_exact():
         return nets[0]
 
     p = np.random.default_rng(1).random(64)
-    found = Circuit.trace(function, x=(64,)).predict({"x": p}, 100)["y"]
+    found = Circuit.trace(function, x=(64,)).predict({"x": p}, 100)["out"]
     wanted = p
     while len(wanted) > 1:
         wanted = wanted[::2] * (1 - wanted[1::2]) + wanted[1::2] * (1 - wanted[::2])
@@ -223,8 +223,8 @@ def test_circuits_that_are_too_large_are_bounded():
 
     circuit = Circuit.trace(mixed, x=(n,))
     p = rng.random(n)
-    found = circuit.predict({"x": p}, 4096)["y"]
-    density = circuit.simulate(circuit.encode({"x": p}, 2**16, seed=1))["y"].probability()
+    found = circuit.predict({"x": p}, 4096)["out"]
+    density = circuit.simulate(circuit.encode({"x": p}, 2**16, seed=1))["out"].probability()
     assert found.method == "bounded"
     assert found.low - 0.02 <= density <= found.high + 0.02
     assert 0 <= found.low <= found.mean <= found.high <= 1
@@ -233,7 +233,7 @@ def test_circuits_that_are_too_large_are_bounded():
 def test_too_many_states_are_bounded():
     counter = linear_machine(np.arange(2000) % 2)
     circuit = Circuit.trace(lambda x: counter.run(x, state=1000)[0] & x)
-    found = circuit.predict({"x": 0.5}, 1000)["y"]
+    found = circuit.predict({"x": 0.5}, 1000)["out"]
     assert found.method == "bounded"
     assert (found.low, found.high) == (0.0, 0.5)
 
@@ -250,7 +250,7 @@ def test_a_batch_is_predicted_element_by_element():
     circuit = Circuit.trace(lambda x, y: {"z": multiply(x[0], x[1]) | y}, x=(2,))
     x, y = np.random.default_rng(1).random((5, 3, 2)), np.array([0.1, 0.2, 0.9])
     found = circuit.predict({"x": x, "y": y}, 100)
-    assert found["y"].mean.shape == found["x"].mean.shape[:2] == (5, 3)
+    assert found["z"].mean.shape == found["x"].mean.shape[:2] == (5, 3)
     wanted = 1 - (1 - x.prod(axis=-1)) * (1 - y)
     assert np.allclose(found["multiply"].mean, x.prod(axis=-1))
     assert np.allclose(found["z"].mean, wanted)
@@ -258,7 +258,7 @@ def test_a_batch_is_predicted_element_by_element():
 
 def test_other_sources_are_sampled():
     circuit = Circuit.trace(multiply)
-    found = circuit.predict({"x": [0.3, 0.5], "y": 0.6}, 256, source=Sobol())["y"]
+    found = circuit.predict({"x": [0.3, 0.5], "y": 0.6}, 256, source=Sobol())["out"]
     assert set(found.method) == {"sampled"}
     assert np.allclose(found.mean, [0.18, 0.3], atol=0.003)
     assert np.all(found.standard_error < 0.25 * np.sqrt(0.3 * 0.7 / 256))
@@ -268,7 +268,7 @@ def test_a_machine_of_two_outputs_and_constants_are_predicted():
     machine = Machine([[0, 1], [1, 0]], [[[0, 1], [0, 0]], [[1, 1], [0, 1]]])
     w = encode(0.4, 500, key=3)
     circuit = Circuit.trace(lambda x: machine.run(x & w)[0])
-    found = circuit.predict({"x": 0.5}, 500)["y"]
+    found = circuit.predict({"x": 0.5}, 500)["out"]
     x = encode(np.full(3000, 0.5), 500, key=1)
-    densities = circuit.simulate({"x": x})["y"].probability()
+    densities = circuit.simulate({"x": x})["out"].probability()
     assert np.allclose(found.mean, densities.mean(axis=0), atol=0.02)

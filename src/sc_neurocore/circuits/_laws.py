@@ -91,6 +91,8 @@ class Chain:
             length >>= 1
             if length:
                 series = _series_product(series, series)
+                sums = series[0].sum(axis=1, keepdims=True)  # 1, but for rounding
+                series = [term / sums for term in series]
         return float(row[1].sum()), 2 * float(row[2].sum())
 
     def covariances(self, lags: int) -> Floats:
@@ -149,7 +151,6 @@ class Laws:
         white: bool = False,
     ) -> None:
         self.leaves, self.length, self.white = leaves, length, white
-        self.given = list(parts)
         self.place: dict[int, int] = {}
         self.parts: list[Part] = []
         self.direct: dict[int, int] = {}
@@ -262,7 +263,7 @@ class Laws:
                 continue
             excess = leaf.variance - leaf.p * (1 - leaf.p) / self.length
             near = leaf._replace(p=leaf.p + (1e-4 if leaf.p < 0.5 else -1e-4))
-            moved = Laws(self.given, {**self.leaves, w: near}, self.length, white=True)
+            moved = Laws(self.parts, {**self.leaves, w: near}, self.length, white=True)
             total += ((moved.mean(wire) - mean) / 1e-4) ** 2 * excess
         return total
 

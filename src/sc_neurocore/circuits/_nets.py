@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,10 +28,12 @@ __all__ = [
     "Held",
     "Input",
     "Loop",
+    "Need",
     "Net",
     "Origin",
     "as_nets",
     "calls_in_order",
+    "collected_needs",
     "operands",
     "record",
     "replaced",
@@ -96,6 +100,29 @@ class Loop:
 Origin = Input | Constant | Held | Call | Loop
 
 
+class Need(NamedTuple):
+    """A correlation that an operator requires of x and y, or that x is white if y is None."""
+
+    operator: str
+    x: Net
+    y: Net | None
+    which: str
+
+
+_needs: ContextVar[list[Need] | None] = ContextVar("needs", default=None)
+
+
+@contextmanager
+def collected_needs() -> Iterator[list[Need]]:
+    """Collect what operators require while the block runs."""
+    needs: list[Need] = []
+    token = _needs.set(needs)
+    try:
+        yield needs
+    finally:
+        _needs.reset(token)
+
+
 @dataclass(frozen=True)
 class Length:
     """The length of the streams of a circuit, which is known only when it runs."""
@@ -145,6 +172,11 @@ class Net:
         self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         return record(function, args, kwargs)
+
+    def __stream_need__(self, operator: str, x: Any, y: Any, which: str) -> None:
+        needs = _needs.get()
+        if needs is not None:
+            needs.append(Need(operator, as_nets(x), as_nets(y), which))
 
     @property
     def length(self) -> Length:

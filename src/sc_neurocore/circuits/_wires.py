@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.circuits import _nets
-from sc_neurocore.circuits._nets import Call, Constant, Held, Input, Loop, Net, Origin
+from sc_neurocore.circuits._nets import (
+    Call,
+    Constant,
+    Held,
+    Input,
+    Loop,
+    Need,
+    Net,
+    Origin,
+    collected_needs,
+)
 from sc_neurocore.operators.decorrelation import decorrelate, isolate, regenerate
 from sc_neurocore.operators.gates import choose, popcount_add
 from sc_neurocore.operators.machines import addie, ema, gaines_divide, gaines_sqrt, umul
@@ -59,29 +69,44 @@ class Part:
 class Wiring:
     """Parts in an order in which operands come first, and the wires of each net.
 
-    Wires are numbered from 0; `n` is their number.
+    `needs` are the correlations that operators require, with the call of each operator; None for a
+    coding.
     """
 
     parts: list[Part]
     of: dict[tuple[Origin, int], WireArray]
-    n: int
+    needs: list[tuple[Need, Call | None]]
 
     def wires(self, net: Net) -> WireArray:
         """Return the wires of a net, of its shape."""
         return self.of[net.origin, net.place]
 
 
-def wired(nets: Iterable[Net], outside: Iterable[Net] = (), *, flat: bool = False) -> Wiring:
+def wired(
+    nets: Iterable[Net],
+    outside: Iterable[Net] = (),
+    *,
+    flat: bool = False,
+    needs: Iterable[Need] = (),
+) -> Wiring:
     """Return the wiring of nets.
 
     `outside` are nets that are inputs of the wiring. If `flat`, each net is one wire, whatever its
-    shape, and `NotElementwise` is raised if elements of different places meet.
+    shape, and `NotElementwise` is raised if elements of different places meet. `needs` are those of
+    codings.
     """
     maker = _Maker(flat)
     for net in outside:
         maker.provide(net, "outside")
     maker.add(nets)
-    return Wiring(maker.parts, maker.of, len(maker.driver))
+    for need in needs:
+        held = [held for net in (need.x, need.y) if net is not None for held in net.open]
+        if all((one, 0) in maker.of for one in held):
+            maker.needs.append((need, None))
+    if not flat:
+        for need, _ in maker.needs:
+            maker.add(net for net in (need.x, need.y) if net is not None)
+    return Wiring(maker.parts, maker.of, maker.needs)
 
 
 class _Maker:
@@ -90,13 +115,14 @@ class _Maker:
     def __init__(self, flat: bool) -> None:
         self.flat = flat
         self.parts: list[Part] = []
-        self.driver: list[Part | None] = []
+        self.needs: list[tuple[Need, Call | None]] = []
+        self.n = 0
         self.of: dict[tuple[Origin, int], WireArray] = {}
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}
 
     def new(self, shape: tuple[int, ...] = ()) -> WireArray:
-        first, size = len(self.driver), int(np.prod(shape))
-        self.driver.extend([None] * size)
+        first, size = self.n, int(np.prod(shape))
+        self.n += size
         return np.arange(first, first + size).reshape(shape)
 
     def shape(self, net: Net) -> tuple[int, ...]:
@@ -174,7 +200,9 @@ class _Maker:
     def call(self, call: Call) -> None:
         built = self.build(call)
         if built is None:
-            results = call.function(*call.args, **call.kwargs)
+            with collected_needs() as needs:
+                results = call.function(*call.args, **call.kwargs)
+            self.needs += [(need, call) for need in needs]
             nets = results if call.many else (results,)
             self.add(net for net in nets if isinstance(net, Net) and net.is_stream)
             built = [

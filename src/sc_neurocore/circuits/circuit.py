@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.circuits._nets import Call, Input, Net, calls_in_order
+from sc_neurocore.circuits._nets import Call, Input, Need, Net, calls_in_order, collected_needs
 from sc_neurocore.circuits._simulation import compiled
 from sc_neurocore.circuits._values import ideal_values
 from sc_neurocore.circuits._wires import Wiring, check_names, numbered, wire_names, wired
+from sc_neurocore.circuits.checking import Finding, findings, measured
 from sc_neurocore.circuits.prediction import Prediction, input_values, laws_of, predicted, sampled
 from sc_neurocore.streams import Bernoulli, Bitstream, Role, Source, encode, stack, stream_key
 from sc_neurocore.streams.source import checked_source
@@ -37,6 +38,8 @@ class Circuit:
     ----------
     inputs, outputs : dict
         Nets by name. The shape of a net does not include the batch axes of a simulation.
+    required : tuple
+        Correlations that products of codings require; those of other operators are found by `check`.
 
     Examples
     --------
@@ -47,16 +50,17 @@ class Circuit:
     ...     return stanh(multiply(x, w), 8)
     >>> circuit = Circuit.trace(neuron)
     >>> circuit
-    Circuit(x, w -> y)
+    Circuit(x, w -> out)
     >>> streams = circuit.encode({"x": 0.9, "w": [0.5, 0.6]}, 65536, seed=1)
     >>> circuit.simulate(streams)
-    {'y': Bitstream(shape=(2,), length=65536, p=[0.298 0.651])}
-    >>> circuit.simulate(streams)["y"] == neuron(**streams)
+    {'out': Bitstream(shape=(2,), length=65536, p=[0.298 0.651])}
+    >>> circuit.simulate(streams)["out"] == neuron(**streams)
     True
     """
 
     inputs: Mapping[str, Net]
     outputs: Mapping[str, Net]
+    required: tuple[Need, ...] = ()
 
     @classmethod
     def trace(cls, function: Callable[..., Any], **shapes: tuple[int, ...]) -> Circuit:
@@ -76,7 +80,7 @@ class Circuit:
         -------
         Circuit
             Its inputs have the names of the parameters. If the function returns a dict, the outputs
-            have its keys, otherwise "y", or "y0", "y1", ... for several streams.
+            have its keys, otherwise "out", or "out0", "out1", ... for several streams.
 
         Raises
         ------
@@ -99,9 +103,11 @@ class Circuit:
         ]
         _checks.known_keys("shapes", shapes, names)
         inputs = {name: Net(Input(name), 0, _shape(name, shapes.get(name, ()))) for name in names}
-        returned = function(**inputs)
-        outputs = {name: _checked_output(name, net) for name, net in _named_outputs(returned).items()}
-        return cls(inputs, outputs)
+        with collected_needs() as needs:
+            returned = function(**inputs)
+        _check_output_names(names, outputs := _named_outputs(returned))
+        outputs = {name: _checked_output(name, net) for name, net in outputs.items()}
+        return cls(inputs, outputs, tuple(needs))
 
     def simulate(self, streams: Mapping[str, Bitstream]) -> dict[str, Any]:
         """Return the bits of the outputs, equal to those of the traced function.
@@ -239,7 +245,7 @@ class Circuit:
         >>> from sc_neurocore.circuits import Circuit
         >>> from sc_neurocore.operators import multiply
         >>> square = Circuit.trace(lambda x: multiply(x, x))  # the operands are not independent
-        >>> square.predict({"x": 0.5}, 1024)["y"]
+        >>> square.predict({"x": 0.5}, 1024)["out"]
         Prediction(0.5 +- 0.016, bias 0.25, exact)
         """
         checked_source("source", source)
@@ -296,6 +302,83 @@ class Circuit:
             np.broadcast_to(p, (*batch, *net.shape)) for p, net in zip(densities, nets, strict=True)
         ]
 
+    def check(
+        self,
+        values: Mapping[str, ArrayLike] | None = None,
+        *,
+        source: Source = Bernoulli(),
+        generators: Mapping[str, int] | None = None,
+        streams: Mapping[str, Bitstream] | None = None,
+    ) -> tuple[Finding, ...]:
+        """Return the operands that do not have the correlation that their operators require.
+
+        Without streams, the correlation follows from the joint law of the operands, before anything
+        runs. With `streams`, it is measured on the bits of every operand, as inside `checking`.
+
+        Parameters
+        ----------
+        values : mapping of str to array_like of float, optional
+            Probabilities of the inputs, of their shapes. By default three sets of random values are
+            tried, so that a correlation that vanishes by chance is found: for X and X XOR Y it is 0 if
+            y = 0.5.
+        source : Source
+            Source of the inputs. Values that are encoded within the circuit, such as selects, must not
+            use its sequences.
+        generators : mapping of str to int, optional
+            As in `encode`.
+        streams : mapping of str to Bitstream, optional
+            Streams of the inputs, of their shapes, without batch axes. `values` and `generators` are
+            then ignored.
+
+        Returns
+        -------
+        tuple of Finding
+            Empty if all operands are as required. A finding can be printed: it names the operands and
+            the paths from the generator that they share.
+
+        Raises
+        ------
+        TypeError
+            If an argument has the wrong type.
+        ValueError
+            If a name, a value, a shape or a length does not match.
+
+        Notes
+        -----
+        Pairs are compared with the SCC that the operator requires, with a tolerance of 0.05 for +1 and
+        -1. Operators that require independence of more than two operands, as `bernstein` does, are also
+        checked for dependence of three: X, Y and X XOR Y are independent in pairs at densities of 0.5.
+        Inputs of machines that must be white are checked for autocorrelation up to lag 4.
+
+        Examples
+        --------
+        >>> from sc_neurocore.circuits import Circuit
+        >>> from sc_neurocore.operators import isolate, multiply
+        >>> square = Circuit.trace(lambda x: multiply(x, x))
+        >>> print(square.check({"x": 0.5})[0])  # doctest: +NORMALIZE_WHITESPACE
+        multiply needs SCC 0, got 1 between x and x, which are one stream; isolate,
+        decorrelate or regenerate one of them, or use another generator
+        >>> Circuit.trace(lambda x: multiply(x, isolate(x, 1))).check()
+        ()
+        """
+        if streams is not None:
+            aligned, n_batch = self._aligned(streams)
+            if n_batch:
+                _checks.fail("streams", "have no batch axes", streams[next(iter(streams))].shape)
+            return measured(self._nets, self._wiring, aligned)
+        checked_source("source", source)
+        numbers = numbered(self._wires, generators)
+        sequences = source.sequences(1 + max((n for n, _ in numbers.values()), default=0))
+        if values is None:
+            sets: list[dict[str, float] | None] = [None] * 3
+        else:
+            arrays, batch = self._checked_values(values)
+            sets = [
+                input_values({name: array[index] for name, array in arrays.items()})
+                for index in np.ndindex(batch)
+            ]
+        return findings(self._nets, self._wiring, numbers, sets, sequences)
+
     def to_dot(self) -> str:
         """Return the circuit as a graph in the language DOT, for Graphviz."""
         from sc_neurocore.circuits._drawing import dot
@@ -316,7 +399,7 @@ class Circuit:
 
     @cached_property
     def _wiring(self) -> Wiring:
-        return wired(self._nets.values())
+        return wired(self._nets.values(), needs=self.required)
 
     def _checked_values(
         self, values: Mapping[str, ArrayLike]
@@ -376,8 +459,13 @@ def _named_outputs(returned: Any) -> dict[str, Any]:
     if isinstance(returned, Mapping):
         return {str(name): net for name, net in returned.items()}
     if isinstance(returned, list | tuple):
-        return {f"y{i}": net for i, net in enumerate(returned)}
-    return {"y": returned}
+        return {f"out{i}": net for i, net in enumerate(returned)}
+    return {"out": returned}
+
+
+def _check_output_names(inputs: list[str], outputs: Mapping[str, Any]) -> None:
+    if both := set(inputs) & set(outputs):
+        _checks.fail("the outputs", "have other names than the inputs", ", ".join(sorted(both)))
 
 
 def _checked_output(name: str, net: Any) -> Net:

@@ -90,7 +90,7 @@ def bernstein(
     # De Casteljau's algorithm on bits: a one of a copy drops the first coefficient, a zero the last.
     streams = b
     for i in range(n):
-        if _runtime.checkers:
+        if _runtime.checkers or is_symbolic(x):
             check_operands("bernstein", x[..., i, None], b, f"copy {i} and the coefficients")
             for j in range(i):
                 check_operands("bernstein", x[..., j], x[..., i], f"copies {j} and {i}")

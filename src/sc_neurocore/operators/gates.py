@@ -22,7 +22,7 @@ from sc_neurocore.streams import (
     encode,
 )
 from sc_neurocore.streams._bits import ones
-from sc_neurocore.streams._dispatch import on_streams
+from sc_neurocore.streams._dispatch import is_symbolic, on_streams
 from sc_neurocore.streams.correlation import check_operands
 
 __all__ = [
@@ -367,7 +367,7 @@ def scaled_add(
     select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key=key, source=source)
     out = x[..., k - 1]
     for i in reversed(range(k - 1)):
-        if _runtime.checkers:
+        if _runtime.checkers or is_symbolic(x):
             which = f"select {i} and the inputs from {i} on"
             check_operands("scaled_add", select[..., i, None], x[..., i:], which)
             for j in range(i):

@@ -1,7 +1,9 @@
 """Operators on operands other than bits, such as the nets of a circuit.
 
 An operand whose class has a method ``__stream_operator__(function, args, kwargs)`` receives the calls
-of operators on it, and returns their result. This is the protocol of NumPy's ``__array_function__``.
+of operators on it, and returns their result, as with NumPy's ``__array_function__``. A method
+``__stream_need__(operator, x, y, which)`` receives what operators require: the correlation of x and y
+in `NEEDS`, or, if y is None, that x is white.
 """
 
 from __future__ import annotations

@@ -407,7 +407,9 @@ def check_correlation(x: Bitstream, y: Bitstream, wanted: int, *, tolerance: flo
 
 def check_operands(operator: str, x: Bitstream, y: Bitstream, which: str = "") -> None:
     """Run `check_correlation` on the operands of an operator, if checks are on."""
-    if _runtime.checkers and symbolic((x, y)) is None:
+    if (receiver := symbolic((x, y))) is not None:
+        receiver.__stream_need__(operator, x, y, which)
+    elif _runtime.checkers:
         _check(f"{operator} needs", NEEDS[operator], x, y, which=which)
 
 
@@ -446,7 +448,9 @@ def check_white(x: Bitstream) -> None:
 
 def check_input(operator: str, x: Bitstream) -> None:
     """Run `check_white` on the input of an operator, if checks are on."""
-    if _runtime.checkers and not is_symbolic(x):
+    if is_symbolic(x):
+        x.__stream_need__(operator, x, None, "")
+    elif _runtime.checkers:
         _check_white(f"{operator} needs", x)
 
 
