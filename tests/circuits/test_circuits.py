@@ -318,3 +318,15 @@ def test_parameters_with_a_default_are_no_inputs():
 def test_operators_that_change_length_or_shape_are_refused(function):
     with pytest.raises(ValueError, match="must keep the length of their operands and"):
         Circuit.trace(function, **({"x": (2,), "w": (2,)} if function is current_trace else {}))
+
+
+def test_a_drawing_names_inputs_operators_and_outputs():
+    def function(x, y):
+        return {"z": feedback(lambda held: multiply(x, held) | y), "w": stanh(x, 4)}
+
+    text = Circuit.trace(function).to_dot()
+    assert text.startswith("digraph circuit {")
+    assert text.rstrip().endswith("}")
+    for label in ("x", "y", "z", "w", "multiply", "or", "stanh", "flip-flop"):
+        assert f'label="{label}"' in text
+    assert text.count("style=dashed") == 1

@@ -150,6 +150,11 @@ def ideal_values(
     return [np.asarray(value(net)) for net in nets]
 
 
+def is_composed(call: Call) -> bool:
+    """Return whether a call is that of an operator or of wiring: no gate and no machine."""
+    return call.function in OPERATORS or call.function in WIRING
+
+
 def _has_law(origin: Origin) -> bool:
     """Return whether the value of an origin follows from those of its operands."""
     return isinstance(origin, Call) and (origin.function in OPERATORS or origin.function in WIRING)

@@ -63,7 +63,7 @@ class Finding:
         return self.message
 
 
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
     """Two wires, or one, of which an operator requires a correlation."""
 
     operator: str
@@ -73,14 +73,15 @@ class _Pair(NamedTuple):
     y: int | None
 
 
-def _pairs(wiring: Wiring) -> Iterator[_Pair]:
+def required_pairs(wiring: Wiring) -> Iterator[Pair]:
+    """Yield the wires of which operators require a correlation, each pair once."""
     seen: set[tuple[str, int, int | None]] = set()
     for need, call in wiring.needs:
         x = wiring.wires(need.x)
         x, y = np.broadcast_arrays(x, x if need.y is None else wiring.wires(need.y))
         for a, b in zip(x.flat, y.flat, strict=True):
             other = None if need.y is None else int(b)
-            pair = _Pair(need.operator, call, need.which, int(a), other)
+            pair = Pair(need.operator, call, need.which, int(a), other)
             if (pair.operator, pair.x, pair.y) not in seen:
                 seen.add((pair.operator, pair.x, pair.y))
                 yield pair
@@ -98,13 +99,13 @@ def findings(
     `sequences` are the sources of the generators of the inputs.
     """
     names = _Names(nets, wiring, numbers)
-    pairs = list(_pairs(wiring))
+    pairs = list(required_pairs(wiring))
     found: dict[tuple[Any, ...], Finding] = {}
     rng = np.random.default_rng(0)
     for values in sets:
         chosen = values or {wire: float(rng.uniform(0.2, 0.8)) for wire in numbers}
         laws = laws_of(wiring, chosen, numbers, _LONG)
-        passed: list[_Pair] = []
+        passed: list[Pair] = []
         for pair in pairs:
             if pair.y is None:
                 one = _white(pair, laws, names)
@@ -122,7 +123,7 @@ def findings(
     return tuple(found.values())
 
 
-def _correlated(pair: _Pair, laws: Laws, names: _Names) -> Finding | None:
+def _correlated(pair: Pair, laws: Laws, names: _Names) -> Finding | None:
     wanted = NEEDS[pair.operator].scc
     assert pair.y is not None
     x, y = laws.law(pair.x), laws.law(pair.y)
@@ -142,9 +143,7 @@ def _correlated(pair: _Pair, laws: Laws, names: _Names) -> Finding | None:
     return _finding(pair, wanted, value, names)
 
 
-def _one_sequence(
-    pair: _Pair, laws: Laws, names: _Names, sequences: Sequence[Source]
-) -> Finding | None:
+def _one_sequence(pair: Pair, laws: Laws, names: _Names, sequences: Sequence[Source]) -> Finding | None:
     """Return a finding if generators of two operands are different parts of one sequence."""
     assert pair.y is not None
     if NEEDS[pair.operator].scc != 0:
@@ -170,7 +169,7 @@ def _one_sequence(
     return None
 
 
-def _finding(pair: _Pair, wanted: int, value: float, names: _Names) -> Finding:
+def _finding(pair: Pair, wanted: int, value: float, names: _Names) -> Finding:
     x, y = names.of(pair.x, pair), names.of(pair.y, pair)
     of = f" of {pair.which}" if pair.which else ""
     paths = names.paths(pair.x, pair.y)
@@ -189,7 +188,7 @@ def _scc(both: float, p: float, q: float) -> float:
     return d / (min(p, q) - p * q if d > 0 else p * q - max(0.0, p + q - 1))
 
 
-def _white(pair: _Pair, laws: Laws, names: _Names) -> Finding | None:
+def _white(pair: Pair, laws: Laws, names: _Names) -> Finding | None:
     if not laws.has_state(pair.x):
         return None
     chain = laws.chain(pair.x)
@@ -204,7 +203,7 @@ def _white(pair: _Pair, laws: Laws, names: _Names) -> Finding | None:
     return _not_white(pair, float(rho[lag]), lag + 1, names)
 
 
-def _not_white(pair: _Pair, rho: float, lag: int, names: _Names) -> Finding:
+def _not_white(pair: Pair, rho: float, lag: int, names: _Names) -> Finding:
     x = names.of(pair.x, pair)
     message = (
         f"{pair.operator} needs a white stream, got an autocorrelation of {rho:.3g} at lag {lag} "
@@ -213,9 +212,9 @@ def _not_white(pair: _Pair, rho: float, lag: int, names: _Names) -> Finding:
     return Finding(pair.operator, (x,), None, rho, (), message)
 
 
-def _triples(pairs: Sequence[_Pair]) -> Iterator[tuple[_Pair, int, int, int]]:
+def _triples(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int, int, int]]:
     """Yield three wires of which an operator requires that all pairs are independent."""
-    calls: dict[tuple[Call | None, str], list[_Pair]] = {}
+    calls: dict[tuple[Call | None, str], list[Pair]] = {}
     for pair in pairs:
         if pair.y is not None and NEEDS[pair.operator].scc == 0:
             calls.setdefault((pair.call, pair.operator), []).append(pair)
@@ -227,7 +226,7 @@ def _triples(pairs: Sequence[_Pair]) -> Iterator[tuple[_Pair, int, int, int]]:
                 yield (group[0], *three)
 
 
-def _three(pair: _Pair, wires: tuple[int, int, int], laws: Laws, names: _Names) -> Finding | None:
+def _three(pair: Pair, wires: tuple[int, int, int], laws: Laws, names: _Names) -> Finding | None:
     x, y, z = wires
     a, b, c = laws.full[x], laws.full[y], laws.full[z]
     if not (a & b or a & c or b & c):
@@ -240,13 +239,14 @@ def _three(pair: _Pair, wires: tuple[int, int, int], laws: Laws, names: _Names) 
 
 
 def _dependent(
-    pair: _Pair, wires: tuple[int, int, int], excess: float, p: Sequence[float], names: _Names
+    pair: Pair, wires: tuple[int, int, int], excess: float, p: Sequence[float], names: _Names
 ) -> Finding:
     value = excess / float(np.sqrt(np.prod([q * (1 - q) for q in p])))
     operands = tuple(names.of(wire, pair) for wire in wires)
     message = (
         f"{pair.operator} needs independent operands, but {operands[0]}, {operands[1]} and "
-        f"{operands[2]} are independent only in pairs: their joint correlation is {value:.3g}; use another generator"
+        f"{operands[2]} are independent only in pairs: their joint correlation is {value:.3g}; use "
+        "another generator"
     )
     return Finding(pair.operator, operands, 0, value, (), message)
 
@@ -272,7 +272,7 @@ class _Names:
             elif part.kind == "encode":
                 self.generator[wire] = "encode", *part.detail[1]
 
-    def of(self, wire: int | None, pair: _Pair) -> str:
+    def of(self, wire: int | None, pair: Pair) -> str:
         """Return the name of a wire."""
         assert wire is not None
         if wire in self.names:
@@ -358,7 +358,7 @@ def measured(
     bits = {wire: results[net.origin, net.place][index] for wire, (net, index) in needed.items()}
     names = _Names(nets, wiring, _own_generators(wiring))
     found, passed = [], []
-    for pair in _pairs(wiring):
+    for pair in required_pairs(wiring):
         if pair.x not in bits or (pair.y is not None and pair.y not in bits):
             continue
         one = _measured_pair(pair, bits, names)
@@ -391,7 +391,7 @@ def _moment(x: Bitstream, y: Bitstream, z: Bitstream, p: Sequence[float]) -> flo
     return mean(x & y & z) - pairs + 2 * a * b * c
 
 
-def _measured_pair(pair: _Pair, bits: Mapping[int, Bitstream], names: _Names) -> Finding | None:
+def _measured_pair(pair: Pair, bits: Mapping[int, Bitstream], names: _Names) -> Finding | None:
     x = bits[pair.x]
     if pair.y is None:
         lags = min(_LAGS, x.length - 1)

@@ -16,6 +16,7 @@ from sc_neurocore.circuits._nets import Call, Input, Need, Net, calls_in_order, 
 from sc_neurocore.circuits._simulation import compiled
 from sc_neurocore.circuits._values import ideal_values
 from sc_neurocore.circuits._wires import Wiring, check_names, numbered, wire_names, wired
+from sc_neurocore.circuits.allocation import Allocation, allocated
 from sc_neurocore.circuits.checking import Finding, findings, measured
 from sc_neurocore.circuits.prediction import Prediction, input_values, laws_of, predicted, sampled
 from sc_neurocore.streams import Bernoulli, Bitstream, Role, Source, encode, stack, stream_key
@@ -378,6 +379,28 @@ class Circuit:
                 for index in np.ndindex(batch)
             ]
         return findings(self._nets, self._wiring, numbers, sets, sequences)
+
+    def allocate(self) -> Allocation:
+        """Return generators for the inputs, as few as the correlations allow.
+
+        Inputs whose operators require an SCC of +1 or -1 share a generator. Others share one if that
+        changes neither a correlation that an operator requires, nor the mean of a gate, machine or loop
+        that is part of no operator. What generators cannot provide is proposed as a circuit.
+
+        Returns
+        -------
+        Allocation
+            Its `generators` are those of `encode`, `predict` and `check`.
+
+        Examples
+        --------
+        >>> from sc_neurocore.circuits import Circuit
+        >>> from sc_neurocore.operators import minimum, multiply
+        >>> circuit = Circuit.trace(lambda a, b, c, d: (multiply(a, b), minimum(c, d)))
+        >>> circuit.allocate()
+        Allocation(2 generators: {'a': 0, 'b': 1, 'c': 0, 'd': 0})
+        """
+        return allocated(self._nets, self._wiring, self._wires, self.check)
 
     def to_dot(self) -> str:
         """Return the circuit as a graph in the language DOT, for Graphviz."""
