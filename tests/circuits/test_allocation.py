@@ -69,7 +69,8 @@ def test_an_allocation_has_as_few_generators_as_possible(name):
     if not n_proposals:
         assert np.allclose(biases["out"].bias, 0, atol=1e-4)
     streams = circuit.encode(values, 4096, seed=1, generators=allocation.generators)
-    assert len(circuit.check(streams=streams)) == n_proposals
+    # One set of values can have the wanted correlation by chance: a & b has only ones that c has if a < c.
+    assert len(circuit.check(streams=streams)) <= n_proposals
 
 
 def test_inverted_streams_have_a_name_with_a_tilde():
