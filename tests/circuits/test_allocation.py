@@ -69,7 +69,7 @@ def test_an_allocation_has_as_few_generators_as_possible(name):
     if not n_proposals:
         assert np.allclose(biases["out"].bias, 0, atol=1e-4)
     streams = circuit.encode(values, 4096, seed=1, generators=allocation.generators)
-    # One set of values can have the wanted correlation by chance: a & b has only ones that c has if a < c.
+    # One set of values can have the wanted correlation: a & b has only ones of c if a < c.
     assert len(circuit.check(streams=streams)) <= n_proposals
 
 
