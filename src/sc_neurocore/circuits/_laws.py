@@ -247,10 +247,11 @@ class Laws:
             return self._bounded(wire)
         chain, method = found
         if len(chain.start) == 1:
-            mean = float(chain.ones.sum())
+            mean = min(float(chain.ones.sum()), 1.0)
             variance = mean * (1 - mean) / self.length
         else:
             mean, variance = chain.moments(self.length)
+            mean = min(max(mean, 0.0), 1.0)
         if method != "exact" and not self.white:
             variance = max(variance + self._excess(wire, mean), 0.0)
         return Law(mean, variance, mean, mean, method)
@@ -310,6 +311,10 @@ class Laws:
             return None
         weights, bits, method = outcomes
         needed = self._between(roots, bits)
+        if not machines:
+            z, _ = self._step(wire, machines, needed, bits, np.zeros((1, 0), np.int64))
+            p = np.array([[float(weights @ z.reshape(-1))]])
+            return Chain(np.ones((1, 1)), p, np.ones(1)), method
         codes = np.array([_start(part) for part in machines], np.int64)[np.newaxis]
         radix = np.cumprod([1, *sizes])[:-1].astype(np.int64)
         found = np.array([int(codes[0] @ radix)])
