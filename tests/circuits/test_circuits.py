@@ -1,5 +1,6 @@
 """A circuit computes the bits of its function, and a loop those of its steps one by one."""
 
+import inspect
 from functools import partial
 
 import numpy as np
@@ -13,10 +14,14 @@ from sc_neurocore import (
     TwoLine,
     checking,
     encode,
+    operators,
     stack,
     stream_key,
 )
 from sc_neurocore.circuits import Circuit, feedback
+from sc_neurocore.circuits._values import OPERATORS
+from sc_neurocore.circuits._wires import BLACK_BOXES
+from sc_neurocore.circuits.prediction import BOXES
 from sc_neurocore.operators import (
     absolute_difference,
     addie,
@@ -330,3 +335,29 @@ def test_a_drawing_names_inputs_operators_and_outputs():
     for label in ("x", "y", "z", "w", "multiply", "or", "stanh", "flip-flop"):
         assert f'label="{label}"' in text
     assert text.count("style=dashed") == 1
+
+
+def operators_on_streams():
+    """Names of the functions whose first operand is a stream."""
+    functions = {name: getattr(operators, name) for name in operators.__all__}
+    return [
+        name
+        for name, function in functions.items()
+        if not isinstance(function, type)
+        and {"x", "j"} & set(inspect.signature(function).parameters)
+        and name != "bernstein_value"
+    ]
+
+
+@pytest.mark.parametrize("name", operators_on_streams())
+def test_every_operator_is_recorded_and_has_a_value(name):
+    operator = getattr(operators, name)
+    assert hasattr(operator, "__wrapped__"), "decorate it with on_streams"
+    if name not in ("current_trace", "dot", "exact_product"):
+        assert operator.__wrapped__ in OPERATORS
+
+
+def test_operators_with_random_numbers_have_a_law():
+    for function in BLACK_BOXES:
+        is_stream = function.__name__ not in ("popcount_add", "ema")
+        assert (function in BOXES) == is_stream, function
