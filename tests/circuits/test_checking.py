@@ -115,6 +115,7 @@ RIGHT = {
         None,
     ),
     "polynomial": (lambda x, y: bernstein(stack([x, y]), B[:3], key=3), None),
+    "long delays": (lambda x, y: stanh(multiply(isolate(x, 20), isolate(x, 40)), 4), None),
     "tree of products": (lambda x, y: multiply(multiply(x, y), isolate(multiply(x, y), 1)), None),
     "stanh": (lambda x, y: stanh(x & y, 6), None),
     "no requirement": (

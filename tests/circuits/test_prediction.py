@@ -272,3 +272,37 @@ def test_a_machine_of_two_outputs_and_constants_are_predicted():
     x = encode(np.full(3000, 0.5), 500, key=1)
     densities = circuit.simulate({"x": x})["out"].probability()
     assert np.allclose(found.mean, densities.mean(axis=0), atol=0.02)
+
+
+LONG_DELAYS = {
+    "one delay": lambda x, y: isolate(x, 20) & y,
+    "square by a delay": lambda x, y: multiply(x, isolate(x, 30)),
+    "three taps": lambda x, y: (x ^ isolate(x, 15)) & isolate(x, 40) | y,
+    "a machine behind a delay": lambda x, y: stanh(isolate(x, 25), 4) & y,
+    "a delay of gates": lambda x, y: isolate(x ^ y, 12) & x | isolate(x & y, 12),
+    "a loop behind a delay": lambda x, y: feedback(lambda h: isolate(x, 20) & h | y & ~h),
+    "two outputs behind a delay": lambda x, y: minimum(*synchronize(isolate(x, 14), y, 2)),
+}
+
+
+@pytest.mark.parametrize("name", LONG_DELAYS)
+def test_long_delays_are_numbers_of_other_steps(name):
+    circuit = Circuit.trace(LONG_DELAYS[name])
+    length = 4096
+    found = circuit.predict({"x": P, "y": Q}, length)["out"]
+    assert found.method == "settled"
+    values = {"x": np.full(COPIES, P), "y": np.full(COPIES, Q)}
+    densities = circuit.simulate(circuit.encode(values, length, seed=4))["out"].probability()
+    # The first steps, of zeros, are not part of the law.
+    allowed = 5 * found.standard_error / np.sqrt(COPIES) + 40 / length
+    assert abs(densities.mean() - found.mean) <= allowed
+    assert densities.std() == pytest.approx(float(found.standard_error), rel=0.1)
+
+
+def test_short_delays_are_exact_and_very_long_ones_work():
+    circuit = Circuit.trace(lambda x, y: multiply(isolate(x, 3), y))
+    assert circuit.predict({"x": P, "y": Q}, 64)["out"].method == "exact"
+    circuit = Circuit.trace(lambda x, y: multiply(isolate(x, 1500), x) & stanh(isolate(y, 2), 4))
+    assert circuit.predict({"x": P, "y": Q}, 64)["out"].mean == pytest.approx(
+        P**2 * circuit.predict({"x": P, "y": Q}, 64)["stanh"].mean, rel=0.2
+    )

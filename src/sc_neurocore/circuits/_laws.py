@@ -8,6 +8,7 @@ and wires whose generators nothing else uses. All of their outcomes are enumerat
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -244,7 +245,7 @@ class Laws:
             return Law(p, variance, p, p, leaf.method)
         found = self.chain(wire)
         if found is None:
-            return self._bounded(wire)
+            return self._settled(wire) or self._bounded(wire)
         chain, method = found
         if len(chain.start) == 1:
             mean = min(float(chain.ones.sum()), 1.0)
@@ -268,6 +269,53 @@ class Laws:
             total += ((moved.mean(wire) - mean) / 1e-4) ** 2 * excess
         return total
 
+    def covariances(self, wire: int, lags: int) -> Floats | None:
+        """Return the covariances of a wire in the long run, or None if its chain is too large."""
+        found = self.chain(wire)
+        if found is None:
+            moved = _Undelayed(self)
+            now = moved.copy(wire, 0)
+            laws = Laws(list(moved.parts), dict(moved.leaves), self.length)
+            if all(len(delays) == 1 for delays in moved.delays.values()):
+                found = laws.chain(now)
+            elif not laws.has_state(now):
+                p = laws.mean(now)
+                later = [moved.gate("and", (now, moved.copy(wire, k))) for k in range(1, lags + 1)]
+                joint = Laws(moved.parts, moved.leaves, self.length)
+                return np.array([p - p * p, *(joint.mean(both) - p * p for both in later)])
+        return None if found is None else found[0].covariances(lags)
+
+    def _settled(self, wire: int) -> Law | None:
+        """Return the law once delays hold bits of streams, or None if that is too large as well.
+
+        A stream that is white in time is, after a delay, a stream with other numbers: those of its
+        generators some steps before. Its flip-flops are then no states.
+        """
+        moved = _Undelayed(self)
+        now = moved.copy(wire, 0)
+        if not moved.delays or max(map(max, moved.delays.values())) == 0:
+            return None
+        laws = Laws(list(moved.parts), dict(moved.leaves), self.length, white=self.white)
+        law = laws.law(now)
+        if law.method == "bounded":
+            return None
+        method = _worse(law.method, "settled")
+        delays = sorted({b - a for ds in moved.delays.values() for a in ds for b in ds if b > a})
+        if not delays:
+            return law._replace(method=method)
+        if laws.has_state(now):  # the past of a machine repeats delayed numbers
+            bounded = self._bounded(wire)
+            return law._replace(low=bounded.low, high=bounded.high, method="bounded")
+        total = law.variance * self.length
+        for k in delays:
+            later = moved.copy(wire, k)
+            both = moved.gate("and", (now, later))
+            joint = Laws(moved.parts, moved.leaves, self.length).law(both)
+            if joint.method == "bounded":
+                return None
+            total += 2 * max(1 - k / self.length, 0.0) * (joint.mean - law.mean**2)
+        return law._replace(variance=max(total, 0.0) / self.length, method=method)
+
     def _bounded(self, wire: int) -> Law:
         """Return the law as if operands were independent, and the bounds for any correlation."""
         part = self.parts[self.place[wire]]
@@ -289,6 +337,10 @@ class Laws:
         if part.kind == "flip-flop":
             # Its operand can depend on it, so that its law is not known.
             operand = part.operands[0]
+            while operand not in self.leaves and self.parts[self.place[operand]].kind == "flip-flop":
+                if self.full[operand] & self.bit[part]:
+                    return 0.5
+                operand = self.parts[self.place[operand]].operands[0]
             return self.mean(operand) if not self.full[operand] & self.bit[part] else 0.5
         if any(self.full[operand] & self.bit[part] for operand in part.operands):
             return 0.5
@@ -451,9 +503,92 @@ class Laws:
         return values[wire], np.stack(np.broadcast_arrays(*(then[part] for part in machines)), axis=-1)
 
 
+class _Undelayed:
+    """A copy of parts in which delays of white streams are numbers of other steps.
+
+    `delays` holds the delays of each generator.
+    """
+
+    def __init__(self, laws: Laws) -> None:
+        self.laws = laws
+        self.parts: list[Part] = []
+        self.leaves: dict[int, Leaf] = {}
+        self.delays: dict[Any, set[int]] = {}
+        self.made: dict[tuple[int, int], int] = {}
+        self.numbers = itertools.count()
+        self.added: list[tuple[Part, int]] = []
+        looped = 0  # machines, and flip-flops that depend on themselves
+        for part in laws.states:
+            own = laws.bit[part]
+            if part.kind == "machine" or any(laws.full[w] & own for w in part.operands):
+                looped |= own
+        self.looped = looped
+
+    def is_delay(self, wire: int) -> bool:
+        """Return whether a wire is a flip-flop whose past is that of white streams."""
+        part = self.laws.parts[self.laws.place[wire]]
+        return part.kind == "flip-flop" and not self.laws.full[wire] & self.looped
+
+    def copy(self, wire: int, delay: int) -> int:
+        """Return the copy of a wire, delayed by a number of steps, and add what it depends on."""
+        target = self._moved(wire, delay)
+        order: list[tuple[int, int]] = []
+        entered = set(self.made)
+        todo = [(target, False)]
+        later: list[tuple[int, int]] = []  # operands of flip-flops, which are read at the end of a step
+        while todo or later:
+            at, ready = todo.pop() if todo else (later.pop(), False)
+            if ready:
+                order.append(at)
+            elif at not in entered:
+                entered.add(at)
+                todo.append((at, True))
+                if at[0] in self.laws.leaves:
+                    continue
+                part = self.laws.parts[self.laws.place[at[0]]]
+                inner = [self._moved(operand, at[1]) for operand in part.operands]
+                if part.kind == "flip-flop":
+                    later += inner
+                else:
+                    todo += [(one, False) for one in reversed(inner)]
+        for at in order:
+            if at not in self.made:
+                part = self.laws.parts[self.laws.place[at[0]]]
+                for result in part.results:
+                    self.made[result, at[1]] = next(self.numbers)
+                self.added.append((part, at[1]))
+        for part, d in self.added:
+            self._add(part, d)
+        self.added.clear()
+        return self.made[target]
+
+    def gate(self, kind: str, operands: tuple[int, ...]) -> int:
+        """Add a gate and return its wire."""
+        wire = next(self.numbers)
+        self.parts.append(Part(kind, operands, (wire,)))
+        return wire
+
+    def _moved(self, wire: int, delay: int) -> tuple[int, int]:
+        """Return the wire before the delays that a wire is behind, and the steps of all of them."""
+        while wire not in self.laws.leaves and self.is_delay(wire):
+            wire, delay = self.laws.parts[self.laws.place[wire]].operands[0], delay + 1
+        return wire, delay
+
+    def _add(self, part: Part, delay: int) -> None:
+        results = tuple(self.made[result, delay] for result in part.results)
+        leaf = self.laws.leaves.get(part.results[0])
+        if leaf is not None:
+            self.delays.setdefault(leaf.generator, set()).add(delay)
+            self.leaves[results[0]] = leaf._replace(generator=(leaf.generator, delay))
+            self.parts.append(Part("input", (), results))
+            return
+        operands = tuple(self.made[self._moved(operand, delay)] for operand in part.operands)
+        self.parts.append(Part(part.kind, operands, results, part.detail))
+
+
 def _worse(a: str, b: str) -> str:
     """Return the less exact of two methods."""
-    return max(a, b, key=("exact", "law", "bounded").index)
+    return max(a, b, key=("exact", "settled", "law", "bounded").index)
 
 
 def _n_states(part: Part) -> int:

@@ -191,15 +191,14 @@ def _scc(both: float, p: float, q: float) -> float:
 def _white(pair: Pair, laws: Laws, names: _Names) -> Finding | None:
     if not laws.has_state(pair.x):
         return None
-    chain = laws.chain(pair.x)
-    if chain is None:
+    covariances = laws.covariances(pair.x, _LAGS)
+    if covariances is None:
         rho = np.array([np.nan])
     else:
-        covariances = chain[0].covariances(_LAGS)
         if covariances[0] < _EXACT or (abs(covariances[1:]) <= _EXACT).all():
             return None
         rho = covariances[1:] / covariances[0]
-    lag = 0 if chain is None else int(abs(rho).argmax())
+    lag = 0 if covariances is None else int(abs(rho).argmax())
     return _not_white(pair, float(rho[lag]), lag + 1, names)
 
 

@@ -37,9 +37,12 @@ class Prediction:
         Bounds of the mean; equal to it unless the method is "bounded".
     method : ndarray of str
         "exact": from the joint law of all generators, flip-flops and machines that the net depends on.
-        "law": the same, but the result of `addie` and other operators with random numbers of their own
-        is an independent stream with the law of the operator. "bounded": too many outcomes or states,
-        so that operands were taken as independent; `low` and `high` hold for any correlation.
+        "settled": the same, but delays of many steps are not part of the state, and the steps before
+        they hold bits of a stream do not count.
+        "law": as "exact", but the result of `addie` and other operators with random numbers of their
+        own is an independent stream with the law of the operator.
+        "bounded": too many outcomes or states, so that operands were taken as independent; `low` and
+        `high` hold for any correlation.
         "sampled": mean and variance of simulations with 64 seeds.
     """
 
