@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from sc_neurocore.circuits._wires import GATES, Part
 from sc_neurocore.operators.machine import Machine
 
-__all__ = ["Chain", "Law", "Laws", "Leaf", "frechet"]
+__all__ = ["LONG_RUN", "Chain", "Law", "Laws", "Leaf", "frechet"]
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 
+# Length from which on transients do not count.
+LONG_RUN = 2**40
 # Largest numbers of outcomes of a step, of states, of outcomes of all states, and of those evaluated at
 # a time.
 MOST_OUTCOMES, MOST_STATES, _MOST, _CHUNK = 2**18, 512, 2**23, 2**20
@@ -96,14 +98,30 @@ class Chain:
                 series = [term / sums for term in series]
         return float(row[1].sum()), 2 * float(row[2].sum())
 
-    def covariances(self, lags: int) -> Floats:
-        """Return the covariance of two bits in the long run, 0 .. `lags` steps apart."""
+    def stationary(self) -> Floats:
+        """Return the fraction of time that is spent in each state in the long run."""
+        n = len(self.start)
+        reached = (self.step > 0) | np.eye(n, dtype=bool)
+        for _ in range(n.bit_length()):
+            reached = (reached.astype(np.float32) @ reached.astype(np.float32)) > 0
+        recurrent = (~reached | reached.T).all(axis=1)
+        if reached[
+            np.ix_(recurrent, recurrent)
+        ].all():  # one class: its law does not depend on the start
+            system = (self.step - np.eye(n)).T
+            system[-1] = 1
+            law = np.maximum(np.linalg.solve(system, np.eye(n)[-1]), 0.0)
+            return np.asarray(law / law.sum())
         # A chain that waits in half of its steps has the same law in the long run, and no period.
-        power = (self.step + np.eye(len(self.step))) / 2
+        power = (self.step + np.eye(n)) / 2
         for _ in range(40):
             power = power @ power
             power /= power.sum(axis=1, keepdims=True)
-        law = self.start @ power
+        return np.asarray(self.start @ power)
+
+    def covariances(self, lags: int) -> Floats:
+        """Return the covariance of two bits in the long run, 0 .. `lags` steps apart."""
+        law = self.stationary()
         p = float(law @ self.ones.sum(axis=1))
         found, after = [p - p * p], law @ self.ones
         for _ in range(lags):
@@ -250,6 +268,9 @@ class Laws:
         if len(chain.start) == 1:
             mean = min(float(chain.ones.sum()), 1.0)
             variance = mean * (1 - mean) / self.length
+        elif self.length >= LONG_RUN:
+            mean = float(chain.stationary() @ chain.ones.sum(axis=1))
+            variance = mean * (1 - mean) / self.length  # of no use at such a length
         else:
             mean, variance = chain.moments(self.length)
             mean = min(max(mean, 0.0), 1.0)
@@ -300,6 +321,8 @@ class Laws:
         if law.method == "bounded":
             return None
         method = _worse(law.method, "settled")
+        first = min(max(map(max, moved.delays.values())) / self.length, 1.0)  # share of the first steps
+        law = law._replace(low=max(law.mean - first, 0.0), high=min(law.mean + first, 1.0))
         delays = sorted({b - a for ds in moved.delays.values() for a in ds for b in ds if b > a})
         if not delays:
             return law._replace(method=method)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.circuits import _nets
-from sc_neurocore.circuits._laws import Laws, Leaf
+from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
 from sc_neurocore.operators import decorrelation, gates, machines
@@ -21,8 +21,6 @@ from sc_neurocore.streams import encode, stack
 __all__ = ["ideal_values"]
 
 Floats = NDArray[np.float64]
-# Long enough that transients do not show in the mean.
-_LONG = 2**40
 
 
 def _ratio(p: Floats, q: Floats) -> Floats:
@@ -115,7 +113,7 @@ def ideal_values(
         for index in np.ndindex(net.shape):
             own = generators.get((net.origin, index), ((net.origin, net.place, index), False))
             leaves[int(wiring.wires(net)[index])] = Leaf(0.5, *own)
-    laws = Laws(wiring.parts, leaves, _LONG)  # it reads the leaves when it needs them
+    laws = Laws(wiring.parts, leaves, LONG_RUN)  # it reads the leaves when it needs them
     found: dict[Origin, tuple[Any, ...]] = {}
 
     def value(net: Any) -> Any:

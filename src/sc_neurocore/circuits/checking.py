@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.circuits._laws import Laws
+from sc_neurocore.circuits._laws import LONG_RUN, Laws
 from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._simulation import simulated
 from sc_neurocore.circuits._wires import Part, Wiring
@@ -20,7 +20,6 @@ from sc_neurocore.streams.correlation import NEEDS, TOLERANCE
 
 __all__ = ["Finding"]
 
-_LONG = 2**40
 _LAGS = 4
 # Differences of probabilities that are not due to rounding.
 _EXACT = 1e-7
@@ -104,7 +103,7 @@ def findings(
     rng = np.random.default_rng(0)
     for values in sets:
         chosen = values or {wire: float(rng.uniform(0.2, 0.8)) for wire in numbers}
-        laws = laws_of(wiring, chosen, numbers, _LONG)
+        laws = laws_of(wiring, chosen, numbers, LONG_RUN)
         passed: list[Pair] = []
         for pair in pairs:
             if pair.y is None:

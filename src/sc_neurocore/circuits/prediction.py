@@ -34,7 +34,7 @@ class Prediction:
     variance : ndarray of float64
         Variance of the density.
     low, high : ndarray of float64
-        Bounds of the mean; equal to it unless the method is "bounded".
+        Bounds of the mean, equal to it if that is exact.
     method : ndarray of str
         "exact": from the joint law of all generators, flip-flops and machines that the net depends on.
         "settled": the same, but delays of many steps are not part of the state, and the steps before
