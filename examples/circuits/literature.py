@@ -54,7 +54,7 @@ def neuron(x: Bitstream, w: Bitstream) -> Bitstream:
 
 def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x / y by a multiplexer and a flip-flop (Chen, Hayes; ISVLSI 2016)."""
-    return feedback(lambda held: x & y | ~y & held)  # type: ignore[no-any-return]
+    return feedback(lambda held: x & y | ~y & held)
 
 
 # Comparators of the median of nine (Smith: Implementing median filters in XC4000E FPGAs; 1996).
@@ -90,7 +90,7 @@ def gaines_divider(x: Bitstream, y: Bitstream) -> Bitstream:
 
 def variable_node(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the product of two likelihoods (Gaudet, Rapley; Electronics Letters, 2003)."""
-    return feedback(lambda held: x & y | held & (x | y))  # type: ignore[no-any-return]
+    return feedback(lambda held: x & y | held & (x | y))
 
 
 def exponential(x: Bitstream, half: Bitstream, third: Bitstream) -> Bitstream:

@@ -1,5 +1,6 @@
 """Circuits in Verilog compute the bits of their simulation, and netlists are circuits again."""
 
+import itertools
 import json
 import shutil
 
@@ -16,6 +17,7 @@ from sc_neurocore.hardware import (
     synthesize,
     verify_circuit,
 )
+from sc_neurocore.hardware.cells import Cells
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import has_verilator, run_testbench
 from sc_neurocore.operators import (
@@ -54,6 +56,9 @@ CIRCUITS = {
     "loop": lambda x, y: feedback(lambda a, b: ((a ^ x) & ~b, a | y & b), initial=(1, 0)),
     "batches": lambda x, y: stack([x, ~y, x & y])[::-1],
 }
+
+
+B = [0, 1, 1, 0, 1]
 
 
 def inputs(circuit, lanes=40, length=150, **how):
@@ -116,6 +121,50 @@ def test_registers_in_the_module_encode_as_the_source_does(tmp_path, generators)
         stimulus[name] = np.broadcast_to(bits[:, np.newaxis], (300, 7, 1))
     out = netlist.run(stimulus).outputs["out"][:, 0, 0]
     assert np.array_equal(out, circuit.simulate(streams)["out"].bits())
+
+
+MACHINES = {
+    "cordiv": (cordiv, [[[0, 0], [0, 1]], [[1, 0], [1, 1]]], None, 0),
+    "jk": (lambda x, y: jk_flip_flop(x, y), [[[0, 0], [1, 1]], [[1, 0], [1, 0]]], None, 0),
+    "toggle": (
+        lambda x, y: toggle_add(stack([x, y])),
+        [[[0, 1], [1, 0]], [[1, 0], [0, 1]]],
+        [[[0, 0], [0, 1]], [[0, 1], [1, 1]]],
+        0,
+    ),
+    "stanh": (lambda x, y: stanh(x, 10), None, np.arange(10) >= 5, 5),
+    "sexp": (lambda x, y: sexp(x, 12, 3), None, np.arange(12) < 9, 9),
+    "linear machine": (lambda x, y: linear_machine(B).run(x, state=2)[0], None, B, 2),
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_netlist_is_its_machine_for_every_sequence_of_inputs(tmp_path, name):
+    """All pairs of states that inputs can reach have equal outputs: a proof, not a sample."""
+    function, next_state, outputs, start = MACHINES[name]
+    if next_state is None:  # a saturating counter, which ignores y
+        n = len(outputs)
+        states = np.arange(n)
+        steps = np.stack([np.maximum(states - 1, 0), np.minimum(states + 1, n - 1)], axis=1)
+        next_state, outputs = steps[:, :, np.newaxis].repeat(2, axis=2), np.asarray(outputs)
+        outputs = np.broadcast_to(outputs[:, np.newaxis, np.newaxis], next_state.shape)
+    next_state = np.asarray(next_state)
+    outputs = next_state if outputs is None else np.asarray(outputs)
+    module = module_of(circuit_verilog(Circuit.trace(function)), tmp_path)
+    netlist, cells = Netlist(module), Cells.of(module)
+    first = tuple(register.start for register in cells.registers.values())
+    known, todo = {(first, start)}, [(first, start)]
+    while todo:
+        registers, state = todo.pop()
+        for x, y in itertools.product((0, 1), (0, 1)):
+            now = dict(zip(netlist.registers, registers, strict=True))
+            after, out = netlist.next_state(1, now, {"x": [x], "y": [y], "clear": [0]})
+            assert out["out"] == [outputs[state, x, y]], (state, x, y)
+            pair = tuple(after[q] for q in netlist.registers), int(next_state[state, x, y])
+            if pair not in known:
+                known.add(pair)
+                todo.append(pair)
+    assert {state for _, state in known} == set(range(len(next_state)))
 
 
 def test_clear_starts_anew(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -15,6 +15,12 @@ from sc_neurocore.streams import Bitstream
 __all__ = ["feedback"]
 
 
+@overload
+def feedback(step: Callable[..., Bitstream], *, initial: int = 0) -> Bitstream: ...
+@overload
+def feedback(
+    step: Callable[..., Sequence[Bitstream]], *, initial: Sequence[int]
+) -> tuple[Bitstream, ...]: ...
 def feedback(step: Callable[..., Any], *, initial: int | Sequence[int] = 0) -> Any:
     """Return streams that depend on their own bits at the step before.
 
