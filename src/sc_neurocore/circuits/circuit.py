@@ -54,7 +54,7 @@ class Circuit:
     Circuit(x, w -> out)
     >>> streams = circuit.encode({"x": 0.9, "w": [0.5, 0.6]}, 65536, seed=1)
     >>> circuit.simulate(streams)
-    {'out': Bitstream(shape=(2,), length=65536, p=[0.298 0.651])}
+    {'out': Bitstream(shape=(2,), length=65536, p=[0.298 0.644])}
     >>> circuit.simulate(streams)["out"] == neuron(**streams)
     True
     """
@@ -143,7 +143,10 @@ class Circuit:
         source: Source = Bernoulli(),
         generators: Mapping[str, int] | None = None,
     ) -> dict[str, Bitstream]:
-        """Return streams for the inputs.
+        """Return streams for the inputs, of one batch shape.
+
+        The elements of a batch have numbers of their own, so that their errors are independent, and all
+        inputs of an element with one generator have the same numbers.
 
         Parameters
         ----------
@@ -170,20 +173,16 @@ class Circuit:
         TypeError
             If an argument has the wrong type.
         ValueError
-            If a value is missing or unknown or not finite, a shape does not match, or the source has
-            too few independent sequences.
+            If a value is missing or unknown or outside [0, 1], a shape does not match, or the source
+            has too few independent sequences.
         """
         checked_source("source", source)
-        check_names("values", values, self.inputs)
+        arrays, batch = self._checked_values(values)
         numbers = numbered(self._wires, generators)
         sequences = source.sequences(1 + max((n for n, _ in numbers.values()), default=0))
         streams = {}
         for name, net in self.inputs.items():
-            p = _checks.array(f"values[{name!r}]", values[name], range(33))
-            if p.shape[p.ndim - len(net.shape) :] != net.shape:
-                _checks.fail(f"values[{name!r}]", f"have shape {(..., *net.shape)}", p.shape)
-            batch = p.shape[: p.ndim - len(net.shape)]
-            rows = []
+            p, rows = arrays[name], []
             for index, wire in zip(np.ndindex(net.shape), wire_names(name, net.shape), strict=True):
                 n, inverted = numbers[wire]
                 value = p[(..., *index)]
