@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,7 +71,9 @@ def compiled(nets: Sequence[Net]) -> Callable[[Mapping[str, Bitstream], int], li
         elif isinstance(origin, Constant):
             right = f"with_batch({text(origin.stream)}, n_batch)"
         elif isinstance(origin, Loop):
-            right = f"run_loop({text(origin)}, n_batch, {text(tuple(operands(origin)))})"
+            program = _program(origin)
+            streams = text(tuple(program.outside)) if program.outside else "()"
+            right = f"run_loop({text(origin)}, {text(program)}, n_batch, {streams})"
         else:
             assert isinstance(origin, Call)  # a Held is inside its loop
             space[f"f{i}"] = origin.function
@@ -108,7 +109,6 @@ class _Program:
     starts: NDArray[np.uint32]
 
 
-@lru_cache(maxsize=256)
 def _program(loop: Loop) -> _Program:
     outside = operands(loop)
     try:
@@ -164,8 +164,9 @@ def _compiled(
     )
 
 
-def _run_loop(loop: Loop, n_batch: int, streams: tuple[Bitstream, ...]) -> tuple[Bitstream, ...]:
-    program = _program(loop)
+def _run_loop(
+    loop: Loop, program: _Program, n_batch: int, streams: tuple[Bitstream, ...]
+) -> tuple[Bitstream, ...]:
     if not streams:
         _checks.fail("a loop", "use at least one other stream", "none")
     lengths = {stream.length for stream in streams}

@@ -343,15 +343,6 @@ def numbered(wires: Sequence[str], generators: Mapping[str, int] | None) -> dict
     return {wire: given[wire] if wire in given else (next(free), False) for wire in wires}
 
 
-def mapped_inputs(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by the name of their wire, from arrays by the name of the input."""
-    found: dict[str, Any] = {}
-    for name, array in values.items():
-        for index in np.ndindex(np.shape(array)):
-            found[_named(name, index)] = np.asarray(array)[index]
-    return found
-
-
 def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Raise unless the given names are the known ones."""
     given, known = set(given), set(known)
