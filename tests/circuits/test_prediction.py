@@ -306,3 +306,11 @@ def test_short_delays_are_exact_and_very_long_ones_work():
     assert circuit.predict({"x": P, "y": Q}, 64)["out"].mean == pytest.approx(
         P**2 * circuit.predict({"x": P, "y": Q}, 64)["stanh"].mean, rel=0.2
     )
+
+
+def test_a_batch_can_be_empty():
+    circuit = Circuit.trace(lambda x, y: feedback(lambda held: held & x | y))
+    found = circuit.predict({"x": [], "y": 0.5}, 64)["out"]
+    assert found.mean.shape == found.method.shape == (0,)
+    streams = circuit.encode({"x": [], "y": 0.5}, 64, seed=1)
+    assert circuit.simulate(streams)["out"].shape == (0,)

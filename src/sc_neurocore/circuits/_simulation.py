@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -187,15 +188,17 @@ def _run_loop(
         rows = np.concatenate(
             [
                 np.moveaxis(
-                    np.broadcast_to(w, (*batch, *w.shape[n_batch:])).reshape(*batch, -1, w.shape[-1]),
+                    np.broadcast_to(w, (*batch, *w.shape[n_batch:])).reshape(
+                        *batch, math.prod(w.shape[n_batch:-1]), w.shape[-1]
+                    ),
                     n_batch,
                     0,
                 )
                 for w in words
             ]
         )
-    inputs = np.ascontiguousarray(rows).reshape(len(rows), -1, rows.shape[-1])
-    n_rows = inputs.shape[1]
+    n_rows = math.prod(rows.shape[1:-1])
+    inputs = np.ascontiguousarray(rows).reshape(len(rows), n_rows, rows.shape[-1])
     out = _native.circuit(
         program.steps,
         program.n_values,
@@ -226,7 +229,7 @@ def _results(
                 len(batch) - len(shape)
             ):
                 _checks.fail("the streams of a loop", "have one shape", f"{batch} and {shape}")
-            words, first = out[first].reshape(*shape, -1), first + 1
+            words, first = out[first].reshape(*shape, out.shape[-1]), first + 1
         else:
             n = int(np.prod(net.shape))
             part, first = out[first : first + n], first + n

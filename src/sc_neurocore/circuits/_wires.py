@@ -322,6 +322,12 @@ def _named(name: str, index: tuple[int, ...]) -> str:
     return name + (f"[{', '.join(map(str, index))}]" if index else "")
 
 
+def check_mapping(name: str, values: object) -> None:
+    """Raise unless an argument is a mapping."""
+    if not isinstance(values, Mapping):
+        _checks.wrong_type(name, "be a mapping from names of inputs", values)
+
+
 def wire_names(name: str, shape: tuple[int, ...]) -> list[str]:
     """Return the names of the wires of an input, in C order."""
     return [_named(name, index) for index in np.ndindex(shape)]
@@ -330,7 +336,9 @@ def wire_names(name: str, shape: tuple[int, ...]) -> list[str]:
 def numbered(wires: Sequence[str], generators: Mapping[str, int] | None) -> dict[str, tuple[int, bool]]:
     """Return the generator of each wire of the inputs, and whether its stream is inverted."""
     given: dict[str, tuple[int, bool]] = {}
-    for name, number in (generators or {}).items():
+    if generators is not None:
+        check_mapping("generators", generators)
+    for name, number in ({} if generators is None else generators).items():
         plain = str(name).removeprefix("~")
         inverted = plain != name
         n = _checks.integer(f"generators[{name!r}]", number, 0, 2**32 - 1)
@@ -343,10 +351,10 @@ def numbered(wires: Sequence[str], generators: Mapping[str, int] | None) -> dict
     return {wire: given[wire] if wire in given else (next(free), False) for wire in wires}
 
 
-def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise unless the given names are the known ones."""
-    given, known = set(given), set(known)
-    if given != known:
-        _checks.fail(
-            name, f"name the inputs {', '.join(sorted(known))}", ", ".join(sorted(given)) or "none"
-        )
+def check_names(name: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise unless values are given for exactly the known names."""
+    check_mapping(name, values)
+    names = sorted(known)
+    if set(values) != set(names):
+        got = ", ".join(sorted(map(str, values))) or "none"
+        _checks.fail(name, f"name the inputs {', '.join(names)}", got)

@@ -271,7 +271,7 @@ class Circuit:
             name: Prediction(
                 **{
                     field: np.array([row[i][field] for row in rows]).reshape((*batch, *net.shape))
-                    for field in rows[0][i]
+                    for field in Prediction.__dataclass_fields__
                 }
             )
             for i, (name, net) in enumerate(nets.items())

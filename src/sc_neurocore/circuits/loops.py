@@ -69,6 +69,8 @@ def feedback(step: Callable[..., Any], *, initial: int | Sequence[int] = 0) -> A
         _checks.wrong_type("step", "be a function of streams", step)
     many = isinstance(initial, Sequence | np.ndarray)
     bits = [int(b) for b in _checks.bits("initial", initial if many else [initial])]
+    if not bits:
+        _checks.fail("initial", "hold at least one bit", "none")
     shapes: list[tuple[int, ...]] = [()] * len(bits)
     for _ in range(len(bits) + 2):
         held = tuple(_held(bit, shape) for bit, shape in zip(bits, shapes, strict=True))

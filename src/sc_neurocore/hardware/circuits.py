@@ -472,6 +472,8 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
 
     Raises
     ------
+    TypeError
+        If `module` is not such a module.
     ValueError
         If the netlist has unknown cells or memories.
 
@@ -488,6 +490,8 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
     >>> read_circuit(module)
     Circuit(a, b -> z)
     """
+    if not isinstance(module, Mapping) or {"ports", "cells", "netnames"} - set(module):
+        _checks.wrong_type("module", "be a module in the JSON format of Yosys", module)
     netlist = Netlist(module)
     cells = Cells.of(module)
     if cells.memories:
