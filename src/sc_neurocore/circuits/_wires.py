@@ -24,7 +24,7 @@ from sc_neurocore.circuits._nets import (
     collected_needs,
 )
 from sc_neurocore.operators.decorrelation import decorrelate, isolate, regenerate
-from sc_neurocore.operators.gates import choose, popcount_add
+from sc_neurocore.operators.gates import popcount_add
 from sc_neurocore.operators.machines import addie, ema, gaines_divide, gaines_sqrt, umul
 from sc_neurocore.streams import Bernoulli, encode, stack
 
@@ -231,7 +231,6 @@ class _Maker:
             _nets._item: self.item,
             _nets._reshaped: lambda x, n_axes, shape: self.reshaped(x, shape),
             _nets._machine: self.machine,
-            choose.__wrapped__: self.choose,  # type: ignore[attr-defined]
             isolate.__wrapped__: self.isolate,  # type: ignore[attr-defined]
         }
         known = builders.get(function)
@@ -255,10 +254,6 @@ class _Maker:
         if self.flat:
             raise NotElementwise
         return x.reshape(shape)
-
-    def choose(self, select: WireArray, one: WireArray, zero: WireArray) -> WireArray:
-        unselected = self.gates("and", self.gates("not", select), zero)
-        return self.gates("or", self.gates("and", select, one), unselected)
 
     def isolate(self, x: WireArray, delay: int) -> WireArray:
         for _ in range(delay):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _runtime
 from sc_neurocore.operators._batches import check_length, n_inputs
-from sc_neurocore.operators.gates import choose
+from sc_neurocore.operators.gates import choose, repacked, unpacked
 from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
@@ -88,14 +88,15 @@ def bernstein(
     n = n_inputs(x)
     b = _coefficient_streams(x, n, coefficients, key, source)
     # De Casteljau's algorithm on bits: a one of a copy drops the first coefficient, a zero the last.
-    streams = b
+    copies, streams = unpacked(x), unpacked(b)
     for i in range(n):
         if _runtime.checkers or is_symbolic(x):
             check_operands("bernstein", x[..., i, None], b, f"copy {i} and the coefficients")
             for j in range(i):
                 check_operands("bernstein", x[..., j], x[..., i], f"copies {j} and {i}")
-        streams = choose(x[..., i : i + 1], streams[..., 1:], streams[..., :-1])
-    return streams[..., 0]
+        pairs = zip(streams[1:], streams[:-1], strict=True)
+        streams = [choose(copies[i], one, zero) for one, zero in pairs]
+    return repacked(streams[0], x)
 
 
 def bernstein_value(x: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ are white (Bernoulli) streams of length L, the result is white, too, and its den
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -365,15 +366,16 @@ def scaled_add(
     left = np.cumsum(w[::-1])[::-1]
     p = np.divide(w, left, out=np.zeros(k), where=left > 0)[:-1]
     select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key=key, source=source)
-    out = x[..., k - 1]
+    data, selects = unpacked(x), unpacked(select)
+    out = data[k - 1]
     for i in reversed(range(k - 1)):
         if _runtime.checkers or is_symbolic(x):
             which = f"select {i} and the inputs from {i} on"
             check_operands("scaled_add", select[..., i, None], x[..., i:], which)
             for j in range(i):
                 check_operands("scaled_add", select[..., j], select[..., i], f"selects {j} and {i}")
-        out = choose(select[..., i], x[..., i], out)
-    return out
+        out = choose(selects[i], data[i], out)
+    return repacked(out, x)
 
 
 @on_streams
@@ -439,11 +441,21 @@ def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
     return Bitstream.from_bits(np.tile(x.bits(), m)) & Bitstream.from_bits(slipped)
 
 
-@on_streams
-def choose(select: Bitstream, one: Bitstream, zero: Bitstream) -> Bitstream:
+def choose(select: Any, one: Any, zero: Any) -> Any:
     """Return the output of a multiplexer: bits of `one` if the select is 1, else of `zero`."""
-    words = select.words & one.words | ~select.words & zero.words
-    return Bitstream(words, select.length)
+    return select & one | ~select & zero
+
+
+def unpacked(x: Bitstream) -> Sequence[Any]:
+    """Return the streams along the last batch axis, as words; as they are if they have no bits."""
+    if is_symbolic(x):
+        return [x[..., i] for i in range(x.shape[-1])]
+    return [x.words[..., i, :] for i in range(x.shape[-1])]
+
+
+def repacked(words: Any, x: Bitstream) -> Bitstream:
+    """Return words as a stream of the length of x; a stream without bits as it is."""
+    return words if is_symbolic(words) else Bitstream(words, x.length)
 
 
 def _weights(weights: ArrayLike | None, k: int) -> NDArray[np.float64]:
