@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 import sc_neurocore as sc
 from sc_neurocore import _native, operators
+from sc_neurocore.circuits import Circuit, feedback
 
 RECORD = Path(__file__).with_suffix(".json")
 LEVELS = ("portable", "avx2")
@@ -82,6 +83,12 @@ def _cordiv(n: int) -> Call:
     return partial(operators.cordiv, x, y)
 
 
+def _loop(n: int) -> Call:
+    x, y = sc.encode(np.full((2, 64), 0.5), 64 * n, key=1)
+    circuit = Circuit.trace(lambda x, y: feedback(lambda held: x & y | ~y & held))
+    return partial(circuit.simulate, {"x": x, "y": y})
+
+
 # By kernel: a function that makes a call of n units, two sizes n, and the work of a unit.
 KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "Bernoulli, per bit": (partial(_encode, sc.Bernoulli()), (32, 96), 512),
@@ -97,6 +104,7 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "layer, per product": (partial(_simulate, False), (1, 3), 4 * 64 * 32 * 256),
     "layer, shared, per product": (partial(_simulate, True), (1, 3), 4 * 64 * 32 * 256),
     "cordiv, per bit": (_cordiv, (2, 8), 4096),
+    "loop of 64 rows, per step": (_loop, (16, 64), 64),
 }
 
 

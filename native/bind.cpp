@@ -488,6 +488,21 @@ NB_MODULE(_native, m) {
       },
       "table"_a, "n_out"_a, "inputs"_a, "length"_a, "states"_a.noconvert());
   m.def(
+      "circuit",
+      [](In<int32_t, 2> steps, size_t n_values, In<int32_t, 1> outputs, In<int32_t, 2> holds,
+         In<uint32_t, 1> tables, In<uint64_t, 3> inputs, uint64_t length, InOut<uint64_t, 2> held,
+         InOut<uint32_t, 2> states) {
+        const size_t n_rows = states.shape(1);
+        auto out = allocate<uint64_t, 3>({outputs.shape(0), n_rows, sc::words_for(length)});
+        run_without_gil(sc::Circuit{steps.data(), steps.shape(0), n_values, outputs.data(),
+                                    holds.data(), tables.data(), inputs.shape(0), outputs.shape(0),
+                                    holds.shape(0), n_rows, inputs.data(), length, held.data(),
+                                    states.data(), out.data()});
+        return out;
+      },
+      "steps"_a, "n_values"_a, "outputs"_a, "holds"_a, "tables"_a, "inputs"_a, "length"_a,
+      "held"_a.noconvert(), "states"_a.noconvert());
+  m.def(
       "integrate",
       [](In<uint64_t, 3> inputs, In<uint32_t, 3> numbers, int n_bits, uint64_t length,
          InOut<uint32_t, 1> counters) {

@@ -425,6 +425,35 @@ struct Machine {
 // Makes the table of as many steps per lookup as suit the machine and its work.
 void machine_compose(Machine&);
 
+// An operation of a circuit on the values of a step. One of `operand` 1 is unused where the kind
+// has one operand. A machine with one input has operand 1 = -1; its table is that of Machine, at
+// `table`.
+struct CircuitStep {
+  enum Kind : int32_t { kAnd, kOr, kXor, kNot, kMachine };
+  int32_t kind, operand[2], result[2], table, machine;
+};
+
+// Circuits with feedback, one a row: gates, flip-flops and machines that advance together. The
+// values of a step are the inputs, then what the steps and flip-flops write.
+struct Circuit {
+  const int32_t* steps;  // [n_steps] of CircuitStep, in an order in which operands come first
+  size_t n_steps, n_values;
+  const int32_t* outputs;  // [n_out], values
+  const int32_t* holds;    // [n_flip_flops][2]: value that it writes, value that it holds next
+  const uint32_t* tables;
+  size_t n_in, n_out, n_flip_flops, n_rows;
+  const uint64_t* inputs;  // [n_in][n_rows][words]
+  uint64_t length;
+  uint64_t* held;    // [words_for(n_rows)][n_flip_flops], updated in place: a row is a bit
+  uint32_t* states;  // [n_machines][n_rows], updated in place
+  uint64_t* out;     // [n_out][n_rows][words]
+};
+
+// Words of scratch memory that one call of the kernel of circuits needs.
+inline size_t circuit_scratch(const Circuit& c) {
+  return c.n_values + c.n_flip_flops + 64 * (c.n_in + c.n_out);
+}
+
 // Counters c of [0, 2**n_bits], one a row. With f = [r < c] (and [r' < c] if there are two numbers,
 // r' the second) and g = f (and input 1 if there is one):
 //   out = [r < c];  c <- min(c + input 0 - g, 2**n_bits)
@@ -551,6 +580,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
 #define SC_COMMON_KERNELS(K)       \
   K(radical, Radical)              \
   K(machine, Machine)              \
+  K(circuit, Circuit)              \
   K(integrate, Integrator)         \
   K(moving_average, MovingAverage) \
   K(shuffle, Shuffle)              \

@@ -229,6 +229,12 @@ Split split(Machine& m) {
   machine_compose(m);
   return split_steps(m.n_rows, m.length);
 }
+Split split(const Circuit& c) {
+  Split s = split_steps(words_for(c.n_rows), c.length, grain_of(kSteps / 64, 8 + c.n_steps));
+  s.row_step = 1;
+  s.scratch = circuit_scratch(c);
+  return s;
+}
 Split split(const Integrator& g) { return split_steps(g.n_rows, g.length); }
 Split split(const MovingAverage& a) { return split_steps(a.n_rows, a.length); }
 Split split(const Shuffle& s) { return split_steps(s.n_rows, s.length); }

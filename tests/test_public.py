@@ -18,7 +18,7 @@ import sc_neurocore as sc
 from sc_neurocore.neurons import LIFState
 from sc_neurocore.streams.source import Source
 
-ROOMS = ("streams", "operators", "neurons", "stateful", "networks", "evidence", "exchange")
+ROOMS = ("streams", "operators", "circuits", "neurons", "stateful", "networks", "evidence", "exchange")
 BITS = sc.Bitstream.from_bits(np.arange(16).reshape(2, 8) % 3 == 0)
 NETWORK = sc.Network([sc.Dense([[0.5, 0.25], [0.25, 0.5]], gain=0.5)])
 IMAGES, LABELS = [[0.5, 0.25], [0.25, 0.5]], [0, 1]
@@ -43,7 +43,7 @@ GOOD = {
     "current_error.p": [0.5], "current_error.q": [0.5], "encode.streams": [0], "scaled_add.weights": [0.5, 0.5],
     "step": lambda state, current: current > 1, "initial_state": {"v": 0.0}, "Events.times": [0.5],
     "units": [0], "shape": (1, 2), "channels": 1, "window": 2,
-    "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
+    "feedback.step": lambda held: held & BITS, "initial": 0, "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
 }  # fmt: skip
 # Plausible values that are too large, too small, empty, or of an unusual type.
 EXTREME = [
@@ -60,7 +60,7 @@ BAD = [
 FILES = {"save", "load"}  # see test_files.py
 # Records of results, which users do not build; and what cannot be called.
 RESULTS = {
-    "Accuracy", "Conversion", "Digits", "EarlyDecisions", "LayerBudget", "LayerConversion", "Plan",
+    "Accuracy", "Allocation", "Circuit", "Conversion", "Digits", "EarlyDecisions", "Finding", "LayerBudget", "LayerConversion", "Plan", "Prediction",
     "PreparedNetwork", "Recording", "Simulation", "SimulationState", "Source", "PeriodWarning", "CorrelationWarning", "SilentLayerWarning", "Role",
 }  # fmt: skip
 

@@ -316,6 +316,31 @@ def machine(table, n_out, bits, states):
     return out, path
 
 
+def circuit(steps, n_values, outputs, holds, tables, bits, held, states):
+    """Return outputs (n_out, n, length), unpacked; held (n, flip-flops) and states are updated."""
+    n_in, n, length = bits.shape
+    out = np.zeros((len(outputs), n, length), np.uint8)
+    values = np.zeros((n_values, n), np.int64)
+    for t in range(length):
+        values[:n_in] = bits[:, :, t]
+        values[holds[:, 0]] = held.T
+        for kind, a, b, z, z1, table, machine in steps:
+            if kind < 4:
+                x, y = values[a], values[max(b, 0)]
+                values[z] = (x & y, x | y, x ^ y, 1 - x)[kind]
+                continue
+            two = b >= 0
+            symbol = values[a] | (values[b] << 1 if two else 0)
+            entry = tables[table + (states[machine].astype(np.int64) << (1 + two) | symbol)]
+            states[machine] = entry & 0xFFFF
+            for o, to in enumerate((z, z1)):
+                if to >= 0:
+                    values[to] = entry >> (16 + o) & 1
+        out[:, :, t] = values[outputs]
+        held[:] = values[holds[:, 1]].T
+    return out
+
+
 def integrate(bits, numbers, n_bits, counters):
     """Return r < c (n, length), unpacked, and counters (length + 1, n): those before each step."""
     length = bits.shape[-1]

@@ -28,7 +28,7 @@ __all__ = sorted(_MODULES)
 configure()
 
 
-_ROOMS = {"streams", "operators", "neurons", "stateful", "networks", "evidence", "exchange"}
+_ROOMS = {"streams", "operators", "circuits", "neurons", "stateful", "networks", "evidence", "exchange"}
 _ROOMS |= {"training", "hardware"}
 
 

@@ -395,6 +395,26 @@ def machine(
     input 0 | input 1 << 1. states, shape (n,), is updated.
     """
 
+def circuit(
+    steps: NDArray[np.int32],
+    n_values: int,
+    outputs: NDArray[np.int32],
+    holds: NDArray[np.int32],
+    tables: NDArray[np.uint32],
+    inputs: NDArray[np.uint64],
+    length: int,
+    held: NDArray[np.uint64],
+    states: NDArray[np.uint32],
+) -> NDArray[np.uint64]:
+    """Packed outputs (n_out, n, words) of a circuit with feedback on inputs (n_in, n, words).
+
+    A step (kind, a, b, z, z1, table, machine) computes value z from values a and b: AND, OR, XOR, NOT
+    a, or a machine with outputs z and z1, whose table begins at `table` in `tables`. b, z or z1 is -1
+    if unused. The first n_in values are the inputs. A flip-flop (q, d) of `holds` writes value q, which
+    is value d of the step before. held, shape (ceil(n / 64), flip-flops), a bit per row, and states,
+    shape (machines, n), are updated.
+    """
+
 def integrate(
     inputs: NDArray[np.uint64],
     numbers: NDArray[np.uint32],

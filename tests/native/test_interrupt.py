@@ -11,6 +11,7 @@ import pytest
 
 import sc_neurocore as sc
 from sc_neurocore import _native
+from sc_neurocore.circuits import feedback
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.neurons.lif import run_periodic
 
@@ -42,6 +43,11 @@ def run_machine():
     machine.run(sc.Bitstream(zeros(1, 2**25), 2**31))
 
 
+def run_circuit():
+    x = sc.Bitstream(zeros(1, 2**22), 2**28)
+    feedback(lambda held: held ^ x)
+
+
 # Each lasts for seconds on the slowest instruction set. Most of the memory is never touched.
 LONG_CALLS = {
     "Bernoulli": encode(1, 2**33, sc.Bernoulli()),
@@ -63,6 +69,7 @@ LONG_CALLS = {
         sc.Network([sc.Dense(np.ones((2000, 2000)))]), np.ones((9000, 2000)), 64
     ),
     "machine": run_machine,
+    "circuit": run_circuit,
     "fixed point": lambda: _native.fixed_trace(
         FIXED._integers, np.zeros((1, 2**30), np.int32), np.zeros(1, np.int32), zeros(1), zeros(1, 2)
     ),
@@ -244,9 +251,21 @@ def test_circuits_run_in_parts_are_those_run_in_pieces(threads):
     counts = rng.integers(0, 9, (rows, 64 * words), np.int32)
     table = rng.integers(0, 2**16, (2**16, 4), np.uint32)
 
+    # A flip-flop, value 2, and a machine of three states on the XOR of it and the first input.
+    steps_of_circuit = [[2, 0, 2, 3, -1, 0, 0], [4, 3, 1, 4, -1, 0, 0], [1, 4, 2, 5, -1, 0, 0]]
+    small = rng.integers(0, 3, 12) | rng.integers(0, 2, 12) << 16
+    program = (
+        np.array(steps_of_circuit, np.int32),
+        6,
+        np.array([5], np.int32),
+        np.array([[2, 4]], np.int32),
+        small.astype(np.uint32),
+    )
+
     def run(pieces):
         states, counters = np.zeros(rows, np.uint32), np.zeros(rows, np.uint32)
         averages, buffers = np.full(rows, 0.5), zeros(rows, 1)
+        held, chosen = zeros(-(-rows // 64), 1), np.zeros((1, rows), np.uint32)
         fixed = np.zeros(rows, np.int32), zeros(rows), zeros(rows, 2)
         out = []
         for at in range(0, words, words // pieces):
@@ -259,13 +278,14 @@ def test_circuits_run_in_parts_are_those_run_in_pieces(threads):
             )
             out.append([
                 _native.machine(table, 1, np.array([a, b]), steps, states)[0],
+                _native.circuit(*program, np.array([a, b]), steps, held, chosen)[0],
                 _native.integrate(a[None], z, 8, steps, counters),
                 _native.moving_average(a, 0.25, steps, averages),
                 _native.shuffle(a, z[0], 50, steps, buffers),
                 potentials,
                 spikes,
             ])  # fmt: skip
-        after = [states, counters, averages, buffers, *fixed]
+        after = [states, held, chosen, counters, averages, buffers, *fixed]
         return [np.concatenate(kind, axis=1) for kind in zip(*out, strict=True)] + after
 
     for whole, joined in zip(run(1), run(10), strict=True):

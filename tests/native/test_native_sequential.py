@@ -54,6 +54,53 @@ def test_many_rows_split_over_threads_are_the_machine_of_each_row(threads, n_sta
     assert np.array_equal(final, path[length])
 
 
+def circuit_case(rng, rows, n_steps=12):
+    """A random circuit: four inputs, three flip-flops, two machines of one and of two inputs."""
+    n_in, n_flip_flops = 4, 3
+    flip_flops = np.arange(n_in, n_in + n_flip_flops)
+    n_values = n_in + n_flip_flops
+    steps = []
+    for i in range(n_steps):
+        a, b = rng.integers(0, n_values, 2)
+        if i in (5, 9):  # a machine with two outputs
+            steps.append([4, a, b if i == 9 else -1, n_values, n_values + 1, 7 * 2 * (i == 9), i // 9])
+            n_values += 2
+        else:
+            steps.append([i % 4, a, b if i % 4 < 3 else -1, n_values, -1, 0, 0])
+            n_values += 1
+    tables = np.concatenate([random_table(rng, 7, 1).ravel(), random_table(rng, 9, 2).ravel()])
+    holds = np.stack([flip_flops, rng.integers(0, n_values, n_flip_flops)], axis=1).astype(np.int32)
+    outputs = np.concatenate([rng.integers(0, n_values, 4), flip_flops]).astype(np.int32)
+    states = np.stack([rng.integers(0, 7, rows), rng.integers(0, 9, rows)]).astype(np.uint32)
+    held = rng.integers(0, 2, (rows, n_flip_flops))
+    return np.array(steps, np.int32), n_values, outputs, holds, tables, held, states
+
+
+def lanes(held):
+    """Flip-flops (n, k) as words (ceil(n / 64), k) with a bit per row."""
+    return np.ascontiguousarray(twins.pack(np.ascontiguousarray(held.T.astype(np.uint8))).T)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64, 130])
+def test_a_circuit_equals_its_twin_at_every_length(threads, rows):
+    rng = RNG(rows)
+    *program, held, states = circuit_case(rng, rows)
+    bits = rng.integers(0, 2, (4, rows, 300), np.uint8)
+    out = twins.circuit(*program, bits, held.copy(), states.copy())
+    for length in LENGTHS:
+        words, after = lanes(held), states.copy()
+        wanted, wanted_states = held.copy(), states.copy()
+        if length in (1, 64, 65, 300):
+            twins.circuit(*program, bits[..., :length], wanted, wanted_states)
+        inputs = twins.pack(bits[..., :length])
+        result = _native.circuit(*program, inputs, length, words, after)
+        assert np.array_equal(result, twins.pack(out[..., :length])), length
+        if length in (1, 64, 65, 300):
+            assert np.array_equal(after, wanted_states)
+            inside = lanes(np.ones_like(held))
+            assert np.array_equal(words & inside, lanes(wanted))
+
+
 @functools.cache
 def integrator_case(n_in, n_numbers, n_bits):
     rng = RNG([n_in, n_numbers, n_bits])

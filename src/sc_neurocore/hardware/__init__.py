@@ -1,5 +1,12 @@
 """Verilog of networks, which computes the bits of `simulate`, and its verification (extra: hdl)."""
 
+from sc_neurocore.hardware.circuits import (
+    CircuitVerification,
+    circuit_testbench,
+    circuit_verilog,
+    read_circuit,
+    verify_circuit,
+)
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
 from sc_neurocore.hardware.model import LayerTrace, trace
@@ -16,6 +23,7 @@ from sc_neurocore.hardware.verify import (
 )
 
 __all__ = [
+    "CircuitVerification",
     "Design",
     "Energy",
     "LayerDesign",
@@ -27,13 +35,17 @@ __all__ = [
     "ToolFailedError",
     "UnobservableError",
     "Verification",
+    "circuit_testbench",
+    "circuit_verilog",
     "energy",
     "energy_of",
     "quantization",
+    "read_circuit",
     "report",
     "run_bench",
     "synthesize",
     "trace",
+    "verify_circuit",
     "verify_images",
     "verify_layer",
     "verify_netlist",

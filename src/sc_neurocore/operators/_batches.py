@@ -12,6 +12,7 @@ from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
 )
+from sc_neurocore.streams._dispatch import is_symbolic
 from sc_neurocore.streams.bitstream import (
     broadcast_words,
 )
@@ -24,7 +25,8 @@ _ROWS, _STEPS = 512, 512
 def check_streams(**named: Bitstream) -> None:
     """Raise unless each named operand is a Bitstream."""
     for name, stream in named.items():
-        _checks.instance(name, stream, Bitstream)
+        if not is_symbolic(stream):
+            _checks.instance(name, stream, Bitstream)
 
 
 def check_length(x: Bitstream, name: str, other: Bitstream, remedy: str = "") -> None:

@@ -9,18 +9,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _runtime
 from sc_neurocore.operators._batches import check_length, n_inputs
-from sc_neurocore.operators.gates import choose
+from sc_neurocore.operators.gates import choose, repacked, unpacked
 from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
     Source,
     encode,
 )
+from sc_neurocore.streams._dispatch import is_symbolic, on_streams
 from sc_neurocore.streams.correlation import check_operands
 
 __all__ = ["bernstein", "bernstein_fit", "bernstein_value"]
 
 
+@on_streams
 def bernstein(
     x: Bitstream,
     coefficients: Bitstream | ArrayLike,
@@ -86,14 +88,15 @@ def bernstein(
     n = n_inputs(x)
     b = _coefficient_streams(x, n, coefficients, key, source)
     # De Casteljau's algorithm on bits: a one of a copy drops the first coefficient, a zero the last.
-    words = b.words
+    copies, streams = unpacked(x), unpacked(b)
     for i in range(n):
-        if _runtime.checkers:
+        if _runtime.checkers or is_symbolic(x):
             check_operands("bernstein", x[..., i, None], b, f"copy {i} and the coefficients")
             for j in range(i):
                 check_operands("bernstein", x[..., j], x[..., i], f"copies {j} and {i}")
-        words = choose(x.words[..., i : i + 1, :], words[..., 1:, :], words[..., :-1, :])
-    return Bitstream(words[..., 0, :], x.length)
+        pairs = zip(streams[1:], streams[:-1], strict=True)
+        streams = [choose(copies[i], one, zero) for one, zero in pairs]
+    return repacked(streams[0], x)
 
 
 def bernstein_value(x: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
@@ -201,7 +204,7 @@ def _coefficient_streams(
 ) -> Bitstream:
     """Return coefficients as streams, of a batch shape (..., n + 1) that broadcasts with that of x."""
     given = coefficients
-    if not isinstance(given, Bitstream):
+    if not isinstance(given, Bitstream) and not is_symbolic(given):
         given = _coefficients(given, range(33))
     if not given.shape or given.shape[-1] != n + 1:
         contract = f"have size {n + 1} along the last axis for {n} copies"
@@ -211,7 +214,7 @@ def _coefficient_streams(
     except ValueError:
         contract = f"have a shape (..., {n + 1}) that broadcasts with that of x, {x.shape}"
         _checks.fail("coefficients", contract, given.shape)
-    if isinstance(given, Bitstream):
+    if isinstance(given, Bitstream) or is_symbolic(given):
         if key is not None:
             _checks.fail("key", "be omitted if the coefficients are streams", key)
         check_length(x, "coefficients", given)

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.operators._batches import check_streams
 from sc_neurocore.operators.gates import multiply
 from sc_neurocore.operators.machines import toggle_add
 from sc_neurocore.streams import (
@@ -36,6 +37,7 @@ from sc_neurocore.streams import (
     encode,
     stack,
 )
+from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.bitstream import (
     Index,
 )
@@ -90,7 +92,7 @@ class Unipolar:
     __array_ufunc__ = None  # array * coding raises instead of making an array of objects
 
     def __post_init__(self) -> None:
-        _checks.instance("stream", self.stream, Bitstream)
+        check_streams(stream=self.stream)
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> Unipolar:
@@ -194,7 +196,7 @@ class Bipolar:
     __array_ufunc__ = None
 
     def __post_init__(self) -> None:
-        _checks.instance("stream", self.stream, Bitstream)
+        check_streams(stream=self.stream)
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> Bipolar:
@@ -250,8 +252,7 @@ class Bipolar:
 
     def __mul__(self, other: Bipolar) -> Bipolar:
         _check_coding(self, other)
-        check_operands("Bipolar *", self.stream, other.stream)
-        return Bipolar(~(self.stream ^ other.stream))
+        return Bipolar(bipolar_product(self.stream, other.stream))
 
     def __neg__(self) -> Bipolar:
         return Bipolar(~self.stream)
@@ -259,6 +260,13 @@ class Bipolar:
     def to_two_line(self) -> TwoLine:
         """Return the value as a `TwoLine` of the stream and its complement; exact."""
         return TwoLine(self.stream, ~self.stream)
+
+
+@on_streams
+def bipolar_product(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return the product of two streams in bipolar code, x XNOR y."""
+    check_operands("Bipolar *", x, y)
+    return ~(x ^ y)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -296,7 +304,7 @@ class SignMagnitude:
     __array_ufunc__ = None
 
     def __post_init__(self) -> None:
-        _checks.instance("magnitude", self.magnitude, Bitstream)
+        check_streams(magnitude=self.magnitude)
         negative = _checks.bit_array("negative", self.negative).astype(np.bool_)
         if negative.shape != self.magnitude.shape:
             contract = f"have the batch shape of magnitude, {self.magnitude.shape}"
@@ -420,8 +428,7 @@ class TwoLine:
     __array_ufunc__ = None
 
     def __post_init__(self) -> None:
-        _checks.instance("plus", self.plus, Bitstream)
-        _checks.instance("minus", self.minus, Bitstream)
+        check_streams(plus=self.plus, minus=self.minus)
         one, other = ((s.shape, s.length) for s in (self.plus, self.minus))
         if one != other:
             contract = "have the shape and the length of plus, {} and {}".format(*one)

@@ -12,6 +12,7 @@ from sc_neurocore.operators._batches import weighted
 from sc_neurocore.streams import (
     Bitstream,
 )
+from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_operands
 
 __all__ = ["current_trace"]
@@ -20,6 +21,7 @@ Accumulate = Literal["mean", "sum", "or"]
 ACCUMULATE = get_args(Accumulate)
 
 
+@on_streams
 def current_trace(
     x: Bitstream,
     w: Bitstream,

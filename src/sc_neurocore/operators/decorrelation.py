@@ -15,6 +15,7 @@ from sc_neurocore.streams import (
     encode,
 )
 from sc_neurocore.streams._bits import delayed
+from sc_neurocore.streams._dispatch import on_streams
 
 __all__ = [
     "decorrelate",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 
+@on_streams
 def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
     """Return both streams with their ones aligned in time, which moves SCC towards +1.
 
@@ -85,6 +87,7 @@ def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
     return z[0], z[1]
 
 
+@on_streams
 def desynchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
     """Return x unchanged and y with its ones moved away from those of x, which moves SCC towards -1.
 
@@ -140,6 +143,7 @@ def desynchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bi
     return z[0], z[1]
 
 
+@on_streams
 def decorrelate(x: Bitstream, depth: int, *, key: int) -> Bitstream:
     """Return the stream with its bits shuffled in time, which moves SCC with another stream towards 0.
 
@@ -190,6 +194,7 @@ def decorrelate(x: Bitstream, depth: int, *, key: int) -> Bitstream:
     return Bitstream(written.reshape(*shape, written.shape[-1]), x.length)
 
 
+@on_streams
 def isolate(x: Bitstream, delay: int) -> Bitstream:
     """Return the stream delayed by flip-flops that start at 0.
 
@@ -224,6 +229,7 @@ def isolate(x: Bitstream, delay: int) -> Bitstream:
     return Bitstream(delayed(x.words, delay, x.length), x.length)
 
 
+@on_streams
 def regenerate(x: Bitstream, *, key: int, source: Source = Bernoulli()) -> Bitstream:
     """Return new streams with the densities of x, independent of x.
 

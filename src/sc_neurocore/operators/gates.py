@@ -8,7 +8,8 @@ are white (Bernoulli) streams of length L, the result is white, too, and its den
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,7 @@ from sc_neurocore.streams import (
     encode,
 )
 from sc_neurocore.streams._bits import ones
+from sc_neurocore.streams._dispatch import is_symbolic, on_streams
 from sc_neurocore.streams.correlation import check_operands
 
 __all__ = [
@@ -41,6 +43,7 @@ Method = Literal["division", "rotation", "coprime"]
 EXACT_METHODS = get_args(Method)
 
 
+@on_streams
 def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the product of two streams, x AND y.
 
@@ -73,6 +76,7 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
     return x & y
 
 
+@on_streams
 def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the minimum of two streams, x AND y.
 
@@ -101,6 +105,7 @@ def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
     return x & y
 
 
+@on_streams
 def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the maximum of two streams, x OR y.
 
@@ -129,6 +134,7 @@ def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
     return x | y
 
 
+@on_streams
 def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the absolute difference of two streams, x XOR y.
 
@@ -159,6 +165,7 @@ def absolute_difference(x: Bitstream, y: Bitstream) -> Bitstream:
     return x ^ y
 
 
+@on_streams
 def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x minus y, or 0 if y is larger: x AND NOT y.
 
@@ -189,6 +196,7 @@ def saturating_subtract(x: Bitstream, y: Bitstream) -> Bitstream:
     return x & ~y
 
 
+@on_streams
 def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the sum of two streams, or 1 if it is larger: x OR y.
 
@@ -219,6 +227,7 @@ def saturating_add(x: Bitstream, y: Bitstream) -> Bitstream:
     return x | y
 
 
+@on_streams
 def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
     """Return the number of ones among the products of inputs and weights, over all inputs and steps.
 
@@ -265,6 +274,7 @@ def dot(x: Bitstream, w: Bitstream) -> NDArray[np.int64]:
     return ones.reshape((*x.shape[:-1], *w.shape[:-1]))
 
 
+@on_streams
 def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     """Return the number of ones over the last batch axis at each time step.
 
@@ -304,6 +314,7 @@ def popcount_add(x: Bitstream) -> NDArray[np.int32]:
     return counts.reshape(*x.shape[:-1], x.length)
 
 
+@on_streams
 def scaled_add(
     x: Bitstream, *, key: int, weights: ArrayLike | None = None, source: Source = Bernoulli()
 ) -> Bitstream:
@@ -355,17 +366,19 @@ def scaled_add(
     left = np.cumsum(w[::-1])[::-1]
     p = np.divide(w, left, out=np.zeros(k), where=left > 0)[:-1]
     select = encode(np.broadcast_to(p, (*x.shape[:-1], k - 1)), x.length, key=key, source=source)
-    out = x.words[..., k - 1, :]
+    data, selects = unpacked(x), unpacked(select)
+    out = data[k - 1]
     for i in reversed(range(k - 1)):
-        if _runtime.checkers:
+        if _runtime.checkers or is_symbolic(x):
             which = f"select {i} and the inputs from {i} on"
             check_operands("scaled_add", select[..., i, None], x[..., i:], which)
             for j in range(i):
                 check_operands("scaled_add", select[..., j], select[..., i], f"selects {j} and {i}")
-        out = choose(select.words[..., i, :], x.words[..., i, :], out)
-    return Bitstream(out, x.length)
+        out = choose(selects[i], data[i], out)
+    return repacked(out, x)
 
 
+@on_streams
 def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
     """Return a stream that contains exactly the product of the numbers of ones of two streams.
 
@@ -428,11 +441,21 @@ def exact_product(x: Bitstream, y: Bitstream, method: Method) -> Bitstream:
     return Bitstream.from_bits(np.tile(x.bits(), m)) & Bitstream.from_bits(slipped)
 
 
-def choose(
-    select: NDArray[np.uint64], one: NDArray[np.uint64], zero: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
-    """Return the words of a multiplexer: bits of `one` if the select is 1, else of `zero`."""
+def choose(select: Any, one: Any, zero: Any) -> Any:
+    """Return the output of a multiplexer: bits of `one` if the select is 1, else of `zero`."""
     return select & one | ~select & zero
+
+
+def unpacked(x: Bitstream) -> Sequence[Any]:
+    """Return the streams along the last batch axis, as words; as they are if they have no bits."""
+    if is_symbolic(x):
+        return [x[..., i] for i in range(x.shape[-1])]
+    return [x.words[..., i, :] for i in range(x.shape[-1])]
+
+
+def repacked(words: Any, x: Bitstream) -> Bitstream:
+    """Return words as a stream of the length of x; a stream without bits as it is."""
+    return words if is_symbolic(words) else Bitstream(words, x.length)
 
 
 def _weights(weights: ArrayLike | None, k: int) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from sc_neurocore.operators._batches import broadcast_rows, stacked_rows
 from sc_neurocore.streams import (
     Bitstream,
 )
+from sc_neurocore.streams._dispatch import on_streams
 
 __all__ = ["Machine"]
 
@@ -77,6 +78,7 @@ class Machine:
             value.flags.writeable = False
             object.__setattr__(self, name, value)
 
+    @on_streams
     def run(
         self, x: Bitstream, y: Bitstream | None = None, *, state: ArrayLike = 0
     ) -> tuple[Bitstream, NDArray[np.int64]]:

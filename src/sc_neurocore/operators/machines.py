@@ -17,6 +17,7 @@ from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import (
     Bitstream,
 )
+from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input, check_operands
 
 __all__ = [
@@ -48,6 +49,7 @@ _CORDIV = _flip_flop([[[0, 0], [0, 1]], [[1, 0], [1, 1]]])
 _JK = _flip_flop([[[0, 0], [1, 1]], [[1, 0], [1, 0]]])
 
 
+@on_streams
 def toggle_add(x: Bitstream) -> Bitstream:
     """Return the mean of the streams along the last batch axis, without random selects.
 
@@ -92,6 +94,7 @@ def toggle_add(x: Bitstream) -> Bitstream:
     return x[..., 0]
 
 
+@on_streams
 def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
     """Return the saturating sum of two streams, approximately min(1, p + q), with a buffer of ones.
 
@@ -134,6 +137,7 @@ def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
     return Machine(next_state, outputs).run(x, y)[0]
 
 
+@on_streams
 def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the quotient of two streams, p / q for p <= q.
 
@@ -182,6 +186,7 @@ def cordiv(x: Bitstream, y: Bitstream) -> Bitstream:
     return _CORDIV.run(x, y)[0]
 
 
+@on_streams
 def jk_flip_flop(j: Bitstream, k: Bitstream) -> Bitstream:
     """Return the state of a flip-flop that j sets, k resets, and both together toggle.
 
@@ -309,6 +314,7 @@ def linear_distribution(p: ArrayLike, n_states: int) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
+@on_streams
 def stanh(x: Bitstream, n_states: int) -> Bitstream:
     """Return a hyperbolic tangent of a stream in bipolar code, by a saturating machine.
 
@@ -358,6 +364,7 @@ def stanh(x: Bitstream, n_states: int) -> Bitstream:
     return z
 
 
+@on_streams
 def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
     """Return a decaying exponential of a stream, about exp(-2 G x) for x > 0, by a saturating machine.
 
@@ -397,6 +404,7 @@ def sexp(x: Bitstream, n_states: int, gain: int) -> Bitstream:
     return z
 
 
+@on_streams
 def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return a stream regenerated from a running estimate of its density, and the final estimate.
 
@@ -451,6 +459,7 @@ def addie(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np
     return _integrate(1, n_bits, key, x=x)
 
 
+@on_streams
 def gaines_divide(
     x: Bitstream, y: Bitstream, n_bits: int, *, key: int
 ) -> tuple[Bitstream, NDArray[np.int64]]:
@@ -497,6 +506,7 @@ def gaines_divide(
     return _integrate(1, n_bits, key, x=x, y=y)
 
 
+@on_streams
 def gaines_sqrt(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return the square root of the density, and the counter that estimates it.
 
@@ -540,6 +550,7 @@ def gaines_sqrt(x: Bitstream, n_bits: int, *, key: int) -> tuple[Bitstream, NDAr
     return _integrate(2, n_bits, key, x=x)
 
 
+@on_streams
 def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
     """Return exponential moving averages of the bits over time.
 
@@ -577,6 +588,7 @@ def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
     return averages.reshape(*shape, x.length)
 
 
+@on_streams
 def umul(x: Bitstream, y: Bitstream) -> Bitstream:
     """Return the product of two streams, by conditional sampling.
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.streams._bits import cut, joined, last_mask, n_words, pack, unpack
+from sc_neurocore.streams._dispatch import is_symbolic, on_streams, symbolic
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.source import (
     Bernoulli,
@@ -263,6 +264,7 @@ class Interval:
         return np.asarray(self.low + _checks.array("p", p, range(33)) * (self.high - self.low))
 
 
+@on_streams
 def encode(
     p: ArrayLike,
     length: int,
@@ -458,6 +460,9 @@ def stack(streams: Sequence[Bitstream]) -> Bitstream:
     (2,)
     """
     items = _listed(streams)
+    if (receiver := symbolic(items)) is not None:
+        joined: Bitstream = receiver.__stream_operator__(stack, (items,), {})
+        return joined
     lengths = {item.length: None for item in items}
     if len(lengths) != 1:
         got = " and ".join(str(n) for n in lengths) or "none"
@@ -508,7 +513,8 @@ def _listed(streams: Sequence[Bitstream]) -> list[Bitstream]:
     except TypeError:
         _checks.wrong_type("streams", "be a sequence of Bitstream", streams)
     for i, item in enumerate(items):
-        _checks.instance(f"streams[{i}]", item, Bitstream)
+        if not is_symbolic(item):
+            _checks.instance(f"streams[{i}]", item, Bitstream)
     return items
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore._types import Words
 from sc_neurocore.streams._bits import cut
+from sc_neurocore.streams._dispatch import is_symbolic, symbolic
 from sc_neurocore.streams.bitstream import Bitstream
 
 __all__ = [
@@ -406,7 +407,9 @@ def check_correlation(x: Bitstream, y: Bitstream, wanted: int, *, tolerance: flo
 
 def check_operands(operator: str, x: Bitstream, y: Bitstream, which: str = "") -> None:
     """Run `check_correlation` on the operands of an operator, if checks are on."""
-    if _runtime.checkers:
+    if (receiver := symbolic((x, y))) is not None:
+        receiver.__stream_need__(operator, x, y, which)
+    elif _runtime.checkers:
         _check(f"{operator} needs", NEEDS[operator], x, y, which=which)
 
 
@@ -445,7 +448,9 @@ def check_white(x: Bitstream) -> None:
 
 def check_input(operator: str, x: Bitstream) -> None:
     """Run `check_white` on the input of an operator, if checks are on."""
-    if _runtime.checkers:
+    if is_symbolic(x):
+        x.__stream_need__(operator, x, None, "")
+    elif _runtime.checkers:
         _check_white(f"{operator} needs", x)
 
 

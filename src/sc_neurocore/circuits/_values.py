@@ -1,0 +1,174 @@
+"""Values that operators compute from operands with the correlation that they require."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.circuits import _nets
+from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
+from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
+from sc_neurocore.circuits._wires import wired
+from sc_neurocore.operators import decorrelation, gates, machines
+from sc_neurocore.operators.bernstein import bernstein
+from sc_neurocore.operators.codings import bipolar_product
+from sc_neurocore.operators.machines import linear_distribution
+from sc_neurocore.streams import encode, stack
+
+__all__ = ["ideal_values"]
+
+Floats = NDArray[np.float64]
+
+
+def _ratio(p: Floats, q: Floats) -> Floats:
+    return np.asarray(np.divide(p, q, out=np.zeros(np.broadcast_shapes(p.shape, q.shape)), where=q > 0))
+
+
+def _stanh(x: Floats, n_states: int) -> Floats:
+    return np.asarray(linear_distribution(x, n_states)[..., n_states // 2 :].sum(axis=-1))
+
+
+def _sexp(x: Floats, n_states: int, gain: int) -> Floats:
+    return np.asarray(linear_distribution(x, n_states)[..., : n_states - gain].sum(axis=-1))
+
+
+def _scaled_add(x: Floats, *, key: int, weights: Any = None, source: Any = None) -> Floats:
+    return np.asarray(x.mean(axis=-1) if weights is None else x @ np.asarray(weights, np.float64))
+
+
+def _bernstein(x: Floats, coefficients: Any, *, key: Any = None, source: Any = None) -> Floats:
+    b = np.asarray(coefficients, np.float64)
+    for i in range(x.shape[-1]):
+        b = x[..., i : i + 1] * b[..., 1:] + (1 - x[..., i : i + 1]) * b[..., :-1]
+    return np.asarray(b[..., 0])
+
+
+def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
+    p = np.clip(np.asarray(p, np.float64), 0.0, 1.0)
+    return np.asarray(p if streams is None else np.broadcast_arrays(p, streams)[0])
+
+
+def _unchanged(x: Floats, *_: Any, **__: Any) -> Floats:
+    return x
+
+
+_OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
+    (gates.multiply, lambda p, q: p * q),
+    (gates.minimum, np.minimum),
+    (gates.maximum, np.maximum),
+    (gates.absolute_difference, lambda p, q: np.abs(p - q)),
+    (gates.saturating_subtract, lambda p, q: np.maximum(p - q, 0)),
+    (gates.saturating_add, lambda p, q: np.minimum(p + q, 1)),
+    (gates.scaled_add, _scaled_add),
+    (machines.toggle_add, lambda x: x.mean(axis=-1)),
+    (machines.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
+    (machines.cordiv, lambda p, q: np.minimum(_ratio(p, q), 1)),
+    (machines.jk_flip_flop, lambda j, k: _ratio(j, j + k)),
+    (machines.stanh, _stanh),
+    (machines.sexp, _sexp),
+    (machines.umul, lambda p, q: p * q),
+    (machines.addie, lambda x, n_bits, *, key: (x, None)),
+    (machines.gaines_divide, lambda p, q, n_bits, *, key: (np.minimum(_ratio(p, q), 1), None)),
+    (machines.gaines_sqrt, lambda x, n_bits, *, key: (np.sqrt(x), None)),
+    (machines.ema, lambda x, n_bits: None),
+    (gates.popcount_add, lambda x: None),
+    (bernstein, _bernstein),
+    (decorrelation.synchronize, lambda p, q, depth: tuple(np.broadcast_arrays(p, q))),
+    (decorrelation.desynchronize, lambda p, q, depth: tuple(np.broadcast_arrays(p, q))),
+    (decorrelation.decorrelate, _unchanged),
+    (decorrelation.isolate, _unchanged),
+    (decorrelation.regenerate, _unchanged),
+    (bipolar_product, lambda p, q: 1 - p - q + 2 * p * q),
+    (encode, _encode),
+]
+OPERATORS = {function.__wrapped__: value for function, value in _OPERATORS}
+WIRING: dict[Any, Callable[..., Any]] = {
+    stack: lambda nets: np.stack(np.broadcast_arrays(*nets), axis=-1),
+    _nets._item: lambda x, key: x[key],
+    _nets._reshaped: lambda x, n_axes, shape: x.reshape(shape),
+}
+
+
+def ideal_values(
+    nets: Sequence[Net],
+    values: Mapping[str, Floats],
+    generators: Mapping[tuple[Origin, tuple[int, ...]], tuple[int, bool]],
+) -> list[Floats]:
+    """Return the values of nets, given those of the inputs and the generators of their wires.
+
+    Gates, machines and loops that are part of no operator have the mean of a long stream, when the nets
+    that they combine are independent of each other.
+    """
+    order = calls_in_order(nets)
+    known = [origin for origin in order if isinstance(origin, Input | Constant) or _has_law(origin)]
+    known_set = set(known)
+    outside = [net for origin in known if not _is_wiring(origin) for net in _streams(origin, values)]
+    others = [net for origin in order if origin not in known_set for net in _streams(origin, values)]
+    wiring = wired(others, outside)
+    leaves: dict[int, Leaf] = {}
+    for net in outside:
+        for index in np.ndindex(net.shape):
+            own = generators.get((net.origin, index), ((net.origin, net.place, index), False))
+            leaves[int(wiring.wires(net)[index])] = Leaf(0.5, *own)
+    laws = Laws(wiring.parts, leaves, LONG_RUN)  # it reads the leaves when it needs them
+    found: dict[Origin, tuple[Any, ...]] = {}
+
+    def value(net: Any) -> Any:
+        return found[net.origin][net.place] if isinstance(net, Net) else net
+
+    for origin in order:
+        if origin not in known_set:
+            results = {
+                net.place: np.array([laws.mean(int(w)) for w in wiring.wires(net).flat])
+                for net in _streams(origin, values)
+            }
+            shapes = {net.place: net.shape for net in _streams(origin, values)}
+            found[origin] = tuple(
+                results[i].reshape(shapes[i]) if i in results else None
+                for i in range(1 + max(results, default=0))
+            )
+            continue
+        if isinstance(origin, Input):
+            found[origin] = (values[origin.name],)
+        elif isinstance(origin, Constant):
+            found[origin] = (origin.stream.probability(),)
+        else:
+            assert isinstance(origin, Call)
+            law = OPERATORS.get(origin.function) or WIRING[origin.function]
+            args = [_nets.replaced(arg, value) for arg in origin.args]
+            kwargs = {k: _nets.replaced(arg, value) for k, arg in origin.kwargs.items()}
+            result = law(*args, **kwargs)
+            found[origin] = result if origin.many else (result,)
+        for net in () if _is_wiring(origin) else _streams(origin, values):
+            for wire, p in zip(wiring.wires(net).flat, np.asarray(value(net)).flat, strict=True):
+                leaves[int(wire)] = leaves[int(wire)]._replace(p=min(max(float(p), 0.0), 1.0))
+    return [np.asarray(value(net)) for net in nets]
+
+
+def is_composed(call: Call) -> bool:
+    """Return whether a call is that of an operator or of wiring: no gate and no machine."""
+    return call.function in OPERATORS or call.function in WIRING
+
+
+def _has_law(origin: Origin) -> bool:
+    """Return whether the value of an origin follows from those of its operands."""
+    return isinstance(origin, Call) and (origin.function in OPERATORS or origin.function in WIRING)
+
+
+def _is_wiring(origin: Origin) -> bool:
+    return isinstance(origin, Call) and origin.function in WIRING
+
+
+def _streams(origin: Origin, values: Mapping[str, Floats]) -> list[Net]:
+    """Return the nets of an origin that are streams."""
+    if isinstance(origin, Input):
+        return [Net(origin, 0, np.shape(values[origin.name]))]
+    if isinstance(origin, Constant):
+        return [Net(origin, 0, origin.stream.shape)]
+    if isinstance(origin, Loop):
+        return [Net(origin, i, net.shape) for i, net in enumerate(origin.results)]
+    assert isinstance(origin, Call)
+    return [Net(origin, i, shape) for i, (shape, s) in enumerate(origin.results) if s]

@@ -1,0 +1,604 @@
+"""Verilog of stochastic circuits, its verification, and circuits from netlists."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore import _checks
+from sc_neurocore.circuits import Circuit, feedback
+from sc_neurocore.circuits._nets import Net
+from sc_neurocore.circuits._wires import Part, Wiring, numbered, wire_names, wired
+from sc_neurocore.hardware.cells import Bit, Cells, Register
+from sc_neurocore.hardware.logic import ordered
+from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
+from sc_neurocore.hardware.tools import check_identifier
+from sc_neurocore.operators import isolate
+from sc_neurocore.streams import LFSR, Bitstream, Role, encode, stream_key
+
+__all__ = [
+    "CircuitVerification",
+    "circuit_testbench",
+    "circuit_verilog",
+    "read_circuit",
+    "verify_circuit",
+]
+
+_GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
+# States of a machine that is written as a case statement.
+_MOST_STATES = 1024
+# Ports that every module has.
+_CLEAR = "clear"
+
+
+@dataclass(frozen=True)
+class CircuitVerification:
+    """Result of running the netlist of a circuit beside its simulation.
+
+    Attributes
+    ----------
+    bits : int
+        Number of output bits that were compared.
+    wrong : int
+        Number of bits that differ.
+    synthesis : Synthesis
+        Cells, and for iCE40 logic cells and clock rate.
+    """
+
+    bits: int
+    wrong: int
+    synthesis: Synthesis
+
+
+def circuit_verilog(
+    circuit: Circuit,
+    name: str = "circuit",
+    *,
+    source: LFSR | None = None,
+    seed: int = 0,
+    generators: Mapping[str, int] | None = None,
+) -> str:
+    """Return a Verilog module that computes the bits of a circuit, one time step per clock cycle.
+
+    Inputs and outputs have ports of their names, one bit per element of a batch in C order, lowest
+    first. `clear` resets flip-flops and machines to their first state at a clock edge. Values that are
+    encoded within the circuit by an `LFSR` have a register and a comparator in the module. Those of
+    other sources, such as the selects of `scaled_add` by default, are bits of the port `encoded`.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of gates, flip-flops and machines; operators that draw random numbers at each step, such as
+        `addie`, have no hardware here.
+    name : str
+        Name of the module.
+    source : LFSR, optional
+        Source of the inputs. The ports of the inputs are then thresholds, `source.width` bits per
+        element, and the module encodes them by registers and comparators. A threshold is
+        ``round(p * source.levels)``. By default the ports are the streams.
+    seed : int
+        As in `Circuit.encode`, for the starts of the registers.
+    generators : mapping of str to int, optional
+        As in `Circuit.encode`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError
+        If `circuit` is not a Circuit, or `source` not an LFSR.
+    ValueError
+        If a name is not a Verilog identifier, or an operator has no hardware.
+
+    Examples
+    --------
+    >>> from sc_neurocore import multiply
+    >>> from sc_neurocore.circuits import Circuit
+    >>> from sc_neurocore.hardware import circuit_verilog
+    >>> print(circuit_verilog(Circuit.trace(multiply), "product"))
+    module product (
+        input wire clk,
+        input wire clear,
+        input wire [0:0] x,
+        input wire [0:0] y,
+        output wire [0:0] out
+    );
+        wire w0 = x[0];
+        wire w1 = y[0];
+        wire w2 = w0 & w1;
+        assign out = {w2};
+    endmodule
+    <BLANKLINE>
+    """
+    wiring = _wiring(circuit, name)
+    lines = _Lines([], [])
+    drivers = _drivers(circuit, wiring, source, seed, generators)
+    width = 1 if source is None else source.width
+    ports = ["input wire clk", f"input wire {_CLEAR}"]
+    for port, net in circuit.inputs.items():
+        ports.append(f"input wire [{width * _size(net) - 1}:0] {port}")
+    if n := len(_encoded(wiring)):
+        ports.append(f"input wire [{n - 1}:0] encoded")
+    ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in circuit.outputs.items()]
+    made: dict[Any, str] = {}
+    for part in wiring.parts:
+        if part.kind == "flip-flop":
+            lines.wires.append(f"reg w{part.results[0]} = 1'b{part.detail};")
+    for part in wiring.parts:
+        _write(part, lines, drivers, made)
+    for port, net in circuit.outputs.items():
+        bits = ", ".join(f"w{int(wire)}" for wire in reversed(wiring.wires(net).ravel()))
+        lines.wires.append(f"assign {port} = {{{bits}}};")
+    body = [f"    {line}" for line in (*lines.wires, *lines.steps)]
+    head = ",\n".join(f"    {port}" for port in ports)
+    return "\n".join([f"module {name} (", head, ");", *body, "endmodule", ""])
+
+
+@dataclass(frozen=True)
+class _Lines:
+    wires: list[str]
+    steps: list[str]
+
+
+def _wiring(circuit: Circuit, name: str) -> Wiring:
+    _checks.instance("circuit", circuit, Circuit)
+    names = [name, *circuit.inputs, *circuit.outputs]
+    for port in names:
+        check_identifier("a name", port)
+    if clash := {"clk", _CLEAR, "encoded"} & set(names):
+        _checks.fail("a name", "not be clk, clear or encoded", ", ".join(sorted(clash)))
+    for port, net in circuit.outputs.items():
+        if not net.is_stream:
+            _checks.fail("an output", "be a stream", f"{port}, {net}")
+    wiring = wired([*circuit.inputs.values(), *circuit.outputs.values()])
+    for part in wiring.parts:
+        if part.kind == "black box":
+            what = "consist of gates, flip-flops and machines"
+            _checks.fail("the circuit", what, part.detail[0].name)
+        if part.kind == "constant":
+            remedy = "make it an input"
+            _checks.fail("the circuit", "contain no captured streams", "one", remedy)
+        if part.kind == "machine" and len(part.detail[0].next_state) > _MOST_STATES:
+            n = len(part.detail[0].next_state)
+            _checks.fail("a machine", f"have at most {_MOST_STATES} states", n)
+    return wiring
+
+
+def _size(net: Net) -> int:
+    return int(np.prod(net.shape))
+
+
+def _encoded(wiring: Wiring) -> list[Part]:
+    """Return the encoded values that are inputs of the module."""
+    return [p for p in wiring.parts if p.kind == "encode" and not isinstance(p.detail[1][0], LFSR)]
+
+
+def _drivers(
+    circuit: Circuit,
+    wiring: Wiring,
+    source: LFSR | None,
+    seed: int,
+    generators: Mapping[str, int] | None,
+) -> dict[int, tuple[str, Any]]:
+    """Return the text or the generator of each wire that an input or an encoded value provides.
+
+    A generator comes with its key and stream, the text of the threshold, and whether it is inverted.
+    """
+    drivers: dict[int, tuple[str, Any]] = {}
+    wires = [w for name, net in circuit.inputs.items() for w in wire_names(name, net.shape)]
+    numbers = numbered(wires, generators)
+    if source is not None:
+        _checks.instance("source", source, LFSR)
+        sequences = source.sequences(1 + max((n for n, _ in numbers.values()), default=0))
+    for name, net in circuit.inputs.items():
+        names = wire_names(name, net.shape)
+        for i, wire in enumerate(wiring.wires(net).flat):
+            if source is None:
+                drivers[int(wire)] = f"{name}[{i}]", None
+            else:
+                n, inverted = numbers[names[i]]
+                key = stream_key(seed, Role.INPUT, n)
+                threshold = f"{name}[{i * source.width} +: {source.width}]"
+                if inverted:
+                    threshold = f"({source.width}'d{source.levels} - {threshold})"
+                drivers[int(wire)] = threshold, (sequences[n], key, 0, inverted)
+    place = 0
+    for part in wiring.parts:
+        if part.kind != "encode":
+            continue
+        p, (own, key, stream) = part.detail
+        if isinstance(own, LFSR):
+            threshold = f"{own.width}'d{int(own.thresholds(np.array([p]))[0])}"
+            drivers[part.results[0]] = threshold, (own, key, stream, False)
+        else:
+            drivers[part.results[0]] = f"encoded[{place}]", None
+            place += 1
+    return drivers
+
+
+def _write(
+    part: Part, lines: _Lines, drivers: Mapping[int, tuple[str, Any]], made: dict[Any, str]
+) -> None:
+    """Add the lines of a part; `made` holds the registers of generators."""
+    operands = [f"w{wire}" for wire in part.operands]
+    results = [f"w{wire}" for wire in part.results]
+    if part.kind in _GATES:
+        lines.wires.append(f"wire {results[0]} = {_GATES[part.kind].format(*operands)};")
+    elif part.kind == "flip-flop":
+        reset = f"{results[0]} <= {_CLEAR} ? 1'b{part.detail} : {operands[0]};"
+        lines.steps.append(f"always @(posedge clk) {reset}")
+    elif part.kind == "machine":
+        _write_machine(part, operands, results, lines)
+    else:
+        text, generator = drivers[part.results[0]]
+        if generator is not None:
+            source, key, stream, inverted = generator
+            register = _register(source, key, stream, lines, made)
+            # The number is the state less 1.
+            text = f"{'~' if inverted else ''}({register} <= {text})"
+        lines.wires.append(f"wire {results[0]} = {text};")
+
+
+def _register(source: LFSR, key: int, stream: int, lines: _Lines, made: dict[Any, str]) -> str:
+    """Return the name of the register of a generator, and add it if it is new."""
+    start = int(source.numbers([stream], 1, key=key)[0, 0]) + 1
+    found = made.get((source, key, stream))
+    if found is not None:
+        return found
+    name = made[source, key, stream] = f"lfsr{len(made)}"
+    top = source.width - 1
+    lines.wires.append(f"reg [{top}:0] {name} = {source.width}'d{start};")
+    parity = f"^({name} & {source.width}'d{source._feedback})"
+    after = f"{{{parity}, {name}[{top}:1]}}"
+    lines.steps.append(f"always @(posedge clk) {name} <= {_CLEAR} ? {source.width}'d{start} : {after};")
+    return name
+
+
+def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], lines: _Lines) -> None:
+    """Add a machine as a case statement over its states and inputs."""
+    machine, start = part.detail
+    n_states = len(machine.next_state)
+    bits = max((n_states - 1).bit_length(), 1)
+    state, after = f"s{part.results[0]}", f"n{part.results[0]}"
+    outputs = machine.outputs.reshape(-1, *machine.next_state.shape)
+    lines.wires.append(f"reg [{bits - 1}:0] {state} = {bits}'d{start}, {after};")
+    lines.wires.extend(f"reg {z};" for z in results)
+    symbol = ", ".join([state, *operands])
+    left = ", ".join([after, *results])
+    n_in = len(operands)
+    lines.steps.extend(["always @*", f"    case ({{{symbol}}})"])
+    for index in np.ndindex(machine.next_state.shape):
+        s, *inputs = index
+        pattern = s
+        for bit in inputs:
+            pattern = pattern << 1 | bit
+        value = int(machine.next_state[index])
+        for output in outputs:
+            value = value << 1 | int(output[index])
+        lines.steps.append(
+            f"        {bits + n_in}'d{pattern}: {{{left}}} = {bits + len(results)}'d{value};"
+        )
+    lines.steps.extend(
+        [
+            f"        default: {{{left}}} = {bits + len(results)}'d0;",
+            "    endcase",
+            f"always @(posedge clk) {state} <= {_CLEAR} ? {bits}'d{start} : {after};",
+        ]
+    )
+
+
+def _stimulus(
+    circuit: Circuit, wiring: Wiring, streams: Mapping[str, Bitstream]
+) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]], int]:
+    """Return the bits of all ports, shape (bits, lanes, length), of the outputs too, and the length.
+
+    Values that are encoded within the circuit are the same in all lanes, so that lanes are simulated
+    one by one if there are any.
+    """
+    aligned, n_batch = circuit._aligned(streams)
+    batch = np.broadcast_shapes(*(x.shape[:n_batch] for x in aligned.values()))
+    (length,) = {x.length for x in streams.values()}
+    ports, wanted = {}, {}
+    spread: dict[str, NDArray[np.uint8]] = {}
+    for name, net in circuit.inputs.items():
+        bits = np.broadcast_to(aligned[name].bits(), (*batch, *net.shape, length))
+        spread[name] = bits.reshape(-1, *net.shape, length)
+        ports[name] = np.moveaxis(bits.reshape(-1, _size(net), length), 0, 1)
+    lanes = next(iter(ports.values())).shape[1] if ports else 1
+    sequences = []
+    for part in _encoded(wiring):
+        p, (source, key, stream) = part.detail
+        x = encode(p, length, key=key, source=source, streams=stream)
+        sequences.append(np.broadcast_to(x.bits(), (lanes, length)))
+    if sequences:
+        ports["encoded"] = np.stack(sequences)
+    alone = [
+        circuit.simulate({n: Bitstream.from_bits(bits[lane]) for n, bits in spread.items()})
+        for lane in range(lanes if any(p.kind == "encode" for p in wiring.parts) else 0)
+    ]
+    together = circuit.simulate(aligned) if not alone else {}
+    for name, net in circuit.outputs.items():
+        if alone:
+            out = np.stack([result[name].bits() for result in alone])
+        else:
+            out = np.broadcast_to(together[name].bits(), (*batch, *net.shape, length))
+        wanted[name] = np.moveaxis(out.reshape(-1, _size(net), length), 0, 1)
+    return ports, wanted, length
+
+
+def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: str = "circuit") -> str:
+    """Return a self-checking Verilog testbench for the module of `circuit_verilog`.
+
+    It applies the streams, compares each output bit with `Circuit.simulate`, and prints PASS, or FAIL
+    and the number of wrong bits, which ends the simulation with an error.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    streams : mapping of str to Bitstream
+        Streams of the inputs, of their shapes, without batch axes.
+    name : str
+        Name of the module, which was made without `source`. That of the testbench is ``tb_<name>``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError
+        If `circuit` is not a Circuit, or an input not a Bitstream.
+    ValueError
+        If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
+        hardware.
+    """
+    wiring = _wiring(circuit, name)
+    ports, wanted, length = _stimulus(circuit, wiring, streams)
+    if any(bits.shape[1] != 1 for bits in wanted.values()):
+        _checks.fail("streams", "have no batch axes", f"{next(iter(wanted.values())).shape[1]} streams")
+    lines = [f"module tb_{name};", "    reg clk = 0, clear = 0;", "    integer t, wrong = 0;"]
+    checks, connected = [], [".clk(clk)", ".clear(clear)"]
+    for kind, arrays in (("reg", ports), ("wire", wanted)):
+        for port, bits in arrays.items():
+            n = len(bits)
+            lines.append(f"    {kind} [{n - 1}:0] {port};")
+            connected.append(f".{port}({port})")
+            for i, row in enumerate(bits[:, 0]):
+                digits = "".join(map(str, reversed(row.tolist())))
+                text = f"{length}'h{int(digits, 2):x}"
+                lines.append(f"    reg [{length - 1}:0] bits_{port}_{i} = {text};")
+                if kind == "reg":
+                    checks.append(f"            {port}[{i}] = bits_{port}_{i}[t];")
+    lines.append(f"    {name} dut ({', '.join(connected)});")
+    lines += ["    initial begin", f"        for (t = 0; t < {length}; t = t + 1) begin", *checks]
+    lines.append("            #1;")
+    for port, bits in wanted.items():
+        for i in range(len(bits)):
+            compare = f"if ({port}[{i}] !== bits_{port}_{i}[t]) wrong = wrong + 1;"
+            lines.append(f"            {compare}")
+    lines += [
+        "            clk = 1; #1; clk = 0; #1;",
+        "        end",
+        '        if (wrong == 0) $display("PASS");',
+        '        else begin $display("FAIL %0d", wrong); $fatal; end',
+        "        $finish;",
+        "    end",
+        "endmodule",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def verify_circuit(
+    circuit: Circuit,
+    streams: Mapping[str, Bitstream],
+    target: Target = "generic",
+    *,
+    place: bool = False,
+) -> CircuitVerification:
+    """Synthesize a circuit and run its netlist beside its simulation, all streams of a batch at once.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As in `circuit_verilog`.
+    streams : mapping of str to Bitstream
+        Streams of the inputs, as in `Circuit.simulate`.
+    target : {"generic", "ice40", "xilinx"}
+        Cells of the netlist.
+    place : bool
+        Place and route for iCE40, to report logic cells and clock rate.
+
+    Returns
+    -------
+    CircuitVerification
+
+    Raises
+    ------
+    MissingToolError
+        If Yosys is missing.
+    ToolFailedError
+        If Yosys or nextpnr ends with an error.
+    TypeError
+        If `circuit` is not a Circuit, or an input not a Bitstream.
+    ValueError
+        If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
+        hardware.
+    """
+    wiring = _wiring(circuit, "circuit")
+    ports, wanted, length = _stimulus(circuit, wiring, streams)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "circuit.v"
+        path.write_text(circuit_verilog(circuit), encoding="utf-8")
+        made = synthesize([path], "circuit", target, folder, place=place)
+        netlist = Netlist.read(made.path, "circuit")
+    lanes = next(iter(wanted.values())).shape[1]
+    stimulus = {name: np.moveaxis(bits, -1, 0) for name, bits in ports.items()}
+    if _CLEAR in netlist.inputs:
+        stimulus[_CLEAR] = np.zeros((length, 1, lanes), np.uint8)
+    outputs = netlist.run(stimulus).outputs
+    wrong = bits = 0
+    for name, array in wanted.items():
+        wrong += int((outputs[name] != np.moveaxis(array, -1, 0)).sum())
+        bits += array.size
+    return CircuitVerification(bits, wrong, made)
+
+
+def read_circuit(module: Mapping[str, Any]) -> Circuit:
+    """Return the circuit of a synthesized netlist, one time step per clock cycle.
+
+    Predictions, checks of correlation and simulations then apply to a design from elsewhere.
+
+    Parameters
+    ----------
+    module : mapping
+        Module in the JSON format of Yosys, of gates, iCE40 or Xilinx cells, without memories. All
+        registers have the clock `clk`.
+
+    Returns
+    -------
+    Circuit
+        Inputs and outputs are those of the module, except the clock. Ports of several bits have the
+        shape (bits,), lowest bit first.
+
+    Raises
+    ------
+    TypeError
+        If `module` is not such a module.
+    ValueError
+        If the netlist has unknown cells or memories.
+
+    Examples
+    --------
+    >>> from sc_neurocore.hardware import read_circuit
+    >>> gate = {"type": "$_AND_", "connections": {"A": [2], "B": [3], "Y": [4]}}
+    >>> ports = {"a": ("input", 2), "b": ("input", 3), "z": ("output", 4)}
+    >>> module = {
+    ...     "ports": {n: {"direction": d, "bits": [bit]} for n, (d, bit) in ports.items()},
+    ...     "netnames": {},
+    ...     "cells": {"gate": gate},
+    ... }
+    >>> read_circuit(module)
+    Circuit(a, b -> z)
+    """
+    if not isinstance(module, Mapping) or {"ports", "cells", "netnames"} - set(module):
+        _checks.wrong_type("module", "be a module in the JSON format of Yosys", module)
+    netlist = Netlist(module)
+    cells = Cells.of(module)
+    if cells.memories:
+        _checks.fail("the netlist", "have no memories", len(cells.memories))
+    registers = cells.registers
+
+    def evaluate(given: Mapping[Any, Any], zero: Any) -> dict[Any, Any]:
+        values: dict[Any, Any] = {"0": zero, "1": ~zero, "x": zero, "z": zero, **given}
+        gates: Mapping[Any, tuple[int, list[Bit]]] = cells.gates
+        for net in ordered(gates, lambda net: gates[net][1], values):
+            table, bits = gates[net]
+            values[net] = _table(table, [values[bit] for bit in bits], zero)
+        return values
+
+    def function(**inputs: Any) -> dict[str, Any]:
+        given = {
+            bit: inputs[name] if len(bits) == 1 else inputs[name][i]
+            for name, bits in netlist.inputs.items()
+            for i, bit in enumerate(bits)
+        }
+        any_input = next(iter(given.values()))
+        zero = any_input & ~any_input
+        if registers:
+
+            def step(*held: Any) -> Any:
+                now = dict(zip(registers, held, strict=True))
+                values = evaluate({**given, **now}, zero)
+                after = tuple(_next(register, now[q], values) for q, register in registers.items())
+                return after
+
+            starts = [register.start for register in registers.values()]
+            after = feedback(step, initial=starts)
+            given |= {
+                q: ~isolate(~d, 1) if register.start else isolate(d, 1)
+                for (q, register), d in zip(registers.items(), after, strict=True)
+            }
+        values = evaluate(given, zero)
+        return {name: _joined([values[bit] for bit in bits]) for name, bits in netlist.outputs.items()}
+
+    return _trace_ports(function, netlist.inputs)
+
+
+def _trace_ports(function: Callable[..., Any], inputs: Mapping[str, list[Bit]]) -> Circuit:
+    """Return the circuit of a function whose parameters are the ports of a module."""
+    import inspect
+
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in inputs]
+
+    def traced(**streams: Any) -> Any:
+        return function(**streams)
+
+    traced.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return Circuit.trace(traced, **{name: (len(b),) for name, b in inputs.items() if len(b) > 1})
+
+
+def _joined(nets: list[Any]) -> Any:
+    from sc_neurocore.streams import stack
+
+    return nets[0] if len(nets) == 1 else stack(nets)
+
+
+def _next(register: Register, q: Any, values: Mapping[Any, Any]) -> Any:
+    """Return the next value of a register."""
+
+    def is_constant(bit: Bit, value: str) -> bool:
+        return bit == value
+
+    d = values[register.d]
+    force, clear = values[register.set], values[register.reset]
+    if register.within:
+        d = d if is_constant(register.reset, "0") else d & ~clear
+        d = d if is_constant(register.set, "0") else d | force
+    if not is_constant(register.enable, "1"):
+        enable = values[register.enable]
+        d = enable & d | ~enable & q
+    if not register.within:
+        d = d if is_constant(register.reset, "0") else d & ~clear
+        d = d if is_constant(register.set, "0") else d | force
+    return d
+
+
+def _table(table: int, bits: Sequence[Any], zero: Any) -> Any:
+    """Return the function of a truth table: bit i is the value if the bits form the number i."""
+    n = 1 << len(bits)
+    table &= (1 << n) - 1
+    if table == 0:
+        return zero
+    if table == (1 << n) - 1:
+        return ~zero
+    *others, last = bits
+    half = n // 2
+    low, high = table & ((1 << half) - 1), table >> half
+    if low == high:
+        return _table(low, others, zero)
+    everything = (1 << half) - 1
+    if low == 0 and high == everything:
+        return last
+    if low == everything and high == 0:
+        return ~last
+    if high == low ^ everything:
+        return last ^ _table(low, others, zero)
+    if low == 0:
+        return last & _table(high, others, zero)
+    if high == 0:
+        return ~last & _table(low, others, zero)
+    if low == everything:
+        return ~last | _table(high, others, zero)
+    if high == everything:
+        return last | _table(low, others, zero)
+    return last & _table(high, others, zero) | ~last & _table(low, others, zero)

@@ -1,0 +1,239 @@
+"""Circuits in Verilog compute the bits of their simulation, and netlists are circuits again."""
+
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from sc_neurocore import LFSR, Bipolar, Bitstream, Machine, multiply, scaled_add, stack
+from sc_neurocore.circuits import Circuit, feedback
+from sc_neurocore.hardware import (
+    ToolFailedError,
+    circuit_testbench,
+    circuit_verilog,
+    read_circuit,
+    synthesize,
+    verify_circuit,
+)
+from sc_neurocore.hardware.cells import Cells
+from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.hardware.simulators import has_verilator, run_testbench
+from sc_neurocore.operators import (
+    addie,
+    bernstein,
+    buffered_add,
+    cordiv,
+    desynchronize,
+    isolate,
+    jk_flip_flop,
+    linear_machine,
+    saturating_subtract,
+    sexp,
+    stanh,
+    synchronize,
+    toggle_add,
+)
+
+CIRCUITS = {
+    "gates": lambda x, y: (x & y) ^ ~(x | y),
+    "difference": saturating_subtract,
+    "bipolar product": lambda x, y: (Bipolar(x) * Bipolar(y)).stream,
+    "sum": lambda x, y: scaled_add(stack([x, y, ~x]), key=3),
+    "sum with a register": lambda x, y: scaled_add(stack([x, y, ~x]), key=3, source=LFSR(5)),
+    "polynomial": lambda x, y: bernstein(stack([x, y]), [0.3, 0.9, 0.2], key=3),
+    "toggle sum": lambda x, y: toggle_add(stack([x, y, x & y, y])),
+    "buffered sum": lambda x, y: buffered_add(x, y, 3),
+    "quotient": cordiv,
+    "jk": lambda x, y: jk_flip_flop(x, y),
+    "stanh": lambda x, y: stanh(x & y, 10),
+    "sexp": lambda x, y: sexp(x | y, 8, 3),
+    "linear machine": lambda x, y: linear_machine([0, 1, 1, 0, 1]).run(x ^ y, state=3)[0],
+    "synchronizer": lambda x, y: synchronize(x, y, 3),
+    "desynchronizer": lambda x, y: desynchronize(x, y, 2),
+    "delay": lambda x, y: isolate(x, 5) & y,
+    "loop": lambda x, y: feedback(lambda a, b: ((a ^ x) & ~b, a | y & b), initial=(1, 0)),
+    "batches": lambda x, y: stack([x, ~y, x & y])[::-1],
+}
+
+
+B = [0, 1, 1, 0, 1]
+
+
+def inputs(circuit, lanes=40, length=150, **how):
+    rng = np.random.default_rng(1)
+    values = {name: rng.random((lanes, *net.shape)) for name, net in circuit.inputs.items()}
+    return circuit.encode(values, length, seed=2, **how)
+
+
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_a_netlist_computes_the_bits_of_the_simulation(name):
+    circuit = Circuit.trace(CIRCUITS[name])
+    found = verify_circuit(circuit, inputs(circuit))
+    assert found.bits == 40 * 150 * sum(int(np.prod(n.shape)) for n in circuit.outputs.values())
+    assert found.wrong == 0
+
+
+@pytest.mark.parametrize("name", ["stanh", "loop", "synchronizer"])
+def test_so_does_a_netlist_of_an_fpga(name):
+    circuit = Circuit.trace(CIRCUITS[name])
+    assert verify_circuit(circuit, inputs(circuit), "ice40").wrong == 0
+
+
+def test_every_state_of_a_machine_is_as_in_its_table():
+    # Inputs that reach every state and every entry of the table.
+    rng = np.random.default_rng(5)
+    machine = Machine(rng.integers(0, 37, (37, 2, 2)), rng.integers(0, 2, (2, 37, 2, 2)))
+    circuit = Circuit.trace(lambda x, y: machine.run(x, y, state=11)[0])
+    streams = inputs(circuit, 200, 200)
+    assert verify_circuit(circuit, streams).wrong == 0
+    visited = {11}
+    for _ in range(37):
+        visited |= {int(s) for state in visited for s in machine.next_state[state].flat}
+    seen = {
+        int(machine.run(*(streams[n].between(0, t) for n in "xy"), state=11)[1][i])
+        for t in range(1, 200)
+        for i in range(0, 200, 20)
+    }
+    assert seen | {11} == visited
+
+
+def module_of(text, folder):
+    path = folder / "circuit.v"
+    path.write_text(text)
+    made = synthesize([path], "circuit", "generic", folder, place=False)
+    return json.loads(made.path.read_text())["modules"]["circuit"]
+
+
+@pytest.mark.parametrize("generators", [None, {"x": 0, "y": 0}, {"x": 1, "~y": 0}, {"~x": 0, "y": 0}])
+def test_registers_in_the_module_encode_as_the_source_does(tmp_path, generators):
+    circuit = Circuit.trace(lambda x, y: cordiv(x & y, y | x))
+    source = LFSR(7)
+    text = circuit_verilog(circuit, source=source, seed=3, generators=generators)
+    netlist = Netlist(module_of(text, tmp_path))
+    p = {"x": 0.3, "y": 0.85}
+    streams = circuit.encode(p, 300, seed=3, source=source, generators=generators)
+    stimulus = {"clear": np.zeros((300, 1, 1), bool)}
+    for name, value in p.items():
+        threshold = round(value * source.levels)
+        bits = np.array([threshold >> k & 1 for k in range(7)], bool)
+        stimulus[name] = np.broadcast_to(bits[:, np.newaxis], (300, 7, 1))
+    out = netlist.run(stimulus).outputs["out"][:, 0, 0]
+    assert np.array_equal(out, circuit.simulate(streams)["out"].bits())
+
+
+MACHINES = {
+    "cordiv": (cordiv, [[[0, 0], [0, 1]], [[1, 0], [1, 1]]], None, 0),
+    "jk": (lambda x, y: jk_flip_flop(x, y), [[[0, 0], [1, 1]], [[1, 0], [1, 0]]], None, 0),
+    "toggle": (
+        lambda x, y: toggle_add(stack([x, y])),
+        [[[0, 1], [1, 0]], [[1, 0], [0, 1]]],
+        [[[0, 0], [0, 1]], [[0, 1], [1, 1]]],
+        0,
+    ),
+    "stanh": (lambda x, y: stanh(x, 10), None, np.arange(10) >= 5, 5),
+    "sexp": (lambda x, y: sexp(x, 12, 3), None, np.arange(12) < 9, 9),
+    "linear machine": (lambda x, y: linear_machine(B).run(x, state=2)[0], None, B, 2),
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_netlist_is_its_machine_for_every_sequence_of_inputs(tmp_path, name):
+    """All pairs of states that inputs can reach have equal outputs: a proof, not a sample."""
+    function, next_state, outputs, start = MACHINES[name]
+    if next_state is None:  # a saturating counter, which ignores y
+        n = len(outputs)
+        states = np.arange(n)
+        steps = np.stack([np.maximum(states - 1, 0), np.minimum(states + 1, n - 1)], axis=1)
+        next_state, outputs = steps[:, :, np.newaxis].repeat(2, axis=2), np.asarray(outputs)
+        outputs = np.broadcast_to(outputs[:, np.newaxis, np.newaxis], next_state.shape)
+    next_state = np.asarray(next_state)
+    outputs = next_state if outputs is None else np.asarray(outputs)
+    module = module_of(circuit_verilog(Circuit.trace(function)), tmp_path)
+    netlist, cells = Netlist(module), Cells.of(module)
+    first = tuple(register.start for register in cells.registers.values())
+    known, todo = {(first, start)}, [(first, start)]
+    while todo:
+        registers, state = todo.pop()
+        for x, y in itertools.product((0, 1), (0, 1)):
+            now = dict(zip(netlist.registers, registers, strict=True))
+            after, out = netlist.next_state(1, now, {"x": [x], "y": [y], "clear": [0]})
+            assert out["out"] == [outputs[state, x, y]], (state, x, y)
+            pair = tuple(after[q] for q in netlist.registers), int(next_state[state, x, y])
+            if pair not in known:
+                known.add(pair)
+                todo.append(pair)
+    assert {state for _, state in known} == set(range(len(next_state)))
+
+
+def test_clear_starts_anew(tmp_path):
+    circuit = Circuit.trace(CIRCUITS["loop"])
+    netlist = Netlist(module_of(circuit_verilog(circuit), tmp_path))
+    streams = inputs(circuit, 1, 60)
+    bits = {name: x.bits()[0] for name, x in streams.items()}
+    twice = {name: np.tile(b, 2)[:, np.newaxis, np.newaxis] for name, b in bits.items()}
+    clear = np.zeros((120, 1, 1), bool)
+    clear[59] = True
+    outputs = netlist.run({**twice, "clear": clear}).outputs
+    for out in outputs.values():
+        assert np.array_equal(out[:60], out[60:])
+
+
+@pytest.mark.parametrize("name", ["gates", "stanh", "loop", "delay", "synchronizer", "batches"])
+@pytest.mark.parametrize("target", ["generic", "ice40"])
+def test_a_netlist_is_read_as_the_circuit_that_it_was(tmp_path, name, target):
+    circuit = Circuit.trace(CIRCUITS[name])
+    path = tmp_path / "circuit.v"
+    path.write_text(circuit_verilog(circuit))
+    made = synthesize([path], "circuit", target, tmp_path, place=False)
+    module = json.loads(made.path.read_text())["modules"]["circuit"]
+    again = read_circuit(module)
+    streams = inputs(circuit)
+    wanted = circuit.simulate(streams)
+    clear = Bitstream.from_bits(np.zeros((40, 150), int))
+    found = again.simulate({**streams, "clear": clear})
+    for key, out in wanted.items():
+        assert found[key] == out
+    values = {"x": 0.3, "y": 0.6}
+    before = circuit.predict(values, 200)
+    after = again.predict({**values, "clear": 0.0}, 200)
+    for key in wanted:
+        assert np.allclose(after[key].mean, before[key].mean)
+        assert np.allclose(after[key].variance, before[key].variance)
+
+
+@pytest.mark.skipif(not has_verilator() and not shutil.which("iverilog"), reason="needs a simulator")
+def test_the_testbench_passes_and_finds_a_fault(tmp_path):
+    circuit = Circuit.trace(lambda x, y: scaled_add(stack([stanh(x, 4), cordiv(x, y)]), key=3))
+    streams = {name: x[0] for name, x in inputs(circuit, 1, 100).items()}
+    simulator = "icarus" if shutil.which("iverilog") else "verilator"
+    bench, design = tmp_path / "tb.v", tmp_path / "circuit.v"
+    bench.write_text(circuit_testbench(circuit, streams))
+    design.write_text(circuit_verilog(circuit))
+    assert "PASS" in run_testbench([design, bench], "tb_circuit", tmp_path, simulator)
+    text = design.read_text()
+    design.write_text(text.replace(" & ", " | ", 1))
+    with pytest.raises(ToolFailedError):
+        run_testbench([design, bench], "tb_circuit", tmp_path, simulator)
+
+
+def test_what_has_no_hardware_is_refused():
+    captured = Bitstream.from_bits([0, 1, 1])
+    large = linear_machine(np.arange(2000) % 2)
+    for function, message in (
+        (lambda x: addie(x, 4, key=1)[0], "consist of gates, flip-flops and machines, got addie"),
+        (lambda x: x & captured, "contain no captured streams, got one; make it an input"),
+        (lambda x: large.run(x)[0], "have at most 1024 states, got 2000"),
+        (lambda clk: ~clk, "not be clk, clear or encoded, got clk"),
+        (lambda x: addie(x, 4, key=1)[1], "be a stream, got out, "),
+    ):
+        with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+            circuit_verilog(Circuit.trace(function))
+    with pytest.raises(ValueError, match="a name must be a Verilog identifier, got 'a b'"):
+        circuit_verilog(Circuit.trace(multiply), "a b")
+    with pytest.raises(TypeError, match="circuit must be a Circuit"):
+        circuit_verilog(multiply)
+    two = inputs(Circuit.trace(multiply), 2)
+    with pytest.raises(ValueError, match="streams must have no batch axes, got 2 streams"):
+        circuit_testbench(Circuit.trace(multiply), two)
