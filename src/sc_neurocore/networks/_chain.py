@@ -19,10 +19,13 @@ from sc_neurocore.neurons import LIF, rheobase
 from sc_neurocore.streams import Bernoulli, Source
 from sc_neurocore.streams._bits import n_words
 
-# Time steps up to which a chain makes its weights by time step, if none are kept.
-_FEW_STEPS = 32
+# Time steps up to which a chain is faster than layers that run for whole words of time: with weights
+# that are kept or made for a batch, and with those made for few rows, of which layers make only the
+# bits that are needed, or where nothing counts ones fast.
+_FEW_STEPS, _FEWEST_STEPS = 40, 8
+_FEW_ROWS = 8
 # Rows times time steps up to which kept weights are faster by time step than by layer.
-_FEW_ROWS = 256
+_FEW_ROWS_KEPT = 256
 # Layers that a chain can have.
 _LAYERS = 60
 _FLOAT = np.dtype(np.float64)
@@ -79,9 +82,10 @@ def takes(x: object, length: object, n_in: int) -> TypeGuard[Reals]:
 
 def suits(rows: int, first: int, steps: int, kept: int) -> bool:
     """Return whether a chain is the fastest way to run rows and time steps, if it keeps weights."""
-    if steps <= _FEW_STEPS:
-        return True
-    return first + steps <= kept and (rows == 1 or rows * steps <= _FEW_ROWS)
+    most = _FEWEST_STEPS if _native.isa() == "portable" else _FEW_STEPS
+    if first + steps <= kept:
+        return steps <= most or rows == 1 or rows * steps <= _FEW_ROWS_KEPT
+    return steps <= (most if rows >= _FEW_ROWS else _FEWEST_STEPS)
 
 
 class Chain:
