@@ -98,8 +98,6 @@ class Chain:
     source : Source
         Source of the numbers for the inputs.
     input_key : int
-    streams : ndarray of uint64, shape (n_in,)
-        Stream numbers of the inputs.
     steps_kept : int
         Time steps whose weights are made now.
     """
@@ -110,13 +108,11 @@ class Chain:
         layers: Sequence[BitLayer],
         source: Source,
         input_key: int,
-        streams: Words,
         steps_kept: int,
     ) -> None:
         self.n_in, self.n_out = network.n_in, network.n_out
-        self._layers, self._source, self._key, self._streams = layers, source, input_key, streams
+        self._layers, self._key = layers, input_key
         self._levels = float(source.levels)
-        self._draws = type(source) is Bernoulli
         self._native = _native.Chain()
         self._rest = [part.start(1).v.ravel() for part in layers]
         for layer, part, rest in zip(network, layers, self._rest, strict=True):
@@ -137,7 +133,7 @@ class Chain:
         return (
             network.is_chain
             and len(network) <= _LAYERS
-            and type(source).thresholds is Source.thresholds
+            and type(source) is Bernoulli  # numbers of others are slow to make one by one
             and all(
                 isinstance(part.layer, Dense)
                 and part.layer.recurrent is None
@@ -166,12 +162,9 @@ class Chain:
         n = rows * self.n_out
         values = np.empty(rows * self._n_state) if state is None else state.values.copy()
         counts, potentials = np.zeros(n, np.int64), np.empty(n)
-        numbers = None
-        if not self._draws:
-            numbers = self._source._checked_numbers(self._key, self._streams, first, steps)
         bits = None if first + steps <= self.steps_kept else self._made(first, steps)
         silent = self._native.run(
-            x, self._levels, self._key, numbers, first, steps, bits, state is None, values, counts,
+            x, self._levels, self._key, None, first, steps, bits, state is None, values, counts,
             potentials,
         )  # fmt: skip
         if self.volts is not None:

@@ -447,7 +447,9 @@ class PreparedNetwork:
         # The steps past the last whole word of time, where they are better off on their own.
         values, tail = inputs.values, 0
         if short and length > 64 and isinstance(values, np.ndarray) and values.ndim == 2:
-            tail = last % 64 if suits(rows, last - last % 64, last % 64, self.steps_kept) else 0
+            drawn = all(layer.source == Bernoulli() for layer in self.layers)
+            suited = drawn and suits(rows, last - last % 64, last % 64, self.steps_kept)
+            tail = last % 64 if suited else 0
         with recorder, progress_bar(length, "simulate", "step", show=progress) as bar:
             t = first
             while t < last - tail:
@@ -533,7 +535,8 @@ class PreparedNetwork:
     @cached_property
     def _chain(self) -> Chain:
         """The network as such a chain."""
-        return Chain(self.network, self.layers, self.source, *self._input_streams, self.steps_kept)
+        key = self._input_streams[0]
+        return Chain(self.network, self.layers, self.source, key, self.steps_kept)
 
     @cached_property
     def _longest_rise(self) -> int:
