@@ -78,6 +78,26 @@ def _simulate(shared: bool, n: int) -> Call:
     )
 
 
+def _short(n: int) -> Call:
+    w = np.linspace(-1, 1, 64 * 32).reshape(32, 64)
+    prepared = sc.prepare(sc.Network([sc.Dense(w, gain=0.1)]), seed=1, steps_kept=8)
+    return partial(prepared.run, np.linspace(0.01, 0.99, 64 * n).reshape(n, 64), 8)
+
+
+def _real(n: int) -> Call:
+    words = np.ascontiguousarray(_words(n).reshape(n, 64, -1)[:, :, :1])
+    return partial(_native.real_sums, words, np.linspace(-1, 1, 64 * 32).reshape(64, 32), None, 64)
+
+
+def _numbers(n: int) -> Call:
+    return partial(sc.Bernoulli().numbers, np.arange(n), 8, key=1)
+
+
+def _radical(n: int) -> Call:
+    streams = np.arange(n)
+    return partial(sc.encode, np.full(n, 0.3), 128, key=1, source=sc.VanDerCorput(3), streams=streams)
+
+
 def _cordiv(n: int) -> Call:
     x, y = sc.encode([[0.3], [0.8]], 4096, key=1, streams=np.arange(n))
     return partial(operators.cordiv, x, y)
@@ -103,6 +123,10 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "dot, per product": (_dot, (8, 24), 10 * 64 * 1024),
     "layer, per product": (partial(_simulate, False), (1, 3), 4 * 64 * 32 * 256),
     "layer, shared, per product": (partial(_simulate, True), (1, 3), 4 * 64 * 32 * 256),
+    "short runs, per product": (_short, (64, 256), 64 * 32 * 8),
+    "real sums, per product": (_real, (16, 64), 64 * 32 * 64),
+    "numbers of few steps, per number": (_numbers, (512, 2048), 8),
+    "VanDerCorput(3), per bit": (_radical, (512, 2048), 128),
     "cordiv, per bit": (_cordiv, (2, 8), 4096),
     "loop of 64 rows, per step": (_loop, (16, 64), 64),
 }

@@ -20,10 +20,13 @@ from workloads import (
     LAYER_STEPS,
     LEAK,
     LENGTH,
+    LOOP_SIZES,
+    LOOP_STEPS,
     NET_GAIN,
     NET_STEPS,
     NEURONS,
     NOISE,
+    SHORT_BATCH,
     SIZES,
     STEPS,
     VALUES,
@@ -71,6 +74,30 @@ def network() -> Call:
                 s = fired.astype(np.float32)
             counts += s
         return counts
+
+    return run
+
+
+def float_network(batch: int) -> Call:
+    """Return a call of the network that does not spike."""
+    x = rng.random((batch, SIZES[0]), dtype=np.float32)
+    first, second = (
+        rng.uniform(-1, 1, (n_in, n_out)).astype(np.float32) for n_in, n_out in pairwise(SIZES)
+    )
+    return lambda: np.maximum(x @ first, 0) @ second
+
+
+def loop() -> Call:
+    n_in, n_out = LOOP_SIZES
+    x, w = rng.random(n_in, dtype=np.float32), rng.uniform(-1, 1, (n_in, n_out)).astype(np.float32)
+    kept, gain = np.float32(1 - LEAK), np.float32(0.2)
+
+    def run() -> None:
+        v = np.zeros(n_out, np.float32)
+        for _ in range(LOOP_STEPS):
+            s = (rng.random(n_in, dtype=np.float32) < x).astype(np.float32)
+            v = kept * v + gain * (s @ w)
+            v[v >= 1] = 0
 
     return run
 
@@ -128,6 +155,10 @@ if __name__ == "__main__":
             "population shared noise": partial(population, NOISE, False),
             "population own noise": partial(population, NOISE, True),
             "network": network,
+            "short": partial(float_network, SHORT_BATCH),
+            "short kept": partial(float_network, SHORT_BATCH),
+            "single": partial(float_network, 1),
+            "loop": loop,
             "layer build": lambda: layer_build,
             "layer run": layer_run,
             "layer": lambda: lambda: lif(layer_build()[:LAYER_STEPS], LAYER_NEURONS, 0.02),

@@ -17,10 +17,15 @@ from workloads import (
     LAYER_INPUTS,
     LAYER_NEURONS,
     LENGTH,
+    LOOP_SIZES,
+    LOOP_STEPS,
     NET_GAIN,
     NET_STEPS,
     NEURONS,
     NOISE,
+    SHORT_BATCH,
+    SHORT_STEPS,
+    SINGLE_STEPS,
     SIZES,
     STEPS,
     STEPS_OF_ONE,
@@ -48,12 +53,39 @@ def population(noise_std: float, own: bool) -> Call:
     return partial(lif.run, currents, lif.initial_state(NEURONS), key=1)
 
 
+def net_of(sizes: tuple[int, ...], gain: float) -> sc.Network:
+    return sc.Network(
+        [sc.Dense(rng.uniform(-1, 1, (n_out, n_in)), gain=gain) for n_in, n_out in pairwise(sizes)]
+    )
+
+
 def network() -> Call:
-    layers = [
-        sc.Dense(rng.uniform(-1, 1, (n_out, n_in)), gain=NET_GAIN) for n_in, n_out in pairwise(SIZES)
-    ]
-    net = sc.Network(layers)
+    net = net_of(SIZES, NET_GAIN)
     return partial(sc.simulate, net, rng.random((BATCH, SIZES[0])), NET_STEPS, seed=1)
+
+
+def short(kept: bool) -> Call:
+    net, x = net_of(SIZES, 0.1), rng.random((SHORT_BATCH, SIZES[0]))
+    if kept:
+        return partial(sc.prepare(net, seed=1, steps_kept=SHORT_STEPS).run, x, SHORT_STEPS)
+    return partial(sc.simulate, net, x, SHORT_STEPS, seed=1)
+
+
+def single() -> Call:
+    prepared = sc.prepare(net_of(SIZES, 0.1), seed=1, steps_kept=SINGLE_STEPS)
+    return partial(prepared.run, rng.random(SIZES[0]), SINGLE_STEPS)
+
+
+def loop() -> Call:
+    prepared = sc.prepare(net_of(LOOP_SIZES, 0.2), seed=1, steps_kept=LOOP_STEPS)
+    x = rng.random(LOOP_SIZES[0])
+
+    def run() -> None:
+        state = None
+        for _ in range(LOOP_STEPS):
+            state = prepared.run(x, 1, state=state).state
+
+    return run
 
 
 def encode() -> Call:
@@ -81,6 +113,10 @@ if __name__ == "__main__":
             "population shared noise": partial(population, NOISE, False),
             "population own noise": partial(population, NOISE, True),
             "network": network,
+            "short": partial(short, False),
+            "short kept": partial(short, True),
+            "single": single,
+            "loop": loop,
             **layer_cases(rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))),
             "encode": encode,
             "product": product,

@@ -15,6 +15,13 @@ network     784-128-10 LIF neurons, 100 steps, 100 images, inputs uniform in [0,
             stream; the spikes of the outputs are counted. Drawing the inputs is timed. The peers
             multiply float32 weights and draw inputs for each image. This package draws weights as
             Bernoulli streams, too, and uses the same numbers for all images, as hardware does.
+short       784-128-10, 8 steps, 1,000 images, otherwise as above; "kept": with weight bits that were
+            made before. NumPy computes the network of that size that does not spike: two
+            products of float32 matrices and a ReLU.
+single      One image, 64 steps, with weight bits made before. NumPy as in "short".
+loop        One step per call of 64 inputs and 32 neurons, which continues from the step before, with
+            weight bits made before; the Python loop is timed. NumPy draws the inputs and multiplies
+            float32 weights.
 layer       SCDenseLayer: 100 neurons with individual weights for 64 inputs, streams of 2,048 bits:
             built; run for 500 steps with noise; both. NumPy draws the same streams, unpacked.
 encode      8,192 values as streams of 1,024 bits, exact to 32 bits in this package, 53 in numba, 24 in
@@ -36,6 +43,9 @@ CURRENT, LEAK, NOISE = 0.08, 1 / 20, 0.1
 NEURONS, STEPS = 10_000, 1_000
 SIZES, NET_STEPS, BATCH = (784, 128, 10), 100, 100
 NET_GAIN = 0.02
+SHORT_STEPS, SHORT_BATCH = 8, 1_000
+SINGLE_STEPS = 64
+LOOP_SIZES, LOOP_STEPS = (64, 32), 1_000
 LAYER_NEURONS, LAYER_INPUTS, LAYER_LENGTH, LAYER_STEPS = 100, 64, 2_048, 500
 VALUES, LENGTH = 8_192, 1_024
 DOT_X, DOT_W, DOT_INPUTS = 100, 128, 784
@@ -95,6 +105,34 @@ WORKLOADS = (
         BATCH,
         "images/s",
         _entries("snnTorch*", "torch*", "NumPy*"),
+    ),
+    Workload(
+        "short",
+        f"{'-'.join(map(str, SIZES))} LIF network, {SHORT_STEPS} steps, batch {SHORT_BATCH:,}",
+        SHORT_BATCH,
+        "images/s",
+        _entries("NumPy*"),
+    ),
+    Workload(
+        "short kept",
+        f"{'-'.join(map(str, SIZES))} LIF network, {SHORT_STEPS} steps, batch {SHORT_BATCH:,}, kept",
+        SHORT_BATCH,
+        "images/s",
+        _entries("NumPy*"),
+    ),
+    Workload(
+        "single",
+        f"{'-'.join(map(str, SIZES))} LIF network, {SINGLE_STEPS} steps, one image, prepared",
+        1,
+        "ms",
+        _entries("NumPy", ours=(ONE,)),
+    ),
+    Workload(
+        "loop",
+        f"closed loop of {LOOP_SIZES[0]} inputs and {LOOP_SIZES[1]} LIF neurons, one step",
+        LOOP_STEPS,
+        "ns",
+        _entries("NumPy", ours=(ONE,)),
     ),
     Workload("layer build", f"{_LAYER}: built", 1, "ms", _entries("NumPy", "PyPI's sc-neurocore")),
     Workload(

@@ -73,6 +73,17 @@ class Frames {
   void put(uint64_t k, size_t image, size_t input, uint64_t bits) const {
     *word(k, image, input) |= bits << input % 64;
   }
+  // The bits of kLanes inputs at all steps.
+  void put_steps(size_t image, size_t input, U words, uint64_t steps) const {
+    uint64_t* out = word(0, image, input);
+    if constexpr (kLanes == 8 && std::endian::native == std::endian::little) {
+      auto* byte = reinterpret_cast<unsigned char*>(out) + input / 8 % 8;
+      for (uint64_t k = 0; k < steps; k++) byte[8 * k * stride()] = uint8_t(bits_at(words, int(k)));
+    } else {
+      for (uint64_t k = 0; k < steps; k++)
+        out[k * stride()] |= bits_at(words, int(k)) << input % 64;
+    }
+  }
 
  private:
   uint64_t* at_;
@@ -174,9 +185,7 @@ class Images {
         const U threshold = load(thresholds_ + m * c_.padded() + i) ^ set1(kWholeBits);
         const U bits =
             bernoulli_bits<4>(key_, S{c_.first / 64}, set1(i) + iota(), S{0}, threshold, needed);
-        for (uint64_t k = 0; k < c_.steps; k++) {
-          to.put(k, m, i, bits_at(bits, start + int(k)));
-        }
+        to.put_steps(m, i, bits >> start, c_.steps);
       }
     }
   }
@@ -237,19 +246,21 @@ class Images {
       if (n == 0) {
         const uint64_t* weights = layer.weights + size_t(k) * stride;
         const uint64_t* x = frames + size_t(k) * blocks * N;
-        for (U& count : counts) count = set1(0);
+        U sums[N * G];  // in registers
+#pragma GCC unroll 8
+        for (size_t m = 0; m < N * G; m++) sums[m] = set1(0);
         for (size_t b = 0; b < blocks; b++) {
 #pragma GCC unroll 4
           for (size_t g = 0; g < G; g++) {
             const U weight = load(weights + at[g] + b * kDenseLanes);
             const U sign = load(layer.signs + at[g] + b * kDenseLanes);
 #pragma GCC unroll 8
-            for (size_t m = 0; m < N; m++) {
-              U& count = counts[m + g];
-              count = count + popcount(and_xor_aside(set1(x[b * N + m]), weight, sign));
-            }
+            for (size_t m = 0; m < N; m++)
+              sums[m + g] = sums[m + g] + popcount(and_xor_aside(set1(x[b * N + m]), weight, sign));
           }
         }
+#pragma GCC unroll 8
+        for (size_t m = 0; m < N * G; m++) counts[m] = sums[m];
       }
       const size_t g = G == 1 ? 0 : size_t(n);
       return gain[g] * (to_double(counts[n]) + minus_negative[g]);
@@ -284,8 +295,7 @@ class Images {
     store(lanes, words);
     std::fill(lanes + of.count, lanes + kLanes, 0);
     words = load(lanes);
-    if (spikes != nullptr)
-      for (uint64_t k = 0; k < c_.steps; k++) spikes->put(k, m, of.first, bits_at(words, int(k)));
+    if (spikes != nullptr) spikes->put_steps(m, of.first, words, c_.steps);
     if (image < c_.n_counted || spikes == nullptr) {
       auto* sums = reinterpret_cast<uint64_t*>(layer.ones + image * layer.n_out + of.first);
       store_some(sums, load_some(sums, of.count) + popcount(words), of.count);

@@ -503,7 +503,7 @@ class Chain:
         always_on is whether the last input is, as a bias. needed are the sums of rates times weights
         (n_out,) above which the neurons fire, inf where one never does; rest their first potentials.
         """
-    def keep(self, steps: int, bits: list[NDArray[np.uint64] | None] | None) -> None:
+    def keep(self, steps: int, bits: Sequence[NDArray[np.uint64] | None] | None) -> None:
         """Make the weights of the first steps now, from bits (n_out, n_in, words) of each layer.
 
         Without bits they are those of Bernoulli streams.
@@ -516,7 +516,7 @@ class Chain:
         numbers: NDArray[np.uint32] | None,
         first: int,
         steps: int,
-        bits: list[NDArray[np.uint64] | None] | None,
+        bits: Sequence[NDArray[np.uint64] | None] | None,
         rest: bool,
         state: NDArray[np.float64],
         counts: NDArray[np.int64],

@@ -68,7 +68,7 @@ def test_a_short_run_is_the_recorded_run(case, shape):
     options = CASES[case]
     net = network(options)
     x = densities(*shape)
-    for length in (1, 8, 32, 33, 100):
+    for length in (1, 8, 32, 33, 100, 130):
         recorded = simulate(net, x, length, seed=3, record=True, **options)
         assert recorded.counts.any() or length == 1
         assert_same(simulate(net, x, length, seed=3, **options), recorded)

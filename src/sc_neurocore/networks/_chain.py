@@ -19,10 +19,13 @@ from sc_neurocore.neurons import LIF, rheobase
 from sc_neurocore.streams import Bernoulli, Source
 from sc_neurocore.streams._bits import n_words
 
-# Time steps up to which a chain makes its weights by time step, if none are kept.
-_FEW_STEPS = 32
+# Time steps up to which a chain is faster than layers that run for whole words of time: with weights
+# that are kept or made for a batch, and with those made for few rows, of which layers make only the
+# bits that are needed, or where nothing counts ones fast.
+_FEW_STEPS, _FEWEST_STEPS = 40, 8
+_FEW_ROWS = 8
 # Rows times time steps up to which kept weights are faster by time step than by layer.
-_FEW_ROWS = 256
+_FEW_ROWS_KEPT = 256
 # Layers that a chain can have.
 _LAYERS = 60
 _FLOAT = np.dtype(np.float64)
@@ -79,9 +82,10 @@ def takes(x: object, length: object, n_in: int) -> TypeGuard[Reals]:
 
 def suits(rows: int, first: int, steps: int, kept: int) -> bool:
     """Return whether a chain is the fastest way to run rows and time steps, if it keeps weights."""
-    if steps <= _FEW_STEPS:
-        return True
-    return first + steps <= kept and (rows == 1 or rows * steps <= _FEW_ROWS)
+    most = _FEWEST_STEPS if _native.isa() == "portable" else _FEW_STEPS
+    if first + steps <= kept:
+        return steps <= most or rows == 1 or rows * steps <= _FEW_ROWS_KEPT
+    return steps <= (most if rows >= _FEW_ROWS else _FEWEST_STEPS)
 
 
 class Chain:
@@ -94,8 +98,6 @@ class Chain:
     source : Source
         Source of the numbers for the inputs.
     input_key : int
-    streams : ndarray of uint64, shape (n_in,)
-        Stream numbers of the inputs.
     steps_kept : int
         Time steps whose weights are made now.
     """
@@ -106,13 +108,11 @@ class Chain:
         layers: Sequence[BitLayer],
         source: Source,
         input_key: int,
-        streams: Words,
         steps_kept: int,
     ) -> None:
         self.n_in, self.n_out = network.n_in, network.n_out
-        self._layers, self._source, self._key, self._streams = layers, source, input_key, streams
+        self._layers, self._key = layers, input_key
         self._levels = float(source.levels)
-        self._draws = type(source) is Bernoulli
         self._native = _native.Chain()
         self._rest = [part.start(1).v.ravel() for part in layers]
         for layer, part, rest in zip(network, layers, self._rest, strict=True):
@@ -133,7 +133,7 @@ class Chain:
         return (
             network.is_chain
             and len(network) <= _LAYERS
-            and type(source).thresholds is Source.thresholds
+            and type(source) is Bernoulli  # numbers of others are slow to make one by one
             and all(
                 isinstance(part.layer, Dense)
                 and part.layer.recurrent is None
@@ -162,12 +162,9 @@ class Chain:
         n = rows * self.n_out
         values = np.empty(rows * self._n_state) if state is None else state.values.copy()
         counts, potentials = np.zeros(n, np.int64), np.empty(n)
-        numbers = None
-        if not self._draws:
-            numbers = self._source._checked_numbers(self._key, self._streams, first, steps)
         bits = None if first + steps <= self.steps_kept else self._made(first, steps)
         silent = self._native.run(
-            x, self._levels, self._key, numbers, first, steps, bits, state is None, values, counts,
+            x, self._levels, self._key, None, first, steps, bits, state is None, values, counts,
             potentials,
         )  # fmt: skip
         if self.volts is not None:

@@ -446,11 +446,17 @@ class PreparedNetwork:
         recorder = self._recorder(record, inputs.batch, first, length)
         most = steps_per_block(self.layers, rows, traced=recorder.traced)
         most = min(most, network.feedback_delay or most)
+        # The steps past the last whole word of time, where they are better off on their own.
+        values, tail = inputs.values, 0
+        if short and length > 64 and isinstance(values, np.ndarray) and values.ndim == 2:
+            drawn = all(layer.source == Bernoulli() for layer in self.layers)
+            suited = drawn and suits(rows, last - last % 64, last % 64, self.steps_kept)
+            tail = last % 64 if suited else 0
         with recorder, progress_bar(length, "simulate", "step", show=progress) as bar:
             t = first
-            while t < last:
+            while t < last - tail:
                 # Blocks end with a whole word of time: there the fastest kernel can begin.
-                steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - t)
+                steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - tail - t)
                 given, outputs = bits(t, steps), list[Block]()
                 for i, (layer, own) in enumerate(zip(self.layers, states, strict=True)):
                     block = join_words(layer.wires, own.lines, given, outputs, k, steps)
@@ -468,6 +474,12 @@ class PreparedNetwork:
                 counts += np.concatenate(ones, axis=1)
                 t += steps
                 bar.update(steps)
+        if tail and isinstance(values, np.ndarray):
+            own_values, joined = self._densities(values), ChainState.of(states)
+            silent, more, _, after = self._chain.run(own_values, rows, last - tail, tail, joined)
+            counts += more.reshape(counts.shape)
+            states = after.layers(self.layers)
+            fired = [did or i + 1 != silent for i, did in enumerate(fired)]
         if warn and state is None and not all(fired):
             self._warn_of_silence(inputs, length, fired)
         batch = inputs.batch
@@ -525,7 +537,8 @@ class PreparedNetwork:
     @cached_property
     def _chain(self) -> Chain:
         """The network as such a chain."""
-        return Chain(self.network, self.layers, self.source, *self._input_streams, self.steps_kept)
+        key = self._input_streams[0]
+        return Chain(self.network, self.layers, self.source, key, self.steps_kept)
 
     @cached_property
     def _longest_rise(self) -> int:
@@ -558,14 +571,12 @@ class PreparedNetwork:
             return None
         if isinstance(own, tuple):
             own = ChainState.of(own)
-        given = x
-        if self.fixed_point is not None:
-            x = self.fixed_point.rounded(x)
-        silent, counts, potentials, own = self._chain.run(x, rows, first, steps, own)
+        values = self._densities(x)
+        silent, counts, potentials, own = self._chain.run(values, rows, first, steps, own)
         if silent < 0:
             return None
         if silent and warn:
-            inputs = Inputs.of("x", given, self.network)
+            inputs = Inputs.of("x", x, self.network)
             self._warn_of_silence(inputs, steps, [i + 1 != silent for i in range(len(self.layers))])
         if batch:
             counts, potentials = counts.reshape(rows, -1), potentials.reshape(rows, -1)
@@ -581,6 +592,10 @@ class PreparedNetwork:
                 "state": _made(SimulationState, after | {"_options": self._options}),
             },
         )
+
+    def _densities(self, x: Reals) -> Reals:
+        """Return densities as they are encoded: rounded in fixed point."""
+        return x if self.fixed_point is None else self.fixed_point.rounded(x)
 
     def _check_state(self, state: SimulationState | None, batch: tuple[int, ...]) -> None:
         """Raise unless a run on a batch can continue from a state."""
@@ -655,8 +670,7 @@ class PreparedNetwork:
         if isinstance(values, Bitstream):
             words = values.words
             return lambda t, steps: Block(cut(words, t - first, t - first + steps))
-        if self.fixed_point is not None:
-            values = self.fixed_point.rounded(values)
+        values = self._densities(values)
         thresholds = self.source.thresholds(values)
         key, streams = self._input_streams
         warn_of_rise(self.source, streams, last * k)
