@@ -109,6 +109,31 @@ def _loop(n: int) -> Call:
     return partial(circuit.simulate, {"x": x, "y": y})
 
 
+def _training(n: int) -> NDArray[np.float32]:
+    steps = np.arange(n * 64 * 32, dtype=np.float32).reshape(n, 64, 32)
+    return np.ascontiguousarray(steps % 29 - 9)
+
+
+def _training_sums(n: int) -> Call:
+    codes = np.linspace(-(2.0**32), 2.0**32, 64 * 32).astype(np.int64).reshape(64, 32)
+    words = np.ascontiguousarray(_words(n).reshape(n, 64, -1)[:, :, :1])
+    return partial(_native.training_sums, 1, words, 1, codes, None, 1, 64, 1)
+
+
+def _neuron_gradients(n: int) -> Call:
+    drive, gain = _training(n), np.full(32, 0.1)
+    of_v = np.zeros((n, 32), np.float32)
+    lif = sc.LIF(tau_mem=8.0).parameters
+    return partial(
+        _native.neuron_gradients, lif, 0, False, 32, 0.5, drive, gain, drive, of_v, None, False
+    )
+
+
+def _product_gradients(n: int) -> Call:
+    words = np.ascontiguousarray(_words(n).reshape(n, 64, -1)[:, :, :1])
+    return partial(_native.product_gradients, _training(n), words, 1, 1)
+
+
 # By kernel: a function that makes a call of n units, two sizes n, and the work of a unit.
 KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "Bernoulli, per bit": (partial(_encode, sc.Bernoulli()), (32, 96), 512),
@@ -125,6 +150,9 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "layer, shared, per product": (partial(_simulate, True), (1, 3), 4 * 64 * 32 * 256),
     "short runs, per product": (_short, (64, 256), 64 * 32 * 8),
     "real sums, per product": (_real, (16, 64), 64 * 32 * 64),
+    "training sums, per product": (_training_sums, (16, 64), 64 * 32 * 64),
+    "gradients of neurons, per step": (_neuron_gradients, (16, 64), 64 * 32),
+    "gradients of products, per product": (_product_gradients, (16, 64), 64 * 32 * 64),
     "numbers of few steps, per number": (_numbers, (512, 2048), 8),
     "VanDerCorput(3), per bit": (_radical, (512, 2048), 128),
     "cordiv, per bit": (_cordiv, (2, 8), 4096),

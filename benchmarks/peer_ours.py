@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from workloads import (
     DOT_X,
     LAYER_INPUTS,
     LAYER_NEURONS,
+    LEAK,
     LENGTH,
     LOOP_SIZES,
     LOOP_STEPS,
@@ -29,6 +31,8 @@ from workloads import (
     SIZES,
     STEPS,
     STEPS_OF_ONE,
+    TRAIN_DENSITY,
+    TRAIN_STEPS,
     VALUES,
 )
 
@@ -69,6 +73,33 @@ def short(kept: bool) -> Call:
     if kept:
         return partial(sc.prepare(net, seed=1, steps_kept=SHORT_STEPS).run, x, SHORT_STEPS)
     return partial(sc.simulate, net, x, SHORT_STEPS, seed=1)
+
+
+def train(steps: int) -> Call:
+    import torch
+    from torch.nn import functional
+
+    from sc_neurocore.training import SCLinear, SCNetwork
+
+    torch.set_num_threads(sc.get_threads())
+    torch.manual_seed(0)
+    neurons = [sc.LIF(tau_mem=1 / LEAK), sc.LIF(tau_mem=1 / LEAK, v_threshold=math.inf)]
+    layers = [
+        SCLinear(n_in, n_out, gain=0.2, neuron=neuron)
+        for (n_in, n_out), neuron in zip(pairwise(SIZES), neurons, strict=True)
+    ]
+    model = SCNetwork(*layers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    x, labels = torch.rand(BATCH, SIZES[0]), torch.randint(SIZES[-1], (BATCH,))
+    x *= torch.rand_like(x) < TRAIN_DENSITY
+
+    def run() -> None:
+        loss = functional.cross_entropy(model(x, steps), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return run
 
 
 def single() -> Call:
@@ -115,6 +146,7 @@ if __name__ == "__main__":
             "network": network,
             "short": partial(short, False),
             "short kept": partial(short, True),
+            **{f"train {steps}": partial(train, steps) for steps in TRAIN_STEPS},
             "single": single,
             "loop": loop,
             **layer_cases(rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))),

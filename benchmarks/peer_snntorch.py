@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
 
 import snntorch
 import torch
 from peer_torch import images, weights
 from serve import Call, serve, threads
-from workloads import BATCH, CURRENT, LEAK, NET_STEPS, NEURONS, NOISE, SIZES, STEPS, STEPS_OF_ONE
+from torch.nn import functional
+from workloads import (
+    BATCH,
+    CURRENT,
+    LEAK,
+    NET_STEPS,
+    NEURONS,
+    NOISE,
+    SIZES,
+    STEPS,
+    STEPS_OF_ONE,
+    TRAIN_DENSITY,
+    TRAIN_STEPS,
+)
 
 
 def leaky() -> snntorch.Leaky:
@@ -71,6 +86,32 @@ def network() -> Call:
     return run
 
 
+def train(steps: int) -> Call:
+    layers = [torch.nn.Linear(n_in, n_out, bias=False) for n_in, n_out in pairwise(SIZES)]
+    slope = snntorch.surrogate.fast_sigmoid()
+    neurons = [
+        snntorch.Leaky(beta=1 - LEAK, threshold=threshold, reset_mechanism="zero", spike_grad=slope)
+        for threshold in (1.0, math.inf)
+    ]
+    parameters = [p for layer in layers for p in layer.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    x, labels = torch.rand(BATCH, SIZES[0]), torch.randint(SIZES[-1], (BATCH,))
+    x *= torch.rand_like(x) < TRAIN_DENSITY
+
+    def run() -> None:
+        v = [neuron.init_leaky() for neuron in neurons]
+        for _ in range(steps):
+            s = torch.bernoulli(x)
+            for i, (layer, neuron) in enumerate(zip(layers, neurons, strict=True)):
+                s, v[i] = neuron(layer(s), v[i])
+        loss = functional.cross_entropy(v[-1], labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return run
+
+
 if __name__ == "__main__":
     torch.set_num_threads(threads())
     torch.manual_seed(0)
@@ -84,5 +125,6 @@ if __name__ == "__main__":
             "population shared noise": partial(population, NOISE, False),
             "population own noise": partial(population, NOISE, True),
             "network": network,
+            **{f"train {steps}": partial(train, steps) for steps in TRAIN_STEPS},
         },
     )

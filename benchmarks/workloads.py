@@ -18,6 +18,10 @@ network     784-128-10 LIF neurons, 100 steps, 100 images, inputs uniform in [0,
 short       784-128-10, 8 steps, 1,000 images, otherwise as above; "kept": with weight bits that were
             made before. NumPy computes the network of that size that does not spike: two
             products of float32 matrices and a ReLU.
+train       A training step of 784-128-10 with 16 or 64 steps and 100 images, an eighth of them on:
+            forward pass with Bernoulli inputs, cross entropy of the potentials of an output layer that
+            does not fire, backward pass through time, and Adam, in float32. snnTorch draws the inputs
+            of each step and multiplies real weights; this package draws bits of the weights, too.
 single      One image, 64 steps, with weight bits made before. NumPy as in "short".
 loop        One step per call of 64 inputs and 32 neurons, which continues from the step before, with
             weight bits made before; the Python loop is timed. NumPy draws the inputs and multiplies
@@ -45,6 +49,7 @@ SIZES, NET_STEPS, BATCH = (784, 128, 10), 100, 100
 NET_GAIN = 0.02
 SHORT_STEPS, SHORT_BATCH = 8, 1_000
 SINGLE_STEPS = 64
+TRAIN_STEPS, TRAIN_DENSITY = (16, 64), 1 / 8
 LOOP_SIZES, LOOP_STEPS = (64, 32), 1_000
 LAYER_NEURONS, LAYER_INPUTS, LAYER_LENGTH, LAYER_STEPS = 100, 64, 2_048, 500
 VALUES, LENGTH = 8_192, 1_024
@@ -119,6 +124,16 @@ WORKLOADS = (
         SHORT_BATCH,
         "images/s",
         _entries("NumPy*"),
+    ),
+    *(
+        Workload(
+            f"train {steps}",
+            f"training step of {'-'.join(map(str, SIZES))}, {steps} steps, batch {BATCH}",
+            BATCH,
+            "images/s",
+            _entries("snnTorch*"),
+        )
+        for steps in TRAIN_STEPS
     ),
     Workload(
         "single",
