@@ -20,6 +20,7 @@ import gzip
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import sc_neurocore
-from sc_neurocore import LIF, Bernoulli, Network, Sobol, evaluate
+from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
+from sc_neurocore.evidence import Accuracy
 from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
 
 SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
@@ -63,6 +65,7 @@ class Recipe:
     shift: int | None = None  # largest shift of images in training in pixels; None: not augmented
     noise_epochs: int = 0  # of training with Gaussian noise before that with bits
     noise_rate: float = 0.02  # its learning rate
+    images: int | None = None  # number of images for the training with bits; None: all
 
 
 def recipe(name: str) -> Recipe:
@@ -80,7 +83,7 @@ def recipe(name: str) -> Recipe:
         SCConv2d(16, 48, 3, (14, 14), gain=0.3, neuron=neuron, stride=2, padding=1),
         SCLinear(2352, 10, gain=0.05, neuron=INTEGRATOR),
     )
-    return Recipe(layers, (8, 16), 1, 0.003, batch_size=64, shift=1, noise_epochs=8)
+    return Recipe(layers, (8, 16), 1, 0.003, batch_size=64, shift=1, noise_epochs=8, images=9600)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -169,13 +172,15 @@ class NoisyRates(nn.Module):
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
-    phases: list[tuple[nn.Module, int, float]] = [(model, how.epochs, how.learning_rate)]
+    phases: list[tuple[nn.Module, int | None, int, float]] = [
+        (model, how.images, how.epochs, how.learning_rate)
+    ]
     if how.noise_epochs:
-        phases.insert(0, (NoisyRates(model), how.noise_epochs, how.noise_rate))
-    for number, (trained, epochs, learning_rate) in enumerate(phases):
+        phases.insert(0, (NoisyRates(model), None, how.noise_epochs, how.noise_rate))
+    for number, (trained, n, epochs, learning_rate) in enumerate(phases):
         history = fit(
             trained,
-            (torch.tensor(images.x), torch.tensor(images.labels)),
+            (torch.tensor(images.x[:n]), torch.tensor(images.labels[:n])),
             epochs=epochs,
             length=how.lengths,
             batch_size=how.batch_size,
@@ -198,42 +203,53 @@ def round_weights(model: SCNetwork) -> None:
         layer.weight.copy_((layer.weight * WEIGHT_STEPS).round() / WEIGHT_STEPS)
 
 
-def measure(network: Network, images: Images, seeds: int) -> list[dict[str, Any]]:
-    """Return the accuracy by source and length: a row as in the JSON file for each."""
-    rows = []
+def measure(
+    network: Network, images: Images, seeds: int, real_lengths: Sequence[int] = TEST_LENGTHS
+) -> list[dict[str, Any]]:
+    """Return the accuracy by source and length, as :func:`sc_neurocore.evaluate` computes it.
+
+    Real numbers, which are slower than bits in convolutions, are shared by the sources and computed at
+    `real_lengths` only.
+    """
+    x, labels, rows = images.x, images.labels, []
+    real = {length: simulate_float(network, x, length).classes == labels for length in real_lengths}
     for name, source in SOURCES.items():
-        for row in evaluate(
-            network, images.x, images.labels, TEST_LENGTHS, seeds=range(seeds), source=source
-        ):
-            low, high = row.interval()
-            rows.append(
-                {
-                    "source": name,
-                    "length": row.length,
-                    "mean": row.mean,
-                    "std": row.std,
-                    "interval": [low, high],
-                    "float": row.of_float,
-                    "loss_interval": list(row.loss_interval()),
-                }
-            )
-            print(line(rows[-1]), flush=True)
+        for length in TEST_LENGTHS:
+            right = [
+                simulate(network, x, length, seed=seed, source=source).classes == labels
+                for seed in range(seeds)
+            ]
+            of_float = real.get(length)
+            row = Accuracy(length, np.array(right), right[0] if of_float is None else of_float)
+            found = {
+                "source": name,
+                "length": length,
+                "mean": row.mean,
+                "std": row.std,
+                "interval": list(row.interval()),
+                "float": None if of_float is None else row.of_float,
+                "loss_interval": None if of_float is None else list(row.loss_interval()),
+            }
+            rows.append(found)
+            print(line(found), flush=True)
     return rows
 
 
 def line(row: dict[str, Any]) -> str:
     """Return a row as a line of the table in docs/training.md, after the name of the network."""
     low, high = row["interval"]
+    real = "" if row["float"] is None else f"{row['float']:.2%}"
     return (
         f"| {row['source']} | {row['length']} | {row['mean']:.2%} ± {row['std']:.2%} "
-        f"| {low:.1%} to {high:.1%} | {row['float']:.2%} |"
-    )
+        f"| {low:.1%} to {high:.1%} | {real} |"
+    ).replace("%", " %")
 
 
 def add_result(path: Path, name: str, result: dict[str, Any]) -> None:
-    """Write the result of a network to a JSON file that keeps those of others."""
+    """Write figures of a network to a JSON file, which keeps all others."""
     found = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(found | {name: result}, indent=1) + "\n")
+    found[name] = found.get(name, {}) | result
+    path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def main() -> None:
@@ -252,6 +268,14 @@ def main() -> None:
         "--checkpoint", type=Path, help="file from which an interrupted training continues"
     )
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds of the evaluation")
+    parser.add_argument(
+        "--real",
+        type=int,
+        nargs="*",
+        default=TEST_LENGTHS,
+        metavar="LENGTH",
+        help="lengths at which real numbers are evaluated, slow for convolutions (default: all)",
+    )
     parser.add_argument("--threads", type=int, help="threads of the native kernels")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # a fixed order of sums gives the same weights on every run
@@ -277,7 +301,7 @@ def main() -> None:
         print({name: round(value) for name, value in result.items()})
     held = held or load(arguments.data, "t10k")
     result |= {"images": len(held.x), "seeds": arguments.seeds}
-    result["rows"] = measure(network, held, arguments.seeds)
+    result["rows"] = measure(network, held, arguments.seeds, arguments.real)
     if arguments.results:
         add_result(arguments.results, arguments.name, result)
 

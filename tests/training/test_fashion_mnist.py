@@ -81,8 +81,11 @@ def test_a_training_learns_and_its_figures_are_those_of_the_saved_network(
             assert row["float"] == accuracy.of_float
 
     again = tmp_path / "again.json"
-    run(example, monkeypatch, "mlp", *options[:-1], again, "--network", out)
-    assert json.loads(again.read_text())["mlp"]["rows"] == rows
+    run(example, monkeypatch, "mlp", *options[:-1], again, "--network", out, "--real", 8, 32)
+    for row, other in zip(rows, json.loads(again.read_text())["mlp"]["rows"], strict=True):
+        if row["length"] in (16, 64):
+            row |= {"float": None, "loss_interval": None}
+        assert other == row
 
 
 def test_the_convolutional_network_trains_in_both_phases_and_is_small(
@@ -93,7 +96,7 @@ def test_the_convolutional_network_trains_in_both_phases_and_is_small(
     assert sum(p.numel() for p in model.parameters()) < 200_000
     before = [p.clone() for p in model.parameters()]
     monkeypatch.setattr(example, "recipe", lambda name: how)
-    monkeypatch.setattr(example, "measure", lambda network, images, seeds: [])
+    monkeypatch.setattr(example, "measure", lambda *_: [])
     out, state = tmp_path / "conv.npz", tmp_path / "state"
     run(example, monkeypatch, "conv", "--data", data, "--out", out, "--checkpoint", state)
     assert out.stat().st_size < 1_000_000
@@ -124,7 +127,7 @@ def test_validation_holds_out_training_images_and_leaves_the_test_images_alone(
     monkeypatch.setattr(example, "VALIDATION_IMAGES", 100)
     seen = []
     monkeypatch.setattr(example, "train", lambda how, images, _: seen.append(images) or model)
-    monkeypatch.setattr(example, "measure", lambda network, images, seeds: seen.append(images) or [])
+    monkeypatch.setattr(example, "measure", lambda network, images, *_: seen.append(images) or [])
     model = example.SCNetwork(*example.recipe("mlp").layers)
     run(example, monkeypatch, "mlp", "--data", data, "--validate", "--out", tmp_path / "mlp.npz")
     trained, held = seen
