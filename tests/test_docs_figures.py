@@ -159,3 +159,27 @@ def test_the_rule_for_bits_per_step_follows_from_the_measurements():
         if not is_sufficient(found, row)
     ]
     assert min(failing) == pytest.approx(0.203, abs=5e-4)
+
+
+def test_the_table_of_fashion_mnist_shows_the_measurements():
+    found = json.loads((ROOT / "docs" / "fashion_mnist.json").read_text())
+    page = (ROOT / "docs" / "training.md").read_text()
+    lines = re.findall(
+        r"^\| (?:784-128-10|convolutional) \| (?:Bernoulli|Sobol) .*$", page, re.MULTILINE
+    )
+    expected = []
+    for shown, name in (("784-128-10", "mlp"), ("convolutional", "conv")):
+        for row in found.get(name, {"rows": []})["rows"]:
+            mean, std, (low, high) = row["mean"], row["std"], row["interval"]
+            real = "" if row["float"] is None else f"{row['float']:.2%}"
+            cells = [
+                shown, row["source"], str(row["length"]), f"{mean:.2%} ± {std:.2%}",
+                f"{low:.1%} to {high:.1%}", real,
+            ]  # fmt: skip
+            expected.append(f"| {' | '.join(cells)} |".replace("%", " %"))
+    assert lines == expected
+    for name, result in found.items():
+        network = ROOT / "examples" / "networks" / f"fashion_mnist_{name}.npz"
+        assert network.stat().st_size < 1_000_000
+        assert result["images"] == 10_000
+        assert f"took {result['training_cpu_seconds']:.0f} s of CPU time" in " ".join(page.split())

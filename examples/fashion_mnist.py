@@ -1,0 +1,310 @@
+"""Train spiking Fashion-MNIST classifiers for stochastic computing: a dense and a convolutional one.
+
+Every forward pass samples the bits that the network later runs with, as in ``examples/mnist.py``. The
+output layer integrates without firing, and its potentials determine the class.
+
+Data: Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf 2017, MIT licence), 60,000 images for training and
+10,000 for testing. ``--data`` names a folder with the four gzip files of
+https://github.com/zalandoresearch/fashion-mnist. On Debian and Ubuntu,
+``apt-get install dataset-fashion-mnist`` puts them into /usr/share/datasets/fashion-mnist.
+
+Run ``python examples/fashion_mnist.py mlp --data FOLDER`` after ``pip install torch==2.13.0 tqdm``.
+With ``--validate`` it trains on 50,000 images and evaluates on the other 10,000 of the training set, to
+choose hyper-parameters. ``--network FILE`` evaluates a trained network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+import sc_neurocore
+from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
+from sc_neurocore.evidence import Accuracy
+from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
+
+SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
+SIDE, CLASSES = 28, 10
+TEST_LENGTHS = (8, 16, 32, 64)
+SOURCES = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
+WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
+INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
+
+
+class Images(NamedTuple):
+    """Images as densities (n, 784), and their classes."""
+
+    x: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Layers and hyper-parameters of a network."""
+
+    layers: tuple[SCLinear | SCConv2d, ...]
+    lengths: tuple[int, ...]  # of streams, one drawn at random per batch
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    averaging: float = 0.99  # decay of the running mean of the parameters, which is saved
+    shift: int | None = None  # largest shift of images in training in pixels; None: not augmented
+    noise_epochs: int = 0  # of training with Gaussian noise before that with bits
+    noise_rate: float = 0.02  # its learning rate
+    images: int | None = None  # number of images for the training with bits; None: all
+
+
+def recipe(name: str) -> Recipe:
+    """Return the untrained layers of a network and its hyper-parameters."""
+    neuron = LIF(tau_mem=8.0)
+    if name == "mlp":
+        layers: tuple[SCLinear | SCConv2d, ...] = (
+            SCLinear(784, 128, gain=0.2, neuron=neuron),
+            SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
+        )
+        return Recipe(layers, (8, 16, 32), epochs=20, learning_rate=0.03, batch_size=256)
+    neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped currents
+    layers = (
+        SCConv2d(1, 16, 5, (SIDE, SIDE), gain=0.6, neuron=neuron, stride=2, padding=2),
+        SCConv2d(16, 48, 3, (14, 14), gain=0.3, neuron=neuron, stride=2, padding=1),
+        SCLinear(2352, 10, gain=0.05, neuron=INTEGRATOR),
+    )
+    return Recipe(layers, (8, 16), 1, 0.003, batch_size=64, shift=1, noise_epochs=8, images=9600)
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Return the array of bytes in a gzip file of the IDX format.
+
+    The format is two zero bytes, a type (8 for bytes), the number of dimensions, each size as a
+    big-endian 32-bit integer, and the values (http://yann.lecun.com/exdb/mnist).
+    """
+    if not path.is_file():
+        raise SystemExit(f"{path} is missing; --data must name the folder of the four gzip files")
+    with gzip.open(path) as file:
+        content = file.read()
+    dimensions = content[3] if len(content) > 3 else 0
+    if content[:3] != b"\0\0\x08" or not dimensions:
+        raise SystemExit(f"{path} must be an IDX file of bytes")
+    shape = np.frombuffer(content, ">u4", dimensions, offset=4).astype(int)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    if values.size != shape.prod():
+        raise SystemExit(f"{path} must hold {shape.prod()} values, got {values.size}")
+    return values.reshape(shape)
+
+
+def load(folder: Path, part: str) -> Images:
+    """Return the images of a part, "train" or "t10k"."""
+    pixels = read_idx(folder / f"{part}-images-idx3-ubyte.gz")
+    labels = read_idx(folder / f"{part}-labels-idx1-ubyte.gz")
+    x = pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255)
+    return Images(x, labels.astype(np.int64))
+
+
+def split(images: Images, n_held: int) -> tuple[Images, Images]:
+    """Return images to train with and held-out images, by a fixed permutation."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(images.x))
+    held, rest = order[:n_held], order[n_held:]
+    return Images(images.x[rest], images.labels[rest]), Images(images.x[held], images.labels[held])
+
+
+def augment(x: Tensor, shift: int) -> Tensor:
+    """Mirror half of the images, and shift each by up to `shift` pixels along both axes."""
+    n = len(x)
+    x = x.view(n, SIDE, SIDE)
+    x = torch.where(torch.rand(n, 1, 1) < 0.5, x.flip(2), x)
+    if shift:
+        x = functional.pad(x, (shift,) * 4)
+        rows, columns = (torch.randint(2 * shift + 1, (n, 1)) + torch.arange(SIDE) for _ in range(2))
+        x = x[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return x.reshape(n, -1)
+
+
+class NoisyRates(nn.Module):
+    """The layers of a model with rates in place of spikes, and Gaussian noise in place of that of bits.
+
+    It is far faster than bits. Neurons without leak, with reset by subtraction, fire at the rate of
+    their mean current, clipped to [0, 1]. Sums of products of bits have a variance of at most
+    ``sum(|w| x)`` per step, for which ``mean(|w|) sum(x)`` stands here; the mean over all steps has
+    this variance divided by their number.
+    """
+
+    def __init__(self, model: SCNetwork) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, length: int) -> Tensor:
+        """Return the potentials of the readout after `length` steps."""
+        for layer in self.model.layers:
+            if self.training:
+                layer.project()
+            weight = layer.weight
+            size = weight.abs().mean(tuple(range(1, weight.ndim)))
+            if isinstance(layer, SCConv2d):
+                x = x.view(len(x), -1, *layer.input_size)
+                mean = functional.conv2d(x, weight, None, layer.stride, layer.padding)
+                window = torch.ones(1, 1, *weight.shape[2:])
+                active = functional.conv2d(x.sum(1, True), window, None, layer.stride, layer.padding)
+                size = size[:, None, None]
+            else:
+                x = x.flatten(1)
+                mean, active = x @ weight.T, x.sum(1, True)
+            noise = torch.randn_like(mean) * (active * size / length + 1e-6).sqrt()
+            x = layer.gain.float() * (mean + noise)
+            if layer is not self.model.layers[-1]:
+                x = x.clamp(0, 1)
+        return x * length
+
+
+def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
+    """Return the trained network, with rounded weights."""
+    model = SCNetwork(*how.layers)
+    phases: list[tuple[nn.Module, int | None, int, float]] = [
+        (model, how.images, how.epochs, how.learning_rate)
+    ]
+    if how.noise_epochs:
+        phases.insert(0, (NoisyRates(model), None, how.noise_epochs, how.noise_rate))
+    for number, (trained, n, epochs, learning_rate) in enumerate(phases):
+        history = fit(
+            trained,
+            (torch.tensor(images.x[:n]), torch.tensor(images.labels[:n])),
+            epochs=epochs,
+            length=how.lengths,
+            batch_size=how.batch_size,
+            learning_rate=learning_rate,
+            averaging=how.averaging,
+            augment=None if how.shift is None else partial(augment, shift=how.shift),
+            checkpoint=checkpoint and checkpoint.with_suffix(f".{number}.pt"),
+            progress=True,
+        )
+        print(f"accuracy in the last epoch: {history[-1]['accuracy']:.2%}")
+    round_weights(model)
+    return model
+
+
+@torch.no_grad()
+def round_weights(model: SCNetwork) -> None:
+    """Round the weights so that float32 represents them and the file is small."""
+    for layer in model.layers:
+        layer.project()
+        layer.weight.copy_((layer.weight * WEIGHT_STEPS).round() / WEIGHT_STEPS)
+
+
+def measure(
+    network: Network, images: Images, seeds: int, real_lengths: Sequence[int] = TEST_LENGTHS
+) -> list[dict[str, Any]]:
+    """Return the accuracy by source and length, as :func:`sc_neurocore.evaluate` computes it.
+
+    Real numbers, which are slower than bits in convolutions, are shared by the sources and computed at
+    `real_lengths` only.
+    """
+    x, labels, rows = images.x, images.labels, []
+    real = {length: simulate_float(network, x, length).classes == labels for length in real_lengths}
+    for name, source in SOURCES.items():
+        for length in TEST_LENGTHS:
+            right = [
+                simulate(network, x, length, seed=seed, source=source).classes == labels
+                for seed in range(seeds)
+            ]
+            of_float = real.get(length)
+            row = Accuracy(length, np.array(right), right[0] if of_float is None else of_float)
+            found = {
+                "source": name,
+                "length": length,
+                "mean": row.mean,
+                "std": row.std,
+                "interval": list(row.interval()),
+                "float": None if of_float is None else row.of_float,
+                "loss_interval": None if of_float is None else list(row.loss_interval()),
+            }
+            rows.append(found)
+            print(line(found), flush=True)
+    return rows
+
+
+def line(row: dict[str, Any]) -> str:
+    """Return a row as a line of the table in docs/training.md, after the name of the network."""
+    low, high = row["interval"]
+    real = "" if row["float"] is None else f"{row['float']:.2%}"
+    return (
+        f"| {row['source']} | {row['length']} | {row['mean']:.2%} ± {row['std']:.2%} "
+        f"| {low:.1%} to {high:.1%} | {real} |"
+    ).replace("%", " %")
+
+
+def add_result(path: Path, name: str, result: dict[str, Any]) -> None:
+    """Write figures of a network to a JSON file, which keeps all others."""
+    found = json.loads(path.read_text()) if path.exists() else {}
+    found[name] = found.get(name, {}) | result
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def main() -> None:
+    """Train a network or load it, measure its accuracy, and save both."""
+    parser = argparse.ArgumentParser(description="Train a Fashion-MNIST network.")
+    parser.add_argument("name", choices=["mlp", "conv"], help="network to train")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the four gzip files")
+    parser.add_argument("--out", type=Path, help="output file (default: fashion_mnist_<name>.npz)")
+    parser.add_argument("--results", type=Path, help="JSON file to write the figures to")
+    parser.add_argument("--network", type=Path, help="trained network to evaluate")
+    parser.add_argument(
+        "--validate", action="store_true", help="hold out training images instead of the test images"
+    )
+    parser.add_argument("--epochs", type=int, help="number of epochs (default: that of the network)")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="file from which an interrupted training continues"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds of the evaluation")
+    parser.add_argument(
+        "--real",
+        type=int,
+        nargs="*",
+        default=TEST_LENGTHS,
+        metavar="LENGTH",
+        help="lengths at which real numbers are evaluated, slow for convolutions (default: all)",
+    )
+    parser.add_argument("--threads", type=int, help="threads of the native kernels")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # a fixed order of sums gives the same weights on every run
+    if arguments.threads:
+        sc_neurocore.set_threads(arguments.threads)
+    images, held = load(arguments.data, "train"), None
+    if arguments.validate:
+        images, held = split(images, VALIDATION_IMAGES)
+    result: dict[str, Any] = {}
+    if arguments.network:
+        network = Network.load(arguments.network)
+    else:
+        torch.manual_seed(SEED)
+        how = recipe(arguments.name)
+        if arguments.epochs:
+            how = replace(how, epochs=arguments.epochs)
+        start = time.perf_counter(), time.process_time()
+        model = train(how, images, arguments.checkpoint)
+        result["training_seconds"] = time.perf_counter() - start[0]
+        result["training_cpu_seconds"] = time.process_time() - start[1]
+        network = to_network(model)
+        network.save(arguments.out or Path(f"fashion_mnist_{arguments.name}.npz"))
+        print({name: round(value) for name, value in result.items()})
+    held = held or load(arguments.data, "t10k")
+    result |= {"images": len(held.x), "seeds": arguments.seeds}
+    result["rows"] = measure(network, held, arguments.seeds, arguments.real)
+    if arguments.results:
+        add_result(arguments.results, arguments.name, result)
+
+
+if __name__ == "__main__":
+    main()

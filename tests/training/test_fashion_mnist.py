@@ -1,0 +1,165 @@
+"""The example that trains on Fashion-MNIST runs on small data of the same format."""
+
+import gzip
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sc_neurocore import Network, evaluate  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def example():
+    path = ROOT / "examples" / "fashion_mnist.py"
+    spec = importlib.util.spec_from_file_location("fashion_mnist", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fashion_mnist"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["fashion_mnist"]
+
+
+def write_idx(path, values):
+    header = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes()
+    path.write_bytes(gzip.compress(header + values.astype(np.uint8).tobytes()))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Return a folder of small data: the class is the row of a bright bar."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for part, n in (("train", 400), ("t10k", 40)):
+        labels = rng.integers(10, size=n)
+        pixels = rng.integers(40, size=(n, 28, 28))
+        for image, label in zip(pixels, labels, strict=True):
+            image[2 * label + 4 : 2 * label + 6, 4:24] = 255
+        write_idx(folder / f"{part}-images-idx3-ubyte.gz", pixels)
+        write_idx(folder / f"{part}-labels-idx1-ubyte.gz", labels)
+    return folder
+
+
+def run(example, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["fashion_mnist.py", *map(str, arguments)])
+    threads = torch.get_num_threads()
+    example.main()
+    torch.set_num_threads(threads)
+
+
+def test_a_training_learns_and_its_figures_are_those_of_the_saved_network(
+    example, data, tmp_path, monkeypatch
+):
+    out, results = tmp_path / "mlp.npz", tmp_path / "results.json"
+    results.write_text('{"conv": {"rows": []}}')
+    options = ("--data", data, "--seeds", 2, "--results", results)
+    run(example, monkeypatch, "mlp", *options, "--out", out, "--epochs", 60)
+    found = json.loads(results.read_text())
+    assert found["conv"] == {"rows": []}
+    assert (found["mlp"]["images"], found["mlp"]["seeds"]) == (40, 2)
+    assert found["mlp"]["training_seconds"] > 0
+    rows = found["mlp"]["rows"]
+    assert [(row["source"], row["length"]) for row in rows] == [
+        (source, length) for source in ("Bernoulli", "Sobol") for length in (8, 16, 32, 64)
+    ]
+    assert rows[-1]["mean"] > 0.8
+
+    network, test = Network.load(out), example.load(data, "t10k")
+    for source, of_source in (("Bernoulli", rows[:4]), ("Sobol", rows[4:])):
+        given = evaluate(
+            network, test.x, test.labels, [8, 16, 32, 64], seeds=[0, 1], source=example.SOURCES[source]
+        )
+        for row, accuracy in zip(of_source, given, strict=True):
+            assert (row["mean"], row["std"]) == (accuracy.mean, accuracy.std)
+            assert row["interval"] == list(accuracy.interval())
+            assert row["float"] == accuracy.of_float
+
+    again = tmp_path / "again.json"
+    run(example, monkeypatch, "mlp", *options[:-1], again, "--network", out, "--real", 8, 32)
+    for row, other in zip(rows, json.loads(again.read_text())["mlp"]["rows"], strict=True):
+        if row["length"] in (16, 64):
+            row |= {"float": None, "loss_interval": None}
+        assert other == row
+
+
+def test_the_convolutional_network_trains_in_both_phases_and_is_small(
+    example, data, tmp_path, monkeypatch
+):
+    how = example.replace(example.recipe("conv"), noise_epochs=2)
+    model = example.SCNetwork(*how.layers)
+    assert sum(p.numel() for p in model.parameters()) < 200_000
+    before = [p.clone() for p in model.parameters()]
+    monkeypatch.setattr(example, "recipe", lambda name: how)
+    monkeypatch.setattr(example, "measure", lambda *_: [])
+    out, state = tmp_path / "conv.npz", tmp_path / "state"
+    run(example, monkeypatch, "conv", "--data", data, "--out", out, "--checkpoint", state)
+    assert out.stat().st_size < 1_000_000
+    histories = [torch.load(tmp_path / f"state.{i}.pt")["history"] for i in (0, 1)]
+    assert [len(history) for history in histories] == [2, how.epochs]
+    trained = [torch.tensor(layer.weights) for layer in Network.load(out)]
+    for weights, now in zip(before[::2], trained, strict=True):
+        assert not torch.allclose(weights.flatten(), now.flatten().to(weights))
+        assert torch.equal(now * 2**11, (now * 2**11).round())
+
+
+def test_rates_without_noise_are_those_of_the_network_on_real_numbers(example):
+    torch.manual_seed(0)
+    layers = example.recipe("conv").layers
+    model = example.SCNetwork(*layers).eval()
+    x, length = torch.rand(2, 784), 500
+    noiseless = example.NoisyRates(model).eval()(x, 10**12) / 10**12
+    found = model.run(x, length, sampled=False).potentials / length
+    # A count is at most one spike from its mean current: half a spike by rounding, and the start.
+    inputs = layers[2].gain * layers[2].weight.abs().sum(1)
+    through = layers[1].gain * layers[1].weight.abs().flatten(1).sum(1).max()
+    assert ((found - noiseless).abs() <= inputs * (1 + through) / length).all()
+
+
+def test_validation_holds_out_training_images_and_leaves_the_test_images_alone(
+    example, data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(example, "VALIDATION_IMAGES", 100)
+    seen = []
+    monkeypatch.setattr(example, "train", lambda how, images, _: seen.append(images) or model)
+    monkeypatch.setattr(example, "measure", lambda network, images, *_: seen.append(images) or [])
+    model = example.SCNetwork(*example.recipe("mlp").layers)
+    run(example, monkeypatch, "mlp", "--data", data, "--validate", "--out", tmp_path / "mlp.npz")
+    trained, held = seen
+    whole = example.load(data, "train")
+    assert (len(trained.x), len(held.x)) == (300, 100)
+    rows = np.concatenate([np.c_[part.x, part.labels] for part in (trained, held)])
+    given = np.c_[whole.x, whole.labels]
+    assert np.array_equal(*(values[np.lexsort(values.T)] for values in (rows, given)))
+
+
+def test_augmented_images_are_shifted_and_mirrored_copies(example):
+    torch.manual_seed(0)
+    x = torch.zeros(2000, 28, 28)
+    x[:, 10, 5] = 1
+    moved = example.augment(x.view(2000, -1), 2).view(2000, 28, 28)
+    assert (moved.sum((1, 2)) == 1).all()
+    _, rows, columns = moved.nonzero().T
+    assert set(rows.tolist()) == set(range(8, 13))
+    assert set(columns.tolist()) == {*range(3, 8), *range(20, 25)}
+    mirrored = (columns > 14).sum().item()
+    assert abs(mirrored - 1000) <= 5 * np.sqrt(2000 / 4)
+
+
+def test_files_of_another_format_are_refused(example, tmp_path):
+    path = tmp_path / "file.gz"
+    with pytest.raises(SystemExit, match="is missing; --data must name the folder"):
+        example.read_idx(path)
+    for content, said in ((b"\0\0\x0d\x01", "must be an IDX file"), (b"", "must be an IDX file")):
+        path.write_bytes(gzip.compress(content))
+        with pytest.raises(SystemExit, match=said):
+            example.read_idx(path)
+    write_idx(path, np.zeros((3, 4)))
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1]))
+    with pytest.raises(SystemExit, match="must hold 12 values, got 11"):
+        example.read_idx(path)
