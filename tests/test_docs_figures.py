@@ -1,8 +1,10 @@
 """Figures in the text of pages, which no table holds, are computed or follow from the tables."""
 
+import importlib
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +161,22 @@ def test_the_rule_for_bits_per_step_follows_from_the_measurements():
         if not is_sufficient(found, row)
     ]
     assert min(failing) == pytest.approx(0.203, abs=5e-4)
+
+
+def test_the_tables_of_speech_and_events_show_the_measurements(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    table = importlib.import_module("recordings").table
+    sys.modules.pop("recordings")
+    page = (ROOT / "docs" / "training.md").read_text()
+    names = {"none": "without delays", "fixed": "fixed delays", "learned": "learned delays"}
+    speech = json.loads((ROOT / "docs" / "spoken_digits.json").read_text())
+    events = json.loads((ROOT / "docs" / "nmnist.json").read_text())
+    official = [row for row in speech if row["task"] == "official"]
+    speakers = [row for row in speech if row["task"] != "official"]
+    assert len({row["task"] for row in speakers}) == 6
+    assert {row["fold"] for row in events} == set(range(5))
+    for results in (official, speakers, events):
+        columns = {
+            name: own for v, name in names.items() if (own := [r for r in results if r["delays"] == v])
+        }
+        assert table(columns) in page
