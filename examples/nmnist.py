@@ -35,6 +35,7 @@ STEPS, DURATION = 20, 300_000  # microseconds
 PIXELS = SIDE // 2  # rows and columns of a network's input
 FOLDS = 5
 BITS = 4  # per step in training
+BATCH = 16
 VARIANTS = ("none", "learned")
 WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
 
@@ -114,9 +115,10 @@ def train(recorded: Recordings, of: NDArray[np.int64], variant: str, seed: int, 
         model,
         (torch.tensor(of), torch.tensor(recorded.classes[of])),
         epochs=epochs,
-        learning_rate=0.05,
+        batch_size=BATCH,
+        learning_rate=0.03,
         max_norm=1.0,
-        averaging=0.98,
+        averaging=0.99,
         augment=recorded.augmented,
         bits_per_step=BITS,
     )
@@ -156,7 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folds", type=int, nargs="+", choices=range(FOLDS), default=range(FOLDS))
     parser.add_argument("--delays", nargs="+", choices=VARIANTS, default=VARIANTS)
     parser.add_argument("--validate", action="store_true", help="measure on validation data")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--trainings", type=int, default=1, help="trainings of each network")
     parser.add_argument("--seeds", type=int, default=5, help="simulations of each network")
     parser.add_argument("--workers", type=int, default=1, help="trainings at the same time")

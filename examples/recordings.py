@@ -163,17 +163,19 @@ def shares(results: list[Result]) -> list[tuple[str, NDArray[np.float64]]]:
 
     The results of one training are those of its folds, whose recordings are added up.
     """
-    n = sum(result["n"] for result in results if result["seed"] == results[0]["seed"])
     seeds = sorted({result["seed"] for result in results})
+    n = sum(result["n"] for result in results if result["seed"] == seeds[0])
 
-    def total(values: Callable[[Any], Any]) -> NDArray[np.float64]:
+    def total(values: Callable[[Result], Any]) -> NDArray[np.float64]:
         sums = [sum(np.array(values(r)) for r in results if r["seed"] == seed) for seed in seeds]
-        return np.concatenate([np.atleast_1d(own) for own in sums]) / n
+        return np.asarray(np.concatenate([np.atleast_1d(own) for own in sums]) / n)
 
-    found = [("real numbers", total(lambda r: r["real"]))]
+    def of_row(i: int) -> Callable[[Result], Any]:
+        return lambda result: result["rows"][i]["right"]
+
+    found = [("real numbers", total(lambda result: result["real"]))]
     for i, row in enumerate(results[0]["rows"]):
-        name = f"{row['source']}, {row['k']}"
-        found.append((name, total(lambda r, i=i: r["rows"][i]["right"])))
+        found.append((f"{row['source']}, {row['k']}", total(of_row(i))))
     return found
 
 

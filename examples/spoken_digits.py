@@ -98,6 +98,7 @@ def build(variant: str) -> SCNetwork:
             SCLinear(208, 160, gain=0.2, bias=True, neuron=neurons(160, 20.0)),
             SCLinear(160, 10, gain=0.2, neuron=readout),
         )
+    learn: Any = ("gain", "delay") if variant == "learned" else ("gain",)
     hidden = SCLinear(
         n_in * COPIES,
         HIDDEN,
@@ -105,7 +106,7 @@ def build(variant: str) -> SCNetwork:
         bias=True,
         neuron=neurons(HIDDEN, 5.0),
         delay=np.repeat(GAP * np.arange(COPIES), n_in),
-        learn=("gain", "delay") if variant == "learned" else ("gain",),
+        learn=learn,
     )
     last = SCLinear(HIDDEN, 10, gain=0.2, neuron=readout)
     return SCNetwork(hidden, last, connections=[["input"] * COPIES, 0])
