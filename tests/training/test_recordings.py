@@ -66,19 +66,19 @@ def write_camera(folder, n):
 
 
 def test_spoken_digits_are_learned_and_measured(example, tmp_path, capsys, monkeypatch):
-    write_speech(tmp_path, range(10))
+    write_speech(tmp_path, range(8))
     module = example("spoken_digits")
-    monkeypatch.setattr(module, "BATCH", 5)
+    monkeypatch.setattr(module, "BATCH", 3)
     monkeypatch.setattr(example("recordings"), "BITS_PER_STEP", (1, 8))
     out = tmp_path / "found.json"
-    options = f"--data {tmp_path} --out {out} --save {tmp_path} --epochs 8 --seeds 2".split()
-    module.main([*options, "--tasks", "official", "--delays", "none", "learned"])
-    module.main([*options, "--tasks", "george", "--delays", "fixed", "--epochs", "1"])
+    options = f"--data {tmp_path} --out {out} --save {tmp_path} --seeds 2".split()
+    module.main([*options, "--tasks", "official", "--delays", "learned", "--epochs", "12"])
+    module.main([*options, "--tasks", "george", "--delays", "fixed", "none", "--epochs", "1"])
     results = json.loads(out.read_text())
     assert [(r["task"], r["delays"], r["n"]) for r in results] == [
-        ("official", "none", 20), ("official", "learned", 20), ("george", "fixed", 20),
+        ("official", "learned", 20), ("george", "fixed", 16), ("george", "none", 16),
     ]  # fmt: skip
-    assert all(r["real"] >= 15 for r in results[:2])
+    assert results[0]["real"] >= 15
     sizes = [r["parameters"] for r in results]
     assert max(sizes) < 1.03 * min(sizes)
     assert max(sizes) < 100_000
@@ -88,7 +88,7 @@ def test_spoken_digits_are_learned_and_measured(example, tmp_path, capsys, monke
     assert "| Sobol, 8 |" in printed
     assert "New speakers" in printed
     before = out.read_text()
-    module.main([*options, "--tasks", "official", "--delays", "none"])  # which is done already
+    module.main([*options, "--tasks", "george", "--delays", "none", "--epochs", "1"])  # which is done
     assert out.read_text() == before
 
 
