@@ -7,7 +7,7 @@ random.
 
 The recordings are divided into five parts. Each is the test set of a network that is trained on the
 other four; ``--validate`` trains on three of these and measures on the fourth. Hyper-parameters were
-chosen with it.
+chosen on such a split; docs/training.md says how.
 
 Run ``python examples/nmnist.py --data DIR`` after ``pip install torch==2.13.0``. Results are written as
 JSON, and printed as a Markdown table. Run it again to continue after Ctrl-C.

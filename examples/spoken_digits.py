@@ -8,7 +8,7 @@ or without, and the potentials of a readout that never fires determine the digit
 the official split, whose test set is takes 0 to 4 of all speakers, and new speakers, where a network is
 tested on one speaker after training on the other five. ``--validate`` measures on other recordings:
 takes 5 to 9, and three of the speakers after training on four of the others. Hyper-parameters were
-chosen with it.
+chosen on such splits; docs/training.md says how.
 
 Run ``python examples/spoken_digits.py --data DIR`` after ``pip install torch==2.13.0``. Results are
 written as JSON, and printed as Markdown tables. Run it again to continue after Ctrl-C.

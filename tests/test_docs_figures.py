@@ -173,10 +173,16 @@ def test_the_tables_of_speech_and_events_show_the_measurements(monkeypatch):
     events = json.loads((ROOT / "docs" / "nmnist.json").read_text())
     official = [row for row in speech if row["task"] == "official"]
     speakers = [row for row in speech if row["task"] != "official"]
-    assert len({row["task"] for row in speakers}) == 6
-    assert {row["fold"] for row in events} == set(range(5))
-    for results in (official, speakers, events):
+    of_speaker = {(r["task"], r["delays"]): f"{100 * r['real'] / r['n']:.1f} %" for r in speakers}
+    complete = [v for v in names if sum(r["delays"] == v for r in speakers) == 6]
+    assert complete
+    for results in (official, [r for r in speakers if r["delays"] in complete], events):
         columns = {
             name: own for v, name in names.items() if (own := [r for r in results if r["delays"] == v])
         }
         assert table(columns) in page
+    for task in {row["task"] for row in speakers}:
+        shown = [of_speaker.get((task, v), "") for v in ("none", "learned")]
+        assert f"| {task} | {shown[0]} | {shown[1]} |" in page
+    folds = sorted({row["fold"] for row in events})
+    assert len(folds) == 5 or f"Only {len(folds)} of the five parts are measured so far" in page
