@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--validate", action="store_true", help="measure on validation data")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--trainings", type=int, default=1, help="trainings of each network")
-    parser.add_argument("--seeds", type=int, default=5, help="simulations of each network")
+    parser.add_argument("--seeds", type=int, default=3, help="simulations of each network")
     parser.add_argument("--workers", type=int, default=1, help="trainings at the same time")
     options = parser.parse_args(arguments)
     jobs = [

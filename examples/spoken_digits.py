@@ -180,7 +180,12 @@ def tables(results: list[Result]) -> str:
         }
         if columns:
             shown.append(f"{name}:\n\n{table(columns)}")
-    return "\n\n".join(shown)
+    real = {(r["task"], r["delays"]): f"{100 * r['real'] / r['n']:.1f} %" for r in results}
+    lines = ["| speaker, on real numbers | without delays | learned delays |", "| --- | --: | --: |"]
+    lines += [
+        f"| {t} | {real.get((t, 'none'), '')} | {real.get((t, 'learned'), '')} |" for t in SPEAKERS
+    ]
+    return "\n\n".join([*shown, "\n".join(lines)])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -196,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--validate", action="store_true", help="measure on validation data")
     parser.add_argument("--epochs", type=int, help="passes through the training data")
     parser.add_argument("--trainings", type=int, default=1, help="trainings of each network")
-    parser.add_argument("--seeds", type=int, default=5, help="simulations of each network")
+    parser.add_argument("--seeds", type=int, default=3, help="simulations of each network")
     parser.add_argument("--workers", type=int, default=1, help="trainings at the same time")
     options = parser.parse_args(arguments)
     tasks = options.tasks or ("official", *(VALIDATION if options.validate else SPEAKERS))
