@@ -5,13 +5,9 @@ on recordings of an event camera. snnTorch exports them as NIR graphs, `from_nir
 run on bitstreams with 1 to 256 bits per time step, on held-out data. The results are printed as a
 Markdown table and written as JSON.
 
-Data, anywhere below the folder given by ``--data``:
-
-- Free Spoken Digit Dataset (``*.wav``), CC BY-SA 4.0,
-  https://github.com/Jakobovski/free-spoken-digit-dataset. Its test set is takes 0 to 4 of each speaker.
-- 1,100 recordings of N-MNIST (``*.bs2``, ``train1K.txt``, ``test100.txt``), CC BY-SA 4.0,
-  test_files/NMNISTsmall of https://github.com/bamsumit/slayerPytorch. The last 100 of the training list
-  and the test list are held out.
+``--data`` names the folder of the data sets, which `recordings` describes. The test set of the spoken
+digits is takes 0 to 4 of each speaker. The last 100 of the training list and the test list of the
+camera are held out.
 
 Run ``python examples/nir_bits_per_step.py --data DIR`` after
 ``pip install '.[nir]' torch==2.13.0 snntorch nirtorch``.
@@ -23,7 +19,6 @@ import argparse
 import json
 import time
 import warnings
-import wave
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +27,7 @@ from typing import Any
 import numpy as np
 import snntorch
 import torch
+from recordings import camera, speech
 from snntorch.export_nir import export_to_nir
 
 from sc_neurocore import (
@@ -60,45 +56,24 @@ NEURON: dict[str, Any] = {"reset_mechanism": "zero", "reset_delay": False, "init
 
 def spoken_digits(folder: Path) -> tuple[Any, ...]:
     """Return spikes (n, 96, 40) and classes for training, and the same for the test."""
-    centers = np.geomspace(100, 3800, 34)
-    frequencies = np.fft.rfftfreq(512, 1 / 8000)
-    bands = np.stack(
-        [np.interp(frequencies, centers[i : i + 3], [0, 1, 0], 0, 0) for i in range(32)], axis=1
-    )
-    features, classes, takes = [], [], []
-    for path in sorted(folder.rglob("*.wav")):
-        with wave.open(str(path)) as file:
-            samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768.0
-        digit, _, take = path.stem.split("_")
-        starts = np.linspace(0, max(len(samples) - 256, 0), 40).astype(int)
-        padded = np.pad(samples, (0, 256))
-        frames = np.stack([padded[s : s + 256] for s in starts]) * np.hanning(256)
-        energy = np.log(np.abs(np.fft.rfft(frames, 512)) ** 2 @ bands + 1e-6).T
-        features.append((energy - energy.mean()) / energy.std())
-        classes.append(int(digit))
-        takes.append(int(take))
-    levels = np.stack(features)
-    spikes = np.concatenate([levels > threshold for threshold in (-0.5, 0.4, 1.2)], axis=1)
-    test = np.array(takes) < 5
-    of = np.array(classes)
+    recorded = speech(folder)
+    above = [recorded.levels > threshold for threshold in (-0.5, 0.4, 1.2)]
+    spikes, of, test = np.concatenate(above, axis=1), recorded.digits, recorded.takes < 5
     return spikes[~test], of[~test], spikes[test], of[test]
 
 
 def camera_events(folder: Path) -> tuple[Any, ...]:
     """Return spikes (n, 2 * 17 * 17, 20) and classes for training, and the same for the test."""
-    listed = np.concatenate(
-        [np.loadtxt(next(folder.rglob(name)), int) for name in ("train1K.txt", "test100.txt")]
-    )
-    paths = {int(path.stem): path for path in folder.rglob("*.bs2")}
+    recorded = camera(folder)
     times, units = [], []
-    for number in listed[:, 0]:
-        raw = np.fromfile(paths[number], np.uint8).reshape(-1, 5).astype(np.int64)
-        t = (raw[:, 2] & 127) << 16 | raw[:, 3] << 8 | raw[:, 4]
-        unit = (raw[:, 2] >> 7) * 289 + raw[:, 1] // 2 * 17 + raw[:, 0] // 2
+    for t, column, row, polarity in zip(
+        recorded.times, recorded.columns, recorded.rows, recorded.polarities, strict=True
+    ):
+        unit = polarity * 289 + row // 2 * 17 + column // 2
         times.append(t[t < 300_000].astype(float))
         units.append(unit[t < 300_000])
     events = Events(times, units, shape=(2 * 17 * 17, 20), dt=15_000.0)
-    spikes, of = events.bitstream().bits().astype(bool), listed[:, 1]
+    spikes, of = events.bitstream().bits().astype(bool), recorded.classes
     return spikes[:900], of[:900], spikes[900:], of[900:]
 
 

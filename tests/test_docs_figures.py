@@ -1,8 +1,10 @@
 """Figures in the text of pages, which no table holds, are computed or follow from the tables."""
 
+import importlib
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +185,28 @@ def test_the_table_of_fashion_mnist_shows_the_measurements():
         assert network.stat().st_size < 1_000_000
         assert result["images"] == 10_000
         assert f"took {result['training_cpu_seconds']:.0f} s of CPU time" in " ".join(page.split())
+
+
+def test_the_tables_of_speech_and_events_show_the_measurements(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    table = importlib.import_module("recordings").table
+    sys.modules.pop("recordings")
+    page = (ROOT / "docs" / "training.md").read_text()
+    names = {"none": "without delays", "fixed": "fixed delays", "learned": "learned delays"}
+    speech = json.loads((ROOT / "docs" / "spoken_digits.json").read_text())
+    events = json.loads((ROOT / "docs" / "nmnist.json").read_text())
+    official = [row for row in speech if row["task"] == "official"]
+    speakers = [row for row in speech if row["task"] != "official"]
+    of_speaker = {(r["task"], r["delays"]): f"{100 * r['real'] / r['n']:.1f} %" for r in speakers}
+    complete = [v for v in names if sum(r["delays"] == v for r in speakers) == 6]
+    assert complete
+    for results in (official, [r for r in speakers if r["delays"] in complete], events):
+        columns = {
+            name: own for v, name in names.items() if (own := [r for r in results if r["delays"] == v])
+        }
+        assert table(columns) in page
+    for task in {row["task"] for row in speakers}:
+        shown = [of_speaker.get((task, v), "") for v in ("none", "learned")]
+        assert f"| {task} | {shown[0]} | {shown[1]} |" in page
+    folds = sorted({row["fold"] for row in events})
+    assert len(folds) == 5 or f"Only {len(folds)} of the five parts are measured so far" in page
