@@ -187,7 +187,7 @@ def test_damaged_data_are_refused_in_one_line(tmp_path, capsys):
 
 @pytest.mark.parametrize("option", ["--csv", "--plot"])
 def test_targets_are_checked_before_the_work(option, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sc_neurocore.cli._evaluate.evaluate", None)  # not reached
+    monkeypatch.setattr("sc_neurocore.cli._evaluate.evaluate_each", None)  # not reached
     for target, said in (
         (tmp_path / "missing" / "x.png", f"{option} must lie in a folder that exists"),
         (tmp_path, f"{option} must be a file, got the folder"),

@@ -551,7 +551,8 @@ ERRORS = [
              "x must hold at least one input, got shape (0, 2)"),
             (partial(call, x=0.5), ValueError, "x must have shape (2,) or (batch, 2), got ()"),
             (partial(call, x=[[[0.5, 0.5]]]), ValueError,
-             "x must have shape (2,) or (batch, 2), got (1, 1, 2)"),
+             "x must have shape (2,) or (batch, 2), got (1, 1, 2); densities that change in time have "
+             "shape (batch, 2, steps)"),
         ]
     ),
     *of_one_kind([(run, ["length"])], [*NOT_INTEGER, (0, ValueError, "be at least 1, got 0")]),
