@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from mnist import round_weights
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -41,7 +42,6 @@ SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
 SIDE, CLASSES = 28, 10
 TEST_LENGTHS = (8, 16, 32, 64)
 SOURCES = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
-WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
 
 
@@ -193,14 +193,6 @@ def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetw
         print(f"accuracy in the last epoch: {history[-1]['accuracy']:.2%}")
     round_weights(model)
     return model
-
-
-@torch.no_grad()
-def round_weights(model: SCNetwork) -> None:
-    """Round the weights so that float32 represents them and the file is small."""
-    for layer in model.layers:
-        layer.project()
-        layer.weight.copy_((layer.weight * WEIGHT_STEPS).round() / WEIGHT_STEPS)
 
 
 def measure(

@@ -118,7 +118,9 @@ def round_weights(model: SCNetwork) -> None:
     """Round the weights so that float32 represents them and the file is small."""
     for layer in model.layers:
         layer.project()
-        layer.weight.copy_((layer.weight * WEIGHT_STEPS).round() / WEIGHT_STEPS)
+        for weights in (layer.weight, layer.bias):
+            if weights is not None:
+                weights.copy_((weights * WEIGHT_STEPS).round() / WEIGHT_STEPS)
 
 
 def report(network: Network, images: NDArray[np.float64], labels: NDArray[np.int64]) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mnist import round_weights
 from numpy.typing import NDArray
 from recordings import SIDE, Camera, Job, Result, camera, measured, run, table
 from torch import Tensor
@@ -37,7 +38,6 @@ FOLDS = 5
 BITS = 4  # per step in training
 BATCH = 16
 VARIANTS = ("none", "learned")
-WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
 
 
 class Recordings:
@@ -122,12 +122,7 @@ def train(recorded: Recordings, of: NDArray[np.int64], variant: str, seed: int, 
         augment=recorded.augmented,
         bits_per_step=BITS,
     )
-    with torch.no_grad():
-        for layer in model.layers:
-            layer.project()
-            for weights in (layer.weight, layer.bias):
-                if weights is not None:
-                    weights.copy_((weights * WEIGHT_STEPS).round() / WEIGHT_STEPS)
+    round_weights(model)
     return to_network(model)
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mnist import round_weights
 from recordings import Job, Result, Speech, measured, run, speech, table
 from torch import Tensor
 from torch.nn import functional
@@ -41,7 +42,6 @@ VARIANTS = ("none", "fixed", "learned")
 COPIES, GAP, HIDDEN = 5, 3, 96
 EPOCHS = {"official": 20, "new speaker": 8}
 BATCH = 32
-WEIGHT_STEPS = 2**11  # saved weights are multiples of 1/WEIGHT_STEPS
 
 
 def spikes(levels: Tensor) -> Bitstream:
@@ -83,7 +83,7 @@ def build(variant: str) -> SCNetwork:
     """Return an untrained network without delays, or with fixed or learned ones.
 
     With delays, each spike train reaches the hidden layer several times, `GAP` steps apart before
-    training. Without, a second hidden layer has about as many parameters.
+    training. Without delays, a second hidden layer has about as many parameters.
     """
     n_in = BANDS * len(THRESHOLDS)
     rng = np.random.default_rng(0)
@@ -137,12 +137,7 @@ def train(levels: Tensor, digits: Tensor, variant: str, seed: int, epochs: int) 
         augment=augment,
         bits_per_step=BITS,
     )
-    with torch.no_grad():
-        for layer in model.layers:
-            layer.project()
-            for weights in (layer.weight, layer.bias):
-                if weights is not None:
-                    weights.copy_((weights * WEIGHT_STEPS).round() / WEIGHT_STEPS)
+    round_weights(model)
     return to_network(model)
 
 

@@ -91,7 +91,7 @@ class ChainRunner {
   int run(const Inputs& inputs, uint64_t first, uint64_t steps,
           const std::vector<const uint64_t*>& bits, bool rest, double* state, int64_t* counts,
           double* potentials) const {
-    constexpr size_t kExplained = 8;  // images whose spikes tell why a layer is silent
+    constexpr size_t kExplained = 8;  // images whose spikes explain why a layer is silent
     const size_t n_batch = inputs.n_batch, n_counted = std::min(n_batch, kExplained);
     std::vector<ChainLayer> layers;
     std::vector<int64_t> ones(n_counted * (n_neurons_ - n_out()));

@@ -269,6 +269,11 @@ struct RealSums {
   double* out;  // [n_batch][length][n_out]
 };
 
+// The number of the noise of neuron j of an image: channel j % channels at a position.
+inline uint64_t noise_of_image(size_t image, size_t j, size_t n, size_t channels, bool own) {
+  return (own ? image * n : 0) + j % channels * (n / channels) + j / channels;
+}
+
 // Neurons under the sums of their inputs and, with recurrent weights, of their own spikes of the
 // step before:
 //   I = gain * (drive + sum of weights[k][j] * bits of weight_bits[j][k] * spike k of before)
@@ -306,7 +311,7 @@ struct NeuronLayer {
   // The number of the noise of a neuron in a row.
   uint64_t noise_of(size_t row, size_t j) const {
     if (channels == 0) return j * positions + row % positions;
-    return (own_noise ? row * n : 0) + j % channels * (n / channels) + j / channels;
+    return noise_of_image(row, j, n, channels, own_noise);
   }
 };
 
@@ -337,7 +342,7 @@ struct NeuronGradients {
   float* of_parameters;  // [n_batch][3][n]: of leak, syn_leak, v_threshold; or null
 
   uint64_t noise_of(size_t row, size_t j) const {
-    return (own_noise ? row * n : 0) + j % channels * (n / channels) + j / channels;
+    return noise_of_image(row, j, n, channels, own_noise);
   }
 };
 

@@ -1,11 +1,4 @@
-"""Bits and neurons as functions with gradients, for PyTorch.
-
-The gradient of a bit is passed to its mean ("straight-through"; Bengio, Leonard, Courville 2013). The
-surrogate gradient of a spike is the slope of a fast sigmoid
-(Zenke, Ganguli 2018; Neftci, Mostafa, Zenke 2019).
-
-This is the only module with Python loops over time: one forward and one backward per layer.
-"""
+"""Neurons as a function with gradients, step by step in PyTorch: the twin of the native kernels."""
 
 from __future__ import annotations
 
@@ -21,20 +14,6 @@ from sc_neurocore.neurons import (
 
 # Width of the fast sigmoid, in units of v_threshold - v_reset.
 SURROGATE_WIDTH = 0.5
-
-
-class Bits(torch.autograd.Function):
-    """Bits, or sums of bits, in place of their means; gradients pass to the means unchanged."""
-
-    @staticmethod
-    def forward(ctx: Any, means: Tensor, bits: Tensor) -> Tensor:
-        """Return the bits, which have the shape of the means."""
-        return bits.view_as(bits)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
-        """Return the gradient of the means."""
-        return (grad if ctx.needs_input_grad[0] else None), None
 
 
 class Fire(torch.autograd.Function):

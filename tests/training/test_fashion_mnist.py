@@ -1,30 +1,27 @@
 """The example that trains on Fashion-MNIST runs on small data of the same format."""
 
 import gzip
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from sc_neurocore import Network, evaluate  # noqa: E402
+from sc_neurocore import Network, evaluate
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def example():
-    path = ROOT / "examples" / "fashion_mnist.py"
-    spec = importlib.util.spec_from_file_location("fashion_mnist", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fashion_mnist"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["fashion_mnist"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "examples"))  # where a script finds its neighbors
+        yield importlib.import_module("fashion_mnist")
+    for name in ("fashion_mnist", "mnist"):
+        del sys.modules[name]
 
 
 def write_idx(path, values):

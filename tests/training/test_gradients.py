@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from steps_in_python import Bits, Fire
+from steps_in_python import Fire
 from test_modules import IN_TIME, NETWORKS, TRAINS, X, model_of
 
 from sc_neurocore import Bernoulli, Bitstream, Role, Sobol, _native, encode, stream_key
 from sc_neurocore.streams import operands
 from sc_neurocore.streams._bits import unpack
 from sc_neurocore.streams.keys import lane_streams
+from sc_neurocore.training._autograd import Bits
 
 
 def time_first(words, length):

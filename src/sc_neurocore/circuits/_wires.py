@@ -213,7 +213,7 @@ class _Maker:
                 self.of[call, i] = wires
 
     def build(self, call: Call) -> list[WireArray | None] | None:
-        """Return the wires of each result, or None if the operator consists of others."""
+        """Return the wires of each result, or None if the operator is made of other operators."""
         function = call.function
         if function in BLACK_BOXES or function is encode.__wrapped__:  # type: ignore[attr-defined]
             if self.flat:

@@ -45,7 +45,7 @@ class Inputs:
 
         If `batched`, a single input is refused.
         """
-        return cls.of_size(name, x, network.n_in, batched=batched, image=_image_of(network))
+        return cls.of_size(name, x, network.n_in, batched=batched, image=image_of(network))
 
     @classmethod
     def of_size(
@@ -209,7 +209,7 @@ def _check_image(
         _checks.fail(name, contract, given, "the order of axes is (channel, row, column)")
 
 
-def _image_of(network: Network) -> tuple[int, int, int] | None:
+def image_of(network: Network) -> tuple[int, int, int] | None:
     """Return channels, rows and columns of a network's inputs if a Conv2d receives them."""
     every = (slice(0, network.n_in),)
     for layer, sources in zip(network, network.connections, strict=True):

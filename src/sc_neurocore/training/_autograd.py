@@ -254,9 +254,8 @@ class Neurons(torch.autograd.Function):
         neuron, parameters = of_pass.neuron, of_pass.neuron.parameters
         if len(parameters) > 1:
             parameters = parameters * positions
-        rest = np.broadcast_to(neuron.v_rest, (channels,))
-        v = np.ascontiguousarray(np.broadcast_to(np.tile(rest, positions), (batch, n)))
-        v = v.copy() if not v.flags.writeable else v
+        rest = np.broadcast_to(np.asarray(neuron.v_rest, np.float64), (channels,))
+        v = np.tile(rest, (batch, positions))
         senders = None
         if recurrent is not None:
             senders = np.ascontiguousarray(recurrent.detach().double().cpu().numpy().T)

@@ -64,9 +64,9 @@ class Spikes:
         means = None if self.means is None else self.means[:, inputs]
         return Spikes(words, self.steps, self.bits, self.link[:, :, inputs], means)
 
-    def delayed(self, steps: NDArray[np.int64] | None) -> Spikes:
+    def delayed(self, steps: NDArray[np.int64]) -> Spikes:
         """Return the spikes with each input delayed by a number of steps."""
-        if steps is None or not steps.any():
+        if not steps.any():
             return self
         words = delayed(self.words, steps * self.bits, self.steps * self.bits)
         link = Shift.apply(self.channels_first().link, steps)

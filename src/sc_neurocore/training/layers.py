@@ -186,9 +186,10 @@ class _Layer(nn.Module, ABC):
             learned["v_threshold"] = rest + above * self.log_v_threshold.exp()
         return learned
 
-    def lif(self) -> LIF:
+    def lif(self, learned_now: dict[str, Tensor] | None = None) -> LIF:
         """Return the parameters of the neurons, with those that are learned as they are now."""
-        learned: dict[str, Any] = {name: _array(values) for name, values in self._learned().items()}
+        now = self._learned() if learned_now is None else learned_now
+        learned: dict[str, Any] = {name: _array(values) for name, values in now.items()}
         for name in ("tau_mem", "tau_syn"):
             if name in learned:
                 learned[name] = np.maximum(learned[name], self.neuron.dt)
@@ -278,7 +279,7 @@ class _Layer(nn.Module, ABC):
             Inputs after their delays: packed, or real numbers of shape (batch, steps or 1, n_in).
         steps, seed : int
         number : int
-            Number of the layer, of which its random numbers depend.
+            Number of the layer, on which its random numbers depend.
         source, k, sampled, independent, gradient
             Those of `SCNetwork`.
         """
@@ -296,8 +297,10 @@ class _Layer(nn.Module, ABC):
                 sums = weights.signed_sums(steps, matrix)
                 drive = self._sums_of(x, Bits.apply((k * matrix).expand(sums.shape), sums))
         drive = drive.expand(-1, steps, -1)
-        neuron = self.lif() if sampled else replace(self.lif(), noise_std=0.0)
         learned = self._learned()
+        neuron = self.lif(learned)
+        if not sampled:
+            neuron = replace(neuron, noise_std=0.0)
         leak, syn_leak = (
             neuron.dt / learned[name] if name in learned else None for name in ("tau_mem", "tau_syn")
         )
@@ -670,10 +673,11 @@ class SCConv2d(_Layer):
     def _sums_of(self, x: Tensor, matrix: Tensor) -> Tensor:
         batch, steps = x.shape[:2]
         bias = None if self.bias is None else matrix[..., -1].reshape(-1)
-        images, groups = x.reshape(batch, steps, -1, *self.input_size), 1
-        images, groups = (
-            (images.flatten(0, 1), 1) if matrix.ndim == 2 else (images.flatten(1, 2), steps)
-        )
+        images = x.reshape(batch, steps, -1, *self.input_size)
+        if matrix.ndim == 2:
+            images, groups = images.flatten(0, 1), 1
+        else:  # as in inputs_of
+            images, groups = images.flatten(1, 2), steps
         maps = functional.conv2d(
             images.to(matrix.dtype), self._kernels(matrix), bias, self.stride, self.padding, 1, groups
         )

@@ -22,7 +22,7 @@ from sc_neurocore.networks import (
     Dense,
     Network,
 )
-from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks._inputs import InputLike, Inputs, image_of
 from sc_neurocore.networks.layers import Layer
 from sc_neurocore.neurons import (
     SilentLayerWarning,
@@ -142,14 +142,9 @@ class SCNetwork(nn.Module):
         self._has_started = False  # whether a pass in training mode has looked for silent layers
         self.layers = nn.ModuleList(layers)
         self.connections, self.outputs = network.connections, network.outputs
+        self.n_in, self._image = network.n_in, image_of(network)
         self.independent = independent
         self.gradient: Gradient = _checks.choice("gradient", gradient, get_args(Gradient))  # type: ignore[assignment]
-
-    @property
-    def n_in(self) -> int:
-        """Number of inputs."""
-        sources = [source for own in self.connections for source in own]
-        return max(int(source.stop) for source in sources if isinstance(source, slice))
 
     # Bitstreams are NumPy arrays from native code, which torch.compile cannot trace.
     @torch.compiler.disable
@@ -247,9 +242,7 @@ class SCNetwork(nn.Module):
         >>> np.array_equal(counts.detach().numpy(), result.counts)
         True
         """
-        k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
-        with torch.autocast(self.layers[0].weight.device.type, enabled=False):
-            layers = self._run(x, length, seed, source, k, sampled)
+        layers = self._run(x, length, seed, source, bits_per_step, sampled)
         return Outputs._of(*zip(*(layers[i] for i in self.outputs), strict=True))
 
     @torch.compiler.disable
@@ -283,9 +276,7 @@ class SCNetwork(nn.Module):
         >>> hidden.spikes.shape
         torch.Size([32, 3, 8])
         """
-        k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
-        with torch.autocast(self.layers[0].weight.device.type, enabled=False):
-            layers = self._run(x, length, seed, source, k, sampled)
+        layers = self._run(x, length, seed, source, bits_per_step, sampled)
         return tuple(Outputs._of([spikes], [potentials]) for spikes, potentials in layers)
 
     def _run(
@@ -294,18 +285,29 @@ class SCNetwork(nn.Module):
         length: int | None,
         seed: int | None,
         source: Sources,
-        k: int,
+        bits_per_step: int,
         sampled: bool,
     ) -> list[tuple[Spikes, Tensor]]:
         """Return the spikes and the last potentials of each layer."""
+        k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
+        with torch.autocast(self.layers[0].weight.device.type, enabled=False):
+            return self._pass(x, length, seed, source, k, sampled)
+
+    def _pass(
+        self,
+        x: Tensor | InputLike,
+        length: int | None,
+        seed: int | None,
+        source: Sources,
+        k: int,
+        sampled: bool,
+    ) -> list[tuple[Spikes, Tensor]]:
         if isinstance(x, Tensor) and (x.is_complex() or x.is_meta or x.layout != torch.strided):
             _checks.wrong_type("x", "be a dense tensor of real numbers", x)
         _checks.instance("sampled", sampled, bool)
         given = _array(x) if isinstance(x, Tensor) else x
         first = self.layers[0]
-        is_conv = isinstance(first, SCConv2d)
-        image = (int(first.weight.shape[1]), *first.input_size) if is_conv else None
-        inputs = Inputs.of_size("x", given, self.n_in, batched=True, image=image)
+        inputs = Inputs.of_size("x", given, self.n_in, batched=True, image=self._image)
         steps = inputs.steps(length)
         seed = drawn_seed() if seed is None else seed
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
