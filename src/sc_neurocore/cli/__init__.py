@@ -113,7 +113,16 @@ def _parser() -> argparse.ArgumentParser:
         description="Generate Verilog that computes the bits of a network, a report, and a testbench "
         "that runs without Python (extra: hdl).",
     )
-    hdl.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
+    hdl.add_argument(
+        "network", metavar="NETWORK", nargs="?", help="a file of Network.save, or 'digits'"
+    )
+    hdl.add_argument(
+        "--check",
+        type=Path,
+        metavar="FOLDER",
+        help="run the testbenches in a folder as it is, without NETWORK (needs Verilator or Icarus "
+        "Verilog)",
+    )
     hdl.add_argument("--out", type=Path, help="folder for the design and its report [hdl_NAME]")
     hdl.add_argument("--length", type=int, default=32, help="time steps per image [32]")
     hdl.add_argument(
@@ -127,6 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     hdl.add_argument("--word", type=int, default=16, help="bits per potential [16]")
     hdl.add_argument(
         "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
+    )
+    hdl.add_argument(
+        "--interface",
+        choices=("axi-stream",),
+        help="add a wrapper with these ports, and a cocotb test of it",
     )
     hdl.add_argument("--name", help="name of the top module [from NETWORK]")
     hdl.add_argument(

@@ -27,6 +27,11 @@ def run_hdl(options: argparse.Namespace) -> None:
     from sc_neurocore.hardware.synthesis import TARGETS
     from sc_neurocore.hardware.verify import compared_signals
 
+    if options.check is not None:
+        _check(options)
+        return
+    if options.network is None:
+        _checks.fail("hdl", "have a NETWORK or --check FOLDER", "neither")
     # Missing tools raise before the work, not after it.
     if options.verify is not None:
         _checks.integer("--verify", options.verify, 1)
@@ -37,7 +42,10 @@ def run_hdl(options: argparse.Namespace) -> None:
     out = options.out or Path(f"hdl_{design.name}")
     in_bench = images[: _checks.integer("--images", options.images, 1)]
     modules = hardware.verilog(design)
+    if options.interface:
+        modules |= hardware.interface_verilog(design, options.interface)
     text = modules | hardware.verilog_testbench(design, in_bench)
+    text |= hardware.interface_checks(design, len(in_bench), options.interface)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
     for target in TARGETS:  # netlists of an earlier run may not match
@@ -47,7 +55,7 @@ def run_hdl(options: argparse.Namespace) -> None:
 
     if options.verify:
         say("running the testbench")
-        found["said"] = hardware.run_bench(design, out)
+        found["said"] = hardware.run_bench(out, design.name)
         print(found["said"])
         found["verified"] = tuple(
             _verified_layer(design, k, options.verify) for k in range(len(design.layers))
@@ -73,6 +81,20 @@ def run_hdl(options: argparse.Namespace) -> None:
     page = hardware.report(design, **found)
     hardware.write({"REPORT.md": page}, out)
     print(f"\n{page}\nwrote {out / 'REPORT.md'}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Run every testbench of a folder and print what each says."""
+    from sc_neurocore import hardware
+
+    if options.network is not None:
+        _checks.fail("--check", "be used without NETWORK", repr(options.network))
+    benches = sorted(path.stem for path in options.check.glob("*_tb.v"))
+    if not benches:
+        _checks.fail("--check", "contain a testbench NAME_tb.v", options.check)
+    for bench in benches:
+        name = bench.removesuffix("_tb")
+        print(f"{name}: {hardware.run_bench(options.check, name)}")
 
 
 def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:

@@ -9,6 +9,7 @@ from sc_neurocore.hardware.circuits import (
 )
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
+from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
 from sc_neurocore.hardware.reporting import Quantization, quantization, report
@@ -39,6 +40,8 @@ __all__ = [
     "circuit_verilog",
     "energy",
     "energy_of",
+    "interface_checks",
+    "interface_verilog",
     "quantization",
     "read_circuit",
     "report",

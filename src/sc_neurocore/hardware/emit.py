@@ -96,7 +96,14 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
         if layer.neuron.threshold <= layer.neuron.most and not spikes.any():
             silent.append(f"no spikes in layer {k}")
         text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
-    values = {"design": design, "n_images": len(codes), "n_spikes": n_spikes, "silent": silent}
+    values = {
+        "design": design,
+        "n_images": len(codes),
+        "n_resets": 4,
+        "lines": [design.length * (layer.groups if design.folded else 1) for layer in design.layers],
+        "n_spikes": n_spikes,
+        "silent": silent,
+    }
     return {f"{name}.v": rendered("testbench.v", values), **text}
 
 

@@ -141,16 +141,17 @@ def verify_layer(
     return total
 
 
-def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
-    """Run the testbench in a folder and return the line that it printed when it passed.
+def run_bench(folder: str | os.PathLike[str], name: str) -> str:
+    """Run the testbench of a design in a folder and return the line that it printed when it passed.
 
     Uses Verilator if available, else Icarus Verilog.
 
     Parameters
     ----------
-    design : Design
     folder : path
         Folder with the files of `verilog` and `verilog_testbench`.
+    name : str
+        Name of the design.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def run_bench(design: Design, folder: str | os.PathLike[str]) -> str:
     """
     simulator: Simulator = "verilator" if has_verilator() else "icarus"
     paths = sorted(Path(folder).glob("*.v"))
-    said = run_testbench(paths, f"{design.name}_tb", folder, simulator)
+    said = run_testbench(paths, f"{name}_tb", folder, simulator)
     (line,) = (line for line in said.splitlines() if line.startswith("PASSED"))
     return f"{line} ({simulator})"
 

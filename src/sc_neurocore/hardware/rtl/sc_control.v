@@ -23,9 +23,9 @@ module sc_control #(
     reg [COUNT-1:0] issued, finished;        // values read or steps issued; steps finished
     reg idle;
 
-    assign in_ready = state == TAKE;
+    assign in_ready = state == TAKE && !rst;
     assign take = in_ready && in_valid;
-    assign clear = in_ready;
+    assign clear = state == TAKE;
     localparam integer LAST_VALUE = N_IN - 1, LAST_STEP = LENGTH - 1;
     assign step = state == RUN && issued != LENGTH[COUNT-1:0] && (PIPELINED != 0 || idle);
     assign last_step = finished == LAST_STEP[COUNT-1:0];

@@ -1,0 +1,117 @@
+"""Ports of a design: an AXI4-Stream wrapper, and files with which users verify the interface."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Literal, get_args
+
+from sc_neurocore import _checks
+from sc_neurocore.hardware.design import Design
+from sc_neurocore.hardware.emit import bits_for, rendered, verilog
+
+__all__ = ["interface_checks", "interface_verilog"]
+
+Interface = Literal["axi-stream"]
+INTERFACES = get_args(Interface)
+
+
+def interface_verilog(design: Design, interface: Interface = "axi-stream") -> dict[str, str]:
+    """Return a wrapper with standard ports around a design as text, by file name.
+
+    The module `NAME_axis` has the ports of two AXI4-Stream interfaces (ARM IHI 0051A). A frame of
+    `s_axis` is an image, one value per beat in the low bits of `tdata`, with `tlast` in the last one.
+    A frame of `m_axis` is a class, in one beat. A frame with fewer or more values than an image is
+    dropped, `frame_error` is 1 for one clock cycle, and the next frame is read as usual. `aresetn` is
+    synchronous, may be low at any time, and no beat is accepted while it is low.
+
+    Parameters
+    ----------
+    design : Design
+    interface : {"axi-stream"}
+
+    Returns
+    -------
+    dict of str
+        The wrapper and the library module that it uses, to be compiled with the files of `verilog`.
+
+    Raises
+    ------
+    ImportError
+        If Jinja2 is missing (extra: hdl).
+
+    Examples
+    --------
+    >>> from sc_neurocore import load_digits
+    >>> from sc_neurocore.hardware import Design, interface_verilog
+    >>> design = Design(load_digits().network, length=32, name="digits")
+    >>> sorted(interface_verilog(design))
+    ['digits_axis.v', 'sc_frames.v']
+    """
+    _checks.choice("interface", interface, INTERFACES)
+    values = {
+        "design": design,
+        "in_bits": 8 * -(-design.fixed_point.bits // 8),
+        "out_bits": 8 * -(-bits_for(design.n_out) // 8),
+    }
+    return {
+        f"{design.name}_axis.v": rendered("axis.v", values),
+        "sc_frames.v": _library("sc_frames.v"),
+    }
+
+
+def interface_checks(
+    design: Design, n_images: int, interface: Interface | None = None
+) -> dict[str, str]:
+    """Return files with which users verify the interface of a design, as text by file name.
+
+    - `sc_rules.sv`, `NAME_bind.sv`: the rules of the interface as SystemVerilog assertions, and a
+      statement that binds them to the design in a simulation.
+    - `NAME_formal.sv`, `NAME.sby`: a bounded proof of the rules by SymbiYosys, for the control of the
+      design with shorter images.
+    - `NAME.core`: a FuseSoC core file, with the testbench as target `sim`.
+    - `NAME_axis_test.py`, for an interface: a cocotb test of the wrapper with random gaps, late reads,
+      frames of a wrong length, and resets. It reads the vectors of the testbench.
+
+    Parameters
+    ----------
+    design : Design
+    n_images : int
+        Number of images of the testbench.
+    interface : {"axi-stream"}, optional
+        The interface that was written by `interface_verilog`.
+
+    Raises
+    ------
+    ImportError
+        If Jinja2 is missing (extra: hdl).
+    """
+    _checks.integer("n_images", n_images, 1)
+    modules = verilog(design)
+    if interface is not None:
+        modules = modules | interface_verilog(design, interface)
+    vectors = [f"{design.name}_tb_{part}.hex" for part in ("images", "classes")]
+    vectors += [f"{design.name}_tb_layer{k}.hex" for k in range(len(design.layers))]
+    values = {
+        "design": design,
+        "files": [name for name in modules if name.endswith(".v")],
+        "memories": [name for name in modules if name.endswith(".hex")],
+        "vectors": vectors,
+        "n_images": n_images,
+        "values": min(design.n_in, 4),
+        "steps": min(design.length, 4),
+    }
+    text = {
+        "sc_rules.sv": _library("sc_rules.sv"),
+        f"{design.name}_bind.sv": rendered("bind.sv", values),
+        f"{design.name}_formal.sv": rendered("formal.sv", values),
+        f"{design.name}.sby": rendered("sby", values),
+        f"{design.name}.core": rendered("core", values),
+    }
+    if interface is not None:
+        text[f"{design.name}_axis_test.py"] = rendered("axis_test.py", values)
+    return text
+
+
+def _library(name: str) -> str:
+    """Return the text of a library file."""
+    return (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")

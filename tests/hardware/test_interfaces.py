@@ -1,0 +1,221 @@
+"""AXI4-Stream around designs, the rules of the interface, and the files that users verify them with."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from test_command import small
+
+from sc_neurocore.cli import main
+from sc_neurocore.hardware import (
+    ToolFailedError,
+    interface_checks,
+    interface_verilog,
+    simulators,
+    tools,
+    verilog,
+    verilog_testbench,
+    write,
+)
+
+N_IMAGES = 5
+
+
+@pytest.fixture(scope="module", params=["unrolled", "folded"])
+def text(request):
+    """Return every file of a small design, by name."""
+    design = small(request.param)
+    images = np.random.default_rng(0).random((N_IMAGES, 10))
+    return {
+        **verilog(design),
+        **interface_verilog(design),
+        **verilog_testbench(design, images),
+        **interface_checks(design, N_IMAGES, "axi-stream"),
+    }
+
+
+def changed(text, file, old, new):
+    assert old in text[file], (file, old)
+    return {**text, file: text[file].replace(old, new)}
+
+
+def run_cocotb(text, folder):
+    """Run the cocotb test of a folder, and return its exit status and output."""
+    write(text, folder)
+    command = [sys.executable, "little_axis_test.py"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert "TESTS=" in said, said
+    return done.returncode, said
+
+
+def test_the_wrapper_has_no_warnings(text, tmp_path):
+    write(text, tmp_path)
+    files = [tmp_path / name for name in text if name.endswith(".v") and not name.endswith("_tb.v")]
+    assert simulators.lint(files, "little_axis") == []
+    assert tools.lint(files, "little_axis", tmp_path) == []
+
+
+@pytest.mark.icarus
+def test_gaps_late_reads_broken_frames_and_resets(text, tmp_path):
+    status, said = run_cocotb(text, tmp_path)
+    assert status == 0, said
+    assert "PASS=4" in said
+
+
+MUTANTS = [
+    ("sc_frames.v", "s_valid && !dropping", "s_valid"),
+    ("sc_frames.v", "s_last == at_last", "1'b1"),
+    ("sc_frames.v", "dropping <= !s_last", "dropping <= 1'b0"),
+    ("sc_frames.v", "dropping <= !s_last", "dropping <= 1'b1"),
+    ("sc_frames.v", "rst || restart", "rst"),
+    ("sc_frames.v", "frame_error <= taken && !dropping && !fits", "frame_error <= taken && !fits"),
+    ("sc_frames.v", "at_last ? {COUNT{1'b0}} : ", ""),
+    ("sc_control.v", "if (rst) begin", "if (rst && state != RUN) begin"),
+    ("little_axis.v", ".out_ready(m_axis_tready)", ".out_ready(1'b1)"),
+]
+
+
+@pytest.mark.icarus
+@pytest.mark.long
+def test_mutants_of_the_wrapper_are_caught(text, tmp_path):
+    escaped = set()
+    for k, (file, old, new) in enumerate(MUTANTS):
+        status, _ = run_cocotb(changed(text, file, old, new), tmp_path / str(k))
+        if status == 0:
+            escaped.add((file, old, new))
+    assert escaped == set()
+
+
+REFERENCE = """
+import cocotb, itertools, random
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from little_axis_test import CLASSES, IMAGES
+
+@cocotb.test()
+async def frames_of_another_package(dut):
+    cocotb.start_soon(Clock(dut.aclk, 10, unit="step").start())
+    bus = lambda name: AxiStreamBus.from_prefix(dut, name)
+    source = AxiStreamSource(bus("s_axis"), dut.aclk, dut.aresetn, reset_active_level=False)
+    sink = AxiStreamSink(bus("m_axis"), dut.aclk, dut.aresetn, reset_active_level=False)
+    pauses = random.Random(1)
+    source.set_pause_generator(pauses.random() < 0.3 for _ in itertools.count())
+    sink.set_pause_generator(pauses.random() < 0.8 for _ in itertools.count())
+    dut.aresetn.value = 0
+    for _ in range(4):
+        await RisingEdge(dut.aclk)
+    dut.aresetn.value = 1
+    for image in IMAGES:
+        await source.send(AxiStreamFrame(bytes(image[:-1])))  # too short
+        await source.send(AxiStreamFrame(bytes(image)))
+    assert [list((await sink.recv()).tdata) for _ in IMAGES] == [[c] for c in CLASSES]
+"""
+
+
+@pytest.mark.icarus
+def test_another_package_drives_the_wrapper(text, tmp_path):
+    bench = text["little_axis_test.py"].replace('f"{NAME}_axis_test"', '"reference"')
+    status, said = run_cocotb(
+        {**text, "reference.py": REFERENCE, "little_axis_test.py": bench}, tmp_path
+    )
+    assert status == 0, said
+    assert "PASS=1" in said
+
+
+BROKEN = [
+    ("state == TAKE && !rst", "(state == TAKE || state == RUN) && !rst"),
+    ("state == TAKE && !rst", "state == TAKE"),
+    ("LAST_VALUE = N_IN - 1", "LAST_VALUE = N_IN - 2"),
+    ("if (out_ready) state <= TAKE", "state <= TAKE"),
+]
+
+
+def with_rules(text, folder):
+    """Run the testbench with the rules bound to the design."""
+    write(text, folder)
+    files = [folder / name for name in text if name.endswith(".v")]
+    files += [folder / "sc_rules.sv", folder / "little_bind.sv"]
+    return simulators.run_testbench(files, "little_tb", folder, "verilator")
+
+
+def test_the_rules_hold_in_simulation_and_are_seen_to_fail(text, tmp_path):
+    assert "PASSED" in with_rules(text, tmp_path)
+    with pytest.raises(ToolFailedError, match="in_ready_low_in_reset"):
+        with_rules(changed(text, "sc_control.v", *BROKEN[1]), tmp_path)
+
+
+def prove(text, folder):
+    """Prove the rules for the first clock cycles, as the SymbiYosys file asks."""
+    write(text, folder)
+    (read,) = re.findall(r"^read -formal (.*)$", text["little.sby"], flags=re.MULTILINE)
+    (prepared,) = re.findall(r"^prep .*$", text["little.sby"], flags=re.MULTILINE)
+    options = "-verify -prove-asserts -set-init-def -set-def-inputs -tempinduct-baseonly"
+    tools.yosys(
+        [
+            f"read_verilog -formal -sv {read}",
+            f"{prepared} -flatten",
+            "async2sync",
+            "chformal -lower",
+            "opt",
+            f"sat {options} -tempinduct -maxsteps 20",
+        ],
+        folder,
+    )
+
+
+def test_the_rules_are_proved(text, tmp_path):
+    prove(text, tmp_path)
+    for old, new in BROKEN:
+        with pytest.raises(ToolFailedError, match="proof did fail"):
+            prove(changed(text, "sc_control.v", old, new), tmp_path)
+
+
+@pytest.mark.icarus
+def test_the_core_file_runs_the_testbench(text, tmp_path):
+    write(text, tmp_path)
+    command = [
+        sys.executable,
+        "-m",
+        "fusesoc.main",
+        "--cores-root",
+        ".",
+        "run",
+        "--target=sim",
+        "little",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "PASSED: 5 images" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.icarus
+def test_hdl_checks_a_folder_as_it_lies(tmp_path, capsys):
+    network, out = tmp_path / "little.npz", tmp_path / "out"
+    small("unrolled").network.save(network)
+    assert main(["hdl", str(network), "--out", str(out), "--interface", "axi-stream"]) == 0
+    assert {"little_axis.v", "little_axis_test.py", "little.core", "little.sby"} <= {
+        path.name for path in out.iterdir()
+    }
+    capsys.readouterr()
+    assert main(["hdl", "--check", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("little: PASSED: 5 images")
+    control = out / "sc_control.v"
+    control.write_text(control.read_text().replace("if (rst) begin", "if (rst && state != RUN) begin"))
+    assert main(["hdl", "--check", str(out)]) == 1
+    assert "a reset must end an image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hdl"], "hdl must have a NETWORK or --check FOLDER, got neither"),
+        (["hdl", "digits", "--check", "."], "--check must be used without NETWORK, got 'digits'"),
+        (["hdl", "--check", "nowhere"], "--check must contain a testbench NAME_tb.v, got nowhere"),
+    ],
+)
+def test_wrong_use_of_check_is_refused(arguments, message, capsys):
+    assert main(arguments) == 1
+    assert message in capsys.readouterr().err
