@@ -1,6 +1,7 @@
 """Fixtures, and the choice of the native module under test."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 # Tests run in parallel, so PyTorch and BLAS get one thread each. Set before either is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A shell ignores Ctrl-C in the programs that it runs in the background; tests raise the signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if folder := os.environ.get("SC_NEUROCORE_SANITIZED"):
     # The editable install of the environment would win over any path.
