@@ -57,7 +57,7 @@ BAD = [
     np.zeros(2, object), np.ones((2, 2), bool), np.array(0.5), BITS[0], BITS[:0], BITS.between(0, 3), NETWORK,
     np.ma.masked_array([0.5, 0.5], [True, False]), np.zeros(3, "M8[s]"), np.zeros(2, [("a", "f8")]),
 ]  # fmt: skip
-FILES = {"save", "load"}  # see test_files.py
+FILES = {"save", "load", "sweep"}  # see test_files.py and test_sweep.py
 # Records of results, which users do not build; and what cannot be called.
 RESULTS = {
     "Accuracy", "Allocation", "Circuit", "Conversion", "Digits", "EarlyDecisions", "Finding", "LayerBudget", "LayerConversion", "Plan", "Prediction",
@@ -69,7 +69,7 @@ def callables():
     for room in ROOMS:
         module = importlib.import_module(f"sc_neurocore.{room}")
         for name in module.__all__:
-            if callable(getattr(module, name)) and name not in RESULTS:
+            if callable(getattr(module, name)) and name not in RESULTS | FILES:
                 yield pytest.param(getattr(module, name), id=f"{room}.{name}")
 
 

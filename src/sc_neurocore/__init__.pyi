@@ -11,6 +11,7 @@ from sc_neurocore.evidence import (
     noise_budget,
     plan,
     product_error,
+    sweep,
 )
 from sc_neurocore.exchange import (
     convert_relu,
@@ -151,4 +152,5 @@ __all__ = [
     "spike_times",
     "stack",
     "stream_key",
+    "sweep",
 ]

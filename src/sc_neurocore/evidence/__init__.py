@@ -13,6 +13,7 @@ from sc_neurocore.evidence.precision import (
     product_error_table,
 )
 from sc_neurocore.evidence.stopping import EarlyDecisions, decide_early
+from sc_neurocore.evidence.sweeping import sweep
 
 __all__ = [
     "Accuracy",
@@ -31,4 +32,5 @@ __all__ = [
     "product_error",
     "product_error_table",
     "sufficient_bits_per_step",
+    "sweep",
 ]
