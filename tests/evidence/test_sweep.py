@@ -200,7 +200,11 @@ def test_tables_take_the_rows():
             ValueError,
             "grid must have no parameter 'seed' if `seed` is given",
         ),
-        (lambda p: sweep(scaled, GRID, executor=0), ValueError, "executor must be at least 1, got 0"),
+        (
+            lambda p: sweep(scaled, GRID, executor=0),
+            ValueError,
+            "executor must be at least 1 and at most 1024, got 0",
+        ),
         (
             lambda p: sweep(lambda a, b: {"a": 2}, GRID),
             ValueError,

@@ -52,8 +52,8 @@ def sweep(
         `seed`. It depends on this number and on the parameters of the point alone.
     store : path, optional
         File to which each result is appended as it is finished, one JSON object per line. Points that
-        it contains are not computed again, so that a sweep that was killed goes on where it stopped, and a
-        larger grid computes only what is new. Parameters and results must then be numbers, text,
+        it contains are not computed again, so that a sweep that was killed goes on where it stopped,
+        and a larger grid computes only what is new. Parameters and results must then be numbers, text,
         booleans, None, or lists and mappings of these.
     progress : bool
         Show a progress bar on standard error (extra: progress).
