@@ -76,7 +76,8 @@ class Outputs:
     @classmethod
     def _of(cls, spikes: Sequence[Spikes], potentials: Sequence[Tensor]) -> Outputs:
         counts = [part.counts() for part in spikes]
-        return cls(torch.cat(counts, 1), torch.cat(list(potentials), 1), tuple(spikes))
+        each = [part.in_order(v) for part, v in zip(spikes, potentials, strict=True)]
+        return cls(torch.cat(counts, 1), torch.cat(each, 1), tuple(spikes))
 
 
 class SCNetwork(nn.Module):
@@ -162,10 +163,12 @@ class SCNetwork(nn.Module):
 
         See `run` for the parameters.
         """
-        outputs = self.run(x, length, seed, source=source, bits_per_step=bits_per_step, sampled=sampled)
+        layers = self._run(x, length, seed, source, bits_per_step, sampled)
         neurons = [self.layers[i].neuron for i in self.outputs]
         fires = any(np.isfinite(neuron.v_threshold).any() for neuron in neurons)
-        return outputs.counts if fires else outputs.potentials
+        outputs = [layers[i] for i in self.outputs]
+        each = [x.counts() if fires else x.in_order(potentials) for x, potentials in outputs]
+        return each[0] if len(each) == 1 else torch.cat(each, 1)
 
     @torch.compiler.disable
     def run(
@@ -288,7 +291,7 @@ class SCNetwork(nn.Module):
         bits_per_step: int,
         sampled: bool,
     ) -> list[tuple[Spikes, Tensor]]:
-        """Return the spikes and the last potentials of each layer."""
+        """Return the spikes and the last potentials of each layer, these in the order of the links."""
         k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
         with torch.autocast(self.layers[0].weight.device.type, enabled=False):
             return self._pass(x, length, seed, source, k, sampled)
@@ -342,13 +345,13 @@ class SCNetwork(nn.Module):
                 layer.project()
             before = self._inputs_of(number, spikes, means, done, steps, k)
             late = layer.late(before, seed, number) if isinstance(before, Spikes) else before
-            fired, potentials, drive = layer.fire(
+            fired, potentials, sums = layer.fire(
                 late, steps, seed, number, source=weight_source, k=k, sampled=sampled,
                 independent=independent, gradient=self.gradient,
             )  # fmt: skip
             done.append((fired, potentials))
             if starts and isinstance(late, Spikes) and late.words.any() and not fired.words.any():
-                self._warn_of_silence(number, _array(drive.mean(1)) / k, steps)
+                self._warn_of_silence(number, sums.mean(1, np.float64) / k, steps)
                 starts = False
         self._has_started |= self.training
         return done
