@@ -28,7 +28,7 @@ GOOD = {
     "p": 0.5, "q": 0.5, "x": BITS, "y": BITS, "w": BITS, "weights": [[0.5, 0.25]], "length": 8, "key": 1,
     "j": BITS, "k": BITS, "streams": [BITS, BITS], "bits": [0, 1, 1, 0], "words": BITS.words,
     "low": 0.0, "high": 1.0, "seed": 1, "role": sc.Role.INPUT, "source": sc.Bernoulli(), "wanted": 0,
-    "max_lag": 2, "tolerance": 0.1, "n": 2, "depth": 2, "delay": 1, "n_bits": 4, "n_states": 4, "gain": 1,
+    "max_lag": 2, "tolerance": 0.1, "n": 2, "depth": 2, "delay": 1, "table": [0, 1], "n_levels": 2, "n_bits": 4, "n_states": 4, "gain": 1,
     "method": "division", "coefficients": [0.5, 0.25, 0.125], "function": lambda t: t, "degree": 2,
     "outputs": [0, 1], "next_state": [[0, 1], [1, 0]], "spikes": [0, 1, 0, 1], "dt_ms": 1.0, "bins": 4,
     "neuron": sc.LIF(), "current": 0.1, "v": [0.0], "refractory": [0], "t": 0, "i": [0.0],

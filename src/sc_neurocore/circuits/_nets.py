@@ -284,10 +284,15 @@ def _reshaped(x: Bitstream, n_axes: int, shape: tuple[int, ...]) -> Bitstream:
 
 
 def _machine(
-    machine: Machine, x: Bitstream, y: Bitstream | None = None, *, state: ArrayLike, n_axes: int
+    machine: Machine,
+    x: Bitstream,
+    y: Bitstream | None = None,
+    *others: Bitstream,
+    state: ArrayLike,
+    n_axes: int,
 ) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return what a machine returns, with its two output streams behind the batch axes."""
-    z, final = machine.run(x, y, state=state)
+    z, final = machine.run(x, y, *others, state=state)
     if machine.outputs.ndim > machine.next_state.ndim:
         words = np.moveaxis(z.words, 0, final.ndim - n_axes)
         z = Bitstream(np.ascontiguousarray(words), z.length)
