@@ -12,9 +12,8 @@ from sc_neurocore.circuits import _nets
 from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
-from sc_neurocore.operators import decorrelation, gates, machines
+from sc_neurocore.operators import _digits, decorrelation, gates, machines
 from sc_neurocore.operators.bernstein import bernstein
-from sc_neurocore.operators.codings import bipolar_product
 from sc_neurocore.operators.machines import linear_distribution
 from sc_neurocore.streams import encode, stack
 
@@ -44,6 +43,10 @@ def _bernstein(x: Floats, coefficients: Any, *, key: Any = None, source: Any = N
     for i in range(x.shape[-1]):
         b = x[..., i : i + 1] * b[..., 1:] + (1 - x[..., i : i + 1]) * b[..., :-1]
     return np.asarray(b[..., 0])
+
+
+def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
+    return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
 
 
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
@@ -76,12 +79,16 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (machines.ema, lambda x, n_bits: None),
     (gates.popcount_add, lambda x: None),
     (bernstein, _bernstein),
-    (decorrelation.synchronize, lambda p, q, depth: tuple(np.broadcast_arrays(p, q))),
+    (decorrelation.synchronize, lambda p, q, depth, **_: tuple(np.broadcast_arrays(p, q))),
     (decorrelation.desynchronize, lambda p, q, depth: tuple(np.broadcast_arrays(p, q))),
     (decorrelation.decorrelate, _unchanged),
     (decorrelation.isolate, _unchanged),
     (decorrelation.regenerate, _unchanged),
-    (bipolar_product, lambda p, q: 1 - p - q + 2 * p * q),
+    (_digits.bipolar_product, lambda p, q: 1 - p - q + 2 * p * q),
+    (_digits.bipolar_sum, lambda p, q: np.clip(p + q - 0.5, 0.0, 1.0)),
+    (_digits.rectified, _rectified),
+    (_digits.quotient, lambda p, q: np.minimum(_ratio(p, q), 1)),
+    (_digits.halved, lambda p: p / 2 + 0.25),
     (encode, _encode),
 ]
 OPERATORS = {function.__wrapped__: value for function, value in _OPERATORS}

@@ -10,6 +10,7 @@ from sc_neurocore.operators.decorrelation import (
     regenerate,
     synchronize,
 )
+from sc_neurocore.operators.extended import Integral, Ratio
 from sc_neurocore.operators.gates import (
     absolute_difference,
     dot,
@@ -41,7 +42,9 @@ from sc_neurocore.operators.machines import (
 
 __all__ = [
     "Bipolar",
+    "Integral",
     "Machine",
+    "Ratio",
     "SignMagnitude",
     "TwoLine",
     "Unipolar",
