@@ -36,7 +36,7 @@ GOOD = {
     "labels": LABELS, "lengths": [8], "max_loss": 0.1, "error": 0.1, "confidence": 0.9, "model": None,
     "data": IMAGES, "x_min": 0.0, "x_max": 1.0, "w_min": 0.0, "w_max": 1.0, "y_min": 0.0, "y_max": 1.0,
     "x_inputs": [0.5, 0.5], "weight_values": [0.5, 0.5], "n_neurons": 2, "magnitude": BITS[0],
-    "negative": False, "stream": BITS, "lines": BITS, "numerator": BITS, "denominator": BITS, "n_lines": 2, "plus": BITS, "minus": BITS,
+    "negative": False, "stream": BITS, "times": [0, 1], "steps": 1, "temporal_dot.w": [1, 2], "lines": BITS, "numerator": BITS, "denominator": BITS, "n_lines": 2, "plus": BITS, "minus": BITS,
     "simulate.x": IMAGES, "simulate_float.x": IMAGES, "noise_budget.x": IMAGES, "bernstein_value.x": 0.5,
     "Conv2d.weights": np.full((1, 1, 2, 2), 0.5), "sexp.gain": 1, "linear_distribution.p": 0.5,
     "Dense.gain": 1.0, "Conv2d.gain": 1.0, "dot_error.p": [0.5], "dot_error.q": [0.5], "autocorrelation.x": BITS,
