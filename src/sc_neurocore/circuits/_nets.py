@@ -40,7 +40,10 @@ __all__ = [
 ]
 
 # Operators that do not return a stream, or a result, for each element of a batch.
-_REFUSED = ("current_trace", "dot", "exact_product")
+_REFUSED = (
+    *("current_trace", "dot", "exact_product"),
+    *("arrival_times", "rotate", "temporal_dot"),
+)
 # Length of the streams of zeros on which a call is tried, to see the shapes of its results.
 _TRIED = 64
 

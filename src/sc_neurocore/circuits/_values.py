@@ -12,7 +12,7 @@ from sc_neurocore.circuits import _nets
 from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
-from sc_neurocore.operators import _digits, decorrelation, gates, machines, temporal
+from sc_neurocore.operators import _digits, attention, decorrelation, gates, machines, temporal
 from sc_neurocore.operators.bernstein import bernstein
 from sc_neurocore.operators.machines import linear_distribution
 from sc_neurocore.streams import encode, stack
@@ -36,6 +36,11 @@ def _sexp(x: Floats, n_states: int, gain: int) -> Floats:
 
 def _scaled_add(x: Floats, *, key: int, weights: Any = None, source: Any = None) -> Floats:
     return np.asarray(x.mean(axis=-1) if weights is None else x @ np.asarray(weights, np.float64))
+
+
+def _attention(q: Floats, k: Floats, v: Floats, **_: Any) -> Floats:
+    scores = q @ np.swapaxes(k, -1, -2) / q.shape[-1]
+    return np.asarray(scores @ v / v.shape[-2])
 
 
 def _bernstein(x: Any, coefficients: Any, *, key: Any = None, source: Any = None) -> Floats:
@@ -73,6 +78,7 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (temporal.first_arrival, np.maximum),
     (temporal.last_arrival, np.minimum),
     (temporal.inhibit, lambda p, q: np.where(p >= q, p, 0.0)),
+    (attention.spiking_attention, _attention),
     (machines.toggle_add, lambda x: x.mean(axis=-1)),
     (machines.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
     (machines.cordiv, lambda p, q: np.minimum(_ratio(p, q), 1)),

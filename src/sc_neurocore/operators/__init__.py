@@ -1,5 +1,6 @@
 """Operators on bitstreams: gates, finite-state machines, codings, and correlation circuits."""
 
+from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
 from sc_neurocore.operators.current import current_trace
@@ -91,6 +92,7 @@ __all__ = [
     "saturating_subtract",
     "scaled_add",
     "sexp",
+    "spiking_attention",
     "stanh",
     "synchronize",
     "temporal_dot",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.operators._batches import check_streams, n_inputs
+from sc_neurocore.operators._batches import n_inputs
 from sc_neurocore.operators.gates import maximum, minimum
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import Bitstream, Ramp, concatenate, encode
@@ -64,6 +64,7 @@ def encode_arrivals(times: ArrayLike, length: int) -> Bitstream:
     return ~encode(steps / length, length, key=0, source=Ramp(length), streams=np.zeros_like(steps))
 
 
+@on_streams
 def arrival_times(x: Bitstream) -> NDArray[np.int64]:
     """Return the steps at which streams turn to 1, or their length if they never do.
 
@@ -174,6 +175,7 @@ def inhibit(x: Bitstream, y: Bitstream) -> Bitstream:
     return _INHIBIT.run(x, y)[0]
 
 
+@on_streams
 def rotate(x: Bitstream, steps: int) -> Bitstream:
     """Return streams rotated in time: ``z(t) = x((t - steps) % L)``.
 
@@ -207,6 +209,7 @@ def rotate(x: Bitstream, steps: int) -> Bitstream:
     return concatenate([x.between(first, x.length), x.between(0, first)]) if first else x
 
 
+@on_streams
 def temporal_dot(x: Bitstream, w: ArrayLike) -> NDArray[np.int64]:
     """Return exact dot products of integers in a temporal code with binary integers.
 
@@ -245,8 +248,6 @@ def temporal_dot(x: Bitstream, w: ArrayLike) -> NDArray[np.int64]:
     >>> int(temporal_dot(x, [-2, 7]))
     29
     """
-    check_streams(x=x)
-    _checks.instance("x", x, Bitstream)
     n = n_inputs(x)
     weights = _checks.numbers("w", "hold integers", w)
     if weights.dtype.kind not in "iu":
