@@ -70,7 +70,8 @@ def test_sums_on_two_lines_and_of_ratios_have_netlists():
         total = TwoLine(x, y) + TwoLine(u, v)
         ratio = Ratio(x, y) + Ratio(u, v)
         lines = total.plus, total.minus, ratio.numerator, ratio.denominator
-        return dict(zip("abcd", lines, strict=True))
+        mapped = Integral(stack([x, y, u, v])).map(np.abs, 3).lines
+        return {**dict(zip("abcd", lines, strict=True)), "e": mapped}
 
     circuit = Circuit.trace(function)
     p = np.random.default_rng(4).random((4, 30))

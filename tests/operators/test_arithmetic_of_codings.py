@@ -231,6 +231,38 @@ def test_the_tanh_of_an_integral_counts_its_integers(m, n_states):
     assert x.tanh(n_states).value() == pytest.approx(np.tanh(n_states * x.value() / 2), abs=0.12)
 
 
+@pytest.mark.parametrize("m", [1, 2, 3, 5, 8, 11])
+def test_sorted_lines_hold_their_ones_first_for_all_bits(m):
+    # By the 0-1 principle, a network that sorts all bits sorts everything.
+    bits = np.array(list(product((0, 1), repeat=m))).T
+    x = Integral(Bitstream.from_bits(bits))
+    assert np.array_equal(x.sorted().lines.bits(), np.arange(m)[:, None] < bits.sum(axis=0))
+
+
+@pytest.mark.parametrize("n", [1, 4, 8])
+def test_a_map_is_its_function_of_the_integer_of_each_step(n):
+    bits = np.array(list(product((0, 1), repeat=7))).T
+    x, s = Integral(Bitstream.from_bits(bits)), 2 * bits.sum(axis=0) - 7
+    for function in (
+        lambda s: s / 2,
+        lambda s: s**2 / 6 - 4,
+        lambda s: 5 * np.sin(s),
+        lambda s: 0 * s - n,
+    ):
+        z = 2 * x.map(function, n).lines.bits().sum(axis=0).astype(int) - n
+        wanted = np.clip(function(s), -n, n)
+        assert np.abs(z - wanted).max() <= 1
+        assert np.array_equal(z, 2 * np.rint((wanted + n) / 2) - n)
+    p = 0.3
+    lines = Integral.encode(np.full(800, 7 * (2 * p - 1)), 256, 7, key=KEY)
+    values = lines.map(np.square, 49).value()
+    k, f = np.arange(8), 2 * np.rint(((2 * np.arange(8) - 7) ** 2 + 49) / 2) - 49
+    ways = np.array([1, 7, 21, 35, 35, 21, 7, 1]) * p**k * (1 - p) ** (7 - k)
+    mean, variance = (ways * f).sum(), ((ways * f**2).sum() - (ways * f).sum() ** 2) / 256
+    assert abs(values.mean() - mean) <= 5 * np.sqrt(variance / 800)
+    assert abs(values.var() / variance - 1) <= 5 * np.sqrt(3 / 800)
+
+
 def test_ratios_calculate_without_bounds():
     n, length = 500, 16384
     for x, w in ((2.5, -0.8), (0.4, 3.0), (-1.5, -1.2)):
@@ -260,6 +292,7 @@ def test_codings_calculate_on_nets_as_on_streams():
         return {
             "a": a.stream, "b": b.plus, "c": c.stream, "d": d.denominator,
             "e": e.stream, "f": b.to_unipolar(5).stream, "g": d.numerator,
+            "h": Integral(_stacked(x, y, u, v)).map(np.abs, 4).lines,
         }  # fmt: skip
 
     circuit = Circuit.trace(function)
@@ -286,6 +319,9 @@ def _stacked(*streams):
         (lambda: Integral(ALL) + Unipolar(X), TypeError, "the operand must be a Integral, got Uni"),
         (lambda: Integral(ALL).tanh(2), ValueError, "lines must be at most 8 for tanh, got 32"),
         (lambda: Integral(ALL[:2]).tanh(3), ValueError, "n_states must be even, got 3"),
+        (lambda: Integral(ALL[:2]).map(1, 2), TypeError, "function must be a function of an array"),
+        (lambda: Integral(ALL[:2]).map(lambda s: s[1:], 2), ValueError,
+         "function(s) must have the shape of s, (3,), got (2,)"),
         (lambda: Integral.encode(0.5, 8, 0, key=1), ValueError, "n_lines must be at least 1"),
         (lambda: Bipolar(X).to_unipolar(0), ValueError, "depth must be at least 1 and at most 65535"),
         (lambda: synchronize(X, Y, 2, skewed=1), TypeError, "skewed must be a bool, got 1"),

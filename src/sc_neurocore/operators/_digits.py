@@ -9,6 +9,7 @@ the counter was full, and any correlation of the operands with each other is all
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike
 from sc_neurocore import _checks
 from sc_neurocore.operators.decorrelation import synchronize
 from sc_neurocore.operators.machine import Machine
-from sc_neurocore.streams import Bitstream
+from sc_neurocore.streams import Bitstream, stack
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input, check_operands
 
@@ -24,10 +25,12 @@ __all__ = [
     "DEPTH",
     "bipolar_product",
     "bipolar_sum",
+    "chosen_lines",
     "halved",
     "integral_tanh",
     "quotient",
     "rectified",
+    "sorted_lines",
     "two_line_sum",
 ]
 
@@ -157,3 +160,38 @@ def _integral_counter(m: int, n: int) -> Machine:
     states, *bits = np.indices((n, *(2,) * m))
     after = np.clip(states + 2 * np.add.reduce(bits) - m, 0, n - 1)
     return _machine(after, np.arange(n) >= n // 2)
+
+
+def sorted_lines(lines: list[Any]) -> list[Any]:
+    """Return lines with the ones first, by Batcher's odd-even merge sort of any number of lines."""
+    lines, n = list(lines), len(lines)
+    p = 1
+    while p < n:
+        k = p
+        while k:
+            for j in range(k % p, n - k, 2 * k):
+                for i in range(j, min(j + k, n - k)):
+                    if i // (2 * p) == (i + k) // (2 * p):
+                        lines[i], lines[i + k] = lines[i] | lines[i + k], lines[i] & lines[i + k]
+            k //= 2
+        p *= 2
+    return lines
+
+
+def chosen_lines(x: Bitstream, counts: tuple[int, ...], n: int) -> Bitstream:
+    """Return n lines of which as many are 1 as `counts` holds for the number of ones of x.
+
+    The lines of x are sorted, so that line k changes between k and k + 1 ones.
+    """
+    table = np.array(counts)[:, np.newaxis] > np.arange(n)
+    zero = x[..., 0] & ~x[..., 0]
+    lines = []
+    for column in table.T:
+        line = ~zero if column[0] else zero
+        changes = np.flatnonzero(column[1:] != column[:-1]).tolist()
+        if changes and not column[0]:
+            line = x[..., changes.pop(0)]
+        for k in changes:
+            line = line ^ x[..., k]
+        lines.append(line)
+    return stack(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.operators._batches import check_streams
 from sc_neurocore.operators._coded import How, check_coding, repr_of, values_of
-from sc_neurocore.operators._digits import bipolar_product, halved, integral_tanh
+from sc_neurocore.operators._digits import (
+    bipolar_product,
+    chosen_lines,
+    halved,
+    integral_tanh,
+    sorted_lines,
+)
 from sc_neurocore.operators.codings import Bipolar
 from sc_neurocore.operators.machines import toggle_add
 from sc_neurocore.streams import Bitstream, encode, stack
@@ -185,6 +192,73 @@ class Integral:
         if n % 2:
             _checks.fail("n_states", "be even", n)
         return Bipolar(integral_tanh(self.lines, n))
+
+    def sorted(self) -> Integral:
+        """Return the same integers in a thermometer code: line k is 1 where at least k + 1 lines are.
+
+        Batcher's merge sort exchanges pairs of lines by an OR and an AND gate (Batcher: Sorting
+        networks and their applications; AFIPS 1968).
+        """
+        return Integral(stack(sorted_lines([self.lines[..., i] for i in range(self.n_lines)])))
+
+    def map(self, function: Callable[[NDArray[np.float64]], ArrayLike], n_lines: int) -> Integral:
+        """Return a function of the integer of each step, by gates on sorted lines.
+
+        Each line of the result depends only on the number of ones. It is the XOR of the sorted lines at
+        which it changes: a single wire where the function rises monotonically, and a few gates
+        elsewhere, as in blocks of a transformer (gate-assisted selective interconnect for GELU; Xie,
+        Hu, Wei, Li, Wang, Wang, Huang: ASCEND: accurate yet efficient end-to-end stochastic computing
+        acceleration of vision transformer; DATE 2024). Given the integers, the result is exact but for
+        rounding to the integers of the result, by at most 1. For independent lines of density p, the
+        mean is a Bernstein polynomial of p, and the variance for white lines as below::
+
+            z = sum over k of f(2 k - m) C(m, k) p**k (1 - p)**(m - k),   var(z) = var(f(s)) / L
+
+        Parameters
+        ----------
+        function : callable
+            Function that accepts the integers -m, -m + 2, ..., m as an array, shape (m + 1,), and
+            returns an array of that shape, which is clipped to [-n_lines, n_lines].
+        n_lines : int
+            Number of lines of the result, from 1 to 1024.
+
+        Returns
+        -------
+        Integral, of the batch shape of x
+
+        Raises
+        ------
+        TypeError
+            If `function` is not callable or does not return numbers, or `n_lines` is not an integer.
+        ValueError
+            If the function returns another shape or values that are not finite, or `n_lines` is outside
+            its range.
+
+        Examples
+        --------
+        GELU of values in steps of 1/2, of one step; the result has steps of 1/8.
+
+        >>> import numpy as np
+        >>> from sc_neurocore import Bitstream
+        >>> from sc_neurocore.operators import Integral
+        >>> def gelu(s):
+        ...     x = s / 4
+        ...     return 16 * x / (1 + np.exp(-1.702 * x))
+        >>> ones = np.arange(9)[:, np.newaxis] > np.arange(8)
+        >>> x = Integral(Bitstream.from_bits(ones[..., np.newaxis]))
+        >>> x.value() / 4
+        array([-2. , -1.5, -1. , -0.5,  0. ,  0.5,  1. ,  1.5,  2. ])
+        >>> print(x.map(gelu, 32).value() / 16)
+        [-0.125 -0.125 -0.125 -0.125  0.     0.375  0.875  1.375  2.   ]
+        """
+        if not callable(function):
+            _checks.wrong_type("function", "be a function of an array", function)
+        m, n = self.n_lines, _checks.integer("n_lines", n_lines, 1, 1024)
+        values = _checks.array("function(s)", function(np.arange(-m, m + 1.0, 2.0)), [1])
+        if values.shape != (m + 1,):
+            _checks.fail("function(s)", f"have the shape of s, {(m + 1,)}", values.shape)
+        counts = np.rint((np.clip(values, -n, n) + n) / 2)
+        return Integral(chosen_lines(self.sorted().lines, tuple(map(int, counts)), n))
 
     def to_bipolar(self) -> Bipolar:
         """Return the mean of the lines, x / m, by `toggle_add`; for 1, 2, 4, 8, ... lines."""
