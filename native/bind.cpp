@@ -225,12 +225,12 @@ NB_MODULE(_native, m) {
   m.def(
       "lfsr",
       [](int width, uint32_t feedback, Words phases, Words thresholds, uint64_t first_word,
-         uint64_t length) {
+         uint64_t length, bool zero) {
         return encoded(thresholds, first_word, length, [&](const sc::Streams& to) {
-          return sc::Lfsr{width, feedback, phases.data(), to};
+          return sc::Lfsr{width, feedback, phases.data(), to, zero};
         });
       },
-      "width"_a, "feedback"_a, "phases"_a, "thresholds"_a, "first_word"_a, "length"_a);
+      "width"_a, "feedback"_a, "phases"_a, "thresholds"_a, "first_word"_a, "length"_a, "zero"_a);
   m.def(
       "digital",
       [](In<uint32_t, 2> columns, Words matrices, In<uint32_t, 1> shifts, Words thresholds,

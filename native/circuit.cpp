@@ -37,6 +37,23 @@ void step_machine(const Circuit& c, const CircuitStep& step, uint64_t* values, u
     if (step.result[o] >= 0) values[step.result[o]] = z[o];
 }
 
+void step_wide(const Circuit& c, const CircuitStep& step, uint64_t* values, uint32_t* states,
+               size_t lanes) {
+  const uint32_t* table = c.tables + step.table;
+  const int n_in = step.operand[1];
+  uint64_t z[2] = {};
+  for (size_t lane = 0; lane < lanes; lane++) {
+    uint32_t index = states[lane] << n_in;
+    for (int i = 0; i < n_in; i++) index |= uint32_t(values[table[i - n_in]] >> lane & 1) << i;
+    const uint32_t entry = table[index];
+    states[lane] = entry & 0xFFFF;
+    z[0] |= uint64_t{entry >> 16 & 1} << lane;
+    z[1] |= uint64_t{entry >> 17 & 1} << lane;
+  }
+  for (int o = 0; o < 2; o++)
+    if (step.result[o] >= 0) values[step.result[o]] = z[o];
+}
+
 void take_steps(const Circuit& c, uint64_t* values, size_t row, size_t lanes) {
   const CircuitStep* steps = reinterpret_cast<const CircuitStep*>(c.steps);
   for (size_t i = 0; i < c.n_steps; i++) {
@@ -55,6 +72,9 @@ void take_steps(const Circuit& c, uint64_t* values, size_t row, size_t lanes) {
         break;
       case CircuitStep::kNot:
         z = ~a;
+        break;
+      case CircuitStep::kWide:
+        step_wide(c, step, values, c.states + size_t(step.machine) * c.n_rows + row, lanes);
         break;
       default:
         step_machine(c, step, values, c.states + size_t(step.machine) * c.n_rows + row, lanes);

@@ -81,12 +81,14 @@ struct Encode {
 };
 
 // Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1, less
-// than 2**width - 1; the number is the state less 1.
+// than 2**width - 1; the number is the state less 1. With `zero`, for widths up to 16, state 0
+// follows state 1, phases are less than 2**width, and the number is the state.
 struct Lfsr {
   int width;
   uint32_t feedback;
   const uint64_t* phases;
   Streams to;
+  bool zero;
 };
 
 // Numbers shifts[s] ^ the columns[matrices[s]][j] of all j for which bit j of t is 1.
@@ -463,8 +465,9 @@ inline size_t chain_scratch(const Chain& c) {
   return (numbers + kChainImages) * c.padded() + 2 * frames;
 }
 
-// Finite-state machines, one a row. Entry [s][symbol] of the table is the next state | output 0 <<
-// 16 | output 1 << 17; the symbol is input 0 | input 1 << 1.
+// Finite-state machines, one a row, of 1 to 8 inputs and 1 or 2 outputs. Entry [s][symbol] of the
+// table is the next state | output 0 << 16 | output 1 << 17; the symbol is input 0 | input 1 << 1 |
+// and so on.
 struct Machine {
   const uint32_t* table;
   size_t n_states, n_in, n_out, n_rows;
@@ -479,11 +482,12 @@ struct Machine {
 // Makes the table of as many steps per lookup as suit the machine and its work.
 void machine_compose(Machine&);
 
-// An operation of a circuit on the values of a step. One of `operand` 1 is unused where the kind
-// has one operand. A machine with one input has operand 1 = -1; its table is that of Machine, at
-// `table`.
+// An operation of a circuit on the values of a step. Operand 1 is unused where the kind has one
+// operand. A machine with one input has operand 1 = -1; its table is that of Machine, at `table`.
+// One with more than two inputs, kWide, has their number as operand 1, and the values that they
+// read in `tables`, just before its table.
 struct CircuitStep {
-  enum Kind : int32_t { kAnd, kOr, kXor, kNot, kMachine };
+  enum Kind : int32_t { kAnd, kOr, kXor, kNot, kMachine, kWide };
   int32_t kind, operand[2], result[2], table, machine;
 };
 

@@ -134,11 +134,10 @@ class Jump {
   uint32_t powers_[4][256];  // x**(b << 8 * i)
 };
 
-// 64 comparisons a lane of neighboring states with threshold + 1.
+// 64 comparisons a lane of neighboring states with a bound up to 2**width.
 class Comparator {
  public:
-  Comparator(int width, U threshold) : width_(width) {
-    const U bound = threshold + set1(1);
+  Comparator(int width, U bound) : width_(width) {
     full_ = sign_mask(bound << (63 - width));
     const U low = bound - (bound >> width);
     for (int k = 0; k < width; k++)
@@ -167,14 +166,35 @@ constexpr size_t kSlack = kLanes + 3;
 // are at hand, more where they take a register's steps.
 constexpr size_t kShort = kLanes - 1, kShortWide = 64;
 
+// Puts a zero behind the first bit of the sequence, which is followed by width - 1 zeros: so state
+// 0 follows state 1 (de Bruijn's sequence).
+void insert_zero(uint64_t* a, int width, size_t n) {
+  uint64_t before = 0;
+  for (size_t w = 0; w < n; w++) {
+    const uint64_t now = a[w];
+    a[w] = now << 1 | before >> 63;
+    before = now;
+  }
+  a[0] ^= 3;
+  if (width < 6) {
+    const uint64_t once = a[0] & ((uint64_t{1} << (1 << width)) - 1);
+    a[0] = once * (~uint64_t{0} / ((uint64_t{1} << (1 << width)) - 1));
+  }
+  const size_t period = width < 6 ? 1 : size_t{1} << (width - 6);
+  for (size_t w = period; w < n; w++) a[w] = a[w - period];
+}
+
 void narrow(const Lfsr& e, const Register& reg, const Part& part) {
   uint64_t a[(size_t{1} << kNarrow) / 64 + 1 + kSlack];
-  const uint64_t period = reg.period();
+  const uint64_t period = reg.period() + e.zero;
   uint32_t state = 1;
-  for (size_t w = 0; w < period / 64 + 1 + kSlack; w++) a[w] = reg.next_word(state);
+  const size_t laid = period / 64 + 1 + kSlack;
+  for (size_t w = 0; w < laid; w++) a[w] = reg.next_word(state);
+  if (e.zero) insert_zero(a, e.width, laid);
+  const uint64_t least = e.zero ? 0 : 1;
 
   const auto words_of_stream = [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
-    const Comparator comparator(e.width, set1(e.to.thresholds[s]));
+    const Comparator comparator(e.width, set1(e.to.thresholds[s] + least));
     const uint64_t stride = 64 * kLanes % period;
     uint64_t at = (e.phases[s] + word % period * 64) % period;
     for (size_t w = 0; w < count; w += kLanes) {
@@ -191,7 +211,7 @@ void narrow(const Lfsr& e, const Register& reg, const Part& part) {
   const U start = set1(e.to.first_word % period * 64 % period);
   const auto wrapped = [&](U position) { return min(position, position - periods); };
   const auto group_of_streams = [&](size_t s) {
-    const Comparator comparator(e.width, load(e.to.thresholds + s));
+    const Comparator comparator(e.width, load(e.to.thresholds + s) + set1(least));
     U at = wrapped(load(e.phases + s) + start);
     for (size_t w = 0; w < words; w++) {
       const U from = at >> 6, n = at & set1(63);
@@ -212,7 +232,7 @@ void wide(const Lfsr& e, const Register& reg, const Part& part) {
   };
 
   const auto words_of_stream = [&](size_t s, uint64_t word, size_t count, uint64_t* out) {
-    const Comparator comparator(e.width, set1(e.to.thresholds[s]));
+    const Comparator comparator(e.width, set1(e.to.thresholds[s] + 1));
     uint64_t a[kLanes + 1], phases[kLanes];
     uint32_t states[kLanes];
     std::fill_n(phases, kLanes, position(s, word));
@@ -227,7 +247,7 @@ void wide(const Lfsr& e, const Register& reg, const Part& part) {
 
   const size_t words = words_for(e.to.length);
   const auto group_of_streams = [&](size_t s) {
-    const Comparator comparator(e.width, load(e.to.thresholds + s));
+    const Comparator comparator(e.width, load(e.to.thresholds + s) + set1(1));
     uint64_t low[kLanes], high[kLanes];
     uint32_t states[kLanes];
     for (size_t i = 0; i < kLanes; i++) low[i] = position(s + i, e.to.first_word);

@@ -58,31 +58,47 @@ void run_range(const Machine& m, const Part& part) {
 
 template <int kIn, int kOut>
 void run_steps(const Machine& m, const Part& part) {
-  if (m.steps * kIn == 8)
-    run_range<kIn, kOut, 8 / kIn>(m, part);
-  else if (m.steps * kIn == 4)
-    run_range<kIn, kOut, 4 / kIn>(m, part);
+  // As many steps as 8 or 4 bits of input hold, rounded down to powers of two.
+  constexpr int kLong = kIn == 1 ? 8 : kIn == 2 ? 4 : kIn <= 4 ? 2 : 1, kShort = kLong / 2;
+  if (kLong > 1 && m.steps == kLong)
+    run_range<kIn, kOut, kLong>(m, part);
+  else if (kShort > 1 && m.steps == kShort)
+    run_range<kIn, kOut, kShort == 0 ? 1 : kShort>(m, part);
   else
     run_range<kIn, kOut, 1>(m, part);
 }
 
-// A table of 2 k steps from one of k.
 template <int kIn>
-void join(size_t n_states, int k, const uint32_t* from, uint32_t* to) {
-  const uint32_t runs = 1u << kIn * k, mask = (1u << k) - 1;
+void run_inputs(const Machine& m, const Part& part) {
+  if (m.n_in == kIn)
+    m.n_out == 1 ? run_steps<kIn, 1>(m, part) : run_steps<kIn, 2>(m, part);
+  else if constexpr (kIn < 8)
+    run_inputs<kIn + 1>(m, part);
+}
+
+// The bits of k steps of each input, at every second place of 2 k steps.
+uint32_t spread(uint32_t bits, int n_in, int k) {
+  uint32_t out = 0;
+  for (int i = 0; i < n_in; i++) out |= (bits >> k * i & ((1u << k) - 1)) << 2 * k * i;
+  return out;
+}
+
+// A table of 2 k steps from one of k.
+void join(size_t n_states, int n_in, int k, const uint32_t* from, uint32_t* to) {
+  const uint32_t runs = 1u << n_in * k, mask = (1u << k) - 1;
+  uint32_t first[16];  // 8 bits of input at most in 2 k steps
+  for (uint32_t run = 0; run < runs; run++) first[run] = spread(run, n_in, k);
   for (size_t s = 0; s < n_states; s++) {
     for (uint32_t early = 0; early < runs; early++) {
-      const uint32_t before = from[s << kIn * k | early];
-      const uint32_t* row = from + (size_t{before & 0xFFFF} << kIn * k);
-      const uint32_t low = kIn == 1 ? early : (early >> k) << 2 * k | (early & mask);
+      const uint32_t before = from[s << n_in * k | early];
+      const uint32_t* row = from + (size_t{before & 0xFFFF} << n_in * k);
       const uint32_t written = (before >> 16 & mask) << 16 | (before >> (16 + k) & mask)
                                                                  << (16 + 2 * k);
-      uint32_t* out = to + (s << kIn * 2 * k | low);
+      uint32_t* out = to + (s << n_in * 2 * k | first[early]);
       for (uint32_t late = 0; late < runs; late++) {
         const uint32_t after = row[late];
-        const uint32_t high = kIn == 1 ? late << k : (late >> k) << 3 * k | (late & mask) << k;
-        out[high] = written | (after & 0xFFFF) | (after >> 16 & mask) << (16 + k) |
-                    (after >> (16 + k) & mask) << (16 + 3 * k);
+        out[first[late] << k] = written | (after & 0xFFFF) | (after >> 16 & mask) << (16 + k) |
+                                (after >> (16 + k) & mask) << (16 + 3 * k);
       }
     }
   }
@@ -93,31 +109,28 @@ void join(size_t n_states, int k, const uint32_t* from, uint32_t* to) {
 // What a lookup saves against those of fewer steps, and what an entry costs, were measured: the
 // factors hold within two for one row and for many.
 void machine_compose(Machine& m) {
-  const auto pays = [&](int bits, size_t factor) {
-    const size_t entries = m.n_states << bits;
-    return entries <= kMaxEntries && factor * entries <= m.n_rows * m.length;
+  const int n_in = int(m.n_in);
+  const auto pays = [&](int steps, size_t factor) {
+    const size_t entries = m.n_states << steps * n_in;
+    return steps > 1 && entries <= kMaxEntries && factor * entries <= m.n_rows * m.length;
   };
-  const int bits = pays(8, 12) ? 8 : pays(4, 3) ? 4 : 0;
-  if (bits == 0) return;
-  m.steps = bits / int(m.n_in);
+  const int longest = n_in == 1 ? 8 : n_in == 2 ? 4 : n_in <= 4 ? 2 : 1;
+  const int steps = pays(longest, 12) ? longest : pays(longest / 2, 3) ? longest / 2 : 1;
+  if (steps == 1) return;
+  m.steps = steps;
   // The steps double: tables of fewer are made behind the last one.
-  const size_t entries = m.n_states << bits;
+  const size_t entries = m.n_states << steps * n_in;
   m.composed = std::make_unique_for_overwrite<uint32_t[]>(2 * entries);
   uint32_t* spare = m.composed.get() + entries;
   const uint32_t* from = m.table;
-  for (int k = 1; k < m.steps; k *= 2) {
-    uint32_t* to = 2 * k == m.steps ? m.composed.get() : spare;
-    m.n_in == 1 ? join<1>(m.n_states, k, from, to) : join<2>(m.n_states, k, from, to);
+  for (int k = 1; k < steps; k *= 2) {
+    uint32_t* to = 2 * k == steps ? m.composed.get() : spare;
+    join(m.n_states, n_in, k, from, to);
     from = to;
-    spare += m.n_states << m.n_in * 2 * size_t(k);
+    spare += m.n_states << n_in * 2 * size_t(k);
   }
 }
 
-void machine(const Machine& m, const Part& part) {
-  if (m.n_in == 1)
-    m.n_out == 1 ? run_steps<1, 1>(m, part) : run_steps<1, 2>(m, part);
-  else
-    m.n_out == 1 ? run_steps<2, 1>(m, part) : run_steps<2, 2>(m, part);
-}
+void machine(const Machine& m, const Part& part) { run_inputs<1>(m, part); }
 
 }  // namespace sc

@@ -42,12 +42,15 @@ def encode(key, streams, thresholds, first_word, length):
     return pack(numbers[:, :length] < thresholds[:, None])
 
 
-def lfsr_states(width, taps, state, length):
-    """Return the states of the textbook register, from the given one on, one step at a time."""
+def lfsr_states(width, taps, state, length, zero=False):
+    """Return the states of the textbook register, from the given one on, one step at a time.
+
+    With `zero`, the bit shifted in is inverted if all bits but the lowest are 0.
+    """
     states = []
     for _ in range(length):
         states.append(state)
-        new = 0
+        new = int(zero and state >> 1 == 0)
         for tap in taps:
             new ^= state >> (width - tap)
         state = state >> 1 | (new & 1) << (width - 1)
@@ -329,9 +332,9 @@ def circuit(steps, n_values, outputs, holds, tables, bits, held, states):
                 x, y = values[a], values[max(b, 0)]
                 values[z] = (x & y, x | y, x ^ y, 1 - x)[kind]
                 continue
-            two = b >= 0
-            symbol = values[a] | (values[b] << 1 if two else 0)
-            entry = tables[table + (states[machine].astype(np.int64) << (1 + two) | symbol)]
+            reads = tables[table - b : table] if kind == 5 else [a, b][: 1 + (b >= 0)]
+            symbol = sum(values[value] << i for i, value in enumerate(reads))
+            entry = tables[table + (states[machine].astype(np.int64) << len(reads) | symbol)]
             states[machine] = entry & 0xFFFF
             for o, to in enumerate((z, z1)):
                 if to >= 0:

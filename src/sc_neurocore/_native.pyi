@@ -146,10 +146,12 @@ def lfsr(
     thresholds: NDArray[np.uint64],
     first_word: int,
     length: int,
+    zero: bool,
 ) -> NDArray[np.uint64]:
     """Words of streams (n,) of a register whose next bit is the parity of state & feedback.
 
     It starts `phase` steps after state 1; a bit is 1 where the state less 1 is below the threshold.
+    With `zero`, for widths up to 16, state 0 follows state 1, and the state is below the threshold.
     """
 
 def digital(
@@ -409,7 +411,7 @@ def machine(
     """Packed outputs (n_out, n, words) of a finite-state machine on inputs (n_in, n, words).
 
     Entry [state, symbol] of the table is the next state | output 0 << 16 | output 1 << 17, the symbol
-    input 0 | input 1 << 1. states, shape (n,), is updated.
+    input 0 | input 1 << 1 | and so on, for up to 8 inputs. states, shape (n,), is updated.
     """
 
 def circuit(
@@ -427,9 +429,10 @@ def circuit(
 
     A step (kind, a, b, z, z1, table, machine) computes value z from values a and b: AND, OR, XOR, NOT
     a, or a machine with outputs z and z1, whose table begins at `table` in `tables`. b, z or z1 is -1
-    if unused. The first n_in values are the inputs. A flip-flop (q, d) of `holds` writes value q, which
-    is value d of the step before. held, shape (ceil(n / 64), flip-flops), a bit per row, and states,
-    shape (machines, n), are updated.
+    if unused. For kind 5, a machine with more than two inputs, b is their number, and the values that
+    it reads are in `tables` before `table`. The first n_in values are the inputs. A flip-flop (q, d) of
+    `holds` writes value q, which is value d of the step before. held, shape (ceil(n / 64), flip-flops),
+    a bit per row, and states, shape (machines, n), are updated.
     """
 
 def integrate(

@@ -1,10 +1,12 @@
 """Proofs: the netlist of a module equals a specification on integers, for all states and inputs."""
 
+import itertools
 import re
 
 import z3
 
 from sc_neurocore.hardware import tools
+from sc_neurocore.hardware.cells import Cells
 from sc_neurocore.hardware.netlist import Netlist
 
 
@@ -39,6 +41,31 @@ def _with_parameters(text, parameters):
         text, n = re.subn(pattern, rf"\g<1>{value}", text)
         assert n == 1, name
     return text
+
+
+def prove_machine(module, next_state, outputs, start):
+    """Assert that a netlist has the outputs of a machine, for every sequence of inputs.
+
+    All pairs of states that inputs can reach have equal outputs, and the machine reaches all states.
+    """
+    netlist, cells = Netlist(module), Cells.of(module)
+    names = [name for name in netlist.inputs if name not in ("clk", "clear")]
+    by_output = outputs if outputs.ndim > next_state.ndim else outputs[None]
+    first = tuple(register.start for register in cells.registers.values())
+    known, todo = {(first, start)}, [(first, start)]
+    while todo:
+        registers, state = todo.pop()
+        for symbol in itertools.product((0, 1), repeat=len(names)):
+            now = dict(zip(netlist.registers, registers, strict=True))
+            given = {name: [bit] for name, bit in zip(names, symbol, strict=True)}
+            after, out = netlist.next_state(1, now, {**given, "clear": [0]})
+            wanted = [int(output[(state, *symbol)]) for output in by_output]
+            assert [bit for port in out.values() for bit in port] == wanted, (state, symbol)
+            pair = tuple(after[q] for q in netlist.registers), int(next_state[(state, *symbol)])
+            if pair not in known:
+                known.add(pair)
+                todo.append(pair)
+    assert {state for _, state in known} == set(range(len(next_state)))
 
 
 class Step:

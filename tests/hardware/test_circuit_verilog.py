@@ -1,13 +1,13 @@
 """Circuits in Verilog compute the bits of their simulation, and netlists are circuits again."""
 
-import itertools
 import json
 import shutil
 
 import numpy as np
 import pytest
+from proof import prove_machine
 
-from sc_neurocore import LFSR, Bipolar, Bitstream, Machine, multiply, scaled_add, stack
+from sc_neurocore import LFSR, Bipolar, Bitstream, Machine, Sobol, multiply, scaled_add, stack
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.hardware import (
     ToolFailedError,
@@ -17,7 +17,6 @@ from sc_neurocore.hardware import (
     synthesize,
     verify_circuit,
 )
-from sc_neurocore.hardware.cells import Cells
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import has_verilator, run_testbench
 from sc_neurocore.operators import (
@@ -35,13 +34,25 @@ from sc_neurocore.operators import (
     synchronize,
     toggle_add,
 )
+from sc_neurocore.streams import TableSource
 
+ONES = np.add.reduce(np.indices((3, 2, 2, 2)))
+ADDER = Machine(ONES // 2, ONES % 2)
 CIRCUITS = {
     "gates": lambda x, y: (x & y) ^ ~(x | y),
     "difference": saturating_subtract,
     "bipolar product": lambda x, y: (Bipolar(x) * Bipolar(y)).stream,
     "sum": lambda x, y: scaled_add(stack([x, y, ~x]), key=3),
     "sum with a register": lambda x, y: scaled_add(stack([x, y, ~x]), key=3, source=LFSR(5)),
+    "sum with all states": lambda x, y: scaled_add(stack([x, y, ~x]), key=3, source=LFSR(5, zero=True)),
+    "sum with a Sobol generator": lambda x, y: scaled_add(
+        stack([x, y, ~x]), key=3, source=Sobol(2, gray=True, bits=6)
+    ),
+    "sum with a table": lambda x, y: scaled_add(
+        stack([x, y, ~x]), key=3, source=TableSource([0, 9, 3, 12, 7], 13)
+    ),
+    "carry": lambda x, y: ADDER.run(x, y, isolate(x, 1))[0],
+    "carry in a loop": lambda x, y: feedback(lambda a: ADDER.run(x, y, a)[0] ^ x),
     "polynomial": lambda x, y: bernstein(stack([x, y]), [0.3, 0.9, 0.2], key=3),
     "toggle sum": lambda x, y: toggle_add(stack([x, y, x & y, y])),
     "buffered sum": lambda x, y: buffered_add(x, y, 3),
@@ -106,10 +117,19 @@ def module_of(text, folder):
     return json.loads(made.path.read_text())["modules"]["circuit"]
 
 
-@pytest.mark.parametrize("generators", [None, {"x": 0, "y": 0}, {"x": 1, "~y": 0}, {"~x": 0, "y": 0}])
-def test_registers_in_the_module_encode_as_the_source_does(tmp_path, generators):
+@pytest.mark.parametrize(
+    ("source", "generators"),
+    [
+        *((LFSR(7), g) for g in (None, {"x": 0, "y": 0}, {"x": 1, "~y": 0}, {"~x": 0, "y": 0})),
+        (LFSR(7, zero=True), {"x": 1, "~y": 0}),
+        (Sobol(1, gray=True, bits=7), None),
+        (Sobol(0, randomized=False, gray=True, bits=5), {"x": 1, "~y": 0}),
+        (TableSource(np.random.default_rng(0).permutation(100), 100), {"x": 0, "~y": 0}),
+    ],
+    ids=str,
+)
+def test_generators_in_the_module_encode_as_the_source_does(tmp_path, source, generators):
     circuit = Circuit.trace(lambda x, y: cordiv(x & y, y | x))
-    source = LFSR(7)
     text = circuit_verilog(circuit, source=source, seed=3, generators=generators)
     netlist = Netlist(module_of(text, tmp_path))
     p = {"x": 0.3, "y": 0.85}
@@ -117,8 +137,8 @@ def test_registers_in_the_module_encode_as_the_source_does(tmp_path, generators)
     stimulus = {"clear": np.zeros((300, 1, 1), bool)}
     for name, value in p.items():
         threshold = round(value * source.levels)
-        bits = np.array([threshold >> k & 1 for k in range(7)], bool)
-        stimulus[name] = np.broadcast_to(bits[:, np.newaxis], (300, 7, 1))
+        bits = np.array([threshold >> k & 1 for k in range(source.levels.bit_length())], bool)
+        stimulus[name] = np.broadcast_to(bits[:, np.newaxis], (300, bits.size, 1))
     out = netlist.run(stimulus).outputs["out"][:, 0, 0]
     assert np.array_equal(out, circuit.simulate(streams)["out"].bits())
 
@@ -151,20 +171,12 @@ def test_a_netlist_is_its_machine_for_every_sequence_of_inputs(tmp_path, name):
     next_state = np.asarray(next_state)
     outputs = next_state if outputs is None else np.asarray(outputs)
     module = module_of(circuit_verilog(Circuit.trace(function)), tmp_path)
-    netlist, cells = Netlist(module), Cells.of(module)
-    first = tuple(register.start for register in cells.registers.values())
-    known, todo = {(first, start)}, [(first, start)]
-    while todo:
-        registers, state = todo.pop()
-        for x, y in itertools.product((0, 1), (0, 1)):
-            now = dict(zip(netlist.registers, registers, strict=True))
-            after, out = netlist.next_state(1, now, {"x": [x], "y": [y], "clear": [0]})
-            assert out["out"] == [outputs[state, x, y]], (state, x, y)
-            pair = tuple(after[q] for q in netlist.registers), int(next_state[state, x, y])
-            if pair not in known:
-                known.add(pair)
-                todo.append(pair)
-    assert {state for _, state in known} == set(range(len(next_state)))
+    prove_machine(module, next_state, outputs, start)
+
+
+def test_a_netlist_of_three_inputs_is_its_machine_for_every_sequence(tmp_path):
+    circuit = Circuit.trace(lambda x, y, z: ADDER.run(x, y, z, state=1)[0])
+    prove_machine(module_of(circuit_verilog(circuit), tmp_path), ADDER.next_state, ADDER.outputs, 1)
 
 
 def test_clear_starts_anew(tmp_path):

@@ -33,7 +33,10 @@ from sc_neurocore.networks import Simulation
 
 RNG = np.random.default_rng(0)
 LENGTH = 300
-SOURCES = [Bernoulli(), LFSR(9), Sobol(), Hammersley(8), VanDerCorput(3), Halton(), Permutation(100)]
+SOURCES = [
+    *(Bernoulli(), Bernoulli(bits=6), LFSR(9), LFSR(9, zero=True), Sobol(), Sobol(gray=True, bits=7)),
+    *(Hammersley(8), VanDerCorput(3), Halton(), Permutation(100)),
+]
 PLAIN = LIF(tau_mem=5.0)
 NOISY = LIF(tau_mem=5.0, noise_std=0.1, refractory_period=1)
 CUBA = LIF(tau_mem=8.0, noise_std=0.05, refractory_period=2, tau_syn=3.0, reset="subtract")

@@ -206,7 +206,7 @@ def test_only_conversions_without_counting_have_a_method():
     names = {Unipolar: "unipolar", Bipolar: "bipolar", SignMagnitude: "sign_magnitude"}
     names[TwoLine] = "two_line"
     has = {(a, b) for a, b in product(CODINGS, CODINGS) if hasattr(a, f"to_{names[b]}")}
-    count = {(a, Unipolar) for a in SIGNED} | {(a, SignMagnitude) for a in (Bipolar, TwoLine)}
+    count = {(SignMagnitude, Unipolar), (Bipolar, SignMagnitude), (TwoLine, SignMagnitude)}
     assert has == {(a, b) for a, b in product(CODINGS, CODINGS) if a is not b} - count
 
 

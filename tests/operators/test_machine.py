@@ -15,11 +15,11 @@ def random_machine(rng, n_states, n_in, n_out):
     return Machine(rng.integers(0, n_states, shape), outputs)
 
 
-def walk(machine, a, b, state):
+def walk(machine, inputs, state):
     """Run one row step by step, by the definition of a machine."""
     outputs = machine.outputs.reshape(-1, *machine.next_state.shape)
     written = []
-    for symbol in zip(a, b, strict=True) if machine.next_state.ndim == 3 else zip(a, strict=True):
+    for symbol in zip(*inputs, strict=True):
         written.append([output[(state, *symbol)] for output in outputs])
         state = machine.next_state[(state, *symbol)]
     return np.array(written).T, state
@@ -27,24 +27,24 @@ def walk(machine, a, b, state):
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.integers(1, 40), st.integers(1, 2), st.integers(1, 2), st.integers(1, 200), st.integers(0, 999)
+    st.integers(1, 40), st.integers(1, 8), st.integers(1, 2), st.integers(1, 200), st.integers(0, 999)
 )
 def test_a_run_is_a_walk_through_the_tables(n_states, n_in, n_out, length, seed):
     rng = RNG(seed)
     machine = random_machine(rng, n_states, n_in, n_out)
-    a, b = rng.integers(0, 2, (2, 3, length))
+    inputs = rng.integers(0, 2, (n_in, 3, length))
     states = rng.integers(0, n_states, 3)
-    streams = [Bitstream.from_bits(bits) for bits in (a, b)[:n_in]]
+    streams = [Bitstream.from_bits(bits) for bits in inputs]
     z, final = machine.run(*streams, state=states)
     assert z.shape == ((2, 3) if n_out == 2 else (3,))
     bits = z.bits().reshape(n_out, 3, length)
     for row in range(3):
-        written, last = walk(machine, a[row], b[row], states[row])
+        written, last = walk(machine, inputs[:, row], states[row])
         assert np.array_equal(bits[:, row], written)
         assert final[row] == last
 
 
-@pytest.mark.parametrize("n_in", [1, 2])
+@pytest.mark.parametrize("n_in", [1, 2, 3, 4, 7])
 def test_a_run_continued_from_its_state_equals_a_single_run(n_in):
     rng = RNG(7)
     machine = random_machine(rng, 6, n_in, 2)
@@ -88,13 +88,19 @@ def test_a_machine_copies_its_tables_and_makes_them_read_only():
 X = Bitstream.from_bits([[0, 1, 1], [1, 1, 0]])
 ONE = Machine([[0, 1], [1, 0]], [[0, 1], [1, 0]])
 TWO = Machine([[[0, 0], [0, 0]]], [[[0, 0], [0, 1]]])
+THREE = Machine(np.zeros((1, 2, 2, 2), int), [0])
+SHAPES = "shape (n_states, 2), (n_states, 2, 2) and so on, for 1 to 8 inputs"
 ERRORS = [
     (lambda: Machine([0, 1], [0, 1]), ValueError,
-     "next_state must have shape (n_states, 2) or (n_states, 2, 2), got (2,)"),
+     f"next_state must have {SHAPES}, got (2,)"),
     (lambda: Machine([[0, 1, 1]], [[0, 1, 1]]), ValueError,
-     "next_state must have shape (n_states, 2) or (n_states, 2, 2), got (1, 3)"),
-    (lambda: Machine(np.zeros((1, 2, 2, 2), int), 0), ValueError,
-     "next_state must have shape (n_states, 2) or (n_states, 2, 2), got (1, 2, 2, 2)"),
+     f"next_state must have {SHAPES}, got (1, 3)"),
+    (lambda: Machine(np.zeros((1, *(2,) * 9), int), 0), ValueError,
+     f"next_state must have {SHAPES}, got (1, 2, 2, 2, 2, 2, 2, 2, 2, 2)"),
+    (lambda: THREE.run(X, X), ValueError, "the inputs must be 3 streams for this machine, got 2"),
+    (lambda: THREE.run(X), ValueError, "y must be given for a machine with three inputs, got None"),
+    (lambda: TWO.run(X, X, X), ValueError, "the inputs must be 2 streams for this machine, got 3"),
+    (lambda: THREE.run(X, X, 1), TypeError, "input 2 must be a Bitstream, got 1"),
     (lambda: Machine(np.zeros((0, 2), int), np.zeros((0, 2))), ValueError,
      "the number of states must be at least 1 and at most 65536, got 0"),
     (lambda: Machine(np.zeros((65537, 2), int), np.zeros((65537, 2))), ValueError,

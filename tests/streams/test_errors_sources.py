@@ -18,7 +18,7 @@ from sc_neurocore import (
     evaluate,
     load_digits,
 )
-from sc_neurocore.streams import operands
+from sc_neurocore.streams import TableSource, operands
 
 TWICE = (
     "source must give the operands different numbers, got {0} and {0}; with these the product of "
@@ -41,6 +41,23 @@ ERRORS = [
     (lambda: LFSR(8, (8, 0)), ValueError, "taps must be at least 1 and at most 8, got 0"),
     (lambda: LFSR(8, 8), TypeError, "taps must be a sequence of exponents, got 8"),
     (lambda: Sobol(1024), ValueError, "dimension must be at least 0 and at most 1023, got 1024"),
+    (lambda: LFSR(17, zero=True), ValueError,
+     "width must be at most 16 for a register with state 0, got 17"),
+    (lambda: LFSR(8, zero=1), TypeError, "zero must be a bool, got 1"),
+    (lambda: LFSR(8, start=0), ValueError, "start must be at least 1 and at most 255, got 0"),
+    (lambda: LFSR(8, start=256, zero=True), ValueError,
+     "start must be at least 0 and at most 255, got 256"),
+    (lambda: Sobol(gray=1), TypeError, "gray must be a bool, got 1"),
+    *((lambda kind=kind: kind(bits=33), ValueError, "bits must be at least 1 and at most 32, got 33")
+      for kind in (Bernoulli, Sobol, VanDerCorput, Halton)),
+    (lambda: TableSource(np.zeros(0, int), 8), ValueError,
+     "table must have shape (period,) or (n_lanes, period) and hold numbers, got shape (0,)"),
+    (lambda: TableSource([1, 8], 8), ValueError, "table must lie in [0, 7], got 8 at index 1"),
+    (lambda: TableSource([0.5], 8), TypeError, "table must hold integers of 0 or more, got [0.5]"),
+    (lambda: TableSource([0], 0), ValueError,
+     "n_levels must be at least 1 and at most 4294967296, got 0"),
+    (lambda: TableSource([[0], [1]], 8).numbers(2, 3, key=0), ValueError,
+     "stream numbers must be in lanes below 2, the rows of the table, got 2; one row serves all lanes"),
     (lambda: Sobol(-1), ValueError, "dimension must be at least 0 and at most 1023, got -1"),
     (lambda: Sobol(randomized=1), TypeError, "randomized must be a bool, got 1"),
     (lambda: Hammersley(0), ValueError, "width must be at least 1 and at most 31, got 0"),

@@ -36,7 +36,7 @@ from sc_neurocore import (
     simulate,
     stream_key,
 )
-from sc_neurocore.streams import RotatedLFSR, operands
+from sc_neurocore.streams import RotatedLFSR, TableSource, operands
 from sc_neurocore.streams._numbers import is_primitive
 
 KEY = 0x123456789ABCDEF0
@@ -46,8 +46,13 @@ P = np.array([0.3, 1.0, 0.0, 0.5, 1 / 3, 1e-3])
 MANY = np.concatenate([STREAMS, STREAMS[::-1] + np.uint64(7), np.arange(9, dtype=np.uint64) // 2])
 P_MANY = np.concatenate([P, P[::-1], np.linspace(0.01, 1, 9)])
 
+TABLE = TableSource(np.random.default_rng(0).integers(0, 100, 60), 101)
 SOURCES = [
-    Bernoulli(), LFSR(3), LFSR(8), LFSR(16), LFSR(17), LFSR(32, (32, 31, 30, 10)),
+    Bernoulli(), Bernoulli(bits=5), LFSR(3), LFSR(8),
+    *(LFSR(width, zero=True) for width in (3, 5, 6, 8, 16)),
+    Sobol(gray=True), Sobol(1, gray=True), Sobol(2, gray=True, bits=6), Sobol(bits=8),
+    VanDerCorput(bits=7), VanDerCorput(3, bits=7), Halton(bits=10), TABLE,
+    LFSR(16), LFSR(17), LFSR(32, (32, 31, 30, 10)),
     Sobol(), Sobol(1), Sobol(randomized=False), Hammersley(3), Hammersley(8, 1), Hammersley(10),
     Hammersley(11),
     Hammersley(8, 0, randomized=False), Hammersley(7, 1, randomized=False), Hammersley(31, 1),
@@ -56,7 +61,9 @@ SOURCES = [
     Ramp(2**32, randomized=True), Permutation(2), Permutation(100), Permutation(1000),
 ]  # fmt: skip
 EXACT = [
-    LFSR(3), LFSR(8), LFSR(10, (10, 7)), Hammersley(6, 0), Hammersley(8, 1),
+    LFSR(3), LFSR(8), LFSR(10, (10, 7)), LFSR(4, zero=True), LFSR(8, zero=True),
+    LFSR(10, (10, 7), zero=True), Sobol(3, gray=True, bits=8), Sobol(1, bits=8),
+    Hammersley(6, 0), Hammersley(8, 1),
     Hammersley(8, 1, randomized=False), Weyl(100), Weyl(256), Ramp(100), Permutation(100),
 ]  # fmt: skip
 
@@ -144,6 +151,10 @@ class TestEverySource:
         assert (x & y) == x
 
     def test_the_pair_may_be_multiplied(self, source):
+        if source == TABLE:
+            with pytest.raises(ValueError, match="have 2 independent sequences"):
+                source.pair()
+            return
         pair = source.pair()
         assert operands(source) == pair
         assert operands(pair) == pair
@@ -177,6 +188,21 @@ def test_an_lfsr_runs_through_the_states_of_the_textbook_register(width):
     if width <= 12:
         whole = twins.lfsr_states(width, source.taps, 1, 2**width - 1)
         assert np.array_equal(np.sort(whole), np.arange(1, 2**width))
+
+
+@pytest.mark.parametrize("width", range(3, 17))
+def test_a_register_with_state_0_runs_through_all_states(width):
+    source = LFSR(width, zero=True)
+    states = source.numbers(STREAMS, 500, key=KEY)
+    for row in states:
+        assert np.array_equal(row, twins.lfsr_states(width, source.taps, int(row[0]), 500, zero=True))
+    if width <= 12:
+        for start in (0, 1, 2, 2**width - 1):
+            path = LFSR(width, start=start, zero=True).numbers(0, 2**width, key=0)
+            assert path[0] == start
+            assert np.array_equal(np.sort(path), np.arange(2**width))
+            assert np.array_equal(path, twins.lfsr_states(width, source.taps, start, 2**width, True))
+    assert source.pair()[1].zero
 
 
 @pytest.mark.parametrize("width", range(17, 33))
@@ -217,6 +243,49 @@ def test_unshifted_sobol_numbers_are_scipys():
     gray = np.arange(length) ^ np.arange(length) >> 1
     assert np.array_equal(numbers[:, gray], np.rint(points.T * 2**32))
     assert np.array_equal(Sobol(7, randomized=False).numbers(55, length, key=0), numbers[7])
+    in_order = Sobol(randomized=False, gray=True)
+    numbers_of_scipy = np.rint(points.T * 2**32)
+    assert np.array_equal(in_order.numbers(np.arange(dimensions), length, key=0), numbers_of_scipy)
+    bits = encode(np.full(dimensions, 0.3), length, key=0, source=in_order).bits()
+    assert np.array_equal(bits, numbers_of_scipy < round(0.3 * 2**32))
+
+
+def test_a_sobol_generator_of_few_bits_repeats_the_leading_bits_of_scipys():
+    points = np.floor(qmc.Sobol(50, scramble=False, bits=32).random(64) * 64)
+    source = Sobol(randomized=False, gray=True, bits=6)
+    numbers = source.numbers(np.arange(50), 200, key=0)
+    assert np.array_equal(numbers, np.tile(points.T, 4)[:, :200])
+    assert source.sequences(3)[2] == Sobol(2, randomized=False, gray=True, bits=6)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8, 31])
+def test_a_comparator_of_few_bits_rounds_p(bits):
+    p = np.random.default_rng(1).random(40)
+    exact = np.rint(p * 2**bits) / 2**bits
+    for kind in (Bernoulli, VanDerCorput, Halton):
+        fine, coarse = kind(), kind(bits=bits)
+        assert coarse.levels == 2**bits
+        few = encode(p, 500, key=KEY, source=coarse)
+        assert few == encode(exact, 500, key=KEY, source=fine)
+        numbers = fine.numbers(STREAMS, 90, key=KEY)
+        assert np.array_equal(coarse.numbers(STREAMS, 90, key=KEY), numbers >> (32 - bits))
+
+
+def test_a_table_gives_its_numbers_row_by_lane():
+    table = np.random.default_rng(2).integers(0, 50, (4, 37))
+    source = TableSource(table, 50)
+    streams = np.array([0, 3, 1 | 9 << 32], np.uint64)
+    t = np.arange(100, 300) % 37
+    assert np.array_equal(source.numbers(streams, 200, key=KEY, first=100), table[[0, 3, 1]][:, t])
+    assert source == TableSource(table, 50) != TableSource(table, 51)
+    assert hash(source) == hash(TableSource(table, 50))
+    assert repr(source) == "TableSource(shape (4, 37), 50)"
+    other = TableSource(table[:2] + 1, 51)
+    assert operands((source, other)) == (source, other)
+    with pytest.raises(ValueError, match="different numbers"):
+        operands((source, TableSource(table[1], 50)))
+    x = encode([0.3, 0.7], 37, key=0, source=TableSource(table[0], 50))
+    assert np.array_equal(x.bits(), table[0] < np.array([[15], [35]]))
 
 
 def test_a_digital_shift_is_one_exclusive_or():
@@ -302,7 +371,7 @@ def test_of_equal_numbers_in_a_permutation_the_earlier_is_first(period, isa):
         assert np.array_equal(words, twins.pack(source.numbers(near, period, key=KEY) < ones))
 
 
-@pytest.mark.parametrize("kind", [type(s) for s in SOURCES], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", [type(s) for s in SOURCES if s != TABLE], ids=lambda k: k.__name__)
 @pytest.mark.parametrize("length", [8, 100, 255, 256, 257, 4096])
 def test_a_source_for_a_length_has_whole_periods_or_none(kind, length):
     source = kind.for_length(length)
@@ -503,7 +572,7 @@ def test_encode_pair_broadcasts_and_pairs_stream_with_stream():
 
 
 def test_a_product_of_one_source_with_itself_is_refused():
-    for source in SOURCES:
+    for source in (s for s in SOURCES if s != TABLE):
         if source.pair() == (source, source):
             assert operands((source, source)) == (source, source)
         else:

@@ -40,7 +40,10 @@ __all__ = [
 ]
 
 # Operators that do not return a stream, or a result, for each element of a batch.
-_REFUSED = ("current_trace", "dot", "exact_product")
+_REFUSED = (
+    *("current_trace", "dot", "exact_product"),
+    *("arrival_times", "rotate", "temporal_dot"),
+)
 # Length of the streams of zeros on which a call is tried, to see the shapes of its results.
 _TRIED = 64
 
@@ -284,10 +287,15 @@ def _reshaped(x: Bitstream, n_axes: int, shape: tuple[int, ...]) -> Bitstream:
 
 
 def _machine(
-    machine: Machine, x: Bitstream, y: Bitstream | None = None, *, state: ArrayLike, n_axes: int
+    machine: Machine,
+    x: Bitstream,
+    y: Bitstream | None = None,
+    *others: Bitstream,
+    state: ArrayLike,
+    n_axes: int,
 ) -> tuple[Bitstream, NDArray[np.int64]]:
     """Return what a machine returns, with its two output streams behind the batch axes."""
-    z, final = machine.run(x, y, state=state)
+    z, final = machine.run(x, y, *others, state=state)
     if machine.outputs.ndim > machine.next_state.ndim:
         words = np.moveaxis(z.words, 0, final.ndim - n_axes)
         z = Bitstream(np.ascontiguousarray(words), z.length)

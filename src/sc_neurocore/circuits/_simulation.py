@@ -146,8 +146,12 @@ def _compiled(
             steps.append([GATES.index(part.kind), *at(part.operands, 2), *at(part.results, 2), 0, 0])
         elif part.kind == "machine":
             machine, start = part.detail
+            kind, reads = len(GATES), at(part.operands, 2)
+            if len(part.operands) > 2:  # its operands are in front of its table
+                kind, reads = kind + 1, [reads[0], len(part.operands)]
+                tables.append(np.array(at(part.operands, 0), np.uint32))
             place = sum(map(len, tables)), len(starts)
-            steps.append([len(GATES), *at(part.operands, 2), *at(part.results, 2), *place])
+            steps.append([kind, *reads, *at(part.results, 2), *place])
             tables.append(machine._table().ravel())
             starts.append(start)
     holds = [at((*part.results, *part.operands), 2) for part in flip_flops]

@@ -12,9 +12,8 @@ from sc_neurocore.circuits import _nets
 from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
-from sc_neurocore.operators import decorrelation, gates, machines
+from sc_neurocore.operators import _digits, attention, decorrelation, gates, machines, temporal
 from sc_neurocore.operators.bernstein import bernstein
-from sc_neurocore.operators.codings import bipolar_product
 from sc_neurocore.operators.machines import linear_distribution
 from sc_neurocore.streams import encode, stack
 
@@ -39,11 +38,24 @@ def _scaled_add(x: Floats, *, key: int, weights: Any = None, source: Any = None)
     return np.asarray(x.mean(axis=-1) if weights is None else x @ np.asarray(weights, np.float64))
 
 
-def _bernstein(x: Floats, coefficients: Any, *, key: Any = None, source: Any = None) -> Floats:
+def _attention(q: Floats, k: Floats, v: Floats, **_: Any) -> Floats:
+    scores = q @ np.swapaxes(k, -1, -2) / q.shape[-1]
+    return np.asarray(scores @ v / v.shape[-2])
+
+
+def _bernstein(x: Any, coefficients: Any, *, key: Any = None, source: Any = None) -> Floats:
+    variables = x if isinstance(x, tuple) else (x,)
     b = np.asarray(coefficients, np.float64)
-    for i in range(x.shape[-1]):
-        b = x[..., i : i + 1] * b[..., 1:] + (1 - x[..., i : i + 1]) * b[..., :-1]
-    return np.asarray(b[..., 0])
+    for i in reversed(range(len(variables))):  # the last axis first
+        for j in range(variables[i].shape[-1]):
+            p = variables[i][..., j].reshape(*variables[i].shape[:-1], *(1,) * (i + 1))
+            b = p * b[..., 1:] + (1 - p) * b[..., :-1]
+        b = b[..., 0]
+    return np.asarray(b)
+
+
+def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
+    return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
 
 
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
@@ -63,6 +75,10 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (gates.saturating_subtract, lambda p, q: np.maximum(p - q, 0)),
     (gates.saturating_add, lambda p, q: np.minimum(p + q, 1)),
     (gates.scaled_add, _scaled_add),
+    (temporal.first_arrival, np.maximum),
+    (temporal.last_arrival, np.minimum),
+    (temporal.inhibit, lambda p, q: np.where(p >= q, p, 0.0)),
+    (attention.spiking_attention, _attention),
     (machines.toggle_add, lambda x: x.mean(axis=-1)),
     (machines.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
     (machines.cordiv, lambda p, q: np.minimum(_ratio(p, q), 1)),
@@ -76,12 +92,16 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (machines.ema, lambda x, n_bits: None),
     (gates.popcount_add, lambda x: None),
     (bernstein, _bernstein),
-    (decorrelation.synchronize, lambda p, q, depth: tuple(np.broadcast_arrays(p, q))),
+    (decorrelation.synchronize, lambda p, q, depth, **_: tuple(np.broadcast_arrays(p, q))),
     (decorrelation.desynchronize, lambda p, q, depth: tuple(np.broadcast_arrays(p, q))),
     (decorrelation.decorrelate, _unchanged),
     (decorrelation.isolate, _unchanged),
     (decorrelation.regenerate, _unchanged),
-    (bipolar_product, lambda p, q: 1 - p - q + 2 * p * q),
+    (_digits.bipolar_product, lambda p, q: 1 - p - q + 2 * p * q),
+    (_digits.bipolar_sum, lambda p, q: np.clip(p + q - 0.5, 0.0, 1.0)),
+    (_digits.rectified, _rectified),
+    (_digits.quotient, lambda p, q: np.minimum(_ratio(p, q), 1)),
+    (_digits.halved, lambda p: p / 2 + 0.25),
     (encode, _encode),
 ]
 OPERATORS = {function.__wrapped__: value for function, value in _OPERATORS}

@@ -261,9 +261,15 @@ class _Maker:
         return x
 
     def machine(
-        self, machine: Any, x: WireArray, y: WireArray | None = None, *, state: Any, n_axes: int
+        self,
+        machine: Any,
+        x: WireArray,
+        y: WireArray | None = None,
+        *others: WireArray,
+        state: Any,
+        n_axes: int,
     ) -> list[WireArray | None]:
-        inputs = np.broadcast_arrays(*(w for w in (x, y) if w is not None))
+        inputs = np.broadcast_arrays(*(w for w in (x, y, *others) if w is not None))
         states = np.asarray(state)
         if self.flat and states.ndim:
             raise NotElementwise

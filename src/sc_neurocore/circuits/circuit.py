@@ -296,6 +296,8 @@ class Circuit:
         nets = list(self._nets.values())
         row: list[dict[str, Any]] = [{"value": v} for v in ideal_values(nets, values, by_origin)]
         if isinstance(source, Bernoulli):
+            if source.bits < 32:  # comparators of few bits round the values
+                values = {name: source.thresholds(v) / source.levels for name, v in values.items()}
             laws = laws_of(self._wiring, input_values(values), numbers, length)
             for fields, found in zip(row, predicted(self._nets, self._wiring, laws), strict=True):
                 fields |= found

@@ -15,13 +15,21 @@ from sc_neurocore import _checks
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.circuits._nets import Net
 from sc_neurocore.circuits._wires import Part, Wiring, numbered, wire_names, wired
+from sc_neurocore.hardware._generators import (
+    CLEAR,
+    Built,
+    Lines,
+    comparison,
+    has_hardware,
+    threshold_bits,
+)
 from sc_neurocore.hardware.cells import Bit, Cells, Register
 from sc_neurocore.hardware.logic import ordered
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
 from sc_neurocore.hardware.tools import check_identifier
 from sc_neurocore.operators import isolate
-from sc_neurocore.streams import LFSR, Bitstream, Role, encode, stream_key
+from sc_neurocore.streams import Bitstream, Role, encode, stream_key
 
 __all__ = [
     "CircuitVerification",
@@ -34,8 +42,6 @@ __all__ = [
 _GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
 # States of a machine that is written as a case statement.
 _MOST_STATES = 1024
-# Ports that every module has.
-_CLEAR = "clear"
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def circuit_verilog(
     circuit: Circuit,
     name: str = "circuit",
     *,
-    source: LFSR | None = None,
+    source: Built | None = None,
     seed: int = 0,
     generators: Mapping[str, int] | None = None,
 ) -> str:
@@ -69,8 +75,9 @@ def circuit_verilog(
 
     Inputs and outputs have ports of their names, one bit per element of a batch in C order, lowest
     first. `clear` resets flip-flops and machines to their first state at a clock edge. Values that are
-    encoded within the circuit by an `LFSR` have a register and a comparator in the module. Those of
-    other sources, such as the selects of `scaled_add` by default, are bits of the port `encoded`.
+    encoded within the circuit by an `LFSR`, a `Sobol` in the order of a Gray code or a `TableSource`
+    have a generator and a comparator in the module. Those of other sources, such as the selects of
+    `scaled_add` by default, are bits of the port `encoded`.
 
     Parameters
     ----------
@@ -79,10 +86,11 @@ def circuit_verilog(
         `addie`, have no hardware here.
     name : str
         Name of the module.
-    source : LFSR, optional
-        Source of the inputs. The ports of the inputs are then thresholds, `source.width` bits per
-        element, and the module encodes them by registers and comparators. A threshold is
-        ``round(p * source.levels)``. By default the ports are the streams.
+    source : LFSR, Sobol or TableSource, optional
+        Source of the inputs; a `Sobol` in the order of a Gray code. The ports of the inputs are then
+        thresholds, ``source.levels.bit_length()`` bits per element, and the module encodes them by
+        generators and comparators. A threshold is ``round(p * source.levels)``. By default the ports
+        are the streams.
     seed : int
         As in `Circuit.encode`, for the starts of the registers.
     generators : mapping of str to int, optional
@@ -95,7 +103,7 @@ def circuit_verilog(
     Raises
     ------
     TypeError
-        If `circuit` is not a Circuit, or `source` not an LFSR.
+        If `circuit` is not a Circuit, or `source` not such a source.
     ValueError
         If a name is not a Verilog identifier, or an operator has no hardware.
 
@@ -120,21 +128,20 @@ def circuit_verilog(
     <BLANKLINE>
     """
     wiring = _wiring(circuit, name)
-    lines = _Lines([], [])
+    lines = Lines()
     drivers = _drivers(circuit, wiring, source, seed, generators)
-    width = 1 if source is None else source.width
-    ports = ["input wire clk", f"input wire {_CLEAR}"]
+    width = 1 if source is None else threshold_bits(source)
+    ports = ["input wire clk", f"input wire {CLEAR}"]
     for port, net in circuit.inputs.items():
         ports.append(f"input wire [{width * _size(net) - 1}:0] {port}")
     if n := len(_encoded(wiring)):
         ports.append(f"input wire [{n - 1}:0] encoded")
     ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in circuit.outputs.items()]
-    made: dict[Any, str] = {}
     for part in wiring.parts:
         if part.kind == "flip-flop":
             lines.wires.append(f"reg w{part.results[0]} = 1'b{part.detail};")
     for part in wiring.parts:
-        _write(part, lines, drivers, made)
+        _write(part, lines, drivers)
     for port, net in circuit.outputs.items():
         bits = ", ".join(f"w{int(wire)}" for wire in reversed(wiring.wires(net).ravel()))
         lines.wires.append(f"assign {port} = {{{bits}}};")
@@ -143,18 +150,12 @@ def circuit_verilog(
     return "\n".join([f"module {name} (", head, ");", *body, "endmodule", ""])
 
 
-@dataclass(frozen=True)
-class _Lines:
-    wires: list[str]
-    steps: list[str]
-
-
 def _wiring(circuit: Circuit, name: str) -> Wiring:
     _checks.instance("circuit", circuit, Circuit)
     names = [name, *circuit.inputs, *circuit.outputs]
     for port in names:
         check_identifier("a name", port)
-    if clash := {"clk", _CLEAR, "encoded"} & set(names):
+    if clash := {"clk", CLEAR, "encoded"} & set(names):
         _checks.fail("a name", "not be clk, clear or encoded", ", ".join(sorted(clash)))
     for port, net in circuit.outputs.items():
         if not net.is_stream:
@@ -179,13 +180,13 @@ def _size(net: Net) -> int:
 
 def _encoded(wiring: Wiring) -> list[Part]:
     """Return the encoded values that are inputs of the module."""
-    return [p for p in wiring.parts if p.kind == "encode" and not isinstance(p.detail[1][0], LFSR)]
+    return [p for p in wiring.parts if p.kind == "encode" and not has_hardware(p.detail[1][0])]
 
 
 def _drivers(
     circuit: Circuit,
     wiring: Wiring,
-    source: LFSR | None,
+    source: Built | None,
     seed: int,
     generators: Mapping[str, int] | None,
 ) -> dict[int, tuple[str, Any]]:
@@ -197,7 +198,10 @@ def _drivers(
     wires = [w for name, net in circuit.inputs.items() for w in wire_names(name, net.shape)]
     numbers = numbered(wires, generators)
     if source is not None:
-        _checks.instance("source", source, LFSR)
+        if not has_hardware(source):
+            contract = "be an LFSR, a Sobol with gray=True or a TableSource"
+            _checks.wrong_type("source", contract, source)
+        width = threshold_bits(source)
         sequences = source.sequences(1 + max((n for n, _ in numbers.values()), default=0))
     for name, net in circuit.inputs.items():
         names = wire_names(name, net.shape)
@@ -207,17 +211,17 @@ def _drivers(
             else:
                 n, inverted = numbers[names[i]]
                 key = stream_key(seed, Role.INPUT, n)
-                threshold = f"{name}[{i * source.width} +: {source.width}]"
+                threshold = f"{name}[{i * width} +: {width}]"
                 if inverted:
-                    threshold = f"({source.width}'d{source.levels} - {threshold})"
+                    threshold = f"({width}'d{source.levels} - {threshold})"
                 drivers[int(wire)] = threshold, (sequences[n], key, 0, inverted)
     place = 0
     for part in wiring.parts:
         if part.kind != "encode":
             continue
         p, (own, key, stream) = part.detail
-        if isinstance(own, LFSR):
-            threshold = f"{own.width}'d{int(own.thresholds(np.array([p]))[0])}"
+        if has_hardware(own):
+            threshold = f"{threshold_bits(own)}'d{int(own.thresholds(np.array([p]))[0])}"
             drivers[part.results[0]] = threshold, (own, key, stream, False)
         else:
             drivers[part.results[0]] = f"encoded[{place}]", None
@@ -225,16 +229,14 @@ def _drivers(
     return drivers
 
 
-def _write(
-    part: Part, lines: _Lines, drivers: Mapping[int, tuple[str, Any]], made: dict[Any, str]
-) -> None:
-    """Add the lines of a part; `made` holds the registers of generators."""
+def _write(part: Part, lines: Lines, drivers: Mapping[int, tuple[str, Any]]) -> None:
+    """Add the lines of a part."""
     operands = [f"w{wire}" for wire in part.operands]
     results = [f"w{wire}" for wire in part.results]
     if part.kind in _GATES:
         lines.wires.append(f"wire {results[0]} = {_GATES[part.kind].format(*operands)};")
     elif part.kind == "flip-flop":
-        reset = f"{results[0]} <= {_CLEAR} ? 1'b{part.detail} : {operands[0]};"
+        reset = f"{results[0]} <= {CLEAR} ? 1'b{part.detail} : {operands[0]};"
         lines.steps.append(f"always @(posedge clk) {reset}")
     elif part.kind == "machine":
         _write_machine(part, operands, results, lines)
@@ -242,28 +244,12 @@ def _write(
         text, generator = drivers[part.results[0]]
         if generator is not None:
             source, key, stream, inverted = generator
-            register = _register(source, key, stream, lines, made)
-            # The number is the state less 1.
-            text = f"{'~' if inverted else ''}({register} <= {text})"
+            text = comparison(source, key, stream, text, lines)
+            text = f"~{text}" if inverted else text
         lines.wires.append(f"wire {results[0]} = {text};")
 
 
-def _register(source: LFSR, key: int, stream: int, lines: _Lines, made: dict[Any, str]) -> str:
-    """Return the name of the register of a generator, and add it if it is new."""
-    start = int(source.numbers([stream], 1, key=key)[0, 0]) + 1
-    found = made.get((source, key, stream))
-    if found is not None:
-        return found
-    name = made[source, key, stream] = f"lfsr{len(made)}"
-    top = source.width - 1
-    lines.wires.append(f"reg [{top}:0] {name} = {source.width}'d{start};")
-    parity = f"^({name} & {source.width}'d{source._feedback})"
-    after = f"{{{parity}, {name}[{top}:1]}}"
-    lines.steps.append(f"always @(posedge clk) {name} <= {_CLEAR} ? {source.width}'d{start} : {after};")
-    return name
-
-
-def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], lines: _Lines) -> None:
+def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], lines: Lines) -> None:
     """Add a machine as a case statement over its states and inputs."""
     machine, start = part.detail
     n_states = len(machine.next_state)
@@ -291,7 +277,7 @@ def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], 
         [
             f"        default: {{{left}}} = {bits + len(results)}'d0;",
             "    endcase",
-            f"always @(posedge clk) {state} <= {_CLEAR} ? {bits}'d{start} : {after};",
+            f"always @(posedge clk) {state} <= {CLEAR} ? {bits}'d{start} : {after};",
         ]
     )
 
@@ -443,8 +429,8 @@ def verify_circuit(
         netlist = Netlist.read(made.path, "circuit")
     lanes = next(iter(wanted.values())).shape[1]
     stimulus = {name: np.moveaxis(bits, -1, 0) for name, bits in ports.items()}
-    if _CLEAR in netlist.inputs:
-        stimulus[_CLEAR] = np.zeros((length, 1, lanes), np.uint8)
+    if CLEAR in netlist.inputs:
+        stimulus[CLEAR] = np.zeros((length, 1, lanes), np.uint8)
     outputs = netlist.run(stimulus).outputs
     wrong = bits = 0
     for name, array in wanted.items():

@@ -1,5 +1,6 @@
 """Operators on bitstreams: gates, finite-state machines, codings, and correlation circuits."""
 
+from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
 from sc_neurocore.operators.current import current_trace
@@ -10,6 +11,7 @@ from sc_neurocore.operators.decorrelation import (
     regenerate,
     synchronize,
 )
+from sc_neurocore.operators.extended import Integral, Ratio
 from sc_neurocore.operators.gates import (
     absolute_difference,
     dot,
@@ -38,15 +40,27 @@ from sc_neurocore.operators.machines import (
     toggle_add,
     umul,
 )
+from sc_neurocore.operators.temporal import (
+    arrival_times,
+    encode_arrivals,
+    first_arrival,
+    inhibit,
+    last_arrival,
+    rotate,
+    temporal_dot,
+)
 
 __all__ = [
     "Bipolar",
+    "Integral",
     "Machine",
+    "Ratio",
     "SignMagnitude",
     "TwoLine",
     "Unipolar",
     "absolute_difference",
     "addie",
+    "arrival_times",
     "bernstein",
     "bernstein_fit",
     "bernstein_value",
@@ -57,11 +71,15 @@ __all__ = [
     "desynchronize",
     "dot",
     "ema",
+    "encode_arrivals",
     "exact_product",
+    "first_arrival",
     "gaines_divide",
     "gaines_sqrt",
+    "inhibit",
     "isolate",
     "jk_flip_flop",
+    "last_arrival",
     "linear_distribution",
     "linear_machine",
     "maximum",
@@ -69,12 +87,15 @@ __all__ = [
     "multiply",
     "popcount_add",
     "regenerate",
+    "rotate",
     "saturating_add",
     "saturating_subtract",
     "scaled_add",
     "sexp",
+    "spiking_attention",
     "stanh",
     "synchronize",
+    "temporal_dot",
     "toggle_add",
     "umul",
 ]

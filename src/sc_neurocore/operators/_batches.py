@@ -57,6 +57,17 @@ def weighted(x: Bitstream, w: Bitstream) -> tuple[int, Bitstream]:
     return n, x.reshape(*x.shape[:-1], *(1,) * (len(w.shape) - 1), n)
 
 
+def broadcast_streams(x: Bitstream, y: Bitstream) -> tuple[Bitstream, Bitstream]:
+    """Return two streams in their common batch shape."""
+    if x.shape == y.shape:
+        return x, y
+    if is_symbolic(x) or is_symbolic(y):
+        return x & (y | ~y), y & (x | ~x)
+    check_length(x, "y", y)
+    one, other = (np.ascontiguousarray(words) for words in broadcast_words([x, y]))
+    return Bitstream(one, x.length), Bitstream(other, x.length)
+
+
 def stacked_rows(**named: Bitstream) -> tuple[tuple[int, ...], NDArray[np.uint64]]:
     """Return the broadcast batch shape and the words of all streams, shape (n_streams, rows, words)."""
     check_streams(**named)

@@ -1,4 +1,4 @@
-"""Bernstein polynomials of a density: continuous functions by selecting among coefficient streams."""
+"""Bernstein polynomials of densities: continuous functions by selecting among coefficient streams."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from sc_neurocore.streams.correlation import check_operands
 
 __all__ = ["bernstein", "bernstein_fit", "bernstein_value"]
 
+# Points per axis of a fit, for one to three variables.
+_POINTS = {1: 256, 2: 32, 3: 12}
+
 
 @on_streams
 def bernstein(
-    x: Bitstream,
+    x: Bitstream | tuple[Bitstream, ...],
     coefficients: Bitstream | ArrayLike,
     *,
     key: int | None = None,
     source: Source = Bernoulli(),
 ) -> Bitstream:
-    """Return a Bernstein polynomial of the density of a stream.
+    """Return a Bernstein polynomial of the density of a stream, or of several streams.
 
     The number of ones among n independent copies of x is binomial. At each step it selects one of the n
     + 1 coefficient streams. With the density p of the copies and the coefficients b_i, the density and,
@@ -42,13 +45,22 @@ def bernstein(
     have any correlation with each other (ReSC; Qian, Li, Riedel, Bazargan, Lilja: An architecture for
     fault-tolerant computation with stochastic logic; IEEE TC 2011).
 
+    A tuple of streams gives a polynomial of several variables, each with copies of its own that select
+    along its axis of the coefficients. With two variables of densities p and q, n and m copies::
+
+        B = sum over i, j of b_ij C(n, i) p**i (1 - p)**(n - i) C(m, j) q**j (1 - q)**(m - j)
+
+    (Qian, Riedel: The synthesis of robust polynomial arithmetic with stochastic logic; DAC 2008.)
+
     Parameters
     ----------
-    x : Bitstream, of batch shape (..., n)
-        Copies of one stream, with independent numbers.
+    x : Bitstream, of batch shape (..., n), or tuple of them
+        Copies of one stream, with independent numbers; or of each variable, in equal lengths and batch
+        shapes (...) that are equal.
     coefficients : Bitstream or array_like of float, shape (..., n + 1)
         Streams of the length of x, or values in [0, 1] that are encoded for each element of the batch.
-        The batch shape broadcasts with that of x.
+        The batch shape broadcasts with that of x. Of shape (..., n + 1, m + 1, ...) for several
+        variables.
     key : int, optional
         Key from `stream_key` that encodes the values, usually with `Role.WEIGHT`. Required if the
         coefficients are values, and refused if they are streams.
@@ -85,51 +97,102 @@ def bernstein(
     >>> bernstein(copies, b, key=stream_key(1, Role.WEIGHT), source=Sobol(3))
     Bitstream(length=1024, p=0.445)
     """
-    n = n_inputs(x)
-    b = _coefficient_streams(x, n, coefficients, key, source)
+    variables = x if isinstance(x, tuple) else (x,)
+    sizes = _sizes(variables)
+    b = _coefficient_streams(variables[0], sizes, coefficients, key, source)
     # De Casteljau's algorithm on bits: a one of a copy drops the first coefficient, a zero the last.
-    copies, streams = unpacked(x), unpacked(b)
-    for i in range(n):
-        if _runtime.checkers or is_symbolic(x):
-            check_operands("bernstein", x[..., i, None], b, f"copy {i} and the coefficients")
-            for j in range(i):
-                check_operands("bernstein", x[..., j], x[..., i], f"copies {j} and {i}")
-        pairs = zip(streams[1:], streams[:-1], strict=True)
-        streams = [choose(copies[i], one, zero) for one, zero in pairs]
-    return repacked(streams[0], x)
+    copies = [copy for variable in variables for copy in unpacked(variable)]
+    if _runtime.checkers or is_symbolic(variables[0]):
+        _check_copies([v[..., i, None] for v in variables for i in range(v.shape[-1])], b)
+    streams = unpacked(b)
+    for n in reversed(sizes):
+        own, copies = copies[len(copies) - n :], copies[: len(copies) - n]
+        rows = [streams[i : i + n + 1] for i in range(0, len(streams), n + 1)]
+        for copy in own:
+            rows = [
+                [choose(copy, one, zero) for one, zero in zip(row[1:], row[:-1], strict=True)]
+                for row in rows
+            ]
+        streams = [row[0] for row in rows]
+    return repacked(streams[0], variables[0])
 
 
-def bernstein_value(x: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
+def _sizes(variables: tuple[Bitstream, ...]) -> tuple[int, ...]:
+    """Return the number of copies of each variable."""
+    if not variables:
+        _checks.fail("x", "hold at least one Bitstream", "none")
+    sizes = tuple(map(n_inputs, variables))
+    first = variables[0]
+    for i, other in enumerate(variables[1:], 1):
+        check_length(first, f"x[{i}]", other)
+        if other.shape[:-1] != first.shape[:-1]:
+            contract = f"have the batch shape {first.shape[:-1]} before its copies, as x[0] has"
+            _checks.fail(f"x[{i}]", contract, other.shape[:-1])
+    return sizes
+
+
+def _check_copies(copies: Sequence[Bitstream], b: Bitstream) -> None:
+    """Check that copies are independent of each other and of the coefficients."""
+    for i, copy in enumerate(copies):
+        check_operands("bernstein", copy, b, f"copy {i} and the coefficients")
+        for j in range(i):
+            which = f"copies {j} and {i}"
+            check_operands("bernstein", copies[j][..., 0], copy[..., 0], which)
+
+
+def bernstein_value(
+    x: ArrayLike | tuple[ArrayLike, ...], coefficients: ArrayLike
+) -> NDArray[np.float64]:
     """Return the values of a Bernstein polynomial.
 
     Parameters
     ----------
-    x : array_like of float
-        Points in [0, 1], of any shape.
-    coefficients : array_like of float, shape (n + 1,)
-        Coefficients in [0, 1] of the polynomial that `bernstein` computes, of degree n.
+    x : array_like of float, or tuple of them
+        Points in [0, 1], of any shape; or those of each variable, of shapes that broadcast.
+    coefficients : array_like of float, shape (n + 1,), or (n + 1, m + 1, ...)
+        Coefficients in [0, 1] of the polynomial that `bernstein` computes, of degree n; with an axis
+        for each variable.
 
     Returns
     -------
-    ndarray of float64, of the shape of x
+    ndarray of float64, of the broadcast shape of x
 
     Raises
     ------
     TypeError
         If an argument does not hold real numbers.
     ValueError
-        If a value is outside [0, 1], or `coefficients` is empty or has more than one axis.
+        If a value is outside [0, 1], or `coefficients` is empty or has another number of axes than
+        there are variables.
     """
-    b = _coefficients(coefficients, [1])
+    b = _coefficients(coefficients, range(1, 33))
     if b.size == 0:
         _checks.fail("coefficients", "hold at least one value", "none")
-    points = _checks.array("x", x, range(33))
-    _checks.within("x", points, 0.0, 1.0)
-    return _de_casteljau(b, points)
+    several = isinstance(x, tuple) and b.ndim > 1
+    variables = x if isinstance(x, tuple) and several else (x,)
+    if len(variables) != b.ndim:
+        axes = "1 axis" if len(variables) == 1 else f"{len(variables)} axes"
+        _checks.fail("coefficients", f"have {axes}", f"shape {b.shape}")
+    points = []
+    for i, given in enumerate(variables):
+        name = f"x[{i}]" if several else "x"
+        points.append(_checks.array(name, given, range(33)))
+        _checks.within(name, points[i], 0.0, 1.0)
+    return _values(b, np.broadcast_arrays(*points))
+
+
+def _values(b: NDArray[np.float64], points: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return a polynomial of several variables at points of one shape."""
+    shape = points[0].shape
+    b = np.broadcast_to(b, (*shape, *b.shape))
+    for point in reversed(points):
+        flat = point.reshape((*shape, *(1,) * (b.ndim - len(shape) - 1)))
+        b = _de_casteljau(b, flat)
+    return b
 
 
 def bernstein_fit(
-    function: Callable[[NDArray[np.float64]], ArrayLike], degree: int
+    function: Callable[..., ArrayLike], degree: int | tuple[int, ...]
 ) -> NDArray[np.float64]:
     """Return the coefficients of the Bernstein polynomial that is closest to a function on [0, 1].
 
@@ -138,20 +201,21 @@ def bernstein_fit(
 
         integral over [0, 1] of (B(x) - function(x))**2 dx,   0 <= b_i <= 1
 
-    The integral is a Gauss-Legendre sum over 256 points. Values of the function outside [0, 1] cannot
-    be reached. Requires SciPy (extra: fit).
+    The integral is a Gauss-Legendre sum over 256 points, for several variables over 32**2 or 12**3
+    points. Values of the function outside [0, 1] cannot be reached. Requires SciPy (extra: fit).
 
     Parameters
     ----------
     function : callable
         Function that accepts an array of points inside (0, 1), shape (256,), and returns an array of
-        that shape.
-    degree : int
-        Degree of the polynomial, from 1 to 255: less than the number of points.
+        that shape; of several variables, an array for each, shape (1024,) or (1728,).
+    degree : int, or tuple of int
+        Degree of the polynomial, from 1 to 255: less than the number of points. In each of two or three
+        variables, up to 31 or 11.
 
     Returns
     -------
-    ndarray of float64, shape (degree + 1,)
+    ndarray of float64, shape (degree + 1,), or with an axis for each variable
         Coefficients in [0, 1].
 
     Raises
@@ -172,6 +236,9 @@ def bernstein_fit(
     >>> x = np.linspace(0, 1, 101)
     >>> float(np.abs(bernstein_value(x, b) - np.exp(-2 * x)).max()) < 1e-3
     True
+    >>> b = bernstein_fit(lambda x, y: x * y / (1 + x), (3, 1))
+    >>> round(float(bernstein_value((0.5, 0.6), b)), 2)
+    0.2
     """
     try:
         from scipy.optimize import lsq_linear
@@ -179,18 +246,29 @@ def bernstein_fit(
         raise ImportError(_checks.missing_extra("bernstein_fit", "SciPy", "fit")) from error
     if not callable(function):
         _checks.wrong_type("function", "be a function of an array", function)
-    degree = _checks.integer("degree", degree, 1, 255)
-    nodes, masses = np.polynomial.legendre.leggauss(256)
-    points = (nodes + 1) / 2
-    values = _checks.array("function(x)", function(points), [1])
-    if values.shape != points.shape:
-        _checks.fail("function(x)", f"have the shape of x, {points.shape}", values.shape)
-    basis = _de_casteljau(np.eye(degree + 1), points[:, np.newaxis])
-    roots = np.sqrt(masses)
+    several = isinstance(degree, tuple)
+    given = degree if isinstance(degree, tuple) else (degree,)
+    if len(given) not in _POINTS:
+        _checks.fail("degree", "hold one to three degrees", len(given))
+    n = _POINTS[len(given)]
+    degrees = [_checks.integer("degree", one, 1, n - 1) for one in given]
+    nodes, masses = np.polynomial.legendre.leggauss(n)
+    axes = np.meshgrid(*[(nodes + 1) / 2] * len(degrees), indexing="ij")
+    points = [axis.ravel() for axis in axes]
+    values = _checks.array("function(x)", function(*points), [1])
+    if values.shape != points[0].shape:
+        contract = f"have the shape of {'each variable' if several else 'x'}, {points[0].shape}"
+        _checks.fail("function(x)", contract, values.shape)
+    basis, weights = np.ones((values.size, 1)), np.ones(1)
+    for one, point in zip(degrees, points, strict=True):
+        own = _de_casteljau(np.eye(one + 1), point[:, np.newaxis])
+        basis = (basis[:, :, np.newaxis] * own[:, np.newaxis, :]).reshape(values.size, -1)
+        weights = np.outer(weights, masses).ravel()
+    roots = np.sqrt(weights)
     a, b = roots[:, np.newaxis] * basis, roots * values
     # The default of one iteration per coefficient stops too early at high degrees.
-    fit = lsq_linear(a, b, (0.0, 1.0), method="bvls", max_iter=100 * (degree + 1))
-    return np.asarray(fit.x, np.float64)
+    fit = lsq_linear(a, b, (0.0, 1.0), method="bvls", max_iter=100 * basis.shape[1])
+    return np.asarray(fit.x, np.float64).reshape([one + 1 for one in degrees])
 
 
 def _coefficients(coefficients: ArrayLike, ndims: Sequence[int]) -> NDArray[np.float64]:
@@ -200,30 +278,42 @@ def _coefficients(coefficients: ArrayLike, ndims: Sequence[int]) -> NDArray[np.f
 
 
 def _coefficient_streams(
-    x: Bitstream, n: int, coefficients: Bitstream | ArrayLike, key: int | None, source: Source
+    x: Bitstream,
+    sizes: tuple[int, ...],
+    coefficients: Bitstream | ArrayLike,
+    key: int | None,
+    source: Source,
 ) -> Bitstream:
-    """Return coefficients as streams, of a batch shape (..., n + 1) that broadcasts with that of x."""
+    """Return coefficients as streams, of a batch shape (..., N) that broadcasts with that of x.
+
+    N is the product of n + 1 over the variables.
+    """
     given = coefficients
     if not isinstance(given, Bitstream) and not is_symbolic(given):
         given = _coefficients(given, range(33))
-    if not given.shape or given.shape[-1] != n + 1:
-        contract = f"have size {n + 1} along the last axis for {n} copies"
+    own, d = tuple(n + 1 for n in sizes), len(sizes)
+    if given.shape[-d:] != own:
+        if d == 1:
+            contract = f"have size {own[0]} along the last axis for {sizes[0]} copies"
+        else:
+            contract = f"have sizes {own} along the last axes for {sizes} copies"
         _checks.fail("coefficients", contract, f"shape {given.shape}")
     try:
-        batch = np.broadcast_shapes(given.shape[:-1], x.shape[:-1])
+        batch = np.broadcast_shapes(given.shape[:-d], x.shape[:-1])
     except ValueError:
-        contract = f"have a shape (..., {n + 1}) that broadcasts with that of x, {x.shape}"
-        _checks.fail("coefficients", contract, given.shape)
+        contract = f"have a shape (..., {', '.join(map(str, own))}) that broadcasts with that of x"
+        _checks.fail("coefficients", f"{contract}, {x.shape}", given.shape)
+    n = int(np.prod(own))
     if isinstance(given, Bitstream) or is_symbolic(given):
         if key is not None:
             _checks.fail("key", "be omitted if the coefficients are streams", key)
         check_length(x, "coefficients", given)
-        return given
+        return given if d == 1 else given.reshape(*given.shape[:-d], n)
     if key is None:
         _checks.fail("key", "be given if the coefficients are values", None)
     # All use lane 0, because they are combined with the same copies; row 0 of the lane is a copy.
-    streams = np.arange(1, (n + 1) * int(np.prod(batch)) + 1, dtype=np.uint64) << np.uint64(32)
-    values = np.broadcast_to(given, (*batch, n + 1))
+    streams = np.arange(1, n * int(np.prod(batch)) + 1, dtype=np.uint64) << np.uint64(32)
+    values = np.broadcast_to(given.reshape(*given.shape[:-d], n), (*batch, n))
     return encode(values, x.length, key=key, source=source, streams=streams.reshape(values.shape))
 
 

@@ -1,43 +1,60 @@
-"""Codings of values by streams, and the circuits that multiply, negate and convert them.
+"""Codings of values by streams, and the circuits that calculate with them and convert them.
 
 ===============  ==========  =========  ===============  =========
 from, to         `Unipolar`  `Bipolar`  `SignMagnitude`  `TwoLine`
 ===============  ==========  =========  ===============  =========
 `Unipolar`                   flip-flop  exact            exact
-`Bipolar`        count                  count            exact
-`SignMagnitude`  count       flip-flop                   exact
-`TwoLine`        count       flip-flop  count
+`Bipolar`        counter                count            exact
+`SignMagnitude`  exact, abs  flip-flop                   exact
+`TwoLine`        counter     flip-flop  count
 ===============  ==========  =========  ===============  =========
 
 An exact conversion uses only wires and gates. A conversion by flip-flop is a `toggle_add`: the value
-falls by at most 1 / L, and the stream is no longer white. The other conversions have no method, because
-hardware must count the ones and encode them again:
+falls by at most 1 / L, and the stream is no longer white. A conversion by counter rectifies: negative
+values become 0. The other conversions have no method, because hardware must count the ones and encode
+them again:
 ``SignMagnitude.encode(x.value(), x.length, key=key)``.
 
 `standard_error` is exact for white streams, evaluated at the measured value. Factors of a product must
 be independent of each other (SCC 0). `encode` clips values to the range of the coding.
+
+Sums, differences and quotients are clipped to the range of the coding too. They require no correlation
+of their operands. The machines of sums count up to 64 digits, and two values whose sum is within the
+range are added exactly, but for the last count and what a full counter loses::
+
+    value = a + b - e / L,   abs(e) <= 64 + lost digits
+    variance (var(a) + var(b) + 2 cov(a, b)) / L for variances of a single digit
+
+Sums are not white.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypedDict
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.operators._batches import check_streams
+from sc_neurocore.operators._batches import broadcast_streams, check_streams
+from sc_neurocore.operators._coded import How, check_coding, repr_of, values_of
+from sc_neurocore.operators._digits import (
+    DEPTH,
+    bipolar_product,
+    bipolar_sum,
+    quotient,
+    rectified,
+    two_line_sum,
+)
 from sc_neurocore.operators.gates import multiply
-from sc_neurocore.operators.machines import toggle_add
+from sc_neurocore.operators.machines import buffered_add, sexp, stanh, toggle_add
 from sc_neurocore.streams import (
     Bitstream,
     Interval,
-    Source,
     encode,
     stack,
 )
-from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.bitstream import (
     Index,
 )
@@ -49,13 +66,6 @@ if TYPE_CHECKING:
 __all__ = ["Bipolar", "SignMagnitude", "TwoLine", "Unipolar"]
 
 
-class How(TypedDict, total=False):
-    """Keyword arguments that the codings pass on to `sc_neurocore.encode`."""
-
-    source: Source
-    streams: ArrayLike | None
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Unipolar:
     """A value in [0, 1] on one stream.
@@ -64,6 +74,9 @@ class Unipolar:
 
         x = p,   standard error sqrt(x (1 - x) / L)
         x * w    AND gate, variance x w (1 - x w) / L, requires SCC 0
+        x + w    buffered_add, clipped to 1
+        x - w    TwoLine of both streams, exact
+        x / w    cordiv of synchronized streams, for x <= w, requires white pairs
 
     Values cannot be negated. The conversions to `SignMagnitude` and `TwoLine` are exact; the conversion
     to `Bipolar` uses a flip-flop.
@@ -120,7 +133,7 @@ class Unipolar:
         ValueError
             If a value is not finite, or another argument is outside its range.
         """
-        return cls(encode(_values(x), length, key=key, **how))
+        return cls(encode(values_of(x), length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -131,7 +144,7 @@ class Unipolar:
         return Unipolar(self.stream[index])
 
     def __repr__(self) -> str:
-        return _repr(self)
+        return repr_of(self)
 
     @property
     def length(self) -> int:
@@ -148,8 +161,20 @@ class Unipolar:
         return np.asarray(np.sqrt(x * (1 - x) / self.length))
 
     def __mul__(self, other: Unipolar) -> Unipolar:
-        _check_coding(self, other)
+        check_coding(self, other, "factor")
         return Unipolar(multiply(self.stream, other.stream))
+
+    def __add__(self, other: Unipolar) -> Unipolar:
+        check_coding(self, other)
+        return Unipolar(buffered_add(self.stream, other.stream, DEPTH))
+
+    def __sub__(self, other: Unipolar) -> TwoLine:
+        check_coding(self, other)
+        return TwoLine(*broadcast_streams(self.stream, other.stream))
+
+    def __truediv__(self, other: Unipolar) -> Unipolar:
+        check_coding(self, other)
+        return Unipolar(quotient(self.stream, other.stream))
 
     def __neg__(self) -> NoReturn:
         contract = "be of a coding with negative values"
@@ -177,8 +202,10 @@ class Bipolar:
         x = 2 p - 1,   standard error sqrt((1 - x**2) / L), largest at x = 0
         x * w          XNOR gate, variance (1 - (x w)**2) / L, requires SCC 0
         -x             inverter, exact
+        x + w, x - w   counter, clipped to [-1, 1], variance (2 - x**2 - w**2) / L at SCC 0
 
-    The conversion to `TwoLine` is exact. A conversion to a sign or a magnitude must count the ones.
+    The conversion to `TwoLine` is exact; the conversion to `Unipolar` rectifies by a counter. A
+    conversion to a sign or a magnitude must count the ones.
 
     Parameters
     ----------
@@ -224,7 +251,7 @@ class Bipolar:
         ValueError
             If a value is not finite, or another argument is outside its range.
         """
-        return cls(encode(Interval(-1.0, 1.0).to_probability(_values(x)), length, key=key, **how))
+        return cls(encode(Interval(-1.0, 1.0).to_probability(values_of(x)), length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -235,7 +262,7 @@ class Bipolar:
         return Bipolar(self.stream[index])
 
     def __repr__(self) -> str:
-        return _repr(self)
+        return repr_of(self)
 
     @property
     def length(self) -> int:
@@ -251,22 +278,60 @@ class Bipolar:
         return np.asarray(np.sqrt((1 - self.value() ** 2) / self.length))
 
     def __mul__(self, other: Bipolar) -> Bipolar:
-        _check_coding(self, other)
+        check_coding(self, other, "factor")
         return Bipolar(bipolar_product(self.stream, other.stream))
+
+    def __add__(self, other: Bipolar) -> Bipolar:
+        check_coding(self, other)
+        return Bipolar(bipolar_sum(self.stream, other.stream))
+
+    def __sub__(self, other: Bipolar) -> Bipolar:
+        check_coding(self, other)
+        return Bipolar(bipolar_sum(self.stream, ~other.stream))
 
     def __neg__(self) -> Bipolar:
         return Bipolar(~self.stream)
 
+    def tanh(self, n_states: int) -> Bipolar:
+        """Return ``tanh((n_states / 2) artanh(x))`` by a machine, see `stanh`; requires white input."""
+        return Bipolar(stanh(self.stream, n_states))
+
+    def exp(self, n_states: int, gain: int) -> Unipolar:
+        """Return about ``exp(-2 gain x)`` for x > 0 by a machine, see `sexp`; requires white input."""
+        return Unipolar(sexp(self.stream, n_states, gain))
+
+    def to_unipolar(self, depth: int = DEPTH) -> Unipolar:
+        """Return max(0, x) as a `Unipolar`, by a counter of digits -1 that are not cancelled yet.
+
+        A digit 1 is written if the count is 0, and otherwise lowers it. The counter is one direction of
+        the conversion of Wu, San Miguel (In-stream stochastic division and square root via correlation;
+        DAC 2019). With ``r = (1 - x) / (1 + x)``, the stationary value is::
+
+            z = (1 + x) / 2 * (1 - r) / (1 - r**(depth + 1))
+
+        It is ``1 / (2 (depth + 1))`` at x = 0. For x > 0 it is x, with the variance of x.
+
+        Parameters
+        ----------
+        depth : int
+            Largest count, from 1 to 65535.
+
+        Returns
+        -------
+        Unipolar, of the batch shape of x
+
+        Raises
+        ------
+        TypeError
+            If `depth` is not an integer.
+        ValueError
+            If `depth` is outside its range.
+        """
+        return Unipolar(rectified(self.stream, depth=depth))
+
     def to_two_line(self) -> TwoLine:
         """Return the value as a `TwoLine` of the stream and its complement; exact."""
         return TwoLine(self.stream, ~self.stream)
-
-
-@on_streams
-def bipolar_product(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the product of two streams in bipolar code, x XNOR y."""
-    check_operands("Bipolar *", x, y)
-    return ~(x ^ y)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -278,7 +343,9 @@ class SignMagnitude:
         x = m or -m,   standard error sqrt(m (1 - m) / L), 0 at x = 0
         x * w          AND of the magnitudes, XOR of the signs, variance abs(x w) (1 - abs(x w)) / L,
                        requires SCC 0 of the magnitudes
-        -x             inverts the sign, exact
+        x / w          cordiv of synchronized magnitudes, for abs(x) <= abs(w), requires white pairs
+        x + w, x - w   TwoLine, because the sign of the result is not known in advance
+        -x, abs(x)     inverts or drops the sign, exact
 
     The conversion to `TwoLine` is exact; the conversion to `Bipolar` uses a flip-flop.
     ``Unipolar(x.magnitude)`` is the magnitude.
@@ -338,7 +405,7 @@ class SignMagnitude:
         ValueError
             If a value is not finite, or another argument is outside its range.
         """
-        values = _values(x)
+        values = values_of(x)
         magnitude = encode(np.abs(values), length, key=key, **how)
         return cls(magnitude, np.broadcast_to(values < 0, magnitude.shape))
 
@@ -351,7 +418,7 @@ class SignMagnitude:
         return SignMagnitude(self.magnitude[index], self.negative[index])
 
     def __repr__(self) -> str:
-        return _repr(self)
+        return repr_of(self)
 
     @property
     def length(self) -> int:
@@ -368,8 +435,23 @@ class SignMagnitude:
         return Unipolar(self.magnitude).standard_error()
 
     def __mul__(self, other: SignMagnitude) -> SignMagnitude:
-        _check_coding(self, other)
+        check_coding(self, other, "factor")
         return SignMagnitude(multiply(self.magnitude, other.magnitude), self.negative ^ other.negative)
+
+    def __truediv__(self, other: SignMagnitude) -> SignMagnitude:
+        check_coding(self, other)
+        return SignMagnitude(quotient(self.magnitude, other.magnitude), self.negative ^ other.negative)
+
+    def __add__(self, other: SignMagnitude) -> TwoLine:
+        check_coding(self, other)
+        return self.to_two_line() + other.to_two_line()
+
+    def __sub__(self, other: SignMagnitude) -> TwoLine:
+        check_coding(self, other)
+        return self + -other
+
+    def __abs__(self) -> Unipolar:
+        return Unipolar(self.magnitude)
 
     def __neg__(self) -> SignMagnitude:
         return SignMagnitude(self.magnitude, ~self.negative)
@@ -404,10 +486,13 @@ class TwoLine:
         minus = a_plus b_minus | a_minus b_plus
         variance (e_a e_b - (a b)**2) / L
 
+    The sum adds the digits by a counter, and is clipped to [-1, 1]. For independent values its variance
+    is ``(e_a - a**2 + e_b - b**2) / L``.
+
     `encode` keeps one line of each value silent. Then e = abs(x), and the errors are those of
     `SignMagnitude`. Two complementary lines, converted from `Bipolar`, have e = 1 and the errors of
-    that coding. The conversion to `Bipolar` uses a flip-flop; a conversion to a sign must count the
-    ones.
+    that coding. The conversion to `Bipolar` uses a flip-flop, the conversion to `Unipolar` rectifies by
+    a counter; a conversion to a sign must count the ones.
 
     Parameters
     ----------
@@ -471,7 +556,7 @@ class TwoLine:
         return TwoLine(self.plus[index], self.minus[index])
 
     def __repr__(self) -> str:
-        return _repr(self)
+        return repr_of(self)
 
     @property
     def length(self) -> int:
@@ -491,15 +576,27 @@ class TwoLine:
         return np.asarray(np.sqrt((activity - self.value() ** 2) / self.length))
 
     def __mul__(self, other: TwoLine) -> TwoLine:
-        _check_coding(self, other)
+        check_coding(self, other, "factor")
         a, b = self, other
         for line in (a.plus, a.minus):
             check_operands("TwoLine *", line, b.plus)
             check_operands("TwoLine *", line, b.minus)
         return TwoLine(a.plus & b.plus | a.minus & b.minus, a.plus & b.minus | a.minus & b.plus)
 
+    def __add__(self, other: TwoLine) -> TwoLine:
+        check_coding(self, other)
+        return TwoLine(*two_line_sum(self.plus, self.minus, other.plus, other.minus))
+
+    def __sub__(self, other: TwoLine) -> TwoLine:
+        check_coding(self, other)
+        return TwoLine(*two_line_sum(self.plus, self.minus, other.minus, other.plus))
+
     def __neg__(self) -> TwoLine:
         return TwoLine(self.minus, self.plus)
+
+    def to_unipolar(self, depth: int = DEPTH) -> Unipolar:
+        """Return max(0, x) as a `Unipolar`, by the counter of `Bipolar.to_unipolar`."""
+        return Unipolar(rectified(self.plus, self.minus, depth=depth))
 
     def to_bipolar(self) -> Bipolar:
         """Return the value as a `Bipolar`: the mean of plus and NOT minus, by a flip-flop.
@@ -507,19 +604,3 @@ class TwoLine:
         The density is p = (1 + x) / 2, and the value falls by at most 1 / L.
         """
         return Bipolar(toggle_add(stack([self.plus, ~self.minus])))
-
-
-def _values(x: ArrayLike) -> NDArray[np.float64]:
-    return _checks.array("x", x, range(33))
-
-
-def _check_coding(x: object, other: object) -> None:
-    _checks.instance(
-        "the factor", other, type(x), "convert one of the factors, or encode the number first"
-    )
-
-
-def _repr(coded: Unipolar | Bipolar | SignMagnitude | TwoLine) -> str:
-    x = np.array2string(coded.value(), formatter={"float": "{:.3g}".format}, threshold=8, edgeitems=2)
-    shape = f"shape={coded.shape}, " if coded.shape else ""
-    return f"{type(coded).__name__}({shape}length={coded.length}, x={' '.join(x.split())})"

@@ -27,7 +27,9 @@ __all__ = [
 
 
 @on_streams
-def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
+def synchronize(
+    x: Bitstream, y: Bitstream, depth: int, *, skewed: bool = False
+) -> tuple[Bitstream, Bitstream]:
     """Return both streams with their ones aligned in time, which moves SCC towards +1.
 
     A one without a partner is withheld until a lone one of the other stream arrives; both are then
@@ -43,12 +45,21 @@ def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
     ``sqrt(L) / 8`` is best (Lee, Alaghi, Ceze: Correlation manipulating circuits for stochastic
     computing; DATE 2018).
 
+    If `skewed`, only ones of x are withheld, and y is unchanged: a lone one of x waits for a lone one
+    of y. The mean overlap is then as below, and tends to ``min(p, q)``, so that x aligned with y can be
+    divided by it (Wu, San Miguel: In-stream stochastic division and square root via correlation; DAC
+    2019)::
+
+        P(x' & y) = p - P10 r**depth / sum(r**s, s = 0 .. depth)
+
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with batch shapes that broadcast.
     depth : int
         Number of ones that can be withheld, from 1 to 32767.
+    skewed : bool
+        Withhold only ones of x.
 
     Returns
     -------
@@ -71,6 +82,9 @@ def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
     [0.88, 0.98, 1.0]
     """
     depth = _checks.integer("depth", depth, 1, 2**15 - 1)
+    _checks.instance("skewed", skewed, bool)
+    if skewed:
+        return _skewed(x, y, depth)
     top = 2 * depth
     state = np.arange(top + 1)  # depth + ones of x withheld - ones of y withheld
     next_state = np.empty((top + 1, 2, 2), np.uint32)
@@ -84,6 +98,15 @@ def synchronize(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bits
     outputs[0, top, 1, 0] = 1
     outputs[1, 0, 0, 1] = 1
     z, _ = Machine(next_state, outputs).run(x, y, state=depth)
+    return z[0], z[1]
+
+
+def _skewed(x: Bitstream, y: Bitstream, depth: int) -> tuple[Bitstream, Bitstream]:
+    """Return x with its ones moved to those of y, and y."""
+    held, a, b = np.indices((depth + 1, 2, 2))
+    next_state = np.clip(held + a - b, 0, depth)
+    outputs = np.where(a > b, held == depth, np.where(a < b, held > 0, a))
+    z, _ = Machine(next_state, np.stack([outputs, b])).run(x, y)
     return z[0], z[1]
 
 

@@ -16,24 +16,28 @@ from sc_neurocore.streams._dispatch import on_streams
 
 __all__ = ["Machine"]
 
+_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+_MOST_INPUTS = 8
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Machine:
-    """A finite-state machine with one or two input streams and one or two output streams.
+    """A finite-state machine with up to eight input streams and one or two output streams.
 
-    In state s the machine reads the bit a of x and, if it has a second input, the bit b of y. It writes
-    its output and then moves to the next state::
+    In state s the machine reads the bit a of x and, if it has more inputs, the bits b, c, ... of the
+    others. It writes its output and then moves to the next state::
 
-        z(t) = outputs[s, a]         s <- next_state[s, a]           one input
-        z(t) = outputs[s, a, b]      s <- next_state[s, a, b]        two inputs
+        z(t) = outputs[s, a]              s <- next_state[s, a]              one input
+        z(t) = outputs[s, a, b]           s <- next_state[s, a, b]           two inputs
+        z(t) = outputs[s, a, b, c, ...]   s <- next_state[s, a, b, c, ...]   more inputs
 
     Equation, variance and required correlation depend on the tables. If the inputs are white, s is a
     Markov chain.
 
     Parameters
     ----------
-    next_state : array_like of int, shape (n_states, 2) or (n_states, 2, 2)
-        States in [0, n_states), with n_states at most ``2**16``.
+    next_state : array_like of int, shape (n_states, 2) to (n_states, 2, 2, 2, 2, 2, 2, 2, 2)
+        States in [0, n_states), with n_states at most ``2**16``, and an axis of 2 per input.
     outputs : array_like of 0 and 1
         Of the shape of `next_state`, or of shape (2, n_states, ...) for two output streams. Shape
         (n_states,) makes a Moore machine, whose output depends only on the state.
@@ -54,6 +58,15 @@ class Machine:
     >>> z, state = toggle.run(Bitstream.from_bits([1, 0, 1, 1, 0]))
     >>> z.bits(), int(state)
     (array([0, 1, 1, 0, 1], dtype=uint8), 1)
+
+    A full adder of three streams, whose state is the carry: it writes the sum of the bits.
+
+    >>> import numpy as np
+    >>> ones = np.add.reduce(np.indices((3, 2, 2, 2)))
+    >>> adder = Machine(next_state=ones // 2, outputs=ones % 2)
+    >>> a, b, c = (Bitstream.from_bits(bits) for bits in ([1, 1, 0], [1, 0, 1], [0, 1, 0]))
+    >>> adder.run(a, b, c)[0].bits()
+    array([0, 1, 0], dtype=uint8)
     """
 
     next_state: NDArray[np.uint32]
@@ -62,8 +75,9 @@ class Machine:
     def __post_init__(self) -> None:
         raw = _checks.counting("next_state", self.next_state)
         shape = raw.shape
-        if len(shape) not in (2, 3) or shape[1:] != (2, 2)[: len(shape) - 1]:
-            _checks.fail("next_state", "have shape (n_states, 2) or (n_states, 2, 2)", shape)
+        if not 1 <= len(shape[1:]) <= _MOST_INPUTS or set(shape[1:]) != {2}:
+            contract = "have shape (n_states, 2), (n_states, 2, 2) and so on, for 1 to 8 inputs"
+            _checks.fail("next_state", contract, shape)
         n_states = _checks.integer("the number of states", shape[0], 1, 2**16)
         _checks.within("next_state", raw, 0, n_states - 1)
         outputs = _checks.bit_array("outputs", self.outputs)
@@ -80,7 +94,7 @@ class Machine:
 
     @on_streams
     def run(
-        self, x: Bitstream, y: Bitstream | None = None, *, state: ArrayLike = 0
+        self, x: Bitstream, y: Bitstream | None = None, *others: Bitstream, state: ArrayLike = 0
     ) -> tuple[Bitstream, NDArray[np.int64]]:
         """Return the output streams and the state after the last step.
 
@@ -89,8 +103,10 @@ class Machine:
         x : Bitstream
             First input.
         y : Bitstream, optional
-            Second input, required if and only if the machine has two inputs. Its length is that of x,
-            and its batch shape broadcasts with that of x.
+            Second input, required if and only if the machine has more than one. Its length is that of
+            x, and its batch shape broadcasts with that of x.
+        *others : Bitstream
+            The further inputs, if the machine has more than two.
         state : array_like of int
             State before the first step, of a shape that broadcasts to the batch shape. To continue a
             run, pass the state that it returned.
@@ -107,14 +123,19 @@ class Machine:
         TypeError
             If an input is not a Bitstream, or `state` does not hold integers.
         ValueError
-            If y is missing or not expected, lengths or shapes do not match, or a state is outside its
-            range.
+            If an input is missing or not expected, lengths or shapes do not match, or a state is
+            outside its range.
         """
-        if y is None and self.next_state.ndim == 3:
-            _checks.fail("y", "be given for a machine with two inputs", y)
-        if y is not None and self.next_state.ndim == 2:
+        n_in = self.next_state.ndim - 1
+        if y is None and n_in > 1:
+            _checks.fail("y", f"be given for a machine with {_COUNTS[n_in]} inputs", y)
+        if y is not None and n_in == 1:
             _checks.fail("y", "be omitted for a machine with one input", y)
-        shape, inputs = stacked_rows(x=x) if y is None else stacked_rows(x=x, y=y)
+        if len(others) != max(n_in - 2, 0):
+            n = 1 + (y is not None) + len(others)
+            _checks.fail("the inputs", f"be {n_in} streams for this machine", n)
+        given = {"x": x} if y is None else {"x": x, "y": y}
+        shape, inputs = stacked_rows(**given, **{f"input {i}": z for i, z in enumerate(others, 2)})
         before = _checks.counting("state", state)
         _checks.within("state", before, 0, len(self.next_state) - 1)
         states = broadcast_rows("state", before, shape).astype(np.uint32)
@@ -129,7 +150,7 @@ class Machine:
         return f"Machine({len(self.next_state)} states, {n_in} in, {n_out} out)"
 
     def _table(self) -> NDArray[np.uint32]:
-        """Return the native table: symbols are a | b << 1, entries next | z0 << 16 | z1 << 17."""
+        """Return the native table: entries are next | z0 << 16 | z1 << 17, symbols a | b << 1 | ..."""
         outputs = self.outputs.reshape(-1, *self.next_state.shape).astype(np.uint32)
         entries = self.next_state.copy()
         for i, output in enumerate(outputs):

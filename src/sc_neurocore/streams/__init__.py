@@ -26,6 +26,7 @@ from sc_neurocore.streams.low_discrepancy import Halton, Hammersley, Sobol, VanD
 from sc_neurocore.streams.periods import Permutation, Ramp, Weyl
 from sc_neurocore.streams.registers import LFSR, RotatedLFSR
 from sc_neurocore.streams.source import Bernoulli, PeriodWarning, Source, operands
+from sc_neurocore.streams.tables import TableSource
 
 __all__ = [
     "Bernoulli",
@@ -42,6 +43,7 @@ __all__ = [
     "RotatedLFSR",
     "Sobol",
     "Source",
+    "TableSource",
     "VanDerCorput",
     "Weyl",
     "autocorrelation",

@@ -27,8 +27,16 @@ def is_symbolic(operand: object) -> TypeGuard[Any]:
 
 
 def symbolic(operands: Iterable[object]) -> Any:
-    """Return the first operand that receives the calls of operators on it, or None."""
-    return next((operand for operand in operands if is_symbolic(operand)), None)
+    """Return the first operand that receives the calls of operators on it, or None.
+
+    A tuple of operands counts as all of them.
+    """
+    for operand in operands:
+        if is_symbolic(operand):
+            return operand
+        if isinstance(operand, tuple) and (found := symbolic(operand)) is not None:
+            return found
+    return None
 
 
 def on_streams(function: Callable[P, R]) -> Callable[P, R]:

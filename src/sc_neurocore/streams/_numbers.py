@@ -170,12 +170,15 @@ def _lane_matrices(dimension: int, width: int, in_blocks: bool, lanes: Words) ->
 
 
 @lru_cache(maxsize=16)
-def phases_of_states(width: int, feedback: int) -> NDArray[np.uint64]:
-    """Return for each state of a register the number of steps that lead to it from state 1."""
-    phases = np.zeros(1 << width, np.uint64)
+def phases_of_states(width: int, feedback: int, zero: bool = False) -> NDArray[np.uint64]:
+    """Return for each state of a register the number of steps that lead to it from state 1.
+
+    With `zero`, state 0 follows state 1.
+    """
+    phases = np.full(1 << width, int(zero), np.uint64)
     state = 1
     for phase in range((1 << width) - 1):
-        phases[state] = phase
+        phases[state] = phase + (zero and phase > 0)
         state = state >> 1 | ((state & feedback).bit_count() & 1) << (width - 1)
     return phases
 
@@ -223,9 +226,30 @@ def digital_numbers(
     return numbers
 
 
+def in_gray_order(columns: NDArray[np.uint32], width: int) -> NDArray[np.uint32]:
+    """Return matrices (n, 32) whose numbers at t are those of others at the Gray code of t.
+
+    Bit j of t is in the digits j and j - 1 of ``t ^ t >> 1``; t has `width` digits.
+    """
+    gray = columns.copy()
+    gray[:, 1:] ^= columns[:, :-1]
+    gray[:, width:] = 0
+    return gray
+
+
+@lru_cache(maxsize=16)
+def sobol_columns(width: int = 32, gray: bool = False) -> NDArray[np.uint32]:
+    """Return the first columns of all dimensions, shape (1024, 32); bit j of t is for column j."""
+    if width == 32 and not gray:
+        return _sobol_columns()
+    columns = np.where(np.arange(32) < width, _sobol_columns(), np.uint32(0))
+    columns = in_gray_order(columns, width) if gray else columns
+    columns.flags.writeable = False
+    return columns
+
+
 @lru_cache(maxsize=1)
-def sobol_columns() -> NDArray[np.uint32]:
-    """Return the generator matrices of all dimensions, shape (1024, 32); bit j of t is for column j."""
+def _sobol_columns() -> NDArray[np.uint32]:
     with as_file(files("sc_neurocore") / "data" / "sobol.npz") as path, np.load(path) as table:
         polynomials, initial = table["polynomials"], table["initial"]
     columns = np.empty((polynomials.size, 32), np.uint32)

@@ -8,7 +8,7 @@ number) chooses the order of steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from sc_neurocore.streams._numbers import (
     digit_shifts,
     digital_numbers,
     generator_columns,
+    in_gray_order,
     largest_power,
     prime_factors,
     prime_powers,
@@ -35,7 +36,7 @@ from sc_neurocore.streams.source import Source
 __all__ = ["Halton", "Hammersley", "Sobol", "VanDerCorput"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sobol(Source):
     """Sobol sequence with the direction numbers of Joe and Kuo (SIAM J. Sci. Comput. 30, 2008).
 
@@ -49,6 +50,13 @@ class Sobol(Source):
     randomized : bool
         Shift the numbers of each stream by random bits and, if `dimension` is given, step through them
         in a different order in each lane. If False, use the published numbers.
+    gray : bool
+        Step through the numbers in the order of a Gray code, so that one column of the generator matrix
+        is added per step, as in hardware and in `scipy.stats.qmc.Sobol`. Every block of ``2**w`` steps
+        from a multiple of ``2**w`` on has the same numbers in both orders.
+    bits : int
+        Bits of a number and of the counter, in [1, 32]: the numbers repeat after ``2**bits`` steps, and
+        a comparator rounds p to a multiple of ``2**-bits``.
 
     Notes
     -----
@@ -58,12 +66,24 @@ class Sobol(Source):
     - about 0.6 / L for dimensions 0 and 1,
     - several times as large for high dimensions,
     - about 0.09 at any length for two streams of the same dimension with different shifts.
+
+    Examples
+    --------
+    A generator of 3 bits:
+
+    >>> from sc_neurocore import Sobol
+    >>> Sobol(1, randomized=False, gray=True, bits=3).numbers(0, 8, key=0)
+    array([0, 4, 2, 6, 3, 7, 1, 5], dtype=uint32)
     """
 
     dimension: int | None = None
     randomized: bool = True
+    gray: bool = field(default=False, kw_only=True)
+    bits: int = field(default=32, kw_only=True)
 
     def __post_init__(self) -> None:
+        _checks.instance("gray", self.gray, bool)
+        object.__setattr__(self, "bits", _checks.integer("bits", self.bits, 1, 32))
         if self.dimension is not None:
             dimension = _checks.integer("dimension", self.dimension, 0, len(sobol_columns()) - 1)
             object.__setattr__(self, "dimension", dimension)
@@ -71,18 +91,18 @@ class Sobol(Source):
 
     @property
     def levels(self) -> int:
-        """Number of levels, ``2**32``."""
-        return ALL_LEVELS
+        """Number of levels, ``2**bits``."""
+        return 1 << self.bits
 
     @property
     def period(self) -> int | None:
-        """Period in steps, ``2**32``."""
-        return ALL_LEVELS
+        """Period in steps, ``2**bits``."""
+        return 1 << self.bits
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this dimension and the n - 1 next ones; from dimension 0 by default."""
         first = self.dimension or 0
-        return tuple(Sobol(first + i, self.randomized) for i in range(n))
+        return tuple(replace(self, dimension=first + i) for i in range(n))
 
     @property
     def roots(self) -> frozenset[object]:
@@ -92,32 +112,34 @@ class Sobol(Source):
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         columns, matrices = self._matrices(streams)
-        return digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
+        numbers = digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
+        return numbers >> np.uint32(32 - self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
         columns, matrices = self._matrices(streams)
-        shifts = self._shifts(key, streams)
-        return _native.digital(columns, matrices, shifts, thresholds, first_word, length)
+        shifts, fine = self._shifts(key, streams), thresholds << np.uint64(32 - self.bits)
+        return _native.digital(columns, matrices, shifts, fine, first_word, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
-        columns = sobol_columns()
-        if self.dimension is not None:
-            if self.randomized:
-                return reordered(self.dimension, streams, 32, in_blocks=True)
+        if self.dimension is None:
+            if (streams >= len(sobol_columns())).any():
+                contract = f"be below {len(sobol_columns())}, the dimensions of Sobol()"
+                remedy = "Sobol(0) is one dimension for all streams"
+                _checks.fail("stream numbers", contract, streams.max(), remedy)
+            return sobol_columns(self.bits, self.gray), streams
+        if not self.randomized:
+            columns = sobol_columns(self.bits, self.gray)
             return columns[self.dimension, np.newaxis], np.zeros(streams.size, np.uint64)
-        if (streams >= len(columns)).any():
-            contract = f"be below {len(columns)}, the dimensions of Sobol()"
-            remedy = "Sobol(0) is one dimension for all streams"
-            _checks.fail("stream numbers", contract, streams.max(), remedy)
-        return columns, streams
+        columns, index = reordered(self.dimension, streams, self.bits, in_blocks=True)
+        return in_gray_order(columns, self.bits) if self.gray else columns, index
 
     def _shifts(self, key: int, streams: Words) -> NDArray[np.uint32]:
         return random32(key, streams) if self.randomized else np.zeros(streams.size, np.uint32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hammersley(Source):
     """Counter of `width` bits, the same counter with its bits reversed, and dimensions of `Sobol`.
 
@@ -212,7 +234,7 @@ class Hammersley(Source):
         return np.full(streams.size, (balanced << (32 - self.width)) + middle, np.uint32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VanDerCorput(Source):
     """Van der Corput sequence: the radical inverse of the step t in a base, truncated to 32 bits.
 
@@ -225,6 +247,8 @@ class VanDerCorput(Source):
         In [2, 65536].
     randomized : bool
         Shift the digits of each stream by random digits that depend on its key and number.
+    bits : int
+        Bits of a number, in [1, 32]: a comparator of b bits rounds p to a multiple of ``2**-b``.
 
     Notes
     -----
@@ -235,15 +259,17 @@ class VanDerCorput(Source):
 
     base: int = 2
     randomized: bool = True
+    bits: int = field(default=32, kw_only=True)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "bits", _checks.integer("bits", self.bits, 1, 32))
         object.__setattr__(self, "base", _checks.integer("base", self.base, 2, 65536))
         _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
-        """Number of levels, ``2**32``."""
-        return ALL_LEVELS
+        """Number of levels, ``2**bits``."""
+        return 1 << self.bits
 
     @property
     def period(self) -> int | None:
@@ -256,7 +282,7 @@ class VanDerCorput(Source):
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this base and the n - 1 smallest primes that do not divide it."""
-        return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(self.base, n))
+        return tuple(replace(self, base=b) for b in coprime_bases(self.base, n))
 
     @property
     def roots(self) -> frozenset[object]:
@@ -265,12 +291,13 @@ class VanDerCorput(Source):
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
-        return radical_numbers(bases, self._shifts(key, streams), first, length)
+        numbers = radical_numbers(bases, self._shifts(key, streams), first, length)
+        return numbers >> np.uint32(32 - self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
-        shifts = self._shifts(key, streams)
+        shifts, thresholds = self._shifts(key, streams), thresholds << np.uint64(32 - self.bits)
         if self.base == 2:  # the same numbers by the faster kernel
             columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
             bits = shifts.astype(np.uint32)
@@ -282,7 +309,7 @@ class VanDerCorput(Source):
         return digit_shifts(self.randomized, largest_power(self.base), key, streams)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Halton(Source):
     """Halton sequence: stream s is the `VanDerCorput` sequence in the prime number s, counted from 0.
 
@@ -294,17 +321,21 @@ class Halton(Source):
     ----------
     randomized : bool
         Shift the digits of each stream by random digits that depend on its key and number.
+    bits : int
+        Bits of a number, in [1, 32]: a comparator of b bits rounds p to a multiple of ``2**-b``.
     """
 
     randomized: bool = True
+    bits: int = field(default=32, kw_only=True)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "bits", _checks.integer("bits", self.bits, 1, 32))
         _checks.instance("randomized", self.randomized, bool)
 
     @property
     def levels(self) -> int:
-        """Number of levels, ``2**32``."""
-        return ALL_LEVELS
+        """Number of levels, ``2**bits``."""
+        return 1 << self.bits
 
     @property
     def period(self) -> int | None:
@@ -317,7 +348,7 @@ class Halton(Source):
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return `VanDerCorput` sources with bases 2, 3, 5, ..., each with one base for all streams."""
-        return tuple(VanDerCorput(b, self.randomized) for b in coprime_bases(2, n))
+        return tuple(VanDerCorput(b, self.randomized, bits=self.bits) for b in coprime_bases(2, n))
 
     @property
     def roots(self) -> frozenset[object]:
@@ -327,14 +358,15 @@ class Halton(Source):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = self._bases(streams)
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
-        return radical_numbers(bases, shifts, first, length)
+        return radical_numbers(bases, shifts, first, length) >> np.uint32(32 - self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
         bases = self._bases(streams)
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
-        return _native.radical(bases, shifts, thresholds, first_word, length)
+        fine = thresholds << np.uint64(32 - self.bits)
+        return _native.radical(bases, shifts, fine, first_word, length)
 
     def _bases(self, streams: Words) -> Words:
         bases = primes()

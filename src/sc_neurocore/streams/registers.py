@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -24,7 +24,7 @@ from sc_neurocore.streams.source import Source
 __all__ = ["LFSR", "RotatedLFSR"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LFSR(Source):
     """Linear feedback shift register (LFSR) of maximal length.
 
@@ -46,6 +46,11 @@ class LFSR(Source):
     start : int, optional
         State of all streams at step 0, in ``[1, 2**width)``, for widths up to 16, as in hardware. By
         default each stream starts at a random state that depends on its key and number.
+    zero : bool
+        Insert state 0 behind state 1, for widths up to 16. The bit that is shifted in is then inverted
+        if all bits but the lowest are 0 (de Bruijn: A combinatorial problem; Koninklijke Nederlandsche
+        Akademie van Wetenschappen 49, 1946). The number is the state, the period ``2**width``, and the
+        densities ``k / 2**width`` are exact over a period.
 
     Notes
     -----
@@ -62,18 +67,24 @@ class LFSR(Source):
     >>> from sc_neurocore import LFSR, Role, encode, stream_key
     >>> encode([0.2, 0.6, 1.0], 15, key=stream_key(1, Role.INPUT), source=LFSR(4)).counts()
     array([ 3,  9, 15])
+    >>> encode([0.25, 0.5, 1.0], 16, key=1, source=LFSR(4, zero=True)).counts()
+    array([ 4,  8, 16])
     """
 
     width: int = 16
     taps: tuple[int, ...] | None = None
     start: int | None = None
+    zero: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         width = _checks.integer("width", self.width, 3, 32)
+        _checks.instance("zero", self.zero, bool)
+        if self.zero and width > 16:
+            _checks.fail("width", "be at most 16 for a register with state 0", width)
         if self.start is not None:
             if width > 16:
                 _checks.fail("width", "be at most 16 for a register with a start", width)
-            _checks.integer("start", self.start, 1, (1 << width) - 1)
+            _checks.integer("start", self.start, 0 if self.zero else 1, (1 << width) - 1)
         given = TAPS[width] if self.taps is None else self.taps
         if not isinstance(given, tuple | list):
             _checks.wrong_type("taps", "be a sequence of exponents", given)
@@ -85,13 +96,13 @@ class LFSR(Source):
 
     @property
     def levels(self) -> int:
-        """Number of levels, ``2**width - 1``."""
-        return (1 << self.width) - 1
+        """Number of levels, ``2**width - 1``, with `zero` ``2**width``."""
+        return (1 << self.width) - (not self.zero)
 
     @property
     def period(self) -> int | None:
-        """Period in steps, ``2**width - 1``."""
-        return (1 << self.width) - 1
+        """Period in steps, ``2**width - 1``, with `zero` ``2**width``."""
+        return self.levels
 
     @classmethod
     def for_length(cls, length: int) -> LFSR:
@@ -108,7 +119,7 @@ class LFSR(Source):
         """
         if self.start is None:
             return 1
-        return _steps_until_uniform(self.width, self.taps or (), self.start)
+        return _steps_until_uniform(self)
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this register and the one of the reciprocal polynomial, alternately.
@@ -116,7 +127,7 @@ class LFSR(Source):
         Sources of the same register are separated by the random phases of their keys.
         """
         mirrored = (self.width, *(self.width - e for e in self.taps or () if e != self.width))
-        return tuple((self, LFSR(self.width, mirrored, self.start))[i % 2] for i in range(n))
+        return tuple((self, replace(self, taps=mirrored))[i % 2] for i in range(n))
 
     @property
     def roots(self) -> frozenset[object]:
@@ -128,23 +139,25 @@ class LFSR(Source):
         # highest bit of the state width - 1 - k steps before.
         top = self.width - 1
         phases = (self._phases(key, streams) + np.uint64((first - top) % self.levels)) % self.levels
-        half = np.full(streams.size, self.levels // 2, np.uint64)
-        words = _native.lfsr(self.width, self._feedback, phases, half, 0, length + top)
+        half = np.full(streams.size, self.levels // 2, np.uint64)  # states below 2**top
+        words = _native.lfsr(self.width, self._feedback, phases, half, 0, length + top, self.zero)
         bits = unpack(words, length + top)
         states = sum(
             (1 - bits[:, k : k + length]).astype(np.uint32) << np.uint32(k) for k in range(self.width)
         )
-        return np.asarray(states - np.uint32(1))
+        return np.asarray(states - np.uint32(not self.zero))
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
         phases = self._phases(key, streams)
-        return _native.lfsr(self.width, self._feedback, phases, thresholds, first_word, length)
+        return _native.lfsr(
+            self.width, self._feedback, phases, thresholds, first_word, length, self.zero
+        )
 
     def _phases(self, key: int, streams: Words) -> Words:
         if self.start is not None:
-            phase = phases_of_states(self.width, self._feedback)[self.start]
+            phase = phases_of_states(self.width, self._feedback, self.zero)[self.start]
             return np.full(streams.size, phase, np.uint64)
         return random_below(self.levels, key, streams)
 
@@ -157,7 +170,7 @@ class LFSR(Source):
 _SPREAD = 0x9E37
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RotatedLFSR(Source):
     """One register shared by many streams, as in hardware: each lane reads its state rotated.
 
@@ -218,7 +231,7 @@ class RotatedLFSR(Source):
 
     def rise(self, streams: Words) -> int:
         """Return the steps during which the states are far from uniform, as for `LFSR`."""
-        return _steps_until_uniform(self.width, self.taps or (), self.start)
+        return _steps_until_uniform(LFSR(self.width, self.taps, self.start))
 
     def sequences(self, n: int) -> tuple[Source, ...]:
         """Return this register and, for the weights, the `Hammersley` axes 1, 2, ..., n - 1."""
@@ -242,10 +255,9 @@ class RotatedLFSR(Source):
 
 
 @lru_cache(maxsize=256)
-def _steps_until_uniform(width: int, taps: tuple[int, ...], start: int) -> int:
+def _steps_until_uniform(register: LFSR) -> int:
     """Return `LFSR.rise` of a register with a fixed start."""
-    n = min(8 * width, (1 << width) - 1)
-    register = LFSR(width, taps, start)
+    n = min(8 * register.width, (1 << register.width) - 1)
     values = (register.numbers(0, n, key=0).astype(np.float64) + 0.5) / register.levels
     steps = 1
     for length in range(4, n + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,7 +95,11 @@ class Source(ABC):
         """Number of steps after which the numbers of every stream repeat, or None."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        # Keyword-only parameters are shown if they are set.
+        own: tuple[Field[object], ...] = fields(self) if is_dataclass(self) else ()
+        values = [(f, getattr(self, f.name)) for f in own]
+        shown = [f"{f.name}={value!r}" for f, value in values if not f.kw_only or value != f.default]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @classmethod
     def for_length(cls, length: int) -> Source:
@@ -292,18 +296,34 @@ class Source(ABC):
 Sources = Source | tuple[Source, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bernoulli(Source):
-    """Independent uniform numbers of 32 bits, from the generator Philox4x32-10.
+    """Independent uniform numbers, from the generator Philox4x32-10.
 
     The standard error of the density of a stream of length L is ``sqrt(p * (1 - p) / L)``. That of a
     product z = p q of two streams is ``sqrt(z * (1 - z) / L)``.
+
+    Parameters
+    ----------
+    bits : int
+        Bits of a number, in [1, 32]: a comparator of b bits rounds p to a multiple of ``2**-b``.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Bernoulli
+    >>> Bernoulli(bits=4).numbers(0, 8, key=1)
+    array([ 1,  1,  2,  2, 11,  9, 14,  7], dtype=uint32)
     """
+
+    bits: int = field(default=32, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bits", _checks.integer("bits", self.bits, 1, 32))
 
     @property
     def levels(self) -> int:
-        """Number of levels, ``2**32``."""
-        return 2**32
+        """Number of levels, ``2**bits``."""
+        return 1 << self.bits
 
     @property
     def period(self) -> int | None:
@@ -316,7 +336,7 @@ class Bernoulli(Source):
         return frozenset()
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        return _native.uniform(key, streams, first, length)
+        return _native.uniform(key, streams, first, length) >> np.uint32(32 - self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
@@ -327,7 +347,8 @@ class Bernoulli(Source):
     def _words_of_rows(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
-        return _native.encode(key, streams, thresholds, first_word, length)
+        fine = thresholds << np.uint64(32 - self.bits)
+        return _native.encode(key, streams, fine, first_word, length)
 
 
 def operands(source: Sources, n: int = 2) -> tuple[Source, ...]:
