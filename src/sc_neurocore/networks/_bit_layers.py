@@ -22,6 +22,7 @@ from sc_neurocore.streams import (
     stream_key,
 )
 from sc_neurocore.streams._bits import n_words
+from sc_neurocore.streams.faults import Faults, FaultyWires
 from sc_neurocore.streams.keys import (
     lane_streams,
 )
@@ -31,6 +32,8 @@ from sc_neurocore.streams.keys import (
 _SPIKE_WORDS, _MADE_WORDS = 2**20, 2**26
 # Words of bits that are kept in memory (64 MB) where the kernels do not make them as they go.
 _KEPT_WORDS = 2**23
+# Paths of the keys of faults, with the role `FAULT`; the number of the layer follows.
+FAULTY_INPUTS, FAULTY_WEIGHTS, FAULTY_SPIKES, FAULTY_WORDS = (0,), (1,), (2,), (3,)
 # Sums and potentials of a layer that are held at a time (32 MB).
 _SUMS = 2**22
 
@@ -53,11 +56,20 @@ class Bits:
         self._made, self._from = np.empty((0, 0, 0), np.uint64), 0
 
     @classmethod
-    def of(cls, source: Source, key: int, streams: Words, thresholds: Words, end: int) -> Bits:
-        """Return the bits of rows of thresholds that all use the same streams."""
+    def of(
+        cls,
+        source: Source,
+        key: int,
+        streams: Words,
+        thresholds: Words,
+        end: int,
+        faulty: FaultyWires | None = None,
+    ) -> Bits:
+        """Return the bits of rows of thresholds that use the same streams, perhaps on faulty wires."""
 
         def make(first_word: int, n_bits: int) -> Words:
-            return source.words(thresholds, streams, n_bits, key=key, first_word=first_word)
+            words = source.words(thresholds, streams, n_bits, key=key, first_word=first_word)
+            return words if faulty is None else faulty.struck(words, 64 * first_word, n_bits)
 
         ahead = 0 if source == Bernoulli() else max(_KEPT_WORDS // thresholds.size, 1)
         return cls(make, ahead, end)
@@ -161,6 +173,9 @@ class BitLayer:
         Numbers of the weights' streams, one per column of `thresholds`.
     steps_kept : int
         Time steps, from the first on, whose weight bits are kept once they are made.
+    faulty_weights, faulty_spikes : FaultyWires or None
+        Wires of the weights' streams, in the shape of `thresholds`, and of the spikes, shape (n_out,),
+        if they have faults.
     """
 
     layer: Layer
@@ -176,6 +191,8 @@ class BitLayer:
     thresholds: Words | None
     streams: Words | None
     steps_kept: int = 0
+    faulty_weights: FaultyWires | None = None
+    faulty_spikes: FaultyWires | None = None
 
     @classmethod
     def of(
@@ -190,14 +207,23 @@ class BitLayer:
         share: bool,
         bits_per_step: int = 1,
         steps_kept: int = 0,
+        faults: Faults | None = None,
     ) -> BitLayer:
         """Return layer `number` of a network, ready to run."""
-        thresholds = streams = None
-        if source != Bernoulli() or _recurrent(layer) is not None or steps_kept:
+        thresholds = streams = weights = spikes = None
+        strikes = faults is not None and faults.on_wires
+        if faults is not None and (strikes or faults.dead):
+            key = stream_key(seed, Role.FAULT, *FAULTY_SPIKES, number)
+            spikes = FaultyWires(faults, key, np.arange(layer.n_out, dtype=np.uint64), True)
+        if source != Bernoulli() or _recurrent(layer) is not None or steps_kept or strikes:
             thresholds = source.thresholds(np.abs(all_weights(layer)))
             rows, fan_in = thresholds.shape
             streams = lane_streams(1 if share else rows, fan_in).ravel()
             thresholds = thresholds if share else thresholds.reshape(1, -1)
+            if faults is not None and strikes:
+                key = stream_key(seed, Role.FAULT, *FAULTY_WEIGHTS, number)
+                wired = lane_streams(rows, fan_in).reshape(thresholds.shape)
+                weights = FaultyWires(faults, key, wired)
         of_one = layer.gain / bits_per_step
         if isinstance(neuron, FixedLIF):
             of_one = 2.0**neuron.fraction
@@ -215,6 +241,8 @@ class BitLayer:
             thresholds=thresholds,
             streams=streams,
             steps_kept=steps_kept,
+            faulty_weights=weights,
+            faulty_spikes=spikes,
         )
 
     @cached_property
@@ -263,7 +291,9 @@ class BitLayer:
         if self.thresholds is None or self.streams is None:
             return None
         last = end * self.bits_per_step
-        return Bits.of(self.source, self.weight_key, self.streams, self.thresholds, last)
+        return Bits.of(
+            self.source, self.weight_key, self.streams, self.thresholds, last, self.faulty_weights
+        )
 
     def run(
         self,

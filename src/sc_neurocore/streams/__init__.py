@@ -21,6 +21,7 @@ from sc_neurocore.streams.correlation import (
     scc_matrix,
     zce,
 )
+from sc_neurocore.streams.faults import Faults, inject
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton, Hammersley, Sobol, VanDerCorput
 from sc_neurocore.streams.periods import Permutation, Ramp, Weyl
@@ -31,6 +32,7 @@ __all__ = [
     "Bernoulli",
     "Bitstream",
     "CorrelationWarning",
+    "Faults",
     "Halton",
     "Hammersley",
     "Interval",
@@ -53,6 +55,7 @@ __all__ = [
     "effective_length",
     "encode",
     "encode_pair",
+    "inject",
     "operands",
     "phi",
     "scc",
