@@ -12,6 +12,7 @@ from sc_neurocore import (
     Faults,
     FixedPoint,
     Network,
+    Record,
     Role,
     Sobol,
     encode,
@@ -107,6 +108,27 @@ def test_dead_neurons_never_fire_and_the_others_do_as_before():
     assert 0 < dead.sum() < 6
     assert (found.counts[:, ~dead] == without.counts[:, ~dead]).all()
     assert run(CHAIN, faults=Faults(dead=1.0)).counts.sum() == 0
+
+
+def test_neurons_without_a_threshold_have_no_wire_for_spikes_and_are_at_rest_if_dead():
+    last = Dense(RNG.uniform(-1, 1, (40, 6)), neuron=LIF(tau_mem=np.inf, v_threshold=np.inf))
+    network = Network([*ONE.layers, last])
+    spikes = Record(potentials=True)
+    faults = Faults(flip=0.3, stuck_at_1=0.3)
+    assert simulate(network, X, 100, seed=1, faults=faults).counts.sum() == 0
+    without = simulate(network, X, 100, seed=1, record=spikes)
+    found = simulate(network, X, 100, seed=1, record=spikes, faults=Faults(dead=0.3))
+    dead = (found.potentials == 0).all(axis=0)
+    assert 3 < dead.sum() < 25
+    assert (found.recording.potentials[1][:, dead] == 0).all()
+    assert (found.recording.potentials[1][:, ~dead, -1] == found.potentials[:, ~dead]).all()
+    alive = simulate(Network(network.layers[:1]), X, 100, seed=1, faults=Faults(dead=0.3))
+    assert ((alive.counts == 0) >= (without.spikes[0].counts() == 0)).all()
+    mixed = LIF(tau_mem=8.0, v_threshold=np.where(np.arange(6) < 3, 1.0, np.inf))
+    some = Network([Dense(WEIGHTS, gain=0.3, neuron=mixed)])
+    counts = simulate(some, X, 100, seed=1, faults=faults).counts
+    assert (counts[:, 3:] == 0).all()
+    assert (counts[:, :3] > 0).all()
 
 
 def test_the_proportion_of_dead_neurons_is_the_rate():

@@ -94,7 +94,7 @@ def test_random_numbers_are_those_of_the_table_of_addresses():
     bits = np.where(stuck < 0.25, False, np.where(stuck < 0.5, True, bits))
     lives = numbers(3, 1) >= faults.dead
     for of_neurons, wanted in ((False, bits), (True, bits & lives)):
-        wired = FaultyWires(faults, KEY, wires, of_neurons)
+        wired = FaultyWires(faults, KEY, wires, of_neurons=of_neurons)
         assert Bitstream(wired.struck(x.words, 0, length), length) == Bitstream.from_bits(wanted)
 
 

@@ -13,7 +13,7 @@ from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights, of_each
 from sc_neurocore.neurons import LIF, StepNeuron
 from sc_neurocore.streams import (
     Bernoulli,
@@ -214,7 +214,7 @@ class BitLayer:
         strikes = faults is not None and faults.on_wires
         if faults is not None and (strikes or faults.dead):
             key = stream_key(seed, Role.FAULT, *FAULTY_SPIKES, number)
-            spikes = FaultyWires(faults, key, np.arange(layer.n_out, dtype=np.uint64), True)
+            spikes = FaultyWires(faults, key, np.arange(layer.n_out, dtype=np.uint64), of_neurons=True)
         if source != Bernoulli() or _recurrent(layer) is not None or steps_kept or strikes:
             thresholds = source.thresholds(np.abs(all_weights(layer)))
             rows, fan_in = thresholds.shape
@@ -244,6 +244,31 @@ class BitLayer:
             faulty_weights=weights,
             faulty_spikes=spikes,
         )
+
+    def on_wires(self, traces: Traces, first: int, steps: int) -> Traces:
+        """Return traces with the faults of the spikes and of dead neurons.
+
+        Neurons without a threshold have no wire for spikes.
+        """
+        if self.faulty_spikes is None:
+            return traces
+        spikes = self.faulty_spikes.struck(traces.spikes, first, steps)
+        if isinstance(self.layer.neuron, LIF):
+            fires = np.isfinite(of_each(self.layer, self.layer.neuron.v_threshold))
+            if not fires.all():
+                spikes = np.where(fires[:, np.newaxis], spikes, traces.spikes)
+        v = traces.potentials
+        return Traces(spikes, traces.currents, None if v is None else self._at_rest(v))
+
+    def _at_rest(self, v: Reals) -> Reals:
+        """Return potentials in volts (batch, n_out, ...) in which dead neurons are at rest."""
+        if self.faulty_spikes is None or not self.faulty_spikes.faults.dead:
+            return v
+        neuron = self.layer.neuron
+        rest = neuron.v_rest if isinstance(neuron, LIF) else neuron.initial_state["v"]
+        of_neurons = of_each(self.layer, rest).reshape(-1, *(1,) * (v.ndim - 2))
+        dead = self.faulty_spikes.dead.reshape(of_neurons.shape)
+        return np.where(dead, of_neurons, v)
 
     @cached_property
     def kept(self) -> Words:
@@ -406,7 +431,7 @@ class BitLayer:
     def potentials(self, state: LayerState) -> Reals:
         """Return the membrane potentials in volts, shape (batch, n_out)."""
         v = self.neuron.volts(state.v) if isinstance(self.neuron, FixedLIF) else state.v
-        return self.layer.flatten(v)
+        return self._at_rest(self.layer.flatten(v))
 
 
 def steps_per_block(layers: Sequence[BitLayer], batch: int, *, traced: bool) -> int:

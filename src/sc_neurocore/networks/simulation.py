@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -211,10 +211,10 @@ def simulate(
         are spike trains are not rounded. By default neurons are computed in float64.
     faults : Faults, optional
         Faults of hardware. Flips, drops and stuck wires strike the bits of the inputs, of the weights
-        (the bias too) and the spikes of each layer, including the output layer; `dead` strikes neurons,
-        and `weight_upset` the stored words of all weights. Potentials, gains and comparators have no
-        faults. Like the random numbers, faults belong to the wires, so that all rows of a batch have
-        the same ones, and another seed gives others.
+        (the bias too) and the spikes of each layer, including the output layer if it has a threshold;
+        `dead` strikes neurons, and `weight_upset` the stored words of all weights. Potentials, gains
+        and comparators have no faults. Like the random numbers, faults belong to the wires, so that all
+        rows of a batch have the same ones, and another seed gives others.
     state : SimulationState, optional
         Continue from the end of another simulation of this network: ``state=previous.state``. All other
         arguments but x and length must be the same; `seed` can be omitted. The results are those of one
@@ -478,9 +478,7 @@ class PreparedNetwork:
                     traced = recorder.wants_traces(i)
                     traces = layer.run(own, weights[i], block, t, steps, traced=traced)
                     fired[i] = fired[i] or bool(traces.spikes.any())
-                    if layer.faulty_spikes is not None:
-                        struck = layer.faulty_spikes.struck(traces.spikes, t, steps)
-                        traces = replace(traces, spikes=struck)
+                    traces = layer.on_wires(traces, t, steps)
                     outputs.append(Block(traces.spikes))
                     recorder.add(i, traces, t, steps)
                 for layer, own in zip(self.layers, states, strict=True):

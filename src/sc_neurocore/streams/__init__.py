@@ -9,6 +9,11 @@ from sc_neurocore.streams.bitstream import (
     encode_pair,
     stack,
 )
+from sc_neurocore.streams.convergence import (
+    normalized_stability,
+    progressive_error,
+    streaming_accuracy,
+)
 from sc_neurocore.streams.correlation import (
     CorrelationWarning,
     autocorrelation,
@@ -56,11 +61,14 @@ __all__ = [
     "encode",
     "encode_pair",
     "inject",
+    "normalized_stability",
     "operands",
     "phi",
+    "progressive_error",
     "scc",
     "scc_matrix",
     "stack",
     "stream_key",
+    "streaming_accuracy",
     "zce",
 ]

@@ -49,7 +49,7 @@ class Faults:
 
     A weight whose word is struck is rounded to B bits, others keep their value.
 
-    A dead neuron never fires.
+    A dead neuron never fires, and its potential is that at rest.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Faults:
     ...     print(f"{row.mean:.1%}")
     98.2%
     98.3%
-    86.6%
+    85.5%
     """
 
     flip: float = 0.0
@@ -224,11 +224,15 @@ class FaultyWires:
         number = self._numbers(_STUCK)
         works, is_one = number >= high, (number >= low) & (number < high)
         if dead:
-            lives = self._numbers(_DEAD) >= Bernoulli().thresholds(np.array(dead))
-            works, is_one = works & lives, is_one & lives
+            works, is_one = works & ~self.dead, is_one & ~self.dead
         masks = (np.where(mask, _ALL, np.uint64(0)) for mask in (works, is_one))
         working, ones = (mask.reshape(*self.streams.shape, 1) for mask in masks)
         return working, ones
+
+    @cached_property
+    def dead(self) -> NDArray[np.bool_]:
+        """Neurons that are dead, of the shape of the wires."""
+        return self._numbers(_DEAD) < Bernoulli().thresholds(np.array(self.faults.dead))
 
     def struck(self, words: Words, first: int, n_bits: int) -> Words:
         """Return words with faults.
