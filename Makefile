@@ -13,6 +13,7 @@
 #   make bench-publish   write README's table, the pictures and the page on speed from the last `make bench`
 #   make results         write the figures, tables and pictures of docs/results.md
 #   make hardware-figures  measure the figures of docs/hardware.md
+#   make circuit-pictures  draw the circuits of docs/circuits.md (needs Graphviz)
 #   make clean           remove everything that was made
 
 PYTHON ?= python3
@@ -25,7 +26,7 @@ PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures docs format clean
+.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures circuit-pictures docs format clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
 
@@ -81,6 +82,13 @@ results: $(VENV)/.dev
 
 hardware-figures: $(VENV)/.dev
 	$(BIN)/python docs/measure_hardware.py
+
+circuit-pictures: $(VENV)/.dev
+	@command -v dot >/dev/null || { echo "needed: Graphviz (Debian, Ubuntu: apt install graphviz)"; exit 1; }
+	$(BIN)/python examples/circuits/literature.py --dot build/circuits
+	for graph in build/circuits/*.dot; do \
+	  dot -Tsvg $$graph -o docs/pictures/circuits/$$(basename $$graph .dot).svg; \
+	done
 
 docs: $(VENV)/.dev
 	$(BIN)/sc-neurocore demo --out docs/pictures

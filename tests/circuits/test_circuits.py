@@ -1,6 +1,7 @@
 """A circuit computes the bits of its function, and a loop those of its steps one by one."""
 
 import inspect
+import re
 from functools import partial
 
 import numpy as np
@@ -367,6 +368,17 @@ def test_a_drawing_names_inputs_operators_and_outputs():
     for label in ("x", "y", "z", "w", "multiply", "or", "stanh", "flip-flop"):
         assert f'label="{label}"' in text
     assert text.count("style=dashed") == 1
+
+
+def test_a_drawing_shows_elements_of_inputs_and_no_calls_that_only_arrange_streams():
+    def function(x, unused):
+        both = stack([x[0], ~x[1]]).reshape(2)
+        return {"sum": scaled_add(both, key=1), "part": both[1]}
+
+    text = Circuit.trace(function, x=(2,)).to_dot()
+    labels = re.findall(r'label="([^"]*)"', text)
+    assert sorted(labels) == ["[1]", "not", "part", "scaled_add", "sum", "unused", "x[0]", "x[1]"]
+    assert text.count("->") == 1 + 2 + 1 + 2 + 1
 
 
 def operators_on_streams():

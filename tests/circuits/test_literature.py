@@ -1,6 +1,8 @@
-"""The circuits of the literature in examples/circuits: prediction beside simulation."""
+"""The circuits of the literature in examples/circuits: prediction beside simulation, and pictures."""
 
+import html
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -52,3 +54,17 @@ def test_the_operands_are_as_required_except_behind_the_synchronizer():
         "synchronized_maximum",
         "segmentation",
     }
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_its_picture_shows_the_operators_and_connections_of_the_circuit(name):
+    graph = RESULTS[name].circuit.to_dot()
+    docs = Path(__file__).parents[2] / "docs"
+    picture = (docs / "pictures" / "circuits" / f"{name}.svg").read_text()
+    shown = [html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", picture)]
+    labels = re.findall(r'label="([^"]*)"(?!, shape=point)', graph)
+    assert sorted(shown) == sorted(labels), "run make circuit-pictures"
+    titles = [html.unescape(title) for title in re.findall(r"<title>(.*?)</title>", picture)]
+    arrows = [title for title in titles if "->" in title]
+    assert sorted(arrows) == sorted(re.findall(r"\w+->\w+", graph.replace(" -> ", "->")))
+    assert f"pictures/circuits/{name}.svg" in (docs / "circuits.md").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from sc_neurocore.circuits._nets import (
     operands,
 )
 from sc_neurocore.circuits._wires import GATES, NotElementwise, Wiring, wired
-from sc_neurocore.streams import Bitstream
+from sc_neurocore.streams import Bitstream, Faults
+from sc_neurocore.streams._bits import n_words
+from sc_neurocore.streams.faults import FaultyWires
 
 __all__ = ["compiled", "simulated"]
 
@@ -37,10 +40,13 @@ def simulated(nets: Sequence[Net], inputs: Mapping[str, Bitstream], n_batch: int
     return compiled(nets)(inputs, n_batch)
 
 
-def compiled(nets: Sequence[Net]) -> Callable[[Mapping[str, Bitstream], int], list[Any]]:
+def compiled(
+    nets: Sequence[Net], faults: Faults | None = None, key: int = 0
+) -> Callable[[Mapping[str, Bitstream], int], list[Any]]:
     """Return the function of `simulated`: the calls in order, written as Python.
 
-    Values are deleted after their last use, as those of a nested expression are.
+    Values are deleted after their last use, as those of a nested expression are. With faults, inputs,
+    constants and results are struck: element e of result r of call i is wire ``i << 40 | r << 32 | e``.
     """
     order = calls_in_order(nets)
     number = {origin: i for i, origin in enumerate(order)}
@@ -48,7 +54,8 @@ def compiled(nets: Sequence[Net]) -> Callable[[Mapping[str, Bitstream], int], li
     for i, origin in enumerate(order):
         last |= {net.origin: i for net in operands(origin)}
     last |= {net.origin: len(order) for net in nets}
-    space: dict[str, Any] = {"with_batch": _with_batch, "run_loop": _run_loop}
+    strikes: _Strikes | None = None if faults is None else partial(_struck, faults, key)
+    space: dict[str, Any] = {"with_batch": _with_batch, "run_loop": _run_loop, "strike": strikes}
 
     def name(net: Net) -> str:
         origin = net.origin
@@ -72,20 +79,43 @@ def compiled(nets: Sequence[Net]) -> Callable[[Mapping[str, Bitstream], int], li
         elif isinstance(origin, Constant):
             right = f"with_batch({text(origin.stream)}, n_batch)"
         elif isinstance(origin, Loop):
-            program = _program(origin)
+            program = _program(origin, faulty=strikes is not None)
             streams = text(tuple(program.outside)) if program.outside else "()"
-            right = f"run_loop({text(origin)}, {text(program)}, n_batch, {streams})"
+            struck = "" if strikes is None else f", strike, {i << 40}"
+            right = f"run_loop({text(origin)}, {text(program)}, n_batch, {streams}{struck})"
         else:
             assert isinstance(origin, Call)  # a Held is inside its loop
             space[f"f{i}"] = origin.function
             arguments = [*map(text, origin.args), *(f"{k}={text(v)}" for k, v in origin.kwargs.items())]
             right = f"f{i}({', '.join(arguments)})"
         lines.append(f" v{i} = {right}")
+        if strikes is not None and isinstance(origin, Input | Constant):
+            lines.append(f" v{i} = strike(v{i}, n_batch, {i << 40})")
+        elif strikes is not None and isinstance(origin, Call) and origin.name not in _ARRANGE:
+            for place, (_, is_stream) in enumerate(origin.results):
+                if is_stream and origin.many:
+                    one = f"strike(v{i}[{place}], n_batch, {i << 40 | place << 32})"
+                    lines.append(f" v{i} = (*v{i}[:{place}], {one}, *v{i}[{place + 1}:])")
+                elif is_stream:
+                    lines.append(f" v{i} = strike(v{i}, n_batch, {i << 40})")
         if unused := [f"v{number[o]}" for o, at in last.items() if at == i]:
             lines.append(f" del {', '.join(unused)}")
     lines.append(f" return [{', '.join(map(name, nets))}]")
     exec(compile("\n".join(lines), "<circuit>", "exec"), space)
     return space["run"]  # type: ignore[no-any-return]
+
+
+# A function that strikes a stream, given the number of batch axes and the number of its first wire.
+_Strikes = Callable[[Bitstream, int, int], Bitstream]
+# Calls that only arrange streams, and so have no wires of their own.
+_ARRANGE = ("item", "reshaped", "stack")
+
+
+def _struck(faults: Faults, key: int, x: Bitstream, n_batch: int, first: int) -> Bitstream:
+    """Return the stream of a net with the faults of its wires, the same for all elements of a batch."""
+    shape = x.shape[n_batch:]
+    wires = np.arange(first, first + math.prod(shape), dtype=np.uint64).reshape(shape)
+    return Bitstream(FaultyWires(faults, key, wires).struck(x.words, 0, x.length), x.length)
 
 
 def _with_batch(stream: Bitstream, n_batch: int) -> Bitstream:
@@ -96,7 +126,8 @@ def _with_batch(stream: Bitstream, n_batch: int) -> Bitstream:
 class _Program:
     """A loop as the native kernel runs it.
 
-    A `flat` loop has one wire per net, others one per element.
+    A `flat` loop has one wire per net, others one per element. With faults, two masks of each of the
+    `n_struck` results of gates and machines follow the inputs.
     """
 
     outside: list[Net]
@@ -108,9 +139,10 @@ class _Program:
     initial: NDArray[np.uint64]
     tables: NDArray[np.uint32]
     starts: NDArray[np.uint32]
+    n_struck: int = 0
 
 
-def _program(loop: Loop) -> _Program:
+def _program(loop: Loop, *, faulty: bool = False) -> _Program:
     outside = operands(loop)
     try:
         flat, wiring = True, wired(_of(loop), outside, flat=True)
@@ -120,7 +152,8 @@ def _program(loop: Loop) -> _Program:
     if boxes:
         what = boxes[0].detail[0].name if boxes[0].kind == "black box" else "encode"
         _checks.fail("a loop", "consist of gates, flip-flops and machines", what)
-    return _compiled(outside, wiring, [wiring.wires(net) for net in _of(loop)], flat=flat)
+    results = [wiring.wires(net) for net in _of(loop)]
+    return _compiled(outside, wiring, results, flat=flat, faulty=faulty)
 
 
 def _of(loop: Loop) -> list[Net]:
@@ -128,10 +161,18 @@ def _of(loop: Loop) -> list[Net]:
 
 
 def _compiled(
-    outside: list[Net], wiring: Wiring, results: Iterable[NDArray[np.int64]], *, flat: bool
+    outside: list[Net],
+    wiring: Wiring,
+    results: Iterable[NDArray[np.int64]],
+    *,
+    flat: bool,
+    faulty: bool = False,
 ) -> _Program:
     inputs = [part.results[0] for part in wiring.parts if part.kind == "outside"]
+    active = [part for part in wiring.parts if part.kind in (*GATES, "machine")]
+    struck = [wire for part in active for wire in part.results if wire >= 0] if faulty else []
     number = {wire: i for i, wire in enumerate(inputs)}
+    number |= {-1 - i: len(inputs) + i for i in range(2 * len(struck))}  # masks, no wires
 
     def at(wires: tuple[int, ...], n: int) -> list[int]:
         found = [number.setdefault(wire, len(number)) for wire in wires]
@@ -154,6 +195,13 @@ def _compiled(
             steps.append([kind, *reads, *at(part.results, 2), *place])
             tables.append(machine._table().ravel())
             starts.append(start)
+        for wire in part.results if struck and part in active else ():
+            if wire >= 0:
+                mask = number[-1 - 2 * struck.index(wire)]
+                own, kept = number[wire], len(number)
+                number[-1 - kept] = kept
+                steps.append([GATES.index("and"), own, mask, kept, -1, 0, 0])
+                steps.append([GATES.index("xor"), kept, mask + 1, own, -1, 0, 0])
     holds = [at((*part.results, *part.operands), 2) for part in flip_flops]
     outputs = [at((int(wire),), 1)[0] for array in results for wire in array.flat]
     return _Program(
@@ -166,11 +214,17 @@ def _compiled(
         np.array([-part.detail & 2**64 - 1 for part in flip_flops], np.uint64),
         np.concatenate(tables),
         np.array(starts, np.uint32),
+        len(struck),
     )
 
 
 def _run_loop(
-    loop: Loop, program: _Program, n_batch: int, streams: tuple[Bitstream, ...]
+    loop: Loop,
+    program: _Program,
+    n_batch: int,
+    streams: tuple[Bitstream, ...],
+    strike: _Strikes | None = None,
+    first: int = 0,
 ) -> tuple[Bitstream, ...]:
     if not streams:
         _checks.fail("a loop", "use at least one other stream", "none")
@@ -202,6 +256,10 @@ def _run_loop(
             ]
         )
     n_rows = math.prod(rows.shape[1:-1])
+    if strike is not None and program.n_struck:
+        masks = _masks(strike, program.n_struck, rows.shape[1 + n_batch : -1], length, first)
+        masks = masks.reshape(len(masks), *(1,) * n_batch, *masks.shape[1:])
+        rows = np.concatenate([rows, np.broadcast_to(masks, (len(masks), *rows.shape[1:]))])
     inputs = np.ascontiguousarray(rows).reshape(len(rows), n_rows, rows.shape[-1])
     out = _native.circuit(
         program.steps,
@@ -215,6 +273,18 @@ def _run_loop(
         np.tile(program.starts[:, np.newaxis], (1, n_rows)),
     )
     return _results(loop, program, out, batch, n_batch, length)
+
+
+def _masks(
+    strike: _Strikes, n: int, shape: tuple[int, ...], length: int, first: int
+) -> NDArray[np.uint64]:
+    """Return masks of the faults of n wires, of the shape of a net: bits w become ``w & a ^ b``.
+
+    They are in the order a, b of each wire, shape (2 * n, *shape, n_words).
+    """
+    never = Bitstream(np.zeros((n, *shape, n_words(length)), np.uint64), length)
+    zeros, ones = (strike(x, 0, first).words for x in (never, ~never))
+    return np.stack([zeros ^ ones, zeros], axis=1).reshape(2 * n, *zeros.shape[1:])
 
 
 def _results(

@@ -19,7 +19,17 @@ from sc_neurocore.circuits._wires import Wiring, check_names, numbered, wire_nam
 from sc_neurocore.circuits.allocation import Allocation, allocated
 from sc_neurocore.circuits.checking import Finding, findings, measured
 from sc_neurocore.circuits.prediction import Prediction, input_values, laws_of, predicted, sampled
-from sc_neurocore.streams import Bernoulli, Bitstream, Role, Source, encode, stack, stream_key
+from sc_neurocore.streams import (
+    Bernoulli,
+    Bitstream,
+    Faults,
+    Role,
+    Source,
+    encode,
+    stack,
+    stream_key,
+)
+from sc_neurocore.streams.faults import only_on_wires
 from sc_neurocore.streams.source import checked_source
 
 __all__ = ["Circuit"]
@@ -110,7 +120,13 @@ class Circuit:
         outputs = {name: _checked_output(name, net) for name, net in outputs.items()}
         return cls(inputs, outputs, tuple(needs))
 
-    def simulate(self, streams: Mapping[str, Bitstream]) -> dict[str, Any]:
+    def simulate(
+        self,
+        streams: Mapping[str, Bitstream],
+        *,
+        faults: Faults | None = None,
+        key: int | None = None,
+    ) -> dict[str, Any]:
         """Return the bits of the outputs, equal to those of the traced function.
 
         Parameters
@@ -118,6 +134,13 @@ class Circuit:
         streams : mapping of str to Bitstream
             Stream of each input. Its batch shape ends with the shape of the input; the axes before are
             those of a batch, and broadcast between inputs.
+        faults : Faults, optional
+            Faults of wires: of inputs, constants and results of operators, and inside loops those of
+            each gate and machine. All elements of a batch have the same faults. What is inside of an
+            operator outside of loops has none.
+        key : int, optional
+            Key of the faults in ``[0, 2**64)``, from `stream_key` with `Role.FAULT`; required with
+            `faults`.
 
         Returns
         -------
@@ -127,11 +150,26 @@ class Circuit:
         Raises
         ------
         TypeError
-            If an input is not a Bitstream.
+            If an input is not a Bitstream, or `key` is missing.
         ValueError
-            If an input is missing or unknown, or lengths or shapes do not match.
+            If an input is missing or unknown, lengths or shapes do not match, or there are rates of
+            weights or neurons.
+
+        Examples
+        --------
+        >>> from sc_neurocore import Faults
+        >>> from sc_neurocore.circuits import Circuit
+        >>> from sc_neurocore.operators import multiply
+        >>> product = Circuit.trace(multiply)
+        >>> streams = product.encode({"x": 0.5, "y": 0.5}, 4096, seed=1)
+        >>> product.simulate(streams, faults=Faults(flip=0.01), key=1)["out"]
+        Bitstream(length=4096, p=0.255)
         """
         aligned, n_batch = self._aligned(streams)
+        if faults is not None:
+            nets = list(self.outputs.values())
+            run = compiled(nets, only_on_wires(faults), _checks.power_range("key", key, 64))
+            return dict(zip(self.outputs, run(aligned, n_batch), strict=True))
         return dict(zip(self.outputs, self._run(aligned, n_batch), strict=True))
 
     def encode(

@@ -32,6 +32,7 @@ from sc_neurocore.networks.simulation import (
 from sc_neurocore.streams import (
     LFSR,
     Bernoulli,
+    Faults,
     Halton,
     Hammersley,
     Permutation,
@@ -191,6 +192,7 @@ def evaluate(
     source: SourceByLength = Bernoulli(),
     bits_per_step: int | Sequence[int] = 1,
     fixed_point: FixedPoint | None = None,
+    faults: Faults | None = None,
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths and numbers of bits per step.
@@ -218,6 +220,8 @@ def evaluate(
         As in `simulate`; with several, all are evaluated at each length.
     fixed_point : FixedPoint, optional
         Compute in fixed point, as in `simulate`. The reference on real numbers stays the same.
+    faults : Faults, optional
+        Faults of hardware, as in `simulate`: other ones for each seed. The reference has none.
     progress : bool
         Show a progress bar (requires the extra `progress`).
 
@@ -247,7 +251,7 @@ def evaluate(
     """
     (rows,) = evaluate_each(
         network, images, labels, lengths, seeds=seeds, sources=[source], bits_per_step=bits_per_step,
-        fixed_point=fixed_point, progress=progress,
+        fixed_point=fixed_point, faults=faults, progress=progress,
     )  # fmt: skip
     return rows
 
@@ -262,6 +266,7 @@ def evaluate_each(
     sources: Sequence[SourceByLength],
     bits_per_step: int | Sequence[int] = 1,
     fixed_point: FixedPoint | None = None,
+    faults: Faults | None = None,
     progress: bool = False,
 ) -> Iterator[list[Accuracy]]:
     """Yield what `evaluate` returns for each source; the reference runs once for all."""
@@ -281,7 +286,19 @@ def evaluate_each(
                     references[length] = simulate_float(network, given, length)
                 reference = references[length]
                 rows += [
-                    accuracy(simulated, given, classes, length, k, reference, None, seeds, source, bar)
+                    accuracy(
+                        simulated,
+                        given,
+                        classes,
+                        length,
+                        k,
+                        reference,
+                        None,
+                        seeds,
+                        source,
+                        bar,
+                        faults=faults,
+                    )
                     for simulated, k in zip(networks, ks, strict=True)
                 ]
         yield rows
@@ -298,6 +315,8 @@ def accuracy(
     seeds: Sequence[int],
     source: SourceByLength,
     bar: Bar,
+    *,
+    faults: Faults | None = None,
 ) -> Accuracy:
     """Return the accuracy at one length. Trusts its arguments.
 
@@ -307,7 +326,9 @@ def accuracy(
     classes = reference.classes if classes is None else classes
     found, spikes = [], []
     for seed in seeds:
-        prepared = PreparedNetwork.of(network, seed=seed, source=at_length, bits_per_step=bits_per_step)
+        prepared = PreparedNetwork.of(
+            network, seed=seed, source=at_length, bits_per_step=bits_per_step, faults=faults
+        )
         result = prepared.run(inputs, length)
         found.append(result.classes)
         spikes.append(int(result.counts.sum()))

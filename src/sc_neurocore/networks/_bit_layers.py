@@ -13,7 +13,7 @@ from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights, of_each
 from sc_neurocore.neurons import LIF, StepNeuron
 from sc_neurocore.streams import (
     Bernoulli,
@@ -22,6 +22,7 @@ from sc_neurocore.streams import (
     stream_key,
 )
 from sc_neurocore.streams._bits import n_words
+from sc_neurocore.streams.faults import Faults, FaultyWires
 from sc_neurocore.streams.keys import (
     lane_streams,
 )
@@ -31,6 +32,8 @@ from sc_neurocore.streams.keys import (
 _SPIKE_WORDS, _MADE_WORDS = 2**20, 2**26
 # Words of bits that are kept in memory (64 MB) where the kernels do not make them as they go.
 _KEPT_WORDS = 2**23
+# Paths of the keys of faults, with the role `FAULT`; the number of the layer follows.
+FAULTY_INPUTS, FAULTY_WEIGHTS, FAULTY_SPIKES, FAULTY_WORDS = (0,), (1,), (2,), (3,)
 # Sums and potentials of a layer that are held at a time (32 MB).
 _SUMS = 2**22
 
@@ -53,11 +56,20 @@ class Bits:
         self._made, self._from = np.empty((0, 0, 0), np.uint64), 0
 
     @classmethod
-    def of(cls, source: Source, key: int, streams: Words, thresholds: Words, end: int) -> Bits:
-        """Return the bits of rows of thresholds that all use the same streams."""
+    def of(
+        cls,
+        source: Source,
+        key: int,
+        streams: Words,
+        thresholds: Words,
+        end: int,
+        faulty: FaultyWires | None = None,
+    ) -> Bits:
+        """Return the bits of rows of thresholds that use the same streams, perhaps on faulty wires."""
 
         def make(first_word: int, n_bits: int) -> Words:
-            return source.words(thresholds, streams, n_bits, key=key, first_word=first_word)
+            words = source.words(thresholds, streams, n_bits, key=key, first_word=first_word)
+            return words if faulty is None else faulty.struck(words, 64 * first_word, n_bits)
 
         ahead = 0 if source == Bernoulli() else max(_KEPT_WORDS // thresholds.size, 1)
         return cls(make, ahead, end)
@@ -161,6 +173,9 @@ class BitLayer:
         Numbers of the weights' streams, one per column of `thresholds`.
     steps_kept : int
         Time steps, from the first on, whose weight bits are kept once they are made.
+    faulty_weights, faulty_spikes : FaultyWires or None
+        Wires of the weights' streams, in the shape of `thresholds`, and of the spikes, shape (n_out,),
+        if they have faults.
     """
 
     layer: Layer
@@ -176,6 +191,8 @@ class BitLayer:
     thresholds: Words | None
     streams: Words | None
     steps_kept: int = 0
+    faulty_weights: FaultyWires | None = None
+    faulty_spikes: FaultyWires | None = None
 
     @classmethod
     def of(
@@ -190,14 +207,23 @@ class BitLayer:
         share: bool,
         bits_per_step: int = 1,
         steps_kept: int = 0,
+        faults: Faults | None = None,
     ) -> BitLayer:
         """Return layer `number` of a network, ready to run."""
-        thresholds = streams = None
-        if source != Bernoulli() or _recurrent(layer) is not None or steps_kept:
+        thresholds = streams = weights = spikes = None
+        strikes = faults is not None and faults.on_wires
+        if faults is not None and (strikes or faults.dead):
+            key = stream_key(seed, Role.FAULT, *FAULTY_SPIKES, number)
+            spikes = FaultyWires(faults, key, np.arange(layer.n_out, dtype=np.uint64), of_neurons=True)
+        if source != Bernoulli() or _recurrent(layer) is not None or steps_kept or strikes:
             thresholds = source.thresholds(np.abs(all_weights(layer)))
             rows, fan_in = thresholds.shape
             streams = lane_streams(1 if share else rows, fan_in).ravel()
             thresholds = thresholds if share else thresholds.reshape(1, -1)
+            if faults is not None and strikes:
+                key = stream_key(seed, Role.FAULT, *FAULTY_WEIGHTS, number)
+                wired = lane_streams(rows, fan_in).reshape(thresholds.shape)
+                weights = FaultyWires(faults, key, wired)
         of_one = layer.gain / bits_per_step
         if isinstance(neuron, FixedLIF):
             of_one = 2.0**neuron.fraction
@@ -215,7 +241,34 @@ class BitLayer:
             thresholds=thresholds,
             streams=streams,
             steps_kept=steps_kept,
+            faulty_weights=weights,
+            faulty_spikes=spikes,
         )
+
+    def on_wires(self, traces: Traces, first: int, steps: int) -> Traces:
+        """Return traces with the faults of the spikes and of dead neurons.
+
+        Neurons without a threshold have no wire for spikes.
+        """
+        if self.faulty_spikes is None:
+            return traces
+        spikes = self.faulty_spikes.struck(traces.spikes, first, steps)
+        if isinstance(self.layer.neuron, LIF):
+            fires = np.isfinite(of_each(self.layer, self.layer.neuron.v_threshold))
+            if not fires.all():
+                spikes = np.where(fires[:, np.newaxis], spikes, traces.spikes)
+        v = traces.potentials
+        return Traces(spikes, traces.currents, None if v is None else self._at_rest(v))
+
+    def _at_rest(self, v: Reals) -> Reals:
+        """Return potentials in volts (batch, n_out, ...) in which dead neurons are at rest."""
+        if self.faulty_spikes is None or not self.faulty_spikes.faults.dead:
+            return v
+        neuron = self.layer.neuron
+        rest = neuron.v_rest if isinstance(neuron, LIF) else neuron.initial_state["v"]
+        of_neurons = of_each(self.layer, rest).reshape(-1, *(1,) * (v.ndim - 2))
+        dead = self.faulty_spikes.dead.reshape(of_neurons.shape)
+        return np.where(dead, of_neurons, v)
 
     @cached_property
     def kept(self) -> Words:
@@ -263,7 +316,9 @@ class BitLayer:
         if self.thresholds is None or self.streams is None:
             return None
         last = end * self.bits_per_step
-        return Bits.of(self.source, self.weight_key, self.streams, self.thresholds, last)
+        return Bits.of(
+            self.source, self.weight_key, self.streams, self.thresholds, last, self.faulty_weights
+        )
 
     def run(
         self,
@@ -376,7 +431,7 @@ class BitLayer:
     def potentials(self, state: LayerState) -> Reals:
         """Return the membrane potentials in volts, shape (batch, n_out)."""
         v = self.neuron.volts(state.v) if isinstance(self.neuron, FixedLIF) else state.v
-        return self.layer.flatten(v)
+        return self._at_rest(self.layer.flatten(v))
 
 
 def steps_per_block(layers: Sequence[BitLayer], batch: int, *, traced: bool) -> int:

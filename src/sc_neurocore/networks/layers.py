@@ -20,7 +20,7 @@ Every layer is thus a dense layer on patches: the counts of a time step are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -347,6 +347,18 @@ def all_weights(layer: Layer) -> NDArray[np.float64]:
     """Return the matrix of a layer and, as further columns, its recurrent weights."""
     recurrent = layer.recurrent if isinstance(layer, Dense) else None
     return layer.matrix if recurrent is None else np.concatenate([layer.matrix, recurrent], axis=1)
+
+
+def with_all_weights(layer: Layer, weights: NDArray[np.float64]) -> Layer:
+    """Return a layer with other weights, in the form of `all_weights`."""
+    n = layer.matrix.shape[1]
+    n_forward = n - (layer.bias is not None)
+    given: dict[str, Any] = {"weights": weights[:, :n_forward].reshape(layer.weights.shape)}
+    if layer.bias is not None:
+        given["bias"] = weights[:, n_forward]
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        given["recurrent"] = weights[:, n:]
+    return replace(layer, **given)
 
 
 def lif_of(name: str, layer: Layer) -> LIF:

@@ -16,6 +16,8 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._bit_layers import (
+    FAULTY_INPUTS,
+    FAULTY_WORDS,
     BitLayer,
     Bits,
     LayerState,
@@ -27,7 +29,7 @@ from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
 from sc_neurocore.networks._recorder import Recorder
 from sc_neurocore.networks._wiring import Block, join_words, keep_words, wires
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
-from sc_neurocore.networks.layers import neurons, of_each
+from sc_neurocore.networks.layers import Dense, all_weights, neurons, of_each, with_all_weights
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.recording import Record, Recording
 from sc_neurocore.neurons import (
@@ -39,12 +41,14 @@ from sc_neurocore.neurons import (
 from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
+    Faults,
     Role,
     Source,
     operands,
     stream_key,
 )
 from sc_neurocore.streams._bits import cut, n_words, pack
+from sc_neurocore.streams.faults import FaultyWires, upset
 from sc_neurocore.streams.keys import (
     checked_seed,
     lane_streams,
@@ -167,6 +171,7 @@ def simulate(
     bits_per_step: int = 1,
     share_weight_numbers: bool = False,
     fixed_point: FixedPoint | None = None,
+    faults: Faults | None = None,
     state: SimulationState | None = None,
     record: bool | Record = False,
     progress: bool = False,
@@ -204,6 +209,12 @@ def simulate(
     fixed_point : FixedPoint, optional
         Round weights and inputs, and compute the neurons in fixed point, as hardware does. Inputs that
         are spike trains are not rounded. By default neurons are computed in float64.
+    faults : Faults, optional
+        Faults of hardware. Flips, drops and stuck wires strike the bits of the inputs, of the weights
+        (the bias too) and the spikes of each layer, including the output layer if it has a threshold;
+        `dead` strikes neurons, and `weight_upset` the stored words of all weights. Potentials, gains
+        and comparators have no faults. Like the random numbers, faults belong to the wires, so that all
+        rows of a batch have the same ones, and another seed gives others.
     state : SimulationState, optional
         Continue from the end of another simulation of this network: ``state=previous.state``. All other
         arguments but x and length must be the same; `seed` can be omitted. The results are those of one
@@ -224,7 +235,8 @@ def simulate(
         If an argument has the wrong type, or `length` is missing.
     ValueError
         If x has the wrong shape or values outside [0, 1], `source` has too few sequences for the
-        layers, the network does not fit `fixed_point`, or the state is one of another simulation.
+        layers, the network does not fit `fixed_point`, a layer with recurrent weights has other faults
+        than upset weights, or the state is one of another simulation.
 
     Warns
     -----
@@ -267,6 +279,7 @@ def simulate(
         bits_per_step=bits_per_step,
         share_weight_numbers=share_weight_numbers,
         fixed_point=fixed_point,
+        faults=faults,
     )
     return prepared.run(x, length, state=state, record=record, progress=progress)
 
@@ -279,6 +292,7 @@ def prepare(
     bits_per_step: int = 1,
     share_weight_numbers: bool = False,
     fixed_point: FixedPoint | None = None,
+    faults: Faults | None = None,
     steps_kept: int = 0,
 ) -> PreparedNetwork:
     """Return a network ready to be simulated many times with the same random numbers.
@@ -290,7 +304,7 @@ def prepare(
     Parameters
     ----------
     network : Network
-    seed, source, bits_per_step, share_weight_numbers, fixed_point
+    seed, source, bits_per_step, share_weight_numbers, fixed_point, faults
         As in `simulate`.
     steps_kept : int
         Number of time steps, from the first on, whose weight bits are made now and kept in memory, one
@@ -319,14 +333,10 @@ def prepare(
     """
     _checks.instance("network", network, Network)
     k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
-    if fixed_point is None:
-        return PreparedNetwork.of(
-            network, seed=seed, source=source, bits_per_step=k,
-            share_weight_numbers=share_weight_numbers, steps_kept=steps_kept,
-        )  # fmt: skip
     return PreparedNetwork.of(
-        in_fixed_point(network, fixed_point, k), seed=seed, source=source, bits_per_step=k,
-        share_weight_numbers=share_weight_numbers, steps_kept=steps_kept,
+        network if fixed_point is None else in_fixed_point(network, fixed_point, k), seed=seed,
+        source=source, bits_per_step=k, share_weight_numbers=share_weight_numbers, faults=faults,
+        steps_kept=steps_kept,
     )  # fmt: skip
 
 
@@ -345,12 +355,13 @@ class PreparedNetwork:
     Attributes
     ----------
     network : Network
-        With rounded weights if it is in fixed point.
+        With rounded weights if it is in fixed point, and with upset weights if there are such faults.
     fixed_point : FixedPoint or None
     bits_per_step : int
     seed : int
     source : Source
         Source of the numbers for the inputs.
+    faults : Faults or None
     """
 
     network: Network
@@ -360,6 +371,7 @@ class PreparedNetwork:
     source: Source
     layers: tuple[BitLayer, ...] = field(repr=False)
     steps_kept: int = 0
+    faults: Faults | None = None
 
     @classmethod
     def of(
@@ -370,6 +382,7 @@ class PreparedNetwork:
         source: Sources = Bernoulli(),
         bits_per_step: int = 1,
         share_weight_numbers: bool = False,
+        faults: Faults | None = None,
         steps_kept: int = 0,
     ) -> PreparedNetwork:
         """Return a network ready to be simulated; arguments as in `prepare`. Not for users."""
@@ -383,16 +396,18 @@ class PreparedNetwork:
         _checks.instance("share_weight_numbers", share_weight_numbers, bool)
         steps_kept = _checks.integer("steps_kept", steps_kept, 0, 2**38)
         of_inputs, *of_weights = operands(source, 1 + len(network))
+        if faults is not None:
+            network = _with_faults(network, faults, seed, fixed_point)
         layers = tuple(
             BitLayer.of(
                 layer, own, neuron, i, seed=seed, source=of_layer, share=share_weight_numbers,
-                bits_per_step=bits_per_step, steps_kept=steps_kept,
+                bits_per_step=bits_per_step, steps_kept=steps_kept, faults=faults,
             )
             for i, (layer, own, neuron, of_layer) in enumerate(
                 zip(network, wires(network), neurons, of_weights, strict=True)
             )
         )  # fmt: skip
-        prepared = cls(network, fixed_point, bits_per_step, seed, of_inputs, layers, steps_kept)
+        prepared = cls(network, fixed_point, bits_per_step, seed, of_inputs, layers, steps_kept, faults)
         if steps_kept:  # made now, and not in the first run
             _ = prepared._chain if prepared._is_chain else [layer.kept for layer in layers]
         return prepared
@@ -462,8 +477,9 @@ class PreparedNetwork:
                     block = join_words(layer.wires, own.lines, given, outputs, k, steps)
                     traced = recorder.wants_traces(i)
                     traces = layer.run(own, weights[i], block, t, steps, traced=traced)
-                    outputs.append(Block(traces.spikes))
                     fired[i] = fired[i] or bool(traces.spikes.any())
+                    traces = layer.on_wires(traces, t, steps)
+                    outputs.append(Block(traces.spikes))
                     recorder.add(i, traces, t, steps)
                 for layer, own in zip(self.layers, states, strict=True):
                     keep_words(layer.wires, own.lines, outputs, k, steps)
@@ -508,12 +524,21 @@ class PreparedNetwork:
             "bits_per_step": self.bits_per_step,
             "share_weight_numbers": self.layers[0].share,
             "fixed_point": self.fixed_point,
+            "faults": self.faults,
         }
 
     @cached_property
     def _input_streams(self) -> tuple[int, Words]:
         """Key and stream numbers of the inputs."""
         return stream_key(self.seed, Role.INPUT), lane_streams(1, self.network.n_in).ravel()
+
+    @cached_property
+    def _faulty_inputs(self) -> FaultyWires | None:
+        """Wires of the inputs, if they have faults."""
+        if self.faults is None or not self.faults.on_wires:
+            return None
+        key = stream_key(self.seed, Role.FAULT, *FAULTY_INPUTS)
+        return FaultyWires(self.faults, key, self._input_streams[1])
 
     def _recorder(
         self, record: bool | Record, batch: tuple[int, ...], first: int, length: int
@@ -528,6 +553,8 @@ class PreparedNetwork:
     @cached_property
     def _is_chain(self) -> bool:
         """Whether the network is a chain of dense layers that can run in one native call."""
+        if any(layer.faulty_spikes is not None for layer in self.layers):
+            return False
         return Chain.fits(self.network, self.layers, self.source)
 
     @cached_property
@@ -667,22 +694,29 @@ class PreparedNetwork:
     def _bits_of_inputs(self, inputs: Inputs, first: int, last: int) -> Callable[[int, int], Block]:
         """Return a function that makes the bits of the inputs, from a first step and their number."""
         values, k = inputs.values, self.bits_per_step
+        faulty = self._faulty_inputs
         if isinstance(values, Bitstream):
             words = values.words
-            return lambda t, steps: Block(cut(words, t - first, t - first + steps))
+
+            def part(t: int, steps: int) -> Block:
+                own = cut(words, t - first, t - first + steps)
+                return Block(own if faulty is None else faulty.struck(own, t, steps))
+
+            return part
         values = self._densities(values)
         thresholds = self.source.thresholds(values)
         key, streams = self._input_streams
         warn_of_rise(self.source, streams, last * k)
         if values.ndim == 2:
-            made = Bits.of(self.source, key, streams, thresholds, last * k)
+            made = Bits.of(self.source, key, streams, thresholds, last * k, faulty)
         else:
 
             def compare(first_word: int, n_bits: int) -> Words:
                 """Return words of bits; those before the first step are not used."""
                 numbers = self.source.numbers(streams, n_bits, key=key, first=64 * first_word)
                 at = np.maximum((64 * first_word + np.arange(n_bits)) // k - first, 0)
-                return pack(numbers < thresholds[:, :, at])
+                own = pack(numbers < thresholds[:, :, at])
+                return own if faulty is None else faulty.struck(own, 64 * first_word, n_bits)
 
             made = Bits(compare, 0, last * k)
 
@@ -691,6 +725,28 @@ class PreparedNetwork:
             return Block(made.words(first_word, n_words(start + steps * k)), k, start)
 
         return block
+
+
+def _with_faults(
+    network: Network, faults: Faults, seed: int, fixed_point: FixedPoint | None
+) -> Network:
+    """Return a network with upset weights; raise if it cannot have the faults."""
+    _checks.instance("faults", faults, Faults)
+    if faults.on_wires or faults.dead:
+        for i, layer in enumerate(network):
+            if isinstance(layer, Dense) and layer.recurrent is not None:
+                remedy = "connect the layer to itself with a delay of 1"
+                contract = f"be upset weights alone for recurrent layer {i}"
+                _checks.fail("faults", contract, faults, remedy)
+    if not faults.weight_upset:
+        return network
+    n_bits = faults.weight_bits if fixed_point is None else fixed_point.bits
+    layers = []
+    for i, layer in enumerate(network):
+        weights, key = all_weights(layer), stream_key(seed, Role.FAULT, *FAULTY_WORDS, i)
+        struck = upset(weights, faults, n_bits, key, lane_streams(*weights.shape))
+        layers.append(with_all_weights(layer, struck))
+    return Network(layers, network.connections, network.outputs)
 
 
 def simulate_float(

@@ -9,6 +9,11 @@ from sc_neurocore.streams.bitstream import (
     encode_pair,
     stack,
 )
+from sc_neurocore.streams.convergence import (
+    normalized_stability,
+    progressive_error,
+    streaming_accuracy,
+)
 from sc_neurocore.streams.correlation import (
     CorrelationWarning,
     autocorrelation,
@@ -21,6 +26,7 @@ from sc_neurocore.streams.correlation import (
     scc_matrix,
     zce,
 )
+from sc_neurocore.streams.faults import Faults, inject
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.low_discrepancy import Halton, Hammersley, Sobol, VanDerCorput
 from sc_neurocore.streams.periods import Permutation, Ramp, Weyl
@@ -32,6 +38,7 @@ __all__ = [
     "Bernoulli",
     "Bitstream",
     "CorrelationWarning",
+    "Faults",
     "Halton",
     "Hammersley",
     "Interval",
@@ -55,11 +62,15 @@ __all__ = [
     "effective_length",
     "encode",
     "encode_pair",
+    "inject",
+    "normalized_stability",
     "operands",
     "phi",
+    "progressive_error",
     "scc",
     "scc_matrix",
     "stack",
     "stream_key",
+    "streaming_accuracy",
     "zce",
 ]

@@ -11,6 +11,7 @@ numbers                            counter                            streams
 bits of `Bernoulli` sources        t // 64, slice pair, stream        row << 32 | lane, below 2**62
 ranks of `Permutation`             t // 64, slice pair, stream        `PERMUTATION` | stream
 random numbers of operators        t // 64, slice pair, stream        `OPERATOR` + row * n + number
+faults of wires and of weights     t // 64, slice pair, stream        `FAULT` + 4 * wire + kind
 shifts and starts, other sources   0, `SHIFT_DOMAIN`, stream          stream
 noise of neurons                   t // 4, `NOISE_DOMAIN`, neuron, 0  neuron, below 2**32
 orders of lanes, key `ORDER_KEY`   0, `SHIFT_DOMAIN`, lane, digit     lane, below 2**32
@@ -34,9 +35,9 @@ from sc_neurocore._types import Words
 
 __all__ = ["Role", "stream_key"]
 
-# First streams of permutations and of operators. They are not streams of encoded values, so that one
-# key can be used for both.
-PERMUTATION, OPERATOR = 2**62, 2**63
+# First streams of permutations, operators and faults. They are not streams of encoded values, so that
+# one key can be used for all.
+PERMUTATION, OPERATOR, FAULT = 2**62, 2**63, 3 * 2**62
 
 # Second words of the counter, different from the slice pairs of bits.
 NOISE_DOMAIN, SHIFT_DOMAIN = 0x4E000000, 0x53000000
@@ -58,12 +59,15 @@ class Role(IntEnum):
         Noise of neurons.
     SELECT
         Random choices of operators, such as the select of `scaled_add`.
+    FAULT
+        Faults of hardware.
     """
 
     INPUT = 0
     WEIGHT = 1
     NOISE = 2
     SELECT = 3
+    FAULT = 4
 
 
 def stream_key(seed: int, role: Role, *path: int) -> int:
