@@ -63,8 +63,10 @@ class Recipe:
     batch_size: int
     averaging: float = 0.99  # decay of the running mean of the parameters, which is saved
     shift: int | None = None  # largest shift of images in training in pixels; None: not augmented
-    noise_epochs: int = 0  # of training with Gaussian noise before that with bits
-    noise_rate: float = 0.02  # its learning rate
+    noise_lengths: tuple[
+        tuple[int, int], ...
+    ] = ()  # of training with noise before that with bits, and epochs
+    noise_rate: float = 0.01  # its learning rate
     images: int | None = None  # number of images for the training with bits; None: all
 
 
@@ -78,12 +80,19 @@ def recipe(name: str) -> Recipe:
         )
         return Recipe(layers, (8, 16, 32), epochs=20, learning_rate=0.03, batch_size=256)
     neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped currents
+
+    def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
+        size, gains = (side, side), np.full(c_out, gain)
+        return SCConv2d(c_in, c_out, 5, size, gain=gains, neuron=neuron, bias=True, stride=2, padding=2)
+
     layers = (
-        SCConv2d(1, 16, 5, (SIDE, SIDE), gain=0.6, neuron=neuron, stride=2, padding=2),
-        SCConv2d(16, 48, 3, (14, 14), gain=0.3, neuron=neuron, stride=2, padding=1),
-        SCLinear(2352, 10, gain=0.05, neuron=INTEGRATOR),
+        conv(1, 32, SIDE, 0.6),
+        conv(32, 64, SIDE // 2, 0.12),
+        SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
-    return Recipe(layers, (8, 16), 1, 0.003, batch_size=64, shift=1, noise_epochs=8, images=9600)
+    return Recipe(
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 6), (16, 6)), images=12_800
+    )
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -137,9 +146,11 @@ class NoisyRates(nn.Module):
     """The layers of a model with rates in place of spikes, and Gaussian noise in place of that of bits.
 
     It is far faster than bits. Neurons without leak, with reset by subtraction, fire at the rate of
-    their mean current, clipped to [0, 1]. Sums of products of bits have a variance of at most
-    ``sum(|w| x)`` per step, for which ``mean(|w|) sum(x)`` stands here; the mean over all steps has
-    this variance divided by their number.
+    their mean current, clipped to [0, 1] and rounded to a number of spikes. Bits of a density x have a
+    variance of ``x (1 - x)`` per step. Given the spikes of the inputs, a sum of products with bits of
+    weights has one of ``sum(x |w| (1 - |w|))``, here with the mean of the second factor over a kernel;
+    weights of -1, 0 and 1 are free of noise. The mean over all steps has the variance divided by their
+    number.
     """
 
     def __init__(self, model: SCNetwork) -> None:
@@ -148,41 +159,45 @@ class NoisyRates(nn.Module):
 
     def forward(self, x: Tensor, length: int) -> Tensor:
         """Return the potentials of the readout after `length` steps."""
+        x = x + (x * (1 - x) / length).sqrt() * torch.randn_like(x)
         for layer in self.model.layers:
             if self.training:
                 layer.project()
-            weight = layer.weight
-            size = weight.abs().mean(tuple(range(1, weight.ndim)))
+            weight, bias = layer.weight, layer.bias
+            spread = weight.abs() * (1 - weight.abs())
+            gain = layer.gain.float()
             if isinstance(layer, SCConv2d):
                 x = x.view(len(x), -1, *layer.input_size)
-                mean = functional.conv2d(x, weight, None, layer.stride, layer.padding)
-                window = torch.ones(1, 1, *weight.shape[2:])
-                active = functional.conv2d(x.sum(1, True), window, None, layer.stride, layer.padding)
-                size = size[:, None, None]
+                mean = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
+                size = weight.shape[2:]
+                sums = functional.avg_pool2d(x, size, layer.stride, layer.padding, divisor_override=1)
+                variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True))
+                gain = gain.view(-1, 1, 1)
             else:
                 x = x.flatten(1)
-                mean, active = x @ weight.T, x.sum(1, True)
-            noise = torch.randn_like(mean) * (active * size / length + 1e-6).sqrt()
-            x = layer.gain.float() * (mean + noise)
+                mean, variance = functional.linear(x, weight, bias), x @ spread.T
+            noise = torch.randn_like(mean) * (variance.clamp(min=0) / length + 1e-6).sqrt()
+            x = gain * (mean + noise)
             if layer is not self.model.layers[-1]:
                 x = x.clamp(0, 1)
+                x = x + ((x * length).round() / length - x).detach()
         return x * length
 
 
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
-    phases: list[tuple[nn.Module, int | None, int, float]] = [
-        (model, how.images, how.epochs, how.learning_rate)
+    phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
+        (NoisyRates(model), None, (length,), epochs, how.noise_rate)
+        for length, epochs in how.noise_lengths
     ]
-    if how.noise_epochs:
-        phases.insert(0, (NoisyRates(model), None, how.noise_epochs, how.noise_rate))
-    for number, (trained, n, epochs, learning_rate) in enumerate(phases):
+    phases.append((model, how.images, how.lengths, how.epochs, how.learning_rate))
+    for number, (trained, n, lengths, epochs, learning_rate) in enumerate(phases):
         history = fit(
             trained,
             (torch.tensor(images.x[:n]), torch.tensor(images.labels[:n])),
             epochs=epochs,
-            length=how.lengths,
+            length=lengths,
             batch_size=how.batch_size,
             learning_rate=learning_rate,
             averaging=how.averaging,
