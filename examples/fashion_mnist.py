@@ -72,14 +72,20 @@ class Recipe:
 
 def recipe(name: str) -> Recipe:
     """Return the untrained layers of a network and its hyper-parameters."""
-    neuron = LIF(tau_mem=8.0)
+    neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped mean currents
     if name == "mlp":
         layers: tuple[SCLinear | SCConv2d, ...] = (
-            SCLinear(784, 128, gain=0.2, neuron=neuron),
+            SCLinear(784, 128, gain=np.full(128, 0.2), neuron=neuron, bias=True),
             SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
         )
-        return Recipe(layers, (8, 16, 32), epochs=20, learning_rate=0.03, batch_size=256)
-    neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped currents
+        return Recipe(
+            layers,
+            (16,),
+            epochs=3,
+            learning_rate=0.003,
+            batch_size=256,
+            noise_lengths=((64, 10), (16, 20)),
+        )
 
     def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
         size, gains = (side, side), np.full(c_out, gain)
@@ -91,7 +97,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 6), (16, 6)), images=12_800
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 5), (16, 5)), images=12_800
     )
 
 
@@ -211,17 +217,24 @@ def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetw
 
 
 def measure(
-    network: Network, images: Images, seeds: int, real_lengths: Sequence[int] = TEST_LENGTHS
+    network: Network,
+    images: Images,
+    seeds: int,
+    lengths: Sequence[int] = TEST_LENGTHS,
+    real_lengths: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the accuracy by source and length, as :func:`sc_neurocore.evaluate` computes it.
 
     Real numbers, which are slower than bits in convolutions, are shared by the sources and computed at
-    `real_lengths` only.
+    `real_lengths` only, if given.
     """
     x, labels, rows = images.x, images.labels, []
-    real = {length: simulate_float(network, x, length).classes == labels for length in real_lengths}
+    real = {
+        length: simulate_float(network, x, length).classes == labels
+        for length in (lengths if real_lengths is None else real_lengths)
+    }
     for name, source in SOURCES.items():
-        for length in TEST_LENGTHS:
+        for length in lengths:
             right = [
                 simulate(network, x, length, seed=seed, source=source).classes == labels
                 for seed in range(seeds)
@@ -279,9 +292,16 @@ def main() -> None:
         "--real",
         type=int,
         nargs="*",
-        default=TEST_LENGTHS,
         metavar="LENGTH",
         help="lengths at which real numbers are evaluated, slow for convolutions (default: all)",
+    )
+    parser.add_argument(
+        "--lengths",
+        type=int,
+        nargs="+",
+        default=TEST_LENGTHS,
+        metavar="LENGTH",
+        help="lengths of streams of the evaluation",
     )
     parser.add_argument("--threads", type=int, help="threads of the native kernels")
     arguments = parser.parse_args()
@@ -308,7 +328,7 @@ def main() -> None:
         print({name: round(value) for name, value in result.items()})
     held = held or load(arguments.data, "t10k")
     result |= {"images": len(held.x), "seeds": arguments.seeds}
-    result["rows"] = measure(network, held, arguments.seeds, arguments.real)
+    result["rows"] = measure(network, held, arguments.seeds, arguments.lengths, arguments.real)
     if arguments.results:
         add_result(arguments.results, arguments.name, result)
 
