@@ -117,7 +117,7 @@ def _training(n: int) -> NDArray[np.float32]:
 def _training_sums(n: int) -> Call:
     codes = np.linspace(-(2.0**32), 2.0**32, 64 * 32).astype(np.int64).reshape(64, 32)
     words = np.ascontiguousarray(_words(n).reshape(n, 64, -1)[:, :, :1])
-    return partial(_native.training_sums, 1, words, 1, codes, None, 1, 64, 1)
+    return partial(_native.training_sums, 1, words, 1, codes, None, 1, 64, None)
 
 
 def _neuron_gradients(n: int) -> Call:
@@ -125,13 +125,23 @@ def _neuron_gradients(n: int) -> Call:
     of_v = np.zeros((n, 32), np.float32)
     lif = sc.LIF(tau_mem=8.0).parameters
     return partial(
-        _native.neuron_gradients, lif, 0, False, 32, 0.5, drive, gain, drive, of_v, None, False
+        _native.neuron_gradients, lif, 0, False, 32, 0.5, drive, gain, drive, of_v, None, False, False
     )
 
 
 def _product_gradients(n: int) -> Call:
     words = np.ascontiguousarray(_words(n).reshape(n, 64, -1)[:, :, :1])
-    return partial(_native.product_gradients, _training(n), words, 1, 1)
+    return partial(_native.product_gradients, _training(n), words, 1, None)
+
+
+def _fold(n: int) -> Call:
+    values = np.ones((n, 16, 5 * 64), np.float32)
+    starts = np.arange(16 * 5, dtype=np.int32).reshape(16, 5) * 16
+    return partial(_native.fold, values, starts, np.empty((n, 2048), np.float32))
+
+
+def _codes(n: int) -> Call:
+    return partial(_native.codes, np.linspace(-1, 1, 64 * n, dtype=np.float32).reshape(64, n))
 
 
 # By kernel: a function that makes a call of n units, two sizes n, and the work of a unit.
@@ -153,6 +163,8 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "training sums, per product": (_training_sums, (16, 64), 64 * 32 * 64),
     "gradients of neurons, per step": (_neuron_gradients, (16, 64), 64 * 32),
     "gradients of products, per product": (_product_gradients, (16, 64), 64 * 32 * 64),
+    "gradients of patches, per value": (_fold, (16, 64), 16 * 5 * 64),
+    "codes of weights, per weight": (_codes, (64, 256), 64),
     "numbers of few steps, per number": (_numbers, (512, 2048), 8),
     "VanDerCorput(3), per bit": (_radical, (512, 2048), 128),
     "cordiv, per bit": (_cordiv, (2, 8), 4096),

@@ -15,34 +15,57 @@ class Across {
         signs_(weights_ + 64 * n_blocks_ * kTile),
         x_(signs_ + n_blocks_ * kTile) {}
 
-  // bits and signs hold a vector for each input.
-  void turn_weights(size_t group, const uint64_t* bits, const uint64_t* signs) const {
+  // Those of a group of neurons up to a step of the word: bits(i) are those of input i, read once
+  // and in order in blocks of 64; code(i) has the sign of its weight.
+  template <class Bits, class Code>
+  void turn_weights(size_t group, int steps, Bits&& bits, Code&& code) const {
     for (size_t block = 0; block < n_blocks_; block++) {
-      const auto row = [&](const uint64_t* of, size_t i) {
-        const size_t at = 64 * block + i;
-        return at < n_in_ ? load(of + at * kLanes) : set1(0);
-      };
-      uint64_t* out = weights_ + (64 * group * n_blocks_ + block) * kLanes;
-      turn_64([&](size_t i) { return row(bits, i); },
-              [&](size_t k, U turned) { store(out + k * n_blocks_ * kLanes, turned); });
+      const size_t first = 64 * block, n = std::min<size_t>(64, n_in_ - first);
+      uint64_t rows[64][kLanes];
       U mask = set1(0);
-      for (size_t i = 0; i < 64; i++) mask = mask | (row(signs, i) & set1(uint64_t{1} << i));
+      for (size_t i = 0; i < n; i++) {
+        store(rows[i], bits(first + i));
+        mask = mask | (sign_mask(code(first + i)) & set1(uint64_t{1} << i));
+      }
+      for (size_t i = n; i < 64; i++) store(rows[i], set1(0));
+      uint64_t* out = weights_ + (64 * group * n_blocks_ + block) * kLanes;
+      turn_steps(
+          steps, [&](size_t i) { return load(rows[i]); },
+          [&](size_t k, U turned) { store(out + k * n_blocks_ * kLanes, turned); });
       store(signs_ + (group * n_blocks_ + block) * kLanes, mask);
     }
   }
 
-  // One word of time of kLanes images: x[image * image_stride + input * input_stride].
-  void turn_inputs(const uint64_t* x, size_t image_stride, size_t input_stride) const {
+  // One word of time of n images, at most kLanes, up to a step:
+  // x[image * image_stride + input * input_stride].
+  void turn_inputs(const uint64_t* x, size_t n, size_t image_stride, size_t input_stride,
+                   int steps) const {
     for (size_t block = 0; block < n_blocks_; block++) {
-      uint64_t rows[64][kLanes] = {};
-      const size_t n = std::min<size_t>(64, n_in_ - 64 * block);
-      for (size_t m = 0; m < kLanes; m++) {
-        const uint64_t* from = x + m * image_stride + 64 * block * input_stride;
-        for (size_t i = 0; i < n; i++) rows[i][m] = from[i * input_stride];
+      const size_t inputs = std::min<size_t>(64, n_in_ - 64 * block);
+      const uint64_t* from = x + 64 * block * input_stride;
+      uint64_t rows[64][kLanes];
+      size_t i = 0;
+      if (input_stride == 1 && n == kLanes) {
+        const double* images[kLanes];
+        for (size_t m = 0; m < kLanes; m++)
+          images[m] = reinterpret_cast<const double*>(from + m * image_stride);
+        F columns[kLanes];
+        for (; i + kLanes <= inputs; i += kLanes) {
+          load_columns(images, i, columns);
+#pragma GCC unroll 8
+          for (size_t k = 0; k < kLanes; k++)
+            storef(reinterpret_cast<double*>(rows[i + k]), columns[k]);
+        }
       }
+      for (; i < inputs; i++) {
+        for (size_t m = 0; m < n; m++) rows[i][m] = from[m * image_stride + i * input_stride];
+        for (size_t m = n; m < kLanes; m++) rows[i][m] = 0;
+      }
+      for (; i < 64; i++) store(rows[i], set1(0));
       uint64_t* out = x_ + block * kLanes;
-      turn_64([&](size_t i) { return load(rows[i]); },
-              [&](size_t k, U turned) { store(out + k * n_blocks_ * kLanes, turned); });
+      turn_steps(
+          steps, [&](size_t i) { return load(rows[i]); },
+          [&](size_t k, U turned) { store(out + k * n_blocks_ * kLanes, turned); });
     }
   }
 

@@ -30,7 +30,8 @@ using InOut = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 template <class T, int N>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
 using Words = In<uint64_t, 1>;
-using Reals = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;  // of floats or doubles
+using Sums = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;  // shorts, floats or doubles
+using Places = std::optional<In<int32_t, 2>>;
 using OptionalBits = std::optional<In<uint64_t, 3>>;
 
 // Memory on a 64-byte boundary: a vector load never straddles two cache lines.
@@ -49,6 +50,13 @@ Out<T, N> allocate(const size_t (&shape)[N]) {
   return Out<T, N>(data, N, shape, owner);
 }
 
+// The data of an array if it has that type, or null.
+template <class T, class Array>
+T* of_type(const Array& array) {
+  return array.dtype() == nb::dtype<std::remove_const_t<T>>() ? static_cast<T*>(array.data())
+                                                              : nullptr;
+}
+
 void run_signal_handlers() {
   const nb::gil_scoped_acquire gil;
   if (PyErr_CheckSignals() != 0) throw nb::python_error();
@@ -60,7 +68,10 @@ void run_without_gil(Work work) {
   sc::run(std::move(work));
 }
 
-const uint64_t* data_or_null(const OptionalBits& bits) { return bits ? bits->data() : nullptr; }
+template <class Array>
+auto data_or_null(const std::optional<Array>& values) -> decltype(values->data()) {
+  return values ? values->data() : nullptr;
+}
 
 sc::Products products(uint64_t weight_key, const In<uint64_t, 3>& x, const In<int64_t, 2>& weights,
                       const OptionalBits& weight_bits, bool shared, uint64_t first_word,
@@ -347,17 +358,36 @@ NB_MODULE(_native, m) {
   m.def(
       "training_sums",
       [](uint64_t weight_key, In<uint64_t, 3> x, uint64_t x_bits, In<int64_t, 2> weights,
-         OptionalBits weight_bits, uint64_t bits_per_step, uint64_t steps, size_t positions) {
-        const sc::Products of =
+         OptionalBits weight_bits, uint64_t bits_per_step, uint64_t steps,
+         const Places& places) -> nb::object {
+        sc::Products of =
             products(weight_key, x, weights, weight_bits, false, 0, steps * bits_per_step);
-        auto out =
-            allocate<float, 3>({of.n_batch / positions, size_t(steps), positions * of.n_out});
-        run_without_gil(sc::DenseSums{of, bits_per_step, 0, x_bits, 0, x.shape(2), nullptr,
-                                      out.data(), positions});
-        return out;
+        const size_t n_images = x.shape(0), positions = places ? places->shape(0) : 1;
+        of.n_batch = n_images * positions;
+        sc::DenseSums sums{of,
+                           bits_per_step,
+                           0,
+                           x_bits,
+                           0,
+                           x.shape(2),
+                           nullptr,
+                           nullptr,
+                           positions,
+                           nullptr,
+                           data_or_null(places),
+                           x.shape(1)};
+        const auto run = [&]<class T>(T* sc::DenseSums::* where) {
+          auto out = allocate<T, 3>({n_images, size_t(steps), positions * of.n_out});
+          sums.*where = out.data();
+          run_without_gil(sums);
+          return nb::cast(out);
+        };
+        // Sums of a layer's own spikes may be added.
+        if ((of.n_in + of.n_out) * bits_per_step <= INT16_MAX) return run(&sc::DenseSums::shorts);
+        return run(&sc::DenseSums::floats);
       },
       "weight_key"_a, "x"_a, "x_bits"_a, "weights"_a, "weight_bits"_a.none(), "bits_per_step"_a,
-      "steps"_a, "positions"_a);
+      "steps"_a, "places"_a.none());
   m.def(
       "real_sums",
       [](In<uint64_t, 3> x, In<double, 2> weights, std::optional<In<double, 1>> bias,
@@ -407,16 +437,15 @@ NB_MODULE(_native, m) {
   m.def(
       "training_neurons",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, bool own_noise,
-         size_t channels, Reals drive, In<double, 1> gain, std::optional<In<double, 2>> weights,
+         size_t channels, Sums drive, In<double, 1> gain, std::optional<In<double, 2>> weights,
          OptionalBits weight_bits, uint64_t bits_per_step, InOut<double, 2> v) {
         const size_t n_batch = drive.shape(0), n = drive.shape(2);
         const uint64_t steps = drive.shape(1);
-        const bool single = drive.dtype() == nb::dtype<float>();
         auto spikes = allocate<uint64_t, 3>({n_batch, n, sc::words_for(steps)});
         std::vector<uint64_t> refractory(n_batch * n);
         std::vector<uint64_t> before(weights ? n_batch * sc::words_for(n) : 0);
         std::vector<double> i(n_batch * n);
-        auto* doubles = single ? nullptr : static_cast<double*>(drive.data());
+        auto* doubles = of_type<double>(drive);
         run_without_gil(sc::NeuronLayer{parameters.data(),
                                         parameters.size(),
                                         noise_key,
@@ -436,10 +465,11 @@ NB_MODULE(_native, m) {
                                         before.data(),
                                         nullptr,
                                         spikes.data(),
-                                        single ? static_cast<float*>(drive.data()) : nullptr,
+                                        of_type<float>(drive),
                                         doubles,
                                         channels,
-                                        own_noise});
+                                        own_noise,
+                                        of_type<int16_t>(drive)});
         return spikes;
       },
       "parameters"_a, "noise_key"_a, "own_noise"_a, "channels"_a, "drive"_a.noconvert(), "gain"_a,
@@ -447,34 +477,70 @@ NB_MODULE(_native, m) {
   m.def(
       "neuron_gradients",
       [](const std::vector<sc::LifParameters>& parameters, uint64_t noise_key, bool own_noise,
-         size_t channels, double surrogate, In<float, 3> drive, In<double, 1> gain,
-         In<float, 3> of_spikes, In<float, 2> of_potentials, std::optional<In<float, 3>> weights,
-         bool parameters_too) {
+         size_t channels, double surrogate, Sums drive, In<double, 1> gain, In<float, 3> of_spikes,
+         In<float, 2> of_potentials, std::optional<In<float, 3>> weights, bool parameters_too,
+         bool totals) {
         const size_t n_batch = drive.shape(0), n = drive.shape(2);
         const uint64_t steps = drive.shape(1);
-        auto of_drive = allocate<float, 3>({n_batch, size_t(steps), n});
+        auto of_drive = allocate<float, 3>({n_batch, totals ? 1 : size_t(steps), n});
         auto of_gain = allocate<float, 2>({n_batch, n});
         auto of_parameters = allocate<float, 3>({parameters_too ? n_batch : 0, 3, n});
-        run_without_gil(sc::NeuronGradients{
-            parameters.data(), parameters.size(), noise_key, own_noise, channels, n_batch, n, steps,
-            surrogate, drive.data(), gain.data(), of_spikes.data(), of_spikes.shape(1),
-            of_potentials.data(), weights ? weights->data() : nullptr,
-            weights ? weights->shape(0) : 0, of_drive.data(), of_gain.data(),
-            parameters_too ? of_parameters.data() : nullptr});
+        run_without_gil(sc::NeuronGradients{parameters.data(),
+                                            parameters.size(),
+                                            noise_key,
+                                            own_noise,
+                                            channels,
+                                            n_batch,
+                                            n,
+                                            steps,
+                                            surrogate,
+                                            of_type<float>(drive),
+                                            gain.data(),
+                                            of_spikes.data(),
+                                            of_spikes.shape(1),
+                                            of_potentials.data(),
+                                            weights ? weights->data() : nullptr,
+                                            weights ? weights->shape(0) : 0,
+                                            of_drive.data(),
+                                            of_gain.data(),
+                                            parameters_too ? of_parameters.data() : nullptr,
+                                            of_type<int16_t>(drive),
+                                            totals});
         return std::make_tuple(of_drive, of_gain, of_parameters);
       },
       "parameters"_a, "noise_key"_a, "own_noise"_a, "channels"_a, "surrogate"_a, "drive"_a,
-      "gain"_a, "of_spikes"_a, "of_potentials"_a, "weights"_a.none(), "parameters_too"_a);
+      "gain"_a, "of_spikes"_a, "of_potentials"_a, "weights"_a.none(), "parameters_too"_a,
+      "totals"_a);
   m.def(
       "product_gradients",
-      [](In<float, 3> of_drive, In<uint64_t, 3> x, uint64_t x_bits, size_t positions) {
-        const size_t n_in = x.shape(1), n = of_drive.shape(2) / positions;
+      [](In<float, 3> of_drive, In<uint64_t, 3> x, uint64_t x_bits, const Places& places) {
+        const size_t positions = places ? places->shape(0) : 1, n = of_drive.shape(2) / positions;
+        const size_t n_in = places ? places->shape(1) : x.shape(1);
         auto out = allocate<float, 2>({n_in, n});
         run_without_gil(sc::ProductGradients{of_drive.data(), x.data(), x_bits, of_drive.shape(1),
-                                             x.shape(0), n_in, n, out.data(), positions});
+                                             x.shape(0) * positions, n_in, n, out.data(), positions,
+                                             data_or_null(places), x.shape(1)});
         return out;
       },
-      "of_drive"_a, "x"_a, "x_bits"_a, "positions"_a);
+      "of_drive"_a, "x"_a, "x_bits"_a, "places"_a.none());
+  m.def(
+      "fold",
+      [](In<float, 3> values, In<int32_t, 2> starts, InOut<float, 2> out) {
+        const size_t n_rows = values.shape(0), positions = starts.shape(0), n = out.shape(1);
+        run_without_gil(sc::Fold{values.data(), starts.data(), n_rows, positions, starts.shape(1),
+                                 values.shape(2) / starts.shape(1), n, out.data()});
+      },
+      "values"_a, "starts"_a, "out"_a.noconvert());
+  m.def(
+      "codes",
+      [](nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu, nb::ro> weights) {
+        const size_t n = weights.shape(0), n_in = weights.shape(1);
+        auto out = allocate<int64_t, 2>({n_in, n});
+        run_without_gil(sc::Codes{of_type<const float>(weights), of_type<const double>(weights),
+                                  n_in, n, out.data()});
+        return out;
+      },
+      "weights"_a);
 
   m.def(
       "machine",

@@ -137,4 +137,35 @@ inline void transpose_planes(U (&planes)[F]) {
       if ((r & s) == 0) exchange(planes[r], planes[r + s], s);
 }
 
+// The first F steps of turn_64, F a power of two up to 64: row(i) is read once for each i, and put
+// gets the rows 0 .. F - 1. Rows i, i + F, ... lie side by side in words of F x F blocks.
+template <int F, class Row, class Put>
+inline void turn_first(Row&& row, Put&& put) {
+  if constexpr (F == 64) {
+    turn_64(row, put);
+  } else {
+    const U field = set1((uint64_t{1} << F) - 1);
+    U planes[F];
+#pragma GCC unroll 1
+    for (size_t r = 0; r < F; r++) {
+      U plane = row(r) & field;
+#pragma GCC unroll 7
+      for (int f = 1; f < 64 / F; f++) plane = plane | ((row(r + F * f) & field) << F * f);
+      planes[r] = plane;
+    }
+    transpose_planes<F>(planes);
+#pragma GCC unroll 1
+    for (size_t k = 0; k < F; k++) put(k, planes[k]);
+  }
+}
+
+// The same for a number of steps that is known when it runs; put may get more rows than that.
+template <class Row, class Put>
+inline void turn_steps(int steps, Row&& row, Put&& put) {
+  if (steps <= 8) return turn_first<8>(row, put);
+  if (steps <= 16) return turn_first<16>(row, put);
+  if (steps <= 32) return turn_first<32>(row, put);
+  turn_first<64>(row, put);
+}
+
 }  // namespace sc::SC_LEVEL

@@ -22,8 +22,9 @@ constexpr size_t kMaskWords = (kChunk + 63) / 64;
 // Images that are counted side by side: as many as the registers hold counters of.
 constexpr int kSide = kLanes == 1 ? 1 : 2;
 
-// Of kLanes images with at least this share of active inputs (in sixteenths) counts are taken
-// across inputs, where the level has a population count that is worth it.
+// Where at least this share of inputs (in sixteenths) is active in a word of 64 steps, counts are
+// taken across inputs, if the level has a population count that is worth it. That takes as long as
+// the steps there are, so a share of a word needs a share of these inputs.
 constexpr size_t kMostlyActive = 8;
 
 // Images up to which only the weight bits that they look at are made.
@@ -66,9 +67,7 @@ class Tile {
         totals_(masks_ + rows_ / kChunk * kMaskWords * kTile),
         negatives_(totals_ + kDenseImages * size_t(n_planes_) * kTile),
         active_(reinterpret_cast<Active*>(negatives_ + kDenseImages * kTile)),
-        across_(p.n_in, scratch + products_scratch(p) - across_scratch(p.n_in)) {
-    make_signs();
-  }
+        across_(p.n_in, scratch + products_scratch(p) - across_scratch(p.n_in)) {}
 
   size_t first() const { return first_; }
   size_t count() const { return count_; }
@@ -87,33 +86,29 @@ class Tile {
   }
 
   // Counts the products of one word of time after the other. inputs(w, first, last) are those of
-  // images; counted(first, n, w) takes the counts of images, and across(first, w) those of kLanes
-  // images from the Across.
+  // images; counted(first, n, w) takes the counts of images, and turned(first, n, w) those of n
+  // images, at most kLanes, from the Across.
   template <class Inputs, class Counted, class Turned>
   void run(const Part& part, size_t first_batch, size_t last_batch, Inputs&& inputs,
-           Counted&& counted, Turned&& turned_inputs) const {
+           Counted&& counted, Turned&& turned) const {
+    bool signs = false;
     for (size_t w = part.first_word; w < part.last_word; w++) {
+      if constexpr (kPopcounts) {
+        const size_t n = std::min(last_batch - first_batch, kDenseImages);
+        if (n >= kLanes && mostly_active(inputs(w, first_batch, first_batch + n), n, w)) {
+          run_across(w, first_batch, last_batch, inputs, turned);
+          continue;
+        }
+      }
+      if (!signs) make_signs();
+      signs = true;
       if (last_batch - first_batch <= kFewImages && d_.weight_bits == nullptr && !d_.shared)
         make_needed_bits(w, inputs(w, first_batch, last_batch), last_batch - first_batch);
       else
         make_bits(w);
-      bool turned = false;
-      for (size_t block = first_batch; block < last_batch; block += kDenseImages) {
-        size_t first = block;
-        const size_t last = std::min(block + kDenseImages, last_batch);
-        InputWords x = inputs(w, first, last);
-        if constexpr (kPopcounts) {
-          if (last - first >= kLanes && mostly_active(x, last - first)) {
-            for (size_t group = 0; group < n_groups_ && !turned; group++)
-              across_.turn_weights(group, strip(bits_, group), strip(signs_, group));
-            turned = true;
-            for (; first + kLanes <= last; first += kLanes, x = x.from(kLanes)) {
-              across_.turn_inputs(x.at, x.image, x.input);
-              turned_inputs(first, w);
-            }
-          }
-        }
-        const size_t n = last - first;
+      for (size_t first = first_batch; first < last_batch; first += kDenseImages) {
+        const size_t last = std::min(first + kDenseImages, last_batch), n = last - first;
+        const InputWords x = inputs(w, first, last);
         std::fill_n(totals_, n * size_t(n_planes_) * n_groups_ * kLanes, 0);
         std::fill_n(negatives_, n * n_groups_ * kLanes, 0);
         for (size_t chunk = 0; chunk * kChunk < d_.n_in; chunk++) count_chunk(chunk, x, n);
@@ -157,6 +152,37 @@ class Tile {
     }
   }
 
+  template <class Inputs, class Turned>
+  void run_across(size_t w, size_t first_batch, size_t last_batch, Inputs&& inputs,
+                  Turned&& turned) const {
+    const PhiloxKey key(d_.weight_key);
+    const uint64_t steps = steps_of(w);
+    const U needed = set1(steps < 64 ? (uint64_t{1} << steps) - 1 : ~uint64_t{0});
+    const bool made = d_.weight_bits != nullptr || d_.shared;
+    if (made) make_bits(w);
+    for (size_t group = 0; group < n_groups_; group++) {
+      const U neuron = set1(first_ + group * kLanes) + iota();
+      across_.turn_weights(
+          group, int(steps),
+          [&](size_t i) {
+            if (made) return load(strip(bits_, group) + i * kLanes);
+            return bernoulli_bits<4>(key, S{d_.first_word + w}, S{i}, neuron, magnitude(i, group),
+                                     needed);
+          },
+          [&](size_t i) { return code(i, group); });
+    }
+    for (size_t block = first_batch; block < last_batch; block += kDenseImages) {
+      const size_t last = std::min(block + kDenseImages, last_batch);
+      const InputWords x = inputs(w, block, last);
+      for (size_t first = block; first < last; first += kLanes) {
+        const size_t n = std::min<size_t>(last - first, kLanes);
+        across_.turn_inputs(x.from(first - block).at, n, x.image, x.input, int(steps));
+        turned(first, n, w);
+      }
+    }
+  }
+  uint64_t steps_of(size_t w) const { return std::min<uint64_t>(d_.length - 64 * w, 64); }
+
   void make_bits(size_t w) const {
     if (d_.weight_bits != nullptr) return copy_bits(w);
     const PhiloxKey key(d_.weight_key);
@@ -192,8 +218,8 @@ class Tile {
 
   // Magnitudes of the weights of input i, 0 to 2**32.
   U magnitude(size_t i, size_t group) const {
-    const U sign = load(strip(signs_, group) + i * kLanes);
-    return (code(i, group) ^ sign) - sign;
+    const U weight = code(i, group), sign = sign_mask(weight);
+    return (weight ^ sign) - sign;
   }
 
   // All neurons compare with the same numbers: those of kLanes inputs are made side by side.
@@ -302,15 +328,15 @@ class Tile {
     }
   }
 
-  // Whether counting across inputs pays for n images, judged by one in kLanes.
-  bool mostly_active(const InputWords& words, size_t n) const {
+  // Whether counting across inputs pays at word w for n images, judged by one in kLanes.
+  bool mostly_active(const InputWords& words, size_t n, size_t w) const {
     size_t active = 0, looked_at = 0;
     for (size_t image = 0; image < n; image += kLanes) {
       const uint64_t* x = words.from(image).at;
       for (size_t i = 0; i < d_.n_in; i++) active += x[i * words.input] != 0;
       looked_at += d_.n_in;
     }
-    return 16 * active >= kMostlyActive * looked_at;
+    return 16 * 64 * active >= kMostlyActive * steps_of(w) * looked_at;
   }
 
   const Products& d_;
@@ -332,15 +358,15 @@ class Firing {
   Firing(const DenseLayer& d, const Tile& tile)
       : d_(d), tile_(tile), words_(words_for(d.of.length)), lif_(d.lif), noise_key_(d.noise_key) {}
 
-  // kLanes images side by side, counted across inputs.
-  void fire_images(size_t batch, size_t w) const {
+  // n images side by side, at most kLanes, counted across inputs.
+  void fire_images(size_t batch, size_t n, size_t w) const {
     for (size_t group = 0; group < tile_.n_groups(); group++) {
       const size_t first = tile_.first() + group * kLanes, count = tile_.lanes_of(group);
       const auto at = [&](size_t image) { return (batch + image) * d_.of.n_out + first; };
       LifGroups<kLanes> images;
       for (size_t m = 0; m < kLanes; m++)
-        images.load_group(m, d_.state.from(at(m)), first, count, d_.positions,
-                          (batch + m) % d_.positions);
+        images.load_group(m, d_.state.from(m < n ? at(m) : 0), first, m < n ? count : 0,
+                          d_.positions, (batch + m) % d_.positions);
       const F gain = loadf_some(d_.gain + first, count);
       const F minus_negative = to_double(set1(0) - tile_.across().negative(group));
       U counts[kLanes], spikes[kLanes];
@@ -348,7 +374,7 @@ class Firing {
         if (m == 0) tile_.across().count(group, size_t(k), counts);
         return gain * (to_double(counts[m]) + minus_negative);
       });
-      for (size_t m = 0; m < kLanes; m++) {
+      for (size_t m = 0; m < n; m++) {
         images.store_group(m, d_.state.from(at(m)), count);
         store_apart(d_.spikes + at(m) * words_ + w, words_, spikes[m], count);
       }
@@ -420,14 +446,26 @@ class Sums {
 
   // The inputs at word w of time, their bits outside of the block 0.
   InputWords inputs(size_t w, size_t first, size_t last) const {
-    const uint64_t begin = std::max<uint64_t>(64 * w, d_.start);
-    const uint64_t end = std::min<uint64_t>(64 * w + 64, d_.of.length);
-    for (size_t row = first * d_.of.n_in; row < last * d_.of.n_in; row++) {
-      const uint64_t* x = d_.x_at(row);
-      uint64_t& word = x_[row - first * d_.of.n_in];
-      word = d_.x_bits == d_.bits_per_step ? bits(x, begin, end) : spikes(x, begin, end);
+    const size_t n_in = d_.of.n_in;
+    if (d_.places == nullptr) {
+      // Bits of a word are those of the inputs if both begin together.
+      if (d_.x_bits == d_.bits_per_step && d_.start == 0 && d_.x_start == 0)
+        return {d_.x_at(first * n_in) + w, n_in * d_.x_words, d_.x_words};
+      read_words(w, d_.x_at(first * n_in), (last - first) * n_in, x_);
+      return {x_, n_in, 1};
     }
-    return {x_, d_.of.n_in, 1};
+    uint64_t* image = x_ + kDenseImages * n_in;
+    image[d_.n_places] = 0;
+    image[d_.n_places + 1] = ones(std::min<uint64_t>(64, d_.of.length - 64 * w));
+    for (size_t row = first; row < last; row++) {
+      const size_t position = row % d_.positions;
+      if (row == first || position == 0)
+        read_words(w, d_.x_at(row / d_.positions * d_.n_places), d_.n_places, image);
+      const int32_t* places = d_.places + position * n_in;
+      uint64_t* out = x_ + (row - first) * n_in;
+      for (size_t i = 0; i < n_in; i++) out[i] = image[places[i]];
+    }
+    return {x_, n_in, 1};
   }
 
   void add(size_t batch, size_t image, size_t w) const {
@@ -439,8 +477,10 @@ class Sums {
       add_fields<32>(batch, image, w);
   }
 
-  // Those of kLanes images side by side, counted across inputs.
-  void add_images(size_t batch, size_t w) const {
+  // Those of n images side by side, at most kLanes, counted across inputs.
+  void add_images(size_t batch, size_t n, size_t w) const {
+    size_t rows[kLanes];
+    for (size_t m = 0; m < n; m++) rows[m] = row_of(batch + m);
     for (size_t group = 0; group < tile_.n_groups(); group++) {
       const U negative = tile_.across().negative(group);
       each_step(w, [&](uint64_t s, bool first, int begin, int end) {
@@ -450,12 +490,23 @@ class Sums {
           tile_.across().count(group, size_t(k), counts);
           for (int m = 0; m < kLanes; m++) sums[m] = sums[m] + counts[m];
         }
-        for (size_t m = 0; m < kLanes; m++) put(batch + m, s, group, first, sums[m]);
+        for (size_t m = 0; m < n; m++) put(rows[m], s, group, first, sums[m]);
       });
     }
   }
 
  private:
+  void read_words(size_t w, const uint64_t* x, size_t n, uint64_t* out) const {
+    const uint64_t begin = std::max<uint64_t>(64 * w, d_.start);
+    const uint64_t end = std::min<uint64_t>(64 * w + 64, d_.of.length);
+    const bool same = d_.x_bits == d_.bits_per_step;
+    if (same && d_.start == 0 && d_.x_start == 0)
+      for (size_t i = 0; i < n; i++) out[i] = x[i * d_.x_words + w];
+    else
+      for (size_t i = 0; i < n; i++, x += d_.x_words)
+        out[i] = same ? bits(x, begin, end) : spikes(x, begin, end);
+  }
+
   // 64 bits of a row from any position on, zeros past its ends.
   uint64_t read(const uint64_t* x, int64_t at) const {
     const auto word = [&](int64_t i) {
@@ -500,8 +551,16 @@ class Sums {
 
   static U minus(U count, int times) { return set1(0) - mul32(count, set1(uint64_t(times))); }
 
+  // Where the sums of a row begin.
+  size_t row_of(size_t batch) const {
+    if (d_.positions == 1) return batch * d_.steps() * d_.of.n_out;
+    const size_t image = batch / d_.positions, position = batch % d_.positions;
+    return (image * d_.steps() * d_.positions + position) * d_.of.n_out;
+  }
+
   template <int N>
   void add_fields(size_t batch, size_t image, size_t w) const {
+    const size_t row = row_of(batch);
     for (size_t group = 0; group < tile_.n_groups(); group++) {
       U counts[N];
       const U negative = tile_.counts(image, group, counts);
@@ -510,7 +569,7 @@ class Sums {
           const U mask = set1(ones(uint64_t(end - begin)) << begin);
           U sum = minus(negative, end - begin);
           for (int p = 0; p < tile_.n_planes(); p++) sum = sum + (popcount(counts[p] & mask) << p);
-          put(batch, s, group, first, sum);
+          put(row, s, group, first, sum);
         });
         continue;
       }
@@ -519,21 +578,24 @@ class Sums {
       each_step(w, [&](uint64_t s, bool first, int begin, int end) {
         U sum = minus(negative, end - begin);
         for (int k = begin; k < end; k++) sum = sum + ((counts[k % N] >> (k / N * N)) & field);
-        put(batch, s, group, first, sum);
+        put(row, s, group, first, sum);
       });
     }
   }
 
-  void put(size_t batch, uint64_t s, size_t group, bool first, U sum) const {
-    const size_t at = tile_.first() + group * kLanes, count = tile_.lanes_of(group);
+  void put(size_t row, uint64_t s, size_t group, bool first, U sum) const {
+    const size_t count = tile_.lanes_of(group);
+    const size_t at = row + s * d_.positions * d_.of.n_out + tile_.first() + group * kLanes;
+    if (d_.shorts != nullptr) {
+      int16_t* out = d_.shorts + at;
+      return shorten_some(out, first ? sum : sum + lengthen_some(out, count), count);
+    }
     const F added = to_double(sum);
     if (d_.floats != nullptr) {
-      const size_t image = batch / d_.positions, position = batch % d_.positions;
-      float* out =
-          d_.floats + ((image * d_.steps() + s) * d_.positions + position) * d_.of.n_out + at;
+      float* out = d_.floats + at;
       return narrow_some(out, first ? added : widen_some(out, count) + added, count);
     }
-    double* out = d_.out + (batch * d_.steps() + s) * d_.of.n_out + at;
+    double* out = d_.out + at;
     storef_some(out, first ? added : loadf_some(out, count) + added, count);
   }
 
@@ -569,7 +631,7 @@ void dense(const DenseLayer& d, const Part& part) {
         [&](size_t b, size_t n, size_t w) {
           for (size_t image = 0; image < n; image++) firing.fire(b + image, image, w);
         },
-        [&](size_t b, size_t w) { firing.fire_images(b, w); });
+        [&](size_t b, size_t n, size_t w) { firing.fire_images(b, n, w); });
   });
 }
 
@@ -582,7 +644,7 @@ void dense_sums(const DenseSums& d, const Part& part) {
         [&](size_t b, size_t n, size_t w) {
           for (size_t image = 0; image < n; image++) sums.add(b + image, image, w);
         },
-        [&](size_t b, size_t w) { sums.add_images(b, w); });
+        [&](size_t b, size_t n, size_t w) { sums.add_images(b, n, w); });
   });
 }
 

@@ -119,8 +119,53 @@ void encode_rows(const Encode& e, const PhiloxKey& key, size_t first, size_t las
   }
 }
 
+// Streams of so few words that lanes belong to several streams. Bits of thresholds 0 and 2**32 take
+// no numbers: images have many zeros.
+void encode_short_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t last) {
+  const size_t words = words_for(e.to.length);
+  const uint64_t last_mask = last_word_mask(e.to.length);
+  Lanes at;
+  uint64_t threshold[kLanes] = {}, needed[kLanes] = {}, bits[kLanes];
+  uint64_t* out[kLanes];
+  size_t n = 0;
+  const auto flush = [&] {
+    const U number = load(at.stream);
+    U made;
+    if (words == 1)
+      made = bernoulli_bits<4>(key, S{e.to.first_word}, number, number >> 32, load(threshold),
+                               load(needed));
+    else
+      made = bernoulli_bits<kFirstPairs>(key, load(at.word), number, number >> 32, load(threshold),
+                                         load(needed));
+    store(bits, made);
+    for (size_t i = 0; i < n; i++) *out[i] = bits[i];
+    n = 0;
+  };
+  size_t stream = first / words, word = first % words;
+  for (size_t f = first; f < last; f++) {
+    const uint64_t of_stream = e.to.thresholds[stream];
+    if (of_stream - 1 >= (uint64_t{1} << 32) - 1) {
+      e.to.out[f] = of_stream == 0 ? 0 : ~uint64_t{0};
+    } else {
+      at.word[n] = e.to.first_word + word;
+      at.stream[n] = e.streams[stream];
+      threshold[n] = of_stream;
+      needed[n] = word + 1 == words ? last_mask : ~uint64_t{0};
+      out[n] = e.to.out + f;
+      if (++n == kLanes) flush();
+    }
+    if (++word == words) {
+      word = 0;
+      stream++;
+    }
+  }
+  std::fill(threshold + n, threshold + kLanes, 0);
+  if (n != 0) flush();
+}
+
 void encode_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t last) {
   const size_t words = words_for(e.to.length);
+  if (words < kLanes) return encode_short_streams(e, key, first, last);
   size_t stream = first / words, word = first % words;
   for (size_t f = first; f < last; f += kLanes) {
     const size_t here = last - f < kLanes ? last - f : kLanes;

@@ -35,7 +35,7 @@ class Gradients {
       return taken;
     };
     for (float** p : {&leak_, &moves_, &rest_, &syn_keeps_, &width_, &height_, &stops_, &gain_,
-                      &of_v_, &of_i_, &own_})
+                      &of_v_, &of_i_, &own_, &drive_, &total_})
       *p = take(1);
     sums_ = take(kSums);
     over_ = take(g.steps);
@@ -68,6 +68,7 @@ class Gradients {
     std::fill_n(of_i_, n_, 0.0f);
     std::fill_n(own_, n_, 0.0f);
     std::fill_n(sums_, kSums * stride_, 0.0f);
+    std::fill_n(total_, n_, 0.0f);
     for (uint64_t t = g_.steps; t-- > 0;) {
       if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
       if (g_.of_parameters != nullptr)
@@ -75,6 +76,7 @@ class Gradients {
       else
         back<false>(row, t);
     }
+    if (g_.totals) std::copy_n(total_, n_, g_.of_drive + row * n_);
     std::copy_n(sums_, n_, g_.of_gain + row * n_);
     if (g_.of_parameters != nullptr)
       for (size_t k = 1; k < kSums; k++)
@@ -131,7 +133,10 @@ class Gradients {
       for (size_t g = 0; g < G; g++) {
         const size_t first = j + g * kLanes, to = t * stride_ + first;
         const F z = kNoise ? widen(noise[g][t % 4]) : F{};
-        const F current = gain[g] * widen_some(g_.drive + at(row, t) + first, n_ - first);
+        const F sum = g_.shorts != nullptr
+                          ? to_double(lengthen_some(g_.shorts + at(row, t) + first, n_ - first))
+                          : widen_some(g_.drive + at(row, t) + first, n_ - first);
+        const F current = gain[g] * sum;
         if (before_ != nullptr) {
           narrow(before_ + to, v[g]);
           narrow(synaptic_ + to, i[g]);
@@ -160,13 +165,20 @@ class Gradients {
   void back(size_t row, uint64_t t) const {
     const float* spikes =
         g_.of_spikes + (row * g_.spike_steps + (g_.spike_steps == 1 ? 0 : t)) * n_;
-    float* of_drive = g_.of_drive + at(row, t);
-    if (awake_ != nullptr)
-      back<kParameters, true>(t, spikes, g_.drive + at(row, t), of_drive);
-    else
-      back<kParameters, false>(t, spikes, g_.drive + at(row, t), of_drive);
+    const float* drive = g_.shorts == nullptr ? g_.drive + at(row, t) : drive_;
+    if (g_.shorts != nullptr)
+      for (size_t j = 0; j < n_; j++) drive_[j] = float(g_.shorts[at(row, t) + j]);
+    if (g_.totals) return back<kParameters, true>(t, spikes, drive, total_);
+    back<kParameters, false>(t, spikes, drive, g_.of_drive + at(row, t));
   }
-  template <bool kParameters, bool kAwake>
+  template <bool kParameters, bool kTotals>
+  void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
+    if (awake_ != nullptr)
+      back<kParameters, kTotals, true>(t, spikes, drive, of_drive);
+    else
+      back<kParameters, kTotals, false>(t, spikes, drive, of_drive);
+  }
+  template <bool kParameters, bool kTotals, bool kAwake>
   void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
     const size_t now = t * stride_;
     const float *over = over_ + now, *awakes = awake_ + (kAwake ? now : 0);
@@ -187,7 +199,7 @@ class Gradients {
       const float moved = of_x * awake;
       const float of_current = moved * moves_[j] + of_i_[j] * syn_keeps_[j];
       of_i_[j] = of_current;
-      of_drive[j] = of_current * gain_[j];
+      of_drive[j] = (kTotals ? of_drive[j] : 0.0f) + of_current * gain_[j];
       sum_gain[j] += of_current * drive[j];
       if constexpr (kParameters) {
         sum_leak[j] -= moved * (before[j] - rest_[j]);
@@ -204,7 +216,7 @@ class Gradients {
   bool has_noise_ = false, has_period_ = false;
   Lif* lifs_;
   float *leak_, *moves_, *rest_, *syn_keeps_, *width_, *height_, *stops_, *gain_;
-  float *of_v_, *of_i_, *own_;
+  float *of_v_, *of_i_, *own_, *drive_, *total_;
   float *sums_, *over_, *awake_ = nullptr, *before_ = nullptr, *synaptic_ = nullptr;
 };
 
@@ -229,6 +241,7 @@ void neuron_gradients(const NeuronGradients& g, const Part& part) {
 
 void product_gradients(const ProductGradients& g, const Part& part) {
   constexpr size_t kWide = kGradientColumns, kNarrow = 16;
+  const uint64_t all[2] = {~uint64_t{0}, last_word_mask(g.steps * g.x_bits)};
   const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
   const size_t words = words_for(g.steps * g.x_bits), apart = g.positions * g.n;
   auto* sums = reinterpret_cast<float*>(part.scratch);
@@ -240,7 +253,9 @@ void product_gradients(const ProductGradients& g, const Part& part) {
       const float* of_drive =
           g.of_drive + (b / g.positions * g.steps * g.positions + b % g.positions) * g.n;
       size_t stride = apart;
-      const uint64_t* x = g.x + b * g.n_in * words;
+      const uint64_t* x =
+          g.x + (g.places == nullptr ? b * g.n_in : b / g.positions * g.n_places) * words;
+      const int32_t* places = g.places == nullptr ? nullptr : g.places + b % g.positions * g.n_in;
       if (columns != g.n) {  // rows of whole vectors
         for (uint64_t t = 0; t < g.steps; t++) {
           std::copy_n(of_drive + t * apart, g.n, padded + t * columns);
@@ -251,8 +266,11 @@ void product_gradients(const ProductGradients& g, const Part& part) {
       }
       for (size_t i = first; i < last; i++) {
         float* sum = sums + (i - first) * columns;
+        const size_t place = places == nullptr ? i : size_t(places[i]);
+        if (places != nullptr && place == g.n_places) continue;
+        const bool on = places != nullptr && place > g.n_places;
         for (size_t w = 0; w < words; w++) {
-          const uint64_t word = x[i * words + w];
+          const uint64_t word = on ? all[w + 1 == words] : x[place * words + w];
           if (word == 0) continue;
           size_t n = 0;
           const auto row = [&](uint64_t bit) {
@@ -260,6 +278,8 @@ void product_gradients(const ProductGradients& g, const Part& part) {
             return of_drive + (g.x_bits == 1 ? at : at / g.x_bits) * stride + n;
           };
           for (; n + kWide <= columns; n += kWide) add_rows<kWide>(sum + n, word, row);
+          for (; n + 2 * kNarrow <= columns; n += 2 * kNarrow)
+            add_rows<2 * kNarrow>(sum + n, word, row);
           for (; n < columns; n += kNarrow) add_rows<kNarrow>(sum + n, word, row);
         }
       }
@@ -267,6 +287,51 @@ void product_gradients(const ProductGradients& g, const Part& part) {
     for (size_t i = first; i < last; i++)
       std::copy_n(sums + (i - first) * columns, g.n, g.out + i * g.n);
   }
+}
+
+void fold(const Fold& f, const Part& part) {
+  for (size_t row = part.first; row < part.last; row++) {
+    float* out = f.out + row * f.n;
+    const float* from = f.from + row * f.positions * f.n_runs * f.run;
+    std::fill_n(out, f.n, 0.0f);
+    for (size_t r = 0; r < f.positions * f.n_runs; r++, from += f.run) {
+      if (f.starts[r] < 0) continue;
+      float* to = out + f.starts[r];
+#pragma GCC ivdep
+      for (size_t i = 0; i < f.run; i++) to[i] += from[i];
+    }
+  }
+}
+
+namespace {
+
+// Rounds to whole numbers, ties to even: the last bits of a sum that has no room for more.
+template <class Real>
+void codes_of(const Real* weights, const Codes& c, const Part& part) {
+  constexpr double kRound = 0x1.8p52;
+  constexpr size_t kBlock = 16;
+  const auto code = [=](Real weight) {
+    return std::bit_cast<int64_t>(double(weight) * 0x1p32 + kRound) -
+           std::bit_cast<int64_t>(kRound);
+  };
+  if (c.n_in == 1) {
+    for (size_t j = 0; j < c.n && part.first < part.last; j++) c.out[j] = code(weights[j]);
+    return;
+  }
+  for (size_t n = 0; n < c.n; n += kBlock) {
+    const size_t last = std::min(n + kBlock, c.n);
+    for (size_t i = part.first; i < part.last; i++)
+      for (size_t j = n; j < last; j++) c.out[i * c.n + j] = code(weights[j * c.n_in + i]);
+  }
+}
+
+}  // namespace
+
+void codes(const Codes& c, const Part& part) {
+  if (c.floats != nullptr)
+    codes_of(c.floats, c, part);
+  else
+    codes_of(c.doubles, c, part);
 }
 
 }  // namespace sc::SC_LEVEL

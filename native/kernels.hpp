@@ -253,6 +253,11 @@ struct DenseSums {
   // The same instead of `out`, or null. Row b is position b % positions of an image:
   float* floats;  // [images][steps][positions][n_out]
   size_t positions = 1;
+  int16_t* shorts = nullptr;  // the same in place of `floats`, or null
+  // Input i of a position is places[position][i] of the n_places that an image has in x, or zero
+  // if that is n_places, or always on if it is n_places + 1; null: x has the inputs of each row.
+  const int32_t* places = nullptr;  // [positions][n_in]
+  size_t n_places = 0;
 
   uint64_t steps() const { return (of.length - start) / bits_per_step; }
   const uint64_t* x_at(size_t row) const { return of.x + row * x_words; }
@@ -296,14 +301,15 @@ struct NeuronLayer {
   uint64_t* before;            // [n_batch][words_for(n)], updated in place; null without weights
   double* potentials;          // [n_batch][steps][n] after each step, or null
   uint64_t* spikes;            // [n_batch][n][words_for(steps)]
-  // For training: the drive, in one of two types and in place of `drive`, to which the sums of own
-  // spikes are added.
+  // For training: the drive, in one of three types and in place of `drive`, to which the sums of
+  // own spikes are added.
   float* floats = nullptr;
   double* doubles = nullptr;
   // A row is an image, of which neuron j is channel j % channels at a position; channels = 0 for
   // rows that are positions.
   size_t channels = 0;
   bool own_noise = false;  // whether each image has noise of its own
+  int16_t* shorts = nullptr;
 
   size_t noise_rows(size_t n_rows) const {
     return own_noise || n_rows < positions ? n_rows : positions;
@@ -337,9 +343,11 @@ struct NeuronGradients {
   // step; null without own spikes.
   const float* weights;
   uint64_t weight_steps;
-  float* of_drive;       // [n_batch][steps][n]
-  float* of_gain;        // [n_batch][n], over the steps
-  float* of_parameters;  // [n_batch][3][n]: of leak, syn_leak, v_threshold; or null
+  float* of_drive;        // [n_batch][steps][n], or [n_batch][n] if `totals`
+  float* of_gain;         // [n_batch][n], over the steps
+  float* of_parameters;   // [n_batch][3][n]: of leak, syn_leak, v_threshold; or null
+  const int16_t* shorts;  // the drive in place of `drive`, or null
+  bool totals;            // whether of_drive is summed over the steps; not with own spikes
 
   uint64_t noise_of(size_t row, size_t j) const {
     return noise_of_image(row, j, n, channels, own_noise);
@@ -355,6 +363,27 @@ struct ProductGradients {
   size_t n_batch, n_in, n;
   float* out;  // [n_in][n]
   size_t positions;
+  const int32_t* places;  // as DenseSums has them, or null
+  size_t n_places;
+};
+
+// out[row][at] = sum over the runs of values that begin at `at` or before it: run r of a position
+// begins at starts[position][r], or is left out if that is negative. A row is a time step of an
+// image.
+struct Fold {
+  const float* from;      // [n_rows][positions][n_runs][run]
+  const int32_t* starts;  // [positions][n_runs]
+  size_t n_rows, positions, n_runs, run, n;
+  float* out;  // [n_rows][n]
+};
+
+// out[i][n] = the weight of input i and neuron n as Products has it, from weights in [-1, 1] in one
+// of two types. A row is an input.
+struct Codes {
+  const float* floats;    // [n][n_in], or null
+  const double* doubles;  // the same
+  size_t n_in, n;
+  int64_t* out;
 };
 
 // The weight bits of a dense layer by time step: out[step][group][block][lane] holds those of 64
@@ -523,9 +552,10 @@ inline size_t products_scratch(const Products& p) {
   return kTile * (weights + kDenseImages * 33) + kDenseImages * kDenseActive +
          across_scratch(p.n_in);
 }
-// Those of the kernel that sums them, which also holds the inputs of a block of images.
+// Those of the kernel that sums them, which also holds the inputs of a block of images and those of
+// one image.
 inline size_t sums_scratch(const DenseSums& d) {
-  return kDenseImages * d.of.n_in + products_scratch(d.of);
+  return kDenseImages * d.of.n_in + d.n_places + 2 + products_scratch(d.of);
 }
 
 // Words of the parameters of a group of neurons, in vectors.
@@ -547,7 +577,7 @@ inline constexpr size_t kGradientInputs = 32, kGradientColumns = 64;
 inline size_t gradients_scratch(const NeuronGradients& g) {
   const size_t neurons = (g.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
   const size_t groups = g.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
-  return groups * kLifWords + (4 * size_t(g.steps) + 16) * neurons / 2;
+  return groups * kLifWords + (4 * size_t(g.steps) + 18) * neurons / 2;
 }
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
@@ -581,6 +611,8 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(chain, Chain)                        \
   K(neuron_gradients, NeuronGradients)   \
   K(product_gradients, ProductGradients) \
+  K(fold, Fold)                          \
+  K(codes, Codes)                        \
   K(deposit, Deposit)
 #define SC_COMMON_KERNELS(K)       \
   K(radical, Radical)              \

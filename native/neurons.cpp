@@ -18,6 +18,7 @@ size_t drive_at(const NeuronLayer& l, size_t row, uint64_t s, size_t j) {
 }
 F drive_of(const NeuronLayer& l, size_t row, uint64_t s, size_t j, size_t count) {
   const size_t at = drive_at(l, row, s, j);
+  if (l.shorts != nullptr) return to_double(lengthen_some(l.shorts + at, count));
   return l.floats != nullptr ? widen_some(l.floats + at, count) : loadf_some(l.drive + at, count);
 }
 
@@ -25,6 +26,15 @@ U noise_numbers(const NeuronLayer& l, size_t row, size_t j) {
   uint64_t numbers[kLanes];
   for (size_t lane = 0; lane < kLanes; lane++) numbers[lane] = l.noise_of(row, j + lane);
   return load(numbers);
+}
+
+// Whole numbers as they are, of magnitudes below 2**51.
+U to_whole(F a) {
+  double lanes[kLanes];
+  uint64_t whole[kLanes];
+  storef(lanes, a);
+  for (size_t lane = 0; lane < kLanes; lane++) whole[lane] = uint64_t(int64_t(lanes[lane]));
+  return load(whole);
 }
 
 // Rows whose neurons do not see each other: groups step side by side through a word of time.
@@ -224,6 +234,8 @@ class Rows {
       F sum = drive_of(l_, batch, s, j, count);
       if (own) {
         sum = sum + loadf(of(own_, row, j));
+        if (l_.shorts != nullptr)
+          shorten_some(l_.shorts + drive_at(l_, batch, s, j), to_whole(sum), count);
         if (l_.floats != nullptr) narrow_some(l_.floats + drive_at(l_, batch, s, j), sum, count);
         if (l_.doubles != nullptr) storef_some(l_.doubles + drive_at(l_, batch, s, j), sum, count);
       }

@@ -208,6 +208,11 @@ Split split(const ProductGradients& g) {
   s.scratch = gradients_scratch(g);
   return s;
 }
+Split split(const Fold& f) {
+  const size_t work = f.positions * f.n_runs * f.run + f.n;
+  return {.rows = f.n_rows, .grain = grain_of(kSteps, work), .row_step = 1};
+}
+Split split(const Codes& c) { return {.rows = c.n_in, .grain = grain_of(kSteps, 2 * c.n)}; }
 Split split(const TurnedWeights& t) {
   Split s{.rows = (t.of.n_out + kDenseLanes - 1) / kDenseLanes, .words = words_for(t.of.length)};
   s.grain = grain_of(kWords, t.of.n_in * kDenseLanes);

@@ -62,6 +62,20 @@ inline void narrow_some(float* out, F a, size_t count) {
   std::copy_n(lanes, count, out);
 }
 
+// The same between lanes and short numbers with a sign.
+inline U lengthen_some(const int16_t* p, size_t count) {
+  if (count >= kLanes) return lengthen(p);
+  int16_t lanes[kLanes] = {};
+  std::copy_n(p, count, lanes);
+  return lengthen(lanes);
+}
+inline void shorten_some(int16_t* out, U a, size_t count) {
+  if (count >= kLanes) return shorten(out, a);
+  int16_t lanes[kLanes];
+  shorten(lanes, a);
+  std::copy_n(lanes, count, out);
+}
+
 // Stores the first lanes `stride` words apart: a word of neighboring rows.
 inline void store_apart(uint64_t* out, size_t stride, U a, size_t count) {
   uint64_t lanes[kLanes];

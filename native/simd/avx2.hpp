@@ -83,6 +83,15 @@ inline void storef(double* p, F a) { _mm256_storeu_pd(p, a.v); }
 inline F set1f(double a) { return {_mm256_set1_pd(a)}; }
 inline F widen(const float* p) { return {_mm256_cvtps_pd(_mm_loadu_ps(p))}; }
 inline void narrow(float* p, F a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a.v)); }
+inline U lengthen(const int16_t* p) {
+  return {_mm256_cvtepi16_epi64(_mm_loadl_epi64((const __m128i*)p))};
+}
+inline void shorten(int16_t* p, U a) {
+  const __m256i low = _mm256_set1_epi64x(0x0908010009080100);
+  const __m256i packed = _mm256_shuffle_epi8(a.v, low);
+  const __m128i high = _mm256_extracti128_si256(packed, 1);
+  _mm_storel_epi64((__m128i*)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(packed), high));
+}
 inline F operator+(F a, F b) { return {_mm256_add_pd(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm256_sub_pd(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm256_mul_pd(a.v, b.v)}; }

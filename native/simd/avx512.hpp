@@ -78,6 +78,10 @@ inline void storef(double* p, F a) { _mm512_storeu_pd(p, a.v); }
 inline F set1f(double a) { return {_mm512_set1_pd(a)}; }
 inline F widen(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
 inline void narrow(float* p, F a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a.v)); }
+inline U lengthen(const int16_t* p) {
+  return {_mm512_cvtepi16_epi64(_mm_loadu_si128((const __m128i*)p))};
+}
+inline void shorten(int16_t* p, U a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi64_epi16(a.v)); }
 inline F operator+(F a, F b) { return {_mm512_add_pd(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm512_sub_pd(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm512_mul_pd(a.v, b.v)}; }

@@ -62,6 +62,8 @@ inline void storef(double* p, F a) { *p = a.v; }
 inline F set1f(double a) { return {a}; }
 inline F widen(const float* p) { return {double(*p)}; }
 inline void narrow(float* p, F a) { *p = float(a.v); }
+inline U lengthen(const int16_t* p) { return {uint64_t(int64_t{*p})}; }
+inline void shorten(int16_t* p, U a) { *p = int16_t(a.v); }
 inline F operator+(F a, F b) { return {a.v + b.v}; }
 inline F operator-(F a, F b) { return {a.v - b.v}; }
 inline F operator*(F a, F b) { return {a.v * b.v}; }

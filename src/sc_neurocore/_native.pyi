@@ -266,11 +266,13 @@ def training_sums(
     weight_bits: NDArray[np.uint64] | None,
     bits_per_step: int,
     steps: int,
-    positions: int,
-) -> NDArray[np.float32]:
-    """`dense_sums` of steps from the first one on, in float32: (images, steps, positions * n_out).
+    places: NDArray[np.int32] | None,
+) -> NDArray[np.int16] | NDArray[np.float32]:
+    """`dense_sums` of steps from the first one on: (images, steps, positions * n_out).
 
-    Row b of x is position b % positions of image b // positions.
+    The type is int16 if it holds the sums, even with those of n_out own spikes added. Input i of a
+    position is places[position, i] of those that x (images, n, words) has; place n is zero, and n + 1
+    is always on. None stands for one position with all inputs in order.
     """
 
 def training_neurons(
@@ -287,7 +289,8 @@ def training_neurons(
 ) -> NDArray[np.uint64]:
     """Packed spikes (images, n, words) of `neurons` that start at rest, at potentials v (updated).
 
-    The sums of own spikes are added to the drive (images, steps, n), float32 or float64. Neuron j is
+    The sums of own spikes are added to the drive (images, steps, n) of a type that holds them: int16,
+    float32 or float64. Neuron j is
     channel j % channels at position j // channels; its noise is that of neuron
     channel * positions + position, and with own_noise image * n more.
     """
@@ -298,12 +301,13 @@ def neuron_gradients(
     own_noise: bool,
     channels: int,
     surrogate: float,
-    drive: NDArray[np.float32],
+    drive: NDArray[np.int16] | NDArray[np.float32],
     gain: NDArray[np.float64],
     of_spikes: NDArray[np.float32],
     of_potentials: NDArray[np.float32],
     weights: NDArray[np.float32] | None,
     parameters_too: bool,
+    totals: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Gradients of the drive (images, steps, n) and, summed over steps, of gain and parameters.
 
@@ -314,12 +318,22 @@ def neuron_gradients(
     """
 
 def product_gradients(
-    of_drive: NDArray[np.float32], x: NDArray[np.uint64], x_bits: int, positions: int
+    of_drive: NDArray[np.float32], x: NDArray[np.uint64], x_bits: int, places: NDArray[np.int32] | None
 ) -> NDArray[np.float32]:
-    """Sums (n_in, n) of of_drive (images, steps, positions * n) over the ones of x.
+    """Sums (n_in, n) of of_drive (images, steps, positions * n) over the ones of x at places.
 
-    x (images * positions, n_in, words) has x_bits bits per step.
+    x (images, ..., words) has x_bits bits per step; places as in `training_sums`.
     """
+
+def fold(values: NDArray[np.float32], starts: NDArray[np.int32], out: NDArray[np.float32]) -> None:
+    """Add the runs of values (rows, positions, runs * run) where they start in out (rows, n).
+
+    What out holds before is overwritten. Starts (positions, runs) are negative for runs that are left
+    out.
+    """
+
+def codes(weights: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.int64]:
+    """Weights (n, n_in) in [-1, 1] as (n_in, n): sign times round(magnitude * 2**32)."""
 
 def dense_sums(
     weight_key: int,

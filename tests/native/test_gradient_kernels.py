@@ -1,10 +1,32 @@
-"""The kernels of gradients, without PyTorch."""
+"""The kernels of training, without PyTorch."""
 
 import numpy as np
+import pytest
 
 import sc_neurocore
-from sc_neurocore import LIF, _native
-from sc_neurocore.streams._bits import pack, unpack
+from sc_neurocore import LIF, Bernoulli, _native
+from sc_neurocore.streams._bits import delayed, pack, unpack
+from sc_neurocore.streams.keys import lane_streams
+
+
+def on_every_level(run):
+    """Results of a function on each instruction set and on 1 and 3 threads, which are all equal."""
+    before, threads = _native.isa(), sc_neurocore.get_threads()
+    results = []
+    try:
+        for isa in _native.isas():
+            _native.set_isa(isa)
+            for n in (1, 3):
+                sc_neurocore.set_threads(n)
+                results.append(run())
+    finally:
+        _native.set_isa(before)
+        sc_neurocore.set_threads(threads)
+    assert len(results) >= 2
+    for result in results[1:]:
+        for ours, first in zip(result, results[0], strict=True):
+            assert np.array_equal(ours, first)
+    return results[0]
 
 
 def test_gradients_do_not_depend_on_instruction_set_threads_or_split():
@@ -14,30 +36,133 @@ def test_gradients_do_not_depend_on_instruction_set_threads_or_split():
     gain, of_spikes = rng.uniform(0.01, 0.1, 37), rng.normal(size=(70, 33, 37)).astype(np.float32)
     of_v, weights = (rng.normal(size=s).astype(np.float32) for s in ((70, 37), (1, 37, 37)))
     x = pack(rng.random((70, 45, 66)) < 0.3)
-    before, threads = _native.isa(), sc_neurocore.get_threads()
-    results = []
-    try:
-        for isa in _native.isas():
-            _native.set_isa(isa)
-            for n in (1, 3):
-                sc_neurocore.set_threads(n)
-                of_drive, *rest = _native.neuron_gradients(
-                    neuron.parameters, 5, True, 37, 0.5, drive, gain, of_spikes, of_v, weights, True
-                )
-                alone = _native.neuron_gradients(
-                    neuron.parameters, 5, True, 37, 0.5, drive[:14], gain, of_spikes[:14], of_v[:14],
-                    weights, True,
-                )  # fmt: skip
-                assert np.array_equal(alone[0], of_drive[:14])
-                products = _native.product_gradients(of_drive, x, 2, 1)
-                results.append((of_drive, *rest, products))
-    finally:
-        _native.set_isa(before)
-        sc_neurocore.set_threads(threads)
-    assert len(results) >= 2
-    for result in results[1:]:
-        for ours, first in zip(result, results[0], strict=True):
-            assert np.array_equal(ours, first)
+
+    def gradients(rows, sums, weights, totals):
+        return _native.neuron_gradients(
+            neuron.parameters, 5, True, 37, 0.5, sums[:rows], gain, of_spikes[:rows], of_v[:rows],
+            weights, True, totals,
+        )  # fmt: skip
+
+    def run():
+        of_drive, *rest = gradients(70, drive, weights, False)
+        assert np.array_equal(gradients(14, drive, weights, False)[0], of_drive[:14])
+        shorts = gradients(70, drive.astype(np.int16), weights, False)
+        assert all(map(np.array_equal, shorts, (of_drive, *rest)))
+        apart, *rest_apart = gradients(70, drive, None, False)
+        total, *rest_total = gradients(70, drive, None, True)
+        assert np.allclose(total[:, 0], apart.sum(1), rtol=0, atol=1e-5 * abs(total).max())
+        assert all(map(np.array_equal, rest_total, rest_apart))
+        return of_drive, *rest, total, _native.product_gradients(of_drive, x, 2, None)
+
+    results = on_every_level(run)
     bits = unpack(x, 66).reshape(70, 45, 33, 2).sum(-1)
-    twin = np.einsum("btn,bit->in", results[0][0].astype(float), bits.astype(float))
-    assert np.allclose(results[0][-1], twin, rtol=0, atol=1e-4 * abs(twin).max())
+    twin = np.einsum("btn,bit->in", results[0].astype(float), bits.astype(float))
+    assert np.allclose(results[-1], twin, rtol=0, atol=1e-4 * abs(twin).max())
+
+
+def patches_of(x, places):
+    """Inputs of each position, (rows, positions, fan_in, ...)."""
+    extra = np.zeros((len(x), 2, *x.shape[2:]), x.dtype)
+    extra[:, 1] = 1
+    return np.concatenate([x, extra], 1)[:, places]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("steps", [1, 7, 8, 16, 17, 32, 33, 64, 65, 130])
+def test_sums_are_those_of_the_bits_at_their_places(steps, k):
+    rng = np.random.default_rng(steps)
+    n_in, n_out, fan_in, positions, rows = 70, 19, 67, 3, 13
+    places = rng.integers(0, n_in + 2, (positions, fan_in)).astype(np.int32)
+    weights = rng.uniform(-1, 1, (n_out, fan_in))
+    weights[:, :3] = [0.0, 1.0, -1.0]
+    codes = _native.codes(weights)
+    assert np.array_equal(codes, np.rint(weights.T * 2.0**32))
+    source, streams = Bernoulli(), lane_streams(n_out, fan_in).ravel()
+    made = source.words(source.thresholds(abs(weights)).ravel(), streams, steps * k, key=9)
+    made = made.reshape(n_out, fan_in, -1)
+    signed = unpack(made, steps * k).astype(int) * np.sign(weights)[..., None].astype(int)
+    for density in (0.02, 0.8):
+        for x_bits in {1, k}:
+            bits = rng.random((rows, n_in, steps * x_bits)) < density
+            x, held = pack(bits), np.repeat(bits, k // x_bits, axis=2)
+            twin = np.einsum("bpit,nit->btpn", patches_of(held.astype(int), places), signed)
+            twin = twin.reshape(rows, steps, k, positions * n_out).sum(2)
+
+            def run(x=x, x_bits=x_bits):
+                made_here = _native.training_sums(9, x, x_bits, codes, None, k, steps, places)
+                given = _native.training_sums(9, x, x_bits, codes, made, k, steps, places)
+                return made_here, given
+
+            ours, given = on_every_level(run)
+            assert ours.dtype == np.int16
+            assert np.array_equal(ours, twin)
+            assert np.array_equal(given, twin)
+
+
+def test_many_bits_per_step_are_summed_in_floats():
+    x = pack(np.ones((2, 3, 12000 * 2), bool))
+    sums = _native.training_sums(
+        1, x, 12000, _native.codes(np.full((1, 3), -1.0)), None, 12000, 2, None
+    )
+    assert sums.dtype == np.float32
+    assert (sums == -36000).all()
+
+
+def test_gradients_of_weights_are_those_of_patches():
+    rng = np.random.default_rng(1)
+    places = rng.integers(0, 31 + 2, (4, 50)).astype(np.int32)
+    of_drive = rng.integers(-9, 9, (6, 40, 4 * 51)).astype(np.float32)
+    for x_bits in (1, 2):
+        bits = rng.random((6, 31, 40 * x_bits)) < 0.3
+        (ours,) = on_every_level(
+            lambda b=bits, k=x_bits: [_native.product_gradients(of_drive, pack(b), k, places)]
+        )
+        sums = patches_of(bits.astype(int), places).reshape(6, 4, 50, 40, x_bits).sum(-1)
+        twin = np.einsum("btpn,bpit->in", of_drive.reshape(6, 40, 4, 51), sums)
+        assert np.array_equal(ours, twin)
+
+
+def test_runs_are_added_where_they_start():
+    rng = np.random.default_rng(2)
+    values = rng.integers(-9, 9, (9, 5, 3 * 7)).astype(np.float32)
+    starts = rng.integers(-1, 40, (5, 3)).astype(np.int32)
+
+    def run():
+        out = np.full((9, 46), np.nan, np.float32)
+        _native.fold(values, starts, out)
+        return [out]
+
+    (ours,) = on_every_level(run)
+    twin = np.zeros((9, 46))
+    for position, run_ in np.argwhere(starts >= 0):
+        start = starts[position, run_]
+        twin[:, start : start + 7] += values.reshape(9, 5, 3, 7)[:, position, run_]
+    assert np.array_equal(ours, twin)
+
+
+def test_codes_round_to_even():
+    halves = np.ldexp([[0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 3.0]], -32)
+    for dtype in (np.float32, np.float64):
+        (codes,) = on_every_level(lambda d=dtype: [_native.codes(halves.astype(d))])
+        assert codes.ravel().tolist() == [0, 2, 2, 0, -2, -2, 3]
+    assert _native.codes(np.array([[1.0, -1.0]])).ravel().tolist() == [2**32, -(2**32)]
+
+
+def test_the_drive_keeps_the_sums_of_own_spikes_in_every_type():
+    rng = np.random.default_rng(3)
+    neuron, gain = LIF(tau_mem=5.0), np.full(11, 0.1)
+    weights, bits = rng.choice([-1.0, 1.0], (11, 11)), pack(np.ones((11, 11, 70), bool))
+    given = rng.integers(-5, 20, (6, 70, 11))
+    drives = [given.astype(dtype) for dtype in (np.int16, np.float32, np.float64)]
+    words = [
+        _native.training_neurons(
+            neuron.parameters, 0, False, 11, drive, gain, weights, bits, 1, np.zeros((6, 11))
+        )
+        for drive in drives
+    ]
+    own = np.einsum("bkt,kj->btj", unpack(delayed(words[0], 1, 70), 70).astype(float), weights)
+    assert own.any()
+    assert np.array_equal(drives[0], given + own)
+    for drive, spikes in zip(drives[1:], words[1:], strict=True):
+        assert np.array_equal(drive, drives[0])
+        assert np.array_equal(spikes, words[0])

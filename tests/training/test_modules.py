@@ -257,8 +257,8 @@ def native(drive, gain, recurrent, neuron):
     of_pass = Population(neuron, SCLinear(1, drive.shape[2], gain=1.0), 1, None, 0, False,
                          SURROGATE_WIDTH, "means")  # fmt: skip
     sums = drive.transpose(0, 1).clone()
-    link, v, words = Neurons.apply(sums, gain, recurrent, None, None, None, of_pass)
-    return Spikes(words.numpy().view(np.uint64), len(drive), 1, link).tensor(), v
+    link, v, words = Neurons.apply(sums, gain, recurrent, None, None, None, of_pass, None)
+    return Spikes(words, len(drive), 1, link).tensor(), v
 
 
 def recorded(drive, gain, recurrent, neuron):

@@ -131,13 +131,16 @@ class LIF:
             if len(values) != n:
                 _checks.fail(name, f"hold one value for each of the {n} neurons", len(values))
         table = given | {k: v.tolist() for k, v in arrays.items()}
-        checked = _checked_rows(table, list(arrays), n)
-        for name in arrays:
-            kind = np.int64 if name == "refractory_period" else np.float64
-            values = np.array([row[name] for row in checked], kind)
+        # The first neuron checks what is common. Others are checked one by one only if one is wrong,
+        # for its error.
+        checked = _checked_rows(table, list(arrays), 1)[0]
+        if not _are_right(checked | arrays):
+            _checked_rows(table, list(arrays), n)
+        for name, array in arrays.items():
+            values = array.astype(np.int64 if name == "refractory_period" else np.float64)
             values.flags.writeable = False
-            checked[0][name] = values
-        _keep(self, checked[0])
+            checked[name] = values
+        _keep(self, checked)
 
     @property
     def n_neurons(self) -> int | None:
@@ -182,20 +185,24 @@ class LIF:
     @property
     def parameters(self) -> list[_native.LIFParameters]:
         """Parameters of the kernels: of each neuron, or one for all. Not for users."""
-        if self.n_neurons is not None:
-            return [self[j].parameters[0] for j in range(self.n_neurons)]
+        n = self.n_neurons or 1
+        each = {
+            name: value.tolist() if isinstance(value, np.ndarray) else [value] * n
+            for name, value in zip(_DEFAULTS, self._values(), strict=True)
+        }
         return [
             _native.LIFParameters(
-                leak=self.dt / self.tau_mem,
-                v_rest=self.v_rest,
-                gain=self.resistance * self.dt,
-                noise_std=self.noise_std,
-                v_threshold=self.v_threshold,
-                v_reset=self.v_reset,
-                refractory_period=self.refractory_period,
-                syn_leak=self.dt / self.tau_syn if self.tau_syn else 0.0,
+                leak=self.dt / each["tau_mem"][j],
+                v_rest=each["v_rest"][j],
+                gain=each["resistance"][j] * self.dt,
+                noise_std=each["noise_std"][j],
+                v_threshold=each["v_threshold"][j],
+                v_reset=each["v_reset"][j],
+                refractory_period=each["refractory_period"][j],
+                syn_leak=self.dt / each["tau_syn"][j] if each["tau_syn"][j] else 0.0,
                 subtracts=self.reset == "subtract",
             )
+            for j in range(n)
         ]
 
     def initial_state(self, n_neurons: int = 1) -> LIFState:
@@ -296,6 +303,29 @@ def _checked_rows(given: dict[str, Any], arrays: list[str], n: int) -> list[dict
         return rows
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} (neuron {j})") from None
+
+
+def _are_right(values: dict[str, Any]) -> bool:
+    """Return whether `_checked` accepts all neurons of arrays."""
+    if any(v.dtype.kind == "b" for v in values.values() if isinstance(v, np.ndarray)):
+        return False
+    period = np.asarray(values["refractory_period"])
+    v_reset, v_threshold, tau_mem, tau_syn, noise_std, resistance = (
+        np.asarray(values[name], np.float64)
+        for name in ("v_reset", "v_threshold", "tau_mem", "tau_syn", "noise_std", "resistance")
+    )
+    with np.errstate(invalid="ignore", over="ignore"):
+        right = [
+            np.isfinite(np.asarray(values["v_rest"], np.float64)),
+            np.isfinite(v_reset) & (v_reset < v_threshold),
+            (v_threshold == np.inf) | np.isfinite(v_threshold - v_reset),
+            tau_mem >= values["dt"],
+            np.isfinite(tau_syn) & ((tau_syn == 0) | (tau_syn >= values["dt"])),
+            np.isfinite(noise_std) & (noise_std >= 0),
+            np.isfinite(resistance) & (resistance > 0),
+            (period.dtype.kind in "iu") & (period >= 0) & (period <= 2**32),
+        ]
+    return all(np.all(each) for each in right)
 
 
 def _has_axes(value: Any) -> bool:

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from sc_neurocore import _native
 from sc_neurocore._types import Words
 from sc_neurocore.neurons import LIF
 from sc_neurocore.streams._bits import delayed, ones
-from sc_neurocore.training._spikes import Spikes, sums_of_bits, without_values
+from sc_neurocore.training._spikes import Spikes, sums_of_bits
 
 # What a product is differentiated with: the means of operands that are constant in time, or the bits.
 Gradient = Literal["means", "bits"]
@@ -34,8 +35,12 @@ class Geometry(Protocol):
         """Number of neurons per row of weights."""
         ...
 
-    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the inputs of each position, as `Conv2d.patches`."""
+    @property
+    def places(self) -> NDArray[np.int32] | None:
+        """Inputs of each position, (positions, columns of the matrix), or None for all in order.
+
+        One more than the last input is zero, and two more is always on.
+        """
         ...
 
     def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
@@ -96,7 +101,10 @@ class Bits(torch.autograd.Function):
 
 
 class Products(torch.autograd.Function):
-    """Sums of products of packed inputs with the bits of weights."""
+    """Sums of products of packed inputs with the bits of weights.
+
+    Sums are whole numbers, which stay in an array, and a link carries their gradients.
+    """
 
     @staticmethod
     def forward(
@@ -108,32 +116,37 @@ class Products(torch.autograd.Function):
         weights: Weights,
         geometry: Geometry,
         gradient: Gradient,
-    ) -> Tensor:
-        """Return the sums (batch, steps, n_out), in float32 if that is exact, else in float64.
+    ) -> tuple[Tensor, NDArray[Any]]:
+        """Return the link, and the sums (batch, steps, n_out) in the smallest type that is exact.
 
-        Neurons are in the order (position, row of the matrix).
+        Neurons are in the order (position, row of the matrix). The link has one step if only gradients
+        that are summed over time are needed.
 
         The matrix (n_rows, fan_in) has the weights in [-1, 1], of which the bits are used. A column
         more than a patch has inputs is a bias.
         """
-        k, x, positions = weights.k, _patches(spikes, geometry, matrix), geometry.positions
+        k, places, positions = weights.k, geometry.places, geometry.positions
         sums: NDArray[Any]
-        if k * matrix.shape[1] <= 2**24:
+        if k * sum(matrix.shape) <= 2**24:
             sums = _native.training_sums(
-                weights.key, x, spikes.bits, weights.codes, weights.words, k, spikes.steps, positions
-            )
+                weights.key, spikes.words, spikes.bits, weights.codes, weights.words, k, spikes.steps,
+                places,
+            )  # fmt: skip
         else:
             sums = _native.dense_sums(
-                weights.key, x, spikes.bits, 0, weights.codes, weights.words, False, k, 0, 0,
-                spikes.steps * k,
+                weights.key, _at_places(spikes, places), spikes.bits, 0, weights.codes, weights.words,
+                False, k, 0, 0, spikes.steps * k,
             )  # fmt: skip
             sums = by_image(sums, positions)
         ctx.save_for_backward(matrix, means)
         ctx.of_pass = spikes, weights, geometry, gradient
-        return torch.from_numpy(sums).to(link.device)
+        in_total = gradient == "means" and means is not None and weights.own is None
+        steps = 1 if in_total and not ctx.needs_input_grad[0] else spikes.steps
+        batch, _, n = sums.shape
+        return torch.zeros((), device=link.device).expand(batch, steps, n), sums
 
     @staticmethod
-    def backward(ctx: Any, of_sums: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, of_sums: Tensor, _: None) -> tuple[Tensor | None, ...]:
         """Return the gradients of the link and of the matrix."""
         with torch.autocast(of_sums.device.type, enabled=False):
             return Products._gradients(ctx, of_sums)
@@ -148,8 +161,7 @@ class Products(torch.autograd.Function):
             if gradient == "means" and means is not None:
                 of_matrix = _by_means(of_sums, means, matrix, geometry) * k
             else:
-                x = _patches(spikes, geometry, matrix)
-                of_matrix = product_gradients(of_sums, x, spikes.bits, k, geometry.positions)
+                of_matrix = product_gradients(of_sums, spikes.words, spikes.bits, k, geometry.places)
             of_matrix = of_matrix.to(matrix.dtype)
         if ctx.needs_input_grad[0]:
             if gradient == "means":
@@ -160,10 +172,12 @@ class Products(torch.autograd.Function):
         return of_link, None, of_matrix, None, None, None, None
 
 
-def product_gradients(of_sums: Tensor, x: Words, bits: int, k: int, positions: int) -> Tensor:
+def product_gradients(
+    of_sums: Tensor, x: Words, bits: int, k: int, places: NDArray[np.int32] | None
+) -> Tensor:
     """Return the gradients of weights, (n_rows, n_in): those of the sums at the ones of the inputs."""
     of_drive = np.ascontiguousarray(of_sums.cpu().numpy())
-    of_matrix = _native.product_gradients(of_drive, x, bits, positions)
+    of_matrix = _native.product_gradients(of_drive, x, bits, places)
     return (torch.from_numpy(of_matrix).T * (k if bits == 1 else 1)).to(of_sums.device)
 
 
@@ -174,23 +188,25 @@ def by_image(y: NDArray[Any], positions: int) -> NDArray[Any]:
     return np.ascontiguousarray(each).reshape(-1, steps, positions * n)
 
 
-def _patches(spikes: Spikes, geometry: Geometry, matrix: Tensor) -> Words:
-    """Return the packed inputs of each position and, if there is a bias, one that is always on."""
-    x = np.ascontiguousarray(geometry.patches(spikes.words))
-    if x.shape[1] == matrix.shape[1]:
+def _at_places(spikes: Spikes, places: NDArray[np.int32] | None) -> Words:
+    """Return the packed inputs of each position, (batch * positions, fan_in, n_words)."""
+    x = spikes.words
+    if places is None:
         return x
-    return np.concatenate([x, ones((len(x), 1), spikes.steps * spikes.bits)], axis=1)
+    on = ones((len(x), 1), spikes.steps * spikes.bits)
+    every = np.concatenate([x, np.zeros_like(on), on], axis=1)
+    return every[:, places].reshape(-1, places.shape[1], x.shape[2])
 
 
 def _by_means(of_sums: Tensor, means: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
     """Return the gradients of weights by the densities (batch, n_in) of their inputs."""
     total = of_sums.sum(1).reshape(len(of_sums) * geometry.positions, -1)
-    x = means.detach().float().cpu().numpy()[:, :, np.newaxis]
-    patches = torch.tensor(geometry.patches(x)[..., 0]).to(total)
-    of_weights = total.T @ patches
-    if of_weights.shape[1] == matrix.shape[1]:
-        return of_weights
-    return torch.cat([of_weights, total.sum(0)[:, None]], 1)
+    x, places = means.detach().float(), geometry.places
+    if places is not None:
+        every = functional.pad(functional.pad(x, (0, 1)), (0, 1), value=1.0)
+        at = torch.from_numpy(places.ravel()).to(x.device)
+        x = every.index_select(1, at).view(-1, matrix.shape[1])
+    return total.T @ x.to(total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,25 +253,28 @@ class Neurons(torch.autograd.Function):
         syn_leak: Tensor | None,
         v_threshold: Tensor | None,
         of_pass: Population,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the link and the packed spikes (batch, n_out, ...), and the last potentials.
+        sums: NDArray[Any] | None,
+    ) -> tuple[Tensor, Tensor, Words]:
+        """Return the link and the last potentials (batch, n_out), and the packed spikes.
 
-        The drive (batch, steps, n_out) is in the order (position, channel), as is the link, and is
-        changed: the sums of own spikes are added. Spikes and potentials are in the order (channel,
-        position). `leak`, `syn_leak` and `v_threshold`, one for each channel, are None unless they are
-        learned; their values are those of the neuron.
+        The drive is the link of the sums (batch, steps, n_out), or real numbers that stand for both. It
+        is in the order (position, channel), as is the link. Sums are changed: those of own spikes are
+        added. Spikes and potentials are in the order (channel, position). `leak`, `syn_leak` and
+        `v_threshold`, one for each channel, are None unless they are learned; their values are those of
+        the neuron.
         """
         k, positions = of_pass.k, of_pass.geometry.positions
-        sums = np.ascontiguousarray(drive.detach().cpu().numpy())
+        if sums is None:
+            sums = np.ascontiguousarray(drive.detach().cpu().numpy())
         batch, steps, n = sums.shape
         channels = n // positions
-        of_channels = np.broadcast_to(gain.detach().cpu().numpy() / k, (channels,))
-        gains = np.tile(of_channels, positions)
+        gains = np.empty(n)
+        gains.reshape(positions, channels)[:] = gain.detach().cpu().numpy() / k
         neuron, parameters = of_pass.neuron, of_pass.neuron.parameters
         if len(parameters) > 1:
             parameters = parameters * positions
-        rest = np.broadcast_to(np.asarray(neuron.v_rest, np.float64), (channels,))
-        v = np.tile(rest, (batch, positions))
+        v = np.empty((batch, n))
+        v.reshape(batch, positions, channels)[:] = neuron.v_rest
         senders = None
         if recurrent is not None:
             senders = np.ascontiguousarray(recurrent.detach().double().cpu().numpy().T)
@@ -265,11 +284,11 @@ class Neurons(torch.autograd.Function):
         )  # fmt: skip
         ctx.save_for_backward(gain, recurrent)
         ctx.of_pass = of_pass, parameters, sums, gains, words
+        ctx.of_drive = drive.dtype, drive.shape[1] < steps
         ctx.set_materialize_grads(False)
-        spikes = torch.from_numpy(_channels_first(words, channels).view(np.int64))
-        ctx.mark_non_differentiable(spikes)
         potentials = torch.from_numpy(_channels_first(v, channels)).to(drive.device)
-        return without_values((batch, steps, n), drive.float()), potentials, spikes
+        link = torch.zeros((), device=drive.device).expand(batch, steps, n)
+        return link, potentials, _channels_first(words, channels)
 
     @staticmethod
     def backward(
@@ -278,15 +297,18 @@ class Neurons(torch.autograd.Function):
         """Propagate gradients through time; none pass through a reset."""
         gain, recurrent = ctx.saved_tensors
         of_pass, parameters, sums, gains, words = ctx.of_pass
+        kind, totals = ctx.of_drive
         k, positions = of_pass.k, of_pass.geometry.positions
         batch, steps, n = sums.shape
         channels = n // positions
-        of_spikes = np.zeros((batch, 1, n), np.float32)
-        if of_link is not None:
+        if of_link is None:
+            of_spikes = np.zeros((batch, 1, n), np.float32)
+        else:
             # A gradient that is the same at all steps, as that of a count, is passed once.
             of_spikes = _floats(of_link[:, :1] if of_link.stride(1) == 0 else of_link)
-        of_v = np.zeros((batch, n), np.float32)
-        if of_potentials is not None:
+        if of_potentials is None:
+            of_v = np.zeros((batch, n), np.float32)
+        else:
             of_v = _floats(of_potentials.unflatten(1, (channels, positions)).mT.flatten(1))
         weights = None
         if recurrent is not None:
@@ -295,26 +317,29 @@ class Neurons(torch.autograd.Function):
                 own = sums_of_bits(of_pass.own, k, steps, recurrent.float())
                 weights = _floats(own * recurrent.sign())
         learned = any(ctx.needs_input_grad[3:6])
+        if sums.dtype == np.float64:
+            sums = sums.astype(np.float32)
         of_drive, of_gain, of_parameters = _native.neuron_gradients(
-            parameters, of_pass.noise_key, of_pass.own_noise, channels, of_pass.surrogate,
-            sums.astype(np.float32, copy=False), gains, of_spikes, of_v, weights, learned,
+            parameters, of_pass.noise_key, of_pass.own_noise, channels, of_pass.surrogate, sums, gains,
+            of_spikes, of_v, weights, learned, totals,
         )  # fmt: skip
         device = gain.device
         of_sums = torch.from_numpy(of_drive).to(device)
         of_recurrent = None
         if ctx.needs_input_grad[2]:
             before = delayed(words, 1, steps)
-            of_recurrent = product_gradients(of_sums, before, 1, k, 1).to(recurrent.dtype)
+            of_recurrent = product_gradients(of_sums, before, 1, k, None).to(recurrent.dtype)
         of_gains = _of_channels(of_gain, channels).to(gain.device) / k
         each = [
             _of_channels(of_parameters[:, i], channels).to(gain.device) if wanted else None
             for i, wanted in enumerate(ctx.needs_input_grad[3:6])
         ]
         return (
-            of_sums if sums.dtype == np.float32 else of_sums.double(),
+            of_sums.to(kind),
             of_gains if gain.ndim else of_gains.sum(),
             of_recurrent,
             *each,
+            None,
             None,
         )
 

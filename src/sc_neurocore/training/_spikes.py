@@ -7,6 +7,7 @@ one zero that is seen at every index.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sc_neurocore import _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._wiring import Block
-from sc_neurocore.streams import Bitstream, Source, encode
+from sc_neurocore.streams import Bernoulli, Bitstream, Source
 from sc_neurocore.streams._bits import delayed, n_words, pack, unpack
 from sc_neurocore.streams.keys import lane_streams
 from sc_neurocore.streams.source import warn_of_rise
+
+# Bits that are unpacked at once.
+_UNPACKED = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +129,15 @@ class Spikes:
         """
         batch, n_in = values.shape[:2]
         streams = lane_streams(rows, n_in)
-        if values.ndim == 2:
-            words = encode(values, steps * k, key=key, source=source, streams=streams).words
-            link = Constant.apply(means, steps)
-            return cls(words, steps, k, link, means)
         warn_of_rise(source, streams.ravel(), steps * k)
+        if values.ndim == 2:
+            if source == Bernoulli():  # the same thresholds, faster
+                below = _native.codes(np.ascontiguousarray(values).reshape(-1, 1)).view(np.uint64)
+            else:
+                below = source.thresholds(values)
+            rows = below.reshape(-1, streams.size)
+            words = source.words(rows, streams.ravel(), steps * k, key=key).reshape(batch, n_in, -1)
+            return cls(words, steps, k, Constant.apply(means, steps), means)
         numbers = source.numbers(streams, steps * k, key=key).reshape(*streams.shape, steps, k)
         ones = numbers < source.thresholds(values)[..., np.newaxis]
         words = pack(ones.reshape(batch, n_in, steps * k))
@@ -269,10 +278,14 @@ def sums_of_bits(words: Words, k: int, steps: int, like: Tensor) -> Tensor:
     """Return the sums of each k bits in the type of a tensor, time first: (steps, *shape)."""
     if k == 1:
         return unpacked(words, steps, like)
-    n = int(np.prod(words.shape[:-1]))
-    bits = unpack(words.reshape(n, -1)[:, : n_words(steps * k)], steps * k)
-    sums = bits.reshape(n, steps, k).sum(2, dtype=np.int32)
-    return torch.from_numpy(np.ascontiguousarray(sums.T)).to(like).view(steps, *words.shape[:-1])
+    n = math.prod(words.shape[:-1])
+    rows = words.reshape(n, -1)[:, : n_words(steps * k)]
+    sums = np.empty((steps, n), np.int32)
+    size = max(_UNPACKED // (steps * k), 1)
+    for first in range(0, n, size):
+        bits = unpack(rows[first : first + size], steps * k)
+        sums[:, first : first + size] = bits.reshape(-1, steps, k).sum(2, dtype=np.int32).T
+    return torch.from_numpy(sums).to(like).view(steps, *words.shape[:-1])
 
 
 def shifted(x: Tensor, steps: Tensor) -> Tensor:

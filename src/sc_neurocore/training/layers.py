@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sc_neurocore import _checks
+from sc_neurocore import _checks, _native
 from sc_neurocore.networks import Conv2d, Dense
 from sc_neurocore.networks.layers import Layer
 from sc_neurocore.neurons import LIF
@@ -37,6 +37,9 @@ _DIVERGED = "training has diverged: lower the learning rate or clip the gradient
 
 # Width of the slope of a spike, in units of v_threshold - v_reset.
 _SURROGATE = 0.5
+
+# Gradients of patches that are made at once: they stay in the second-level cache.
+_PATCHES = 2**19
 
 Learned = Literal["gain", "delay", "tau_mem", "tau_syn", "v_threshold"]
 _GAIN: tuple[Learned, ...] = ("gain",)
@@ -107,9 +110,9 @@ class _Layer(nn.Module, ABC):
         return self.initial_gain * self.log_factor.double().exp()
 
     @property
+    @abstractmethod
     def positions(self) -> int:
         """Number of neurons per row of weights."""
-        return self.n_out // len(self.weight)
 
     @property
     @abstractmethod
@@ -125,9 +128,10 @@ class _Layer(nn.Module, ABC):
     def to_layer(self) -> Layer:
         """Return the layer as data for a `Network`."""
 
+    @property
     @abstractmethod
-    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the inputs of each position, as `Conv2d.patches`."""
+    def places(self) -> NDArray[np.int32] | None:
+        """Inputs of each position and its bias, or None for all in order, as the kernels take them."""
 
     @abstractmethod
     def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
@@ -148,14 +152,18 @@ class _Layer(nn.Module, ABC):
 
     def check(self, name: str) -> None:
         """Raise ValueError unless all parameters are finite and the gain is greater than 0."""
-        for part, values in self.named_parameters(recurse=False):
-            if values.isfinite().all():
+        for part, values in self._parameters.items():
+            if values is None:
+                continue
+            # A sum is not finite if a value is not; the reverse needs another look.
+            if math.isfinite(values.detach().sum()) or values.isfinite().all():
                 continue
             for at in (~values.isfinite()).nonzero()[:1].tolist():
                 where = f" at index {at[0] if len(at) == 1 else tuple(at)}" if at else ""
                 given = f"{values[tuple(at)].item()}{where}"
                 _checks.fail(f"{name}.{part}", "be finite", given, _DIVERGED)
-        gain = self.gain
+        with torch.no_grad():
+            gain = self.gain
         wrong = ~(gain.isfinite() & (gain > 0))
         if wrong.any():
             _checks.fail(
@@ -204,7 +212,8 @@ class _Layer(nn.Module, ABC):
         columns = self.weight.flatten(1)
         if self.bias is not None:
             columns = torch.cat([columns, self.bias[:, None]], 1)
-        return widened(columns.clamp(-1, 1))
+        # In training mode `project` has clipped them. The copy outlasts an optimizer's next step.
+        return widened(columns.clone() if self.training else columns.clamp(-1, 1))
 
     def _recurrent(self) -> Tensor | None:
         """Return the recurrent weights clipped to [-1, 1], in at least float32."""
@@ -225,12 +234,12 @@ class _Layer(nn.Module, ABC):
 
     def _weight_bits(self, matrix: Tensor, steps: int, k: int, key: int, source: Source) -> Weights:
         """Return the bits of the weights of a pass."""
-        recurrent = self._recurrent()
-        values, fan_in = _array(matrix), matrix.shape[1]
-        whole = values if recurrent is None else np.concatenate([values, _array(recurrent)], 1)
+        recurrent, fan_in = self._recurrent(), matrix.shape[1]
         words = own = None
 
         def make() -> NDArray[np.uint64]:
+            values = _array(matrix)
+            whole = values if recurrent is None else np.concatenate([values, _array(recurrent)], 1)
             thresholds = source.thresholds(abs(whole)).reshape(1, -1)
             streams = lane_streams(*whole.shape).ravel()
             bits = source.words(thresholds, streams, steps * k, key=key)
@@ -240,14 +249,15 @@ class _Layer(nn.Module, ABC):
             made = make()
             words = np.ascontiguousarray(made[:, :fan_in])
             own = np.ascontiguousarray(made[:, fan_in:]) if recurrent is not None else None
-        codes = np.ascontiguousarray(np.rint(values.T * 2.0**32).astype(np.int64))
+        codes = _native.codes(np.ascontiguousarray(matrix.detach().cpu().numpy()))
         return Weights(key, codes, words, make, own, k)
 
     def late(self, x: Spikes, seed: int, number: int) -> Spikes:
         """Return the inputs after their delays; in training mode learned ones are rounded at random."""
         if self.steps_late is None:
-            delay = np.broadcast_to(np.asarray(self._delay, np.int64), (self.n_in,))
-            return x.delayed(delay)
+            if not np.any(self._delay):
+                return x
+            return x.delayed(np.broadcast_to(np.asarray(self._delay, np.int64), (self.n_in,)))
         wanted = _array(self.steps_late)
         steps = np.rint(wanted)
         if self.training:
@@ -270,8 +280,8 @@ class _Layer(nn.Module, ABC):
         sampled: bool = True,
         independent: bool = False,
         gradient: Gradient = "means",
-    ) -> tuple[Spikes, Tensor, Tensor]:
-        """Return the spikes of the layer, its last potentials, and its sums of products.
+    ) -> tuple[Spikes, Tensor, NDArray[Any]]:
+        """Return the spikes of the layer, its last potentials, and its sums (batch, steps, n_out).
 
         Parameters
         ----------
@@ -284,7 +294,7 @@ class _Layer(nn.Module, ABC):
             Those of `SCNetwork`.
         """
         matrix, recurrent, own = self._weights(), self._recurrent(), None
-        k = k if sampled else 1
+        k, sums = k if sampled else 1, None
         if not sampled:
             real = x if isinstance(x, Tensor) else x.tensor().transpose(0, 1)
             drive = self._sums_of(real.to(matrix.dtype), matrix)
@@ -292,11 +302,12 @@ class _Layer(nn.Module, ABC):
             weights = self._weight_bits(matrix, steps, k, stream_key(seed, Role.WEIGHT, number), source)
             own = weights.own
             if isinstance(x, Spikes):
-                drive = Products.apply(x.link, x.means, matrix, x, weights, self, gradient)
+                drive, sums = Products.apply(x.link, x.means, matrix, x, weights, self, gradient)
             else:
-                sums = weights.signed_sums(steps, matrix)
-                drive = self._sums_of(x, Bits.apply((k * matrix).expand(sums.shape), sums))
-        drive = drive.expand(-1, steps, -1)
+                bits = weights.signed_sums(steps, matrix)
+                drive = self._sums_of(x, Bits.apply((k * matrix).expand(bits.shape), bits))
+        if sums is None:
+            drive = drive.expand(-1, steps, -1)
         learned = self._learned()
         neuron = self.lif(learned)
         if not sampled:
@@ -309,18 +320,17 @@ class _Layer(nn.Module, ABC):
             geometry=self,
             k=k,
             own=own,
-            noise_key=stream_key(seed, Role.NOISE, number),
+            noise_key=stream_key(seed, Role.NOISE, number) if np.any(neuron.noise_std) else 0,
             own_noise=independent,
             surrogate=self.surrogate,
             gradient=gradient,
         )
         link, potentials, words = Neurons.apply(
-            drive, self.gain, recurrent, leak, syn_leak, learned.get("v_threshold"), of_pass
+            drive, self.gain, recurrent, leak, syn_leak, learned.get("v_threshold"), of_pass, sums
         )
         channels = len(self.weight) if self.positions > 1 else 1
-        link = link.to(matrix.dtype)
-        spikes = Spikes(words.numpy().view(np.uint64), steps, 1, link, channels=channels)
-        return spikes, potentials, drive
+        spikes = Spikes(words, steps, 1, link.to(matrix.dtype), channels=channels)
+        return spikes, potentials, drive.detach().cpu().numpy() if sums is None else sums
 
     @torch.compiler.disable
     def forward(
@@ -494,9 +504,17 @@ class SCLinear(_Layer):
         """Return the arguments that `print` shows."""
         return f"{self.n_in} -> {self.n_out}, {self._gain_shown()}, neuron={self.neuron}"
 
-    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the inputs of each position: x itself."""
-        return x
+    @property
+    def positions(self) -> int:
+        """Number of neurons per row of weights: 1."""
+        return 1
+
+    @property
+    def places(self) -> NDArray[np.int32] | None:
+        """All inputs in order, and the one that is always on if there is a bias."""
+        if self.bias is None:
+            return None
+        return np.append(np.arange(self.n_in, dtype=np.int32), np.int32(self.n_in + 1))[np.newaxis]
 
     def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
         """Return gradients of inputs, (batch, steps, n_in) as in a link, from those of sums."""
@@ -611,6 +629,8 @@ class SCConv2d(_Layer):
         self.input_size, self.stride, self.padding = input_size, stride, padding
         self._geometry = self.to_layer()  # which checks the geometry
         self._keep_delay(delay)
+        self._places = self._all_places()
+        self._runs = self._all_runs()
 
     @property
     def n_in(self) -> int:
@@ -642,28 +662,53 @@ class SCConv2d(_Layer):
             f"padding={self.padding}, {self._gain_shown()}, neuron={self.neuron}"
         )
 
-    def patches(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the inputs of each position, as `Conv2d.patches`."""
-        return self._geometry.patches(x)
+    @property
+    def positions(self) -> int:
+        """Number of neurons per row of weights."""
+        return int(self._geometry.positions)
+
+    @property
+    def places(self) -> NDArray[np.int32]:
+        """Inputs of each position, in the order of a kernel, and its bias."""
+        return self._places
+
+    def _all_places(self) -> NDArray[np.int32]:
+        numbers = np.arange(1, self.n_in + 1, dtype=np.int32)[np.newaxis, :, np.newaxis]
+        patches = self._geometry.patches(numbers)[..., 0]
+        places = np.where(patches == 0, self.n_in, patches - 1)
+        if self.bias is not None:
+            places = np.append(places, np.full((len(places), 1), self.n_in + 1), 1)
+        return np.ascontiguousarray(places, np.int32)
+
+    def _all_runs(self) -> NDArray[np.int32]:
+        """Return where each run of a patch begins in an image with channels last, or -1 for padding.
+
+        A run holds the channels of a pixel or, without padding, those of a row of the kernel.
+        """
+        c_in, kh, kw = self.weight.shape[1:]
+        pixels = self.places[:, : c_in * kh * kw].reshape(-1, c_in, kh, kw)[:, 0]
+        if not self.padding:
+            pixels = pixels[:, :, :1]
+        starts = np.where(pixels == self.n_in, -1, pixels * c_in)
+        return np.ascontiguousarray(starts.reshape(self.positions, -1), np.int32)
 
     def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
         """Return gradients of inputs, (batch, steps, n_in) as in a link, from those of sums."""
         batch, steps = of_sums.shape[:2]
-        c_out, c_in = self.weight.shape[:2]
-        maps = of_sums.reshape(batch, steps, *self._geometry.output_size, c_out)
-        maps = maps.permute(0, 1, 4, 2, 3)
-        if matrix.ndim == 2:
-            maps, groups = maps.flatten(0, 1), 1
-        else:  # weights differ per step, so steps are groups of channels
-            maps, groups = maps.flatten(1, 2), steps
-        size = (len(maps), groups * c_in, *self.input_size)
-        of_inputs = nn.grad.conv2d_input(
-            size, self._kernels(matrix), maps, self.stride, self.padding, 1, groups
-        )
-        of_inputs = of_inputs.reshape(batch, steps, c_in, *self.input_size)
-        if channels > 1:
-            of_inputs = of_inputs.permute(0, 1, 3, 4, 2)
-        return of_inputs.reshape(batch, steps, self.n_in)
+        kernel = self.weight.shape[1:]
+        weights = matrix[..., : math.prod(kernel)].unflatten(-1, kernel)
+        weights = weights.movedim(-3, -1).flatten(-3).float()  # channels last
+        images = of_sums.float().reshape(batch, steps, self.positions, -1)
+        of_inputs = torch.empty(batch, steps, self.n_in)
+        size = max(_PATCHES // (steps * self.positions * weights.shape[-1]), 1)
+        for some, out in zip(images.split(size), of_inputs.split(size), strict=True):
+            rows = some.flatten(0, 2) if weights.ndim == 2 else some  # of all steps, or of each
+            of_patches = rows @ weights
+            values = of_patches.reshape(len(some) * steps, self.positions, -1).cpu().numpy()
+            _native.fold(values, self._runs, out.flatten(0, 1).numpy())
+        if channels == 1:
+            of_inputs = of_inputs.unflatten(2, (-1, kernel[0])).mT.flatten(2)
+        return of_inputs.to(of_sums.device)
 
     def _kernels(self, matrix: Tensor) -> Tensor:
         """Return the weights of a matrix, or of one per step, as kernels of as many channels."""

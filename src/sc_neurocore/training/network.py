@@ -162,10 +162,11 @@ class SCNetwork(nn.Module):
 
         See `run` for the parameters.
         """
-        outputs = self.run(x, length, seed, source=source, bits_per_step=bits_per_step, sampled=sampled)
+        layers = self._run(x, length, seed, source, bits_per_step, sampled)
         neurons = [self.layers[i].neuron for i in self.outputs]
         fires = any(np.isfinite(neuron.v_threshold).any() for neuron in neurons)
-        return outputs.counts if fires else outputs.potentials
+        each = [layers[i][0].counts() if fires else layers[i][1] for i in self.outputs]
+        return each[0] if len(each) == 1 else torch.cat(each, 1)
 
     @torch.compiler.disable
     def run(
@@ -342,13 +343,13 @@ class SCNetwork(nn.Module):
                 layer.project()
             before = self._inputs_of(number, spikes, means, done, steps, k)
             late = layer.late(before, seed, number) if isinstance(before, Spikes) else before
-            fired, potentials, drive = layer.fire(
+            fired, potentials, sums = layer.fire(
                 late, steps, seed, number, source=weight_source, k=k, sampled=sampled,
                 independent=independent, gradient=self.gradient,
             )  # fmt: skip
             done.append((fired, potentials))
             if starts and isinstance(late, Spikes) and late.words.any() and not fired.words.any():
-                self._warn_of_silence(number, _array(drive.mean(1)) / k, steps)
+                self._warn_of_silence(number, sums.mean(1, np.float64) / k, steps)
                 starts = False
         self._has_started |= self.training
         return done
