@@ -84,7 +84,7 @@ def recipe(name: str) -> Recipe:
             epochs=3,
             learning_rate=0.003,
             batch_size=256,
-            noise_lengths=((64, 10), (16, 20)),
+            noise_lengths=((64, 12), (16, 30)),
         )
 
     def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
@@ -97,7 +97,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 5), (16, 5)), images=12_800
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 4), (16, 4)), images=12_800
     )
 
 
@@ -169,25 +169,42 @@ class NoisyRates(nn.Module):
         for layer in self.model.layers:
             if self.training:
                 layer.project()
-            weight, bias = layer.weight, layer.bias
-            spread = weight.abs() * (1 - weight.abs())
-            gain = layer.gain.float()
+            gain = layer.gain.float().view(-1, *[1] * (layer.weight.ndim - 1))
+            weight = gain * layer.weight
+            bias = None if layer.bias is None else gain.flatten() * layer.bias
+            spread = gain**2 / length * layer.weight.abs() * (1 - layer.weight.abs())
+            least = torch.full((len(weight),), 1e-6)  # the derivative of the root of 0 is infinite
             if isinstance(layer, SCConv2d):
                 x = x.view(len(x), -1, *layer.input_size)
                 mean = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
                 size = weight.shape[2:]
-                sums = functional.avg_pool2d(x, size, layer.stride, layer.padding, divisor_override=1)
-                variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True))
-                gain = gain.view(-1, 1, 1)
+                sums = functional.avg_pool2d(
+                    x.abs(), size, layer.stride, layer.padding, divisor_override=1
+                )
+                variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True), least)
             else:
                 x = x.flatten(1)
-                mean, variance = functional.linear(x, weight, bias), x @ spread.T
-            noise = torch.randn_like(mean) * (variance.clamp(min=0) / length + 1e-6).sqrt()
-            x = gain * (mean + noise)
+                mean = functional.linear(x, weight, bias)
+                variance = functional.linear(x.abs(), spread, least)
+            x = torch.addcmul(mean, torch.randn_like(mean), variance.sqrt())
             if layer is not self.model.layers[-1]:
-                x = x.clamp(0, 1)
-                x = x + ((x * length).round() / length - x).detach()
+                x = Rate.apply(x, length)
         return x * length
+
+
+class Rate(torch.autograd.Function):
+    """Rate of a neuron from its mean current: clipped to [0, 1], and rounded to a number of spikes."""
+
+    @staticmethod
+    def forward(context: Any, current: Tensor, length: int) -> Tensor:
+        """Return the rates."""
+        context.save_for_backward((current > 0) & (current < 1))
+        return (current * length).round_().clamp_(0, length).div_(length)
+
+    @staticmethod
+    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of the currents, that of rates that are not rounded."""
+        return of_rates * context.saved_tensors[0], None
 
 
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
