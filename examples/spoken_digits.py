@@ -47,7 +47,7 @@ THRESHOLDS = (-0.9, -0.2, 0.5, 1.2)  # of normalized levels
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 VALIDATION = {"george": "lucas", "jackson": "theo", "nicolas": "yweweler"}  # and who is left out, too
 COPIES, GAP, HIDDEN = 5, 3, 96
-EPOCHS = {"official": 20, "new speaker": 8}
+EPOCHS = {"official": 40, "new speaker": 8}
 
 
 def spikes(levels: Tensor) -> Bitstream:
