@@ -213,6 +213,16 @@ NB_MODULE(_native, m) {
       },
       "key"_a, "streams"_a, "thresholds"_a, "first_word"_a, "length"_a);
   m.def(
+      "encode_matrix",
+      [](uint64_t key, In<double, 2> densities, uint64_t length) {
+        const size_t n_rows = densities.shape(0), lanes = densities.shape(1);
+        auto out = allocate<uint64_t, 3>({n_rows, lanes, sc::words_for(length)});
+        const sc::Streams to{n_rows * lanes, nullptr, 0, length, out.data()};
+        run_without_gil(sc::Encode{key, nullptr, 1, to, densities.data(), lanes});
+        return out;
+      },
+      "key"_a, "densities"_a, "length"_a);
+  m.def(
       "lfsr",
       [](int width, uint32_t feedback, Words phases, Words thresholds, uint64_t first_word,
          uint64_t length) {

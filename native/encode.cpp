@@ -143,12 +143,12 @@ void encode_short_streams(const Encode& e, const PhiloxKey& key, size_t first, s
   };
   size_t stream = first / words, word = first % words;
   for (size_t f = first; f < last; f++) {
-    const uint64_t of_stream = e.to.thresholds[stream];
+    const uint64_t of_stream = e.threshold(stream);
     if (of_stream - 1 >= (uint64_t{1} << 32) - 1) {
       e.to.out[f] = of_stream == 0 ? 0 : ~uint64_t{0};
     } else {
       at.word[n] = e.to.first_word + word;
-      at.stream[n] = e.streams[stream];
+      at.stream[n] = e.stream(stream);
       threshold[n] = of_stream;
       needed[n] = word + 1 == words ? last_mask : ~uint64_t{0};
       out[n] = e.to.out + f;
@@ -171,9 +171,9 @@ void encode_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t 
     const size_t here = last - f < kLanes ? last - f : kLanes;
     U bits;
     if (word + kLanes <= words) {
-      const uint64_t number = e.streams[stream];
+      const uint64_t number = e.stream(stream);
       bits = bernoulli_word(key, set1(e.to.first_word + word) + iota(), S{number}, S{number >> 32},
-                            set1(e.to.thresholds[stream]));
+                            set1(e.threshold(stream)));
       word += kLanes;
       if (word == words) {
         word = 0;
@@ -184,8 +184,8 @@ void encode_streams(const Encode& e, const PhiloxKey& key, size_t first, size_t 
       uint64_t threshold[kLanes] = {};
       for (size_t i = 0; i < here; i++) {
         at.word[i] = e.to.first_word + word;
-        at.stream[i] = e.streams[stream];
-        threshold[i] = e.to.thresholds[stream];
+        at.stream[i] = e.stream(stream);
+        threshold[i] = e.threshold(stream);
         if (++word == words) {
           word = 0;
           stream++;

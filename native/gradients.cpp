@@ -245,10 +245,11 @@ void product_gradients(const ProductGradients& g, const Part& part) {
   const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
   const size_t words = words_for(g.steps * g.x_bits), apart = g.positions * g.n;
   auto* sums = reinterpret_cast<float*>(part.scratch);
-  float* padded = sums + kGradientInputs * columns;
-  for (size_t first = part.first; first < part.last; first += kGradientInputs) {
-    const size_t last = std::min(first + kGradientInputs, part.last);
-    std::fill_n(sums, kGradientInputs * columns, 0.0f);
+  const size_t inputs = gradient_inputs(columns);
+  float* padded = sums + inputs * columns;
+  for (size_t first = part.first; first < part.last; first += inputs) {
+    const size_t last = std::min(first + inputs, part.last);
+    std::fill_n(sums, inputs * columns, 0.0f);
     for (size_t b = 0; b < g.n_batch; b++) {
       const float* of_drive =
           g.of_drive + (b / g.positions * g.steps * g.positions + b % g.positions) * g.n;
@@ -305,23 +306,14 @@ void fold(const Fold& f, const Part& part) {
 
 namespace {
 
-// Rounds to whole numbers, ties to even: the last bits of a sum that has no room for more.
 template <class Real>
 void codes_of(const Real* weights, const Codes& c, const Part& part) {
-  constexpr double kRound = 0x1.8p52;
   constexpr size_t kBlock = 16;
-  const auto code = [=](Real weight) {
-    return std::bit_cast<int64_t>(double(weight) * 0x1p32 + kRound) -
-           std::bit_cast<int64_t>(kRound);
-  };
-  if (c.n_in == 1) {
-    for (size_t j = 0; j < c.n && part.first < part.last; j++) c.out[j] = code(weights[j]);
-    return;
-  }
   for (size_t n = 0; n < c.n; n += kBlock) {
     const size_t last = std::min(n + kBlock, c.n);
     for (size_t i = part.first; i < part.last; i++)
-      for (size_t j = n; j < last; j++) c.out[i * c.n + j] = code(weights[j * c.n_in + i]);
+      for (size_t j = n; j < last; j++)
+        c.out[i * c.n + j] = code_of(double(weights[j * c.n_in + i]));
   }
 }
 

@@ -4,6 +4,7 @@
 // order of their fields, so new fields go last.
 #pragma once
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,6 +24,13 @@ struct Part {
   size_t first_word, last_word;
   uint64_t* scratch;
 };
+
+// round(p * 2**32), ties to even, of a magnitude up to 1: the last bits of a sum that has no room
+// for more.
+inline int64_t code_of(double p) {
+  constexpr double kRound = 0x1.8p52;
+  return std::bit_cast<int64_t>(p * 0x1p32 + kRound) - std::bit_cast<int64_t>(kRound);
+}
 
 // Philox4x32-10 of counters[s], four words each. A row is a counter.
 struct Philox {
@@ -53,11 +61,23 @@ struct Streams {
 
 // Independent uniform 32-bit numbers of stream streams[s]. Row r of n_rows has thresholds[r][s] and
 // out[r][s] of its own; all rows see the same numbers.
+//
+// Without streams there is one row, s is row << 32 | lane of a matrix, and its density in [0, 1]
+// stands for the threshold.
 struct Encode {
   uint64_t key;
   const uint64_t* streams;
   size_t n_rows;
   Streams to;
+  const double* densities = nullptr;
+  size_t lanes = 0;
+
+  uint64_t stream(size_t s) const {
+    return streams != nullptr ? streams[s] : uint64_t{s / lanes} << 32 | s % lanes;
+  }
+  uint64_t threshold(size_t s) const {
+    return densities == nullptr ? to.thresholds[s] : uint64_t(code_of(densities[s]));
+  }
 };
 
 // Registers whose next bit is the parity of state & feedback, phases[s] steps after state 1, less
@@ -571,8 +591,13 @@ inline size_t neurons_scratch(const NeuronLayer& l, size_t n_rows) {
          2 * neurons * l.noise_rows(n_rows) + n_rows * (words + 2 * neurons);
 }
 
-// Inputs and columns of a block of the gradients of products.
-inline constexpr size_t kGradientInputs = 32, kGradientColumns = 64;
+// Inputs of a part, and columns of a block, of the gradients of products; sums of a block of
+// inputs.
+inline constexpr size_t kGradientInputs = 32, kGradientColumns = 64, kGradientSums = 4096;
+inline size_t gradient_inputs(size_t columns) {
+  const size_t inputs = kGradientSums / columns;
+  return inputs > kGradientInputs ? inputs : kGradientInputs;
+}
 
 inline size_t gradients_scratch(const NeuronGradients& g) {
   const size_t neurons = (g.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
@@ -581,7 +606,7 @@ inline size_t gradients_scratch(const NeuronGradients& g) {
 }
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
-  return (size_t(g.steps) + kGradientInputs) * columns / 2 + 8;
+  return (size_t(g.steps) + gradient_inputs(columns)) * columns / 2 + 8;
 }
 
 size_t radical_scratch(const uint64_t* bases, size_t n);

@@ -136,6 +136,9 @@ def encode(
     All rows see the same numbers.
     """
 
+def encode_matrix(key: int, densities: NDArray[np.float64], length: int) -> NDArray[np.uint64]:
+    """`encode` of densities (rows, lanes) in [0, 1], on the streams row << 32 | lane."""
+
 def lfsr(
     width: int,
     feedback: int,

@@ -166,3 +166,17 @@ def test_the_drive_keeps_the_sums_of_own_spikes_in_every_type():
     for drive, spikes in zip(drives[1:], words[1:], strict=True):
         assert np.array_equal(drive, drives[0])
         assert np.array_equal(spikes, words[0])
+
+
+@pytest.mark.parametrize("length", [1, 16, 63, 64, 65, 200, 511, 512, 600])
+def test_densities_of_a_matrix_are_encoded_as_their_thresholds(length):
+    rng = np.random.default_rng(length)
+    p = np.where(rng.random((9, 21)) < 0.4, 0.0, rng.random((9, 21)))
+    p[3, :4] = [1.0, 1.5 * 2.0**-33, 0.5 * 2.0**-33, 1 - 2.0**-40]
+    source = Bernoulli()
+    numbers = source.numbers(lane_streams(9, 21), length, key=7)
+    twin = pack(numbers < np.rint(p * 2.0**32)[..., None])
+    (ours,) = on_every_level(lambda: [_native.encode_matrix(7, p, length)])
+    assert np.array_equal(ours, twin)
+    words = source.words(source.thresholds(p).ravel(), lane_streams(9, 21).ravel(), length, key=7)
+    assert np.array_equal(words.reshape(ours.shape), twin)

@@ -8,9 +8,11 @@ from test_modules import IN_TIME, NETWORKS, TRAINS, X, model_of
 
 from sc_neurocore import Bernoulli, Bitstream, Role, Sobol, _native, encode, stream_key
 from sc_neurocore.streams import operands
-from sc_neurocore.streams._bits import unpack
+from sc_neurocore.streams._bits import pack, unpack
 from sc_neurocore.streams.keys import lane_streams
+from sc_neurocore.training import SCConv2d, _spikes, layers
 from sc_neurocore.training._autograd import Bits
+from sc_neurocore.training._spikes import sums_of_bits
 
 
 def time_first(words, length):
@@ -109,3 +111,49 @@ def test_gradients_are_those_on_unpacked_bits(name, given, source, k):
         near = 1e-4 * max(theirs.abs().max().item(), 1e-3)
         assert torch.allclose(ours.double(), theirs.double(), rtol=0, atol=near)
     assert any(gradient.any() for gradient in results[0][2:])
+
+
+@pytest.mark.parametrize(
+    ("channels", "stride", "padding", "bias"),
+    [(3, 1, 0, False), (3, 2, 2, True), (1, 2, 0, True), (1, 3, 1, False)],
+)
+def test_gradients_of_images_are_those_of_a_convolution(channels, stride, padding, bias):
+    rng = np.random.default_rng(stride)
+    layer = SCConv2d(channels, 4, (3, 2), (7, 9), gain=1.0, stride=stride, padding=padding, bias=bias)
+    steps, (height, width) = 5, layer.to_layer().output_size
+    maps = torch.tensor(rng.integers(-9, 9, (40, steps, 4, height, width))).float()
+    kernels = torch.tensor(rng.integers(-9, 9, (steps, 4, channels, 3, 2))).float()
+    bias_column = torch.ones(steps, 4, int(bias))
+    of_sums = maps.permute(0, 1, 3, 4, 2).reshape(40, steps, -1)
+    matrix = torch.cat([kernels.flatten(2), bias_column], 2)
+    for same in (True, False):
+        twin = torch.stack(
+            [
+                torch.nn.grad.conv2d_input(
+                    (40, channels, 7, 9), kernels[0 if same else t], maps[:, t], stride, padding
+                )
+                for t in range(steps)
+            ],
+            1,
+        )
+        for order in {1, channels}:
+            ours = layer.inputs_of(of_sums, matrix[0] if same else matrix, order)
+            link = twin.permute(0, 1, 3, 4, 2) if order > 1 else twin
+            assert torch.equal(ours, link.flatten(2))
+
+
+def test_gradients_of_images_in_parts_are_those_of_all(monkeypatch):
+    layer = SCConv2d(2, 3, 3, (6, 6), gain=1.0)
+    of_sums = torch.randint(-9, 9, (7, 5, layer.n_out)).float()
+    matrix = torch.randint(-9, 9, (3, 18)).float()
+    all_at_once = layer.inputs_of(of_sums, matrix, 1)
+    monkeypatch.setattr(layers, "_PATCHES", 2 * 5 * 16 * 18)  # two images
+    assert torch.equal(layer.inputs_of(of_sums, matrix, 1), all_at_once)
+
+
+def test_sums_of_bits_in_parts_are_those_of_all(monkeypatch):
+    words = pack(np.random.default_rng(0).random((5, 7, 90)) < 0.5)
+    all_at_once = sums_of_bits(words, 3, 30, torch.zeros(()))
+    assert torch.equal(all_at_once[4], torch.tensor(unpack(words, 90)[..., 12:15].sum(-1)).float())
+    monkeypatch.setattr(_spikes, "_UNPACKED", 400)
+    assert torch.equal(sums_of_bits(words, 3, 30, torch.zeros(())), all_at_once)

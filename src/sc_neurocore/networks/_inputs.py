@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -165,6 +165,8 @@ def checked_densities(
     ValueError
         If the shape is wrong, there are no values, or a value is outside [0, 1] or not finite.
     """
+    if _are_densities(values, n_in, ndims):
+        return values
     densities = _checks.array(name, values, ndims if n_in is None else range(65), borrow=True)
     if n_in is not None and densities.ndim > 1 and densities.shape[-1] != n_in:
         given = densities.shape
@@ -184,6 +186,14 @@ def checked_densities(
     if densities.min() < 0 or densities.max() > 1:
         densities = np.clip(densities, 0.0, 1.0)
     return densities
+
+
+def _are_densities(values: Any, n_in: int | None, ndims: Sequence[int]) -> TypeGuard[Reals]:
+    """Return whether values are such densities already, which two looks tell."""
+    if type(values) is not np.ndarray or values.dtype != np.float64 or values.size == 0:
+        return False
+    fits = values.ndim in ndims and values.shape[-1] == n_in and values.flags.aligned
+    return bool(fits and values.min() >= 0 and values.max() <= 1)
 
 
 def _check_image(

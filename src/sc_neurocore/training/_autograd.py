@@ -258,8 +258,8 @@ class Neurons(torch.autograd.Function):
         """Return the link and the last potentials (batch, n_out), and the packed spikes.
 
         The drive is the link of the sums (batch, steps, n_out), or real numbers that stand for both. It
-        is in the order (position, channel), as is the link. Sums are changed: those of own spikes are
-        added. Spikes and potentials are in the order (channel, position). `leak`, `syn_leak` and
+        is in the order (position, channel), as are the link and the potentials. Sums are changed: those
+        of own spikes are added. Spikes are in the order (channel, position). `leak`, `syn_leak` and
         `v_threshold`, one for each channel, are None unless they are learned; their values are those of
         the neuron.
         """
@@ -286,7 +286,7 @@ class Neurons(torch.autograd.Function):
         ctx.of_pass = of_pass, parameters, sums, gains, words
         ctx.of_drive = drive.dtype, drive.shape[1] < steps
         ctx.set_materialize_grads(False)
-        potentials = torch.from_numpy(_channels_first(v, channels)).to(drive.device)
+        potentials = torch.from_numpy(v).to(drive.device)
         link = torch.zeros((), device=drive.device).expand(batch, steps, n)
         return link, potentials, _channels_first(words, channels)
 
@@ -306,10 +306,7 @@ class Neurons(torch.autograd.Function):
         else:
             # A gradient that is the same at all steps, as that of a count, is passed once.
             of_spikes = _floats(of_link[:, :1] if of_link.stride(1) == 0 else of_link)
-        if of_potentials is None:
-            of_v = np.zeros((batch, n), np.float32)
-        else:
-            of_v = _floats(of_potentials.unflatten(1, (channels, positions)).mT.flatten(1))
+        of_v = np.zeros((batch, n), np.float32) if of_potentials is None else _floats(of_potentials)
         weights = None
         if recurrent is not None:
             weights = _floats(recurrent[None] * k)

@@ -17,13 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sc_neurocore import _native
+from sc_neurocore import _checks, _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._wiring import Block
-from sc_neurocore.streams import Bernoulli, Bitstream, Source
+from sc_neurocore.streams import Bernoulli, Bitstream, Source, encode
 from sc_neurocore.streams._bits import delayed, n_words, pack, unpack
 from sc_neurocore.streams.keys import lane_streams
 from sc_neurocore.streams.source import warn_of_rise
+
+_FEWER = "use smaller batches or fewer steps"
 
 # Bits that are unpacked at once.
 _UNPACKED = 2**24
@@ -62,6 +64,12 @@ class Spikes:
             return self
         link = Turn.apply(self.link, self.channels)
         return Spikes(self.words, self.steps, self.bits, link, self.means)
+
+    def in_order(self, potentials: Tensor) -> Tensor:
+        """Return potentials (batch, n) of the neurons, which have the order of the link."""
+        if self.channels == 1:
+            return potentials
+        return potentials.unflatten(1, (-1, self.channels)).mT.flatten(1)
 
     def __getitem__(self, inputs: slice) -> Spikes:
         """Return some inputs of all rows."""
@@ -128,16 +136,15 @@ class Spikes:
             Rows with numbers of their own: as many as the batch has, or 1 if all share them.
         """
         batch, n_in = values.shape[:2]
-        streams = lane_streams(rows, n_in)
-        warn_of_rise(source, streams.ravel(), steps * k)
-        if values.ndim == 2:
-            if source == Bernoulli():  # the same thresholds, faster
-                below = _native.codes(np.ascontiguousarray(values).reshape(-1, 1)).view(np.uint64)
-            else:
-                below = source.thresholds(values)
-            rows = below.reshape(-1, streams.size)
-            words = source.words(rows, streams.ravel(), steps * k, key=key).reshape(batch, n_in, -1)
+        if values.ndim == 2 and rows == batch and source == Bernoulli():  # the same, faster
+            with _checks.allocating(f"{values.size} streams of {steps * k} bits", _FEWER):
+                words = _native.encode_matrix(key, np.ascontiguousarray(values), steps * k)
             return cls(words, steps, k, Constant.apply(means, steps), means)
+        streams = lane_streams(rows, n_in)
+        if values.ndim == 2:
+            words = encode(values, steps * k, key=key, source=source, streams=streams).words
+            return cls(words, steps, k, Constant.apply(means, steps), means)
+        warn_of_rise(source, streams.ravel(), steps * k)
         numbers = source.numbers(streams, steps * k, key=key).reshape(*streams.shape, steps, k)
         ones = numbers < source.thresholds(values)[..., np.newaxis]
         words = pack(ones.reshape(batch, n_in, steps * k))

@@ -283,6 +283,8 @@ class _Layer(nn.Module, ABC):
     ) -> tuple[Spikes, Tensor, NDArray[Any]]:
         """Return the spikes of the layer, its last potentials, and its sums (batch, steps, n_out).
 
+        Potentials and sums are in the order of the link of the spikes.
+
         Parameters
         ----------
         x : Spikes or Tensor
@@ -698,14 +700,15 @@ class SCConv2d(_Layer):
         kernel = self.weight.shape[1:]
         weights = matrix[..., : math.prod(kernel)].unflatten(-1, kernel)
         weights = weights.movedim(-3, -1).flatten(-3).float()  # channels last
-        images = of_sums.float().reshape(batch, steps, self.positions, -1)
-        of_inputs = torch.empty(batch, steps, self.n_in)
+        shape = (batch, steps * self.positions) if weights.ndim == 2 else (batch, steps, self.positions)
+        images = of_sums.float().reshape(*shape, -1)
+        out = np.empty((batch * steps, self.n_in), np.float32)
         size = max(_PATCHES // (steps * self.positions * weights.shape[-1]), 1)
-        for some, out in zip(images.split(size), of_inputs.split(size), strict=True):
-            rows = some.flatten(0, 2) if weights.ndim == 2 else some  # of all steps, or of each
-            of_patches = rows @ weights
-            values = of_patches.reshape(len(some) * steps, self.positions, -1).cpu().numpy()
-            _native.fold(values, self._runs, out.flatten(0, 1).numpy())
+        for i in range(0, batch, size):
+            of_patches = (images[i : i + size] @ weights).cpu().numpy()
+            values = of_patches.reshape(-1, self.positions, weights.shape[-1])
+            _native.fold(values, self._runs, out[i * steps : (i + size) * steps])
+        of_inputs = torch.from_numpy(out).view(batch, steps, self.n_in)
         if channels == 1:
             of_inputs = of_inputs.unflatten(2, (-1, kernel[0])).mT.flatten(2)
         return of_inputs.to(of_sums.device)

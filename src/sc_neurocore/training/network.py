@@ -76,7 +76,8 @@ class Outputs:
     @classmethod
     def _of(cls, spikes: Sequence[Spikes], potentials: Sequence[Tensor]) -> Outputs:
         counts = [part.counts() for part in spikes]
-        return cls(torch.cat(counts, 1), torch.cat(list(potentials), 1), tuple(spikes))
+        each = [part.in_order(v) for part, v in zip(spikes, potentials, strict=True)]
+        return cls(torch.cat(counts, 1), torch.cat(each, 1), tuple(spikes))
 
 
 class SCNetwork(nn.Module):
@@ -165,7 +166,8 @@ class SCNetwork(nn.Module):
         layers = self._run(x, length, seed, source, bits_per_step, sampled)
         neurons = [self.layers[i].neuron for i in self.outputs]
         fires = any(np.isfinite(neuron.v_threshold).any() for neuron in neurons)
-        each = [layers[i][0].counts() if fires else layers[i][1] for i in self.outputs]
+        outputs = [layers[i] for i in self.outputs]
+        each = [x.counts() if fires else x.in_order(potentials) for x, potentials in outputs]
         return each[0] if len(each) == 1 else torch.cat(each, 1)
 
     @torch.compiler.disable
@@ -289,7 +291,7 @@ class SCNetwork(nn.Module):
         bits_per_step: int,
         sampled: bool,
     ) -> list[tuple[Spikes, Tensor]]:
-        """Return the spikes and the last potentials of each layer."""
+        """Return the spikes and the last potentials of each layer, these in the order of the links."""
         k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
         with torch.autocast(self.layers[0].weight.device.type, enabled=False):
             return self._pass(x, length, seed, source, k, sampled)
