@@ -63,27 +63,42 @@ class Recipe:
     batch_size: int
     averaging: float = 0.99  # decay of the running mean of the parameters, which is saved
     shift: int | None = None  # largest shift of images in training in pixels; None: not augmented
-    noise_epochs: int = 0  # of training with Gaussian noise before that with bits
-    noise_rate: float = 0.02  # its learning rate
+    noise_lengths: tuple[
+        tuple[int, int], ...
+    ] = ()  # of training with noise before that with bits, and epochs
+    noise_rate: float = 0.01  # its learning rate
     images: int | None = None  # number of images for the training with bits; None: all
 
 
 def recipe(name: str) -> Recipe:
     """Return the untrained layers of a network and its hyper-parameters."""
-    neuron = LIF(tau_mem=8.0)
+    neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped mean currents
     if name == "mlp":
         layers: tuple[SCLinear | SCConv2d, ...] = (
-            SCLinear(784, 128, gain=0.2, neuron=neuron),
+            SCLinear(784, 128, gain=np.full(128, 0.2), neuron=neuron, bias=True),
             SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
         )
-        return Recipe(layers, (8, 16, 32), epochs=20, learning_rate=0.03, batch_size=256)
-    neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped currents
+        return Recipe(
+            layers,
+            (16,),
+            epochs=3,
+            learning_rate=0.003,
+            batch_size=256,
+            noise_lengths=((64, 12), (16, 30)),
+        )
+
+    def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
+        size, gains = (side, side), np.full(c_out, gain)
+        return SCConv2d(c_in, c_out, 5, size, gain=gains, neuron=neuron, bias=True, stride=2, padding=2)
+
     layers = (
-        SCConv2d(1, 16, 5, (SIDE, SIDE), gain=0.6, neuron=neuron, stride=2, padding=2),
-        SCConv2d(16, 48, 3, (14, 14), gain=0.3, neuron=neuron, stride=2, padding=1),
-        SCLinear(2352, 10, gain=0.05, neuron=INTEGRATOR),
+        conv(1, 32, SIDE, 0.6),
+        conv(32, 64, SIDE // 2, 0.12),
+        SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
-    return Recipe(layers, (8, 16), 1, 0.003, batch_size=64, shift=1, noise_epochs=8, images=9600)
+    return Recipe(
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 4), (16, 4)), images=12_800
+    )
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -137,9 +152,11 @@ class NoisyRates(nn.Module):
     """The layers of a model with rates in place of spikes, and Gaussian noise in place of that of bits.
 
     It is far faster than bits. Neurons without leak, with reset by subtraction, fire at the rate of
-    their mean current, clipped to [0, 1]. Sums of products of bits have a variance of at most
-    ``sum(|w| x)`` per step, for which ``mean(|w|) sum(x)`` stands here; the mean over all steps has
-    this variance divided by their number.
+    their mean current, clipped to [0, 1] and rounded to a number of spikes. Bits of a density x have a
+    variance of ``x (1 - x)`` per step. Given the spikes of the inputs, a sum of products with bits of
+    weights has one of ``sum(x |w| (1 - |w|))``, here with the mean of the second factor over a kernel;
+    weights of -1, 0 and 1 are free of noise. The mean over all steps has the variance divided by their
+    number.
     """
 
     def __init__(self, model: SCNetwork) -> None:
@@ -148,41 +165,62 @@ class NoisyRates(nn.Module):
 
     def forward(self, x: Tensor, length: int) -> Tensor:
         """Return the potentials of the readout after `length` steps."""
+        x = x + (x * (1 - x) / length).sqrt() * torch.randn_like(x)
         for layer in self.model.layers:
             if self.training:
                 layer.project()
-            weight = layer.weight
-            size = weight.abs().mean(tuple(range(1, weight.ndim)))
+            gain = layer.gain.float().view(-1, *[1] * (layer.weight.ndim - 1))
+            weight = gain * layer.weight
+            bias = None if layer.bias is None else gain.flatten() * layer.bias
+            spread = gain**2 / length * layer.weight.abs() * (1 - layer.weight.abs())
+            least = torch.full((len(weight),), 1e-6)  # the derivative of the root of 0 is infinite
             if isinstance(layer, SCConv2d):
                 x = x.view(len(x), -1, *layer.input_size)
-                mean = functional.conv2d(x, weight, None, layer.stride, layer.padding)
-                window = torch.ones(1, 1, *weight.shape[2:])
-                active = functional.conv2d(x.sum(1, True), window, None, layer.stride, layer.padding)
-                size = size[:, None, None]
+                mean = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
+                size = weight.shape[2:]
+                sums = functional.avg_pool2d(
+                    x.abs(), size, layer.stride, layer.padding, divisor_override=1
+                )
+                variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True), least)
             else:
                 x = x.flatten(1)
-                mean, active = x @ weight.T, x.sum(1, True)
-            noise = torch.randn_like(mean) * (active * size / length + 1e-6).sqrt()
-            x = layer.gain.float() * (mean + noise)
+                mean = functional.linear(x, weight, bias)
+                variance = functional.linear(x.abs(), spread, least)
+            x = torch.addcmul(mean, torch.randn_like(mean), variance.sqrt())
             if layer is not self.model.layers[-1]:
-                x = x.clamp(0, 1)
+                x = Rate.apply(x, length)
         return x * length
+
+
+class Rate(torch.autograd.Function):
+    """Rate of a neuron from its mean current: clipped to [0, 1], and rounded to a number of spikes."""
+
+    @staticmethod
+    def forward(context: Any, current: Tensor, length: int) -> Tensor:
+        """Return the rates."""
+        context.save_for_backward((current > 0) & (current < 1))
+        return (current * length).round_().clamp_(0, length).div_(length)
+
+    @staticmethod
+    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of the currents, that of rates that are not rounded."""
+        return of_rates * context.saved_tensors[0], None
 
 
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
-    phases: list[tuple[nn.Module, int | None, int, float]] = [
-        (model, how.images, how.epochs, how.learning_rate)
+    phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
+        (NoisyRates(model), None, (length,), epochs, how.noise_rate)
+        for length, epochs in how.noise_lengths
     ]
-    if how.noise_epochs:
-        phases.insert(0, (NoisyRates(model), None, how.noise_epochs, how.noise_rate))
-    for number, (trained, n, epochs, learning_rate) in enumerate(phases):
+    phases.append((model, how.images, how.lengths, how.epochs, how.learning_rate))
+    for number, (trained, n, lengths, epochs, learning_rate) in enumerate(phases):
         history = fit(
             trained,
             (torch.tensor(images.x[:n]), torch.tensor(images.labels[:n])),
             epochs=epochs,
-            length=how.lengths,
+            length=lengths,
             batch_size=how.batch_size,
             learning_rate=learning_rate,
             averaging=how.averaging,
@@ -196,17 +234,24 @@ def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetw
 
 
 def measure(
-    network: Network, images: Images, seeds: int, real_lengths: Sequence[int] = TEST_LENGTHS
+    network: Network,
+    images: Images,
+    seeds: int,
+    lengths: Sequence[int] = TEST_LENGTHS,
+    real_lengths: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the accuracy by source and length, as :func:`sc_neurocore.evaluate` computes it.
 
     Real numbers, which are slower than bits in convolutions, are shared by the sources and computed at
-    `real_lengths` only.
+    `real_lengths` only, if given.
     """
     x, labels, rows = images.x, images.labels, []
-    real = {length: simulate_float(network, x, length).classes == labels for length in real_lengths}
+    real = {
+        length: simulate_float(network, x, length).classes == labels
+        for length in (lengths if real_lengths is None else real_lengths)
+    }
     for name, source in SOURCES.items():
-        for length in TEST_LENGTHS:
+        for length in lengths:
             right = [
                 simulate(network, x, length, seed=seed, source=source).classes == labels
                 for seed in range(seeds)
@@ -264,9 +309,16 @@ def main() -> None:
         "--real",
         type=int,
         nargs="*",
-        default=TEST_LENGTHS,
         metavar="LENGTH",
         help="lengths at which real numbers are evaluated, slow for convolutions (default: all)",
+    )
+    parser.add_argument(
+        "--lengths",
+        type=int,
+        nargs="+",
+        default=TEST_LENGTHS,
+        metavar="LENGTH",
+        help="lengths of streams of the evaluation",
     )
     parser.add_argument("--threads", type=int, help="threads of the native kernels")
     arguments = parser.parse_args()
@@ -293,7 +345,7 @@ def main() -> None:
         print({name: round(value) for name, value in result.items()})
     held = held or load(arguments.data, "t10k")
     result |= {"images": len(held.x), "seeds": arguments.seeds}
-    result["rows"] = measure(network, held, arguments.seeds, arguments.real)
+    result["rows"] = measure(network, held, arguments.seeds, arguments.lengths, arguments.real)
     if arguments.results:
         add_result(arguments.results, arguments.name, result)
 

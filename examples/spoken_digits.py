@@ -16,32 +16,38 @@ written as JSON, and printed as Markdown tables. Run it again to continue after 
 
 from __future__ import annotations
 
-import argparse
 import math
-import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mnist import round_weights
-from recordings import Job, Result, Speech, measured, run, speech, table
+from recordings import (
+    DELAYS,
+    Experiment,
+    Job,
+    Part,
+    Result,
+    Speech,
+    by_delays,
+    parser,
+    run_all,
+    speech,
+    table,
+)
 from torch import Tensor
 from torch.nn import functional
 
-from sc_neurocore import LIF, Bitstream, Network, set_threads
-from sc_neurocore.training import SCLinear, SCNetwork, calibrate, fit, to_network
+from sc_neurocore import LIF, Bitstream
+from sc_neurocore.training import SCLinear, SCNetwork
 
 STEPS, BANDS = 20, 32
+TRIM, LEVELING = 30.0, 0.5  # silence in decibels; part of each band's mean that is subtracted
 THRESHOLDS = (-0.9, -0.2, 0.5, 1.2)  # of normalized levels
-BITS = 4  # per step in training
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 VALIDATION = {"george": "lucas", "jackson": "theo", "nicolas": "yweweler"}  # and who is left out, too
-VARIANTS = ("none", "fixed", "learned")
 COPIES, GAP, HIDDEN = 5, 3, 96
-EPOCHS = {"official": 20, "new speaker": 8}
-BATCH = 32
+EPOCHS = {"official": 40, "new speaker": 8}
 
 
 def spikes(levels: Tensor) -> Bitstream:
@@ -121,95 +127,51 @@ def split(recordings: Speech, task: str, validate: bool) -> tuple[Any, Any]:
     return (others & (speakers != VALIDATION[task]) if validate else others), speakers == task
 
 
-def train(levels: Tensor, digits: Tensor, variant: str, seed: int, epochs: int) -> Network:
-    """Return a trained network."""
-    torch.manual_seed(seed)
-    model = build(variant)
-    calibrate(model, spikes(levels[torch.randperm(len(levels))[:100]]), bits_per_step=BITS)
-    fit(
-        model,
-        (levels, digits),
-        epochs=epochs,
-        batch_size=BATCH,
-        learning_rate=0.02,
-        max_norm=1.0,
-        averaging=0.99,
-        augment=augment,
-        bits_per_step=BITS,
-    )
-    round_weights(model)
-    return to_network(model)
-
-
-def work(job: Job, *, data: Path, validate: bool, seeds: int, save: Path | None = None) -> Result:
-    """Return the results of a job: train a network, and measure it."""
-    torch.set_num_threads(1)
-    set_threads(1)
-    recordings = speech(data, bands=BANDS, frames=STEPS)
+def part(data: Path, job: Job, validate: bool) -> Part:
+    """Return what the network of a task is trained and tested on."""
+    recordings = speech(data, bands=BANDS, frames=STEPS, trim=TRIM, leveling=LEVELING)
     trained, tested = split(recordings, job["task"], validate)
     levels = torch.tensor(recordings.levels, dtype=torch.float32)
-    digits = torch.tensor(recordings.digits[trained])
-    started = time.perf_counter()
-    network = train(levels[trained], digits, job["delays"], job["seed"], job["epochs"])
-    seconds = time.perf_counter() - started
-    if save is not None and job["task"] == "official" and job["seed"] == 0:
-        network.save(save / f"spoken_digits_{job['delays']}.npz")
-    parameters = sum(p.numel() for p in build(job["delays"]).parameters())
-    found = measured(network, spikes(levels[tested]), recordings.digits[tested], seeds)
-    return job | {"parameters": parameters, "seconds": round(seconds), **found}
+    digits = recordings.digits
+    return Part(
+        levels[trained], digits[trained], spikes, augment, spikes(levels[tested]), digits[tested]
+    )
 
 
-def epochs_of(task: str) -> int:
-    """Return the passes through the training data of a task."""
-    return EPOCHS.get(task, EPOCHS["new speaker"])
+EXPERIMENT = Experiment(
+    "spoken_digits", build, part, {"task": "official", "seed": 0}, 32, learning_rate=0.02
+)
 
 
 def tables(results: list[Result]) -> str:
-    """Return the results as Markdown tables, one per task."""
+    """Return the results as Markdown tables, two per task."""
     shown = []
     for name, is_of in (("Official split", "official".__eq__), ("New speakers", SPEAKERS.__contains__)):
-        columns = {
-            {"none": "without delays", "fixed": "fixed delays", "learned": "learned delays"}[v]: own
-            for v in VARIANTS
-            if (own := [r for r in results if r["delays"] == v and is_of(r["task"])])
-        }
+        columns = by_delays([r for r in results if is_of(r["task"])])
         if columns:
             shown.append(f"{name}:\n\n{table(columns)}")
     real = {(r["task"], r["delays"]): f"{100 * r['real'] / r['n']:.1f} %" for r in results}
-    lines = ["| speaker, on real numbers | without delays | learned delays |", "| --- | --: | --: |"]
-    lines += [
-        f"| {t} | {real.get((t, 'none'), '')} | {real.get((t, 'learned'), '')} |" for t in SPEAKERS
+    lines = [
+        "| speaker, on real numbers | " + " | ".join(DELAYS.values()) + " |",
+        "| --- |" + " --: |" * len(DELAYS),
     ]
+    for speaker in SPEAKERS:
+        cells = (real.get((speaker, delays), "") for delays in DELAYS)
+        lines.append(f"| {speaker} | " + " | ".join(cells) + " |")
     return "\n\n".join([*shown, "\n".join(lines)])
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train and measure all networks."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of the data set"
-    )
-    parser.add_argument("--out", type=Path, default=Path("spoken_digits.json"), help="results file")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="folder for the networks of seed 0")
-    parser.add_argument("--tasks", nargs="+", choices=("official", *SPEAKERS))
-    parser.add_argument("--delays", nargs="+", choices=VARIANTS, default=VARIANTS)
-    parser.add_argument("--validate", action="store_true", help="measure on validation data")
-    parser.add_argument("--epochs", type=int, help="passes through the training data")
-    parser.add_argument("--trainings", type=int, default=1, help="trainings of each network")
-    parser.add_argument("--seeds", type=int, default=3, help="simulations of each network")
-    parser.add_argument("--workers", type=int, default=1, help="trainings at the same time")
-    options = parser.parse_args(arguments)
-    tasks = options.tasks or ("official", *(VALIDATION if options.validate else SPEAKERS))
-    jobs = [
-        {"task": task, "delays": delays, "seed": seed, "epochs": options.epochs or epochs_of(task)}
-        for seed in range(options.trainings)
-        for task in tasks
-        for delays in options.delays
+    made = parser(__doc__ or "", "spoken_digits", tuple(DELAYS))
+    made.add_argument("--tasks", nargs="+", choices=("official", *SPEAKERS))
+    options = made.parse_args(arguments)
+    names = options.tasks or ("official", *(VALIDATION if options.validate else SPEAKERS))
+    tasks = [
+        {"task": name, "epochs": options.epochs or EPOCHS.get(name, EPOCHS["new speaker"])}
+        for name in names
     ]
-    do = partial(
-        work, data=options.data, validate=options.validate, seeds=options.seeds, save=options.save
-    )
-    print(tables(run(jobs, do, options.out, options.workers)))
+    print(tables(run_all(EXPERIMENT, tasks, options)))
 
 
 if __name__ == "__main__":

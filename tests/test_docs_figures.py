@@ -163,50 +163,23 @@ def test_the_rule_for_bits_per_step_follows_from_the_measurements():
     assert min(failing) == pytest.approx(0.203, abs=5e-4)
 
 
-def test_the_table_of_fashion_mnist_shows_the_measurements():
-    found = json.loads((ROOT / "docs" / "fashion_mnist.json").read_text())
-    page = (ROOT / "docs" / "training.md").read_text()
-    lines = re.findall(
-        r"^\| (?:784-128-10|convolutional) \| (?:Bernoulli|Sobol) .*$", page, re.MULTILINE
-    )
-    expected = []
-    for shown, name in (("784-128-10", "mlp"), ("convolutional", "conv")):
-        for row in found.get(name, {"rows": []})["rows"]:
-            mean, std, (low, high) = row["mean"], row["std"], row["interval"]
-            real = "" if row["float"] is None else f"{row['float']:.2%}"
-            cells = [
-                shown, row["source"], str(row["length"]), f"{mean:.2%} ± {std:.2%}",
-                f"{low:.1%} to {high:.1%}", real,
-            ]  # fmt: skip
-            expected.append(f"| {' | '.join(cells)} |".replace("%", " %"))
-    assert lines == expected
-    for name, result in found.items():
-        network = ROOT / "examples" / "networks" / f"fashion_mnist_{name}.npz"
-        assert network.stat().st_size < 1_000_000
+def test_the_tables_and_times_of_trained_examples_are_those_of_the_measurements(monkeypatch):
+    for folder in ("docs", "examples"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
+    drawing = importlib.import_module("draw_training")
+    text = drawing.PAGE.read_text()
+    assert drawing.filled(text, drawing.all_tables()) == text, "training.md is stale: run draw_training.py"
+    for name, result in drawing.read("fashion_mnist").items():
+        assert (ROOT / "examples" / "networks" / f"fashion_mnist_{name}.npz").stat().st_size < 1_000_000
         assert result["images"] == 10_000
-        assert f"took {result['training_cpu_seconds']:.0f} s of CPU time" in " ".join(page.split())
-
-
-def test_the_tables_of_speech_and_events_show_the_measurements(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    table = importlib.import_module("recordings").table
-    sys.modules.pop("recordings")
-    page = (ROOT / "docs" / "training.md").read_text()
-    names = {"none": "without delays", "fixed": "fixed delays", "learned": "learned delays"}
-    speech = json.loads((ROOT / "docs" / "spoken_digits.json").read_text())
-    events = json.loads((ROOT / "docs" / "nmnist.json").read_text())
-    official = [row for row in speech if row["task"] == "official"]
-    speakers = [row for row in speech if row["task"] != "official"]
-    of_speaker = {(r["task"], r["delays"]): f"{100 * r['real'] / r['n']:.1f} %" for r in speakers}
-    complete = [v for v in names if sum(r["delays"] == v for r in speakers) == 6]
-    assert complete
-    for results in (official, [r for r in speakers if r["delays"] in complete], events):
-        columns = {
-            name: own for v, name in names.items() if (own := [r for r in results if r["delays"] == v])
-        }
-        assert table(columns) in page
-    for task in {row["task"] for row in speakers}:
-        shown = [of_speaker.get((task, v), "") for v in ("none", "learned")]
-        assert f"| {task} | {shown[0]} | {shown[1]} |" in page
-    folds = sorted({row["fold"] for row in events})
-    assert len(folds) == 5 or f"Only {len(folds)} of the five parts are measured so far" in page
+        assert f"{result['training_cpu_seconds']:.0f} s of CPU time" in " ".join(text.split())
+    speech = drawing.read("spoken_digits")
+    of_speakers = {(row["task"], row["delays"], row["seed"]) for row in speech}
+    assert {(task, delays) for task, delays, _ in of_speakers} >= {
+        (speaker, delays) for speaker in drawing.SPEAKERS for delays in ("none", "fixed", "learned")
+    }
+    sizes = [row["parameters"] for row in speech]
+    assert max(sizes) < min(100_000, 1.03 * min(sizes))
+    assert {row["fold"] for row in drawing.read("nmnist")} == set(range(5))
+    for name in ("draw_training", "draw_results", "recordings", "spoken_digits", "mnist"):
+        sys.modules.pop(name, None)

@@ -85,22 +85,22 @@ def test_a_training_learns_and_its_figures_are_those_of_the_saved_network(
         assert other == row
 
 
-def test_the_convolutional_network_trains_in_both_phases_and_is_small(
+def test_the_convolutional_network_trains_in_all_phases_and_is_small(
     example, data, tmp_path, monkeypatch
 ):
-    how = example.replace(example.recipe("conv"), noise_epochs=2)
+    how = example.replace(example.recipe("conv"), noise_lengths=((64, 1), (16, 2)))
     model = example.SCNetwork(*how.layers)
     assert sum(p.numel() for p in model.parameters()) < 200_000
-    before = [p.clone() for p in model.parameters()]
+    before = [layer.weight.detach().clone() for layer in model.layers]
     monkeypatch.setattr(example, "recipe", lambda name: how)
     monkeypatch.setattr(example, "measure", lambda *_: [])
     out, state = tmp_path / "conv.npz", tmp_path / "state"
     run(example, monkeypatch, "conv", "--data", data, "--out", out, "--checkpoint", state)
     assert out.stat().st_size < 1_000_000
-    histories = [torch.load(tmp_path / f"state.{i}.pt")["history"] for i in (0, 1)]
-    assert [len(history) for history in histories] == [2, how.epochs]
+    histories = [torch.load(tmp_path / f"state.{i}.pt")["history"] for i in range(3)]
+    assert [len(history) for history in histories] == [1, 2, how.epochs]
     trained = [torch.tensor(layer.weights) for layer in Network.load(out)]
-    for weights, now in zip(before[::2], trained, strict=True):
+    for weights, now in zip(before, trained, strict=True):
         assert not torch.allclose(weights.flatten(), now.flatten().to(weights))
         assert torch.equal(now * 2**11, (now * 2**11).round())
 
@@ -114,8 +114,21 @@ def test_rates_without_noise_are_those_of_the_network_on_real_numbers(example):
     found = model.run(x, length, sampled=False).potentials / length
     # A count is at most one spike from its mean current: half a spike by rounding, and the start.
     inputs = layers[2].gain * layers[2].weight.abs().sum(1)
-    through = layers[1].gain * layers[1].weight.abs().flatten(1).sum(1).max()
+    through = (layers[1].gain * layers[1].weight.abs().flatten(1).sum(1)).max()
     assert ((found - noiseless).abs() <= inputs * (1 + through) / length).all()
+
+
+def test_noise_has_the_variance_of_the_bits(example):
+    torch.manual_seed(0)
+    of_layer = example.SCLinear(784, 10, gain=0.02, neuron=example.INTEGRATOR)
+    model = example.SCNetwork(of_layer)
+    x, length, n = torch.rand(1, 784), 16, 1000
+    noisy = example.NoisyRates(model).eval()(x.expand(n, -1), length)
+    bits = torch.cat([model(x, length) for _ in range(n)])  # a batch would share bits of weights
+    w = of_layer.weight.abs()
+    expected = length * of_layer.gain**2 * (x * w * (1 - x * w)).sum(1)
+    for found in (noisy, bits):  # the standard error of a variance is sqrt(2 / n) of it
+        assert ((found.var(0) / expected - 1).abs() <= 5 * (2 / n) ** 0.5).all()
 
 
 def test_validation_holds_out_training_images_and_leaves_the_test_images_alone(

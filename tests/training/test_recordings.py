@@ -6,6 +6,7 @@ import json
 import sys
 import tarfile
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def example(monkeypatch):
     threads = get_threads(), torch.get_num_threads()
     monkeypatch.syspath_prepend(str(EXAMPLES))
     yield importlib.import_module
-    for name in ("recordings", "spoken_digits", "nmnist"):
+    for name in ("recordings", "spoken_digits", "nmnist", "mnist"):
         sys.modules.pop(name, None)
     set_threads(threads[0])
     torch.set_num_threads(threads[1])
@@ -68,7 +69,7 @@ def write_camera(folder, n):
 def test_spoken_digits_are_learned_and_measured(example, tmp_path, capsys, monkeypatch):
     write_speech(tmp_path, range(8))
     module = example("spoken_digits")
-    monkeypatch.setattr(module, "BATCH", 3)
+    monkeypatch.setattr(module, "EXPERIMENT", replace(module.EXPERIMENT, batch_size=3))
     monkeypatch.setattr(example("recordings"), "BITS_PER_STEP", (1, 8))
     out = tmp_path / "found.json"
     options = f"--data {tmp_path} --out {out} --save {tmp_path} --seeds 2".split()
@@ -99,8 +100,13 @@ def test_spikes_of_events_lie_where_the_events_are(example, tmp_path):
     bits = recorded.spikes(np.array([2, 0])).bits().reshape(2, 2, 17, 17, 20)
     rng = np.random.default_rng(0)
     x, y, p, t = [record(rng, number % 2)[1] for number in (1, 2, 3)][2]
+    columns, rows = (
+        np.floor((at + 0.5 + middle - np.interp(t / 1000, module.MOVED_AT, moved)) / 2).astype(int)
+        for at, middle, moved in zip((x, y), module.MIDDLE, module.MOVED_BY, strict=True)
+    )
+    seen = (columns >= 0) & (columns < 17) & (rows >= 0) & (rows < 17)
     expected = np.zeros((2, 17, 17, 20), np.uint8)
-    expected[p, y // 2, x // 2, t * 20 // 300_000] = 1
+    expected[p[seen], rows[seen], columns[seen], t[seen] * 20 // 300_000] = 1
     assert np.array_equal(bits[0], expected)
     one = np.array([[[1.0, 0, 2], [0, 1, -4]]])
     moved = recorded.spikes(np.array([2]), one).bits().reshape(2, 17, 17, 20)
