@@ -139,9 +139,12 @@ class Products(torch.autograd.Function):
             )  # fmt: skip
             sums = by_image(sums, positions)
         ctx.save_for_backward(matrix, means)
-        ctx.of_pass = spikes, weights, geometry, gradient
-        in_total = gradient == "means" and means is not None and weights.own is None
-        steps = 1 if in_total and not ctx.needs_input_grad[0] else spikes.steps
+        by_means = gradient == "means" and means is not None
+        # What the way back does not need is let go.
+        ctx.of_bits = None if by_means or not ctx.needs_input_grad[2] else (spikes.words, spikes.bits)
+        ctx.of_pass = spikes.steps, spikes.channels, weights, geometry, gradient
+        in_total = by_means and weights.own is None and not ctx.needs_input_grad[0]
+        steps = 1 if in_total else spikes.steps
         batch, _, n = sums.shape
         return torch.zeros((), device=link.device).expand(batch, steps, n), sums
 
@@ -154,21 +157,22 @@ class Products(torch.autograd.Function):
     @staticmethod
     def _gradients(ctx: Any, of_sums: Tensor) -> tuple[Tensor | None, ...]:
         matrix, means = ctx.saved_tensors
-        spikes, weights, geometry, gradient = ctx.of_pass
+        steps, channels, weights, geometry, gradient = ctx.of_pass
         of_sums, k = of_sums.float(), weights.k
         of_link = of_matrix = None
         if ctx.needs_input_grad[2]:
-            if gradient == "means" and means is not None:
+            if ctx.of_bits is None:
                 of_matrix = scaled(_by_means(of_sums, means, matrix, geometry), k)
             else:
-                of_matrix = product_gradients(of_sums, spikes.words, spikes.bits, k, geometry.places)
+                words, bits = ctx.of_bits
+                of_matrix = product_gradients(of_sums, words, bits, k, geometry.places)
             of_matrix = of_matrix.to(matrix.dtype)
         if ctx.needs_input_grad[0]:
             if gradient == "means":
                 weighted = scaled(matrix.float(), k)
             else:
-                weighted = weights.signed_sums(spikes.steps, of_sums)
-            of_link = geometry.inputs_of(of_sums, weighted, spikes.channels).to(matrix.dtype)
+                weighted = weights.signed_sums(steps, of_sums)
+            of_link = geometry.inputs_of(of_sums, weighted, channels).to(matrix.dtype)
         return of_link, None, of_matrix, None, None, None, None
 
 
@@ -289,7 +293,7 @@ class Neurons(torch.autograd.Function):
             of_pass.own, k, v,
         )  # fmt: skip
         ctx.save_for_backward(gain, recurrent)
-        ctx.of_pass = of_pass, parameters, sums, gains, words
+        ctx.of_pass = of_pass, parameters, sums, gains, None if recurrent is None else words
         ctx.of_drive = drive.dtype, drive.shape[1] < steps
         ctx.set_materialize_grads(False)
         potentials = torch.from_numpy(v).to(drive.device)
