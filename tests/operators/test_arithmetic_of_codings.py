@@ -58,20 +58,22 @@ def test_a_sum_writes_the_digits_of_its_counter(coding):
     rng = RNG(1)
     write = WRITERS[coding]
     # All short streams, and long ones of values that fill the counter in both directions.
-    bits = rng.random((4, 30, 400)) < np.repeat(rng.random((4, 30, 8)) ** 0.3, 50, axis=-1)
-    bits[:, ::2] ^= True
+    p = np.repeat(rng.choice([0.03, 0.97], (1, 30, 4)), 100, axis=-1)
+    bits = rng.random((4, 30, 400)) < np.concatenate([p, 1 - p, p, 1 - p])
     many = [Bitstream.from_bits(b.astype(np.uint8)) for b in bits]
     if coding is TwoLine:
         short = np.array(list(product((0, 1), repeat=8))).T.reshape(4, 2, 256)
         lines = [Bitstream.from_bits(rows.T) for rows in short]
         cases = [(TwoLine(*s[:2]), TwoLine(*s[2:])) for s in (lines, many)]
     else:
-        cases = [tuple(map(coding, pair)) for pair in ((X, Y), many[:2])]
+        cases = [tuple(map(coding, pair)) for pair in ((X, Y), many[::2])]
+    fullest = 0
     for a, b in cases:
         for z, sign in ((a + b, 1), *(((a - b, -1),) if coding is not Unipolar else ())):
             wanted, left = added(digits(a) + sign * digits(b), write)
             assert np.array_equal(digits(z), wanted)
-    assert np.abs(left).max() <= DEPTH
+            fullest = max(fullest, np.abs(left).max())
+    assert DEPTH - 2 <= fullest <= DEPTH
 
 
 @pytest.mark.parametrize("coding", [Unipolar, Bipolar, TwoLine])
@@ -189,6 +191,21 @@ def test_signs_of_quotients_and_functions_of_bipolar_values():
     b = Bipolar.encode([-0.2, 0.3], 65536, key=KEY)
     assert b.tanh(8).value() == pytest.approx(np.tanh(4 * np.arctanh([-0.2, 0.3])), abs=0.03)
     assert b[1].exp(32, 2).value() == pytest.approx(np.exp(-1.2), abs=0.05)
+
+
+@pytest.mark.parametrize("coding", [Bipolar, TwoLine])
+@pytest.mark.parametrize(("x", "w"), [(0.3, 0.6), (-0.3, 0.5), (0.2, -0.8), (-0.45, -0.5)])
+def test_a_signed_quotient_settles_at_its_value(coding, x, w):
+    n, length = 100, 16384
+    a = coding.encode(np.full(n, x), length, key=KEY)
+    b = coding.encode(np.full(n, w), length, key=WEIGHT)
+    z = (a / b).value()
+    # Signs and counters settle within about a hundred steps, in which the quotient is anything.
+    factor = np.tanh(16 * np.arctanh(abs(x))) / np.tanh(16 * np.arctanh(abs(w)))
+    wanted = x / w * factor
+    tolerance = 5 * z.std() / np.sqrt(n) + 200 / length + (0.01 if abs(x / w) > 0.8 else 0)
+    assert abs(z.mean() - wanted) <= tolerance
+    assert (np.sign(z) == np.sign(x / w)).all()
 
 
 def test_lines_add_and_multiply_exactly():
