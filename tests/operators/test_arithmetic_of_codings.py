@@ -8,7 +8,7 @@ import pytest
 from sc_neurocore import Bipolar, Bitstream, Role, SignMagnitude, TwoLine, Unipolar, encode, stream_key
 from sc_neurocore.circuits import Circuit
 from sc_neurocore.operators import Integral, Ratio, synchronize
-from sc_neurocore.operators._digits import DEPTH
+from sc_neurocore.operators._digits import DEPTH, _bipolar_adder
 
 KEY, WEIGHT = stream_key(31, Role.INPUT), stream_key(31, Role.WEIGHT)
 RNG = np.random.default_rng
@@ -74,6 +74,17 @@ def test_a_sum_writes_the_digits_of_its_counter(coding):
             assert np.array_equal(digits(z), wanted)
             fullest = max(fullest, np.abs(left).max())
     assert DEPTH - 2 <= fullest <= DEPTH
+
+
+def test_the_counter_of_a_bipolar_sum_is_even_and_odd_in_turn_even_if_full():
+    machine = _bipolar_adder()
+    count = np.arange(2 * DEPTH + 1)[:, np.newaxis, np.newaxis] - DEPTH
+    total = count + 2 * np.add.outer([0, 1], [0, 1]) - 2
+    after = machine.next_state.astype(int) - DEPTH
+    lost = total - (2 * machine.outputs.astype(int) - 1) - after
+    assert ((after - count) % 2 == 1).all()
+    assert set(lost[np.abs(after) < DEPTH - 1].tolist()) == {0}
+    assert set(lost.ravel().tolist()) == {-2, 0, 2}
 
 
 @pytest.mark.parametrize("coding", [Unipolar, Bipolar, TwoLine])
