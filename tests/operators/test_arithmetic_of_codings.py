@@ -142,6 +142,21 @@ def test_a_rectifier_writes_the_ones_that_no_zero_before_has_used_up(depth):
     assert np.array_equal(x.to_unipolar().stream.bits(), x.to_two_line().to_unipolar().stream.bits())
 
 
+def test_conversions_between_unipolar_and_bipolar_are_those_of_unarysim():
+    """Its accumulators have no bounds: 2 x - 1 less the ones written, and x + 1 less twice those."""
+    up, down, written = (np.zeros(32, int) for _ in range(3))
+    to_bipolar, to_unipolar = [], []
+    for bit in WORDS.T:
+        up = up + bit + 1
+        to_bipolar.append(up >= 2)
+        up = up - 2 * to_bipolar[-1]
+        down = down + 2 * bit - 1
+        to_unipolar.append(down > written)
+        written = written + to_unipolar[-1]
+    assert np.array_equal(Unipolar(ALL).to_bipolar().stream.bits(), np.array(to_bipolar).T)
+    assert np.array_equal(Bipolar(ALL).to_unipolar().stream.bits(), np.array(to_unipolar).T)
+
+
 @pytest.mark.parametrize("x", [-0.6, 0.0, 0.3, 0.9])
 def test_a_rectified_value_has_its_stationary_mean(x):
     n, length, depth = 400, 8192, 8
@@ -303,6 +318,30 @@ def test_ratios_calculate_without_bounds():
             assert abs(z.value().mean() - wanted) <= tolerance
             if white:
                 assert z.value().std() == pytest.approx(error.mean(), rel=0.2)
+
+
+PREDICTED = {
+    "unipolar sum": (lambda x, y: (Unipolar(x) + Unipolar(y)).stream, (0.6, 0.4)),
+    "bipolar sum": (lambda x, y: (Bipolar(x) + Bipolar(y)).stream, (0.7, 0.75)),
+    "sum on two lines": (lambda x, y: (TwoLine(x, y) + TwoLine(x, y)).plus, (0.6, 0.3)),
+    "quotient": (lambda x, y: (Unipolar(x) / Unipolar(y)).stream, (0.4, 0.5)),
+    "half": (lambda x, y: (Ratio(x, x) + Ratio(y, y)).denominator, (0.6, 0.3)),
+    "tanh": (lambda x, y: Integral(_stacked(x, y, ~y & x)).tanh(2).stream, (0.6, 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", PREDICTED)
+def test_means_and_variances_are_those_of_the_markov_chain(name):
+    function, (p, q) = PREDICTED[name]
+    n, length = 3000, 200
+    circuit = Circuit.trace(function)
+    predicted = circuit.predict({"x": p, "y": q}, length)["out"]
+    assert predicted.method == "exact"
+    x, y = encode(np.full(n, p), length, key=KEY), encode(np.full(n, q), length, key=WEIGHT)
+    z = function(x, y).probability()
+    assert abs(z.mean() - predicted.mean) <= 5 * np.sqrt(predicted.variance / n)
+    kurtosis = max(((z - z.mean()) ** 4).mean() / z.var() ** 2, 1.2)
+    assert abs(z.var() / predicted.variance - 1) <= 5 * np.sqrt((kurtosis - 1) / n)
 
 
 def test_the_streams_of_a_sum_of_ratios_are_halves_to_within_a_bit():

@@ -25,7 +25,7 @@ range are added exactly, but for the last count and what a full counter loses::
     value = a + b - e / L,   abs(e) <= 64 + lost digits
     variance (var(a) + var(b) + 2 cov(a, b)) / L for variances of a single digit
 
-Sums are not white.
+Sums and quotients are not white. `Circuit.predict` returns the means and variances of all of them.
 """
 
 from __future__ import annotations
