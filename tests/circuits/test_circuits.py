@@ -101,6 +101,7 @@ FUNCTIONS = {
     "TwoLine": lambda x, y: (TwoLine(x, y) * TwoLine(y, x)).plus,
     "Unipolar": lambda x, y: ((Unipolar(x) + Unipolar(y)).stream, (Unipolar(x) - Unipolar(y)).minus),
     "quotient": lambda x, y: (Unipolar(x) / Unipolar(y)).stream,
+    "signed quotient": lambda x, y: (Bipolar(x) / Bipolar(y)).stream,
     "sums": lambda x, y: ((Bipolar(x) - Bipolar(y)).stream, (TwoLine(x, y) + TwoLine(y, y)).plus),
     "rectified": lambda x, y: (
         Bipolar(x ^ y).to_unipolar(3).stream,

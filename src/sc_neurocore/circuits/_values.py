@@ -54,6 +54,11 @@ def _bernstein(x: Any, coefficients: Any, *, key: Any = None, source: Any = None
     return np.asarray(b)
 
 
+def _bipolar_quotient(p: Floats, q: Floats) -> Floats:
+    magnitude = np.minimum(_ratio(np.abs(2 * p - 1), np.abs(2 * q - 1)), 1)
+    return np.asarray((1 + np.sign((2 * p - 1) * (2 * q - 1)) * magnitude) / 2)
+
+
 def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
     return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
 
@@ -101,6 +106,7 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (_digits.bipolar_sum, lambda p, q: np.clip(p + q - 0.5, 0.0, 1.0)),
     (_digits.rectified, _rectified),
     (_digits.quotient, lambda p, q: np.minimum(_ratio(p, q), 1)),
+    (_digits.bipolar_quotient, _bipolar_quotient),
     (_digits.halved, lambda p: p / 2 + 0.25),
     (encode, _encode),
 ]

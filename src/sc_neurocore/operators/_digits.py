@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from sc_neurocore import _checks
 from sc_neurocore.operators.decorrelation import synchronize
 from sc_neurocore.operators.machine import Machine
+from sc_neurocore.operators.machines import linear_machine, toggle_add
 from sc_neurocore.streams import Bitstream, stack
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input, check_operands
@@ -24,6 +25,7 @@ from sc_neurocore.streams.correlation import check_input, check_operands
 __all__ = [
     "DEPTH",
     "bipolar_product",
+    "bipolar_quotient",
     "bipolar_sum",
     "chosen_lines",
     "halved",
@@ -125,6 +127,24 @@ def quotient(x: Bitstream, y: Bitstream) -> Bitstream:
     """
     check_input("Unipolar /", x)
     check_input("Unipolar /", y)
+    return _divided(x, y)
+
+
+@on_streams
+def bipolar_quotient(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x / y in bipolar code, for abs(x) <= abs(y), as a quotient of magnitudes and a sign."""
+    sign_x, sign_y = (_SIGN.run(one, state=SIGN_STATES // 2)[0] for one in (x, y))
+    u, w = (rectified(~(a ^ sign), depth=DEPTH) for a, sign in ((x, sign_x), (y, sign_y)))
+    magnitude = toggle_add(stack([_divided(u, w), ~(u & ~u)]))
+    return magnitude ^ sign_x ^ sign_y
+
+
+# States of the saturating counter whose upper half means a positive value.
+SIGN_STATES = 32
+_SIGN = linear_machine(np.arange(SIGN_STATES) >= SIGN_STATES // 2)
+
+
+def _divided(x: Bitstream, y: Bitstream) -> Bitstream:
     aligned, divisor = synchronize(x, y, DEPTH, skewed=True)
     return _HELD.run(aligned, divisor)[0]
 

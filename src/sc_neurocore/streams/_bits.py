@@ -20,6 +20,16 @@ def last_mask(length: int) -> np.uint64:
     return np.uint64(2**64 - 1 >> -length % 64)
 
 
+def leading_bits(numbers: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
+    """Return the leading bits of numbers of 32 bits, as they are if there are 32."""
+    return numbers if bits == 32 else numbers >> np.uint32(32 - bits)
+
+
+def of_32_bits(thresholds: Words, bits: int) -> Words:
+    """Return the thresholds of 32-bit numbers that are those of their leading bits."""
+    return thresholds if bits == 32 else thresholds << np.uint64(32 - bits)
+
+
 def pack(bits: NDArray[Any]) -> Words:
     """Return bits (..., length) as words (..., n_words)."""
     octets = np.packbits(bits, axis=-1, bitorder="little")
