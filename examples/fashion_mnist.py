@@ -85,6 +85,7 @@ def recipe(name: str) -> Recipe:
             learning_rate=0.003,
             batch_size=256,
             noise_lengths=((64, 12), (16, 30)),
+            noise_rate=0.02,
         )
 
     def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
