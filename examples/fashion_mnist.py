@@ -36,7 +36,7 @@ from torch.nn import functional
 import sc_neurocore
 from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
 from sc_neurocore.evidence import Accuracy
-from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
+from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, calibrate, fit, to_network
 
 SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
 SIDE, CLASSES = 28, 10
@@ -211,6 +211,7 @@ class Rate(torch.autograd.Function):
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
+    calibrate(model, images.x[:200], max(how.lengths))
     phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
         (NoisyRates(model), None, (length,), epochs, how.noise_rate)
         for length, epochs in how.noise_lengths
