@@ -31,8 +31,8 @@ from workloads import (
     SIZES,
     STEPS,
     STEPS_OF_ONE,
+    TRAIN,
     TRAIN_DENSITY,
-    TRAIN_STEPS,
     VALUES,
 )
 
@@ -75,22 +75,29 @@ def short(kept: bool) -> Call:
     return partial(sc.simulate, net, x, SHORT_STEPS, seed=1)
 
 
-def train(steps: int) -> Call:
+def train(sizes: tuple[int, ...] | None, steps: int, batch: int) -> Call:
     import torch
     from torch.nn import functional
 
-    from sc_neurocore.training import SCLinear, SCNetwork
+    from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork
 
     torch.set_num_threads(sc.get_threads())
     torch.manual_seed(0)
-    neurons = [sc.LIF(tau_mem=1 / LEAK), sc.LIF(tau_mem=1 / LEAK, v_threshold=math.inf)]
-    layers = [
-        SCLinear(n_in, n_out, gain=0.2, neuron=neuron)
-        for (n_in, n_out), neuron in zip(pairwise(SIZES), neurons, strict=True)
-    ]
-    model = SCNetwork(*layers)
+    fires, readout = sc.LIF(tau_mem=1 / LEAK), sc.LIF(tau_mem=1 / LEAK, v_threshold=math.inf)
+    if sizes is None:
+        model = SCNetwork(
+            SCConv2d(1, 16, 5, (28, 28), gain=0.6, neuron=fires, stride=2),
+            SCConv2d(16, 32, 5, (12, 12), gain=0.3, neuron=fires, stride=2),
+            SCLinear(512, 10, gain=0.2, neuron=readout),
+        )
+    else:
+        layers = [
+            SCLinear(n_in, n_out, gain=0.2, neuron=neuron)
+            for (n_in, n_out), neuron in zip(pairwise(sizes), (fires, readout), strict=True)
+        ]
+        model = SCNetwork(*layers)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    x, labels = torch.rand(BATCH, SIZES[0]), torch.randint(SIZES[-1], (BATCH,))
+    x, labels = torch.rand(batch, 784), torch.randint(10, (batch,))
     x *= torch.rand_like(x) < TRAIN_DENSITY
 
     def run() -> None:
@@ -146,7 +153,7 @@ if __name__ == "__main__":
             "network": network,
             "short": partial(short, False),
             "short kept": partial(short, True),
-            **{f"train {steps}": partial(train, steps) for steps in TRAIN_STEPS},
+            **{case: partial(train, *of_case) for case, of_case in TRAIN.items()},
             "single": single,
             "loop": loop,
             **layer_cases(rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from functools import partial
 from importlib.metadata import version
-from itertools import pairwise
 
 import snntorch
 import torch
-from peer_torch import images, weights
+from peer_torch import images, train_data, weighted, weights
 from serve import Call, serve, threads
 from torch.nn import functional
 from workloads import (
@@ -22,8 +21,7 @@ from workloads import (
     SIZES,
     STEPS,
     STEPS_OF_ONE,
-    TRAIN_DENSITY,
-    TRAIN_STEPS,
+    TRAIN,
 )
 
 
@@ -86,17 +84,16 @@ def network() -> Call:
     return run
 
 
-def train(steps: int) -> Call:
-    layers = [torch.nn.Linear(n_in, n_out, bias=False) for n_in, n_out in pairwise(SIZES)]
+def train(sizes: tuple[int, ...] | None, steps: int, batch: int) -> Call:
+    layers = weighted(sizes)
     slope = snntorch.surrogate.fast_sigmoid()
     neurons = [
         snntorch.Leaky(beta=1 - LEAK, threshold=threshold, reset_mechanism="zero", spike_grad=slope)
-        for threshold in (1.0, math.inf)
+        for threshold in [1.0] * (len(layers) - 1) + [math.inf]
     ]
     parameters = [p for layer in layers for p in layer.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
-    x, labels = torch.rand(BATCH, SIZES[0]), torch.randint(SIZES[-1], (BATCH,))
-    x *= torch.rand_like(x) < TRAIN_DENSITY
+    x, labels = train_data(sizes, batch)
 
     def run() -> None:
         v = [neuron.init_leaky() for neuron in neurons]
@@ -125,6 +122,6 @@ if __name__ == "__main__":
             "population shared noise": partial(population, NOISE, False),
             "population own noise": partial(population, NOISE, True),
             "network": network,
-            **{f"train {steps}": partial(train, steps) for steps in TRAIN_STEPS},
+            **{case: partial(train, *of_case) for case, of_case in TRAIN.items()},
         },
     )

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import torch
 from serve import Call, serve, threads
-from workloads import BATCH, LEAK, NET_GAIN, NET_STEPS, SIZES
+from workloads import BATCH, LEAK, NET_GAIN, NET_STEPS, SIZES, TRAIN_DENSITY
 
 
 def images() -> torch.Tensor:
@@ -35,6 +35,24 @@ def network() -> Call:
         return counts
 
     return run
+
+
+def weighted(sizes: tuple[int, ...] | None) -> list[torch.nn.Module]:
+    """Return the layers of weights of a training step."""
+    if sizes is not None:
+        return [torch.nn.Linear(n_in, n_out, bias=False) for n_in, n_out in pairwise(sizes)]
+    return [
+        torch.nn.Conv2d(1, 16, 5, stride=2, bias=False),
+        torch.nn.Conv2d(16, 32, 5, stride=2, bias=False),
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(512, 10, bias=False)),
+    ]
+
+
+def train_data(sizes: tuple[int, ...] | None, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return densities and labels of a training step."""
+    x, labels = torch.rand(batch, 784), torch.randint(10, (batch,))
+    x *= torch.rand_like(x) < TRAIN_DENSITY
+    return x if sizes else x.view(-1, 1, 28, 28), labels
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ PEERS = {
         Peer("numba", "peer_numba.py", "numba", ("numba==0.68.1",)),
         Peer("torch", "peer_torch.py", "torch", _TORCH),
         Peer("snnTorch", "peer_snntorch.py", "torch", _TORCH),
+        Peer("Norse", "peer_norse.py", "norse", ("torch==2.13.0", "norse==1.1.0")),
         Peer(
             "Brian2",
             "peer_brian2.py",

@@ -20,8 +20,11 @@ short       784-128-10, 8 steps, 1,000 images, otherwise as above; "kept": with 
             products of float32 matrices and a ReLU.
 train       A training step of 784-128-10 with 16 or 64 steps and 100 images, an eighth of them on:
             forward pass with Bernoulli inputs, cross entropy of the potentials of an output layer that
-            does not fire, backward pass through time, and Adam, in float32. snnTorch draws the inputs
-            of each step and multiplies real weights; this package draws bits of the weights, too.
+            does not fire, backward pass through time, and Adam, in float32. The peers draw the inputs
+            of each step and multiply real weights; this package draws bits of the weights, too. "Wide"
+            is 784-1000-10 with 25 steps and 128 images. "Convolutional" is the network of
+            examples/mnist.py, two convolutions of 16 and 32 channels with kernels of 5 x 5 and stride 2
+            before 10 outputs, with 16 steps and 64 images.
 single      One image, 64 steps, with weight bits made before. NumPy as in "short".
 loop        One step per call of 64 inputs and 32 neurons, which continues from the step before, with
             weight bits made before; the Python loop is timed. NumPy draws the inputs and multiplies
@@ -49,7 +52,14 @@ SIZES, NET_STEPS, BATCH = (784, 128, 10), 100, 100
 NET_GAIN = 0.02
 SHORT_STEPS, SHORT_BATCH = 8, 1_000
 SINGLE_STEPS = 64
-TRAIN_STEPS, TRAIN_DENSITY = (16, 64), 1 / 8
+# Sizes (None: convolutional), steps and images of a training step.
+TRAIN: dict[str, tuple[tuple[int, ...] | None, int, int]] = {
+    "train 16": (SIZES, 16, BATCH),
+    "train 64": (SIZES, 64, BATCH),
+    "train wide": ((784, 1000, 10), 25, 128),
+    "train convolutional": (None, 16, 64),
+}
+TRAIN_DENSITY = 1 / 8
 LOOP_SIZES, LOOP_STEPS = (64, 32), 1_000
 LAYER_NEURONS, LAYER_INPUTS, LAYER_LENGTH, LAYER_STEPS = 100, 64, 2_048, 500
 VALUES, LENGTH = 8_192, 1_024
@@ -127,13 +137,14 @@ WORKLOADS = (
     ),
     *(
         Workload(
-            f"train {steps}",
-            f"training step of {'-'.join(map(str, SIZES))}, {steps} steps, batch {BATCH}",
-            BATCH,
+            case,
+            f"training step of {'-'.join(map(str, sizes)) if sizes else 'a convolutional network'}, "
+            f"{steps} steps, batch {batch}",
+            batch,
             "images/s",
-            _entries("snnTorch*"),
+            _entries("snnTorch*", "Norse*"),
         )
-        for steps in TRAIN_STEPS
+        for case, (sizes, steps, batch) in TRAIN.items()
     ),
     Workload(
         "single",
@@ -197,6 +208,7 @@ GOALS = (
     Goal("network", ALL, ("snnTorch", ALL), 50),
     Goal("network", ONE, ("snnTorch", ONE), 50),
     Goal("network", ONE, ("torch", ALL), 10),
+    *(Goal(case, ONE, ("snnTorch", ONE), 1 if case == "train wide" else 8) for case in TRAIN),
     Goal("layer", ALL, ("PyPI's sc-neurocore", ONE), 200),
 )
 

@@ -139,11 +139,11 @@ class Spikes:
         if values.ndim == 2 and rows == batch and source == Bernoulli():  # the same, faster
             with _checks.allocating(f"{values.size} streams of {steps * k} bits", _FEWER):
                 words = _native.encode_matrix(key, np.ascontiguousarray(values), steps * k)
-            return cls(words, steps, k, Constant.apply(means, steps), means)
+            return cls(words, steps, k, Constant.link(means, steps), means)
         streams = lane_streams(rows, n_in)
         if values.ndim == 2:
             words = encode(values, steps * k, key=key, source=source, streams=streams).words
-            return cls(words, steps, k, Constant.apply(means, steps), means)
+            return cls(words, steps, k, Constant.link(means, steps), means)
         warn_of_rise(source, streams.ravel(), steps * k)
         numbers = source.numbers(streams, steps * k, key=key).reshape(*streams.shape, steps, k)
         ones = numbers < source.thresholds(values)[..., np.newaxis]
@@ -197,6 +197,13 @@ class Turn(torch.autograd.Function):
 
 class Constant(torch.autograd.Function):
     """A link for densities (batch, n) that are constant in time."""
+
+    @classmethod
+    def link(cls, means: Tensor, steps: int) -> Tensor:
+        """Return the link (batch, steps, n), which carries gradients if the densities need them."""
+        if means.requires_grad:
+            return cls.apply(means, steps)
+        return without_values((len(means), steps, means.shape[1]), means)
 
     @staticmethod
     def forward(ctx: Any, means: Tensor, steps: int) -> Tensor:
