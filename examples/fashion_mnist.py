@@ -36,7 +36,7 @@ from torch.nn import functional
 import sc_neurocore
 from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
 from sc_neurocore.evidence import Accuracy
-from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
+from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, calibrate, fit, to_network
 
 SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
 SIDE, CLASSES = 28, 10
@@ -85,6 +85,7 @@ def recipe(name: str) -> Recipe:
             learning_rate=0.003,
             batch_size=256,
             noise_lengths=((64, 12), (16, 30)),
+            noise_rate=0.02,
         )
 
     def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
@@ -97,7 +98,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 4), (16, 4)), images=12_800
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 3)), images=6_400
     )
 
 
@@ -210,6 +211,7 @@ class Rate(torch.autograd.Function):
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
+    calibrate(model, images.x[:200], max(how.lengths))
     phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
         (NoisyRates(model), None, (length,), epochs, how.noise_rate)
         for length, epochs in how.noise_lengths
