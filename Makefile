@@ -2,6 +2,7 @@
 #   make demo            run the tutorial and the digits; pictures in demo/
 #   make test            run all tests and doctests that need only pip packages, in parallel
 #   make test-sanitized  run the native tests on a build with AddressSanitizer and UBSan
+#   make test-arm        compile for 64-bit ARM and run the native tests in an emulator
 #   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog)
 #   make test-long       run the checks that take minutes each
 #   make lint            check format, style and types
@@ -27,7 +28,7 @@ PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures circuit-pictures papers docs format clean
+.PHONY: help demo test test-sanitized test-arm test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures circuit-pictures papers docs format clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
 
@@ -42,6 +43,9 @@ test: $(VENV)/.dev
 
 test-sanitized: $(VENV)/.dev $(SANITIZED)/.built
 	tests/sanitized.sh $(SANITIZED) $(BIN)/python
+
+test-arm: $(VENV)/.build
+	tests/arm.sh build/arm $(BIN)
 
 test-icarus: $(VENV)/.dev
 	@command -v iverilog >/dev/null || { echo "needed: Icarus Verilog (Debian, Ubuntu: apt install iverilog)"; exit 1; }
