@@ -183,6 +183,16 @@ NB_MODULE(_native, m) {
       },
       "key"_a, "counters"_a);
   m.def(
+      "draw",
+      [](uint64_t key, uint32_t domain, Words streams, Words below) {
+        const size_t n = streams.shape(0);
+        auto out = allocate<uint64_t, 1>({n});
+        run_without_gil(
+            sc::Draw{key, domain, streams.data(), n, below.data(), below.shape(0), out.data()});
+        return out;
+      },
+      "key"_a, "domain"_a, "streams"_a, "below"_a);
+  m.def(
       "normal",
       [](uint64_t key, size_t n_neurons, uint64_t first_step, uint64_t steps) {
         auto out = allocate<double, 2>({n_neurons, size_t(steps)});
@@ -273,6 +283,15 @@ NB_MODULE(_native, m) {
         return out;
       },
       "x"_a, "w"_a);
+  m.def(
+      "ones",
+      [](In<uint64_t, 2> x) {
+        const size_t n = x.shape(0);
+        auto out = allocate<int64_t, 1>({n});
+        run_without_gil(sc::Ones{x.data(), n, x.shape(1), out.data()});
+        return out;
+      },
+      "x"_a);
   m.def(
       "lif",
       [](const sc::LifParameters& parameters, uint64_t key, In<double, 2> currents,

@@ -121,6 +121,14 @@ class FixedNeuron:
 def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Philox4x32-10 of counters (n, 4), shape (n, 4)."""
 
+def draw(
+    key: int, domain: int, streams: NDArray[np.uint64], below: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """First words of the counters (0, domain, streams) times `below` over 2**32, shape (n,).
+
+    `below`, at most 2**32, is one for each stream, or one for all, of shape (1,).
+    """
+
 def normal(key: int, n_neurons: int, first_step: int, steps: int) -> NDArray[np.float64]:
     """The normal samples of neurons 0 .. n_neurons - 1, shape (n_neurons, steps)."""
 
@@ -204,6 +212,9 @@ def channel_counts(
 
 def dot(x: NDArray[np.uint64], w: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Ones among x[i] & w[j] of rows (n_x, words) and (n_w, words), shape (n_x, n_w)."""
+
+def ones(x: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Ones of rows (n, words), shape (n,)."""
 
 def lif(
     parameters: LIFParameters,

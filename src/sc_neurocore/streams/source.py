@@ -156,8 +156,10 @@ class Source(ABC):
 
     def thresholds(self, p: NDArray[np.float64]) -> Words:
         """Return ``round(p * levels)`` as uint64, of the shape of p; p is clipped to [0, 1]."""
+        scaled = np.asarray(np.clip(p, 0.0, 1.0))
+        scaled *= self.levels
         # By way of int64, because vector instructions convert to it.
-        return np.rint(np.clip(p, 0.0, 1.0) * self.levels).astype(np.int64).view(np.uint64)
+        return np.rint(scaled, out=scaled).astype(np.int64).view(np.uint64)
 
     def numbers(
         self, streams: ArrayLike, length: int, *, key: int, first: int = 0
