@@ -519,6 +519,18 @@ class Chain:
 
         Without bits they are those of Bernoulli streams.
         """
+    def step(
+        self,
+        levels: float,
+        key: int,
+        x: NDArray[np.float64],
+        first: int,
+        steps: int,
+        state: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        potentials: NDArray[np.float64],
+    ) -> int:
+        """Run steps from a state, with weights that are kept, as `run` without explanations."""
     def run(
         self,
         x: NDArray[np.float64],
@@ -529,6 +541,7 @@ class Chain:
         steps: int,
         bits: Sequence[NDArray[np.uint64] | None] | None,
         rest: bool,
+        explain: bool,
         state: NDArray[np.float64],
         counts: NDArray[np.int64],
         potentials: NDArray[np.float64],
@@ -540,6 +553,6 @@ class Chain:
         of each layer potentials, refractory steps (as uint64) and synaptic currents, (batch, n_out)
         each; with `rest` it begins at rest, whatever it holds.
 
-        Returns 0, or l + 1 if layer l is the first without spikes and its mean currents may be too
-        small, or -1 if a density is not in [0, 1] and the results mean nothing.
+        Returns 0, or, with `explain`, l + 1 if layer l is the first without spikes and its mean
+        currents may be too small, or -1 if a density is not in [0, 1] and the results mean nothing.
         """
