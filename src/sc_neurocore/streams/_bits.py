@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore import _native
 from sc_neurocore._types import Words
 
 
@@ -42,6 +44,13 @@ def unpack(words: Words, length: int) -> NDArray[np.uint8]:
     """Return the bits (..., length) of words (..., n_words)."""
     octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
     return np.unpackbits(octets, axis=-1, count=length, bitorder="little")
+
+
+def count_ones(words: Words) -> NDArray[np.int64]:
+    """Return the number of ones of streams (..., n_words), shape (...)."""
+    *batch, n = words.shape
+    rows = np.ascontiguousarray(words).reshape(math.prod(batch), n)
+    return _native.ones(rows).reshape(batch)
 
 
 def ones(shape: tuple[int, ...], length: int) -> Words:

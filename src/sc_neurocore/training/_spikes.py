@@ -21,7 +21,7 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._wiring import Block
 from sc_neurocore.streams import Bernoulli, Bitstream, Source, encode
-from sc_neurocore.streams._bits import delayed, n_words, pack, unpack
+from sc_neurocore.streams._bits import count_ones, delayed, n_words, pack, unpack
 from sc_neurocore.streams.keys import lane_streams
 from sc_neurocore.streams.source import warn_of_rise
 
@@ -87,9 +87,7 @@ class Spikes:
 
     def counts(self) -> Tensor:
         """Return the number of spikes, (batch, n), with gradients."""
-        return Count.apply(
-            self.channels_first().link, np.bitwise_count(self.words).sum(-1, dtype=np.int64)
-        )
+        return Count.apply(self.channels_first().link, count_ones(self.words))
 
     def tensor(self) -> Tensor:
         """Return the spikes (steps, batch, n), with gradients."""
