@@ -12,7 +12,16 @@ from sc_neurocore.circuits import _nets
 from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
-from sc_neurocore.operators import _digits, attention, decorrelation, gates, machines, temporal
+from sc_neurocore.operators import (
+    _digits,
+    attention,
+    counting,
+    decorrelation,
+    gates,
+    machines,
+    selection,
+    temporal,
+)
 from sc_neurocore.operators.bernstein import bernstein
 from sc_neurocore.operators.machines import linear_distribution
 from sc_neurocore.streams import encode, stack
@@ -58,6 +67,45 @@ def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
     return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
 
 
+def _counts(x: Floats) -> Floats:
+    """Return the probabilities of 0 to n ones among independent inputs."""
+    ways = np.ones((*x.shape[:-1], 1))
+    for i in range(x.shape[-1]):
+        none, one = np.zeros((2, *ways.shape[:-1], i + 2))
+        none[..., :-1], one[..., 1:] = ways * (1 - x[..., i, None]), ways * x[..., i, None]
+        ways = none + one
+    return ways
+
+
+def _greater(p: Floats, q: Floats, depth: int) -> Floats:
+    up, down = p * (1 - q), (1 - p) * q
+    moves = up + down > 0
+    lead = linear_distribution(np.where(moves, _ratio(up, up + down), 0.0), 2 * depth + 1)
+    return np.where(moves, lead[..., depth + 1 :].sum(axis=-1), 0.0)
+
+
+def _btanh(x: Floats, n_states: int) -> Floats:
+    found = [_saturating(ways, n_states) for ways in _counts(x).reshape(-1, x.shape[-1] + 1)]
+    return np.array(found).reshape(x.shape[:-1])
+
+
+def _saturating(ways: Floats, n_states: int) -> float:
+    """Return the probability of the upper half of the counter of `btanh`, in the limit of time."""
+    n = len(ways) - 1
+    state = np.arange(n_states)
+    step = np.zeros((n_states, n_states))
+    for count, probability in enumerate(ways):
+        step[state, np.clip(state + 2 * count - n, 0, n_states - 1)] += probability
+    # The mean over two steps, because counts of one kind can alternate; the limit from the middle.
+    settled = np.zeros(n_states)
+    settled[n_states // 2] = 1.0
+    step = (step + np.eye(n_states)) / 2
+    for _ in range(40):
+        step = step @ step
+        step /= step.sum(axis=1, keepdims=True)
+    return float((settled @ step)[n_states // 2 :].sum())
+
+
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
     p = np.clip(np.asarray(p, np.float64), 0.0, 1.0)
     return np.asarray(p if streams is None else np.broadcast_arrays(p, streams)[0])
@@ -69,8 +117,14 @@ def _unchanged(x: Floats, *_: Any, **__: Any) -> Floats:
 
 _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (gates.multiply, lambda p, q: p * q),
-    (gates.minimum, np.minimum),
-    (gates.maximum, np.maximum),
+    (gates.minimum, lambda p, q, depth=None: np.minimum(p, q)),
+    (gates.maximum, lambda p, q, depth=None: np.maximum(p, q)),
+    (gates.square, lambda x, delay=1: x**2),
+    (selection.multiplexer, lambda s, p, q: s * p + (1 - s) * q),
+    (selection.majority, lambda x: _counts(x)[..., x.shape[-1] // 2 + 1 :].sum(axis=-1)),
+    (selection.greater, _greater),
+    (selection.max_pool, lambda x, depth: x.max(axis=-1)),
+    (counting.btanh, _btanh),
     (gates.absolute_difference, lambda p, q: np.abs(p - q)),
     (gates.saturating_subtract, lambda p, q: np.maximum(p - q, 0)),
     (gates.saturating_add, lambda p, q: np.minimum(p + q, 1)),

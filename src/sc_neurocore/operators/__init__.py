@@ -3,6 +3,7 @@
 from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
+from sc_neurocore.operators.counting import btanh
 from sc_neurocore.operators.current import current_trace
 from sc_neurocore.operators.decorrelation import (
     decorrelate,
@@ -23,6 +24,7 @@ from sc_neurocore.operators.gates import (
     saturating_add,
     saturating_subtract,
     scaled_add,
+    square,
 )
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.operators.machines import (
@@ -40,6 +42,7 @@ from sc_neurocore.operators.machines import (
     toggle_add,
     umul,
 )
+from sc_neurocore.operators.selection import greater, majority, max_pool, multiplexer
 from sc_neurocore.operators.temporal import (
     arrival_times,
     encode_arrivals,
@@ -64,6 +67,7 @@ __all__ = [
     "bernstein",
     "bernstein_fit",
     "bernstein_value",
+    "btanh",
     "buffered_add",
     "cordiv",
     "current_trace",
@@ -76,14 +80,18 @@ __all__ = [
     "first_arrival",
     "gaines_divide",
     "gaines_sqrt",
+    "greater",
     "inhibit",
     "isolate",
     "jk_flip_flop",
     "last_arrival",
     "linear_distribution",
     "linear_machine",
+    "majority",
+    "max_pool",
     "maximum",
     "minimum",
+    "multiplexer",
     "multiply",
     "popcount_add",
     "regenerate",
@@ -93,6 +101,7 @@ __all__ = [
     "scaled_add",
     "sexp",
     "spiking_attention",
+    "square",
     "stanh",
     "synchronize",
     "temporal_dot",

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
+from sc_neurocore.operators.decorrelation import isolate
+from sc_neurocore.operators.selection import leading
 from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
@@ -37,6 +39,7 @@ __all__ = [
     "saturating_add",
     "saturating_subtract",
     "scaled_add",
+    "square",
 ]
 
 Method = Literal["division", "rotation", "coprime"]
@@ -77,17 +80,71 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
 
 
 @on_streams
-def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the minimum of two streams, x AND y.
+def square(x: Bitstream, delay: int = 1) -> Bitstream:
+    """Return the square of a stream, x AND x delayed by a flip-flop.
 
-    Requires SCC +1. For white operands of length L, the density and its variance are::
+    Requires white input, whose bits are independent of those before. With ``n = L - delay``, the mean
+    and, for ``2 delay <= L``, the variance of the density are::
+
+        mean(z) = p**2 n / L
+        var(z) = (n p**2 (1 - p**2) + 2 (n - delay) p**3 (1 - p)) / L**2
+
+    The first `delay` bits are 0. If the bits have the autocorrelation rho at that delay, the mean is
+    ``p**2 + rho p (1 - p)`` instead, for example p for streams of runs (Gaines: Stochastic computing
+    systems; Advances in Information Systems Science, 1969). In bipolar code the square is
+    ``Bipolar(x) * Bipolar(isolate(x, delay))``.
+
+    Parameters
+    ----------
+    x : Bitstream
+        Input of density p, of any batch shape.
+    delay : int
+        Number of flip-flops, at least 1.
+
+    Returns
+    -------
+    Bitstream, of the batch shape of x
+
+    Raises
+    ------
+    TypeError
+        If x is not a Bitstream, or `delay` is not an integer.
+    ValueError
+        If `delay` is less than 1.
+
+    Examples
+    --------
+    >>> from sc_neurocore import Role, encode, stream_key
+    >>> from sc_neurocore.operators import square
+    >>> square(encode(0.3, 65536, key=stream_key(1, Role.INPUT)))
+    Bitstream(length=65536, p=0.09)
+    """
+    late = isolate(x, _checks.integer("delay", delay, 1))
+    check_operands("square", x, late)
+    return x & late
+
+
+@on_streams
+def minimum(x: Bitstream, y: Bitstream, depth: int | None = None) -> Bitstream:
+    """Return the minimum of two streams: x AND y, or without correlation by a machine.
+
+    Without `depth`, an AND gate, which requires SCC +1. For white operands of length L, the density and
+    its variance are::
 
         z = min(p, q),   var(z) = z (1 - z) / L
+
+    With `depth`, no correlation is required: the machine is that of `maximum`, writes the bit of the
+    stream that does not lead, and x AND y if both are level. The two results together have the ones of
+    x and y. With ``r = P(x & ~y) / P(~x & y)``, the stationary mean is::
+
+        z = q - P(~x & y) r**-depth / sum(r**s, s = -depth .. depth)
 
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with densities p and q and batch shapes that broadcast.
+    depth : int, optional
+        Largest lead that the machine counts, from 1 to 32767. By default a gate.
 
     Returns
     -------
@@ -96,27 +153,47 @@ def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
     Raises
     ------
     TypeError
-        If an operand is not a Bitstream.
+        If an operand is not a Bitstream, or `depth` is not an integer.
     ValueError
-        If the lengths differ, or the batch shapes do not broadcast.
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     check_streams(x=x, y=y)
+    if depth is not None:
+        return leading(x, y, depth, largest=False)
     check_operands("minimum", x, y)
     return x & y
 
 
 @on_streams
-def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the maximum of two streams, x OR y.
+def maximum(x: Bitstream, y: Bitstream, depth: int | None = None) -> Bitstream:
+    """Return the maximum of two streams: x OR y, or without correlation by a machine.
 
-    Requires SCC +1. For white operands of length L, the density and its variance are::
+    Without `depth`, an OR gate, which requires SCC +1. For white operands of length L, the density and
+    its variance are::
 
         z = max(p, q),   var(z) = z (1 - z) / L
+
+    With `depth`, no correlation is required. A counter D, from ``-depth`` to `depth`, counts the ones
+    by which x leads y. The machine writes the bit of the stream that leads, and x OR y if both are
+    level.
+    As long as D is not full, the first t bits have exactly as many ones as those of the stream with
+    more, for every t, so that ``ones(z) = max(ones(x), ones(y))``. While it is full, the ones that it
+    cannot count are lost, and the result is larger by at most their number. For pairs white in time and
+    ``r = P(x & ~y) / P(~x & y)``, the stationary mean is::
+
+        z = p + P(~x & y) r**-depth / sum(r**s, s = -depth .. depth)
+
+    It is ``p + P(~x & y) / (2 depth + 1)`` at p = q. The result is not white; `Circuit.predict` returns
+    its variance. ``maximum(x, ~x, depth)`` is the absolute value in bipolar code. (Lunglmayr,
+    Wiesinger, Haselmayr: Design and analysis of efficient maximum/minimum circuits for stochastic
+    computing; IEEE Transactions on Computers 2020, arXiv 1807.06966, has a shift register instead.)
 
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with densities p and q and batch shapes that broadcast.
+    depth : int, optional
+        Largest lead that the machine counts, from 1 to 32767. By default a gate.
 
     Returns
     -------
@@ -125,11 +202,13 @@ def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
     Raises
     ------
     TypeError
-        If an operand is not a Bitstream.
+        If an operand is not a Bitstream, or `depth` is not an integer.
     ValueError
-        If the lengths differ, or the batch shapes do not broadcast.
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     check_streams(x=x, y=y)
+    if depth is not None:
+        return leading(x, y, depth, largest=True)
     check_operands("maximum", x, y)
     return x | y
 
