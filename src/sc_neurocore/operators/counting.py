@@ -20,7 +20,7 @@ from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input
 
-__all__ = ["MOST_COUNTED", "binary_digits", "btanh", "count_table"]
+__all__ = ["btanh"]
 
 # Inputs of a parallel counter: its binary digits are the inputs of one machine.
 MOST_COUNTED = 255

@@ -18,7 +18,7 @@ from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_operands
 
-__all__ = ["greater", "leading", "majority", "max_pool", "multiplexer"]
+__all__ = ["greater", "majority", "max_pool", "multiplexer"]
 
 # Inputs of a majority gate.
 _MOST_VOTES = 255
