@@ -12,7 +12,16 @@ from sc_neurocore.circuits import _nets
 from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
-from sc_neurocore.operators import _digits, attention, decorrelation, gates, machines, temporal
+from sc_neurocore.operators import (
+    _digits,
+    adders,
+    attention,
+    decorrelation,
+    gates,
+    machines,
+    products,
+    temporal,
+)
 from sc_neurocore.operators.bernstein import bernstein
 from sc_neurocore.operators.machines import linear_distribution
 from sc_neurocore.streams import encode, stack
@@ -58,6 +67,26 @@ def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
     return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
 
 
+def _umul(p: Floats, q: Floats, *, bipolar: bool = False, **_: Any) -> Floats:
+    return np.asarray(1 - p - q + 2 * p * q if bipolar else p * q)
+
+
+def _uadd(x: Floats, scale: Any = None, *, bipolar: bool = False, depth: Any = None) -> Floats:
+    n = x.shape[-1]
+    s = n if scale is None else scale
+    return np.asarray(np.clip((x.sum(axis=-1) - (n - s) / 2 * bipolar) / s, 0.0, 1.0))
+
+
+def _majority(x: Floats) -> Floats:
+    n = x.shape[-1]
+    law = np.zeros((*x.shape[:-1], n + 1))  # of the number of ones among the first inputs
+    law[..., 0] = 1
+    for i in range(n):
+        p = x[..., i, None]
+        law = law * (1 - p) + np.concatenate([np.zeros_like(p), law[..., :-1]], axis=-1) * p
+    return np.asarray(law[..., n // 2 + 1 :].sum(axis=-1))
+
+
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
     p = np.clip(np.asarray(p, np.float64), 0.0, 1.0)
     return np.asarray(p if streams is None else np.broadcast_arrays(p, streams)[0])
@@ -79,13 +108,16 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (temporal.last_arrival, np.minimum),
     (temporal.inhibit, lambda p, q: np.where(p >= q, p, 0.0)),
     (attention.spiking_attention, _attention),
-    (machines.toggle_add, lambda x: x.mean(axis=-1)),
-    (machines.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
+    (adders.toggle_add, lambda x: x.mean(axis=-1)),
+    (adders.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
     (machines.cordiv, lambda p, q: np.minimum(_ratio(p, q), 1)),
     (machines.jk_flip_flop, lambda j, k: _ratio(j, j + k)),
     (machines.stanh, _stanh),
     (machines.sexp, _sexp),
-    (machines.umul, lambda p, q: p * q),
+    (products.umul, _umul),
+    (products.square, lambda p, *, bipolar=False: 1 - 2 * p + 2 * p * p if bipolar else p * p),
+    (adders.uadd, _uadd),
+    (adders.majority, _majority),
     (machines.addie, lambda x, n_bits, *, key: (x, None)),
     (machines.gaines_divide, lambda p, q, n_bits, *, key: (np.minimum(_ratio(p, q), 1), None)),
     (machines.gaines_sqrt, lambda x, n_bits, *, key: (np.sqrt(x), None)),

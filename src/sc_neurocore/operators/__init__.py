@@ -1,5 +1,6 @@
 """Operators on bitstreams: gates, finite-state machines, codings, and correlation circuits."""
 
+from sc_neurocore.operators.adders import buffered_add, majority, toggle_add, uadd
 from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
@@ -27,7 +28,6 @@ from sc_neurocore.operators.gates import (
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.operators.machines import (
     addie,
-    buffered_add,
     cordiv,
     ema,
     gaines_divide,
@@ -37,9 +37,8 @@ from sc_neurocore.operators.machines import (
     linear_machine,
     sexp,
     stanh,
-    toggle_add,
-    umul,
 )
+from sc_neurocore.operators.products import square, umul
 from sc_neurocore.operators.temporal import (
     arrival_times,
     encode_arrivals,
@@ -82,6 +81,7 @@ __all__ = [
     "last_arrival",
     "linear_distribution",
     "linear_machine",
+    "majority",
     "maximum",
     "minimum",
     "multiply",
@@ -93,9 +93,11 @@ __all__ = [
     "scaled_add",
     "sexp",
     "spiking_attention",
+    "square",
     "stanh",
     "synchronize",
     "temporal_dot",
     "toggle_add",
+    "uadd",
     "umul",
 ]
