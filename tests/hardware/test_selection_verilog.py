@@ -16,8 +16,7 @@ from sc_neurocore.operators import (
     max_pool,
     maximum,
     minimum,
-    multiplexer,
-    square,
+    multiplex,
 )
 
 S, A, B = np.indices((7, 2, 2))
@@ -38,7 +37,6 @@ MACHINES = {
         3,
     ),
     "greater": (lambda x, y: greater(x, y, 3), LEAD, LEAD > 3, 3),
-    "square": (lambda x: square(x), np.array([[0, 1], [0, 1]]), np.array([[0, 0], [0, 1]]), 0),
     "btanh": (
         lambda x, y, z: btanh(stack([x, y, z]), 6),
         np.clip(C + 2 * (X + Y + Z) - 3, 0, 5),
@@ -60,7 +58,7 @@ def test_a_netlist_is_its_machine_for_every_sequence_of_inputs(tmp_path, name):
 
 def test_netlists_of_many_inputs_have_the_bits_of_the_operators():
     def function(x, s):
-        pair = multiplexer(s, x[0], x[1])
+        pair = multiplex(s, x[0], x[1])
         return {"a": max_pool(x, 9), "b": majority(x), "c": btanh(x, 10), "d": pair}
 
     circuit = Circuit.trace(function, x=(5,))

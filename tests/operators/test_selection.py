@@ -1,7 +1,6 @@
 """Maximum, comparison, votes and squares: exhaustive on short streams, laws on long ones."""
 
 from itertools import product
-from math import comb
 
 import numpy as np
 import pytest
@@ -11,16 +10,12 @@ from sc_neurocore.circuits import Circuit
 from sc_neurocore.operators import (
     btanh,
     greater,
-    isolate,
-    majority,
     max_pool,
     maximum,
     minimum,
-    multiplexer,
-    square,
+    multiplex,
     stanh,
 )
-from sc_neurocore.operators.counting import binary_digits
 
 KEY, OTHER = stream_key(51, Role.INPUT), stream_key(51, Role.WEIGHT)
 LENGTH = 7
@@ -115,88 +110,22 @@ def test_the_absolute_value_and_the_sign_in_bipolar_code():
     assert np.array_equal(greater(x, ~x, 4096).bits()[:, -1], 2 * ones > 4096)
 
 
-@pytest.mark.parametrize("n", [1, 3, 5, 7, 9])
-def test_the_majority_is_that_of_all_patterns(n):
-    patterns = np.array(list(product((0, 1), repeat=n)))
-    z = majority(Bitstream.from_bits(patterns.T))
-    assert np.array_equal(z.bits(), patterns.sum(axis=1) > n // 2)
-
-
-def test_the_majority_of_white_streams_is_binomial_and_of_correlated_ones_the_median():
-    n, length, p = 2000, 128, 0.4
-    z = majority(encode(np.full((n, 5), p), length, key=KEY)).probability()
-    value = sum(comb(5, k) * p**k * (1 - p) ** (5 - k) for k in (3, 4, 5))
-    variance = value * (1 - value) / length
-    assert abs(z.mean() - value) <= 5 * np.sqrt(variance / n)
-    assert abs(z.var() / variance - 1) <= 5 * np.sqrt(2.1 / n)
-    found = Circuit.trace(majority, x=(5,)).predict({"x": np.full(5, p)}, length)["out"]
-    assert (found.mean, found.variance, found.value) == pytest.approx((value, variance, value))
-    x = encode([0.1, 0.9, 0.3, 0.5, 0.4], 4096, key=KEY, streams=0)
-    assert majority(x) == x[4]
-    wide = np.random.default_rng(2).random((255, 300)) < 0.5
-    assert np.array_equal(majority(Bitstream.from_bits(wide)).bits(), wide.sum(axis=0) > 127)
-
-
-def test_densities_of_a_majority_are_within_the_bounds_for_any_correlation():
-    rng = np.random.default_rng(3)
-    bits = rng.random((200, 3, 6)) < rng.random((200, 3, 1))
-    total = bits.mean(axis=-1).sum(axis=-1)
-    z = majority(Bitstream.from_bits(bits)).probability()
-    low, high = np.maximum(0, (2 * total - 2) / 4), np.minimum(1, 2 * total / 4)
-    assert ((low - 1e-12 <= z) & (z <= high + 1e-12)).all()
-    assert np.isclose(z, low).any()
-    assert np.isclose(z, high).any()
-
-
 def test_a_multiplexer_selects_and_requires_an_independent_select():
     patterns = np.array(list(product((0, 1), repeat=3))).T
     s, x, y = Bitstream.from_bits(patterns)
-    assert np.array_equal(multiplexer(s, x, y).bits(), np.where(patterns[0], *patterns[1:]))
+    assert np.array_equal(multiplex(s, x, y).bits(), np.where(patterns[0], *patterns[1:]))
     n, length = 2000, 128
     streams = encode(np.broadcast_to([[0.3], [0.9], [0.2]], (3, n)), length, key=KEY)
-    z, value = multiplexer(*streams).probability(), 0.3 * 0.9 + 0.7 * 0.2
+    z, value = multiplex(*streams).probability(), 0.3 * 0.9 + 0.7 * 0.2
     variance = value * (1 - value) / length
     assert abs(z.mean() - value) <= 5 * np.sqrt(variance / n)
     assert abs(z.var() / variance - 1) <= 5 * np.sqrt(2.1 / n)
     s, x, y = encode([0.4, 0.3, 0.9], 65536, key=KEY, streams=0)
-    needs = "multiplexer needs SCC 0 of select and {}, got 1"
+    needs = "multiplex needs SCC 0 of select and {}, got 1"
     x_needs, y_needs = (pytest.warns(CorrelationWarning, match=needs.format(n)) for n in "xy")
     with checking(), x_needs, y_needs:
-        z = multiplexer(s, x, y)
+        z = multiplex(s, x, y)
     assert z.counts() == (s & x).counts() + y.counts() - s.counts()
-
-
-@pytest.mark.parametrize("delay", [1, 2, 4])
-@pytest.mark.parametrize("p", [0.3, 0.8])
-def test_mean_and_variance_of_a_square_are_those_over_all_streams(p, delay):
-    words = np.array(list(product((0, 1), repeat=8)))
-    weight = np.prod(np.where(words, p, 1 - p), axis=-1)
-    z = square(Bitstream.from_bits(words), delay).probability()
-    mean, n = weight @ z, 8 - delay
-    assert mean == pytest.approx(p**2 * n / 8)
-    variance = (n * p**2 * (1 - p**2) + 2 * (n - delay) * p**3 * (1 - p)) / 64
-    assert weight @ (z - mean) ** 2 == pytest.approx(variance)
-    found = Circuit.trace(lambda x: square(x, delay)).predict({"x": p}, 8)["out"]
-    assert found.value == pytest.approx(p**2)
-    if found.method == "exact":
-        assert (found.mean, found.variance) == pytest.approx((mean, variance))
-
-
-def test_squares_require_white_streams():
-    with checking(), pytest.warns(CorrelationWarning, match="square needs SCC 0, got 0.9"):
-        z = square(Bitstream.from_bits([1] * 500 + [0] * 500))
-    assert z.counts() == 499
-
-
-@pytest.mark.parametrize("n", [*range(1, 18), 64, 255])
-def test_binary_digits_are_the_number_of_ones(n):
-    bits = np.random.default_rng(n).random((2, n, 130)) < 0.6
-    bits[0, :, 0], bits[0, :, 1] = 0, 1
-    digits = binary_digits(Bitstream.from_bits(bits))
-    assert len(digits) == n.bit_length()
-    assert np.array_equal(
-        sum(d.bits().astype(int) << i for i, d in enumerate(digits)), bits.sum(axis=1)
-    )
 
 
 @pytest.mark.parametrize(("n", "n_states"), [(1, 6), (2, 4), (3, 10), (9, 18), (64, 128), (255, 510)])
@@ -245,14 +174,7 @@ X2 = Bitstream.from_bits([[0, 1, 1], [1, 1, 0]])
         (lambda: greater(X2, [1], 1), TypeError, "y must be a Bitstream, got [1]"),
         (lambda: max_pool(X2[0], 1), ValueError, "x must have batch shape (..., n) with n > 0, got ()"),
         (lambda: max_pool(X2, 0), ValueError, "depth must be at least 1 and at most 32767, got 0"),
-        (
-            lambda: majority(X2),
-            ValueError,
-            "x must have 1, 3, 5, ... 255 inputs along its last batch axis, got 2",
-        ),
-        (lambda: multiplexer(X2, X2, 0), TypeError, "y must be a Bitstream, got 0"),
-        (lambda: square(X2, 0), ValueError, "delay must be at least 1, got 0"),
-        (lambda: square([1]), TypeError, "x must be a Bitstream, got [1]"),
+        (lambda: multiplex(X2, X2, 0), TypeError, "y must be a Bitstream, got 0"),
         (lambda: btanh(X2, 3), ValueError, "n_states must be even, got 3"),
         (lambda: btanh(X2, 4098), ValueError, "n_states must be at least 2 and at most 4096, got 4098"),
         (
@@ -266,8 +188,3 @@ def test_errors_name_the_argument_its_contract_and_the_value(call, kind, message
     with pytest.raises(kind) as caught:
         call()
     assert str(caught.value).startswith(message)
-
-
-def test_a_square_is_the_product_with_a_delayed_stream():
-    x = encode([0.3, 0.9], 200, key=KEY)
-    assert square(x, 3) == x & isolate(x, 3)

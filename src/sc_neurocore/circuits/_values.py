@@ -14,11 +14,13 @@ from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin
 from sc_neurocore.circuits._wires import wired
 from sc_neurocore.operators import (
     _digits,
+    adders,
     attention,
     counting,
     decorrelation,
     gates,
     machines,
+    products,
     selection,
     temporal,
 )
@@ -106,6 +108,16 @@ def _saturating(ways: Floats, n_states: int) -> float:
     return float((settled @ step)[n_states // 2 :].sum())
 
 
+def _umul(p: Floats, q: Floats, *, bipolar: bool = False, **_: Any) -> Floats:
+    return np.asarray(1 - p - q + 2 * p * q if bipolar else p * q)
+
+
+def _uadd(x: Floats, scale: Any = None, *, bipolar: bool = False, depth: Any = None) -> Floats:
+    n = x.shape[-1]
+    s = n if scale is None else scale
+    return np.asarray(np.clip((x.sum(axis=-1) - (n - s) / 2 * bipolar) / s, 0.0, 1.0))
+
+
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
     p = np.clip(np.asarray(p, np.float64), 0.0, 1.0)
     return np.asarray(p if streams is None else np.broadcast_arrays(p, streams)[0])
@@ -119,9 +131,7 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (gates.multiply, lambda p, q: p * q),
     (gates.minimum, lambda p, q, depth=None: np.minimum(p, q)),
     (gates.maximum, lambda p, q, depth=None: np.maximum(p, q)),
-    (gates.square, lambda x, delay=1: x**2),
-    (selection.multiplexer, lambda s, p, q: s * p + (1 - s) * q),
-    (selection.majority, lambda x: _counts(x)[..., x.shape[-1] // 2 + 1 :].sum(axis=-1)),
+    (selection.multiplex, lambda s, p, q: s * p + (1 - s) * q),
     (selection.greater, _greater),
     (selection.max_pool, lambda x, depth: x.max(axis=-1)),
     (counting.btanh, _btanh),
@@ -133,13 +143,16 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (temporal.last_arrival, np.minimum),
     (temporal.inhibit, lambda p, q: np.where(p >= q, p, 0.0)),
     (attention.spiking_attention, _attention),
-    (machines.toggle_add, lambda x: x.mean(axis=-1)),
-    (machines.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
+    (adders.toggle_add, lambda x: x.mean(axis=-1)),
+    (adders.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
     (machines.cordiv, lambda p, q: np.minimum(_ratio(p, q), 1)),
     (machines.jk_flip_flop, lambda j, k: _ratio(j, j + k)),
     (machines.stanh, _stanh),
     (machines.sexp, _sexp),
-    (machines.umul, lambda p, q: p * q),
+    (products.umul, _umul),
+    (products.square, lambda p, *, bipolar=False: 1 - 2 * p + 2 * p * p if bipolar else p * p),
+    (adders.uadd, _uadd),
+    (adders.majority, lambda x: _counts(x)[..., x.shape[-1] // 2 + 1 :].sum(axis=-1)),
     (machines.addie, lambda x, n_bits, *, key: (x, None)),
     (machines.gaines_divide, lambda p, q, n_bits, *, key: (np.minimum(_ratio(p, q), 1), None)),
     (machines.gaines_sqrt, lambda x, n_bits, *, key: (np.sqrt(x), None)),

@@ -1,5 +1,6 @@
 """Operators on bitstreams: gates, finite-state machines, codings, and correlation circuits."""
 
+from sc_neurocore.operators.adders import buffered_add, majority, toggle_add, uadd
 from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
@@ -24,12 +25,10 @@ from sc_neurocore.operators.gates import (
     saturating_add,
     saturating_subtract,
     scaled_add,
-    square,
 )
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.operators.machines import (
     addie,
-    buffered_add,
     cordiv,
     ema,
     gaines_divide,
@@ -39,10 +38,9 @@ from sc_neurocore.operators.machines import (
     linear_machine,
     sexp,
     stanh,
-    toggle_add,
-    umul,
 )
-from sc_neurocore.operators.selection import greater, majority, max_pool, multiplexer
+from sc_neurocore.operators.products import square, umul
+from sc_neurocore.operators.selection import greater, max_pool, multiplex
 from sc_neurocore.operators.temporal import (
     arrival_times,
     encode_arrivals,
@@ -91,7 +89,7 @@ __all__ = [
     "max_pool",
     "maximum",
     "minimum",
-    "multiplexer",
+    "multiplex",
     "multiply",
     "popcount_add",
     "regenerate",
@@ -106,5 +104,6 @@ __all__ = [
     "synchronize",
     "temporal_dot",
     "toggle_add",
+    "uadd",
     "umul",
 ]

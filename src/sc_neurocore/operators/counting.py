@@ -1,29 +1,20 @@
-"""Functions of sums: a parallel counter, whose binary digits are inputs of a machine.
-
-The counter is a tree of full adders. These are gates, so that it is computed 64 time steps at a time,
-recorded in circuits and written as Verilog. A machine then reads its digits instead of its inputs:
-eight digits count 255 inputs.
-"""
+"""A hyperbolic tangent of sums: a machine that reads the digits of a parallel counter."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from sc_neurocore import _checks
 from sc_neurocore.operators._batches import n_inputs
-from sc_neurocore.operators.gates import repacked, unpacked
+from sc_neurocore.operators.adders import MOST_INPUTS, counted, counting_machine
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input
 
 __all__ = ["btanh"]
-
-# Inputs of a parallel counter: its binary digits are the inputs of one machine.
-MOST_COUNTED = 255
 
 
 @on_streams
@@ -76,44 +67,18 @@ def btanh(x: Bitstream, n_states: int) -> Bitstream:
     0.62
     """
     n = n_inputs(x)
-    if n > MOST_COUNTED:
-        _checks.fail("x", f"have at most {MOST_COUNTED} inputs along its last batch axis", n)
+    if n > MOST_INPUTS:
+        _checks.fail("x", f"have at most {MOST_INPUTS} inputs along its last batch axis", n)
     states = _checks.integer("n_states", n_states, 2, 2**12)
     if states % 2:
         _checks.fail("n_states", "be even", states)
     check_input("btanh", x)
-    return _saturating_counter(n, states).run(*binary_digits(x), state=states // 2)[0]
-
-
-def binary_digits(x: Bitstream) -> list[Bitstream]:
-    """Return the number of ones along the last batch axis as streams of binary digits, lowest first."""
-    columns: list[list[Any]] = [list(unpacked(x))]
-    digits = []
-    for column in columns:
-        if len(column) > 1:
-            columns.append([])
-        while len(column) > 1:
-            a, b = column.pop(0), column.pop(0)
-            either = a ^ b
-            if column:
-                c = column.pop(0)
-                columns[-1].append(a & b | either & c)
-                column.append(either ^ c)
-            else:
-                columns[-1].append(a & b)
-                column.append(either)
-        digits.append(repacked(column[0], x))
-    return digits
-
-
-def count_table(shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """Return state and count of each entry of a machine whose inputs are binary digits."""
-    state, *digits = np.indices(shape)
-    return state, sum(digit << i for i, digit in enumerate(digits))
+    machine, start = _saturating_counter(n, states)
+    return machine.run(*counted(x), state=start)[0]
 
 
 @lru_cache(maxsize=16)
-def _saturating_counter(n: int, n_states: int) -> Machine:
-    state, count = count_table((n_states, *(2,) * n.bit_length()))
-    after = np.clip(state + 2 * np.minimum(count, n) - n, 0, n_states - 1)
-    return Machine(after.astype(np.uint32), (np.arange(n_states) >= n_states // 2).astype(np.uint8))
+def _saturating_counter(n: int, n_states: int) -> tuple[Machine, int]:
+    state, count = np.indices((n_states, n + 1))
+    after = np.clip(state + 2 * count - n, 0, n_states - 1)
+    return counting_machine(after, state >= n_states // 2, n_states // 2)

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
-from sc_neurocore.operators.decorrelation import isolate
 from sc_neurocore.operators.selection import leading
 from sc_neurocore.streams import (
     Bernoulli,
@@ -39,7 +38,6 @@ __all__ = [
     "saturating_add",
     "saturating_subtract",
     "scaled_add",
-    "square",
 ]
 
 Method = Literal["division", "rotation", "coprime"]
@@ -77,51 +75,6 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
     check_streams(x=x, y=y)
     check_operands("multiply", x, y)
     return x & y
-
-
-@on_streams
-def square(x: Bitstream, delay: int = 1) -> Bitstream:
-    """Return the square of a stream, x AND x delayed by a flip-flop.
-
-    Requires white input, whose bits are independent of those before. With ``n = L - delay``, the mean
-    and, for ``2 delay <= L``, the variance of the density are::
-
-        mean(z) = p**2 n / L
-        var(z) = (n p**2 (1 - p**2) + 2 (n - delay) p**3 (1 - p)) / L**2
-
-    The first `delay` bits are 0. If the bits have the autocorrelation rho at that delay, the mean is
-    ``p**2 + rho p (1 - p)`` instead, for example p for streams of runs (Gaines: Stochastic computing
-    systems; Advances in Information Systems Science, 1969). In bipolar code the square is
-    ``Bipolar(x) * Bipolar(isolate(x, delay))``.
-
-    Parameters
-    ----------
-    x : Bitstream
-        Input of density p, of any batch shape.
-    delay : int
-        Number of flip-flops, at least 1.
-
-    Returns
-    -------
-    Bitstream, of the batch shape of x
-
-    Raises
-    ------
-    TypeError
-        If x is not a Bitstream, or `delay` is not an integer.
-    ValueError
-        If `delay` is less than 1.
-
-    Examples
-    --------
-    >>> from sc_neurocore import Role, encode, stream_key
-    >>> from sc_neurocore.operators import square
-    >>> square(encode(0.3, 65536, key=stream_key(1, Role.INPUT)))
-    Bitstream(length=65536, p=0.09)
-    """
-    late = isolate(x, _checks.integer("delay", delay, 1))
-    check_operands("square", x, late)
-    return x & late
 
 
 @on_streams

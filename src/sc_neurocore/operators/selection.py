@@ -1,4 +1,4 @@
-"""Comparison, selection and votes: multiplexer, majority, larger of two streams, maximum of many.
+"""Comparison and selection: a multiplexer, the larger of two streams, the maximum of many.
 
 The machines here count the ones by which one stream leads another, up to `depth`. They need no
 correlation of their operands, unlike the gates `maximum` and `minimum` without a depth.
@@ -12,20 +12,16 @@ import numpy as np
 
 from sc_neurocore import _checks
 from sc_neurocore.operators._batches import check_streams, n_inputs
-from sc_neurocore.operators._digits import sorted_lines
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_operands
 
-__all__ = ["greater", "majority", "max_pool", "multiplexer"]
-
-# Inputs of a majority gate.
-_MOST_VOTES = 255
+__all__ = ["greater", "max_pool", "multiplex"]
 
 
 @on_streams
-def multiplexer(select: Bitstream, x: Bitstream, y: Bitstream) -> Bitstream:
+def multiplex(select: Bitstream, x: Bitstream, y: Bitstream) -> Bitstream:
     """Return x where the select is 1 and y where it is 0, the mean of both weighted by the select.
 
     Requires a select that is independent of x and of y (SCC 0). The operands can have any correlation
@@ -55,59 +51,15 @@ def multiplexer(select: Bitstream, x: Bitstream, y: Bitstream) -> Bitstream:
     Examples
     --------
     >>> from sc_neurocore import Bitstream
-    >>> from sc_neurocore.operators import multiplexer
+    >>> from sc_neurocore.operators import multiplex
     >>> select, x, y = (Bitstream.from_bits(b) for b in ([1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]))
-    >>> multiplexer(select, x, y).bits()
+    >>> multiplex(select, x, y).bits()
     array([1, 0, 1, 1], dtype=uint8)
     """
     check_streams(select=select, x=x, y=y)
-    check_operands("multiplexer", select, x, "select and x")
-    check_operands("multiplexer", select, y, "select and y")
+    check_operands("multiplex", select, x, "select and x")
+    check_operands("multiplex", select, y, "select and y")
     return select & x | ~select & y
-
-
-@on_streams
-def majority(x: Bitstream) -> Bitstream:
-    """Return 1 where more than half of the streams along the last batch axis are 1.
-
-    The median line of a sorting network, so that no counter is needed (Batcher: Sorting networks and
-    their applications; AFIPS 1968). For n independent inputs of one density p, and white streams of
-    length L, the density and its variance are::
-
-        z = sum over k > n / 2 of C(n, k) p**k (1 - p)**(n - k),   var(z) = z (1 - z) / L
-
-    Streams with SCC +1 give the median of their densities instead, which filters images. With the sum P
-    of the densities, inputs of any correlation give a density from ``max(0, (2 P - n + 1) / (n + 1))``
-    to ``min(1, 2 P / (n + 1))``.
-
-    Parameters
-    ----------
-    x : Bitstream, of batch shape (..., n)
-        Inputs; n is odd, at most 255.
-
-    Returns
-    -------
-    Bitstream, of batch shape (...)
-
-    Raises
-    ------
-    TypeError
-        If x is not a Bitstream.
-    ValueError
-        If n is even or outside its range.
-
-    Examples
-    --------
-    >>> from sc_neurocore import Bitstream
-    >>> from sc_neurocore.operators import majority
-    >>> majority(Bitstream.from_bits([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]])).bits()
-    array([1, 1, 1, 0], dtype=uint8)
-    """
-    n = n_inputs(x)
-    if n % 2 == 0 or n > _MOST_VOTES:
-        _checks.fail("x", f"have 1, 3, 5, ... {_MOST_VOTES} inputs along its last batch axis", n)
-    median: Bitstream = sorted_lines([x[..., i] for i in range(n)])[n // 2]
-    return median
 
 
 @on_streams
