@@ -27,11 +27,14 @@ from sc_neurocore.operators import (
     isolate,
     jk_flip_flop,
     linear_machine,
+    majority,
     saturating_subtract,
     sexp,
+    square,
     stanh,
     synchronize,
     toggle_add,
+    uadd,
 )
 from sc_neurocore.streams import TableSource
 
@@ -55,6 +58,9 @@ CIRCUITS = {
     "polynomial": lambda x, y: bernstein(stack([x, y]), [0.3, 0.9, 0.2], key=3),
     "toggle sum": lambda x, y: toggle_add(stack([x, y, x & y, y])),
     "buffered sum": lambda x, y: buffered_add(x, y, 3),
+    "counted sum": lambda x, y: uadd(stack([x, y, x & y, ~y, x, y ^ x, y]), 2.5, bipolar=True),
+    "majority": lambda x, y: majority(stack([x, y, isolate(x, 1), ~y, isolate(y, 2)])),
+    "square": lambda x, y: square(x, bipolar=True) & square(y),
     "quotient": cordiv,
     "jk": lambda x, y: jk_flip_flop(x, y),
     "stanh": lambda x, y: stanh(x & y, 10),

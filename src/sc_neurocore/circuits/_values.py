@@ -12,7 +12,18 @@ from sc_neurocore.circuits import _nets
 from sc_neurocore.circuits._laws import LONG_RUN, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Constant, Input, Loop, Net, Origin, calls_in_order
 from sc_neurocore.circuits._wires import wired
-from sc_neurocore.operators import _digits, attention, decorrelation, gates, machines, temporal
+from sc_neurocore.operators import (
+    _digits,
+    adders,
+    attention,
+    counting,
+    decorrelation,
+    gates,
+    machines,
+    products,
+    selection,
+    temporal,
+)
 from sc_neurocore.operators.bernstein import bernstein
 from sc_neurocore.operators.machines import linear_distribution
 from sc_neurocore.streams import encode, stack
@@ -63,6 +74,55 @@ def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
     return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
 
 
+def _counts(x: Floats) -> Floats:
+    """Return the probabilities of 0 to n ones among independent inputs."""
+    ways = np.ones((*x.shape[:-1], 1))
+    for i in range(x.shape[-1]):
+        none, one = np.zeros((2, *ways.shape[:-1], i + 2))
+        none[..., :-1], one[..., 1:] = ways * (1 - x[..., i, None]), ways * x[..., i, None]
+        ways = none + one
+    return ways
+
+
+def _greater(p: Floats, q: Floats, depth: int) -> Floats:
+    up, down = p * (1 - q), (1 - p) * q
+    moves = up + down > 0
+    lead = linear_distribution(np.where(moves, _ratio(up, up + down), 0.0), 2 * depth + 1)
+    return np.where(moves, lead[..., depth + 1 :].sum(axis=-1), 0.0)
+
+
+def _btanh(x: Floats, n_states: int) -> Floats:
+    found = [_saturating(ways, n_states) for ways in _counts(x).reshape(-1, x.shape[-1] + 1)]
+    return np.array(found).reshape(x.shape[:-1])
+
+
+def _saturating(ways: Floats, n_states: int) -> float:
+    """Return the probability of the upper half of the counter of `btanh`, in the limit of time."""
+    n = len(ways) - 1
+    state = np.arange(n_states)
+    step = np.zeros((n_states, n_states))
+    for count, probability in enumerate(ways):
+        step[state, np.clip(state + 2 * count - n, 0, n_states - 1)] += probability
+    # The mean over two steps, because counts of one kind can alternate; the limit from the middle.
+    settled = np.zeros(n_states)
+    settled[n_states // 2] = 1.0
+    step = (step + np.eye(n_states)) / 2
+    for _ in range(40):
+        step = step @ step
+        step /= step.sum(axis=1, keepdims=True)
+    return float((settled @ step)[n_states // 2 :].sum())
+
+
+def _umul(p: Floats, q: Floats, *, bipolar: bool = False, **_: Any) -> Floats:
+    return np.asarray(1 - p - q + 2 * p * q if bipolar else p * q)
+
+
+def _uadd(x: Floats, scale: Any = None, *, bipolar: bool = False, depth: Any = None) -> Floats:
+    n = x.shape[-1]
+    s = n if scale is None else scale
+    return np.asarray(np.clip((x.sum(axis=-1) - (n - s) / 2 * bipolar) / s, 0.0, 1.0))
+
+
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
     p = np.clip(np.asarray(p, np.float64), 0.0, 1.0)
     return np.asarray(p if streams is None else np.broadcast_arrays(p, streams)[0])
@@ -74,8 +134,12 @@ def _unchanged(x: Floats, *_: Any, **__: Any) -> Floats:
 
 _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (gates.multiply, lambda p, q: p * q),
-    (gates.minimum, np.minimum),
-    (gates.maximum, np.maximum),
+    (gates.minimum, lambda p, q, depth=None: np.minimum(p, q)),
+    (gates.maximum, lambda p, q, depth=None: np.maximum(p, q)),
+    (selection.multiplex, lambda s, p, q: s * p + (1 - s) * q),
+    (selection.greater, _greater),
+    (selection.max_pool, lambda x, depth: x.max(axis=-1)),
+    (counting.btanh, _btanh),
     (gates.absolute_difference, lambda p, q: np.abs(p - q)),
     (gates.saturating_subtract, lambda p, q: np.maximum(p - q, 0)),
     (gates.saturating_add, lambda p, q: np.minimum(p + q, 1)),
@@ -84,13 +148,16 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (temporal.last_arrival, np.minimum),
     (temporal.inhibit, lambda p, q: np.where(p >= q, p, 0.0)),
     (attention.spiking_attention, _attention),
-    (machines.toggle_add, lambda x: x.mean(axis=-1)),
-    (machines.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
+    (adders.toggle_add, lambda x: x.mean(axis=-1)),
+    (adders.buffered_add, lambda p, q, depth: np.minimum(p + q, 1) if depth else p + q - p * q),
     (machines.cordiv, lambda p, q: np.minimum(_ratio(p, q), 1)),
     (machines.jk_flip_flop, lambda j, k: _ratio(j, j + k)),
     (machines.stanh, _stanh),
     (machines.sexp, _sexp),
-    (machines.umul, lambda p, q: p * q),
+    (products.umul, _umul),
+    (products.square, lambda p, *, bipolar=False: 1 - 2 * p + 2 * p * p if bipolar else p * p),
+    (adders.uadd, _uadd),
+    (adders.majority, lambda x: _counts(x)[..., x.shape[-1] // 2 + 1 :].sum(axis=-1)),
     (machines.addie, lambda x, n_bits, *, key: (x, None)),
     (machines.gaines_divide, lambda p, q, n_bits, *, key: (np.minimum(_ratio(p, q), 1), None)),
     (machines.gaines_sqrt, lambda x, n_bits, *, key: (np.sqrt(x), None)),

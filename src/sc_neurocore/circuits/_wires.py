@@ -25,7 +25,8 @@ from sc_neurocore.circuits._nets import (
 )
 from sc_neurocore.operators.decorrelation import decorrelate, isolate, regenerate
 from sc_neurocore.operators.gates import popcount_add
-from sc_neurocore.operators.machines import addie, ema, gaines_divide, gaines_sqrt, umul
+from sc_neurocore.operators.machines import addie, ema, gaines_divide, gaines_sqrt
+from sc_neurocore.operators.products import umul
 from sc_neurocore.streams import Bernoulli, encode, stack
 
 __all__ = ["BLACK_BOXES", "GATES", "NotElementwise", "Part", "Wiring", "wired"]

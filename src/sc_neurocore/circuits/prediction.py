@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import erf, exp, pi
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.circuits._laws import Law, Laws, Leaf
-from sc_neurocore.circuits._nets import Net
+from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._wires import Part, Wiring, wire_names
 from sc_neurocore.operators.decorrelation import decorrelate, regenerate
-from sc_neurocore.operators.machines import addie, gaines_divide, gaines_sqrt, umul
+from sc_neurocore.operators.machines import addie, gaines_divide, gaines_sqrt
+from sc_neurocore.operators.products import umul
 
 __all__ = ["Prediction"]
 
@@ -118,8 +120,7 @@ def _box_leaf(part: Part, operands: list[Law], length: int) -> Leaf:
     law = BOXES.get(call.function)
     if law is None:
         return Leaf(0.5, ("black box", part.results[0]), method="bounded")
-    n_bits = call.kwargs.get("n_bits", next((a for a in call.args if isinstance(a, int)), 0))
-    mean, variance = law(operands, n_bits, length)
+    mean, variance = law(operands, call, length)
     mean = min(max(mean, 0.0), 1.0)
     return Leaf(mean, ("black box", part.results[0]), False, "law", max(variance, 0.0))
 
@@ -131,44 +132,90 @@ def _settled(start: float, end: float, rate: float, length: int) -> float:
     return end + (start - end) * (1 - (1 - rate) ** length) / (rate * length)
 
 
-def _umul(x: list[Law], n_bits: int, length: int) -> tuple[float, float]:
+def _umul(x: list[Law], call: Call, length: int) -> tuple[float, float]:
     p, q = x[0].mean, x[1].mean
-    return p * q, q**2 * x[0].variance + p * q * (1 - q) / length
+    d = call.kwargs.get("window")
+    # A register holds its first bits, as many ones as zeros, in (d + 1) / 2 of the first d steps.
+    seen = q if d is None else q + (0.5 - q) * _filling(d, length)
+    own = 0.0 if d is None else x[1].variance * (1 - 1 / d)
+    if not call.kwargs.get("bipolar", False):
+        return p * seen, q**2 * x[0].variance + p * q * (1 - q) / length + p**2 * own
+    sampled = _mean_magnitude(2 * p - 1, 4 * x[0].variance) * q * (1 - q) / length
+    if d is not None:
+        sampled += _moved(p, q, d, length) / length
+    mean = p * seen + (1 - p) * (1 - seen)
+    return mean, (2 * q - 1) ** 2 * x[0].variance + sampled + (2 * p - 1) ** 2 * own
 
 
-def _addie(x: list[Law], n_bits: int, length: int) -> tuple[float, float]:
+def _filling(d: int, length: int) -> float:
+    """Return the share of the first bits of a shift register of d bits, over the steps."""
+    steps = min(d, length)
+    return steps * (2 * d - steps + 1) / (2 * d * length)
+
+
+def _moved(p: float, q: float, d: int, length: int) -> float:
+    """Return the share of steps whose number, drawn twice, lies between two contents of a register.
+
+    One and zero number k of x meet the same number, but not the same d bits of y.
+    """
+    share = min(p, 1 - p)
+    if share <= 0:
+        return 0.0
+    k = np.linspace(0.0, share * length, 65)
+    late = k * abs(1 / p - 1 / (1 - p))
+    spread = np.sqrt(k * ((1 - p) / p**2 + p / (1 - p) ** 2))
+    steps = np.array([_mean_magnitude(m, v**2) for m, v in zip(late, spread, strict=True)])
+    differing = 2 * q * (1 - q) * np.minimum(steps, d)
+    return float(share * np.sqrt(2 * differing / np.pi).mean() / d)
+
+
+def _mean_magnitude(mean: float, variance: float) -> float:
+    """Return the mean magnitude of a normal variable."""
+    if variance <= 0:
+        return abs(mean)
+    width = (2 * variance) ** 0.5
+    return float(width / pi**0.5 * exp(-((mean / width) ** 2)) + mean * erf(mean / width))
+
+
+def _levels(call: Call) -> float:
+    """Return the number of levels of the counter of an operator."""
+    n_bits = call.kwargs.get("n_bits", next((a for a in call.args if isinstance(a, int)), 0))
+    return float(2.0**n_bits)
+
+
+def _addie(x: list[Law], call: Call, length: int) -> tuple[float, float]:
     p = x[0].mean
     # Ones of z are those of x, less the growth of the counter.
-    variance = x[0].variance - p * (1 - p) * 2.0**n_bits / length**2
-    return _settled(0.5, p, 2.0**-n_bits, length), variance
+    variance = x[0].variance - p * (1 - p) * _levels(call) / length**2
+    return _settled(0.5, p, 1 / _levels(call), length), variance
 
 
-def _gaines_divide(x: list[Law], n_bits: int, length: int) -> tuple[float, float]:
+def _gaines_divide(x: list[Law], call: Call, length: int) -> tuple[float, float]:
     p, q = x[0].mean, max(x[1].mean, 1e-300)
     z = min(p / q, 1.0)
     # Ones of y & z are those of x, less the growth of the counter; z is also sampled where y is 0.
-    matched = x[0].variance - p * (1 - p) * 2.0**n_bits / (q * length**2)
+    matched = x[0].variance - p * (1 - p) * _levels(call) / (q * length**2)
     variance = matched / q**2 + z * (1 - q) / (q * length)
-    return _settled(0.5, z, q * 2.0**-n_bits, length), variance
+    return _settled(0.5, z, q / _levels(call), length), variance
 
 
-def _gaines_sqrt(x: list[Law], n_bits: int, length: int) -> tuple[float, float]:
+def _gaines_sqrt(x: list[Law], call: Call, length: int) -> tuple[float, float]:
     p = x[0].mean
     root = np.sqrt(p)
-    end = root - (1 - p) / (4 * 2.0**n_bits)
-    return _settled(0.5, end, 2 * root * 2.0**-n_bits, length), (1 - p) / (2 * length)
+    end = root - (1 - p) / (4 * _levels(call))
+    return _settled(0.5, end, 2 * root / _levels(call), length), (1 - p) / (2 * length)
 
 
-def _kept(x: list[Law], n_bits: int, length: int) -> tuple[float, float]:
+def _kept(x: list[Law], call: Call, length: int) -> tuple[float, float]:
     return x[0].mean, x[0].variance
 
 
-def _regenerated(x: list[Law], n_bits: int, length: int) -> tuple[float, float]:
+def _regenerated(x: list[Law], call: Call, length: int) -> tuple[float, float]:
     p = x[0].mean
     return p, x[0].variance + p * (1 - p) / length
 
 
-_BOX_LAWS: list[tuple[Any, Callable[[list[Law], int, int], tuple[float, float]]]] = [
+_BOX_LAWS: list[tuple[Any, Callable[[list[Law], Call, int], tuple[float, float]]]] = [
     (umul, _umul),
     (addie, _addie),
     (gaines_divide, _gaines_divide),

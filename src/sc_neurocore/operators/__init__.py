@@ -1,8 +1,10 @@
 """Operators on bitstreams: gates, finite-state machines, codings, and correlation circuits."""
 
+from sc_neurocore.operators.adders import buffered_add, majority, toggle_add, uadd
 from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
+from sc_neurocore.operators.counting import btanh
 from sc_neurocore.operators.current import current_trace
 from sc_neurocore.operators.decorrelation import (
     decorrelate,
@@ -27,7 +29,6 @@ from sc_neurocore.operators.gates import (
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.operators.machines import (
     addie,
-    buffered_add,
     cordiv,
     ema,
     gaines_divide,
@@ -37,9 +38,9 @@ from sc_neurocore.operators.machines import (
     linear_machine,
     sexp,
     stanh,
-    toggle_add,
-    umul,
 )
+from sc_neurocore.operators.products import square, umul
+from sc_neurocore.operators.selection import greater, max_pool, multiplex
 from sc_neurocore.operators.temporal import (
     arrival_times,
     encode_arrivals,
@@ -64,6 +65,7 @@ __all__ = [
     "bernstein",
     "bernstein_fit",
     "bernstein_value",
+    "btanh",
     "buffered_add",
     "cordiv",
     "current_trace",
@@ -76,14 +78,18 @@ __all__ = [
     "first_arrival",
     "gaines_divide",
     "gaines_sqrt",
+    "greater",
     "inhibit",
     "isolate",
     "jk_flip_flop",
     "last_arrival",
     "linear_distribution",
     "linear_machine",
+    "majority",
+    "max_pool",
     "maximum",
     "minimum",
+    "multiplex",
     "multiply",
     "popcount_add",
     "regenerate",
@@ -93,9 +99,11 @@ __all__ = [
     "scaled_add",
     "sexp",
     "spiking_attention",
+    "square",
     "stanh",
     "synchronize",
     "temporal_dot",
     "toggle_add",
+    "uadd",
     "umul",
 ]

@@ -48,8 +48,9 @@ from sc_neurocore.operators._digits import (
     rectified,
     two_line_sum,
 )
+from sc_neurocore.operators.adders import buffered_add, toggle_add
 from sc_neurocore.operators.gates import multiply
-from sc_neurocore.operators.machines import buffered_add, sexp, stanh, toggle_add
+from sc_neurocore.operators.machines import sexp, stanh
 from sc_neurocore.streams import (
     Bitstream,
     Interval,

@@ -19,8 +19,8 @@ from sc_neurocore.operators._digits import (
     integral_tanh,
     sorted_lines,
 )
+from sc_neurocore.operators.adders import toggle_add
 from sc_neurocore.operators.codings import Bipolar
-from sc_neurocore.operators.machines import toggle_add
 from sc_neurocore.streams import Bitstream, encode, stack
 from sc_neurocore.streams.bitstream import Index
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
+from sc_neurocore.operators.selection import leading
 from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
@@ -77,17 +78,26 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
 
 
 @on_streams
-def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the minimum of two streams, x AND y.
+def minimum(x: Bitstream, y: Bitstream, depth: int | None = None) -> Bitstream:
+    """Return the minimum of two streams: x AND y, or without correlation by a machine.
 
-    Requires SCC +1. For white operands of length L, the density and its variance are::
+    Without `depth`, an AND gate, which requires SCC +1. For white operands of length L, the density and
+    its variance are::
 
         z = min(p, q),   var(z) = z (1 - z) / L
+
+    With `depth`, no correlation is required: the machine is that of `maximum`, writes the bit of the
+    stream that does not lead, and x AND y if both are level. The two results together have the ones of
+    x and y. With ``r = P(x & ~y) / P(~x & y)``, the stationary mean is::
+
+        z = q - P(~x & y) r**-depth / sum(r**s, s = -depth .. depth)
 
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with densities p and q and batch shapes that broadcast.
+    depth : int, optional
+        Largest lead that the machine counts, from 1 to 32767. By default a gate.
 
     Returns
     -------
@@ -96,27 +106,47 @@ def minimum(x: Bitstream, y: Bitstream) -> Bitstream:
     Raises
     ------
     TypeError
-        If an operand is not a Bitstream.
+        If an operand is not a Bitstream, or `depth` is not an integer.
     ValueError
-        If the lengths differ, or the batch shapes do not broadcast.
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     check_streams(x=x, y=y)
+    if depth is not None:
+        return leading(x, y, depth, largest=False)
     check_operands("minimum", x, y)
     return x & y
 
 
 @on_streams
-def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the maximum of two streams, x OR y.
+def maximum(x: Bitstream, y: Bitstream, depth: int | None = None) -> Bitstream:
+    """Return the maximum of two streams: x OR y, or without correlation by a machine.
 
-    Requires SCC +1. For white operands of length L, the density and its variance are::
+    Without `depth`, an OR gate, which requires SCC +1. For white operands of length L, the density and
+    its variance are::
 
         z = max(p, q),   var(z) = z (1 - z) / L
+
+    With `depth`, no correlation is required. A counter D, from ``-depth`` to `depth`, counts the ones
+    by which x leads y. The machine writes the bit of the stream that leads, and x OR y if both are
+    level.
+    As long as D is not full, the first t bits have exactly as many ones as those of the stream with
+    more, for every t, so that ``ones(z) = max(ones(x), ones(y))``. While it is full, the ones that it
+    cannot count are lost, and the result is larger by at most their number. For pairs white in time and
+    ``r = P(x & ~y) / P(~x & y)``, the stationary mean is::
+
+        z = p + P(~x & y) r**-depth / sum(r**s, s = -depth .. depth)
+
+    It is ``p + P(~x & y) / (2 depth + 1)`` at p = q. The result is not white; `Circuit.predict` returns
+    its variance. ``maximum(x, ~x, depth)`` is the absolute value in bipolar code. (Lunglmayr,
+    Wiesinger, Haselmayr: Design and analysis of efficient maximum/minimum circuits for stochastic
+    computing; IEEE Transactions on Computers 2020, arXiv 1807.06966, has a shift register instead.)
 
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with densities p and q and batch shapes that broadcast.
+    depth : int, optional
+        Largest lead that the machine counts, from 1 to 32767. By default a gate.
 
     Returns
     -------
@@ -125,11 +155,13 @@ def maximum(x: Bitstream, y: Bitstream) -> Bitstream:
     Raises
     ------
     TypeError
-        If an operand is not a Bitstream.
+        If an operand is not a Bitstream, or `depth` is not an integer.
     ValueError
-        If the lengths differ, or the batch shapes do not broadcast.
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     check_streams(x=x, y=y)
+    if depth is not None:
+        return leading(x, y, depth, largest=True)
     check_operands("maximum", x, y)
     return x | y
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.operators._batches import check_streams, n_inputs, run_on_numbers, stacked_rows
+from sc_neurocore.operators._batches import check_streams, run_on_numbers, stacked_rows
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import (
     Bitstream,
@@ -22,7 +22,6 @@ from sc_neurocore.streams.correlation import check_input, check_operands
 
 __all__ = [
     "addie",
-    "buffered_add",
     "cordiv",
     "ema",
     "gaines_divide",
@@ -32,8 +31,6 @@ __all__ = [
     "linear_machine",
     "sexp",
     "stanh",
-    "toggle_add",
-    "umul",
 ]
 
 
@@ -44,97 +41,8 @@ def _flip_flop(
     return Machine(np.array(next_state, np.uint32), np.array(outputs or next_state, np.uint8))
 
 
-_TOGGLE_ADDER = _flip_flop([[[0, 1], [1, 0]], [[1, 0], [0, 1]]], [[[0, 0], [0, 1]], [[0, 1], [1, 1]]])
 _CORDIV = _flip_flop([[[0, 0], [0, 1]], [[1, 0], [1, 1]]])
 _JK = _flip_flop([[[0, 0], [1, 1]], [[1, 0], [1, 0]]])
-
-
-@on_streams
-def toggle_add(x: Bitstream) -> Bitstream:
-    """Return the mean of the streams along the last batch axis, without random selects.
-
-    The adder of two streams writes their bit where they agree, and 0, 1, 0, 1, ... in turn where they
-    differ. More inputs are added by a tree of n - 1 adders. For n inputs with densities p_i::
-
-        mean(p_i) - log2(n) / (2 L) <= z <= mean(p_i)
-
-    Two inputs with a and b ones give exactly ``floor((a + b) / 2)`` ones. Given the inputs, the
-    variance is 0. No correlation is required. The result is not white (Lee, Alaghi, Ceze:
-    Energy-efficient hybrid stochastic-binary neural networks for near-sensor computing; DATE 2017).
-
-    Parameters
-    ----------
-    x : Bitstream, of batch shape (..., n)
-        Inputs; n is 2, 4, 8, ...
-
-    Returns
-    -------
-    Bitstream, of batch shape (...)
-
-    Raises
-    ------
-    TypeError
-        If x is not a Bitstream.
-    ValueError
-        If n is not 2, 4, 8, ...
-
-    Examples
-    --------
-    >>> from sc_neurocore import Bitstream
-    >>> from sc_neurocore.operators import toggle_add
-    >>> x = Bitstream.from_bits([[1, 1, 0, 1, 0, 0, 1, 1], [0, 1, 0, 0, 0, 1, 0, 0]])
-    >>> toggle_add(x).bits()
-    array([0, 1, 0, 1, 0, 0, 1, 0], dtype=uint8)
-    """
-    k = n_inputs(x)
-    if k < 2 or k & (k - 1):
-        _checks.fail("x", "have 2, 4, 8, ... inputs along its last batch axis", k)
-    while x.shape[-1] > 1:
-        x, _ = _TOGGLE_ADDER.run(x[..., ::2], x[..., 1::2])
-    return x[..., 0]
-
-
-@on_streams
-def buffered_add(x: Bitstream, y: Bitstream, depth: int) -> Bitstream:
-    """Return the saturating sum of two streams, approximately min(1, p + q), with a buffer of ones.
-
-    If both bits are 1, a one is written and another saved, unless `depth` ones are saved already. If
-    both bits are 0, a saved one is written. Depth 0 is an OR gate. No correlation is required. For
-    pairs that are white in time, with ``P11 = P(x & y)``, ``P00 = P(~x & ~y)`` and ``r = P11 / P00``,
-    the mean is::
-
-        z = 1 - P00 (1 - r) / (1 - r**(depth + 1))
-
-    It tends to ``min(1, p + q)`` as the depth grows; at p + q = 1 it is ``1 - P00 / (depth + 1)``. The
-    bits are those of the OR of desynchronized streams, see `desynchronize`.
-
-    Parameters
-    ----------
-    x, y : Bitstream
-        Operands of equal length, with batch shapes that broadcast.
-    depth : int
-        Capacity of the buffer in ones, from 0 to 65535.
-
-    Returns
-    -------
-    Bitstream, of the broadcast batch shape
-
-    Raises
-    ------
-    TypeError
-        If an operand is not a Bitstream, or `depth` is not an integer.
-    ValueError
-        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
-    """
-    depth = _checks.integer("depth", depth, 0, 2**16 - 1)
-    saved = np.arange(depth + 1)
-    next_state = np.empty((depth + 1, 2, 2), np.uint32)
-    next_state[:, [0, 1], [1, 0]] = saved[:, np.newaxis]
-    next_state[:, 1, 1] = np.minimum(saved + 1, depth)
-    next_state[:, 0, 0] = np.maximum(saved - 1, 0)
-    outputs = np.ones((depth + 1, 2, 2), np.uint8)
-    outputs[0, 0, 0] = 0
-    return Machine(next_state, outputs).run(x, y)[0]
 
 
 @on_streams
@@ -586,55 +494,6 @@ def ema(x: Bitstream, n_bits: int) -> NDArray[np.float64]:
     shape, (rows,) = stacked_rows(x=x)
     averages = _native.moving_average(rows, 2.0**-n, x.length, np.full(len(rows), 0.5))
     return averages.reshape(*shape, x.length)
-
-
-@on_streams
-def umul(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the product of two streams, by conditional sampling.
-
-    The k-th one of x is replaced by bit k of y. The number of ones is therefore exactly that of the
-    first ``ones(x)`` bits of y::
-
-        ones(z) = ones among the first ones(x) bits of y
-
-    No correlation is required, and y can be a low-discrepancy stream from the source of x. For pairs
-    white in time the mean is as below, and for white y so is the variance given x::
-
-        mean(z) = p q + (P(x & y) - p q) / L
-        var(z) = p q (1 - q) / L
-
-    (Sim, Lee: A new stochastic computing multiplier with application to deep convolutional neural
-    networks; DAC 2017. Wu, Li, Yin, Hsiao, Kim, San Miguel: uGEMM: Unary computing architecture for
-    GEMM applications; ISCA 2020.)
-
-    Parameters
-    ----------
-    x, y : Bitstream
-        Operands of equal length, with densities p and q and batch shapes that broadcast.
-
-    Returns
-    -------
-    Bitstream, of the broadcast batch shape
-
-    Raises
-    ------
-    TypeError
-        If an operand is not a Bitstream.
-    ValueError
-        If the lengths differ, or the batch shapes do not broadcast.
-
-    Examples
-    --------
-    >>> from sc_neurocore import Bitstream
-    >>> from sc_neurocore.operators import umul
-    >>> x = Bitstream.from_bits([0, 1, 1, 0, 1, 0, 0, 1])
-    >>> y = Bitstream.from_bits([1, 0, 1, 0, 1, 0, 1, 0])
-    >>> umul(x, y).bits()
-    array([0, 1, 0, 0, 1, 0, 0, 0], dtype=uint8)
-    """
-    shape, (masks, bits) = stacked_rows(x=x, y=y)
-    words = _native.deposit(masks, bits, x.length)
-    return Bitstream(words.reshape(*shape, words.shape[-1]), x.length)
 
 
 def _integrate(

@@ -290,6 +290,7 @@ class Need(NamedTuple):
 # pairs of operands, and the inputs of `popcount_add`, can have any correlation.
 NEEDS = {
     "multiply": Need(0, "AND"),
+    "multiplex": Need(0, "AND"),
     "scaled_add": Need(0, "AND"),
     "bernstein": Need(0, "AND"),
     "Bipolar *": Need(0, "XNOR"),
