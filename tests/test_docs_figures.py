@@ -227,6 +227,22 @@ def test_the_table_of_faults_shows_the_measurements(measure_faults):
     table = measure_faults.fault_table(results)
     assert measure_faults.fill(page, "faults", table) == page, "run docs/measure_faults.py --draw"
     assert set(results) == {"digits", "mnist_mlp", "mnist_conv"}
+    text = " ".join(page.split())
+    assert "Up to a rate of 1 % both forms lose less than one point, to flips and to upsets" in text
+    assert "With upsets of 10 % streams lose more than words, the dense networks from 3 % on" in text
+    rates = measure_faults.RATES
+    for name, found in results.items():
+        means = {
+            (kind, form): np.mean(found[kind][form], axis=1)
+            for kind in measure_faults.KINDS
+            for form in measure_faults.FORMS
+        }
+        losses = {key: mean[0] - mean for key, mean in means.items()}
+        for loss in losses.values():
+            assert (loss[: rates.index(1e-2) + 1] < 0.01).all()
+        for rate in (1e-1,) if name == "mnist_conv" else (3e-2, 1e-1):
+            at = rates.index(rate)
+            assert losses["weight_upset", "streams"][at] > losses["weight_upset", "words"][at]
 
 
 def test_the_network_in_words_is_that_on_real_numbers_but_for_rounding_and_its_faults(measure_faults):
