@@ -8,8 +8,9 @@
 #     S(n, m)    ~ Bernoulli(1 / D * sum of Q(n, d) & K(m, d) over d)
 #     out(n, d)  ~ Bernoulli(1 / N * sum of S(n, m) & V(m, d) over m)
 #
-# A bit with the mean of others is one of them, chosen at random: `scaled_add`. There is no softmax, so
-# that the expected output is the linear attention of the densities.
+# The factors 1 / D and 1 / N make the sums probabilities. A bit with the mean of others is one of them,
+# chosen at random: `scaled_add`. There is no softmax, so that the expected output is the linear
+# attention of the densities.
 
 # %%
 from __future__ import annotations
