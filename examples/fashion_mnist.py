@@ -98,7 +98,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 3)), images=6_400
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 5)), images=9_600
     )
 
 

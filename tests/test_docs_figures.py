@@ -168,7 +168,7 @@ def test_the_tables_and_times_of_trained_examples_are_those_of_the_measurements(
         monkeypatch.syspath_prepend(str(ROOT / folder))
     drawing = importlib.import_module("draw_training")
     text = drawing.PAGE.read_text()
-    assert drawing.filled(text, drawing.all_tables()) == text, "training.md is stale: run draw_training.py"
+    assert drawing.filled(text, drawing.all_tables()) == text, "stale: run draw_training.py"
     for name, result in drawing.read("fashion_mnist").items():
         assert (ROOT / "examples" / "networks" / f"fashion_mnist_{name}.npz").stat().st_size < 1_000_000
         assert result["images"] == 10_000
