@@ -174,7 +174,7 @@ def test_the_tables_and_times_of_trained_examples_are_those_of_the_measurements(
         assert result["images"] == 10_000
         if seconds := result.get(
             "training_cpu_seconds"
-        ):  # not known of a training that was interrupted
+        ):  # unknown if it was resumed
             assert f"{seconds:.0f} s of CPU time" in " ".join(text.split())
     speech = drawing.read("spoken_digits")
     of_speakers = {(row["task"], row["delays"], row["seed"]) for row in speech}
