@@ -98,7 +98,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 3)), images=6_400
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 5)), images=9_600
     )
 
 
@@ -208,6 +208,11 @@ class Rate(torch.autograd.Function):
         return of_rates * context.saved_tensors[0], None
 
 
+def checkpoint_of(path: Path, number: int) -> Path:
+    """Return the file of a phase of the training."""
+    return path.with_suffix(f".{number}.pt")
+
+
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
@@ -227,7 +232,7 @@ def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetw
             learning_rate=learning_rate,
             averaging=how.averaging,
             augment=None if how.shift is None else partial(augment, shift=how.shift),
-            checkpoint=checkpoint and checkpoint.with_suffix(f".{number}.pt"),
+            checkpoint=checkpoint and checkpoint_of(checkpoint, number),
             progress=True,
         )
         print(f"accuracy in the last epoch: {history[-1]['accuracy']:.2%}")
@@ -339,9 +344,11 @@ def main() -> None:
         if arguments.epochs:
             how = replace(how, epochs=arguments.epochs)
         start = time.perf_counter(), time.process_time()
+        resumed = arguments.checkpoint and checkpoint_of(arguments.checkpoint, 0).exists()
         model = train(how, images, arguments.checkpoint)
-        result["training_seconds"] = time.perf_counter() - start[0]
-        result["training_cpu_seconds"] = time.process_time() - start[1]
+        if not resumed:  # else the time of the first part is not known
+            result["training_seconds"] = time.perf_counter() - start[0]
+            result["training_cpu_seconds"] = time.process_time() - start[1]
         network = to_network(model)
         network.save(arguments.out or Path(f"fashion_mnist_{arguments.name}.npz"))
         print({name: round(value) for name, value in result.items()})

@@ -170,13 +170,14 @@ def test_the_tables_and_times_of_trained_examples_are_those_of_the_measurements(
         monkeypatch.syspath_prepend(str(ROOT / folder))
     drawing = importlib.import_module("draw_training")
     text = drawing.PAGE.read_text()
-    assert drawing.filled(text, drawing.all_tables()) == text, (
-        "training.md is stale: run draw_training.py"
-    )
+    assert drawing.filled(text, drawing.all_tables()) == text, "stale: run draw_training.py"
     for name, result in drawing.read("fashion_mnist").items():
         assert (ROOT / "examples" / "networks" / f"fashion_mnist_{name}.npz").stat().st_size < 1_000_000
         assert result["images"] == 10_000
-        assert f"{result['training_cpu_seconds']:.0f} s of CPU time" in " ".join(text.split())
+        if seconds := result.get(
+            "training_cpu_seconds"
+        ):  # unknown if it was resumed
+            assert f"{seconds:.0f} s of CPU time" in " ".join(text.split())
     speech = drawing.read("spoken_digits")
     of_speakers = {(row["task"], row["delays"], row["seed"]) for row in speech}
     assert {(task, delays) for task, delays, _ in of_speakers} >= {
