@@ -41,6 +41,8 @@ END
   "$bin/pip" install -q --disable-pip-version-check --upgrade --target "$folder/site" --only-binary=:all: \
     --python-version "$version" --platform manylinux_2_17_aarch64 --platform manylinux_2_27_aarch64 \
     --platform manylinux_2_28_aarch64 "numpy>=2.0" "pytest==9.*"
+  # Tests that start Python again start the emulator.
+  echo "import sys; sys.executable = '$python'" >"$folder/site/sitecustomize.py"
   touch "$folder/.python"
 fi
 
@@ -59,10 +61,10 @@ cp -r src/sc_neurocore "$folder/package"
 export PYTHONPATH=$folder/package:$folder/site PYTHONDONTWRITEBYTECODE=1
 "$python" -c 'from sc_neurocore import _native; assert _native.isas() == ["portable", "neon"], _native.isas()'
 "$python" -m sc_neurocore info
-# The table of normal values needs SciPy, and holds no instructions. Two processes: emulation is slow.
+# Tests of the normal distribution need SciPy; the samples equal their twin. Two processes: emulation is slow.
 run() { "$python" -m pytest -q -p no:cacheprovider "$@"; }
-run tests/native/test_native.py -k "not inverse_distribution_function" &
+run tests/native/test_native.py -k "not inverse_distribution_function and not moments_and_tails" &
 first=$!
 run tests/native/test_native_sequential.py tests/native/test_chain.py \
-  tests/native/test_gradient_kernels.py tests/streams/test_sources.py || { wait $first; exit 1; }
+  tests/native/test_gradient_kernels.py || { wait $first; exit 1; }
 wait $first

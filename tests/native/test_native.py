@@ -501,7 +501,7 @@ def test_results_lie_on_cache_lines():
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("SC_NEUROCORE_ISA", "neon", "SC_NEUROCORE_ISA must be one of 'portable'"),
+        ("SC_NEUROCORE_ISA", "sse2", "SC_NEUROCORE_ISA must be one of 'portable'"),
         ("SC_NEUROCORE_THREADS", "many", "SC_NEUROCORE_THREADS must be a whole number, got 'many'"),
         ("SC_NEUROCORE_THREADS", "0", "THREADS must be at least 1 and at most 65536, got 0"),
         ("SC_NEUROCORE_THREADS", str(2**64), "THREADS must be at least 1 and at most 65536, got"),
