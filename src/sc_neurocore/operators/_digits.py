@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
+from sc_neurocore.operators.adders import toggle_add
 from sc_neurocore.operators.decorrelation import synchronize
 from sc_neurocore.operators.machine import Machine
-from sc_neurocore.operators.machines import linear_machine, toggle_add
+from sc_neurocore.operators.machines import linear_machine
 from sc_neurocore.streams import Bitstream, stack
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input, check_operands
