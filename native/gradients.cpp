@@ -290,7 +290,18 @@ void product_gradients(const ProductGradients& g, const Part& part) {
   }
 }
 
+namespace {
+
+// Values side by side: a number that compilers turn into vectors.
+template <size_t kSide>
+void add(float* __restrict to, const float* __restrict from) {
+  for (size_t i = 0; i < kSide; i++) to[i] += from[i];
+}
+
+}  // namespace
+
 void fold(const Fold& f, const Part& part) {
+  constexpr size_t kSide = 16;
   for (size_t row = part.first; row < part.last; row++) {
     float* out = f.out + row * f.n;
     const float* from = f.from + row * f.positions * f.n_runs * f.run;
@@ -298,8 +309,9 @@ void fold(const Fold& f, const Part& part) {
     for (size_t r = 0; r < f.positions * f.n_runs; r++, from += f.run) {
       if (f.starts[r] < 0) continue;
       float* to = out + f.starts[r];
-#pragma GCC ivdep
-      for (size_t i = 0; i < f.run; i++) to[i] += from[i];
+      size_t i = 0;
+      for (; i + kSide <= f.run; i += kSide) add<kSide>(to + i, from + i);
+      for (; i < f.run; i++) to[i] += from[i];
     }
   }
 }
@@ -308,12 +320,19 @@ namespace {
 
 template <class Real>
 void codes_of(const Real* weights, const Codes& c, const Part& part) {
-  constexpr size_t kBlock = 16;
-  for (size_t n = 0; n < c.n; n += kBlock) {
-    const size_t last = std::min(n + kBlock, c.n);
-    for (size_t i = part.first; i < part.last; i++)
-      for (size_t j = n; j < last; j++)
-        c.out[i * c.n + j] = code_of(double(weights[j * c.n_in + i]));
+  constexpr size_t kRows = 16, kInputs = 32;
+  int64_t block[kRows][kInputs];
+  for (size_t first = part.first; first < part.last; first += kInputs) {
+    const size_t inputs = std::min(kInputs, part.last - first);
+    for (size_t n = 0; n < c.n; n += kRows) {
+      const size_t rows = std::min(kRows, c.n - n);
+      for (size_t j = 0; j < rows; j++) {
+        const Real* row = weights + (n + j) * c.n_in + first;
+        for (size_t i = 0; i < inputs; i++) block[j][i] = code_of(double(row[i]));
+      }
+      for (size_t i = 0; i < inputs; i++)
+        for (size_t j = 0; j < rows; j++) c.out[(first + i) * c.n + n + j] = block[j][i];
+    }
   }
 }
 

@@ -317,7 +317,7 @@ def neuron_gradients(
     own_noise: bool,
     channels: int,
     surrogate: float,
-    drive: NDArray[np.int16] | NDArray[np.float32],
+    drive: NDArray[Any],
     gain: NDArray[np.float64],
     of_spikes: NDArray[np.float32],
     of_potentials: NDArray[np.float32],
@@ -326,6 +326,8 @@ def neuron_gradients(
     totals: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Gradients of the drive (images, steps, n) and, summed over steps, of gain and parameters.
+
+    The drive is int16 or float32. With totals its gradient is summed over steps too, (images, 1, n).
 
     The drive holds the sums of own spikes. of_spikes (images, steps or 1, n) is the gradient of spikes,
     of_potentials (images, n) that of the last potentials, weights (steps or 1, n, n) what a spike adds
@@ -348,8 +350,8 @@ def fold(values: NDArray[np.float32], starts: NDArray[np.int32], out: NDArray[np
     out.
     """
 
-def codes(weights: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.int64]:
-    """Weights (n, n_in) in [-1, 1] as (n_in, n): sign times round(magnitude * 2**32)."""
+def codes(weights: NDArray[Any]) -> NDArray[np.int64]:
+    """Weights (n, n_in) of floats in [-1, 1] as (n_in, n): sign times round(magnitude * 2**32)."""
 
 def dense_sums(
     weight_key: int,
