@@ -50,7 +50,8 @@ def count_ones(words: Words) -> NDArray[np.int64]:
     """Return the number of ones of streams (..., n_words), shape (...)."""
     *batch, n = words.shape
     rows = np.ascontiguousarray(words).reshape(math.prod(batch), n)
-    return _native.ones(rows).reshape(batch)
+    # Of NumPy's own type of int64, which prints as integers do.
+    return _native.ones(rows).reshape(batch).view(np.int64)
 
 
 def ones(shape: tuple[int, ...], length: int) -> Words:
