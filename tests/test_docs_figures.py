@@ -172,9 +172,7 @@ def test_the_tables_and_times_of_trained_examples_are_those_of_the_measurements(
     for name, result in drawing.read("fashion_mnist").items():
         assert (ROOT / "examples" / "networks" / f"fashion_mnist_{name}.npz").stat().st_size < 1_000_000
         assert result["images"] == 10_000
-        if seconds := result.get(
-            "training_cpu_seconds"
-        ):  # unknown if it was resumed
+        if seconds := result.get("training_cpu_seconds"):  # unknown if it was resumed
             assert f"{seconds:.0f} s of CPU time" in " ".join(text.split())
     speech = drawing.read("spoken_digits")
     of_speakers = {(row["task"], row["delays"], row["seed"]) for row in speech}
