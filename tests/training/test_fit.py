@@ -91,6 +91,13 @@ def test_an_epoch_is_a_loop_of_adam_with_one_cycle_of_rates_and_a_running_mean()
     assert np.allclose([row["loss"] for row in history], by_epoch)
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 9, 10, 11])
+def test_any_number_of_batches_is_trained(epochs):
+    x, y = task()
+    history = fit(made(), (x, y), epochs=epochs, length=4, batch_size=len(x))
+    assert [row["epoch"] for row in history] == list(range(1, epochs + 1))
+
+
 def test_the_best_epoch_is_returned_and_patience_ends_the_training():
     model, held = made(), task(40, seed=6)
     history = fit(

