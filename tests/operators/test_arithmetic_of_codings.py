@@ -5,7 +5,17 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sc_neurocore import Bipolar, Bitstream, Role, SignMagnitude, TwoLine, Unipolar, encode, stream_key
+from sc_neurocore import (
+    Bipolar,
+    Bitstream,
+    Role,
+    SignMagnitude,
+    TwoLine,
+    Unipolar,
+    encode,
+    stack,
+    stream_key,
+)
 from sc_neurocore.circuits import Circuit
 from sc_neurocore.operators import Integral, Ratio, synchronize
 from sc_neurocore.operators._digits import DEPTH
@@ -303,8 +313,6 @@ def test_codings_calculate_on_nets_as_on_streams():
 
 
 def _stacked(*streams):
-    from sc_neurocore import stack
-
     return stack(list(streams))
 
 
@@ -317,7 +325,8 @@ def _stacked(*streams):
         (lambda: Ratio(X, Y[:, 0]), ValueError, "denominator must have the shape and the length of"),
         (lambda: Integral(ALL[0]), ValueError, "lines must have batch shape (..., m) with m > 0, got"),
         (lambda: Integral(ALL) + Unipolar(X), TypeError, "the operand must be a Integral, got Uni"),
-        (lambda: Integral(ALL).tanh(2), ValueError, "lines must be at most 8 for tanh, got 32"),
+        (lambda: Integral(stack([X[0, 0]] * 256)).tanh(2), ValueError,
+         "lines must be at most 255 for tanh, got 256"),
         (lambda: Integral(ALL[:2]).tanh(3), ValueError, "n_states must be even, got 3"),
         (lambda: Integral(ALL[:2]).map(1, 2), TypeError, "function must be a function of an array"),
         (lambda: Integral(ALL[:2]).map(lambda s: s[1:], 2), ValueError,

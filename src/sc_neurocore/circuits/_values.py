@@ -16,6 +16,7 @@ from sc_neurocore.operators import (
     _digits,
     adders,
     attention,
+    comparators,
     decorrelation,
     gates,
     machines,
@@ -77,6 +78,19 @@ def _uadd(x: Floats, scale: Any = None, *, bipolar: bool = False, depth: Any = N
     return np.asarray(np.clip((x.sum(axis=-1) - (n - s) / 2 * bipolar) / s, 0.0, 1.0))
 
 
+def _multiplex(x: Floats, select: Floats) -> Floats:
+    for i in range(select.shape[-1]):
+        s = select[..., i, None]
+        x = s * x[..., 1::2] + (1 - s) * x[..., ::2]
+    return np.asarray(x[..., 0])
+
+
+def _bipolar_quotient(p: Floats, q: Floats) -> Floats:
+    x, y = 2 * p - 1, 2 * q - 1
+    sign = np.where((x < 0) == (y < 0), 1.0, -1.0)
+    return np.asarray((1 + sign * np.minimum(_ratio(np.abs(x), np.abs(y)), 1)) / 2)
+
+
 def _majority(x: Floats) -> Floats:
     n = x.shape[-1]
     law = np.zeros((*x.shape[:-1], n + 1))  # of the number of ones among the first inputs
@@ -98,8 +112,11 @@ def _unchanged(x: Floats, *_: Any, **__: Any) -> Floats:
 
 _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (gates.multiply, lambda p, q: p * q),
-    (gates.minimum, np.minimum),
-    (gates.maximum, np.maximum),
+    (gates.minimum, lambda p, q, *, n_states=None: np.minimum(p, q)),
+    (gates.maximum, lambda p, q, *, n_states=None: np.maximum(p, q)),
+    (gates.multiplex, _multiplex),
+    (comparators.greater, lambda p, q, n_states: (1 + np.sign(p - q)) / 2),
+    (comparators.max_pool, lambda x, n_states: x.max(axis=-1)),
     (gates.absolute_difference, lambda p, q: np.abs(p - q)),
     (gates.saturating_subtract, lambda p, q: np.maximum(p - q, 0)),
     (gates.saturating_add, lambda p, q: np.minimum(p + q, 1)),
@@ -115,6 +132,7 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (machines.stanh, _stanh),
     (machines.sexp, _sexp),
     (products.umul, _umul),
+    (products.jk_sqrt, lambda x, depth=8, **_: np.sqrt(x)),
     (products.square, lambda p, *, bipolar=False: 1 - 2 * p + 2 * p * p if bipolar else p * p),
     (adders.uadd, _uadd),
     (adders.majority, _majority),
@@ -133,6 +151,8 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (_digits.bipolar_sum, lambda p, q: np.clip(p + q - 0.5, 0.0, 1.0)),
     (_digits.rectified, _rectified),
     (_digits.quotient, lambda p, q: np.minimum(_ratio(p, q), 1)),
+    (_digits.bipolar_magnitude, lambda p: (0.5 + np.abs(p - 0.5), (1 - np.sign(p - 0.5)) / 2)),
+    (_digits.bipolar_quotient, _bipolar_quotient),
     (_digits.halved, lambda p: p / 2 + 0.25),
     (encode, _encode),
 ]

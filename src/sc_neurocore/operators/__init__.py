@@ -4,6 +4,7 @@ from sc_neurocore.operators.adders import buffered_add, majority, toggle_add, ua
 from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
+from sc_neurocore.operators.comparators import greater, max_pool
 from sc_neurocore.operators.current import current_trace
 from sc_neurocore.operators.decorrelation import (
     decorrelate,
@@ -19,6 +20,7 @@ from sc_neurocore.operators.gates import (
     exact_product,
     maximum,
     minimum,
+    multiplex,
     multiply,
     popcount_add,
     saturating_add,
@@ -38,7 +40,7 @@ from sc_neurocore.operators.machines import (
     sexp,
     stanh,
 )
-from sc_neurocore.operators.products import square, umul
+from sc_neurocore.operators.products import jk_sqrt, square, umul
 from sc_neurocore.operators.temporal import (
     arrival_times,
     encode_arrivals,
@@ -75,15 +77,19 @@ __all__ = [
     "first_arrival",
     "gaines_divide",
     "gaines_sqrt",
+    "greater",
     "inhibit",
     "isolate",
     "jk_flip_flop",
+    "jk_sqrt",
     "last_arrival",
     "linear_distribution",
     "linear_machine",
     "majority",
+    "max_pool",
     "maximum",
     "minimum",
+    "multiplex",
     "multiply",
     "popcount_add",
     "regenerate",

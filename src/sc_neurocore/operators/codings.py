@@ -41,7 +41,9 @@ from sc_neurocore.operators._batches import broadcast_streams, check_streams
 from sc_neurocore.operators._coded import How, check_coding, repr_of, values_of
 from sc_neurocore.operators._digits import (
     DEPTH,
+    bipolar_magnitude,
     bipolar_product,
+    bipolar_quotient,
     bipolar_sum,
     quotient,
     rectified,
@@ -204,6 +206,8 @@ class Bipolar:
         x * w          XNOR gate, variance (1 - (x w)**2) / L, requires SCC 0
         -x             inverter, exact
         x + w, x - w   counter, clipped to [-1, 1], variance (2 - x**2 - w**2) / L at SCC 0
+        x / w          counters of both, clipped to [-1, 1], requires white streams
+        abs(x)         counter of 64 states, which inverts the stream while it is negative
 
     The conversion to `TwoLine` is exact; the conversion to `Unipolar` rectifies by a counter. A
     conversion to a sign or a magnitude must count the ones.
@@ -289,6 +293,13 @@ class Bipolar:
     def __sub__(self, other: Bipolar) -> Bipolar:
         check_coding(self, other)
         return Bipolar(bipolar_sum(self.stream, ~other.stream))
+
+    def __truediv__(self, other: Bipolar) -> Bipolar:
+        check_coding(self, other)
+        return Bipolar(bipolar_quotient(self.stream, other.stream))
+
+    def __abs__(self) -> Bipolar:
+        return Bipolar(bipolar_magnitude(self.stream)[0])
 
     def __neg__(self) -> Bipolar:
         return Bipolar(~self.stream)

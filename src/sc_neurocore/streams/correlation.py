@@ -290,12 +290,13 @@ class Need(NamedTuple):
     gate: str
 
 
-# The correlation that each operator requires, defined here only. For `scaled_add` it applies to the
-# select and each input, for `bernstein` to the copies, and to each copy and the coefficients. Other
-# pairs of operands, and the inputs of `popcount_add`, can have any correlation.
+# The correlation that each operator requires, defined here only. For `scaled_add` and `multiplex` it
+# applies to the select and each input, for `bernstein` to the copies, and to each copy and the
+# coefficients. Other pairs of operands, and the inputs of `popcount_add`, can have any correlation.
 NEEDS = {
     "multiply": Need(0, "AND"),
     "scaled_add": Need(0, "AND"),
+    "multiplex": Need(0, "AND"),
     "bernstein": Need(0, "AND"),
     "Bipolar *": Need(0, "XNOR"),
     "TwoLine *": Need(0, "AND"),
