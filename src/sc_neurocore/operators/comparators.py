@@ -25,9 +25,9 @@ def greater(x: Bitstream, y: Bitstream, n_states: int) -> Bitstream:
 
         z = r**(N / 2) / (1 + r**(N / 2)),   r = P(x & ~y) / P(~x & y)
 
-    It is 1/2 at p = q. The larger SCC, the better the counter separates p and q. A run of the counter
-    lasts about ``N / abs(p - q)`` steps, and the variance is that of `linear_machine` in the steps in
-    which x and y differ; `Circuit.predict` returns it. ``greater(y, x, n)`` returns whether p < q.
+    It is 1/2 at p = q. The larger SCC, the better the counter separates p and q, because ones of both
+    at once do not move it. `Circuit.predict` returns mean and variance for any length.
+    ``greater(y, x, n)`` returns whether p < q.
 
     Parameters
     ----------

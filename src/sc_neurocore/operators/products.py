@@ -19,8 +19,8 @@ from sc_neurocore.streams.keys import OPERATOR
 
 __all__ = ["jk_sqrt", "square", "umul"]
 
-# Bits that are unpacked at a time: about 200 MB of numbers and counts.
-_BITS = 2**23
+# Bits that are unpacked at a time, so that their numbers and counts stay in the second-level cache.
+_BITS = 2**16
 
 
 @on_streams
@@ -139,6 +139,7 @@ def _in_stream(
     written = np.empty(rows.shape[1:], np.uint64)
     thresholds = source.thresholds(np.arange(d + 1) / d)
     step = max(1, _BITS // length)
+    steps = np.arange(length)
     for first in range(0, len(written), step):
         part = slice(first, min(first + step, len(written)))
         a, b = (unpack(row[part], length).astype(bool) for row in rows)
@@ -151,11 +152,12 @@ def _in_stream(
         count = ones[:, d:] - ones[:, :length]
         streams = np.arange(first, part.stop, dtype=np.uint64) + np.uint64(OPERATOR)
         numbers = source.numbers(streams, length, key=key)
-        place = np.cumsum(a, axis=1, dtype=np.intp)
-        if bipolar:
-            place = np.where(a, place, np.arange(1, length + 1) - place)
-        drawn = np.take_along_axis(numbers, np.maximum(place - 1, 0), axis=1) < thresholds[count]
-        written[part] = pack(a == drawn if bipolar else a & drawn)
+        z = np.zeros((n, length), bool)
+        for one in (a, ~a)[: 1 + bipolar]:
+            # Numbers 0, 1, ... of each row, as many as it has ones, or zeros.
+            drawn = numbers[steps < one.sum(axis=1)[:, np.newaxis]]
+            z[one] = drawn < thresholds[count[one]]
+        written[part] = pack(a == z if bipolar else z)
     return written
 
 
