@@ -80,6 +80,7 @@ def test_the_largest_of_several_streams_is_selected():
     assert predicted.method == "exact"
     assert predicted.value == 0.75
     agrees(max_pool(encode(np.tile(p[:3], (ROWS, 1)), 300, key=KEY), 6).probability(), predicted)
+    assert max_pool(encode([0.1, 0.2, 0.9], 2**12, key=KEY), 32).probability() > 0.85
     one = encode([[0.3]], 99, key=KEY)
     assert max_pool(one, 4) == one[:, 0]
 

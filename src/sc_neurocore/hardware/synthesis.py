@@ -146,7 +146,7 @@ def synthesize(
 
 def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, float | None]:
     """Return the logic cells, and the clock rate in MHz, None if there is none."""
-    clocks = []
+    clocks: list[float] = []
     cells: list[str] = []
     for seed in SEEDS:
         try:

@@ -139,7 +139,6 @@ def _in_stream(
     written = np.empty(rows.shape[1:], np.uint64)
     thresholds = source.thresholds(np.arange(d + 1) / d)
     step = max(1, _BITS // length)
-    steps = np.arange(length)
     for first in range(0, len(written), step):
         part = slice(first, min(first + step, len(written)))
         a, b = (unpack(row[part], length).astype(bool) for row in rows)
@@ -154,9 +153,12 @@ def _in_stream(
         numbers = source.numbers(streams, length, key=key)
         z = np.zeros((n, length), bool)
         for one in (a, ~a)[: 1 + bipolar]:
+            at = np.flatnonzero(one)
             # Numbers 0, 1, ... of each row, as many as it has ones, or zeros.
-            drawn = numbers[steps < one.sum(axis=1)[:, np.newaxis]]
-            z[one] = drawn < thresholds[count[one]]
+            in_row = one.sum(axis=1)
+            skipped = np.arange(n) * length - (np.cumsum(in_row) - in_row)
+            drawn = numbers.ravel()[np.arange(at.size) + np.repeat(skipped, in_row)]
+            z.ravel()[at] = drawn < thresholds[count.ravel()[at]]
         written[part] = pack(a == z if bipolar else z)
     return written
 
