@@ -53,7 +53,7 @@ def greater(x: Bitstream, y: Bitstream, n_states: int) -> Bitstream:
     >>> from sc_neurocore.operators import greater
     >>> x = encode([0.3, 0.5, 0.6], 65536, key=stream_key(1, Role.INPUT))
     >>> greater(x, encode(0.4, 65536, key=stream_key(1, Role.WEIGHT)), 32).probability().round(2)
-    array([0.  , 1.  , 1.  ])
+    array([0., 1., 1.])
     """
     n = even("n_states", n_states)
     return _comparator(n, "greater").run(x, y, state=n // 2)[0]
@@ -116,7 +116,7 @@ def max_pool(x: Bitstream, n_states: int) -> Bitstream:
     >>> from sc_neurocore.operators import max_pool
     >>> x = encode([0.3, 0.8, 0.5, 0.1], 65536, key=stream_key(1, Role.INPUT))
     >>> max_pool(x, 16)
-    Bitstream(length=65536, p=0.8)
+    Bitstream(length=65536, p=0.799)
     """
     n = n_inputs(x)
     even("n_states", n_states)

@@ -248,7 +248,7 @@ class Integral:
         >>> x.value() / 4
         array([-2. , -1.5, -1. , -0.5,  0. ,  0.5,  1. ,  1.5,  2. ])
         >>> print(x.map(gelu, 32).value() / 16)
-        [-0.125 -0.125 -0.125 -0.125  0.     0.375  0.875  1.375  2.   ]
+        [-0.125 -0.125 -0.125 -0.125  0.     0.375  0.875  1.375  1.875]
         """
         if not callable(function):
             _checks.wrong_type("function", "be a function of an array", function)

@@ -15,7 +15,6 @@ from sc_neurocore.streams import Bernoulli, Bitstream, Source, encode
 from sc_neurocore.streams._bits import pack, unpack
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input
-from sc_neurocore.streams.keys import OPERATOR
 
 __all__ = ["jk_sqrt", "square", "umul"]
 
@@ -82,7 +81,8 @@ def umul(
     key : int, optional
         Key from `stream_key` that no other stream uses, required with `window`.
     source : Source
-        Source of the numbers with which the shift register is compared.
+        Source of the numbers with which the shift register is compared. Each element of the batch has a
+        stream of them, numbered in C order.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def umul(
     >>> from sc_neurocore import Role, Sobol, encode, stream_key
     >>> x, y = encode([0.5, 0.6], 65536, key=stream_key(1, Role.INPUT))
     >>> umul(x, y, window=64, key=stream_key(1, Role.NOISE), source=Sobol())
-    Bitstream(length=65536, p=0.3)
+    Bitstream(length=65536, p=0.298)
     """
     _checks.instance("bipolar", bipolar, bool)
     _checks.instance("source", source, Source)
@@ -149,8 +149,7 @@ def _in_stream(
         np.cumsum(b[:, :-1], axis=1, out=ones[:, d + 1 :])
         ones[:, d:] += d // 2
         count = ones[:, d:] - ones[:, :length]
-        streams = np.arange(first, part.stop, dtype=np.uint64) + np.uint64(OPERATOR)
-        numbers = source.numbers(streams, length, key=key)
+        numbers = source.numbers(np.arange(first, part.stop), length, key=key)
         z = np.zeros((n, length), bool)
         for one in (a, ~a)[: 1 + bipolar]:
             at = np.flatnonzero(one)
@@ -199,7 +198,7 @@ def square(x: Bitstream, *, bipolar: bool = False) -> Bitstream:
     >>> from sc_neurocore import Role, encode, stream_key
     >>> from sc_neurocore.operators import square
     >>> square(encode(0.7, 65536, key=stream_key(1, Role.INPUT)))
-    Bitstream(length=65536, p=0.49)
+    Bitstream(length=65536, p=0.489)
     """
     check_streams(x=x)
     _checks.instance("bipolar", bipolar, bool)
@@ -269,7 +268,7 @@ def jk_sqrt(
     >>> from sc_neurocore.operators import jk_sqrt
     >>> x = encode(0.49, 65536, key=stream_key(1, Role.INPUT))
     >>> jk_sqrt(x, key=stream_key(1, Role.SELECT))
-    Bitstream(length=65536, p=0.703)
+    Bitstream(length=65536, p=0.704)
     """
     check_streams(x=x)
     d = _checks.integer("depth", depth, 0, 8)
