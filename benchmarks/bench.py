@@ -3,7 +3,7 @@
 python benchmarks/bench.py [part ...]
 
 Parts: step, population, network, layer, encode, product and dot (compared with peers, see
-workloads.py), sources, operators, ceilings, scaling. A run of all parts writes
+workloads.py), sources, runs, operators, ceilings, scaling. A run of all parts writes
 build/bench/results.json, from which `chart.py` makes the pictures and the tables of README and
 documentation.
 """
@@ -31,6 +31,7 @@ from sc_neurocore import _native
 
 PARTS: dict[str, Callable[[], Any]] = {
     "sources": tables.sources,
+    "runs": tables.runs,
     "operators": tables.operators,
     "ceilings": ceilings.shares,
     "scaling": scaling.curves,

@@ -57,6 +57,11 @@ def _lif(noise: float, n: int) -> Call:
     return partial(neurons.run, np.full(n, 0.08), neurons.initial_state(64))
 
 
+def _lif_own(n: int) -> Call:
+    neurons = sc.LIF()
+    return partial(neurons.run, np.full((64, n), 0.08), neurons.initial_state(64))
+
+
 def _words(rows: int) -> NDArray[np.uint64]:
     p = np.broadcast_to(np.linspace(0.1, 0.9, 64), (rows, 64))
     return sc.encode(p, 1024, key=1).words
@@ -64,6 +69,15 @@ def _words(rows: int) -> NDArray[np.uint64]:
 
 def _counts(images: int, n: int) -> Call:
     return partial(_native.channel_counts, _words(images), _words(n), 1024)
+
+
+def _ones(n: int) -> Call:
+    return partial(_native.ones, _words(n).reshape(64 * n, 16))
+
+
+def _draw(n: int) -> Call:
+    streams, below = np.arange(n, dtype=np.uint64), np.array([1000], np.uint64)
+    return partial(_native.draw, 1, 0x53000000, streams, below)
 
 
 def _dot(n: int) -> Call:
@@ -153,8 +167,11 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "VanDerCorput, per bit": (partial(_encode, sc.VanDerCorput()), (64, 256), 512),
     "LIF, per update": (partial(_lif, 0.0), (256, 1024), 64),
     "LIF with noise, per update": (partial(_lif, 0.1), (64, 256), 64),
+    "LIF, own currents, per update": (_lif_own, (256, 1024), 64),
     "counts per step, per product": (partial(_counts, 1), (2, 8), 64 * 1024),
     "counts of a batch, per product": (partial(_counts, 8), (2, 8), 8 * 64 * 1024),
+    "ones of rows, per word": (_ones, (8, 24), 64 * 16),
+    "starts of streams, per number": (_draw, (512, 2048), 1),
     "dot, per product": (_dot, (8, 24), 10 * 64 * 1024),
     "layer, per product": (partial(_simulate, False), (1, 3), 4 * 64 * 32 * 256),
     "layer, shared, per product": (partial(_simulate, True), (1, 3), 4 * 64 * 32 * 256),

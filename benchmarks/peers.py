@@ -42,6 +42,7 @@ PEERS = {
         Peer(OURS, "peer_ours.py"),
         Peer("plain Python", "peer_python.py"),
         Peer("NumPy", "peer_numpy.py"),
+        Peer("NumPy, binarized", "peer_binarized.py"),
         Peer("numba", "peer_numba.py", "numba", ("numba==0.68.1",)),
         Peer("torch", "peer_torch.py", "torch", _TORCH),
         Peer("snnTorch", "peer_snntorch.py", "torch", _TORCH),

@@ -139,10 +139,10 @@ ROWS = [
     ),
     Row(
         "multiplexer",
-        "`multiplex`, two inputs",
-        lambda x, y, s: op.multiplex(stack([x, y]), stack([s])),
+        "`multiplex`",
+        op.multiplex,
         "UnarySim, scsynth",
-        "sq + (1-s)p",
+        "sp + (1-s)q",
         "z(1-z)/L",
         "selects SCC 0",
     ),
@@ -221,8 +221,8 @@ ROWS = [
     ),
     Row(
         "maximum, counter",
-        "`maximum(n_states=16)`",
-        lambda x, y: op.maximum(x, y, n_states=16),
+        "`maximum(x, y, 8)`",
+        lambda x, y: op.maximum(x, y, 8),
         "napl",
         "max(p, q)",
         "chain",
@@ -230,8 +230,8 @@ ROWS = [
     ),
     Row(
         "comparison",
-        "`greater(x, y, 16)`",
-        lambda x, y: op.greater(x, y, 16),
+        "`greater(x, y, 8)`",
+        lambda x, y: op.greater(x, y, 8),
         "napl",
         "p > q",
         "chain",
@@ -239,8 +239,8 @@ ROWS = [
     ),
     Row(
         "max pooling",
-        "`max_pool(x, 16)`, three inputs",
-        three(lambda x: op.max_pool(x, 16)),
+        "`max_pool(x, 8)`, three inputs",
+        three(lambda x: op.max_pool(x, 8)),
         "napl, BitSAD",
         "max p_i",
         "chain",
@@ -257,8 +257,8 @@ ROWS = [
     ),
     Row(
         "magnitude",
-        "`abs` of `Bipolar`",
-        lambda x: abs(Bipolar(x)).stream,
+        "`maximum(x, ~x, 8)`",
+        lambda x: op.maximum(x, ~x, 8),
         "UnarySim, napl",
         "abs(x)",
         "chain",
@@ -275,8 +275,8 @@ ROWS = [
     ),
     Row(
         "Btanh",
-        "`Integral.tanh(2)`, three lines",
-        lambda x, y, z: op.Integral(stack([x, y, z])).tanh(2).stream,
+        "`btanh(x, 6)`, three inputs",
+        three(lambda x: op.btanh(x, 6)),
         "-",
         "tanh(x)",
         "chain",
@@ -335,7 +335,7 @@ def operator_table(found: dict[str, Any]) -> str:
     for row in ROWS:
         figures = found[row.name]
         hardware = [str(figures.get(key) or "-") for key in ("luts", "flip_flops", "mhz")]
-        time = f"{figures['picoseconds']:,.3g}"
+        time = f"{figures['picoseconds']:,.0f}"
         lines.append([*(row[i] for i in (0, 1, 3, 4, 5, 6)), *hardware, time])
     return table(head, lines)
 

@@ -36,7 +36,7 @@ from torch.nn import functional
 import sc_neurocore
 from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
 from sc_neurocore.evidence import Accuracy
-from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
+from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, calibrate, fit, to_network
 
 SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
 SIDE, CLASSES = 28, 10
@@ -85,6 +85,7 @@ def recipe(name: str) -> Recipe:
             learning_rate=0.003,
             batch_size=256,
             noise_lengths=((64, 12), (16, 30)),
+            noise_rate=0.02,
         )
 
     def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
@@ -97,7 +98,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 4), (16, 4)), images=12_800
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 5)), images=9_600
     )
 
 
@@ -207,9 +208,15 @@ class Rate(torch.autograd.Function):
         return of_rates * context.saved_tensors[0], None
 
 
+def checkpoint_of(path: Path, number: int) -> Path:
+    """Return the file of a phase of the training."""
+    return path.with_suffix(f".{number}.pt")
+
+
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
+    calibrate(model, images.x[:200], max(how.lengths))
     phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
         (NoisyRates(model), None, (length,), epochs, how.noise_rate)
         for length, epochs in how.noise_lengths
@@ -225,7 +232,7 @@ def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetw
             learning_rate=learning_rate,
             averaging=how.averaging,
             augment=None if how.shift is None else partial(augment, shift=how.shift),
-            checkpoint=checkpoint and checkpoint.with_suffix(f".{number}.pt"),
+            checkpoint=checkpoint and checkpoint_of(checkpoint, number),
             progress=True,
         )
         print(f"accuracy in the last epoch: {history[-1]['accuracy']:.2%}")
@@ -337,9 +344,11 @@ def main() -> None:
         if arguments.epochs:
             how = replace(how, epochs=arguments.epochs)
         start = time.perf_counter(), time.process_time()
+        resumed = arguments.checkpoint and checkpoint_of(arguments.checkpoint, 0).exists()
         model = train(how, images, arguments.checkpoint)
-        result["training_seconds"] = time.perf_counter() - start[0]
-        result["training_cpu_seconds"] = time.process_time() - start[1]
+        if not resumed:  # else the time of the first part is not known
+            result["training_seconds"] = time.perf_counter() - start[0]
+            result["training_cpu_seconds"] = time.process_time() - start[1]
         network = to_network(model)
         network.save(arguments.out or Path(f"fashion_mnist_{arguments.name}.npz"))
         print({name: round(value) for name, value in result.items()})

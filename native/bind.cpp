@@ -132,6 +132,48 @@ Out<uint8_t, 1> run_neuron(sc::Neuron& neuron, In<double, 1> currents) {
   return out;
 }
 
+// The first fields of a NumPy array, which NumPy's binary interface fixes (PyArrayObject_fields of
+// numpy/ndarraytypes.h).
+struct NumpyArray {
+  PyObject_HEAD void* data;
+  int n_axes;
+  Py_ssize_t *shape, *strides;
+  PyObject *base, *dtype;
+  int flags;
+
+  static constexpr int kContiguous = 1;  // in the order of C
+};
+
+// An array of T, whose type and size the caller has checked; a contiguous copy if it is not. To ask
+// an array for its memory by the protocol of buffers takes longer than a short run.
+template <class T>
+class Borrowed {
+ public:
+  explicit Borrowed(nb::handle array) : at_(of(array)) {
+    static PyObject* const kArray =
+        nb::object(nb::module_::import_("numpy").attr("ndarray")).release().ptr();
+    if (reinterpret_cast<PyObject*>(Py_TYPE(array.ptr())) != kArray) throw nb::type_error("array");
+    if ((at_->flags & NumpyArray::kContiguous) != 0) return;
+    copy_ = nb::module_::import_("numpy").attr("ascontiguousarray")(array);
+    at_ = of(copy_);
+  }
+
+  T* data() const { return static_cast<T*>(at_->data); }
+  size_t size() const {
+    size_t n = 1;
+    for (int axis = 0; axis < at_->n_axes; axis++) n *= size_t(at_->shape[axis]);
+    return n;
+  }
+
+ private:
+  static const NumpyArray* of(nb::handle array) {
+    return reinterpret_cast<const NumpyArray*>(array.ptr());
+  }
+
+  nb::object copy_;
+  const NumpyArray* at_;
+};
+
 using ChainBits = std::optional<std::vector<OptionalBits>>;
 
 std::vector<const uint64_t*> pointers(const sc::ChainRunner& chain, const ChainBits& bits) {
@@ -144,17 +186,19 @@ std::vector<const uint64_t*> pointers(const sc::ChainRunner& chain, const ChainB
 // Products from which a run of a chain releases the GIL: about 20 us.
 constexpr size_t kLongChain = size_t{1} << 23;
 
-int run_chain(const sc::ChainRunner& chain,
-              nb::ndarray<const double, nb::c_contig, nb::device::cpu> x, double levels,
-              uint64_t key, std::optional<In<uint32_t, 2>> numbers, uint64_t first, uint64_t steps,
-              const ChainBits& bits, bool rest, InOut<double, 1> state, InOut<int64_t, 1> counts,
-              InOut<double, 1> potentials) {
+int run_chain(const sc::ChainRunner& chain, nb::handle x_array, double levels, uint64_t key,
+              std::optional<In<uint32_t, 2>> numbers, uint64_t first, uint64_t steps,
+              const ChainBits& bits, bool rest, bool explain, nb::handle state_array,
+              nb::handle counts_array, nb::handle potentials_array) {
+  const Borrowed<const double> x(x_array);
+  const Borrowed<double> state(state_array), potentials(potentials_array);
+  const Borrowed<int64_t> counts(counts_array);
   const size_t n_batch = x.size() / chain.n_in();
   const sc::ChainRunner::Inputs inputs{x.data(), n_batch, levels, key,
                                        numbers ? numbers->data() : nullptr};
   const std::vector<const uint64_t*> at = pointers(chain, bits);
   const auto run = [&] {
-    return chain.run(inputs, first, steps, at, rest, state.data(), counts.data(),
+    return chain.run(inputs, first, steps, at, rest, explain, state.data(), counts.data(),
                      potentials.data());
   };
   if (chain.products() * n_batch * steps < kLongChain) return run();
@@ -193,6 +237,16 @@ NB_MODULE(_native, m) {
         return out;
       },
       "key"_a, "counters"_a);
+  m.def(
+      "draw",
+      [](uint64_t key, uint32_t domain, Words streams, Words below) {
+        const size_t n = streams.shape(0);
+        auto out = allocate<uint64_t, 1>({n});
+        run_without_gil(
+            sc::Draw{key, domain, streams.data(), n, below.data(), below.shape(0), out.data()});
+        return out;
+      },
+      "key"_a, "domain"_a, "streams"_a, "below"_a);
   m.def(
       "normal",
       [](uint64_t key, size_t n_neurons, uint64_t first_step, uint64_t steps) {
@@ -294,6 +348,15 @@ NB_MODULE(_native, m) {
         return out;
       },
       "x"_a, "w"_a);
+  m.def(
+      "ones",
+      [](In<uint64_t, 2> x) {
+        const size_t n = x.shape(0);
+        auto out = allocate<int64_t, 1>({n});
+        run_without_gil(sc::Ones{x.data(), n, x.shape(1), out.data()});
+        return out;
+      },
+      "x"_a);
   m.def(
       "lif",
       [](const sc::LifParameters& parameters, uint64_t key, In<double, 2> currents,
@@ -697,9 +760,17 @@ NB_MODULE(_native, m) {
             chain.keep(steps, at);
           },
           "steps"_a, "bits"_a.none())
+      .def(
+          "step",
+          [](const sc::ChainRunner& chain, double levels, uint64_t key, nb::handle x,
+             uint64_t first, uint64_t steps, nb::handle state, nb::handle counts,
+             nb::handle potentials) {
+            return run_chain(chain, x, levels, key, std::nullopt, first, steps, std::nullopt, false,
+                             false, state, counts, potentials);
+          },
+          "levels"_a, "key"_a, "x"_a, "first"_a, "steps"_a, "state"_a, "counts"_a, "potentials"_a)
       .def("run", run_chain, "x"_a, "levels"_a, "key"_a, "numbers"_a.none(), "first"_a, "steps"_a,
-           "bits"_a.none(), "rest"_a, "state"_a.noconvert(), "counts"_a.noconvert(),
-           "potentials"_a.noconvert());
+           "bits"_a.none(), "rest"_a, "explain"_a, "state"_a, "counts"_a, "potentials"_a);
 
   nb::class_<sc::Neuron>(m, "Neuron")
       .def(nb::init<const Lif&, uint64_t>(), "parameters"_a, "key"_a)

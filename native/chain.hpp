@@ -86,14 +86,15 @@ class ChainRunner {
   // (their bits) and synaptic currents. `bits` are weight bits from the word of `first` on, or
   // null.
   //
-  // Returns 0, l + 1 if layer l is the first not to fire and its mean current may be the reason, or
-  // -1 if a density is not in [0, 1] and the results mean nothing.
+  // Returns 0, l + 1 if layer l is the first not to fire and its mean current may be the reason
+  // (if that is to be explained), or -1 if a density is not in [0, 1] and the results mean nothing.
   int run(const Inputs& inputs, uint64_t first, uint64_t steps,
-          const std::vector<const uint64_t*>& bits, bool rest, double* state, int64_t* counts,
-          double* potentials) const {
+          const std::vector<const uint64_t*>& bits, bool rest, bool explain, double* state,
+          int64_t* counts, double* potentials) const {
     constexpr size_t kExplained = 8;  // images whose spikes explain why a layer is silent
     const size_t n_batch = inputs.n_batch, n_counted = std::min(n_batch, kExplained);
     std::vector<ChainLayer> layers;
+    layers.reserve(parts_.size());
     std::vector<int64_t> ones(n_counted * (n_neurons_ - n_out()));
     std::atomic<uint64_t> flags{0};
     double* at = state;
@@ -151,7 +152,7 @@ class ChainRunner {
     const size_t n_last = n_batch * n_out();
     std::copy_n(state + 3 * n_batch * n_neurons_ - 3 * n_last, n_last, potentials);
     if (flags >> kChainOutside & 1) return -1;
-    return silent(inputs, layers, flags, n_counted, steps);
+    return explain ? silent(inputs, layers, flags, n_counted, steps) : 0;
   }
 
  private:

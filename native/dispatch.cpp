@@ -16,6 +16,11 @@ namespace avx512 {
 extern const Kernels kKernels;
 }
 #endif
+#ifdef SC_ARM
+namespace neon {
+extern const Kernels kKernels;
+}
+#endif
 
 const std::vector<const Kernels*>& available_kernels() {
   static const std::vector<const Kernels*> levels = [] {
@@ -28,6 +33,9 @@ const std::vector<const Kernels*>& available_kernels() {
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi2"))
       found.push_back(&avx512::kKernels);
+#endif
+#ifdef SC_ARM
+    found.push_back(&neon::kKernels);  // part of every 64-bit ARM processor
 #endif
     return found;
   }();

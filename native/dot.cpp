@@ -1,6 +1,7 @@
 // Whole-stream dot products: ones among x & w, for all pairs of rows. Both are cut into blocks that
 // stay in the cache, and a tile of sums stays in the registers while a block goes by.
 #include <algorithm>
+#include <bit>
 
 #include "kernels.hpp"
 #include "simd.hpp"
@@ -60,6 +61,24 @@ void dot(const Dot& d, const Part& part) {
     size_t i = first_x;
     for (; i + kRowsX <= last_x; i += kRowsX) strip<kRowsX>(d, i, first_w, last_w, first, last);
     for (; i < last_x; i++) strip<1>(d, i, first_w, last_w, first, last);
+  }
+}
+
+void ones(const Ones& o, const Part& part) {
+  for (size_t r = part.first; r < part.last; r++) {
+    const uint64_t* x = o.x + r * o.n_words;
+    if (o.n_words < kLanes) {
+      o.out[r] = 0;
+      for (size_t w = 0; w < o.n_words; w++) o.out[r] += std::popcount(x[w]);
+      continue;
+    }
+    U sums[4] = {set1(0), set1(0), set1(0), set1(0)};
+    size_t w = 0;
+    for (; w + 4 * kLanes <= o.n_words; w += 4 * kLanes)
+      for (size_t i = 0; i < 4; i++) sums[i] = sums[i] + popcount(load(x + w + i * kLanes));
+    for (; w + kLanes <= o.n_words; w += kLanes) sums[0] = sums[0] + popcount(load(x + w));
+    if (w < o.n_words) sums[1] = sums[1] + popcount(load_some(x + w, o.n_words - w));
+    o.out[r] = int64_t(sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])));
   }
 }
 

@@ -26,6 +26,35 @@ void philox(const Philox& p, const Part& part) {
   }
 }
 
+void draw(const Draw& d, const Part& part) {
+  const PhiloxKey k(d.key);
+  constexpr size_t kSets = 4;  // of lanes side by side, which hides the latency
+  const U all = set1(d.below[0]);
+  for (size_t first = part.first; first < part.last; first += kSets * kLanes) {
+    U words[4][kSets];
+    const auto left = [&](size_t set) {
+      const size_t at = first + set * kLanes;
+      return at < part.last ? part.last - at : 0;
+    };
+    for (size_t set = 0; set < kSets; set++) {
+      const U stream = load_some(d.streams + first + set * kLanes, left(set));
+      words[0][set] = set1(0);
+      words[1][set] = set1(d.domain);
+      words[2][set] = stream;
+      words[3][set] = stream >> 32;
+    }
+    philox<int(kSets)>(k, words[0], words[1], words[2], words[3]);
+    for (size_t set = 0; set < kSets; set++) {
+      const size_t at = first + set * kLanes;
+      const U x = words[0][set];
+      const U below = d.n_below == 1 ? all : load_some(d.below + at, left(set));
+      // All of a number below 2**32, where `below` is that and its low half is 0.
+      const U whole = (x << 32) & sign_mask(below << 31);
+      store_some(d.out + at, (mul32(x, below) + whole) >> 32, left(set));
+    }
+  }
+}
+
 namespace {
 
 // The numbers of kLanes words, digit by digit as they are asked for: many thresholds are compared

@@ -40,6 +40,19 @@ struct Philox {
   uint32_t* out;
 };
 
+// out[s] = x * below % 2**64 / 2**32, where x is the first word of the counter (0, domain,
+// streams[s]) and `below`, at most 2**32, is below[s], or below[0] for all streams. A row is a
+// stream.
+struct Draw {
+  uint64_t key;
+  uint32_t domain;
+  const uint64_t* streams;
+  size_t n;
+  const uint64_t* below;
+  size_t n_below;
+  uint64_t* out;
+};
+
 // out[n][s] = normal sample first_step + s of neuron n. A row is a neuron.
 struct Normal {
   uint64_t key;
@@ -165,6 +178,13 @@ struct Dot {
   bool cuts_x() const { return n_x > n_w; }
 };
 
+// out[r] = ones of the n_words words of row r.
+struct Ones {
+  const uint64_t* x;
+  size_t n_rows, n_words;
+  int64_t* out;
+};
+
 // The LIF update as the kernels compute it, in this order of operations:
 //   i <- (i - i * syn_leak) + I                                i = I where syn_leak is 0
 //   v <- ((v - (v - v_rest) * leak) + gain * i) + noise_std * z
@@ -191,7 +211,8 @@ struct LifState {
 };
 
 // Independent neurons under given currents. Neuron n sees currents[n * row_stride + (position + k)
-// % period] at step k and the noise of (n, first_step + k).
+// % period] at step k and the noise of (n, first_step + k). Where rows differ, the potential of a
+// neuron becomes NaN, and stays so, if one of the currents that it sees is not finite.
 struct LifPopulation {
   LifParameters lif;
   uint64_t key;
@@ -622,6 +643,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
 // nanobind_add_module if it is in the second.
 #define SC_LEVEL_KERNELS(K)              \
   K(philox, Philox)                      \
+  K(draw, Draw)                          \
   K(normal, Normal)                      \
   K(encode, Encode)                      \
   K(uniform, Uniform)                    \
@@ -631,6 +653,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(permutation, Permutation)            \
   K(channel_counts, ChannelCounts)       \
   K(dot, Dot)                            \
+  K(ones, Ones)                          \
   K(lif, LifPopulation)                  \
   K(dense, DenseLayer)                   \
   K(dense_sums, DenseSums)               \

@@ -9,6 +9,7 @@ class SharedDrive {
  public:
   SharedDrive(const LifPopulation& p, size_t, size_t) : p_(p), scale_(drive_scale(p.lif)) {}
 
+  F poison(int) const { return set1f(0); }
   void fill(uint64_t position, int steps) {
     for (int k = 0; k < steps; k++) {
       drive_[k] = scale_ * p_.currents[position];
@@ -31,7 +32,11 @@ class RowDrive {
   RowDrive(const LifPopulation& p, size_t n, size_t count) : p_(p), scale_(drive_scale(p.lif)) {
     for (size_t i = 0; i < size_t{G} * kLanes; i++)
       rows_[i / kLanes][i % kLanes] = p.currents + (n + std::min(i, count - 1)) * p.row_stride;
+    for (F& poison : poison_) poison = set1f(0);
   }
+
+  // 0, or NaN for neurons of a group that have met a current that is not finite.
+  F poison(int g) const { return poison_[g]; }
 
   void fill(uint64_t position, int steps) {
     const uint64_t next = position + uint64_t(steps);
@@ -48,27 +53,37 @@ class RowDrive {
 
  private:
   void fill_group(int g, uint64_t position, int steps) {
-    const F scale = set1f(scale_);
+    const F scale = set1f(scale_), zero = set1f(0);
+    F poison = poison_[g];
     for (int k = 0; k < steps;) {
       if (k + kLanes <= 64 && position + kLanes <= p_.period) {
         F columns[kLanes];
         load_columns(rows_[g], position, columns);
         for (int j = 0; j < kLanes; j++) storef(drive_[g][k + j], scale * columns[j]);
+        for (int j = 0; j < kLanes; j++) columns[j] = zero * columns[j];
+        for (int n = kLanes / 2; n > 0; n /= 2)
+          for (int j = 0; j < n; j++) columns[j] = columns[j] + columns[j + n];
+        poison = poison + columns[0];
         k += kLanes;
         position += kLanes;
       } else {
-        for (int i = 0; i < kLanes; i++) drive_[g][k][i] = scale_ * rows_[g][i][position];
+        double currents[kLanes];
+        for (int i = 0; i < kLanes; i++) currents[i] = rows_[g][i][position];
+        storef(drive_[g][k], scale * loadf(currents));
+        poison = poison + zero * loadf(currents);
         k++;
         position++;
       }
       if (position == p_.period) position = 0;
     }
+    poison_[g] = poison;
   }
 
   const LifPopulation& p_;
   double scale_;
   const double* rows_[G][kLanes];
   uint64_t ahead_ = 0;
+  F poison_[G];
   alignas(64) double drive_[G][64][kLanes];
 };
 
@@ -80,6 +95,9 @@ void run_groups(const LifPopulation& p, const Part& part, const Lif& lif, const 
   LifGroups<G> groups;
   groups.load(p.state.from(n), n, count);
   Drives drives(p, n, count);
+  // Of neurons that rest, the update forgets the potential.
+  F poison[G];
+  for (int g = 0; g < G; g++) poison[g] = set1f(0) + set1f(0) * groups.v[g];
   uint64_t position = (p.position + 64 * part.first_word) % p.period;
   for (size_t w = part.first_word; w < part.last_word; w++) {
     const int steps = int(std::min<uint64_t>(p.steps - 64 * w, 64));
@@ -90,6 +108,8 @@ void run_groups(const LifPopulation& p, const Part& part, const Lif& lif, const 
     for (size_t g = 0; g < G && g * kLanes < count; g++)
       store_apart(p.spikes + (n + g * kLanes) * words + w, words, spikes[g], count - g * kLanes);
   }
+  if (p.row_stride != 0)  // what is 0 changes no bit of a potential that is subtracted from
+    for (int g = 0; g < G; g++) groups.v[g] = groups.v[g] - (poison[g] + drives.poison(g));
   groups.store(p.state.from(n), count);
 }
 

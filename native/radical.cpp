@@ -46,13 +46,6 @@ class Inverse {
     }
   }
 
-  // Digit i of a number below the power, of which that digit and those before are taken away.
-  uint64_t take_digit(uint64_t& number, int i) const {
-    const uint64_t digit = uint64_t(int64_t((double(int64_t(number)) + 0.5) * inverses_[i]));
-    number -= digit * weights_[i];
-    return digit;
-  }
-
   // Moves to the beginning of the block of step t.
   void move_to(uint64_t t) {
     tail_ = 0;
@@ -142,76 +135,156 @@ class Inverse {
 };
 
 // The largest base of streams side by side, their words at a time, and the streams that pay for
-// masks.
+// tables.
 constexpr uint64_t kLargestBase = 16;
-constexpr size_t kSideWords = 4, kSideStreams = 64, kMostDigits = 32;
-size_t side_scratch(uint64_t base) { return kMostDigits * base * (base + 1) * kSideWords; }
+constexpr size_t kSideWords = 4, kSideStreams = 256, kMostDigits = 32;
+// The most values of the digits that are compared together.
+constexpr uint64_t kGroupValues = 32;
 
-// Many streams of one small base in the same words of time: for each digit of t and each of its
-// values, the steps that have it are a mask, so that a stream compares its bound digit by digit,
-// the most significant first, until every step is decided.
+// Digits that are compared together, the most significant first; the last group can have fewer.
+int digits_of_group(uint64_t base) {
+  int n = 1;
+  for (uint64_t values = base; values * base <= kGroupValues; values *= base) n++;
+  return n;
+}
+size_t side_scratch(uint64_t base) {
+  size_t values = 1, digits = size_t(digits_of_group(base));
+  for (size_t i = 0; i < digits; i++) values *= base;
+  const size_t groups = (kMostDigits + digits - 1) / digits;
+  return (groups * values * values * 2 + values) * kSideWords;
+}
+
+// The leading digits of a fraction of 2**64, which have that many values and are taken away.
+uint64_t take_leading(uint64_t& fraction, uint64_t values) {
+#ifdef __SIZEOF_INT128__
+  const auto product = static_cast<unsigned __int128>(fraction) * values;
+  fraction = uint64_t(product);
+  return uint64_t(product >> 64);
+#else
+  const uint64_t low = (fraction & 0xFFFFFFFF) * values;
+  const uint64_t leading = ((fraction >> 32) * values + (low >> 32)) >> 32;
+  fraction *= values;
+  return leading;
+#endif
+}
+
+// Many streams of one small base in the same words of time. For each group of digits, a table has
+// by the digits of a shift and those of a bound the steps whose shifted digits are below those of
+// the bound, and those whose digits equal them. So a stream compares its bound group by group, the
+// most significant first, until every step is decided.
 template <size_t kWords>
 class Side {
  public:
   Side(const Inverse& inverse, uint64_t first_word, uint64_t* scratch)
-      : inverse_(inverse), base_(inverse.base()), equal_(scratch) {
-    below_ = equal_ + size_t(inverse.n_digits()) * base_ * kWords;
-    make_equal(first_word);
-    for (int i = 0; i < inverse.n_digits(); i++)
-      for (uint64_t shift = 0; shift < base_; shift++) make_below(i, shift);
+      : power_(inverse.power()), base_(inverse.base()), fraction_(~uint64_t{0} / power_ + 1) {
+    const int digits = digits_of_group(base_), n = inverse.n_digits();
+    uint64_t plain[kMostDigits], t = first_word % power_ * 64 % power_;
+    for (int i = 0; i < n; i++, t /= base_) plain[i] = t % base_;
+    for (int first = 0; first < n; first += digits) {
+      Group& group = groups_[n_groups_++];
+      group.digits = std::min(digits, n - first);
+      for (int i = 0; i < group.digits; i++) group.values *= base_;
+      group.table = scratch;
+      scratch += group.values * group.values * 2 * kWords;
+    }
+    for (int g = 0; g < n_groups_; g++) {
+      const Group& group = groups_[g];
+      if (g == 0 || group.digits < digits) make_without(group.digits, group.values);
+      make_table(group, plain, g * digits, n, scratch);
+    }
   }
 
   // Words of a stream: 1 where the shifted number is below a bound.
   void compare(uint64_t shift, uint64_t bound, uint64_t (&less)[kWords]) const {
-    std::fill_n(less, kWords, bound >= inverse_.power() ? ~uint64_t{0} : 0);
-    if (bound >= inverse_.power()) return;
+    if (bound >= power_) return std::fill_n(less, kWords, ~uint64_t{0}), void();
+    shift *= fraction_;
+    bound *= fraction_;
     uint64_t equal[kWords];
-    std::fill_n(equal, kWords, ~uint64_t{0});
-    for (int i = 0; i < inverse_.n_digits() && bound != 0; i++) {
-      const uint64_t s = inverse_.take_digit(shift, i), d = inverse_.take_digit(bound, i);
-      const uint64_t* below = below_at(i, s, d);
-      const uint64_t* same = equal_at(i, d >= s ? d - s : d + base_ - s);
+    const uint64_t* at = groups_[0].at(shift, bound);
+    std::copy_n(at, kWords, less);
+    std::copy_n(at + kWords, kWords, equal);
+    for (int g = 1; g < n_groups_; g++) {
+      at = groups_[g].at(shift, bound);
       uint64_t left = 0;
       for (size_t w = 0; w < kWords; w++) {
-        less[w] |= equal[w] & below[w];
-        left |= equal[w] &= same[w];
+        less[w] |= equal[w] & at[w];
+        left |= equal[w] &= at[kWords + w];
       }
       if (left == 0) break;
     }
   }
 
  private:
-  uint64_t* equal_at(int i, uint64_t digit) const {
-    return equal_ + (size_t(i) * base_ + digit) * kWords;
-  }
-  uint64_t* below_at(int i, uint64_t shift, uint64_t digit) const {
-    return below_ + ((size_t(i) * base_ + shift) * base_ + digit) * kWords;
-  }
+  struct Group {
+    int digits = 0;
+    uint64_t values = 1;
+    uint64_t* table = nullptr;  // [shift][bound][below, equal][words]
 
-  void make_equal(uint64_t first_word) {
-    const size_t n = size_t(inverse_.n_digits());
-    std::fill_n(equal_, n * base_ * kWords, uint64_t{0});
-    uint64_t digits[kMostDigits], t = first_word % inverse_.power() * 64 % inverse_.power();
-    for (size_t i = 0; i < n; i++, t /= base_) digits[i] = t % base_;
+    const uint64_t* at(uint64_t& shift, uint64_t& bound) const {
+      const uint64_t s = take_leading(shift, values), d = take_leading(bound, values);
+      return table + (s * values + d) * 2 * kWords;
+    }
+  };
+
+  // The digits of t from `first` on, reversed, at the 64 * kWords steps from those of `plain` on.
+  void make_equal(const Group& group, const uint64_t* plain, int first, int n,
+                  uint64_t* equal) const {
+    std::fill_n(equal, group.values * kWords, uint64_t{0});
+    uint64_t digits[kMostDigits];
+    std::copy_n(plain, n, digits);
+    const auto value = [&] {
+      uint64_t v = 0;
+      for (int i = first; i < first + group.digits; i++) v = v * base_ + digits[i];
+      return v;
+    };
+    uint64_t now = value();
     for (size_t k = 0; k < 64 * kWords; k++) {
-      for (size_t i = 0; i < n; i++) equal_at(int(i), digits[i])[k / 64] |= uint64_t{1} << k % 64;
-      for (size_t i = 0; i < n && ++digits[i] == base_; i++) digits[i] = 0;
+      equal[now * kWords + k / 64] |= uint64_t{1} << k % 64;
+      int i = 0;
+      for (; i < n && ++digits[i] == base_; i++) digits[i] = 0;
+      if (i >= first) now = value();
     }
   }
 
-  void make_below(int i, uint64_t shift) const {
-    uint64_t sum[kWords] = {};
-    for (uint64_t digit = 0; digit < base_; digit++) {
-      std::copy_n(sum, kWords, below_at(i, shift, digit));
-      const uint64_t* same = equal_at(i, digit >= shift ? digit - shift : digit + base_ - shift);
-      for (size_t w = 0; w < kWords; w++) sum[w] |= same[w];
+  // For all shifts s and bounds d the digits that become those of d when those of s are added.
+  void make_without(int digits, uint64_t values) {
+    uint64_t of[kGroupValues][5];
+    for (uint64_t v = 0; v < values; v++) {
+      uint64_t rest = v;
+      for (int i = 0; i < digits; i++, rest /= base_) of[v][i] = rest % base_;
+    }
+    for (uint64_t s = 0; s < values; s++) {
+      for (uint64_t d = 0; d < values; d++) {
+        uint64_t result = 0, weight = 1;
+        for (int i = 0; i < digits; i++, weight *= base_)
+          result += (of[d][i] - of[s][i] + (of[d][i] < of[s][i] ? base_ : 0)) * weight;
+        without_[s][d] = uint8_t(result);
+      }
     }
   }
 
-  const Inverse& inverse_;
-  uint64_t base_;
-  uint64_t* equal_;  // [digit][value][words], of t itself
-  uint64_t* below_;  // [digit][shift][value][words]
+  void make_table(const Group& group, const uint64_t* plain, int first, int n,
+                  uint64_t* equal) const {
+    make_equal(group, plain, first, n, equal);
+    for (uint64_t s = 0; s < group.values; s++) {
+      uint64_t below[kWords] = {};
+      uint64_t* out = group.table + s * group.values * 2 * kWords;
+      for (uint64_t d = 0; d < group.values; d++, out += 2 * kWords) {
+        const uint64_t* same = equal + without_[s][d] * kWords;
+        for (size_t w = 0; w < kWords; w++) {
+          out[w] = below[w];
+          below[w] |= out[kWords + w] = same[w];
+        }
+      }
+    }
+  }
+
+  // A number below the power times the last one is a fraction of 2**64, whose error is less than
+  // the last digit: the power is at most 2**32.
+  uint64_t power_, base_, fraction_;
+  int n_groups_ = 0;
+  Group groups_[kMostDigits];
+  uint8_t without_[kGroupValues][kGroupValues];
 };
 
 // number * 2**32 / power < threshold

@@ -122,6 +122,7 @@ Split split_steps(size_t rows, uint64_t steps, double grain = kSteps / 64) {
 }
 
 Split split(const Philox& p) { return {.rows = p.n, .grain = kWords}; }
+Split split(const Draw& d) { return {.rows = d.n, .grain = kWords}; }
 Split split(const Normal& n) { return split_steps(n.n_neurons, n.steps); }
 Split split(const Encode& e) {
   if (e.n_rows == 0) return {.rows = 0};
@@ -165,6 +166,7 @@ Split split(const Dot& d) {
   s.word_step = 128;
   return s;
 }
+Split split(const Ones& o) { return {.rows = o.n_rows, .grain = grain_of(64 * kWords, o.n_words)}; }
 Split split(const LifPopulation& p) { return split_steps(p.n, p.steps); }
 Split split(const FixedTrace& f) { return split_steps(f.n, f.steps); }
 Split split_products(Products& p, size_t scratch) {

@@ -13,6 +13,7 @@
 #define SC_LEVEL_portable 1
 #define SC_LEVEL_avx2 2
 #define SC_LEVEL_avx512 3
+#define SC_LEVEL_neon 4
 #define SC_JOIN_(a, b) a##b
 #define SC_JOIN(a, b) SC_JOIN_(a, b)
 #define SC_LEVEL_NUMBER SC_JOIN(SC_LEVEL_, SC_LEVEL)
@@ -21,6 +22,8 @@
 #include "simd/avx512.hpp"
 #elif SC_LEVEL_NUMBER == SC_LEVEL_avx2
 #include "simd/avx2.hpp"
+#elif SC_LEVEL_NUMBER == SC_LEVEL_neon
+#include "simd/neon.hpp"
 #else
 #include "simd/portable.hpp"
 #endif

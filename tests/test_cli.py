@@ -1,11 +1,22 @@
 import csv
+import platform
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from sc_neurocore import Dense, Network, Sobol, VanDerCorput, _checks, evaluate, load_digits, simulate
+from sc_neurocore import (
+    Dense,
+    Network,
+    Sobol,
+    VanDerCorput,
+    _checks,
+    _native,
+    evaluate,
+    load_digits,
+    simulate,
+)
 from sc_neurocore.cli import main
 from sc_neurocore.evidence.evaluation import SOURCES
 
@@ -157,8 +168,10 @@ def test_the_module_runs_as_a_command():
     run = subprocess.run(
         [sys.executable, "-m", "sc_neurocore", "info"], capture_output=True, text=True, check=True
     )
-    for line in ("sc-neurocore", "instruction set", "threads"):
+    for line in ("sc-neurocore", "processor", "instruction set", "threads"):
         assert line in run.stdout
+    assert platform.machine() in run.stdout
+    assert f"{_native.isa()} (available: {', '.join(_native.isas())})" in run.stdout
 
 
 def test_without_matplotlib_the_demo_goes_on_without_pictures(tmp_path):

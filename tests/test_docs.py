@@ -75,7 +75,8 @@ def test_every_public_module_lists_its_names():
 
 def pages():
     """The pages of the repository in Markdown."""
-    folders = (ROOT, ROOT / "docs", ROOT / "docs" / "reference", PACKAGE / "data")
+    docs = ROOT / "docs"
+    folders = (ROOT, docs, docs / "howto", docs / "reference", PACKAGE / "data")
     return [page for folder in folders for page in sorted(folder.glob("*.md"))]
 
 

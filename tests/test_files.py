@@ -128,8 +128,6 @@ READERS = {
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", ["pipe", "device"])
 def test_pipes_and_devices_are_not_read(tmp_path, reader, kind):
-    if reader == "from_nir":
-        pytest.importorskip("nir")
     path = tmp_path / "pipe" if kind == "pipe" else "/dev/zero"
     if kind == "pipe":
         os.mkfifo(path)

@@ -190,20 +190,23 @@ def within(
 
 
 def array(
-    name: str, values: ArrayLike, ndims: Sequence[int], *, borrow: bool = False
+    name: str, values: ArrayLike, ndims: Sequence[int], *, borrow: bool = False, finite: bool = True
 ) -> NDArray[np.float64]:
     """Return finite numbers as a C-contiguous float64 array, whose number of axes is one of `ndims`.
 
-    The result is a copy unless `borrow`, for callers that only read it.
+    The result is a copy unless `borrow`, for callers that only read it. Without `finite`, the caller
+    looks for numbers that are not.
     """
     raw = numbers(name, "hold real numbers", values)
     if raw.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims) if len(ndims) < 4 else f"at least {ndims[0]}"
         fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
     result = (np.asarray if borrow else np.array)(raw, np.float64, order="C")
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = math.isfinite(result.sum())  # one pass and no temporary array
     if not finite:
+        return result
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = math.isfinite(result.sum())  # one pass and no temporary array
+    if not whole:
         bad = ~np.isfinite(result)
         if bad.any():
             fail(name, "be finite", _first(result, bad))

@@ -121,6 +121,14 @@ class FixedNeuron:
 def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Philox4x32-10 of counters (n, 4), shape (n, 4)."""
 
+def draw(
+    key: int, domain: int, streams: NDArray[np.uint64], below: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """First words of the counters (0, domain, streams) times `below` over 2**32, shape (n,).
+
+    `below`, at most 2**32, is one for each stream, or one for all, of shape (1,).
+    """
+
 def normal(key: int, n_neurons: int, first_step: int, steps: int) -> NDArray[np.float64]:
     """The normal samples of neurons 0 .. n_neurons - 1, shape (n_neurons, steps)."""
 
@@ -209,6 +217,9 @@ def channel_counts(
 
 def dot(x: NDArray[np.uint64], w: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Ones among x[i] & w[j] of rows (n_x, words) and (n_w, words), shape (n_x, n_w)."""
+
+def ones(x: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Ones of rows (n, words), shape (n,)."""
 
 def lif(
     parameters: LIFParameters,
@@ -528,6 +539,18 @@ class Chain:
 
         Without bits they are those of Bernoulli streams.
         """
+    def step(
+        self,
+        levels: float,
+        key: int,
+        x: NDArray[np.float64],
+        first: int,
+        steps: int,
+        state: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        potentials: NDArray[np.float64],
+    ) -> int:
+        """Run steps from a state, with weights that are kept, as `run` without explanations."""
     def run(
         self,
         x: NDArray[np.float64],
@@ -538,6 +561,7 @@ class Chain:
         steps: int,
         bits: Sequence[NDArray[np.uint64] | None] | None,
         rest: bool,
+        explain: bool,
         state: NDArray[np.float64],
         counts: NDArray[np.int64],
         potentials: NDArray[np.float64],
@@ -549,6 +573,6 @@ class Chain:
         of each layer potentials, refractory steps (as uint64) and synaptic currents, (batch, n_out)
         each; with `rest` it begins at rest, whatever it holds.
 
-        Returns 0, or l + 1 if layer l is the first without spikes and its mean currents may be too
-        small, or -1 if a density is not in [0, 1] and the results mean nothing.
+        Returns 0, or, with `explain`, l + 1 if layer l is the first without spikes and its mean
+        currents may be too small, or -1 if a density is not in [0, 1] and the results mean nothing.
         """

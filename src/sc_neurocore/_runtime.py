@@ -1,7 +1,7 @@
 """Settings of the process, initialized from environment variables when the package is imported.
 
 SC_NEUROCORE_ISA
-    Instruction set: portable, avx2 or avx512. By default the best one available.
+    Instruction set: portable, avx2, avx512 or neon. By default the best one available.
 SC_NEUROCORE_THREADS
     Largest number of threads per call. By default the number of cores.
 SC_NEUROCORE_CHECK

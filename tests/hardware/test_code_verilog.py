@@ -71,7 +71,12 @@ def test_sums_on_two_lines_and_of_ratios_have_netlists():
         ratio = Ratio(x, y) + Ratio(u, v)
         lines = total.plus, total.minus, ratio.numerator, ratio.denominator
         mapped = Integral(stack([x, y, u, v])).map(np.abs, 3).lines
-        return {**dict(zip("abcd", lines, strict=True)), "e": mapped}
+        divided = Bipolar(x) / Bipolar(y)
+        return {
+            **dict(zip("abcd", lines, strict=True)),
+            "e": mapped,
+            "f": divided.stream,
+        }
 
     circuit = Circuit.trace(function)
     p = np.random.default_rng(4).random((4, 30))

@@ -104,7 +104,7 @@ def run(chain, layers, x, first, steps, state, rest, numbers=None):
     last = -(-(first + steps) // 64)
     bits = [None if own is None else np.ascontiguousarray(own[:, :, word:last]) for *_, own in layers]
     silent = chain.run(
-        x, 2.0**32, INPUT_KEY, numbers, first, steps, bits, rest, state, counts, potentials
+        x, 2.0**32, INPUT_KEY, numbers, first, steps, bits, rest, True, state, counts, potentials
     )
     assert silent == 0
     return counts.reshape(len(x), -1), potentials.reshape(len(x), -1)
@@ -145,7 +145,7 @@ def test_a_density_outside_of_0_and_1_is_reported(isa, value):
     state = np.zeros(len(x) * 3 * sum(len(layer[6]) for layer in layers))
     bits = [own for *_, own in layers]
     outcome = chain_of(layers, 0).run(
-        x, 2.0**32, 0, None, 0, 3, bits, True, state, np.zeros(n, np.int64), np.zeros(n)
+        x, 2.0**32, 0, None, 0, 3, bits, True, True, state, np.zeros(n, np.int64), np.zeros(n)
     )
     assert outcome == -1
 
@@ -160,10 +160,11 @@ def test_the_first_silent_layer_without_current_is_named(isa):
         )  # fmt: skip
         rest = np.zeros(3)
         chain.add(never, 1, 2, weights, False, False, np.ones(3), np.full(3, needed), rest)
-        counts = np.zeros(6, np.int64)
         x = np.full((2, 4), 0.5)  # mean sum 1
-        outcome = chain.run(x, 2.0**32, 0, None, 0, 20, None, True, np.zeros(18), counts, np.zeros(6))
-        assert outcome == expected
+        for explain in (True, False):
+            results = np.zeros(18), np.zeros(6, np.int64), np.zeros(6)
+            outcome = chain.run(x, 2.0**32, 0, None, 0, 20, None, True, explain, *results)
+            assert outcome == (expected if explain else 0)
 
 
 def test_real_sums_equal_their_twin_at_every_length(isa, threads):

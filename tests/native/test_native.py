@@ -91,6 +91,67 @@ def test_many_streams_split_over_threads_keep_their_bits(isa, threads):
     assert np.array_equal(words[pick], twins.encode(KEY, streams[pick], thresholds[pick], 0, 65))
 
 
+def test_drawn_numbers_equal_their_twin_at_every_length(isa, threads):
+    rng = np.random.default_rng(5)
+    streams, below = rng.integers(0, 2**64, 300, np.uint64), rng.integers(0, 2**32, 300, np.uint64)
+    below[: len(EDGES)] = EDGES
+    twin = twins.philox(KEY, 0, 0x53000000, streams & twins.LOW, streams >> twins.HALF)[0]
+    for n in range(1, 301):
+        drawn = _native.draw(KEY, 0x53000000, streams[:n], below[:n])
+        assert np.array_equal(drawn, twin[:n] * below[:n] >> twins.HALF), n
+        for one in (below[n - 1 : n], np.array([2**32], np.uint64)):
+            drawn = _native.draw(KEY, 0x53000000, streams[:n], one)
+            assert np.array_equal(drawn, twin[:n] * one >> twins.HALF), n
+
+
+def test_ones_equal_their_twin_at_every_length(isa, threads):
+    rng = np.random.default_rng(6)
+    for words in range(1, 301):
+        x = rng.integers(0, 2**64, (words % 7 + 1, words), np.uint64)
+        x[0] = 2**64 - 1
+        assert np.array_equal(_native.ones(x), np.bitwise_count(x).sum(axis=1)), words
+    x = rng.integers(0, 2**64, (30_001, 3), np.uint64)  # over several threads
+    assert np.array_equal(_native.ones(x), np.bitwise_count(x).sum(axis=1))
+
+
+@pytest.mark.parametrize("base", range(2, 18))
+def test_radical_inverses_of_many_streams_equal_their_twin_at_every_length(base, threads):
+    rng = np.random.default_rng(base)
+    power = max(base**k for k in range(33) if base**k <= 2**32)
+    for first_word in (0, 3, power // 64 - 1):  # the last are followed by the first
+        t = (64 * first_word + np.arange(300, dtype=np.uint64)) % power
+        shifts = rng.integers(0, power, 300, np.uint64)
+        numbers = twins.radical_inverse(t, base, shifts[:, None])
+        thresholds = rng.integers(0, 2**32, 300, np.uint64)
+        thresholds[: len(EDGES)] = EDGES
+        thresholds[10:100] = numbers[10:100, 7]  # where the last digits decide
+        thresholds[100:200] = numbers[100:200, 0] + np.uint64(1)
+        bits, bases = numbers < thresholds[:, None], np.full(300, base, np.uint64)
+        for length in range(1, 301, 1 if first_word == 3 else 37):
+            words = _native.radical(bases, shifts, thresholds, first_word, length)
+            assert np.array_equal(words, twins.pack(bits[:, :length])), length
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("refractory_period", [0, 3])
+def test_a_current_that_is_not_finite_leaves_no_finite_potential(
+    isa, threads, value, refractory_period
+):
+    parameters = sc_neurocore.LIF(refractory_period=refractory_period).parameters[0]
+    currents = np.random.default_rng(0).uniform(-0.1, 0.3, (70, 150))
+    at = [(row, (row * 7) % 150) for row in range(0, 70, 3)]
+    for position in at:
+        currents[position] = value
+    for cut in (150, 64, 1):
+        state = np.zeros(70), np.zeros(70, np.uint64), np.zeros(70)
+        for first in range(0, 150, cut):
+            steps = min(cut, 150 - first)
+            _native.lif(parameters, KEY, currents, first, first, steps, *state)
+        expected = np.ones(70, bool)
+        expected[[row for row, _ in at]] = False
+        assert np.array_equal(np.isfinite(state[0]), expected)
+
+
 def test_channel_counts_equal_their_twin_at_every_length(isa, threads):
     rng = np.random.default_rng(1)
     for length in range(1, 301):
@@ -440,7 +501,7 @@ def test_results_lie_on_cache_lines():
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("SC_NEUROCORE_ISA", "neon", "SC_NEUROCORE_ISA must be one of 'portable'"),
+        ("SC_NEUROCORE_ISA", "sse2", "SC_NEUROCORE_ISA must be one of 'portable'"),
         ("SC_NEUROCORE_THREADS", "many", "SC_NEUROCORE_THREADS must be a whole number, got 'many'"),
         ("SC_NEUROCORE_THREADS", "0", "THREADS must be at least 1 and at most 65536, got 0"),
         ("SC_NEUROCORE_THREADS", str(2**64), "THREADS must be at least 1 and at most 65536, got"),

@@ -63,13 +63,15 @@ def test_silence_without_a_cause_in_the_network_is_no_warning():
 def test_a_continued_run_does_not_judge_silence():
     """In a step of a closed loop most layers are silent. A warning would also cost a second run."""
     network = Network([Dense(np.full((4, 3), 0.5), gain=0.5), Dense(np.full((2, 4), 0.5), gain=1e-3)])
-    loop = prepare(network, seed=1)
-    with pytest.warns(SilentLayerWarning):
-        state = loop.run(np.ones(3), 64).state
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(5):
-            state = loop.run(np.ones(3), 64, state=state).state
+    for shape in ((3,), (2, 3)):
+        for steps, kept in ((64, 0), (64, 1000), (8, 0), (8, 1000)):
+            loop = prepare(network, seed=1, steps_kept=kept)
+            with pytest.warns(SilentLayerWarning):
+                state = loop.run(np.ones(shape), 64).state
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                for _ in range(5):
+                    state = loop.run(np.ones(shape), steps, state=state).state
 
 
 @pytest.mark.parametrize(

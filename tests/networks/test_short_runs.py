@@ -80,9 +80,10 @@ def test_a_short_run_is_the_recorded_run(case, shape):
 
 
 @pytest.mark.parametrize("case", range(len(CASES)))
-def test_runs_of_any_length_continue_one_another(case):
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_runs_of_any_length_continue_one_another(case, shape):
     options = CASES[case]
-    net, x = network(options), densities(3)
+    net, x = network(options), densities(*shape)
     whole = simulate(net, x, 150, seed=3, **options)
     for kept in (0, 150):
         prepared = prepare(net, seed=3, steps_kept=kept, **options)
@@ -118,6 +119,35 @@ def test_arguments_of_short_runs_are_checked():
         simulate(net, densities(3), 8, seed=2, state=run.state)
     with pytest.raises(ValueError, match="length must"):
         simulate(net, densities(3), 0, seed=1)
+
+
+def test_arguments_of_closed_loops_are_checked():
+    prepared = prepare(network(), seed=1, steps_kept=20)
+    x = densities()
+    state = prepared.run(x, 1).state
+    step = prepared.run(x, 1, state=state)
+    spread = np.repeat(x, 2)[::2]  # not contiguous
+    for same in (spread, x.astype(np.float32).astype(float).tolist(), x[np.newaxis][0]):
+        assert_same(prepared.run(same, 1, state=state), prepared.run(np.array(same), 1, state=state))
+    assert_same(prepared.run(spread, 1, state=state), step)
+    for value in (1.5, -0.25, np.nan):
+        wrong = x.copy()
+        wrong[-1] = value
+        with pytest.raises(ValueError, match="x must"):
+            prepared.run(wrong, 1, state=state)
+    with pytest.raises(ValueError, match="batch shape of the state"):
+        prepared.run(x[np.newaxis], 1, state=state)
+    with pytest.raises(ValueError, match="batch shape of the state"):
+        prepared.run(x, 1, state=prepared.run(x[np.newaxis], 1).state)
+    with pytest.raises(ValueError, match="x must"):
+        prepared.run(x[:-1], 1, state=state)
+    for length in (0, -1):
+        with pytest.raises(ValueError, match="length must"):
+            prepared.run(x, length, state=state)
+    with pytest.raises(ValueError, match="seed must be that of the state"):
+        prepare(network(), seed=2, steps_kept=20).run(x, 1, state=state)
+    other = prepare(network(), seed=1, steps_kept=20).run(x, 1, state=state)
+    assert_same(other, step)
 
 
 @pytest.mark.parametrize("layer", [0, 1])

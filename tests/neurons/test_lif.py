@@ -420,3 +420,36 @@ def test_a_current_that_is_not_finite_is_found_wherever_it_is(wrong):
     currents[2, 69] = wrong
     with pytest.raises(ValueError, match=rf"^currents must be finite, got {wrong} at index \(2, 69\)$"):
         LIF().run(currents)
+
+
+def test_parameters_of_a_population_are_those_of_each_neuron():
+    rng = np.random.default_rng(0)
+    neuron = LIF(
+        v_rest=rng.uniform(-1, 0, 9), v_threshold=[*rng.uniform(1, 2, 8), math.inf], dt=0.5,
+        tau_mem=rng.uniform(3, 9, 9).astype(np.float32), tau_syn=[0.0, 0.5] * 4 + [2.0],
+        refractory_period=np.arange(9), resistance=rng.uniform(1, 2, 9), reset="subtract",
+    )  # fmt: skip
+    for j, of_population in enumerate(neuron.parameters):
+        (alone,) = neuron[j].parameters
+        for name in dir(alone):
+            if not name.startswith("_"):
+                assert getattr(of_population, name) == getattr(alone, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("v_rest", math.nan), ("v_reset", 1.0), ("v_reset", -math.inf), ("v_threshold", math.nan),
+        ("v_threshold", -math.inf), ("tau_mem", 0.5), ("tau_mem", math.nan), ("tau_syn", 0.5),
+        ("tau_syn", math.inf), ("tau_syn", -1.0), ("noise_std", -0.1), ("noise_std", math.nan),
+        ("resistance", 0.0), ("resistance", math.inf), ("refractory_period", -1),
+        ("refractory_period", 2**32 + 1),
+    ],
+)  # fmt: skip
+def test_a_wrong_neuron_of_a_population_is_named_as_if_it_were_alone(name, wrong):
+    with pytest.raises((TypeError, ValueError)) as alone:
+        LIF(**{name: wrong})
+    right = getattr(LIF(), name)
+    with pytest.raises(alone.type) as of_many:
+        LIF(**{name: [right, right, wrong, right]})
+    assert f"{of_many.value}" == f"{alone.value} (neuron 2)"

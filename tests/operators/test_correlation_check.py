@@ -37,7 +37,6 @@ from sc_neurocore.operators import (
     jk_flip_flop,
     maximum,
     minimum,
-    multiplex,
     popcount_add,
     saturating_add,
     saturating_subtract,
@@ -111,15 +110,9 @@ def test_the_warning_names_the_required_scc_the_worst_pair_and_the_effect():
 
 
 def test_every_operator_in_the_table_of_needs_is_tested_here():
-    assert set(NEEDS) == {
-        *BINARY,
-        "scaled_add",
-        "multiplex",
-        "bernstein",
-        "cordiv",
-        "current_trace",
-        "dot",
-    }
+    elsewhere = {"multiplex"}  # test_selection.py
+    here = {*BINARY, "scaled_add", "bernstein", "cordiv", "current_trace", "dot"}
+    assert set(NEEDS) == here | elsewhere
 
 
 @pytest.mark.parametrize("correlation", [-1, 0, 1])
@@ -160,15 +153,6 @@ def test_adders_accept_correlated_inputs_but_require_independent_selects():
     assert second.startswith(
         "scaled_add needs SCC 0 of select 0 and the inputs from 0 on, got 1 at index 0"
     )
-
-
-def test_a_multiplexer_requires_independent_selects():
-    x = encode([[0.5, 0.7, 0.3, 0.5]], LENGTH, key=KEY)
-    assert messages(multiplex, x, encode([[0.5, 0.6]], LENGTH, key=SELECT)) == []
-    (same,) = messages(multiplex, x, encode([[0.5, 0.6]], LENGTH, key=KEY, streams=[5, 0]))
-    assert same.startswith("multiplex needs SCC 0 of select 1 and the inputs, got 1 at index (0, 0)")
-    shared = messages(multiplex, x, encode([[0.5, 0.6]], LENGTH, key=SELECT, streams=0))
-    assert shared[0].startswith("multiplex needs SCC 0 of selects 0 and 1, got 1 at index 0")
 
 
 def test_bernstein_requires_independent_copies_and_coefficients():

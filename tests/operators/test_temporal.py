@@ -60,6 +60,9 @@ def test_race_logic_is_a_circuit_with_a_netlist():
     streams = {"x": X.reshape(-1), "y": Y[::-1]}
     assert circuit.simulate(streams)["out"] == function(**streams)
     assert verify_circuit(circuit, streams).wrong == 0
+    gate = Circuit.trace(inhibit)
+    for p, q, value in ((0.3, 0.6, 0.0), (0.6, 0.3, 0.6)):
+        assert gate.predict({"x": p, "y": q}, 100)["out"].value == value
     with pytest.raises(ValueError, match="keep the length of their operands"):
         Circuit.trace(lambda x, y: rotate(x, 3) & y)
 

@@ -93,6 +93,27 @@ def test_spoken_digits_are_learned_and_measured(example, tmp_path, capsys, monke
     assert out.read_text() == before
 
 
+def test_silence_is_cut_off_and_bands_are_leveled(example, tmp_path):
+    write_speech(tmp_path, range(1))
+    module = example("recordings")
+    tone = np.sin(np.arange(4000))
+    tone[:1000] = tone[3000:] = 1e-4 * np.random.default_rng(0).random(1000)
+    kept = module.trimmed(tone, 30)
+    start = int(np.flatnonzero(tone[:1001] == kept[0])[0])
+    assert np.array_equal(kept, tone[start : start + len(kept)])
+    assert 1000 - 256 <= start <= 1000  # a window of 256 samples contains the first loud one
+    assert 3000 <= start + len(kept) <= 3000 + 256
+    assert np.array_equal(module.trimmed(tone[:200], 30), tone[:200])
+    plain, half, whole = (module.speech(tmp_path, leveling=part).levels for part in (0.0, 0.5, 1.0))
+    for levels in (plain, half, whole):
+        assert np.allclose(levels.mean((1, 2)), 0)
+        assert np.allclose(levels.std((1, 2)), 1)
+    assert np.allclose(whole.mean(2), 0)
+    ratio = half.mean(2) / plain.mean(2)
+    assert np.allclose(ratio, ratio[:, :1])  # the same part of all bands
+    assert (np.abs(ratio) > 0.5).all()  # half, of levels that are then scaled up again
+
+
 def test_spikes_of_events_lie_where_the_events_are(example, tmp_path):
     write_camera(tmp_path, 20)
     module = example("nmnist")

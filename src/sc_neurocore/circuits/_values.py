@@ -16,11 +16,12 @@ from sc_neurocore.operators import (
     _digits,
     adders,
     attention,
-    comparators,
+    counting,
     decorrelation,
     gates,
     machines,
     products,
+    selection,
     temporal,
 )
 from sc_neurocore.operators.bernstein import bernstein
@@ -64,8 +65,52 @@ def _bernstein(x: Any, coefficients: Any, *, key: Any = None, source: Any = None
     return np.asarray(b)
 
 
+def _bipolar_quotient(p: Floats, q: Floats) -> Floats:
+    magnitude = np.minimum(_ratio(np.abs(2 * p - 1), np.abs(2 * q - 1)), 1)
+    return np.asarray((1 + np.sign((2 * p - 1) * (2 * q - 1)) * magnitude) / 2)
+
+
 def _rectified(plus: Floats, minus: Any = None, *, depth: int) -> Floats:
     return np.asarray(np.maximum(2 * plus - 1 if minus is None else plus - minus, 0.0))
+
+
+def _counts(x: Floats) -> Floats:
+    """Return the probabilities of 0 to n ones among independent inputs."""
+    ways = np.ones((*x.shape[:-1], 1))
+    for i in range(x.shape[-1]):
+        none, one = np.zeros((2, *ways.shape[:-1], i + 2))
+        none[..., :-1], one[..., 1:] = ways * (1 - x[..., i, None]), ways * x[..., i, None]
+        ways = none + one
+    return ways
+
+
+def _greater(p: Floats, q: Floats, depth: int) -> Floats:
+    up, down = p * (1 - q), (1 - p) * q
+    moves = up + down > 0
+    lead = linear_distribution(np.where(moves, _ratio(up, up + down), 0.0), 2 * depth + 1)
+    return np.where(moves, lead[..., depth + 1 :].sum(axis=-1), 0.0)
+
+
+def _btanh(x: Floats, n_states: int) -> Floats:
+    found = [_saturating(ways, n_states) for ways in _counts(x).reshape(-1, x.shape[-1] + 1)]
+    return np.array(found).reshape(x.shape[:-1])
+
+
+def _saturating(ways: Floats, n_states: int) -> float:
+    """Return the probability of the upper half of the counter of `btanh`, in the limit of time."""
+    n = len(ways) - 1
+    state = np.arange(n_states)
+    step = np.zeros((n_states, n_states))
+    for count, probability in enumerate(ways):
+        step[state, np.clip(state + 2 * count - n, 0, n_states - 1)] += probability
+    # The mean over two steps, because counts of one kind can alternate; the limit from the middle.
+    settled = np.zeros(n_states)
+    settled[n_states // 2] = 1.0
+    step = (step + np.eye(n_states)) / 2
+    for _ in range(40):
+        step = step @ step
+        step /= step.sum(axis=1, keepdims=True)
+    return float((settled @ step)[n_states // 2 :].sum())
 
 
 def _umul(p: Floats, q: Floats, *, bipolar: bool = False, **_: Any) -> Floats:
@@ -76,29 +121,6 @@ def _uadd(x: Floats, scale: Any = None, *, bipolar: bool = False, depth: Any = N
     n = x.shape[-1]
     s = n if scale is None else scale
     return np.asarray(np.clip((x.sum(axis=-1) - (n - s) / 2 * bipolar) / s, 0.0, 1.0))
-
-
-def _multiplex(x: Floats, select: Floats) -> Floats:
-    for i in range(select.shape[-1]):
-        s = select[..., i, None]
-        x = s * x[..., 1::2] + (1 - s) * x[..., ::2]
-    return np.asarray(x[..., 0])
-
-
-def _bipolar_quotient(p: Floats, q: Floats) -> Floats:
-    x, y = 2 * p - 1, 2 * q - 1
-    sign = np.where((x < 0) == (y < 0), 1.0, -1.0)
-    return np.asarray((1 + sign * np.minimum(_ratio(np.abs(x), np.abs(y)), 1)) / 2)
-
-
-def _majority(x: Floats) -> Floats:
-    n = x.shape[-1]
-    law = np.zeros((*x.shape[:-1], n + 1))  # of the number of ones among the first inputs
-    law[..., 0] = 1
-    for i in range(n):
-        p = x[..., i, None]
-        law = law * (1 - p) + np.concatenate([np.zeros_like(p), law[..., :-1]], axis=-1) * p
-    return np.asarray(law[..., n // 2 + 1 :].sum(axis=-1))
 
 
 def _encode(p: Any, length: Any, *, streams: Any = None, **_: Any) -> Floats:
@@ -112,11 +134,12 @@ def _unchanged(x: Floats, *_: Any, **__: Any) -> Floats:
 
 _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (gates.multiply, lambda p, q: p * q),
-    (gates.minimum, lambda p, q, *, n_states=None: np.minimum(p, q)),
-    (gates.maximum, lambda p, q, *, n_states=None: np.maximum(p, q)),
-    (gates.multiplex, _multiplex),
-    (comparators.greater, lambda p, q, n_states: (1 + np.sign(p - q)) / 2),
-    (comparators.max_pool, lambda x, n_states: x.max(axis=-1)),
+    (gates.minimum, lambda p, q, depth=None: np.minimum(p, q)),
+    (gates.maximum, lambda p, q, depth=None: np.maximum(p, q)),
+    (selection.multiplex, lambda s, p, q: s * p + (1 - s) * q),
+    (selection.greater, _greater),
+    (selection.max_pool, lambda x, depth: x.max(axis=-1)),
+    (counting.btanh, _btanh),
     (gates.absolute_difference, lambda p, q: np.abs(p - q)),
     (gates.saturating_subtract, lambda p, q: np.maximum(p - q, 0)),
     (gates.saturating_add, lambda p, q: np.minimum(p + q, 1)),
@@ -135,7 +158,7 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (products.jk_sqrt, lambda x, depth=8, **_: np.sqrt(x)),
     (products.square, lambda p, *, bipolar=False: 1 - 2 * p + 2 * p * p if bipolar else p * p),
     (adders.uadd, _uadd),
-    (adders.majority, _majority),
+    (adders.majority, lambda x: _counts(x)[..., x.shape[-1] // 2 + 1 :].sum(axis=-1)),
     (machines.addie, lambda x, n_bits, *, key: (x, None)),
     (machines.gaines_divide, lambda p, q, n_bits, *, key: (np.minimum(_ratio(p, q), 1), None)),
     (machines.gaines_sqrt, lambda x, n_bits, *, key: (np.sqrt(x), None)),
@@ -151,7 +174,6 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (_digits.bipolar_sum, lambda p, q: np.clip(p + q - 0.5, 0.0, 1.0)),
     (_digits.rectified, _rectified),
     (_digits.quotient, lambda p, q: np.minimum(_ratio(p, q), 1)),
-    (_digits.bipolar_magnitude, lambda p: (0.5 + np.abs(p - 0.5), (1 - np.sign(p - 0.5)) / 2)),
     (_digits.bipolar_quotient, _bipolar_quotient),
     (_digits.halved, lambda p: p / 2 + 0.25),
     (encode, _encode),

@@ -165,7 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     hdl.set_defaults(run=run_hdl)
 
-    info = commands.add_parser("info", help="print versions, instruction set and number of threads")
+    info = commands.add_parser(
+        "info", help="print versions, processor, instruction set and number of threads"
+    )
     info.set_defaults(run=_info)
     return parser
 
@@ -195,11 +197,24 @@ def _sources(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _processor() -> str:
+    """Return the processor's name if the system tells it, and its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor()
+    machine = platform.machine()
+    return f"{name} ({machine})" if name and name != machine else machine
+
+
 def _info(_: argparse.Namespace) -> None:
     for name, value in (
         ("sc-neurocore", sc_neurocore.__version__),
         ("Python", platform.python_version()),
         ("NumPy", np.__version__),
+        ("processor", _processor()),
         ("instruction set", f"{_native.isa()} (available: {', '.join(_native.isas())})"),
         ("threads", _native.threads()),
     ):

@@ -26,6 +26,7 @@ from sc_neurocore.streams import (
     Source,
     stream_key,
 )
+from sc_neurocore.streams._bits import count_ones
 from sc_neurocore.streams.keys import (
     lane_streams,
 )
@@ -149,7 +150,7 @@ def _samples(operands: list[tuple[Source, Role, Reals]], length: int, n: int) ->
             made = source.words(thresholds.ravel(), streams.ravel(), length, key=key)
             words = made if words is None else words & made
         assert words is not None
-        ones = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
+        ones = count_ones(words)
         densities[first : first + some] = ones.reshape(some, size) / length
     return densities.reshape(n, *shape)
 
@@ -168,7 +169,7 @@ def _fixed_densities(operands: list[tuple[Source, Role, Reals]], length: int) ->
             made = source.words(thresholds, streams[some], length, key=stream_key(0, role))
             words = made if words is None else words & made
         assert words is not None
-        densities[some] = np.bitwise_count(words).sum(axis=-1, dtype=np.int64) / length
+        densities[some] = count_ones(words) / length
     return densities.reshape(shape)
 
 

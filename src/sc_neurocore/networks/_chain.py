@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeGuard
 
 import numpy as np
@@ -22,7 +23,7 @@ from sc_neurocore.streams._bits import n_words
 # Time steps up to which a chain is faster than layers that run for whole words of time: with weights
 # that are kept or made for a batch, and with those made for few rows, of which layers make only the
 # bits that are needed, or where nothing counts ones fast.
-_FEW_STEPS, _FEWEST_STEPS = 40, 8
+FEW_STEPS, _FEWEST_STEPS = 40, 8
 _FEW_ROWS = 8
 # Rows times time steps up to which kept weights are faster by time step than by layer.
 _FEW_ROWS_KEPT = 256
@@ -82,7 +83,7 @@ def takes(x: object, length: object, n_in: int) -> TypeGuard[Reals]:
 
 def suits(rows: int, first: int, steps: int, kept: int) -> bool:
     """Return whether a chain is the fastest way to run rows and time steps, if it keeps weights."""
-    most = _FEWEST_STEPS if _native.isa() == "portable" else _FEW_STEPS
+    most = _FEWEST_STEPS if _native.isa() == "portable" else FEW_STEPS
     if first + steps <= kept:
         return steps <= most or rows == 1 or rows * steps <= _FEW_ROWS_KEPT
     return steps <= (most if rows >= _FEW_ROWS else _FEWEST_STEPS)
@@ -110,7 +111,7 @@ class Chain:
         input_key: int,
         steps_kept: int,
     ) -> None:
-        self.n_in, self.n_out = network.n_in, network.n_out
+        self.shape, self.n_out = (network.n_in,), network.n_out
         self._layers, self._key = layers, input_key
         self._levels = float(source.levels)
         self._native = _native.Chain()
@@ -125,6 +126,9 @@ class Chain:
         if steps_kept:
             self._native.keep(steps_kept, self._made(0, steps_kept))
         self._n_state = 3 * sum(part.layer.n_out for part in layers)
+        self._run = self._native.run
+        # Weights that are kept, from a state: (x, first, steps, state in place, counts, potentials).
+        self.step = partial(self._native.step, self._levels, self._key)
         self.volts = getattr(layers[-1].neuron, "volts", None)
 
     @classmethod
@@ -145,9 +149,16 @@ class Chain:
         )
 
     def run(
-        self, x: Reals, rows: int, first: int, steps: int, state: ChainState | None
+        self,
+        x: Reals,
+        rows: int,
+        first: int,
+        steps: int,
+        state: ChainState | None,
+        *,
+        explain: bool = True,
     ) -> tuple[int, NDArray[np.int64], Reals, ChainState]:
-        """Run rows of densities, from a state or from rest.
+        """Run rows of densities, from a state or from rest; `explain` says to find a silent layer.
 
         Returns
         -------
@@ -163,9 +174,9 @@ class Chain:
         values = np.empty(rows * self._n_state) if state is None else state.values.copy()
         counts, potentials = np.zeros(n, np.int64), np.empty(n)
         bits = None if first + steps <= self.steps_kept else self._made(first, steps)
-        silent = self._native.run(
-            x, self._levels, self._key, None, first, steps, bits, state is None, values, counts,
-            potentials,
+        silent = self._run(
+            x, self._levels, self._key, None, first, steps, bits, state is None, explain, values,
+            counts, potentials,
         )  # fmt: skip
         if self.volts is not None:
             potentials = self.volts(potentials)

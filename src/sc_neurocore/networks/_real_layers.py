@@ -15,7 +15,7 @@ from sc_neurocore.networks._wiring import join_reals, keep_reals, wires
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, lif_of, of_each
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons import StepNeuron
-from sc_neurocore.streams._bits import joined, n_words, pack, unpack
+from sc_neurocore.streams._bits import count_ones, joined, n_words, pack, unpack
 
 # Values of a signal that are held at a time, 80 MB.
 _VALUES = 10_000_000
@@ -93,7 +93,7 @@ def _run_packed(
             outputs.append(run.spikes(sums, steps))
         for train, output in zip(trains, outputs, strict=False):
             train.append((output, steps))
-        counts += np.bitwise_count(outputs[-1]).sum(axis=-1, dtype=np.int64)
+        counts += count_ones(outputs[-1])
     return counts, runs[-1].potentials(), [joined(train) for train in trains]
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from sc_neurocore.networks._bit_layers import (
     LayerState,
     steps_per_block,
 )
-from sc_neurocore.networks._chain import Chain, ChainState, suits, takes
+from sc_neurocore.networks._chain import FEW_STEPS, Chain, ChainState, suits, takes
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
 from sc_neurocore.networks._recorder import Recorder
@@ -47,7 +46,7 @@ from sc_neurocore.streams import (
     operands,
     stream_key,
 )
-from sc_neurocore.streams._bits import cut, n_words, pack
+from sc_neurocore.streams._bits import count_ones, cut, n_words, pack
 from sc_neurocore.streams.faults import FaultyWires, upset
 from sc_neurocore.streams.keys import (
     checked_seed,
@@ -67,12 +66,12 @@ __all__ = [
     "simulate_float",
 ]
 
-T = TypeVar("T")
-
 # Rows of inputs whose mean currents explain why a layer is silent.
 _SOME = 8
 # Time steps that streams can have.
 _LONGEST = 2**38
+_FLOAT = np.dtype(np.float64)
+_new = object.__new__
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,13 +151,6 @@ class Simulation:
         return html_table(
             header, [(math.prod(batch), n_out, self.length, mean, len(self.spikes), self.seed)]
         )
-
-
-def _made(cls: type[T], values: dict[str, object]) -> T:
-    """Return a frozen dataclass with these values; in a closed loop, its `__init__` takes too long."""
-    made = object.__new__(cls)
-    object.__setattr__(made, "__dict__", values)
-    return made
 
 
 def simulate(
@@ -436,6 +428,10 @@ class PreparedNetwork:
         -------
         Simulation
         """
+        if type(state) is SimulationState and record is False and not progress:
+            run = self._continue(x, length, state)
+            if run is not None:
+                return run
         short = self._is_chain and record is False and not progress
         if short and self.fixed_point is None and takes(x, length, self._n_in):
             assert length is not None
@@ -483,10 +479,7 @@ class PreparedNetwork:
                     recorder.add(i, traces, t, steps)
                 for layer, own in zip(self.layers, states, strict=True):
                     keep_words(layer.wires, own.lines, outputs, k, steps)
-                ones = [
-                    np.bitwise_count(outputs[i].words).sum(axis=-1, dtype=np.int64)
-                    for i in network.outputs
-                ]
+                ones = [count_ones(outputs[i].words) for i in network.outputs]
                 counts += np.concatenate(ones, axis=1)
                 t += steps
                 bar.update(steps)
@@ -574,6 +567,49 @@ class PreparedNetwork:
         sources += [(part.source, part.streams) for part in self.layers if part.streams is not None]
         return max(source.rise(streams) for source, streams in sources)
 
+    def _continue(self, x: object, length: object, state: SimulationState) -> Simulation | None:
+        """Continue a closed loop on one input; None if it is not one, or an argument is wrong.
+
+        Same as `run`, without what a few steps of a small network need no time for: in a loop, these
+        tests take as long as the steps.
+        """
+        own = state._layers
+        if type(own) is not ChainState or state._options is not self._options or state.batch != ():
+            return None
+        chain, first = self._chain, state.steps
+        if type(x) is not np.ndarray or x.shape != chain.shape or x.dtype is not _FLOAT:
+            return None
+        if type(length) is not int or not 0 < length <= FEW_STEPS or self.fixed_point is not None:
+            return None
+        last = first + length
+        if last > self.steps_kept or last < self._longest_rise:
+            return None
+        after = own.values.copy()
+        counts, potentials = np.zeros(chain.n_out, np.int64), np.empty(chain.n_out)
+        if chain.step(x, first, length, after, counts, potentials) < 0:
+            return None
+        return self._simulated((), counts, potentials, length, last, ChainState(1, after))
+
+    def _simulated(
+        self,
+        batch: tuple[int, ...],
+        counts: NDArray[np.int64],
+        potentials: Reals,
+        length: int,
+        last: int,
+        after: ChainState,
+    ) -> Simulation:
+        """Return the result of a chain."""
+        # In a closed loop, `__init__` of frozen dataclasses would take as long as a step.
+        state, run = _new(SimulationState), _new(Simulation)
+        values = state.__dict__
+        values["steps"], values["seed"], values["batch"] = last, self.seed, batch
+        values["_layers"], values["_options"] = after, self._options
+        values = run.__dict__
+        values["counts"], values["potentials"], values["length"] = counts, potentials, length
+        values["seed"], values["recording"], values["state"] = self.seed, None, state
+        return run
+
     def _run_chain(
         self,
         x: Reals,
@@ -598,8 +634,9 @@ class PreparedNetwork:
             return None
         if isinstance(own, tuple):
             own = ChainState.of(own)
-        values = self._densities(x)
-        silent, counts, potentials, own = self._chain.run(values, rows, first, steps, own)
+        values = x if self.fixed_point is None else self._densities(x)
+        warn = warn and state is None
+        silent, counts, potentials, own = self._chain.run(values, rows, first, steps, own, explain=warn)
         if silent < 0:
             return None
         if silent and warn:
@@ -607,18 +644,7 @@ class PreparedNetwork:
             self._warn_of_silence(inputs, steps, [i + 1 != silent for i in range(len(self.layers))])
         if batch:
             counts, potentials = counts.reshape(rows, -1), potentials.reshape(rows, -1)
-        after = {"steps": last, "seed": self.seed, "batch": batch, "_layers": own}
-        return _made(
-            Simulation,
-            {
-                "counts": counts,
-                "potentials": potentials,
-                "length": steps,
-                "seed": self.seed,
-                "recording": None,
-                "state": _made(SimulationState, after | {"_options": self._options}),
-            },
-        )
+        return self._simulated(batch, counts, potentials, steps, last, own)
 
     def _densities(self, x: Reals) -> Reals:
         """Return densities as they are encoded: rounded in fixed point."""

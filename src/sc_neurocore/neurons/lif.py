@@ -238,7 +238,10 @@ class LIF:
         state : LIFState
             State after the last step, from which another run can continue.
         """
-        given = _checks.array("currents", currents, [1, 2], borrow=True)
+        given = _checks.array("currents", currents, [1, 2], borrow=True, finite=False)
+        # With parameters for all neurons, the core looks at rows of currents as it reads them.
+        if self.n_neurons is not None or given.ndim == 1 or len(given) == 1:
+            _checks.array("currents", given, [1, 2], borrow=True)
         if given.size == 0:
             _checks.fail("currents", "have at least one time step", f"shape {given.shape}")
         if key is None:
@@ -253,7 +256,12 @@ class LIF:
         if len(rows) not in (1, n := len(state.v)):
             contract = f"have one row, or one row for each of the {n} neurons of the state"
             _checks.fail("currents", contract, len(rows))
-        return run_periodic(self, rows, 0, rows.shape[1], state, key)
+        try:
+            return run_periodic(self, rows, 0, rows.shape[1], state, key)
+        except ValueError as error:  # a potential is not finite
+            wrong = error
+        _checks.array("currents", given, [1, 2], borrow=True)
+        raise wrong
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(LIF)}

@@ -4,7 +4,7 @@ from sc_neurocore.operators.adders import buffered_add, majority, toggle_add, ua
 from sc_neurocore.operators.attention import spiking_attention
 from sc_neurocore.operators.bernstein import bernstein, bernstein_fit, bernstein_value
 from sc_neurocore.operators.codings import Bipolar, SignMagnitude, TwoLine, Unipolar
-from sc_neurocore.operators.comparators import greater, max_pool
+from sc_neurocore.operators.counting import btanh
 from sc_neurocore.operators.current import current_trace
 from sc_neurocore.operators.decorrelation import (
     decorrelate,
@@ -20,7 +20,6 @@ from sc_neurocore.operators.gates import (
     exact_product,
     maximum,
     minimum,
-    multiplex,
     multiply,
     popcount_add,
     saturating_add,
@@ -41,6 +40,7 @@ from sc_neurocore.operators.machines import (
     stanh,
 )
 from sc_neurocore.operators.products import jk_sqrt, square, umul
+from sc_neurocore.operators.selection import greater, max_pool, multiplex
 from sc_neurocore.operators.temporal import (
     arrival_times,
     encode_arrivals,
@@ -65,6 +65,7 @@ __all__ = [
     "bernstein",
     "bernstein_fit",
     "bernstein_value",
+    "btanh",
     "buffered_add",
     "cordiv",
     "current_trace",

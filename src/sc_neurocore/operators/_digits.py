@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
-from sc_neurocore.operators.adders import counted, counting_machine
+from sc_neurocore.operators.adders import toggle_add
 from sc_neurocore.operators.decorrelation import synchronize
 from sc_neurocore.operators.machine import Machine
+from sc_neurocore.operators.machines import linear_machine
 from sc_neurocore.streams import Bitstream, stack
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input, check_operands
 
 __all__ = [
     "DEPTH",
-    "bipolar_magnitude",
     "bipolar_product",
     "bipolar_quotient",
     "bipolar_sum",
@@ -39,8 +39,6 @@ __all__ = [
 
 # Largest count that is kept.
 DEPTH = 64
-# Most lines that a machine reads; of more it reads the digits of their count.
-_MOST_LINES = 8
 
 
 def _machine(next_state: ArrayLike, outputs: ArrayLike) -> Machine:
@@ -130,61 +128,30 @@ def quotient(x: Bitstream, y: Bitstream) -> Bitstream:
     """
     check_input("Unipolar /", x)
     check_input("Unipolar /", y)
-    return _held(x, y)
+    return _divided(x, y)
 
 
-def _held(x: Bitstream, y: Bitstream) -> Bitstream:
+@on_streams
+def bipolar_quotient(x: Bitstream, y: Bitstream) -> Bitstream:
+    """Return x / y in bipolar code, for abs(x) <= abs(y), as a quotient of magnitudes and a sign."""
+    sign_x, sign_y = (_SIGN.run(one, state=SIGN_STATES // 2)[0] for one in (x, y))
+    u, w = (rectified(~(a ^ sign), depth=DEPTH) for a, sign in ((x, sign_x), (y, sign_y)))
+    magnitude = toggle_add(stack([_divided(u, w), ~(u & ~u)]))
+    return magnitude ^ sign_x ^ sign_y
+
+
+# States of the saturating counter whose upper half means a positive value.
+SIGN_STATES = 32
+_SIGN = linear_machine(np.arange(SIGN_STATES) >= SIGN_STATES // 2)
+
+
+def _divided(x: Bitstream, y: Bitstream) -> Bitstream:
     aligned, divisor = synchronize(x, y, DEPTH, skewed=True)
     return _HELD.run(aligned, divisor)[0]
 
 
 # The bit of the dividend where the divisor is 1, and the one before elsewhere, as in `cordiv`.
 _HELD = _machine([[[0, 0], [0, 1]], [[1, 0], [1, 1]]], [[[0, 0], [0, 1]], [[1, 0], [1, 1]]])
-
-
-@on_streams
-def bipolar_magnitude(x: Bitstream) -> tuple[Bitstream, Bitstream]:
-    """Return the magnitude of a value in bipolar code, and a stream that is 1 where it is negative.
-
-    The counter c has 64 states and starts at 32. It adds the digit and inverts x below 32::
-
-        c <- min(max(c + digit(x), 0), 63),   sign = 1 if c < 32 else 0,   z = x XOR sign
-
-    (FSUSignAbs of UnarySim, with depth 6.) For white input of density p, with the law of
-    `linear_distribution` for 64 states, the stationary density is::
-
-        z = p P(c >= 31) + (1 - p) P(c <= 32)
-    """
-    z, _ = _SIGNED.run(x, state=DEPTH // 2)
-    return z[0], z[1]
-
-
-def _signed() -> Machine:
-    count, bit = np.indices((DEPTH, 2))
-    after = np.clip(count + 2 * bit - 1, 0, DEPTH - 1)
-    sign = after < DEPTH // 2
-    return _machine(after, np.stack([bit ^ sign, sign]))
-
-
-_SIGNED = _signed()
-
-
-@on_streams
-def bipolar_quotient(x: Bitstream, y: Bitstream) -> Bitstream:
-    """Return the quotient of values in bipolar code, clipped to [-1, 1].
-
-    Magnitudes are rectified and divided as `quotient` does, and the result has the sign of both. (Wu,
-    San Miguel: In-stream stochastic division and square root via correlation; DAC 2019.)
-    """
-    check_input("Bipolar /", x)
-    check_input("Bipolar /", y)
-    (a, negative), (b, other) = bipolar_magnitude(x), bipolar_magnitude(y)
-    ratio = _held(rectified(a, depth=DEPTH), rectified(b, depth=DEPTH))
-    return _BIPOLAR.run(ratio)[0] ^ negative ^ other
-
-
-# A toggling flip-flop as adder of a stream and ones: (1 + p) / 2, the stream in bipolar code.
-_BIPOLAR = _machine([[1, 0], [0, 1]], [[0, 1], [1, 1]])
 
 
 @on_streams
@@ -205,9 +172,6 @@ _HALVER = _machine(
 def integral_tanh(x: Bitstream, n_states: int) -> Bitstream:
     """Return a hyperbolic tangent of the sum of the lines x (..., m), see `Integral.tanh`."""
     m = x.shape[-1]
-    if m > _MOST_LINES:
-        machine, start = _counted_tanh(m, m * n_states)
-        return machine.run(*counted(x), state=start)[0]
     machine = _integral_counter(m, m * n_states)
     return machine.run(*(x[..., i] for i in range(m)), state=m * n_states // 2)[0]
 
@@ -217,13 +181,6 @@ def _integral_counter(m: int, n: int) -> Machine:
     states, *bits = np.indices((n, *(2,) * m))
     after = np.clip(states + 2 * np.add.reduce(bits) - m, 0, n - 1)
     return _machine(after, np.arange(n) >= n // 2)
-
-
-@lru_cache(maxsize=16)
-def _counted_tanh(m: int, n: int) -> tuple[Machine, int]:
-    states = np.arange(n)[:, np.newaxis]
-    after = np.clip(states + 2 * np.arange(m + 1) - m, 0, n - 1)
-    return counting_machine(after, np.broadcast_to(states >= n // 2, after.shape), n // 2)
 
 
 def sorted_lines(lines: list[Any]) -> list[Any]:

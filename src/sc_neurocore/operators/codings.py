@@ -25,7 +25,7 @@ range are added exactly, but for the last count and what a full counter loses::
     value = a + b - e / L,   abs(e) <= 64 + lost digits
     variance (var(a) + var(b) + 2 cov(a, b)) / L for variances of a single digit
 
-Sums are not white.
+Sums and quotients are not white. `Circuit.predict` returns the means and variances of all of them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from sc_neurocore.operators._batches import broadcast_streams, check_streams
 from sc_neurocore.operators._coded import How, check_coding, repr_of, values_of
 from sc_neurocore.operators._digits import (
     DEPTH,
-    bipolar_magnitude,
     bipolar_product,
     bipolar_quotient,
     bipolar_sum,
@@ -206,8 +205,11 @@ class Bipolar:
         x * w          XNOR gate, variance (1 - (x w)**2) / L, requires SCC 0
         -x             inverter, exact
         x + w, x - w   counter, clipped to [-1, 1], variance (2 - x**2 - w**2) / L at SCC 0
-        x / w          counters of both, clipped to [-1, 1], requires white streams
-        abs(x)         counter of 64 states, which inverts the stream while it is negative
+        x / w          quotient of magnitudes and signs, for abs(x) <= abs(w)
+
+    The division finds the signs by saturating counters of 32 states, which makes the magnitudes
+    ``abs(x) tanh(16 artanh(abs(x)))``, rectifies x and w times their signs, and divides as `Unipolar`
+    does. Requires white pairs. The quotient is too small in magnitude if abs(w) is below about 0.2.
 
     The conversion to `TwoLine` is exact; the conversion to `Unipolar` rectifies by a counter. A
     conversion to a sign or a magnitude must count the ones.
@@ -297,9 +299,6 @@ class Bipolar:
     def __truediv__(self, other: Bipolar) -> Bipolar:
         check_coding(self, other)
         return Bipolar(bipolar_quotient(self.stream, other.stream))
-
-    def __abs__(self) -> Bipolar:
-        return Bipolar(bipolar_magnitude(self.stream)[0])
 
     def __neg__(self) -> Bipolar:
         return Bipolar(~self.stream)
@@ -499,7 +498,7 @@ class TwoLine:
         variance (e_a e_b - (a b)**2) / L
 
     The sum adds the digits by a counter, and is clipped to [-1, 1]. For independent values its variance
-    is ``(e_a - a**2 + e_b - b**2) / L``.
+    is ``(e_a - a**2 + e_b - b**2) / L``. The quotient is that of both values as `Bipolar`.
 
     `encode` keeps one line of each value silent. Then e = abs(x), and the errors are those of
     `SignMagnitude`. Two complementary lines, converted from `Bipolar`, have e = 1 and the errors of
@@ -533,30 +532,7 @@ class TwoLine:
 
     @classmethod
     def encode(cls, x: ArrayLike, length: int, *, key: int, **how: Unpack[How]) -> TwoLine:
-        """Return values as streams of Bernoulli bits, or of another source.
-
-        Parameters
-        ----------
-        x : array_like of float
-            Values of any shape; values outside [-1, 1] are clipped.
-        length : int
-            Number of bits of a stream.
-        key : int
-            Key from `stream_key`.
-        **how
-            `source` and `streams` of `sc_neurocore.encode`.
-
-        Returns
-        -------
-        TwoLine, of the shape of x
-
-        Raises
-        ------
-        TypeError
-            If an argument has the wrong type.
-        ValueError
-            If a value is not finite, or another argument is outside its range.
-        """
+        """Return values with one silent line each, with the arguments of `SignMagnitude.encode`."""
         return SignMagnitude.encode(x, length, key=key, **how).to_two_line()
 
     @property
@@ -602,6 +578,10 @@ class TwoLine:
     def __sub__(self, other: TwoLine) -> TwoLine:
         check_coding(self, other)
         return TwoLine(*two_line_sum(self.plus, self.minus, other.minus, other.plus))
+
+    def __truediv__(self, other: TwoLine) -> TwoLine:
+        check_coding(self, other)
+        return (self.to_bipolar() / other.to_bipolar()).to_two_line()
 
     def __neg__(self) -> TwoLine:
         return TwoLine(self.minus, self.plus)

@@ -19,7 +19,7 @@ from sc_neurocore.operators._digits import (
     integral_tanh,
     sorted_lines,
 )
-from sc_neurocore.operators.adders import MOST_INPUTS, toggle_add
+from sc_neurocore.operators.adders import toggle_add
 from sc_neurocore.operators.codings import Bipolar
 from sc_neurocore.streams import Bitstream, encode, stack
 from sc_neurocore.streams.bitstream import Index
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["Integral", "Ratio"]
+
+# Inputs of a machine.
+_MOST_LINES = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,11 +166,9 @@ class Integral:
         """Return about ``tanh(n_states * x / 2)``, by a machine that counts the integers.
 
         The machine has ``m * n_states`` states and starts in the middle. Each step adds s, saturating
-        at both ends, and it writes 1 in its upper half, before the step. (NStanh of the cited paper;
-        behind a parallel counter it is known as Btanh, see Kim, Lee, Kim, Seo, Yu, Choi: Dynamic
-        energy-accuracy trade-off using stochastic computing in deep neural networks; DAC 2016.) For one
-        line it is `stanh`. More than eight lines are counted by full adders. Requires lines white in
-        time and independent of each other, for which `Circuit.predict` returns mean and variance.
+        at both ends, and it writes 1 in its upper half, before the step (NStanh of the cited paper).
+        For one line it is `stanh`. Requires lines white in time and independent of each other, for
+        which `Circuit.predict` returns mean and variance.
 
         Parameters
         ----------
@@ -183,10 +184,10 @@ class Integral:
         TypeError
             If `n_states` is not an integer.
         ValueError
-            If `n_states` is odd or outside its range, or there are more than 255 lines.
+            If `n_states` is odd or outside its range, or there are more than eight lines.
         """
-        if self.n_lines > MOST_INPUTS:
-            _checks.fail("lines", f"be at most {MOST_INPUTS} for tanh", self.n_lines)
+        if self.n_lines > _MOST_LINES:
+            _checks.fail("lines", f"be at most {_MOST_LINES} for tanh", self.n_lines)
         n = _checks.integer("n_states", n_states, 2, 2**16 // self.n_lines)
         if n % 2:
             _checks.fail("n_states", "be even", n)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native, _runtime
 from sc_neurocore.operators._batches import check_length, check_streams, n_inputs, weighted
-from sc_neurocore.operators.comparators import extremum
+from sc_neurocore.operators.selection import leading
 from sc_neurocore.streams import (
     Bernoulli,
     Bitstream,
@@ -33,7 +33,6 @@ __all__ = [
     "exact_product",
     "maximum",
     "minimum",
-    "multiplex",
     "multiply",
     "popcount_add",
     "saturating_add",
@@ -79,25 +78,26 @@ def multiply(x: Bitstream, y: Bitstream) -> Bitstream:
 
 
 @on_streams
-def minimum(x: Bitstream, y: Bitstream, *, n_states: int | None = None) -> Bitstream:
-    """Return the minimum of two streams, x AND y.
+def minimum(x: Bitstream, y: Bitstream, depth: int | None = None) -> Bitstream:
+    """Return the minimum of two streams: x AND y, or without correlation by a machine.
 
-    Requires SCC +1. For white operands of length L, the density and its variance are::
+    Without `depth`, an AND gate, which requires SCC +1. For white operands of length L, the density and
+    its variance are::
 
         z = min(p, q),   var(z) = z (1 - z) / L
 
-    With `n_states`, the operands can have any correlation. A counter of N states compares them as
-    `greater` does, and the bit of the smaller one is written. For pairs white in time, with the
-    stationary value g of `greater`, the mean is exactly::
+    With `depth`, no correlation is required: the machine is that of `maximum`, writes the bit of the
+    stream that does not lead, and x AND y if both are level. The two results together have the ones of
+    x and y. With ``r = P(x & ~y) / P(~x & y)``, the stationary mean is::
 
-        z = g q + (1 - g) p
+        z = q - P(~x & y) r**-depth / sum(r**s, s = -depth .. depth)
 
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with densities p and q and batch shapes that broadcast.
-    n_states : int, optional
-        Number of states N of the counter, even, from 2 to ``2**16``. By default there is none.
+    depth : int, optional
+        Largest lead that the machine counts, from 1 to 32767. By default a gate.
 
     Returns
     -------
@@ -106,38 +106,47 @@ def minimum(x: Bitstream, y: Bitstream, *, n_states: int | None = None) -> Bitst
     Raises
     ------
     TypeError
-        If an operand is not a Bitstream, or `n_states` is not an integer.
+        If an operand is not a Bitstream, or `depth` is not an integer.
     ValueError
-        If the lengths differ, the batch shapes do not broadcast, or `n_states` is odd or outside its
-        range.
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     check_streams(x=x, y=y)
-    if n_states is not None:
-        return extremum(x, y, n_states, "smaller")
+    if depth is not None:
+        return leading(x, y, depth, largest=False)
     check_operands("minimum", x, y)
     return x & y
 
 
 @on_streams
-def maximum(x: Bitstream, y: Bitstream, *, n_states: int | None = None) -> Bitstream:
-    """Return the maximum of two streams, x OR y.
+def maximum(x: Bitstream, y: Bitstream, depth: int | None = None) -> Bitstream:
+    """Return the maximum of two streams: x OR y, or without correlation by a machine.
 
-    Requires SCC +1. For white operands of length L, the density and its variance are::
+    Without `depth`, an OR gate, which requires SCC +1. For white operands of length L, the density and
+    its variance are::
 
         z = max(p, q),   var(z) = z (1 - z) / L
 
-    With `n_states`, the operands can have any correlation. A counter of N states compares them as
-    `greater` does, and the bit of the larger one is written. For pairs white in time, with the
-    stationary value g of `greater`, the mean is exactly::
+    With `depth`, no correlation is required. A counter D, from ``-depth`` to `depth`, counts the ones
+    by which x leads y. The machine writes the bit of the stream that leads, and x OR y if both are
+    level.
+    As long as D is not full, the first t bits have exactly as many ones as those of the stream with
+    more, for every t, so that ``ones(z) = max(ones(x), ones(y))``. While it is full, the ones that it
+    cannot count are lost, and the result is larger by at most their number. For pairs white in time and
+    ``r = P(x & ~y) / P(~x & y)``, the stationary mean is::
 
-        z = g p + (1 - g) q
+        z = p + P(~x & y) r**-depth / sum(r**s, s = -depth .. depth)
+
+    It is ``p + P(~x & y) / (2 depth + 1)`` at p = q. The result is not white; `Circuit.predict` returns
+    its variance. ``maximum(x, ~x, depth)`` is the absolute value in bipolar code. (Lunglmayr,
+    Wiesinger, Haselmayr: Design and analysis of efficient maximum/minimum circuits for stochastic
+    computing; IEEE Transactions on Computers 2020, arXiv 1807.06966, has a shift register instead.)
 
     Parameters
     ----------
     x, y : Bitstream
         Operands of equal length, with densities p and q and batch shapes that broadcast.
-    n_states : int, optional
-        Number of states N of the counter, even, from 2 to ``2**16``. By default there is none.
+    depth : int, optional
+        Largest lead that the machine counts, from 1 to 32767. By default a gate.
 
     Returns
     -------
@@ -146,14 +155,13 @@ def maximum(x: Bitstream, y: Bitstream, *, n_states: int | None = None) -> Bitst
     Raises
     ------
     TypeError
-        If an operand is not a Bitstream, or `n_states` is not an integer.
+        If an operand is not a Bitstream, or `depth` is not an integer.
     ValueError
-        If the lengths differ, the batch shapes do not broadcast, or `n_states` is odd or outside its
-        range.
+        If the lengths differ, the batch shapes do not broadcast, or `depth` is outside its range.
     """
     check_streams(x=x, y=y)
-    if n_states is not None:
-        return extremum(x, y, n_states, "larger")
+    if depth is not None:
+        return leading(x, y, depth, largest=True)
     check_operands("maximum", x, y)
     return x | y
 
@@ -400,63 +408,6 @@ def scaled_add(
                 check_operands("scaled_add", select[..., j], select[..., i], f"selects {j} and {i}")
         out = choose(selects[i], data[i], out)
     return repacked(out, x)
-
-
-@on_streams
-def multiplex(x: Bitstream, select: Bitstream) -> Bitstream:
-    """Return the input that the select streams point at, at each step.
-
-    Select stream i is bit i of the index, lowest first. For select streams that are independent of the
-    inputs and of each other (SCC 0), with the densities s_i, and white streams of length L, the density
-    and its variance are::
-
-        z = sum over k of p_k prod over i of (s_i if bit i of k is 1 else 1 - s_i)
-        var(z) = z (1 - z) / L
-
-    `scaled_add` encodes the selects from weights, for any number of inputs.
-
-    Parameters
-    ----------
-    x : Bitstream, of batch shape (..., 2**m)
-        Inputs.
-    select : Bitstream, of batch shape (..., m)
-        Select streams, of the length of x, with batch shapes that broadcast.
-
-    Returns
-    -------
-    Bitstream, of batch shape (...)
-
-    Raises
-    ------
-    TypeError
-        If x or `select` is not a Bitstream.
-    ValueError
-        If lengths or shapes do not match.
-
-    Examples
-    --------
-    >>> from sc_neurocore import Bitstream
-    >>> from sc_neurocore.operators import multiplex
-    >>> x = Bitstream.from_bits([[0, 0, 0, 0], [1, 1, 1, 1]])
-    >>> multiplex(x, Bitstream.from_bits([[0, 1, 1, 0]])).bits()
-    array([0, 1, 1, 0], dtype=uint8)
-    """
-    n = n_inputs(x)
-    check_streams(select=select)
-    check_length(x, "select", select)
-    m = n.bit_length() - 1
-    if n != 1 << m or not select.shape or select.shape[-1] != m:
-        contract = f"have batch shape (..., m), and x (..., 2**m); x has {n} inputs"
-        _checks.fail("select", contract, select.shape)
-    level = [x[..., k] for k in range(n)]
-    for i in range(m):
-        s = select[..., i]
-        if _runtime.checkers or is_symbolic(x) or is_symbolic(select):
-            for j in range(i):
-                check_operands("multiplex", select[..., j], s, f"selects {j} and {i}")
-            check_operands("multiplex", select[..., i, None], x, f"select {i} and the inputs")
-        level = [choose(s, level[k + 1], level[k]) for k in range(0, len(level), 2)]
-    return level[0]
 
 
 @on_streams

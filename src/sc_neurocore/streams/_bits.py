@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore import _native
 from sc_neurocore._types import Words
 
 
@@ -18,6 +20,16 @@ def n_words(length: int) -> int:
 def last_mask(length: int) -> np.uint64:
     """Return the bits of the last word that lie within the length."""
     return np.uint64(2**64 - 1 >> -length % 64)
+
+
+def leading_bits(numbers: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
+    """Return the leading bits of numbers of 32 bits, as they are if there are 32."""
+    return numbers if bits == 32 else numbers >> np.uint32(32 - bits)
+
+
+def of_32_bits(thresholds: Words, bits: int) -> Words:
+    """Return the thresholds of 32-bit numbers that are those of their leading bits."""
+    return thresholds if bits == 32 else thresholds << np.uint64(32 - bits)
 
 
 def pack(bits: NDArray[Any]) -> Words:
@@ -32,6 +44,13 @@ def unpack(words: Words, length: int) -> NDArray[np.uint8]:
     """Return the bits (..., length) of words (..., n_words)."""
     octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
     return np.unpackbits(octets, axis=-1, count=length, bitorder="little")
+
+
+def count_ones(words: Words) -> NDArray[np.int64]:
+    """Return the number of ones of streams (..., n_words), shape (...)."""
+    *batch, n = words.shape
+    rows = np.ascontiguousarray(words).reshape(math.prod(batch), n)
+    return _native.ones(rows).reshape(batch)
 
 
 def ones(shape: tuple[int, ...], length: int) -> Words:

@@ -32,11 +32,7 @@ _LANE = np.uint64(0xFFFFFFFF)
 
 def random32(key: int, streams: Words) -> NDArray[np.uint32]:
     """Return a uniform 32-bit number for each stream of a key."""
-    counters = np.empty((streams.size, 2), np.uint64)
-    counters[:, 0] = SHIFT_DOMAIN << 32
-    counters[:, 1] = streams
-    words = counters.astype("<u8", copy=False).view("<u4").astype(np.uint32, copy=False)
-    return _native.philox(key, words)[:, 0]
+    return random_below(ALL_LEVELS, key, streams).astype(np.uint32)
 
 
 def random_below(n: int | Words, key: int, streams: Words) -> Words:
@@ -44,7 +40,8 @@ def random_below(n: int | Words, key: int, streams: Words) -> Words:
 
     Probabilities differ from 1 / n by less than 2**-32.
     """
-    return random32(key, streams).astype(np.uint64) * np.asarray(n, np.uint64) >> np.uint64(32)
+    below = np.atleast_1d(np.asarray(n, np.uint64))
+    return _native.draw(key, SHIFT_DOMAIN, np.ascontiguousarray(streams), np.ascontiguousarray(below))
 
 
 def additive_walks(

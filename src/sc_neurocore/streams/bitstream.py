@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.streams._bits import cut, joined, last_mask, n_words, pack, unpack
+from sc_neurocore.streams._bits import count_ones, cut, joined, last_mask, n_words, pack, unpack
 from sc_neurocore.streams._dispatch import is_symbolic, on_streams, symbolic
 from sc_neurocore.streams.keys import Role, stream_key
 from sc_neurocore.streams.source import (
@@ -130,7 +130,7 @@ class Bitstream:
 
     def counts(self) -> NDArray[np.int64]:
         """Return the number of ones of each stream, int64 of the batch shape."""
-        return np.asarray(np.bitwise_count(self.words).sum(axis=-1, dtype=np.int64))
+        return count_ones(self.words)
 
     def probability(self) -> NDArray[np.float64]:
         """Return the fraction of ones of each stream, float64 of the batch shape."""

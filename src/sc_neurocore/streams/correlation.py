@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native, _runtime
-from sc_neurocore._types import Words
-from sc_neurocore.streams._bits import cut
+from sc_neurocore.streams._bits import count_ones, cut
 from sc_neurocore.streams._dispatch import is_symbolic, symbolic
 from sc_neurocore.streams.bitstream import Bitstream
 
@@ -230,13 +229,9 @@ def autocorrelation(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
     sums = []
     for k in range(lags):
         early, late = cut(x.words, 0, n - k), cut(x.words, k, n)
-        both, *ones = (_ones(words) for words in (early & late, early, late))
+        both, *ones = (count_ones(words) for words in (early & late, early, late))
         sums.append(both - p * (ones[0] + ones[1]) + (n - k) * p**2)
     return _ratio(np.stack(sums, axis=-1), (n * p * (1 - p))[..., np.newaxis])
-
-
-def _ones(words: Words) -> NDArray[np.int64]:
-    return np.asarray(np.bitwise_count(words).sum(axis=-1, dtype=np.int64))
 
 
 def effective_length(x: Bitstream, max_lag: int) -> NDArray[np.float64]:
@@ -290,13 +285,13 @@ class Need(NamedTuple):
     gate: str
 
 
-# The correlation that each operator requires, defined here only. For `scaled_add` and `multiplex` it
-# applies to the select and each input, for `bernstein` to the copies, and to each copy and the
-# coefficients. Other pairs of operands, and the inputs of `popcount_add`, can have any correlation.
+# The correlation that each operator requires, defined here only. For `scaled_add` it applies to the
+# select and each input, for `bernstein` to the copies, and to each copy and the coefficients. Other
+# pairs of operands, and the inputs of `popcount_add`, can have any correlation.
 NEEDS = {
     "multiply": Need(0, "AND"),
-    "scaled_add": Need(0, "AND"),
     "multiplex": Need(0, "AND"),
+    "scaled_add": Need(0, "AND"),
     "bernstein": Need(0, "AND"),
     "Bipolar *": Need(0, "XNOR"),
     "TwoLine *": Need(0, "AND"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
+from sc_neurocore.streams._bits import leading_bits, of_32_bits
 from sc_neurocore.streams._numbers import (
     ALL_LEVELS,
     coprime_bases,
@@ -113,13 +114,13 @@ class Sobol(Source):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         columns, matrices = self._matrices(streams)
         numbers = digital_numbers(columns[matrices], self._shifts(key, streams), first, length)
-        return numbers >> np.uint32(32 - self.bits)
+        return leading_bits(numbers, self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
         columns, matrices = self._matrices(streams)
-        shifts, fine = self._shifts(key, streams), thresholds << np.uint64(32 - self.bits)
+        shifts, fine = self._shifts(key, streams), of_32_bits(thresholds, self.bits)
         return _native.digital(columns, matrices, shifts, fine, first_word, length)
 
     def _matrices(self, streams: Words) -> tuple[NDArray[np.uint32], Words]:
@@ -292,12 +293,12 @@ class VanDerCorput(Source):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = np.full(streams.size, self.base, np.uint64)
         numbers = radical_numbers(bases, self._shifts(key, streams), first, length)
-        return numbers >> np.uint32(32 - self.bits)
+        return leading_bits(numbers, self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
-        shifts, thresholds = self._shifts(key, streams), thresholds << np.uint64(32 - self.bits)
+        shifts, thresholds = self._shifts(key, streams), of_32_bits(thresholds, self.bits)
         if self.base == 2:  # the same numbers by the faster kernel
             columns, matrices = sobol_columns()[:1], np.zeros(streams.size, np.uint64)
             bits = shifts.astype(np.uint32)
@@ -358,14 +359,14 @@ class Halton(Source):
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
         bases = self._bases(streams)
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
-        return radical_numbers(bases, shifts, first, length) >> np.uint32(32 - self.bits)
+        return leading_bits(radical_numbers(bases, shifts, first, length), self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
         bases = self._bases(streams)
         shifts = digit_shifts(self.randomized, prime_powers()[streams], key, streams)
-        fine = thresholds << np.uint64(32 - self.bits)
+        fine = of_32_bits(thresholds, self.bits)
         return _native.radical(bases, shifts, fine, first_word, length)
 
     def _bases(self, streams: Words) -> Words:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Words
-from sc_neurocore.streams._bits import n_words, pack
+from sc_neurocore.streams._bits import leading_bits, n_words, of_32_bits, pack
 
 __all__ = ["Bernoulli", "PeriodWarning", "Source", "operands"]
 
@@ -336,7 +336,7 @@ class Bernoulli(Source):
         return frozenset()
 
     def _numbers(self, key: int, streams: Words, first: int, length: int) -> NDArray[np.uint32]:
-        return _native.uniform(key, streams, first, length) >> np.uint32(32 - self.bits)
+        return leading_bits(_native.uniform(key, streams, first, length), self.bits)
 
     def _words(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
@@ -347,7 +347,7 @@ class Bernoulli(Source):
     def _words_of_rows(
         self, key: int, streams: Words, thresholds: Words, first_word: int, length: int
     ) -> Words:
-        fine = thresholds << np.uint64(32 - self.bits)
+        fine = of_32_bits(thresholds, self.bits)
         return _native.encode(key, streams, fine, first_word, length)
 
 

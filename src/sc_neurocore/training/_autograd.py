@@ -139,9 +139,12 @@ class Products(torch.autograd.Function):
             )  # fmt: skip
             sums = by_image(sums, positions)
         ctx.save_for_backward(matrix, means)
-        ctx.of_pass = spikes, weights, geometry, gradient
-        in_total = gradient == "means" and means is not None and weights.own is None
-        steps = 1 if in_total and not ctx.needs_input_grad[0] else spikes.steps
+        by_means = gradient == "means" and means is not None
+        # What the way back does not need is let go.
+        ctx.of_bits = None if by_means or not ctx.needs_input_grad[2] else (spikes.words, spikes.bits)
+        ctx.of_pass = spikes.steps, spikes.channels, weights, geometry, gradient
+        in_total = by_means and weights.own is None and not ctx.needs_input_grad[0]
+        steps = 1 if in_total else spikes.steps
         batch, _, n = sums.shape
         return torch.zeros((), device=link.device).expand(batch, steps, n), sums
 
@@ -154,21 +157,22 @@ class Products(torch.autograd.Function):
     @staticmethod
     def _gradients(ctx: Any, of_sums: Tensor) -> tuple[Tensor | None, ...]:
         matrix, means = ctx.saved_tensors
-        spikes, weights, geometry, gradient = ctx.of_pass
+        steps, channels, weights, geometry, gradient = ctx.of_pass
         of_sums, k = of_sums.float(), weights.k
         of_link = of_matrix = None
         if ctx.needs_input_grad[2]:
-            if gradient == "means" and means is not None:
-                of_matrix = _by_means(of_sums, means, matrix, geometry) * k
+            if ctx.of_bits is None:
+                of_matrix = scaled(_by_means(of_sums, means, matrix, geometry), k)
             else:
-                of_matrix = product_gradients(of_sums, spikes.words, spikes.bits, k, geometry.places)
+                words, bits = ctx.of_bits
+                of_matrix = product_gradients(of_sums, words, bits, k, geometry.places)
             of_matrix = of_matrix.to(matrix.dtype)
         if ctx.needs_input_grad[0]:
             if gradient == "means":
-                weighted = matrix.float() * k
+                weighted = scaled(matrix.float(), k)
             else:
-                weighted = weights.signed_sums(spikes.steps, of_sums)
-            of_link = geometry.inputs_of(of_sums, weighted, spikes.channels).to(matrix.dtype)
+                weighted = weights.signed_sums(steps, of_sums)
+            of_link = geometry.inputs_of(of_sums, weighted, channels).to(matrix.dtype)
         return of_link, None, of_matrix, None, None, None, None
 
 
@@ -178,7 +182,12 @@ def product_gradients(
     """Return the gradients of weights, (n_rows, n_in): those of the sums at the ones of the inputs."""
     of_drive = np.ascontiguousarray(of_sums.cpu().numpy())
     of_matrix = _native.product_gradients(of_drive, x, bits, places)
-    return (torch.from_numpy(of_matrix).T * (k if bits == 1 else 1)).to(of_sums.device)
+    return scaled(torch.from_numpy(of_matrix).T.to(of_sums.device), k if bits == 1 else 1)
+
+
+def scaled(values: Tensor, k: int) -> Tensor:
+    """Return k times the values, themselves if k is 1."""
+    return values if k == 1 else values * k
 
 
 def by_image(y: NDArray[Any], positions: int) -> NDArray[Any]:
@@ -200,7 +209,8 @@ def _at_places(spikes: Spikes, places: NDArray[np.int32] | None) -> Words:
 
 def _by_means(of_sums: Tensor, means: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
     """Return the gradients of weights by the densities (batch, n_in) of their inputs."""
-    total = of_sums.sum(1).reshape(len(of_sums) * geometry.positions, -1)
+    total = of_sums[:, 0] if of_sums.shape[1] == 1 else of_sums.sum(1)
+    total = total.reshape(len(of_sums) * geometry.positions, -1)
     x, places = means.detach().float(), geometry.places
     if places is not None:
         every = functional.pad(functional.pad(x, (0, 1)), (0, 1), value=1.0)
@@ -283,7 +293,7 @@ class Neurons(torch.autograd.Function):
             of_pass.own, k, v,
         )  # fmt: skip
         ctx.save_for_backward(gain, recurrent)
-        ctx.of_pass = of_pass, parameters, sums, gains, words
+        ctx.of_pass = of_pass, parameters, sums, gains, None if recurrent is None else words
         ctx.of_drive = drive.dtype, drive.shape[1] < steps
         ctx.set_materialize_grads(False)
         potentials = torch.from_numpy(v).to(drive.device)
@@ -343,8 +353,8 @@ class Neurons(torch.autograd.Function):
 
 def _of_channels(values: NDArray[np.float32], channels: int) -> Tensor:
     """Return the sums over images and positions of values (batch, n_out)."""
-    total: Tensor = torch.from_numpy(values).double().sum(0)
-    return total.view(-1, channels).sum(0)
+    total: Tensor = torch.from_numpy(values.sum(0, np.float64))
+    return total if len(total) == channels else total.view(-1, channels).sum(0)
 
 
 def _channels_first(y: NDArray[Any], channels: int) -> NDArray[Any]:

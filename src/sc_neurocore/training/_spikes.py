@@ -21,7 +21,7 @@ from sc_neurocore import _checks, _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._wiring import Block
 from sc_neurocore.streams import Bernoulli, Bitstream, Source, encode
-from sc_neurocore.streams._bits import delayed, n_words, pack, unpack
+from sc_neurocore.streams._bits import count_ones, delayed, n_words, pack, unpack
 from sc_neurocore.streams.keys import lane_streams
 from sc_neurocore.streams.source import warn_of_rise
 
@@ -87,9 +87,7 @@ class Spikes:
 
     def counts(self) -> Tensor:
         """Return the number of spikes, (batch, n), with gradients."""
-        return Count.apply(
-            self.channels_first().link, np.bitwise_count(self.words).sum(-1, dtype=np.int64)
-        )
+        return Count.apply(self.channels_first().link, count_ones(self.words))
 
     def tensor(self) -> Tensor:
         """Return the spikes (steps, batch, n), with gradients."""
@@ -139,11 +137,11 @@ class Spikes:
         if values.ndim == 2 and rows == batch and source == Bernoulli():  # the same, faster
             with _checks.allocating(f"{values.size} streams of {steps * k} bits", _FEWER):
                 words = _native.encode_matrix(key, np.ascontiguousarray(values), steps * k)
-            return cls(words, steps, k, Constant.apply(means, steps), means)
+            return cls(words, steps, k, Constant.link(means, steps), means)
         streams = lane_streams(rows, n_in)
         if values.ndim == 2:
             words = encode(values, steps * k, key=key, source=source, streams=streams).words
-            return cls(words, steps, k, Constant.apply(means, steps), means)
+            return cls(words, steps, k, Constant.link(means, steps), means)
         warn_of_rise(source, streams.ravel(), steps * k)
         numbers = source.numbers(streams, steps * k, key=key).reshape(*streams.shape, steps, k)
         ones = numbers < source.thresholds(values)[..., np.newaxis]
@@ -197,6 +195,13 @@ class Turn(torch.autograd.Function):
 
 class Constant(torch.autograd.Function):
     """A link for densities (batch, n) that are constant in time."""
+
+    @classmethod
+    def link(cls, means: Tensor, steps: int) -> Tensor:
+        """Return the link (batch, steps, n), which carries gradients if the densities need them."""
+        if means.requires_grad:
+            return cls.apply(means, steps)
+        return without_values((len(means), steps, means.shape[1]), means)
 
     @staticmethod
     def forward(ctx: Any, means: Tensor, steps: int) -> Tensor:

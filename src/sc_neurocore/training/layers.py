@@ -162,13 +162,9 @@ class _Layer(nn.Module, ABC):
                 where = f" at index {at[0] if len(at) == 1 else tuple(at)}" if at else ""
                 given = f"{values[tuple(at)].item()}{where}"
                 _checks.fail(f"{name}.{part}", "be finite", given, _DIVERGED)
-        with torch.no_grad():
-            gain = self.gain
-        wrong = ~(gain.isfinite() & (gain > 0))
-        if wrong.any():
-            _checks.fail(
-                f"{name}.gain", "be finite and greater than 0", gain[wrong][0].item(), _DIVERGED
-            )
+        for gain in self._gains():
+            if not 0 < gain < math.inf:
+                _checks.fail(f"{name}.gain", "be finite and greater than 0", gain, _DIVERGED)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Move or convert the layer; the initial gain keeps its type, float64, so it is not rounded."""
@@ -203,13 +199,18 @@ class _Layer(nn.Module, ABC):
                 learned[name] = np.maximum(learned[name], self.neuron.dt)
         return replace(self.neuron, **learned) if learned else self.neuron
 
+    def _gains(self) -> list[float]:
+        """Return the gain, or those of each row of weights, without gradients."""
+        with torch.no_grad():
+            return self.gain.reshape(-1).tolist()  # type: ignore[no-any-return]
+
     def _gain_shown(self) -> str:
         low, high = self.gain.min().item(), self.gain.max().item()
         return f"gain={low:.4g}" if self.gain.ndim == 0 else f"gain {low:.4g} to {high:.4g}"
 
     def _weights(self) -> Tensor:
         """Return the weights and the bias clipped to [-1, 1], one row per output, at least float32."""
-        columns = self.weight.flatten(1)
+        columns = self.weight if self.weight.ndim == 2 else self.weight.flatten(1)
         if self.bias is not None:
             columns = torch.cat([columns, self.bias[:, None]], 1)
         # In training mode `project` has clipped them. The copy outlasts an optimizer's next step.

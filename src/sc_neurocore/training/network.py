@@ -35,7 +35,7 @@ from sc_neurocore.streams import (
     operands,
     stream_key,
 )
-from sc_neurocore.streams.source import Sources
+from sc_neurocore.streams.source import Source, Sources
 from sc_neurocore.training._autograd import Gradient
 from sc_neurocore.training._spikes import Spikes, shifted
 from sc_neurocore.training.layers import SCConv2d, SCLinear, _array, _Layer, drawn_seed, widened
@@ -309,7 +309,6 @@ class SCNetwork(nn.Module):
             _checks.wrong_type("x", "be a dense tensor of real numbers", x)
         _checks.instance("sampled", sampled, bool)
         given = _array(x) if isinstance(x, Tensor) else x
-        first = self.layers[0]
         inputs = Inputs.of_size("x", given, self.n_in, batched=True, image=self._image)
         steps = inputs.steps(length)
         seed = drawn_seed() if seed is None else seed
@@ -317,27 +316,9 @@ class SCNetwork(nn.Module):
         for number, layer in enumerate(self.layers):
             layer.check(f"layers[{number}]")
         k = k if sampled else 1
-        like = widened(first.weight.detach()[:0])
         independent = self.independent and self.training
-        means: Tensor | None = None
-        spikes: Spikes | None = None
-        if isinstance(inputs.values, Bitstream):
-            spikes = Spikes.given(inputs.values, like)
-        else:
-            means = (
-                x.reshape(inputs.values.shape) if isinstance(x, Tensor) else torch.tensor(inputs.values)
-            )
-            means = widened(means.to(first.weight))
-            if sampled:
-                spikes = Spikes.encoded(
-                    inputs.values,
-                    means,
-                    steps,
-                    k,
-                    stream_key(seed, Role.INPUT),
-                    of_inputs,
-                    len(inputs) if independent else 1,
-                )
+        spikes, means = self._bits_of(x, inputs, steps, seed, of_inputs, k, sampled)
+        del given, inputs  # which take more memory than all that follows
         starts = self.training and not self._has_started
         done: list[tuple[Spikes, Tensor]] = []
         for number, (layer, weight_source) in enumerate(zip(self.layers, of_weights, strict=True)):
@@ -355,6 +336,28 @@ class SCNetwork(nn.Module):
                 starts = False
         self._has_started |= self.training
         return done
+
+    def _bits_of(
+        self,
+        x: Tensor | InputLike,
+        inputs: Inputs,
+        steps: int,
+        seed: int,
+        source: Source,
+        k: int,
+        sampled: bool,
+    ) -> tuple[Spikes | None, Tensor | None]:
+        """Return the bits of inputs, None if they are not sampled, and densities, None of spikes."""
+        weight = self.layers[0].weight
+        if isinstance(inputs.values, Bitstream):
+            return Spikes.given(inputs.values, widened(weight.detach()[:0])), None
+        means = x.reshape(inputs.values.shape) if isinstance(x, Tensor) else torch.tensor(inputs.values)
+        means = widened(means.to(weight))
+        if not sampled:
+            return None, means
+        rows = len(inputs) if self.independent and self.training else 1
+        key = stream_key(seed, Role.INPUT)
+        return Spikes.encoded(inputs.values, means, steps, k, key, source, rows), means
 
     def _inputs_of(
         self,
