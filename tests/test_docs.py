@@ -174,3 +174,16 @@ def test_tables_in_the_pages_are_those_of_the_measured_figures(monkeypatch):
         assert draw_results.filled(text, tables) == text, f"{page.name} is stale: run draw_results.py"
     for name in tables:
         assert any(f"<!-- {name} -->" in text for text in pages.values()), f"no page shows {name}"
+
+
+def test_the_table_of_operators_is_that_of_its_figures(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    module = import_module("measure_operators")
+    figures = json.loads(module.FIGURES.read_text())
+    page = module.PAGE.read_text()
+    content = module.operator_table(figures)
+    assert module.fill(page, "operators", content) == page, "run measure_operators.py"
+    assert set(figures) == {row.name for row in module.ROWS}
+    for row in module.ROWS[11:13]:  # their cells do not depend on the version of a tool
+        made = module.cells(row, tmp_path)
+        assert made == {key: figures[row.name][key] for key in made}

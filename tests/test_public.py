@@ -45,7 +45,7 @@ GOOD = {
     "step": lambda state, current: current > 1, "initial_state": {"v": 0.0}, "Events.times": [0.5],
     "units": [0], "shape": (1, 2), "channels": 1, "window": 2, "faults": sc.Faults(),
     "bipolar": False, "scale": 2, "majority.x": BITS[[0, 1, 0]], "select": BITS,
-    "feedback.step": lambda held: held & BITS, "initial": 0, "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
+    "jk_sqrt.depth": 2, "feedback.step": lambda held: held & BITS, "initial": 0, "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
 }  # fmt: skip
 # Plausible values that are too large, too small, empty, or of an unusual type.
 EXTREME = [

@@ -155,6 +155,7 @@ _OPERATORS: list[tuple[Any, Callable[..., Any]]] = [
     (machines.stanh, _stanh),
     (machines.sexp, _sexp),
     (products.umul, _umul),
+    (products.jk_sqrt, lambda x, depth=8, **_: np.sqrt(x)),
     (products.square, lambda p, *, bipolar=False: 1 - 2 * p + 2 * p * p if bipolar else p * p),
     (adders.uadd, _uadd),
     (adders.majority, lambda x: _counts(x)[..., x.shape[-1] // 2 + 1 :].sum(axis=-1)),

@@ -52,7 +52,7 @@ class Synthesis:
         if the design was not placed.
     mhz : float or None
         Median clock rate of the nextpnr placements with `SEEDS`, in MHz. None if the design was not
-        placed or does not fit.
+        placed, does not fit, or has no path between two registers.
     """
 
     target: Target
@@ -145,8 +145,8 @@ def synthesize(
 
 
 def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, float | None]:
-    """Return the logic cells, and the clock rate in MHz or None if the design does not fit."""
-    clocks = []
+    """Return the logic cells, and the clock rate in MHz, None if there is none."""
+    clocks: list[float] = []
     cells: list[str] = []
     for seed in SEEDS:
         try:
@@ -161,8 +161,9 @@ def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, 
                 raise
             return int(cells[-1]), None
         cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", log)
-        clocks.append(float(re.findall(r"Max frequency for clock[^:]*: ([\d.]+) MHz", log)[-1]))
-    return int(cells[-1]), median(clocks)
+        # A design without a path between two registers has no clock rate.
+        clocks += map(float, re.findall(r"Max frequency for clock[^:]*: ([\d.]+) MHz", log)[-1:])
+    return int(cells[-1]), median(clocks) if clocks else None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from sc_neurocore.operators.machines import (
     sexp,
     stanh,
 )
-from sc_neurocore.operators.products import square, umul
+from sc_neurocore.operators.products import jk_sqrt, square, umul
 from sc_neurocore.operators.selection import greater, max_pool, multiplex
 from sc_neurocore.operators.temporal import (
     arrival_times,
@@ -82,6 +82,7 @@ __all__ = [
     "inhibit",
     "isolate",
     "jk_flip_flop",
+    "jk_sqrt",
     "last_arrival",
     "linear_distribution",
     "linear_machine",

@@ -216,7 +216,7 @@ def _counter(n: int, s: Fraction, bipolar: bool, depth: int) -> tuple[Machine, i
     top = depth * unit
     states = np.arange(-top, top + 1)[:, np.newaxis]
     counts = np.clip(states + unit * np.arange(n + 1) - int(offset * unit), -top, top)
-    outputs = counts >= s * unit
+    outputs = counts >= int(s * unit)
     after = counts - int(s * unit) * outputs + top
     return counting_machine(after, outputs, top)
 
