@@ -336,7 +336,7 @@ def operator_table(found: dict[str, Any]) -> str:
         figures = found[row.name]
         hardware = [str(figures.get(key) or "-") for key in ("luts", "flip_flops", "mhz")]
         time = f"{figures['picoseconds']:,.0f}"
-        lines.append([*(row[i] for i in (0, 1, 3, 4, 5, 6)), *hardware, time])
+        lines.append([*(str(row[i]) for i in (0, 1, 3, 4, 5, 6)), *hardware, time])
     return table(head, lines)
 
 

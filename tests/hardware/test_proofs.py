@@ -132,7 +132,8 @@ def test_control_takes_an_image_runs_its_steps_and_offers_the_class(folder, pipe
         state, issued, finished = (step.before[n] for n in registers[:3])
         idle = number(1, 1) if pipelined else step.before["idle"]
         i, o, zero = step.inputs, step.outputs, number(0, size)
-        takes = z3.And(state == take, i["in_valid"] == 1)
+        ready = z3.And(state == take, i["rst"] == 0)
+        takes = z3.And(ready, i["in_valid"] == 1)
         whole = issued == n_in - 1
         steps = z3.And(state == run, issued != length, idle == 1)
         done, last = i["step_done"] == 1, finished == length - 1
@@ -155,7 +156,7 @@ def test_control_takes_an_image_runs_its_steps_and_offers_the_class(folder, pipe
         )
         held = z3.And(i["rst"] == 0)
         claims = [
-            o["in_ready"] == bit(state == take),
+            o["in_ready"] == bit(ready),
             o["clear"] == bit(state == take),
             o["take"] == bit(takes),
             o["step"] == bit(steps),

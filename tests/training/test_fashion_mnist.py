@@ -21,7 +21,7 @@ def example():
         patch.syspath_prepend(str(ROOT / "examples"))  # where a script finds its neighbors
         yield importlib.import_module("fashion_mnist")
     for name in ("fashion_mnist", "mnist"):
-        del sys.modules[name]
+        sys.modules.pop(name, None)
 
 
 def write_idx(path, values):
