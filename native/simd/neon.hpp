@@ -74,6 +74,14 @@ inline void storef(double* p, F a) { vst1q_f64(p, a.v); }
 inline F set1f(double a) { return {vdupq_n_f64(a)}; }
 inline F widen(const float* p) { return {vcvt_f64_f32(vld1_f32(p))}; }
 inline void narrow(float* p, F a) { vst1_f32(p, vcvt_f32_f64(a.v)); }
+inline U lengthen(const int16_t* p) {
+  const int64_t lanes[kLanes] = {p[0], p[1]};
+  return {vreinterpretq_u64_s64(vld1q_s64(lanes))};
+}
+inline void shorten(int16_t* p, U a) {
+  p[0] = int16_t(vgetq_lane_u64(a.v, 0));
+  p[1] = int16_t(vgetq_lane_u64(a.v, 1));
+}
 inline F operator+(F a, F b) { return {vaddq_f64(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {vsubq_f64(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {vmulq_f64(a.v, b.v)}; }
