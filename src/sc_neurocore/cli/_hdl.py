@@ -45,7 +45,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     if options.interface:
         modules |= hardware.interface_verilog(design, options.interface)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    text |= hardware.interface_checks(design, len(in_bench), options.interface)
+    text |= hardware.interface_checks(design, text, options.interface)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
     for target in TARGETS:  # netlists of an earlier run may not match

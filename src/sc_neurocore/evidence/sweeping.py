@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._runtime import get_threads, set_threads
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+# Executors take longer to import than the rest of the package: only who uses them waits.
 
 __all__ = ["sweep"]
 
@@ -171,6 +174,8 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 def _seed_of(seed: int, name: str) -> int:
     """Return the seed of a point."""
+    import hashlib
+
     digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
@@ -192,6 +197,8 @@ def _results(
         for i, call in calls:
             yield i, _outcome(function, call)
         return
+    from concurrent.futures import Executor, ProcessPoolExecutor
+
     if isinstance(executor, Executor):
         yield from _collected(executor, function, calls)
         return
@@ -218,6 +225,8 @@ def _collected(
     executor: Executor, function: Callable[..., Any], calls: list[tuple[int, Row]]
 ) -> Iterator[tuple[int, Any]]:
     """Yield results of an executor as they are finished, and cancel what is left if stopped."""
+    from concurrent.futures import as_completed
+
     futures: dict[Future[Any], int] = {}
     try:
         for i, call in calls:

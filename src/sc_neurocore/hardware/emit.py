@@ -16,7 +16,7 @@ from sc_neurocore._files import replacing
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
 from sc_neurocore.hardware.model import trace
 
-__all__ = ["bits_for", "library", "rendered", "verilog", "verilog_testbench", "write"]
+__all__ = ["bits_for", "library", "library_text", "rendered", "verilog", "verilog_testbench", "write"]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
@@ -49,8 +49,13 @@ def verilog(design: Design) -> dict[str, str]:
         if design.folded:
             text |= _memories(module, layer)
     for name in library(design):
-        text[name] = (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
+        text[name] = library_text(name)
     return text
+
+
+def library_text(name: str) -> str:
+    """Return the text of a library file."""
+    return (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
 
 
 def library(design: Design) -> list[str]:
@@ -99,7 +104,6 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     values = {
         "design": design,
         "n_images": len(codes),
-        "n_resets": 4,
         "lines": [design.length * (layer.groups if design.folded else 1) for layer in design.layers],
         "n_spikes": n_spikes,
         "silent": silent,

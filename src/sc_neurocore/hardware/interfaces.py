@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from sc_neurocore import _checks
 from sc_neurocore.hardware.design import Design
-from sc_neurocore.hardware.emit import bits_for, rendered, verilog
+from sc_neurocore.hardware.emit import bits_for, library_text, rendered
 
 __all__ = ["interface_checks", "interface_verilog"]
 
@@ -55,12 +55,12 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     }
     return {
         f"{design.name}_axis.v": rendered("axis.v", values),
-        "sc_frames.v": _library("sc_frames.v"),
+        "sc_frames.v": library_text("sc_frames.v"),
     }
 
 
 def interface_checks(
-    design: Design, n_images: int, interface: Interface | None = None
+    design: Design, names: Iterable[str], interface: Interface | None = None
 ) -> dict[str, str]:
     """Return files with which users verify the interface of a design, as text by file name.
 
@@ -75,8 +75,8 @@ def interface_checks(
     Parameters
     ----------
     design : Design
-    n_images : int
-        Number of images of the testbench.
+    names : iterable of str
+        Names of the files of the design, of its testbench and, if there is one, of its interface.
     interface : {"axi-stream"}, optional
         The interface that was written by `interface_verilog`.
 
@@ -85,23 +85,18 @@ def interface_checks(
     ImportError
         If Jinja2 is missing (extra: hdl).
     """
-    _checks.integer("n_images", n_images, 1)
-    modules = verilog(design)
-    if interface is not None:
-        modules = modules | interface_verilog(design, interface)
-    vectors = [f"{design.name}_tb_{part}.hex" for part in ("images", "classes")]
-    vectors += [f"{design.name}_tb_layer{k}.hex" for k in range(len(design.layers))]
+    bench = f"{design.name}_tb"
+    names = list(names)
     values = {
         "design": design,
-        "files": [name for name in modules if name.endswith(".v")],
-        "memories": [name for name in modules if name.endswith(".hex")],
-        "vectors": vectors,
-        "n_images": n_images,
+        "files": [name for name in names if name.endswith(".v") and name != f"{bench}.v"],
+        "memories": [n for n in names if n.endswith(".hex") and not n.startswith(f"{bench}_")],
+        "vectors": [n for n in names if n.endswith(".hex") and n.startswith(f"{bench}_")],
         "values": min(design.n_in, 4),
         "steps": min(design.length, 4),
     }
     text = {
-        "sc_rules.sv": _library("sc_rules.sv"),
+        "sc_rules.sv": library_text("sc_rules.sv"),
         f"{design.name}_bind.sv": rendered("bind.sv", values),
         f"{design.name}_formal.sv": rendered("formal.sv", values),
         f"{design.name}.sby": rendered("sby", values),
@@ -110,8 +105,3 @@ def interface_checks(
     if interface is not None:
         text[f"{design.name}_axis_test.py"] = rendered("axis_test.py", values)
     return text
-
-
-def _library(name: str) -> str:
-    """Return the text of a library file."""
-    return (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
