@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
-from sc_neurocore.operators.adders import toggle_add
+from sc_neurocore.operators.adders import counted, toggle_add
+from sc_neurocore.operators.counting import saturating_counter
 from sc_neurocore.operators.decorrelation import synchronize
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.operators.machines import linear_machine
@@ -172,15 +173,8 @@ _HALVER = _machine(
 def integral_tanh(x: Bitstream, n_states: int) -> Bitstream:
     """Return a hyperbolic tangent of the sum of the lines x (..., m), see `Integral.tanh`."""
     m = x.shape[-1]
-    machine = _integral_counter(m, m * n_states)
-    return machine.run(*(x[..., i] for i in range(m)), state=m * n_states // 2)[0]
-
-
-@lru_cache(maxsize=16)
-def _integral_counter(m: int, n: int) -> Machine:
-    states, *bits = np.indices((n, *(2,) * m))
-    after = np.clip(states + 2 * np.add.reduce(bits) - m, 0, n - 1)
-    return _machine(after, np.arange(n) >= n // 2)
+    machine, start = saturating_counter(m, m * n_states)
+    return machine.run(*counted(x), state=start)[0]
 
 
 def sorted_lines(lines: list[Any]) -> list[Any]:

@@ -25,7 +25,7 @@ from sc_neurocore.streams._dispatch import on_streams
 __all__ = ["buffered_add", "majority", "toggle_add", "uadd"]
 
 # Most inputs whose count has as many digits as a machine has inputs.
-MOST_INPUTS = 255
+_MOST_INPUTS = 255
 # Largest denominator of a scale.
 _MOST_PARTS = 64
 # Default range of a counter whose sums do not fit into the result.
@@ -187,9 +187,7 @@ def uadd(
     >>> uadd(x, 1).bits()
     array([1, 1, 1, 1, 1, 1], dtype=uint8)
     """
-    n = n_inputs(x)
-    if n > MOST_INPUTS:
-        _checks.fail("x", f"have at most {MOST_INPUTS} inputs along its last batch axis", n)
+    n = n_counted(x)
     s = _scale(n if scale is None else scale)
     _checks.instance("bipolar", bipolar, bool)
     unit = lcm(s.denominator, 2 if bipolar else 1)
@@ -244,6 +242,14 @@ def counting_machine(
     symbols = np.minimum(np.tensordot(1 << np.arange(digits), np.indices((2,) * digits), 1), n)
     written = outputs[kept][:, symbols].astype(np.uint8)
     return Machine(number[after[kept]][:, symbols].astype(np.uint32), written), int(number[start])
+
+
+def n_counted(x: Bitstream) -> int:
+    """Return the size of the last batch axis, at least 1 and few enough to be counted."""
+    n = n_inputs(x)
+    if n > _MOST_INPUTS:
+        _checks.fail("x", f"have at most {_MOST_INPUTS} inputs along its last batch axis", n)
+    return n
 
 
 def counted(x: Bitstream) -> list[Bitstream]:

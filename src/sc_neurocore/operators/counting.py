@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from sc_neurocore import _checks
-from sc_neurocore.operators._batches import n_inputs
-from sc_neurocore.operators.adders import MOST_INPUTS, counted, counting_machine
+from sc_neurocore.operators.adders import counted, counting_machine, n_counted
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._dispatch import on_streams
@@ -66,19 +65,18 @@ def btanh(x: Bitstream, n_states: int) -> Bitstream:
     >>> print(f"{y.value():.2f}")
     0.62
     """
-    n = n_inputs(x)
-    if n > MOST_INPUTS:
-        _checks.fail("x", f"have at most {MOST_INPUTS} inputs along its last batch axis", n)
+    n = n_counted(x)
     states = _checks.integer("n_states", n_states, 2, 2**12)
     if states % 2:
         _checks.fail("n_states", "be even", states)
     check_input("btanh", x)
-    machine, start = _saturating_counter(n, states)
+    machine, start = saturating_counter(n, states)
     return machine.run(*counted(x), state=start)[0]
 
 
 @lru_cache(maxsize=16)
-def _saturating_counter(n: int, n_states: int) -> tuple[Machine, int]:
+def saturating_counter(n: int, n_states: int) -> tuple[Machine, int]:
+    """Return the machine of `btanh`, which reads the digits of the count, and its first state."""
     state, count = np.indices((n_states, n + 1))
     after = np.clip(state + 2 * count - n, 0, n_states - 1)
     return counting_machine(after, state >= n_states // 2, n_states // 2)
