@@ -12,9 +12,8 @@ from norse.torch.functional.lif_box import (
     LIFBoxParameters,
     lif_box_feed_forward_step,
 )
-from peer_torch import train_data, weighted
+from peer_torch import train_data, training_step, weighted
 from serve import Call, serve, threads
-from torch.nn import functional
 from workloads import LEAK, TRAIN
 
 
@@ -27,21 +26,17 @@ def train(sizes: tuple[int, ...] | None, steps: int, batch: int) -> Call:
         LIFBoxParameters(tau_mem_inv=torch.tensor(LEAK), v_th=torch.tensor(threshold))
         for threshold in [1.0] * (len(layers) - 1) + [math.inf]
     ]
-    optimizer = torch.optim.Adam(parameters, lr=1e-3)
     x, labels = train_data(sizes, batch)
 
-    def run() -> None:
+    def potentials() -> torch.Tensor:
         states = [LIFBoxFeedForwardState(v=torch.tensor(0.0)) for _ in neurons]
         for _ in range(steps):
             s = torch.bernoulli(x)
             for i, (layer, neuron) in enumerate(zip(layers, neurons, strict=True)):
                 s, states[i] = lif_box_feed_forward_step(layer(s), states[i], neuron, 1.0)
-        loss = functional.cross_entropy(states[-1].v, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        return states[-1].v
 
-    return run
+    return training_step(parameters, potentials, labels)
 
 
 if __name__ == "__main__":

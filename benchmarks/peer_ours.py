@@ -32,7 +32,6 @@ from workloads import (
     STEPS,
     STEPS_OF_ONE,
     TRAIN,
-    TRAIN_DENSITY,
     VALUES,
 )
 
@@ -77,7 +76,7 @@ def short(kept: bool) -> Call:
 
 def train(sizes: tuple[int, ...] | None, steps: int, batch: int) -> Call:
     import torch
-    from torch.nn import functional
+    from peer_torch import train_data, training_step
 
     from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork
 
@@ -96,17 +95,8 @@ def train(sizes: tuple[int, ...] | None, steps: int, batch: int) -> Call:
             for (n_in, n_out), neuron in zip(pairwise(sizes), (fires, readout), strict=True)
         ]
         model = SCNetwork(*layers)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    x, labels = torch.rand(batch, 784), torch.randint(10, (batch,))
-    x *= torch.rand_like(x) < TRAIN_DENSITY
-
-    def run() -> None:
-        loss = functional.cross_entropy(model(x, steps), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return run
+    x, labels = train_data((model.n_in,), batch)
+    return training_step(model.parameters(), lambda: model(x, steps), labels)
 
 
 def single() -> Call:

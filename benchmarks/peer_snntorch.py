@@ -8,9 +8,8 @@ from importlib.metadata import version
 
 import snntorch
 import torch
-from peer_torch import images, train_data, weighted, weights
+from peer_torch import images, train_data, training_step, weighted, weights
 from serve import Call, serve, threads
-from torch.nn import functional
 from workloads import (
     BATCH,
     CURRENT,
@@ -92,21 +91,17 @@ def train(sizes: tuple[int, ...] | None, steps: int, batch: int) -> Call:
         for threshold in [1.0] * (len(layers) - 1) + [math.inf]
     ]
     parameters = [p for layer in layers for p in layer.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=1e-3)
     x, labels = train_data(sizes, batch)
 
-    def run() -> None:
+    def potentials() -> torch.Tensor:
         v = [neuron.init_leaky() for neuron in neurons]
         for _ in range(steps):
             s = torch.bernoulli(x)
             for i, (layer, neuron) in enumerate(zip(layers, neurons, strict=True)):
                 s, v[i] = neuron(layer(s), v[i])
-        loss = functional.cross_entropy(v[-1], labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        return v[-1]
 
-    return run
+    return training_step(parameters, potentials, labels)
 
 
 if __name__ == "__main__":

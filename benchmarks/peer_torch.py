@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import torch
 from serve import Call, serve, threads
+from torch.nn import functional
 from workloads import BATCH, LEAK, NET_GAIN, NET_STEPS, SIZES, TRAIN_DENSITY
 
 
@@ -53,6 +55,21 @@ def train_data(sizes: tuple[int, ...] | None, batch: int) -> tuple[torch.Tensor,
     x, labels = torch.rand(batch, 784), torch.randint(10, (batch,))
     x *= torch.rand_like(x) < TRAIN_DENSITY
     return x if sizes else x.view(-1, 1, 28, 28), labels
+
+
+def training_step(
+    parameters: Iterable[torch.Tensor], potentials: Callable[[], torch.Tensor], labels: torch.Tensor
+) -> Call:
+    """Return a training step: forward, backward and Adam, of a network whose last potentials count."""
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+
+    def run() -> None:
+        loss = functional.cross_entropy(potentials(), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return run
 
 
 if __name__ == "__main__":

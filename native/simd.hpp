@@ -37,47 +37,30 @@ inline void prefetch([[maybe_unused]] const double* p, [[maybe_unused]] size_t a
 #endif
 }
 
-// As load_some and store_some of the levels: the first lanes only, zeros in the others.
-inline F loadf_some(const double* p, size_t count) {
-  if (count >= kLanes) return loadf(p);
-  double lanes[kLanes] = {};
+// Loads or stores the first lanes only; zeros in the others.
+template <auto kLoad, class T>
+inline auto load_first(const T* p, size_t count) {
+  if (count >= kLanes) return kLoad(p);
+  T lanes[kLanes] = {};
   std::copy_n(p, count, lanes);
-  return loadf(lanes);
+  return kLoad(lanes);
 }
-inline void storef_some(double* out, F a, size_t count) {
-  if (count >= kLanes) return storef(out, a);
-  double lanes[kLanes];
-  storef(lanes, a);
+template <auto kStore, class T, class V>
+inline void store_first(T* out, V a, size_t count) {
+  if (count >= kLanes) return kStore(out, a);
+  T lanes[kLanes];
+  kStore(lanes, a);
   std::copy_n(lanes, count, out);
 }
 
-// The same between lanes and floats in memory.
-inline F widen_some(const float* p, size_t count) {
-  if (count >= kLanes) return widen(p);
-  float lanes[kLanes] = {};
-  std::copy_n(p, count, lanes);
-  return widen(lanes);
-}
-inline void narrow_some(float* out, F a, size_t count) {
-  if (count >= kLanes) return narrow(out, a);
-  float lanes[kLanes];
-  narrow(lanes, a);
-  std::copy_n(lanes, count, out);
-}
-
-// The same between lanes and short numbers with a sign.
-inline U lengthen_some(const int16_t* p, size_t count) {
-  if (count >= kLanes) return lengthen(p);
-  int16_t lanes[kLanes] = {};
-  std::copy_n(p, count, lanes);
-  return lengthen(lanes);
-}
-inline void shorten_some(int16_t* out, U a, size_t count) {
-  if (count >= kLanes) return shorten(out, a);
-  int16_t lanes[kLanes];
-  shorten(lanes, a);
-  std::copy_n(lanes, count, out);
-}
+// load_some and store_some of the levels for doubles, for floats that become doubles, and for short
+// numbers with a sign.
+inline F loadf_some(const double* p, size_t count) { return load_first<loadf>(p, count); }
+inline void storef_some(double* out, F a, size_t count) { store_first<storef>(out, a, count); }
+inline F widen_some(const float* p, size_t count) { return load_first<widen>(p, count); }
+inline void narrow_some(float* out, F a, size_t count) { store_first<narrow>(out, a, count); }
+inline U lengthen_some(const int16_t* p, size_t count) { return load_first<lengthen>(p, count); }
+inline void shorten_some(int16_t* out, U a, size_t count) { store_first<shorten>(out, a, count); }
 
 // Stores the first lanes `stride` words apart: a word of neighboring rows.
 inline void store_apart(uint64_t* out, size_t stride, U a, size_t count) {
