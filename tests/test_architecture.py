@@ -157,7 +157,7 @@ def test_optional_packages_are_imported_only_where_they_belong():
         "neo": r"exchange/spikes\.py",
         "quantities": r"exchange/spikes\.py",
         "h5py": r"exchange/.*|networks/_recorder\.py",
-        "matplotlib": r"evidence/plot\.py|cli/.*",
+        "matplotlib": r"plot/.*|cli/.*",
         "scipy": r"operators/bernstein\.py",
         "tqdm": r"_progress\.py",
         "jinja2": r"hardware/.*",
