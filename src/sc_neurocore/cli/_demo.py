@@ -116,7 +116,7 @@ def _draw(
         raster.set_title("Dense layer of 4 neurons that share a stochastic current")
         plot.classified(digits.images[shown], digits.labels[shown], classes[shown], pictures)
         pictures.set_title(
-            f"Streams of {length} bits: {len(wrong)} mistakes among {len(classes)} images come first"
+            f"Streams of {length} bits: {len(wrong)} of {len(classes)} images are wrong, and come first"
         )
         plot.accuracy(curves, curve)
         curve.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
