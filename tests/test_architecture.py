@@ -154,8 +154,10 @@ def test_optional_packages_are_imported_only_where_they_belong():
     homes = {
         "torch": r"training/.*",
         "nir": r"exchange/.*",
+        "neo": r"exchange/spikes\.py",
+        "quantities": r"exchange/spikes\.py",
         "h5py": r"exchange/.*|networks/_recorder\.py",
-        "matplotlib": r"evidence/plot\.py|cli/.*",
+        "matplotlib": r"plot/.*|cli/.*",
         "scipy": r"operators/bernstein\.py",
         "tqdm": r"_progress\.py",
         "jinja2": r"hardware/.*",
@@ -163,7 +165,7 @@ def test_optional_packages_are_imported_only_where_they_belong():
     }
     for path, package, at_top in third_party():
         assert re.fullmatch(homes[package], path), f"{path} imports {package}"
-        if package in ("scipy", "tqdm", "jinja2", "pyslang"):
+        if package in ("neo", "quantities", "scipy", "tqdm", "jinja2", "pyslang"):
             assert not at_top, f"{path} imports {package} before it is needed"
 
 

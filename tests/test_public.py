@@ -45,6 +45,9 @@ GOOD = {
     "step": lambda state, current: current > 1, "initial_state": {"v": 0.0}, "Events.times": [0.5],
     "units": [0], "shape": (1, 2), "channels": 1, "window": 2, "faults": sc.Faults(),
     "bipolar": False, "scale": 2, "majority.x": BITS[[0, 1, 0]], "select": BITS,
+    "bin_ms": 2.0, "sigma_ms": 2.0, "max_lag_ms": 1.0, "others": [0, 1, 0, 1], "currents": [0.1, 0.2],
+    "psth.spikes": [[0, 1, 0, 1]], "spike_correlation.spikes": [[0, 1, 0, 1]], "synchrony.spikes": [[0, 1, 0, 1]],
+    "fano_factor.spikes": [[0, 1, 0, 1]], "measured_fi_curve.steps": 8,
     "jk_sqrt.depth": 2, "feedback.step": lambda held: held & BITS, "initial": 0, "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
 }  # fmt: skip
 # Plausible values that are too large, too small, empty, or of an unusual type.
@@ -59,7 +62,7 @@ BAD = [
     np.zeros(2, object), np.ones((2, 2), bool), np.array(0.5), BITS[0], BITS[:0], BITS.between(0, 3), NETWORK,
     np.ma.masked_array([0.5, 0.5], [True, False]), np.zeros(3, "M8[s]"), np.zeros(2, [("a", "f8")]),
 ]  # fmt: skip
-FILES = {"save", "load", "sweep"}  # see test_files.py and test_sweep.py
+FILES = {"save", "load", "sweep", "write_spikes"}  # see test_files.py, test_sweep.py and test_spikes.py
 # Records of results, which users do not build; and what cannot be called.
 RESULTS = {
     "Accuracy", "Allocation", "Circuit", "Conversion", "Digits", "EarlyDecisions", "Finding", "LayerBudget", "LayerConversion", "Plan", "Prediction",

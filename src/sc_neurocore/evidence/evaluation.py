@@ -173,7 +173,7 @@ class Accuracy:
             "bits per step": self.bits_per_step,
             "accuracy": f"{self.mean:.2%}",
             "95% interval": f"{low:.2%} to {high:.2%}",
-            "std over seeds": f"{self.std:.2%}",
+            "std over seeds": f"{self.std:.2%}" if len(self.right) > 1 else "one seed",
             "float": f"{self.of_float:.2%}",
             "loss": f"{self.loss:.2%}",
             "agreement with float": f"{self.agreement:.2%}",

@@ -115,6 +115,8 @@ class Simulation:
         Recorded activity of the layers, if asked for by `record`.
     state : SimulationState or None
         State after the last time step, to continue from; None for `simulate_float`.
+    dt_ms : float
+        Duration of a time step in ms.
     """
 
     counts: NDArray[np.int64]
@@ -123,6 +125,7 @@ class Simulation:
     seed: int | None
     recording: Recording | None = None
     state: SimulationState | None = None
+    dt_ms: float = 1.0
 
     @property
     def spikes(self) -> tuple[Bitstream, ...]:
@@ -138,6 +141,12 @@ class Simulation:
         """
         most = self.counts == self.counts.max(axis=-1, keepdims=True)
         return np.asarray(np.where(most, self.potentials, -np.inf).argmax(axis=-1))
+
+    def _spike_trains(self) -> tuple[NDArray[np.uint8], float]:
+        if not self.spikes:
+            remedy = "pass record=True to simulate, or read the file of the recording"
+            _checks.fail("spikes", "be recorded in memory", self, remedy)
+        return np.concatenate([layer.bits() for layer in self.spikes], axis=-2), self.dt_ms
 
     def __repr__(self) -> str:
         return (
@@ -502,6 +511,7 @@ class PreparedNetwork:
             self.seed,
             None if record is False else recorder.recording(),
             SimulationState(last, self.seed, batch, states, self._options),
+            network[0].neuron.dt,
         )
 
     @cached_property
@@ -836,4 +846,5 @@ def simulate_float(
         length,
         seed=None,
         recording=recording,
+        dt_ms=network[0].neuron.dt,
     )
