@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     )
     for name in options.source:
         print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {name} streams")
-        curves[name] = next(each)
+        curves[name] = [row for _, row in itertools.islice(each, len(options.lengths))]
         print_table(curves[name])
     if options.csv:
         _write_csv(options.csv, curves)

@@ -14,12 +14,10 @@ import numpy as np
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
-from sc_neurocore._runtime import get_threads, set_threads
+from sc_neurocore.evidence._executors import finished, opened
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
-
-# Executors take longer to import than the rest of the package: only who uses them waits.
+    from concurrent.futures import Executor
 
 __all__ = ["sweep"]
 
@@ -193,24 +191,19 @@ def _results(
     function: Callable[..., Any], calls: list[tuple[int, Row]], executor: int | Executor | None
 ) -> Iterator[tuple[int, Any]]:
     """Yield the number of each call and its result, or its failure, as they are finished."""
-    if executor is None:
-        for i, call in calls:
-            yield i, _outcome(function, call)
-        return
-    from concurrent.futures import Executor, ProcessPoolExecutor
+    with opened(executor) as pool:
+        if pool is None:
+            for i, call in calls:
+                yield i, _outcome(function, call)
+            return
+        for i, future in finished(pool, _called, ((i, (function, call)) for i, call in calls)):
+            error = future.exception()
+            yield i, future.result() if error is None else _Failure(error)
 
-    if isinstance(executor, Executor):
-        yield from _collected(executor, function, calls)
-        return
-    n = _checks.integer("executor", executor, 1, 1024)
-    import multiprocessing
 
-    # A process that is forked from one with threads may lock up.
-    threads = max(get_threads() // n, 1)
-    with ProcessPoolExecutor(
-        n, multiprocessing.get_context("spawn"), initializer=set_threads, initargs=(threads,)
-    ) as processes:
-        yield from _collected(processes, function, calls)
+def _called(function: Callable[..., Any], call: Row) -> Any:
+    """Return the result of a call."""
+    return function(**call)
 
 
 def _outcome(function: Callable[..., Any], call: Row) -> Any:
@@ -219,24 +212,6 @@ def _outcome(function: Callable[..., Any], call: Row) -> Any:
         return function(**call)
     except Exception as error:
         return _Failure(error)
-
-
-def _collected(
-    executor: Executor, function: Callable[..., Any], calls: list[tuple[int, Row]]
-) -> Iterator[tuple[int, Any]]:
-    """Yield results of an executor as they are finished, and cancel what is left if stopped."""
-    from concurrent.futures import as_completed
-
-    futures: dict[Future[Any], int] = {}
-    try:
-        for i, call in calls:
-            futures[executor.submit(function, **call)] = i
-        for future in as_completed(futures):
-            error = future.exception()
-            yield futures[future], future.result() if error is None else _Failure(error)
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 def _stored(path: str | os.PathLike[str], about: Row) -> dict[str, Row]:
