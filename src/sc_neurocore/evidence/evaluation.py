@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -274,7 +274,7 @@ def evaluate_each(
     faults: Faults | None = None,
     executor: int | Executor | None = None,
     progress: bool = False,
-) -> Iterator[tuple[int, Accuracy]]:
+) -> Generator[tuple[int, Accuracy], None, None]:
     """Yield the rows of `evaluate` as they are finished, each with the number of its source.
 
     Rows are in the order of the sources. The reference runs once for all.
