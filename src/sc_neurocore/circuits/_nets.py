@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib import import_module
+from operator import attrgetter
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -90,6 +92,17 @@ class Call:
     def name(self) -> str:
         """Name of the operator."""
         return self.function.__name__.lstrip("_")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What an operator is made of is not found by its name, which is that of the operator.
+        name = self.function.__module__, self.function.__qualname__
+        return _call, (*name, self.args, self.kwargs, self.results, self.many)
+
+
+def _call(module: str, name: str, *fields: Any) -> Call:
+    """Return a call of a function that is stored by its name."""
+    function = attrgetter(name)(import_module(module))
+    return Call(getattr(function, "__wrapped__", function), *fields)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,12 @@ Built = LFSR | Sobol | TableSource
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a module: declarations, processes, and the names of generators that are written."""
+    """Lines of a module: declarations, processes, and the names of generators that are written.
 
+    All names begin with `prefix`, by which they differ from those of the ports.
+    """
+
+    prefix: str = ""
     wires: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     made: dict[Any, str] = field(default_factory=dict)
@@ -68,7 +72,7 @@ def _new(place: Any, kind: str, lines: Lines) -> tuple[str, bool]:
     found = lines.made.get(place)
     if found is not None:
         return found, False
-    name = lines.made[place] = f"{kind}{len(lines.made)}"
+    name = lines.made[place] = f"{lines.prefix}{kind}{len(lines.made)}"
     return name, True
 
 

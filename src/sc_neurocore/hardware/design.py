@@ -58,9 +58,14 @@ _TAKEN = re.compile(
 )
 
 
+def is_keyword(name: str) -> bool:
+    """Return whether a name is a keyword of Verilog or SystemVerilog."""
+    return name in _KEYWORDS.split()
+
+
 def is_module_name(name: str) -> bool:
     """Return whether a top module can have this name: an identifier that is not in use."""
-    taken = _TAKEN.fullmatch(name) or name in _KEYWORDS.split()
+    taken = _TAKEN.fullmatch(name) or is_keyword(name)
     return is_identifier(name) and not taken
 
 
