@@ -311,7 +311,7 @@ class SpikingDesign:
         """Clock cycles from reading the first value of an image to its class."""
         if not self.folded:
             return self.design.clocks
-        per_step = sum(n * len(w) + _DRAIN for n, w in zip(self.columns, self.weights, strict=True))
+        per_step = sum(n * len(w) + _DRAIN + 1 for n, w in zip(self.columns, self.weights, strict=True))
         return self.design.n_in + self.design.length * per_step
 
     @property
