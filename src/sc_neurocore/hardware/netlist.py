@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +148,13 @@ class Netlist:
             [[(0, ones)[word >> k & 1] for k in range(m.width)] for word in m.words]
             for m in self._cells.memories
         ]
-        step, changed = self._step, 0
+        step = self._step
         if toggles:
             step = self._counting_step = self._counting_step or self._program.compiled(count=True)
         before: list[int] = [0] * len(self._cells.gates)
+        counts: list[int] = [0] * len(before)
+        of_registers: list[int] = [0] * len(state)
+        accesses = 0
         packed = np.empty((clocks, sum(map(len, self.outputs.values())), size), np.uint8)
         for t in range(clocks):
             data = b"".join(stimulus[name][t].tobytes() for name in self.inputs)
@@ -159,15 +162,26 @@ class Netlist:
                 int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)
             ]
             if toggles:
-                state, out, n = step(ones, state, values, stores, _address(ones), before)
-                changed += n if t else 0
+                last = state
+                state, out, n = step(ones, state, values, stores, _address(ones), before, counts)
+                accesses += n
+                if t:
+                    of_registers = [
+                        a + (b ^ c).bit_count()
+                        for a, b, c in zip(of_registers, last, state, strict=True)
+                    ]
+                else:  # nothing has changed yet
+                    counts = [0] * len(counts)
             else:
                 state, out = step(ones, state, values, stores, _address(ones))
             row = b"".join([value.to_bytes(size, "little") for value in out])
             packed[t] = np.frombuffer(row, np.uint8).reshape(-1, size)
         ends = np.cumsum([len(bits) for bits in self.outputs.values()])[:-1]
         parts = dict(zip(self.outputs, np.split(packed, ends, axis=1), strict=True))
-        return Run(parts, lanes, changed)
+        nets = dict(zip(self._cells.gates, counts, strict=True))
+        if toggles:
+            nets |= dict(zip(self._cells.registers, of_registers, strict=True))
+        return Run(parts, lanes, sum(counts), accesses * lanes, nets if toggles else {})
 
     def next_state(
         self, ones: Any, state: Mapping[Bit, Any], inputs: Mapping[str, Sequence[Any]]
@@ -203,11 +217,19 @@ class Run:
     lanes : int
     toggles : int
         Number of changes of nets driven by gates, summed over all lanes; 0 if not counted.
+    accesses : int
+        Number of words read from and written to block memories, summed over all lanes; 0 if not
+        counted.
+    nets : dict of int
+        Number of changes of each net driven by a gate or a register, summed over all lanes; empty if
+        not counted.
     """
 
     packed: dict[str, NDArray[np.uint8]]
     lanes: int
     toggles: int
+    accesses: int = 0
+    nets: dict[int, int] = field(default_factory=dict)
 
     @property
     def lane_clocks(self) -> int:
@@ -261,7 +283,9 @@ class _Program:
         self._nodes = {bit: logic.node(literal) for bit, literal in literals.items()}
 
     def compiled(self, *, count: bool) -> Callable[..., Any]:
-        """Return the function; it returns the next state, the outputs, and toggles if counted."""
+        """Return the function; it returns the next state, the outputs, and if toggles are counted,
+        which it adds to a list, the number of accesses to block memories.
+        """
         cells, nodes = self._cells, self._nodes
         self._wheres: dict[tuple[Bit, ...], str] = {}
         roots = [*self._after, *(nodes[bit] for bit in self._needed(count=count))]
@@ -277,16 +301,19 @@ class _Program:
         }
         code = Code(self._logic, {nodes[net]: f"n{nodes[net]}" for net in given}, late, roots)
         code.lines.append(f" after = [{', '.join(code.texts[node] for node in self._after)}]")
-        self._write_memories(code)
-        returned = f"after, {self._list(code, self._outputs)}"
         if count:
             code.lines.append(" n = 0")
+        self._write_memories(code, count=count)
+        returned = f"after, {self._list(code, self._outputs)}"
+        if count:
             for i, net in enumerate(cells.gates):
                 name = self._name(code, net)
-                code.lines.append(f" n += ({name} ^ before[{i}]).bit_count(); before[{i}] = {name}")
+                code.lines.append(
+                    f" counts[{i}] += ({name} ^ before[{i}]).bit_count(); before[{i}] = {name}"
+                )
             returned += ", n"
         text = [
-            f"def step(M, state, inputs, stores, address{', before' * count}):",
+            f"def step(M, state, inputs, stores, address{', before, counts' * count}):",
             f" {self._list(code, [*cells.registers])} = state",
             f" {self._list(code, self._inputs)} = inputs",
             *code.lines,
@@ -323,14 +350,16 @@ class _Program:
             code.lines.append(f" {self._wheres[key]} = address({self._list(code, bits[:used])})")
         return self._wheres[key]
 
-    def _write_memories(self, code: Code) -> None:
+    def _write_memories(self, code: Code, *, count: bool) -> None:
         """Write the accesses to memories at the end of a clock cycle: all reads, then all writes."""
+        counted = ["  n += 1"] * count
         at: dict[Bit, int] = {net: i for i, net in enumerate(self._cells.registers)}
         for m, memory in enumerate(self._cells.memories):
             for port in () if memory.immediate else memory.reads:
                 word, part = self._place(code, m, port)
                 first = at[port.nets[0]]
                 self._guard(code, port)
+                code.lines += counted
                 code.lines.append(f"  after[{first}:{first + len(port.nets)}] = {word}{part}")
         for m, memory in enumerate(self._cells.memories):
             for port in memory.writes:
@@ -338,6 +367,7 @@ class _Program:
                 new = [self._name(code, bit) for bit in port.nets]
                 keeps = [self._name(code, bit) for bit in port.keeps or "0" * len(new)]
                 self._guard(code, port)
+                code.lines += counted if not memory.immediate else []
                 if any(keep != "0" for keep in keeps):
                     code.lines.append(f"  old = {word}{part}")
                     new = [
