@@ -281,7 +281,7 @@ def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
             if module.split()[0] in WITH_NUMBERS:
                 axes.annotate("", (i, -0.45), (i, -0.88), arrowprops={**arrow, "color": color(1)})
                 last = i
-        name = {"weight": "bold", "color": color(0)} if 0 < i < n - 1 else {}
+        name: dict[str, Any] = {"weight": "bold", "color": color(0)} if 0 < i < n - 1 else {}
         shown = module.replace("readout_folded", "readout_\nfolded")
         axes.text(i, 0.3 if rest else 0, shown, ha="center", va="center", fontsize=7.5, **name)
         axes.text(i, -0.1, rest, ha="center", va="center", fontsize=7.5)

@@ -1,4 +1,4 @@
-"""Command line: sc-neurocore demo, evaluate, hdl and info."""
+"""Command line: sc-neurocore demo, evaluate, explore, hdl and info."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import sc_neurocore
 from sc_neurocore import _native
 from sc_neurocore.cli._demo import DEMO_LENGTHS, run_demo
 from sc_neurocore.cli._evaluate import run_evaluate
+from sc_neurocore.cli._explore import run_explore
 from sc_neurocore.cli._hdl import run_hdl
 from sc_neurocore.evidence.evaluation import SOURCES
 
@@ -105,6 +106,27 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--csv", type=_file, help="file for the accuracy of each seed")
     evaluation.add_argument("--plot", type=_file, help="file for a plot of the curves (extra: plot)")
     evaluation.set_defaults(run=run_evaluate)
+
+    explore = commands.add_parser(
+        "explore",
+        help="open a live page about bitstreams, neurons and a network (extra: explore)",
+        description="Serve a live page on this machine only, and open it (extra: explore).",
+    )
+    explore.add_argument(
+        "network",
+        metavar="NETWORK",
+        nargs="?",
+        default="digits",
+        help="a file of Network.save, or 'digits' [digits]",
+    )
+    explore.add_argument(
+        "--data", type=Path, help="an .npz file of images and labels [the shipped digits]"
+    )
+    explore.add_argument("--port", type=int, default=0, help="port of the page [any free one]")
+    explore.add_argument(
+        "--no-browser", action="store_true", help="print the address of the page, and open nothing"
+    )
+    explore.set_defaults(run=run_explore)
 
     about = "generate Verilog that computes the bits of a network (extra: hdl)"
     hdl = commands.add_parser(

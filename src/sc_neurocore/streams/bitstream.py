@@ -214,7 +214,8 @@ class Bitstream:
         return f"Bitstream({shape}length={self.length}, p={' '.join(p.split())})"
 
     def _repr_html_(self) -> str:
-        flat, rows = self.words.reshape(-1, self.words.shape[-1]), []
+        flat = self.words.reshape(-1, self.words.shape[-1])
+        rows: list[tuple[object, ...]] = []
         for i in range(min(len(flat), _MOST_ROWS)):
             one = Bitstream(flat[i], self.length)
             first = "".join(map(str, one.between(0, min(self.length, 32)).bits().tolist()))
