@@ -4,6 +4,7 @@
 #   make test-sanitized  run the native tests on a build with AddressSanitizer and UBSan
 #   make test-arm        compile for 64-bit ARM and run the native tests in an emulator
 #   make wheel           build a wheel in dist/, check it, and test it where there is no compiler
+#   make test-wasm       compile the core for WebAssembly and compare kernels in Node.js
 #   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog)
 #   make test-browser    run the tests of the live page that need Chromium
 #   make test-long       run the checks that take minutes each
@@ -30,7 +31,7 @@ PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: help demo test test-sanitized test-arm test-browser test-icarus test-long wheel hdl-demo lint bench bench-check bench-publish \
+.PHONY: help demo test test-sanitized test-arm test-wasm test-browser test-icarus test-long wheel hdl-demo lint bench bench-check bench-publish \
   results hardware-figures circuit-pictures papers docs format clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
@@ -49,6 +50,9 @@ test-sanitized: $(VENV)/.dev $(SANITIZED)/.built
 
 test-arm: $(VENV)/.build
 	tests/arm.sh build/arm $(BIN)
+
+test-wasm: $(VENV)/.native
+	tests/wasm/run.sh build/wasm $(BIN)
 
 wheel: $(VENV)/.build
 	tools/wheel.sh build/wheel $(BIN)

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#ifndef __wasm__
 #include <future>
+#endif
 #include <memory>
 #include <new>
 #include <system_error>
@@ -73,7 +75,6 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
   const std::unique_ptr<void, decltype(release)> memory(
       scratch == 0 ? nullptr : ::operator new(sizeof(uint64_t) * n * scratch, kLine), release);
 
-  std::atomic<bool> stop{false};
   const auto share = [&](size_t i) {
     return Part{s.rows * i / n, s.rows * (i + 1) / n, 0, s.words,
                 static_cast<uint64_t*>(memory.get()) + i * scratch};
@@ -89,6 +90,10 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
       return true;
     });
   };
+#ifdef __wasm__  // no threads
+  for (size_t i = 0; i < n; i++) run_here(i);
+#else
+  std::atomic<bool> stop{false};
   std::vector<std::future<void>> others;  // its destructor waits for them
   try {
     for (size_t i = 1; i < n; i++) {
@@ -107,6 +112,7 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
     stop = true;
     throw;
   }
+#endif
 }
 
 namespace {

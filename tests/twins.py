@@ -1,5 +1,6 @@
 """NumPy twins of the native kernels: slow, plain, and the oracle for their bits."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,12 @@ import numpy as np
 NOISE_DOMAIN = 0x4E000000
 LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
+
+# Lengths of streams that tests compare: all up to 300, or, where a run is slow, those around words.
+LENGTHS = list(range(1, 301))
+if os.environ.get("SC_NEUROCORE_FEW_LENGTHS"):
+    _ends = [64 * words + k for words in range(5) for k in (-1, 0, 1, 32)]
+    LENGTHS = sorted({n for n in (*range(1, 301, 29), *_ends, 256, 300) if 0 < n <= 300})
 
 
 def philox(key, c0, c1, c2, c3):

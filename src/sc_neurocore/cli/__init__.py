@@ -164,6 +164,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=("axi-stream",),
         help="add a wrapper with these ports, and a cocotb test of it",
     )
+    hdl.add_argument(
+        "--board",
+        choices=("icebreaker", "ulx3s", "tangnano9k"),
+        help="add a serial line and pins, simulate it, and make a bitstream file (extra: boards)",
+    )
     hdl.add_argument("--name", help="name of the top module [from NETWORK]")
     hdl.add_argument(
         "--data",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def run_hdl(options: argparse.Namespace) -> None:
     """Write the design of a network to a folder, and verify and synthesize it if requested."""
     from sc_neurocore import hardware
-    from sc_neurocore.hardware import simulators, tools
+    from sc_neurocore.hardware import boards, simulators, tools
     from sc_neurocore.hardware.synthesis import TARGETS
     from sc_neurocore.hardware.verify import compared_signals
 
@@ -36,16 +36,23 @@ def run_hdl(options: argparse.Namespace) -> None:
     if options.verify is not None:
         _checks.integer("--verify", options.verify, 1)
         simulators.find_verilator()
-    if options.synth:
+    if options.synth or options.board:
         tools.find_yosys()
+    if options.board:
+        simulators.find_verilator()
+        boards.find_tools(options.board)
     design, images, labels = _designed(options)
     out = options.out or Path(f"hdl_{design.name}")
     in_bench = images[: _checks.integer("--images", options.images, 1)]
     modules = hardware.verilog(design)
-    if options.interface:
-        modules |= hardware.interface_verilog(design, options.interface)
+    if options.interface or options.board:
+        modules |= hardware.interface_verilog(design)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    text |= hardware.interface_checks(design, text, options.interface)
+    text |= hardware.interface_checks(
+        design, text, "axi-stream" if options.interface or options.board else None
+    )
+    if options.board:
+        text |= hardware.board_verilog(design, options.board, in_bench)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
     for target in TARGETS:  # netlists of an earlier run may not match
@@ -78,6 +85,11 @@ def run_hdl(options: argparse.Namespace) -> None:
             found["energy"] = hardware.energy_of(design, made, in_bench)
         if options.verify:
             found["netlist"] = _verified_netlist(design, made, in_bench)
+    if options.board:
+        say(f"building for {options.board}")
+        print(hardware.run_bench(out, f"{design.name}_{options.board}"))
+        found["board"] = built = hardware.build_board(design, options.board, out)
+        print(f"wrote {built.path}, {built.mhz:.1f} MHz, the board has {built.clock_mhz:g} MHz")
     page = hardware.report(design, **found)
     hardware.write({"REPORT.md": page}, out)
     print(f"\n{page}\nwrote {out / 'REPORT.md'}")

@@ -1,5 +1,6 @@
 """Verilog of networks, which computes the bits of `simulate`, and its verification (extra: hdl)."""
 
+from sc_neurocore.hardware.boards import Board, BoardBuild, board_verilog, build_board
 from sc_neurocore.hardware.circuits import (
     CircuitVerification,
     circuit_testbench,
@@ -24,6 +25,8 @@ from sc_neurocore.hardware.verify import (
 )
 
 __all__ = [
+    "Board",
+    "BoardBuild",
     "CircuitVerification",
     "Design",
     "Energy",
@@ -36,6 +39,8 @@ __all__ = [
     "ToolFailedError",
     "UnobservableError",
     "Verification",
+    "board_verilog",
+    "build_board",
     "circuit_testbench",
     "circuit_verilog",
     "energy",

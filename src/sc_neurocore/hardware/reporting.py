@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.evidence.evaluation import labeled
+from sc_neurocore.hardware.boards import BoardBuild
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import rendered
 from sc_neurocore.hardware.model import LayerTrace, trace
@@ -179,6 +180,7 @@ def report(
     netlist: tuple[Verification, ...] = (),
     energy: Energy | None = None,
     said: str = "",
+    board: BoardBuild | None = None,
 ) -> str:
     """Return a Markdown page about a design, with a section for each result given.
 
@@ -197,6 +199,8 @@ def report(
         Result of `energy_of`.
     said : str
         Result of `run_bench`.
+    board : BoardBuild, optional
+        Result of `build_board`.
     """
     values = {
         "design": design,
@@ -208,6 +212,7 @@ def report(
         "netlist": netlist,
         "e": energy,
         "said": said,
+        "board": board,
         "joules": _joules,
     }
     return rendered("report.md", values)
