@@ -140,6 +140,8 @@ def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
     exec(SETUP.get(page.name, ""), namespace)
     for block in code_blocks(page):
         exec(compile(block, page.name, "exec"), namespace)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 def test_doctests_of_every_page_are_collected():

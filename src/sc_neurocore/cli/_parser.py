@@ -39,7 +39,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=sc_neurocore.__version__)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for add in (_demo, _evaluate, _plan, _noise, _convert, _sweep, _hdl, _info):
+    for add in (_demo, _evaluate, _plan, _noise, _explore, _convert, _sweep, _hdl, _info):
         add(commands)
     return parser
 
@@ -67,10 +67,18 @@ def _command(
     return command
 
 
-def _network(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
+def _network(
+    command: argparse.ArgumentParser, *, optional: bool = False, default: str | None = None
+) -> None:
     """Add the argument NETWORK and the options to read it."""
     about = "a file of Network.save (.npz), a NIR graph (.nir), or 'digits'"
-    command.add_argument("network", metavar="NETWORK", nargs="?" if optional else None, help=about)
+    command.add_argument(
+        "network",
+        metavar="NETWORK",
+        nargs="?" if optional else None,
+        default=default,
+        help=f"{about} [{default}]" if default else about,
+    )
     command.add_argument(
         "--dt-ms", type=float, help="time step of a NIR graph in ms [from its metadata]"
     )
@@ -188,6 +196,23 @@ def _noise(commands: Commands) -> None:
         "--source", choices=SOURCE_NAMES, default="bernoulli", help="source of the numbers [bernoulli]"
     )
     command.add_argument("--seed", type=int, default=0, help="seed [0]")
+
+
+def _explore(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "explore",
+        "open a live page about bitstreams, a neuron and a network, on this machine only "
+        "(extra: explore)",
+        "_explore:run_explore",
+        "sc-neurocore explore\nsc-neurocore explore net.npz --data test.npz --port 5006 --no-browser",
+    )
+    _network(command, optional=True, default="digits")
+    _data(command)
+    command.add_argument("--port", type=int, default=0, help="port of the page [any free one]")
+    command.add_argument(
+        "--no-browser", action="store_true", help="print the address of the page, and open nothing"
+    )
 
 
 def _convert(commands: Commands) -> None:
