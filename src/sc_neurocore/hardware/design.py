@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.hardware.reads import Reads, folding, reads_of
+from sc_neurocore.hardware._reads import Reads, folding, reads_of
 from sc_neurocore.hardware.tools import check_identifier, is_identifier
 from sc_neurocore.networks import FixedPoint, Network, Simulation
 from sc_neurocore.networks._inputs import InputLike, Inputs
@@ -22,7 +22,7 @@ from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams import Bitstream, Hammersley, _bits
 from sc_neurocore.streams._numbers import generator_columns
 
-__all__ = ["Design", "InputKind", "LayerDesign", "Sequence", "is_module_name", "row_integers"]
+__all__ = ["Design", "LayerDesign", "Sequence", "is_module_name", "row_integers"]
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)

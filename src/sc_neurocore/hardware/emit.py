@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
+from sc_neurocore.hardware._reads import table
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
 from sc_neurocore.hardware.model import trace
-from sc_neurocore.hardware.reads import table
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import Conv2d
 

@@ -13,8 +13,6 @@ from sc_neurocore.networks.layers import Conv2d, Dense
 from sc_neurocore.networks.network import Network, delays_of_sources
 from sc_neurocore.networks.pooling import is_pool
 
-__all__ = ["Memory", "Read", "Reads", "folding", "reads_of", "table"]
-
 # One source of a layer: its number, None for the inputs of the network; its first index; its delays;
 # and the first column of the layer's weights that belongs to it.
 _Wire = tuple[int | None, int, NDArray[np.int64], int]
