@@ -382,16 +382,17 @@ NB_MODULE(_native, m) {
       "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert());
   m.def(
       "fixed_trace",
-      [](const sc::FixedNeuron& neuron, In<int32_t, 2> counts, InOut<int32_t, 1> v,
-         InOut<uint64_t, 1> refractory, InOut<uint64_t, 2> saturations) {
+      [](const std::vector<sc::FixedNeuron>& neurons, In<int32_t, 2> counts, InOut<int32_t, 1> v,
+         InOut<uint64_t, 1> refractory, InOut<int32_t, 1> i, InOut<uint64_t, 2> saturations) {
         const size_t n = counts.shape(0), steps = counts.shape(1);
         auto potentials = allocate<int32_t, 2>({n, steps});
         auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
-        run_without_gil(sc::FixedTrace{neuron, n, counts.data(), steps, v.data(), refractory.data(),
-                                       saturations.data(), potentials.data(), spikes.data()});
+        run_without_gil(sc::FixedTrace{neurons.data(), neurons.size(), n, counts.data(), steps,
+                                       v.data(), refractory.data(), i.data(), saturations.data(),
+                                       potentials.data(), spikes.data()});
         return std::make_pair(potentials, spikes);
       },
-      "neuron"_a, "counts"_a, "v"_a, "refractory"_a, "saturations"_a);
+      "neurons"_a, "counts"_a, "v"_a, "refractory"_a, "i"_a, "saturations"_a);
   m.def(
       "dense",
       [](const sc::LifParameters& parameters, uint64_t weight_key, uint64_t noise_key,
@@ -715,15 +716,19 @@ NB_MODULE(_native, m) {
           "__init__",
           [](Fixed* self, int64_t one, int64_t leak, int leak_shift, int64_t threshold,
              int64_t reset, bool subtracts, uint64_t refractory_period, int64_t v_min,
-             int64_t v_max) {
-            *self = {one,   leak, leak_shift, threshold, reset, subtracts, refractory_period,
-                     v_min, v_max};
+             int64_t v_max, int64_t syn_leak, int syn_leak_shift, int syn_fraction) {
+            *self = {one,       leak,  leak_shift, syn_leak,          syn_leak_shift, syn_fraction,
+                     threshold, reset, subtracts,  refractory_period, v_min,          v_max};
           },
           nb::kw_only(), "one"_a, "leak"_a, "leak_shift"_a, "threshold"_a, "reset"_a, "subtracts"_a,
-          "refractory_period"_a, "v_min"_a, "v_max"_a)
+          "refractory_period"_a, "v_min"_a, "v_max"_a, "syn_leak"_a = 0, "syn_leak_shift"_a = 0,
+          "syn_fraction"_a = 0)
       .def_ro("one", &Fixed::one)
       .def_ro("leak", &Fixed::leak)
       .def_ro("leak_shift", &Fixed::leak_shift)
+      .def_ro("syn_leak", &Fixed::syn_leak)
+      .def_ro("syn_leak_shift", &Fixed::syn_leak_shift)
+      .def_ro("syn_fraction", &Fixed::syn_fraction)
       .def_ro("threshold", &Fixed::threshold)
       .def_ro("reset", &Fixed::reset)
       .def_ro("subtracts", &Fixed::subtracts)

@@ -190,9 +190,11 @@ struct Ones {
 //   v <- ((v - (v - v_rest) * leak) + gain * i) + noise_std * z
 // A spike sets v to v_reset or, if `subtracts`, takes v_threshold - v_reset from it.
 //
-// In fixed point (`fixed`) all of these are integers but the leak, v_rest is 0 and there is no
-// synapse and no noise:
-//   v <- min(max((v - floor(v * leak)) + I, v_min), v_max)
+// In fixed point (`fixed`) all of these are integers but the leaks and the gain, a power of two;
+// v_rest is 0 and there is no noise:
+//   i <- clamp((i - floor(i * syn_leak)) + I)                  i and gain * i: I where syn_leak is
+//   0 v <- clamp((v - floor(v * leak)) + floor(gain * i))        clamp(x): min(max(x, v_min),
+//   v_max)
 struct LifParameters {
   double leak, v_rest, gain, noise_std, v_threshold, v_reset;
   uint64_t refractory_period;
@@ -226,10 +228,13 @@ struct LifPopulation {
 };
 
 // Integers of a neuron in fixed point: a single one adds `one`, a step leaks v * leak >>
-// leak_shift.
+// leak_shift. With a synaptic current (syn_leak not 0), `one` is added to it, it leaks in the same
+// way, and the potential grows by i >> syn_fraction.
 struct FixedNeuron {
   int64_t one, leak;
   int leak_shift;
+  int64_t syn_leak;
+  int syn_leak_shift, syn_fraction;
   int64_t threshold, reset;
   bool subtracts;
   uint64_t refractory_period;
@@ -239,12 +244,13 @@ struct FixedNeuron {
 // Neurons in fixed point under given counts, with what the kernels that fire do not tell: their
 // potentials after each step, and how often a sum was below and above the word.
 struct FixedTrace {
-  FixedNeuron neuron;
-  size_t n;
+  const FixedNeuron* neurons;  // those of the first n_neurons rows, which repeat
+  size_t n_neurons, n;
   const int32_t* counts;  // [n][steps]
   uint64_t steps;
   int32_t* v;             // [n], updated in place, as are the next
   uint64_t* refractory;   // [n]
+  int32_t* i;             // [n]
   uint64_t* saturations;  // [n][2], added to
   int32_t* potentials;    // [n][steps]
   uint64_t* spikes;       // [n][words_for(steps)]

@@ -83,7 +83,9 @@ class LIFParameters:
 class FixedNeuron:
     """Integers of a neuron in fixed point.
 
-    A single one adds `one` to the potential, a step takes v * leak >> leak_shift from it.
+    A single one adds `one` to the potential, a step takes v * leak >> leak_shift from it. With a
+    synaptic current (syn_leak > 0), `one` is added to i, a step takes i * syn_leak >> syn_leak_shift
+    from it, and adds i >> syn_fraction to the potential.
     """
 
     def __init__(
@@ -98,6 +100,9 @@ class FixedNeuron:
         refractory_period: int,
         v_min: int,
         v_max: int,
+        syn_leak: int = 0,
+        syn_leak_shift: int = 0,
+        syn_fraction: int = 0,
     ) -> None: ...
     @property
     def one(self) -> int: ...
@@ -105,6 +110,12 @@ class FixedNeuron:
     def leak(self) -> int: ...
     @property
     def leak_shift(self) -> int: ...
+    @property
+    def syn_leak(self) -> int: ...
+    @property
+    def syn_leak_shift(self) -> int: ...
+    @property
+    def syn_fraction(self) -> int: ...
     @property
     def threshold(self) -> int: ...
     @property
@@ -238,16 +249,17 @@ def lif(
     """
 
 def fixed_trace(
-    neuron: FixedNeuron,
+    neurons: list[FixedNeuron],
     counts: NDArray[np.int32],
     v: NDArray[np.int32],
     refractory: NDArray[np.uint64],
+    i: NDArray[np.int32],
     saturations: NDArray[np.uint64],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
     """Potentials after each step (n, length) and packed spikes (n, words) of neurons in fixed point.
 
-    counts has shape (n, length). v and refractory, shape (n,), are updated; saturations, shape (n, 2),
-    counts sums below and above the word.
+    counts has shape (n, length). Row n has the parameters of neuron ``n % len(neurons)``. v, refractory
+    and i, shape (n,), are updated; saturations, shape (n, 2), counts sums below and above the word.
     """
 
 def dense(

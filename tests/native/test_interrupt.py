@@ -71,7 +71,12 @@ LONG_CALLS = {
     "machine": run_machine,
     "circuit": run_circuit,
     "fixed point": lambda: _native.fixed_trace(
-        FIXED._integers, np.zeros((1, 2**30), np.int32), np.zeros(1, np.int32), zeros(1), zeros(1, 2)
+        FIXED._integers,
+        np.zeros((1, 2**30), np.int32),
+        np.zeros(1, np.int32),
+        zeros(1),
+        np.zeros(1, np.int32),
+        zeros(1, 2),
     ),
 }
 
@@ -266,7 +271,7 @@ def test_circuits_run_in_parts_are_those_run_in_pieces(threads):
         states, counters = np.zeros(rows, np.uint32), np.zeros(rows, np.uint32)
         averages, buffers = np.full(rows, 0.5), zeros(rows, 1)
         held, chosen = zeros(-(-rows // 64), 1), np.zeros((1, rows), np.uint32)
-        fixed = np.zeros(rows, np.int32), zeros(rows), zeros(rows, 2)
+        fixed = np.zeros(rows, np.int32), zeros(rows), np.zeros(rows, np.int32), zeros(rows, 2)
         out = []
         for at in range(0, words, words // pieces):
             part = slice(at, at + words // pieces)

@@ -226,7 +226,7 @@ class BitLayer:
                 weights = FaultyWires(faults, key, wired)
         of_one = layer.gain / bits_per_step
         if isinstance(neuron, FixedLIF):
-            of_one = 2.0**neuron.fraction
+            of_one = float(neuron.one)
         return cls(
             layer=layer,
             wires=wires,
@@ -425,7 +425,8 @@ class BitLayer:
             return Traces(spikes)
         currents, v = np.swapaxes(sums * self.gain, 1, 2), np.swapaxes(potentials, 1, 2)
         if isinstance(self.neuron, FixedLIF):
-            v, currents = self.neuron.volts(v), currents * self.neuron.unit
+            unit = np.reshape(self.neuron.unit, (-1, 1)) / 2.0**self.neuron.syn_fraction
+            v, currents = self.neuron.volts(v), currents * unit
         return Traces(spikes, layer.flatten(currents), layer.flatten(v))
 
     def potentials(self, state: LayerState) -> Reals:
