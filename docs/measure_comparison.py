@@ -1,6 +1,7 @@
 """Measure the figures of comparison.md, and draw its picture.
 
-python docs/measure_comparison.py          measure what is missing in docs/comparison.json, update the page
+python docs/measure_comparison.py          measure what comparison.json lacks, update the page
+python docs/measure_comparison.py SECTION  the same for the rows of a section, folded or unrolled
 python docs/measure_comparison.py --draw   update page and picture from docs/comparison.json alone
 
 Delete rows of comparison.json to measure them again. Needs PyTorch and scikit-learn, since a binarized
@@ -29,7 +30,11 @@ from sc_neurocore.hardware.comparison import Candidate, Cost, candidates, measur
 from sc_neurocore.hardware.rivals import IntegerDesign, IntegerNetwork, quantized, spiking_design
 
 DOCS = Path(__file__).parent
-FIGURES, PAGE, PICTURE = DOCS / "comparison.json", DOCS / "comparison.md", DOCS / "pictures" / "comparison.png"
+FIGURES, PAGE, PICTURE = (
+    DOCS / "comparison.json",
+    DOCS / "comparison.md",
+    DOCS / "pictures" / "comparison.png",
+)
 SEEDS = (0, 1)
 
 
@@ -113,7 +118,7 @@ def single_layer() -> Network:
     from sklearn.linear_model import LogisticRegression
 
     images, labels = training_images()
-    model = LogisticRegression(C=0.3, max_iter=2000).fit(images, labels)
+    model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=2000).fit(images, labels)
     weights = model.coef_ - model.coef_.mean(axis=0)
     weights /= np.abs(weights).max()
     # Neurons that only integrate: the class is that of the highest potential.
@@ -133,14 +138,12 @@ def all_candidates() -> dict[str, Callable[[], Candidate]]:
 
     def stochastic(bits: int, length: int) -> Candidate:
         fixed = FixedPoint(bits=bits, word=10)
-        design = Design(
-            layer(), length, fixed_point=fixed, architecture="unrolled", name="candidate"
-        )
+        design = Design(layer(), length, fixed_point=fixed, architecture="unrolled", name="candidate")
         return Candidate(f"stochastic, {bits} bits, {length} steps", "stochastic", design)
 
     for bits, length in ((8, 32), (4, 16), (3, 8), (3, 4)):
-        found[f"unrolled/stochastic, {bits} bits, {length} steps"] = (
-            lambda bits=bits, length=length: stochastic(bits, length)
+        found[f"unrolled/stochastic, {bits} bits, {length} steps"] = lambda bits=bits, length=length: (
+            stochastic(bits, length)
         )
     for bits, length in ((4, 8), (3, 4), (2, 8)):
         weight = "ternary" if bits == 2 else f"{bits} bits"
@@ -165,17 +168,22 @@ def all_candidates() -> dict[str, Callable[[], Candidate]]:
     return found
 
 
-def measured() -> dict[str, Any]:
+def measured(section: str = "") -> dict[str, Any]:
     """Return all figures; those in comparison.json are kept."""
     rows: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     digits = load_digits()
-    for key, make in all_candidates().items():
-        if key in rows:
+    found = all_candidates()
+    # Designs of many clock cycles take longest, and come last.
+    for key in sorted(found, key=lambda key: "32 steps" in key):
+        if key in rows or not key.startswith(section):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            cost = measure_cost(make(), digits.images, digits.labels, folder, seeds=SEEDS)
+            cost = measure_cost(found[key](), digits.images, digits.labels, folder, seeds=SEEDS)
         rows[key] = asdict(cost)
         print(key, f"{100 * cost.accuracy:.2f} %", cost, flush=True)
+        if FIGURES.exists():  # another process may measure other rows
+            rows = json.loads(FIGURES.read_text()) | {key: rows[key]}
+        rows = {one: rows[one] for one in found if one in rows}
         FIGURES.write_text(json.dumps(rows, indent=1) + "\n")
     return rows
 
@@ -266,7 +274,7 @@ def draw(rows: dict[str, Any]) -> None:
 
 def main() -> None:
     """Measure unless only the page is to be updated; then update the page and its picture."""
-    rows = json.loads(FIGURES.read_text()) if "--draw" in sys.argv else measured()
+    rows = json.loads(FIGURES.read_text()) if "--draw" in sys.argv else measured(*sys.argv[1:2])
     text = PAGE.read_text()
     for section in ("folded", "unrolled"):
         text = fill(text, section, cost_table(costs(rows, section)))

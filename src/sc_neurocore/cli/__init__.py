@@ -1,4 +1,4 @@
-"""Command line: sc-neurocore demo, evaluate, hdl and info."""
+"""Command line: sc-neurocore demo, evaluate, hdl, compare and info."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 import sc_neurocore
 from sc_neurocore import _native
+from sc_neurocore.cli._compare import run_compare
 from sc_neurocore.cli._demo import DEMO_LENGTHS, run_demo
 from sc_neurocore.cli._evaluate import run_evaluate
 from sc_neurocore.cli._hdl import run_hdl
@@ -124,15 +125,28 @@ def _parser() -> argparse.ArgumentParser:
         "Verilog)",
     )
     hdl.add_argument("--out", type=Path, help="folder for the design and its report [hdl_NAME]")
-    hdl.add_argument("--length", type=int, default=32, help="time steps per image [32]")
+    hdl.add_argument("--length", type=int, help="time steps per image [32; 8 for 'digits']")
     hdl.add_argument(
         "--architecture",
         choices=("unrolled", "folded"),
         help="one gate per synapse, or layers that reuse their gates [unrolled up to 2,000 synapses]",
     )
-    hdl.add_argument("--simd", type=int, default=8, help="inputs per clock cycle (folded) [8]")
-    hdl.add_argument("--pe", type=int, default=1, help="neurons per clock cycle (folded) [1]")
-    hdl.add_argument("--bits", type=int, default=8, help="bits per weight and per input [8]")
+    hdl.add_argument("--simd", type=int, help="inputs per clock cycle (folded) [8]")
+    hdl.add_argument("--pe", type=int, help="neurons per clock cycle (folded) [1]")
+    hdl.add_argument("--bits", type=int, help="bits per weight and per input [8; 3 for 'digits']")
+    hdl.add_argument(
+        "--accuracy",
+        type=float,
+        metavar="PERCENT",
+        help="choose bits, time steps, inputs and neurons per clock cycle: the cheapest folded design "
+        "that has this accuracy on the data; those given are kept",
+    )
+    hdl.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="POINTS",
+        help="as --accuracy, at most this many percentage points below the network in real numbers",
+    )
     hdl.add_argument("--word", type=int, default=16, help="bits per potential [16]")
     hdl.add_argument(
         "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
@@ -164,6 +178,23 @@ def _parser() -> argparse.ArgumentParser:
         "(needs Yosys, and nextpnr for the clock)",
     )
     hdl.set_defaults(run=run_hdl)
+
+    compare = commands.add_parser(
+        "compare",
+        help="compare stochastic hardware of a network with binary hardware (extra: hdl)",
+        description="Synthesize stochastic designs of a network, spiking designs that add weights, and "
+        "integer designs; print accuracy, area, time and energy (extra: hdl).",
+    )
+    compare.add_argument("network", metavar="NETWORK", help="a file of Network.save, or 'digits'")
+    compare.add_argument(
+        "--data", type=Path, help="an .npz file of images and labels [the shipped digits for 'digits']"
+    )
+    compare.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
+    compare.add_argument(
+        "--seeds", type=int, default=1, help="number of syntheses, starting at seed 0 [1]"
+    )
+    compare.add_argument("--only", default="", metavar="TEXT", help="designs whose name contains TEXT")
+    compare.set_defaults(run=run_compare)
 
     info = commands.add_parser(
         "info", help="print versions, processor, instruction set and number of threads"

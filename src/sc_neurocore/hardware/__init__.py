@@ -7,12 +7,21 @@ from sc_neurocore.hardware.circuits import (
     read_circuit,
     verify_circuit,
 )
+from sc_neurocore.hardware.comparison import Candidate, Cost, candidates, measure_cost
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
 from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
 from sc_neurocore.hardware.reporting import Quantization, quantization, report
+from sc_neurocore.hardware.rivals import (
+    IntegerDesign,
+    IntegerNetwork,
+    SpikingDesign,
+    quantized,
+    spiking_design,
+)
+from sc_neurocore.hardware.search import OperatingPoint, cheapest, operating_points, pareto_front
 from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesize
 from sc_neurocore.hardware.tools import MissingToolError, ToolFailedError
 from sc_neurocore.hardware.verify import (
@@ -24,28 +33,41 @@ from sc_neurocore.hardware.verify import (
 )
 
 __all__ = [
+    "Candidate",
     "CircuitVerification",
+    "Cost",
     "Design",
     "Energy",
+    "IntegerDesign",
+    "IntegerNetwork",
     "LayerDesign",
     "LayerTrace",
     "MissingToolError",
+    "OperatingPoint",
     "Quantization",
     "Sequence",
+    "SpikingDesign",
     "Synthesis",
     "ToolFailedError",
     "UnobservableError",
     "Verification",
+    "candidates",
+    "cheapest",
     "circuit_testbench",
     "circuit_verilog",
     "energy",
     "energy_of",
     "interface_checks",
     "interface_verilog",
+    "measure_cost",
+    "operating_points",
+    "pareto_front",
     "quantization",
+    "quantized",
     "read_circuit",
     "report",
     "run_bench",
+    "spiking_design",
     "synthesize",
     "trace",
     "verify_circuit",

@@ -1,4 +1,4 @@
-"""Comparison of a stochastic design with binary designs of the same network: accuracy, area, time, energy."""
+"""Comparison of stochastic and binary designs of a network: accuracy, area, time and energy."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def candidates(network: Network, images: ArrayLike, *, simd: int = 8) -> list[Ca
     network : Network
         `Dense` layers. Designs that lack a feature of the network are left out.
     images : array_like, shape (n, n_in)
-        Densities in [0, 1], to which the scales of the integer networks are fitted. Labels are not used.
+        Densities in [0, 1], to which the scales of the integer networks are fitted, without labels.
     simd : int
         Inputs per clock cycle.
     """
@@ -211,6 +211,7 @@ def measure_cost(
     folder: str | os.PathLike[str],
     *,
     seeds: Sequence[int] = (0, 1),
+    placed: Sequence[int] = (0,),
     most_images: int = 64,
 ) -> Cost:
     """Synthesize, place and simulate a design on an iCE40 HX8K.
@@ -226,9 +227,11 @@ def measure_cost(
     folder : path
         Folder for the files of the design.
     seeds : sequence of int
-        Seeds of the syntheses, each with three placements.
+        Seeds of the syntheses.
+    placed : sequence of int
+        The seeds whose netlists are placed, three times each.
     most_images : int
-        Most images that the netlist of the first synthesis is run on.
+        Most images that the netlist of the last synthesis is run on.
 
     Raises
     ------
@@ -238,9 +241,7 @@ def measure_cost(
     design = candidate.design
     net = design.network if not isinstance(design, SpikingDesign) else design.design.network
     x = _checks.array("images", images, [2])
-    wanted = (
-        labeled(net, x, labels)[1] if isinstance(net, Network) else np.asarray(labels, np.int64)
-    )
+    wanted = labeled(net, x, labels)[1] if isinstance(net, Network) else np.asarray(labels, np.int64)
     text = verilog(design) if isinstance(design, Design) else design.verilog
     write(text, folder)
     files = [Path(folder) / name for name in text if name.endswith(".v")]
@@ -252,8 +253,9 @@ def measure_cost(
             folder,
             across_registers=design.folded,
             seed=seed,
+            place=seed in placed,
         )
-        for seed in seeds
+        for seed in sorted(seeds, key=lambda seed: seed in placed)
     ]
     classes = _classes(design, x)
     run = Netlist.read(made[-1].path, design.name).run(

@@ -283,8 +283,10 @@ class _Program:
         self._nodes = {bit: logic.node(literal) for bit, literal in literals.items()}
 
     def compiled(self, *, count: bool) -> Callable[..., Any]:
-        """Return the function; it returns the next state, the outputs, and if toggles are counted,
-        which it adds to a list, the number of accesses to block memories.
+        """Return the function; it returns the next state and the outputs.
+
+        If `count`, it adds the toggles of gates to a list, and also returns the number of accesses to
+        block memories.
         """
         cells, nodes = self._cells, self._nodes
         self._wheres: dict[tuple[Bit, ...], str] = {}

@@ -1,4 +1,4 @@
-"""Ordinary binary designs of a network, to compare with its stochastic design: integers instead of bits."""
+"""Ordinary binary designs of a network, to compare with its stochastic design."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _RATE_STEPS = 64
 
 
 def quantized_weights(weights: NDArray[np.float64], most: int) -> tuple[NDArray[np.int64], float]:
-    """Return integers in [-most, most] and the unit that reproduces weights with the least square error."""
+    """Return integers in [-most, most] and their unit, of least square error."""
     largest = float(np.abs(weights).max()) or 1.0
     best: tuple[float, float] = (np.inf, largest / most)
-    for unit in largest / most * np.linspace(0.3, 1.0, 71):
+    for unit in largest / most * np.linspace(0.04, 1.0, 97):
         rounded = np.clip(np.rint(weights / unit), -most, most) * unit
         best = min(best, (float(((rounded - weights) ** 2).sum()), float(unit)))
     unit = best[1]
@@ -146,7 +146,9 @@ def quantized(
             weights.append(w)
             offsets.append(np.rint(bias).astype(np.int64))
             break
-        rates = simulate_float(Network(network.layers[: k + 1]), images, _RATE_STEPS).counts / _RATE_STEPS
+        rates = (
+            simulate_float(Network(network.layers[: k + 1]), images, _RATE_STEPS).counts / _RATE_STEPS
+        )
         slope, start = _line(sums * (scale * step * unit), rates)
         slope, start = slope * scale * step * unit, start / (scale * step * unit)
         # A sum of `high` becomes the largest code.
@@ -164,7 +166,7 @@ def quantized(
 
 
 def _line(currents: NDArray[np.float64], rates: NDArray[np.float64]) -> tuple[float, float]:
-    """Return slope and start of the line ``slope * (current - start)`` through the rates between 0 and 1."""
+    """Return slope and start of the line ``slope * (current - start)`` through rates in (0, 1)."""
     chosen = (rates > 0) & (rates < 1)
     if np.count_nonzero(chosen) < 2 or np.ptp(currents[chosen]) == 0:
         return 1.0, 0.0
@@ -361,12 +363,10 @@ class SpikingDesign:
         for w, neuron in zip(self.weights, self.neurons, strict=True):
             sums = np.einsum("ji,nit->njt", w, spikes.astype(np.int64), optimize=True)
             rows = np.ascontiguousarray(sums.reshape(-1, length), np.int32)
-            v, rest = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32)
+            v, rest = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.uint64)
             cuts = np.zeros((len(rows), 2), np.uint64)
             potentials, words = _native.fixed_trace(neuron._integers, rows, v, rest, cuts)
-            bits = np.unpackbits(
-                np.ascontiguousarray(words).view(np.uint8), axis=-1, bitorder="little"
-            )
+            bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=-1, bitorder="little")
             spikes = bits[:, :length].reshape(sums.shape)
             found.append((np.asarray(potentials).reshape(sums.shape), spikes))
         return found
@@ -437,7 +437,9 @@ def spiking_design(
     if any(layer.has_bias for layer in design.layers):
         _checks.fail("network", "have no bias in a shared data path", network)
     if product == "stochastic":
-        weights = tuple(np.where(one.negative, -one.magnitudes, one.magnitudes) for one in design.layers)
+        weights = tuple(
+            np.where(one.negative, -one.magnitudes, one.magnitudes) for one in design.layers
+        )
         neurons = tuple(one.neuron for one in design.layers)
     else:
         weights, neurons = _binary(design, 2 ** (bits - 1) - 1, word)
@@ -468,6 +470,10 @@ def _binary(
     fraction = max(int(np.ceil(np.log2(4 / min(finite, default=4.0)))), 0)
     top = max([*finite, 1.0]) * 2**fraction
     word = max(word, int(np.ceil(np.log2(4 * top))) + 1)
+    for w, (level, _) in zip(weights, levels, strict=True):
+        if not np.isfinite(level):  # an integrator must hold the sum of all steps
+            ends = [np.clip(sign * w, 0, None).sum(axis=1).max() for sign in (-1, 1)]
+            word = max(word, _signed_bits(0, int(max(ends)) * design.length << fraction))
     neurons = tuple(
         replace(
             built.neuron,
@@ -488,7 +494,8 @@ def _signed_bits(least: int, most: int) -> int:
 
 def _memory(name: str, words: list[int], width: int) -> dict[str, str]:
     """Return the files of a memory of `sc_weights`."""
-    digits, text, deep = -(-width // 4), {}, len(words) >= 2048
+    text: dict[str, str] = {}
+    digits, deep = -(-width // 4), len(words) >= 2048
     while words:
         bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
         lines = (f"{word:0{digits}x}\n" for word in words[:bank])
@@ -526,7 +533,11 @@ def _by_layer(values: list[int], width: int) -> str:
     text = texts[-1]
     for k in range(len(texts) - 2, -1, -1):
         if texts[k] != text:
-            text = f"layer == {k} ? {texts[k]} : ({text})" if "?" in text else f"layer == {k} ? {texts[k]} : {text}"
+            text = (
+                f"layer == {k} ? {texts[k]} : ({text})"
+                if "?" in text
+                else f"layer == {k} ? {texts[k]} : {text}"
+            )
     return text
 
 
@@ -663,9 +674,7 @@ def _sum_text(heap: _Heap, name: str, width: int) -> str:
         n = len(literals)
         ones = n.bit_length()
         part = f"{name}_p{place}"
-        listed = ",\n        ".join(
-            ", ".join(literals[i : i + 10]) for i in range(0, n, 10)
-        )
+        listed = ",\n        ".join(", ".join(literals[i : i + 10]) for i in range(0, n, 10))
         lines.append(f"    wire [{ones - 1}:0] {part};")
         lines.append(
             f"    sc_count #(.N({n})) u_{part} (.x({{\n        {listed}\n    }}), "
@@ -713,12 +722,14 @@ def _spiking_unrolled(design: SpikingDesign) -> dict[str, str]:
 def _integers_unrolled(design: IntegerDesign) -> dict[str, str]:
     net, layers = design.network, []
     for k, (w, offset) in enumerate(zip(net.weights, net.offsets, strict=True)):
-        bits = ["x[{i}]"] if design.serial else [
-            f"x[{{i}} * {net.bits[k]} + {b}]" for b in range(net.bits[k])
-        ]
+        bits = (
+            ["x[{i}]"]
+            if design.serial
+            else [f"x[{{i}} * {net.bits[k]} + {b}]" for b in range(net.bits[k])]
+        )
         width = _signed_bits(*net.reach(k))
-        # Serial: a sum starts at `first`, is doubled before each bit, and `each` is added with each bit,
-        # so that first * 2**bits + each * (2**bits - 1) is the offset.
+        # Serial: a sum starts at `first` and is doubled before each bit, with which `each` is added, so
+        # that first * 2**bits + each * (2**bits - 1) is the offset.
         each = -offset % 2 ** net.bits[k] if design.serial else offset
         first = (offset - each * (2 ** net.bits[k] - 1)) >> net.bits[k]
         rows = [_Heap.of(row, bits, int(o)) for row, o in zip(w, each, strict=True)]
