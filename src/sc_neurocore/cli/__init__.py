@@ -189,6 +189,15 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--data", type=Path, help="an .npz file of images and labels [the shipped digits for 'digits']"
     )
+    compare.add_argument(
+        "--liberty",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="cell libraries in the Liberty format, with memory macros if any: area and energy in their "
+        "cells instead of an iCE40",
+    )
     compare.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
     compare.add_argument(
         "--seeds", type=int, default=1, help="number of syntheses, starting at seed 0 [1]"

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.cli._common import load_data, load_network, say
 from sc_neurocore.networks import load_digits
 
 if TYPE_CHECKING:
-    from sc_neurocore.hardware import Cost
+    from sc_neurocore.hardware import Candidate, Cost
 
 
 def run_compare(options: argparse.Namespace) -> None:
@@ -34,6 +35,9 @@ def run_compare(options: argparse.Namespace) -> None:
     if not chosen:
         names = "; ".join(one.name for one in found)
         _checks.fail("--only", f"be part of a name among {names}", repr(options.only))
+    if options.liberty:
+        _in_cells(options, chosen, images)
+        return
     print(
         f"{network.shape}, {len(images)} images, folded, {options.simd} inputs per clock cycle, iCE40 "
         f"HX8K, {n_seeds} syntheses with {len(hardware.synthesis.SEEDS)} placements each"
@@ -53,6 +57,31 @@ def run_compare(options: argparse.Namespace) -> None:
     for row in rows:
         low, _, high = row.nanojoules()
         print(f"{row.name:52} {low:,.0f} to {high:,.0f}")
+
+
+def _in_cells(
+    options: argparse.Namespace, chosen: list[Candidate], images: NDArray[np.float64]
+) -> None:
+    """Print area and energy in the cells of a library."""
+    from sc_neurocore import hardware
+
+    library = hardware.Library.read(options.liberty)
+    print(f"{library.name}; memories of 1,024 bits or more are macros, others flip-flops")
+    print("without wires, clock tree and glitches; areas in the unit of the library (um2 in most)")
+    print(
+        f"{'design':52} {'cells':>9} {'macros':>9} {'clocks':>8} {'pJ/clock':>9} {'nJ/image':>9} {'uW':>7}"
+    )
+    for one in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            row = hardware.measure_cell_cost(one, images, library, Path(folder))
+        e = row.energy
+        print(
+            f"{row.name:52} {row.made.area:9,.0f} {row.made.macro_area:9,.0f} {row.clocks:8,d} "
+            f"{e.total:9.1f} {row.nanojoules:9,.1f} {e.leakage_microwatt:7.2f}",
+            flush=True,
+        )
+        if row.made.memory_bits and not library.macros:
+            print(f"{'':52} and {row.made.memory_bits:,} bits of memory, for which there is no macro")
 
 
 def _line(row: Cost) -> str:

@@ -7,10 +7,24 @@ from sc_neurocore.hardware.circuits import (
     read_circuit,
     verify_circuit,
 )
-from sc_neurocore.hardware.comparison import Candidate, Cost, candidates, measure_cost
+from sc_neurocore.hardware.cell_area import (
+    CellEnergy,
+    CellSynthesis,
+    cell_energy,
+    synthesize_cells,
+)
+from sc_neurocore.hardware.comparison import (
+    Candidate,
+    CellCost,
+    Cost,
+    candidates,
+    measure_cell_cost,
+    measure_cost,
+)
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
 from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog
+from sc_neurocore.hardware.liberty import Library, LibraryCell, Macro
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
 from sc_neurocore.hardware.reporting import Quantization, quantization, report
@@ -34,6 +48,9 @@ from sc_neurocore.hardware.verify import (
 
 __all__ = [
     "Candidate",
+    "CellCost",
+    "CellEnergy",
+    "CellSynthesis",
     "CircuitVerification",
     "Cost",
     "Design",
@@ -42,6 +59,9 @@ __all__ = [
     "IntegerNetwork",
     "LayerDesign",
     "LayerTrace",
+    "Library",
+    "LibraryCell",
+    "Macro",
     "MissingToolError",
     "OperatingPoint",
     "Quantization",
@@ -52,6 +72,7 @@ __all__ = [
     "UnobservableError",
     "Verification",
     "candidates",
+    "cell_energy",
     "cheapest",
     "circuit_testbench",
     "circuit_verilog",
@@ -59,6 +80,7 @@ __all__ = [
     "energy_of",
     "interface_checks",
     "interface_verilog",
+    "measure_cell_cost",
     "measure_cost",
     "operating_points",
     "pareto_front",
@@ -69,6 +91,7 @@ __all__ = [
     "run_bench",
     "spiking_design",
     "synthesize",
+    "synthesize_cells",
     "trace",
     "verify_circuit",
     "verify_images",

@@ -22,10 +22,8 @@ from sc_neurocore.networks.layers import lif_of
 __all__ = [
     "IntegerDesign",
     "IntegerNetwork",
-    "Product",
     "SpikingDesign",
     "quantized",
-    "quantized_weights",
     "spiking_design",
 ]
 
