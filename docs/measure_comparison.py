@@ -35,7 +35,7 @@ FIGURES, PAGE, PICTURE = (
     DOCS / "comparison.md",
     DOCS / "pictures" / "comparison.png",
 )
-SEEDS = (0, 1)
+SEEDS = (0,)
 
 
 def training_images() -> tuple[NDArray[Any], NDArray[Any]]:
@@ -173,8 +173,8 @@ def measured(section: str = "") -> dict[str, Any]:
     rows: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     digits = load_digits()
     found = all_candidates()
-    # Designs of many clock cycles take longest, and come last.
-    for key in sorted(found, key=lambda key: "32 steps" in key):
+    # Small designs first; those that take long are the stochastic ones.
+    for key in sorted(found, key=lambda key: ("stochastic" in key, "8 bits" in key)):
         if key in rows or not key.startswith(section):
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -33,18 +33,14 @@ def small(reset="value", shape=(7, 6, 3), taus=8.0):
 
 def integers(bits=4, shape=(7, 6, 3), offset=True):
     rng = np.random.default_rng(6)
-    weights = tuple(
-        rng.integers(-7, 8, (n_out, n_in)) for n_in, n_out in itertools.pairwise(shape)
-    )
+    weights = tuple(rng.integers(-7, 8, (n_out, n_in)) for n_in, n_out in itertools.pairwise(shape))
     offsets = tuple(rng.integers(-30, 30, len(w)) if offset else np.full(len(w), 9) for w in weights)
     return IntegerNetwork(weights, offsets, (3,) * (len(shape) - 2), (bits,) * len(weights))
 
 
 def binarized(shape=(7, 6, 3)):
     rng = np.random.default_rng(7)
-    weights = tuple(
-        rng.choice([-1, 1], (n_out, n_in)) for n_in, n_out in itertools.pairwise(shape)
-    )
+    weights = tuple(rng.choice([-1, 1], (n_out, n_in)) for n_in, n_out in itertools.pairwise(shape))
     offsets = rng.integers(-9, 9, shape[1]), np.array([0, 1, -1])
     return IntegerNetwork(weights, offsets, (0,), (4, 1))
 
