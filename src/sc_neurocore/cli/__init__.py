@@ -195,8 +195,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=(),
         metavar="FILE",
-        help="cell libraries in the Liberty format, with memory macros if any: area and energy in their "
-        "cells instead of an iCE40",
+        help="cell libraries in the Liberty format, with memory macros if any: area and energy in "
+        "their cells instead of an iCE40",
     )
     compare.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
     compare.add_argument(

@@ -68,9 +68,8 @@ def _in_cells(
     library = hardware.Library.read(options.liberty)
     print(f"{library.name}; memories of 1,024 bits or more are macros, others flip-flops")
     print("without wires, clock tree and glitches; areas in the unit of the library (um2 in most)")
-    print(
-        f"{'design':52} {'cells':>9} {'macros':>9} {'clocks':>8} {'pJ/clock':>9} {'nJ/image':>9} {'uW':>7}"
-    )
+    head = f"{'cells':>9} {'macros':>9} {'clocks':>8} {'pJ/clock':>9} {'nJ/image':>9} {'uW':>7}"
+    print(f"{'design':52} {head}")
     for one in chosen:
         with tempfile.TemporaryDirectory() as folder:
             row = hardware.measure_cell_cost(one, images, library, Path(folder))

@@ -1,17 +1,17 @@
 """Verilog of networks, which computes the bits of `simulate`, and its verification (extra: hdl)."""
 
+from sc_neurocore.hardware.cell_area import (
+    CellEnergy,
+    CellSynthesis,
+    cell_energy,
+    synthesize_cells,
+)
 from sc_neurocore.hardware.circuits import (
     CircuitVerification,
     circuit_testbench,
     circuit_verilog,
     read_circuit,
     verify_circuit,
-)
-from sc_neurocore.hardware.cell_area import (
-    CellEnergy,
-    CellSynthesis,
-    cell_energy,
-    synthesize_cells,
 )
 from sc_neurocore.hardware.comparison import (
     Candidate,

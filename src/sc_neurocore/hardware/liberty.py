@@ -198,7 +198,7 @@ class Library:
         return cls(", ".join(names), voltage, cells, macros, tuple(texts))
 
     def macro_for(self, depth: int, width: int) -> tuple[Macro, int, int] | None:
-        """Return the macro that holds a memory in the least area, and the numbers of banks and columns."""
+        """Return the macro that holds a memory in the least area, with its banks and columns."""
         choices = [
             (macro, -(-depth // macro.depth), -(-width // macro.width))
             for macro in self.macros.values()

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.hardware.design import Design, row_integers
-from sc_neurocore.hardware.emit import library_text, rendered
+from sc_neurocore.hardware.emit import bits_for, library_text, rendered
 from sc_neurocore.hardware.model import trace
 from sc_neurocore.networks import FixedPoint, Network, simulate_float
 from sc_neurocore.networks._inputs import checked_densities
@@ -51,7 +51,7 @@ class IntegerNetwork:
     """A feed-forward network of integers.
 
     Layer k computes ``s = weights[k] @ x + offsets[k]``. A hidden layer outputs
-    ``clip(s >> shifts[k], 0, 2**bits[k + 1] - 1)``; the class is the index of the largest s of the last.
+    ``clip(s >> shifts[k], 0, 2**bits[k + 1] - 1)``; the class is that of the largest s.
 
     Attributes
     ----------
@@ -214,7 +214,8 @@ class IntegerDesign:
         """Clock cycles from reading the first value of an image to its class."""
         net = self.network
         if self.folded:
-            work = sum(n * len(w) + _DRAIN for n, w in zip(self.columns, net.weights, strict=True))
+            drain = self.delay + 2
+            work = sum(n * len(w) + drain for n, w in zip(self.columns, net.weights, strict=True))
             return net.n_in + work
         work = sum(n + 2 for n in net.bits) if self.serial else len(net.bits) + 1
         return net.n_in + work + net.n_out
@@ -225,11 +226,19 @@ class IntegerDesign:
         return all(bool((np.abs(w) == 1).all()) for w in self.network.weights)
 
     @property
+    def planes(self) -> int:
+        """Bits of the magnitude of a weight."""
+        return max(int(np.abs(w).max()).bit_length() for w in self.network.weights)
+
+    @property
+    def delay(self) -> int:
+        """Clock cycles of a folded design from a word of weights to its sum of products."""
+        return bits_for(self.simd) + self.planes - 1
+
+    @property
     def weight_bits(self) -> int:
-        """Bits of a stored weight."""
-        if self.binary_weights:
-            return 1
-        return max(_signed_bits(int(w.min()), int(w.max())) for w in self.network.weights)
+        """Bits of a stored weight: its sign and its magnitude."""
+        return 1 if self.binary_weights else self.planes + 1
 
     @property
     def sum_bits(self) -> int:
@@ -319,7 +328,14 @@ class SpikingDesign:
         """Bits of a stored weight."""
         if self.product == "stochastic":
             return self.design.fixed_point.bits + 1
-        return max(_signed_bits(int(w.min()), int(w.max())) for w in self.weights)
+        return self.planes + 1
+
+    @property
+    def planes(self) -> int:
+        """Bits of the magnitude of a product."""
+        if self.product == "stochastic":
+            return 1
+        return max(int(np.abs(w).max()).bit_length() for w in self.weights)
 
     @property
     def sum_bits(self) -> int:
@@ -541,10 +557,17 @@ def _by_layer(values: list[int], width: int) -> str:
 
 def _integers_folded(design: IntegerDesign) -> dict[str, str]:
     net, simd, bits = design.network, design.simd, design.weight_bits
-    stored = net.weights
-    offsets = list(net.offsets)
-    if design.binary_weights:  # bit 1 is a weight of 1; a zero of the padding meets inputs that are 0
-        stored = tuple((w > 0).astype(np.int64) for w in net.weights)
+    signs = tuple((w < 0).astype(np.int64) for w in net.weights)
+    stored = signs
+    if not design.binary_weights:
+        both = zip(net.weights, signs, strict=True)
+        stored = tuple(np.abs(w) | sign << (bits - 1) for w, sign in both)
+    # A negative weight multiplies an inverted input, which is most - x instead of -x.
+    most = 2 ** max(net.bits) - 1
+    offsets = [
+        offset + most * np.minimum(w, 0).sum(axis=1)
+        for w, offset in zip(net.weights, net.offsets, strict=True)
+    ]
     words = _weight_words(stored, design.columns, simd, bits)
     flat = np.concatenate(offsets)
     equal = all(len(set(offset.tolist())) == 1 for offset in offsets)
@@ -558,12 +581,14 @@ def _integers_folded(design: IntegerDesign) -> dict[str, str]:
         "weight_bits": bits,
         "x_bits": max(net.bits),
         "sum_bits": wide,
-        "dot_bits": min(wide, _dot_bits(net, simd)),
         "depth": len(words),
         "firsts": firsts,
         "lasts": [n - 1 for n in firsts[1:]],
         "tops": [2**b - 1 for b in net.bits[1:]],
-        "product_bits": max(net.bits) + bits + 1 - (bits > 1),
+        "planes": design.planes,
+        "levels": bits_for(simd),
+        "delay": design.delay,
+        "dot": _resized(f"dot{design.planes - 1}", max(net.bits) + bits_for(simd), design.planes, wide),
         "n_neurons": len(flat),
         "last_weights": [int(n) - 1 for n in ends],
         "offsets": [int(o[0]) for o in offsets] if equal else None,
@@ -581,22 +606,23 @@ def _integers_folded(design: IntegerDesign) -> dict[str, str]:
     return text
 
 
-def _dot_bits(net: IntegerNetwork, simd: int) -> int:
-    """Return the bits of the sum of `simd` products."""
-    most = max(
-        int(np.abs(w).max()) * (2**b - 1) * simd for w, b in zip(net.weights, net.bits, strict=True)
-    )
-    return _signed_bits(-most, most)
+def _resized(name: str, bits: int, planes: int, width: int) -> str:
+    """Return a Verilog expression for an unsigned sum of planes modulo ``2**width``."""
+    bits += planes if planes > 1 else 0
+    if bits > width:
+        return f"{name}[{width - 1}:0]"
+    return name if bits == width else f"{{{width - bits}'d0, {name}}}"
 
 
 def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
     bits, simd, inner = design.weight_bits, design.simd, design.design
-    stored = design.weights
-    if design.product == "stochastic":
-        stored = tuple(np.abs(w) | (w < 0).astype(np.int64) << (bits - 1) for w in design.weights)
+    signs = [(w < 0).astype(np.int64) for w in design.weights]
+    both = list(zip(design.weights, signs, strict=True))
+    stored = tuple(np.abs(w) | sign << (bits - 1) for w, sign in both)
+    steps = [sign if design.product == "stochastic" else sign * np.abs(w) for w, sign in both]
+    offsets = np.concatenate([-step.sum(axis=1) for step in steps])
     words = _weight_words(stored, design.columns, simd, bits)
     ends = np.cumsum([n * len(w) for n, w in zip(design.columns, design.weights, strict=True)])
-    most = 1 if design.product == "stochastic" else max(int(np.abs(w).max()) for w in design.weights)
     neuron, word = design.neurons[0], max(n.word for n in design.neurons)
     firsts = [0, *np.cumsum(design.columns).tolist()]
     values = {
@@ -605,7 +631,10 @@ def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
         "simd": simd,
         "weight_bits": bits,
         "sum_bits": design.sum_bits,
-        "dot_bits": min(design.sum_bits, _signed_bits(-most * simd, most * simd)),
+        "planes": design.planes,
+        "ones": simd.bit_length(),
+        "dot_width": simd.bit_length() + (design.planes if design.planes > 1 else 0),
+        "dot": _resized("dot", simd.bit_length(), design.planes, design.sum_bits),
         "depth": len(words),
         "firsts": firsts,
         "lasts": [n - 1 for n in firsts[1:]],
@@ -620,9 +649,12 @@ def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
         "extended": _extended,
     }
     text = {f"{design.name}.v": rendered("rival_spiking.v", values)}
-    for name in ("sc_weights.v", "sc_sequence.v"):
+    for name in ("sc_weights.v", "sc_count.v"):
         text[name] = library_text(name)
-    return text | _memory(f"{design.name}_weights", words, simd * bits)
+    text |= _memory(f"{design.name}_weights", words, simd * bits)
+    wide = design.sum_bits
+    rows = [int(offset) & ((1 << wide) - 1) for offset in offsets]
+    return text | _memory(f"{design.name}_offsets", rows, wide)
 
 
 def signed_digits(value: int) -> list[tuple[int, int]]:

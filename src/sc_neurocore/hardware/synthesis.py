@@ -166,8 +166,8 @@ def _placed(
     for seed in SEEDS:
         try:
             log = tools.nextpnr_ice40(
-                f"--hx8k --package ct256 --json {netlist.name} --seed {len(SEEDS) * first + seed} --freq 100 "
-                "--pcf-allow-unconstrained --timing-allow-fail".split(),
+                f"--hx8k --package ct256 --json {netlist.name} --seed {len(SEEDS) * first + seed} "
+                "--freq 100 --pcf-allow-unconstrained --timing-allow-fail".split(),
                 folder,
             )
         except tools.ToolFailedError as error:
