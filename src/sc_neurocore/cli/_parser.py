@@ -39,7 +39,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=sc_neurocore.__version__)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for add in (_demo, _evaluate, _plan, _noise, _explore, _convert, _sweep, _hdl, _info):
+    for add in (_demo, _evaluate, _plan, _noise, _explore, _convert, _sweep, _hdl, _compare, _info):
         add(commands)
     return parser
 
@@ -277,15 +277,28 @@ def _hdl(commands: Commands) -> None:
         "Verilog)",
     )
     hdl.add_argument("--out", type=Path, help="folder for the design and its report [hdl_NAME]")
-    hdl.add_argument("--length", type=int, default=32, help="time steps per image [32]")
+    hdl.add_argument("--length", type=int, help="time steps per image [32; 8 for 'digits']")
     hdl.add_argument(
         "--architecture",
         choices=("unrolled", "folded"),
         help="one gate per synapse, or layers that reuse their gates [unrolled up to 2,000 synapses]",
     )
-    hdl.add_argument("--simd", type=int, default=8, help="inputs per clock cycle (folded) [8]")
-    hdl.add_argument("--pe", type=int, default=1, help="neurons per clock cycle (folded) [1]")
-    hdl.add_argument("--bits", type=int, default=8, help="bits per weight and per input [8]")
+    hdl.add_argument("--simd", type=int, help="inputs per clock cycle (folded) [8]")
+    hdl.add_argument("--pe", type=int, help="neurons per clock cycle (folded) [1]")
+    hdl.add_argument("--bits", type=int, help="bits per weight and per input [8; 3 for 'digits']")
+    hdl.add_argument(
+        "--accuracy",
+        type=float,
+        metavar="PERCENT",
+        help="choose bits, time steps, inputs and neurons per clock cycle: the cheapest folded design "
+        "that has this accuracy on the data; those given are kept",
+    )
+    hdl.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="POINTS",
+        help="as --accuracy, at most this many percentage points below the network in real numbers",
+    )
     hdl.add_argument("--word", type=int, default=16, help="bits per potential [16]")
     hdl.add_argument(
         "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
@@ -321,6 +334,33 @@ def _hdl(commands: Commands) -> None:
         help="synthesize and count cells and memories; for ice40, also estimate clock rate and energy "
         "(needs Yosys, and nextpnr for the clock)",
     )
+
+
+def _compare(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "compare",
+        "compare stochastic hardware of a network with binary hardware (extra: hdl)",
+        "_compare:run_compare",
+        "sc-neurocore compare digits --only folded\n"
+        "sc-neurocore compare net.npz --data test.npz --liberty cells.lib",
+    )
+    _network(command)
+    _data(command)
+    command.add_argument(
+        "--liberty",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="cell libraries in the Liberty format, with memory macros if any: area and energy in "
+        "their cells instead of an iCE40",
+    )
+    command.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
+    command.add_argument(
+        "--seeds", type=int, default=1, help="number of syntheses, starting at seed 0 [1]"
+    )
+    command.add_argument("--only", default="", metavar="TEXT", help="designs whose name contains TEXT")
 
 
 def _info(commands: Commands) -> None:

@@ -1,4 +1,4 @@
-"""Comparison of a stochastic design with binary designs of the same network: accuracy, area, time, energy."""
+"""Comparison of stochastic and binary designs of a network: accuracy, area, time and energy."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.evidence._intervals import wilson
 from sc_neurocore.evidence.evaluation import labeled
+from sc_neurocore.hardware.cell_area import (
+    CellEnergy,
+    CellSynthesis,
+    cell_energy,
+    synthesize_cells,
+)
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import verilog, write
-from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.hardware.liberty import Library
+from sc_neurocore.hardware.netlist import Netlist, Run
 from sc_neurocore.hardware.rivals import (
     IntegerDesign,
     SpikingDesign,
@@ -27,7 +34,7 @@ from sc_neurocore.hardware.rivals import (
 from sc_neurocore.hardware.synthesis import Energy, energy, synthesize
 from sc_neurocore.networks import FixedPoint, Network
 
-__all__ = ["Candidate", "Cost", "candidates", "measure_cost"]
+__all__ = ["Candidate", "CellCost", "Cost", "candidates", "measure_cell_cost", "measure_cost"]
 
 AnyDesign = Design | IntegerDesign | SpikingDesign
 
@@ -135,7 +142,7 @@ def candidates(network: Network, images: ArrayLike, *, simd: int = 8) -> list[Ca
     network : Network
         `Dense` layers. Designs that lack a feature of the network are left out.
     images : array_like, shape (n, n_in)
-        Densities in [0, 1], to which the scales of the integer networks are fitted. Labels are not used.
+        Densities in [0, 1], to which the scales of the integer networks are fitted, without labels.
     simd : int
         Inputs per clock cycle.
     """
@@ -204,6 +211,87 @@ def _classes(design: AnyDesign, images: ArrayLike) -> NDArray[Any]:
     return design.classes(images)
 
 
+@dataclass(frozen=True)
+class CellCost:
+    """What a design costs in the cells of a library.
+
+    Attributes
+    ----------
+    name, group : str
+        Those of the candidate.
+    made : CellSynthesis
+    energy : CellEnergy
+    clocks : int
+        Clock cycles from the first value of an image to its class.
+    """
+
+    name: str
+    group: str
+    made: CellSynthesis
+    energy: CellEnergy
+    clocks: int
+
+    @property
+    def nanojoules(self) -> float:
+        """Energy of an image without leakage, whose share depends on the clock rate."""
+        return 1e-3 * (self.clocks + 1) * self.energy.total
+
+
+def measure_cell_cost(
+    candidate: Candidate,
+    images: ArrayLike,
+    library: Library,
+    folder: str | os.PathLike[str],
+    *,
+    most_images: int = 16,
+) -> CellCost:
+    """Synthesize a design to the cells of a library, and simulate the netlist on images.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    images : array_like, shape (n, n_in)
+        Densities in [0, 1].
+    library : Library
+    folder : path
+        Folder for the files of the design.
+    most_images : int
+        Most images that the netlist is run on.
+
+    Raises
+    ------
+    RuntimeError
+        If the netlist computes another class than the model.
+    """
+    design = candidate.design
+    x = _checks.array("images", images, [2])[:most_images]
+    files = _written(design, folder)
+    made = synthesize_cells(files, design.name, library, folder)
+    netlist = Netlist.read(made.path, design.name, library=library)
+    run = _checked_run(candidate, netlist, x)
+    found = cell_energy(run, made, design.name, library)
+    return CellCost(candidate.name, candidate.group, made, found, design.clocks)
+
+
+def _written(design: AnyDesign, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write a design to a folder and return its modules."""
+    text = verilog(design) if isinstance(design, Design) else design.verilog
+    write(text, folder)
+    return [Path(folder) / name for name in text if name.endswith(".v")]
+
+
+def _checked_run(candidate: Candidate, netlist: Netlist, images: NDArray[np.float64]) -> Run:
+    """Return a run with toggles on images; raise if a class differs from the model."""
+    design = candidate.design
+    run = netlist.run(_stimulus(design, images, design.clocks + 2), toggles=True)
+    end = slice(design.clocks + 1, design.clocks + 2)
+    last, done = run.at(end, "out_class")[0], run.at(end, "out_valid")[0]
+    seen = (last.astype(np.int64) << np.arange(len(last))[:, np.newaxis]).sum(axis=0)
+    if not done.all() or not np.array_equal(seen, _classes(design, images)):
+        raise RuntimeError(f"the netlist of {candidate.name} differs from its model")
+    return run
+
+
 def measure_cost(
     candidate: Candidate,
     images: ArrayLike,
@@ -211,6 +299,7 @@ def measure_cost(
     folder: str | os.PathLike[str],
     *,
     seeds: Sequence[int] = (0, 1),
+    placed: Sequence[int] = (0,),
     most_images: int = 64,
 ) -> Cost:
     """Synthesize, place and simulate a design on an iCE40 HX8K.
@@ -226,9 +315,11 @@ def measure_cost(
     folder : path
         Folder for the files of the design.
     seeds : sequence of int
-        Seeds of the syntheses, each with three placements.
+        Seeds of the syntheses.
+    placed : sequence of int
+        The seeds whose netlists are placed, three times each.
     most_images : int
-        Most images that the netlist of the first synthesis is run on.
+        Most images that the netlist of the last synthesis is run on.
 
     Raises
     ------
@@ -238,12 +329,8 @@ def measure_cost(
     design = candidate.design
     net = design.network if not isinstance(design, SpikingDesign) else design.design.network
     x = _checks.array("images", images, [2])
-    wanted = (
-        labeled(net, x, labels)[1] if isinstance(net, Network) else np.asarray(labels, np.int64)
-    )
-    text = verilog(design) if isinstance(design, Design) else design.verilog
-    write(text, folder)
-    files = [Path(folder) / name for name in text if name.endswith(".v")]
+    wanted = labeled(net, x, labels)[1] if isinstance(net, Network) else np.asarray(labels, np.int64)
+    files = _written(design, folder)
     made = [
         synthesize(
             files,
@@ -252,18 +339,13 @@ def measure_cost(
             folder,
             across_registers=design.folded,
             seed=seed,
+            place=seed in placed,
         )
-        for seed in seeds
+        for seed in sorted(seeds, key=lambda seed: seed in placed)
     ]
     classes = _classes(design, x)
-    run = Netlist.read(made[-1].path, design.name).run(
-        _stimulus(design, x[:most_images], design.clocks + 2), toggles=True
-    )
-    last = run.at(slice(design.clocks + 1, design.clocks + 2), "out_class")[0]
-    done = run.at(slice(design.clocks + 1, design.clocks + 2), "out_valid")[0]
-    seen = (last.astype(np.int64) << np.arange(len(last))[:, np.newaxis]).sum(axis=0)
-    if not done.all() or not np.array_equal(seen, classes[:most_images]):
-        raise RuntimeError(f"the netlist of {candidate.name} differs from its model")
+    netlist = Netlist.read(made[-1].path, design.name)
+    run = _checked_run(candidate, netlist, x[:most_images])
     cells = tuple(one.logic_cells for one in made if one.logic_cells)
     return Cost(
         candidate.name,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
+from sc_neurocore.hardware.liberty import Library
 from sc_neurocore.hardware.logic import Code, Logic, ordered
 
 __all__ = ["Netlist", "Run", "UnobservableError", "packed_lanes"]
@@ -45,6 +46,8 @@ class Netlist:
         Module in the JSON format of Yosys.
     watch : sequence of str
         Names of internal signals to add to the outputs.
+    library : Library, optional
+        Cell library that the netlist is mapped to.
 
     Attributes
     ----------
@@ -65,7 +68,13 @@ class Netlist:
         If the netlist has unknown cells.
     """
 
-    def __init__(self, module: Mapping[str, Any], *, watch: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        module: Mapping[str, Any],
+        *,
+        watch: Sequence[str] = (),
+        library: Library | None = None,
+    ) -> None:
         self.inputs = {
             name: port["bits"]
             for name, port in module["ports"].items()
@@ -77,7 +86,7 @@ class Netlist:
             if port["direction"] == "output"
         }
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
-        self._cells = Cells.of(module)
+        self._cells = Cells.of(module, library)
         driven = {
             "0",
             "1",
@@ -100,10 +109,17 @@ class Netlist:
         self._counting_step: Callable[..., Any] | None = None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], top: str, *, watch: Sequence[str] = ()) -> Netlist:
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        top: str,
+        *,
+        watch: Sequence[str] = (),
+        library: Library | None = None,
+    ) -> Netlist:
         """Read the netlist of module `top` from a file of the Yosys command `write_json`."""
         module = json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top]
-        return cls(module, watch=watch)
+        return cls(module, watch=watch, library=library)
 
     def run(self, stimulus: Mapping[str, NDArray[Any]], *, toggles: bool = False) -> Run:
         """Simulate the netlist from its initial state.
@@ -154,7 +170,7 @@ class Netlist:
         before: list[int] = [0] * len(self._cells.gates)
         counts: list[int] = [0] * len(before)
         of_registers: list[int] = [0] * len(state)
-        accesses = 0
+        accesses = [[0, 0] for _ in self._cells.memories]
         packed = np.empty((clocks, sum(map(len, self.outputs.values())), size), np.uint8)
         for t in range(clocks):
             data = b"".join(stimulus[name][t].tobytes() for name in self.inputs)
@@ -163,8 +179,7 @@ class Netlist:
             ]
             if toggles:
                 last = state
-                state, out, n = step(ones, state, values, stores, _address(ones), before, counts)
-                accesses += n
+                state, out = step(ones, state, values, stores, _address(ones), before, counts, accesses)
                 if t:
                     of_registers = [
                         a + (b ^ c).bit_count()
@@ -179,9 +194,10 @@ class Netlist:
         ends = np.cumsum([len(bits) for bits in self.outputs.values()])[:-1]
         parts = dict(zip(self.outputs, np.split(packed, ends, axis=1), strict=True))
         nets = dict(zip(self._cells.gates, counts, strict=True))
+        seen = tuple((lanes * reads, lanes * writes) for reads, writes in accesses)
         if toggles:
             nets |= dict(zip(self._cells.registers, of_registers, strict=True))
-        return Run(parts, lanes, sum(counts), accesses * lanes, nets if toggles else {})
+        return Run(parts, lanes, sum(counts), seen, nets if toggles else {})
 
     def next_state(
         self, ones: Any, state: Mapping[Bit, Any], inputs: Mapping[str, Sequence[Any]]
@@ -217,9 +233,8 @@ class Run:
     lanes : int
     toggles : int
         Number of changes of nets driven by gates, summed over all lanes; 0 if not counted.
-    accesses : int
-        Number of words read from and written to block memories, summed over all lanes; 0 if not
-        counted.
+    of_memories : tuple of (int, int)
+        Numbers of words read from and written to each memory, summed over all lanes; 0 if not counted.
     nets : dict of int
         Number of changes of each net driven by a gate or a register, summed over all lanes; empty if
         not counted.
@@ -228,8 +243,13 @@ class Run:
     packed: dict[str, NDArray[np.uint8]]
     lanes: int
     toggles: int
-    accesses: int = 0
+    of_memories: tuple[tuple[int, int], ...] = ()
     nets: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def accesses(self) -> int:
+        """Number of words read from and written to memories."""
+        return sum(map(sum, self.of_memories))
 
     @property
     def lane_clocks(self) -> int:
@@ -283,8 +303,9 @@ class _Program:
         self._nodes = {bit: logic.node(literal) for bit, literal in literals.items()}
 
     def compiled(self, *, count: bool) -> Callable[..., Any]:
-        """Return the function; it returns the next state, the outputs, and if toggles are counted,
-        which it adds to a list, the number of accesses to block memories.
+        """Return the function; it returns the next state and the outputs.
+
+        If `count`, it also adds the toggles of gates and the accesses to memories to lists.
         """
         cells, nodes = self._cells, self._nodes
         self._wheres: dict[tuple[Bit, ...], str] = {}
@@ -301,8 +322,6 @@ class _Program:
         }
         code = Code(self._logic, {nodes[net]: f"n{nodes[net]}" for net in given}, late, roots)
         code.lines.append(f" after = [{', '.join(code.texts[node] for node in self._after)}]")
-        if count:
-            code.lines.append(" n = 0")
         self._write_memories(code, count=count)
         returned = f"after, {self._list(code, self._outputs)}"
         if count:
@@ -311,9 +330,8 @@ class _Program:
                 code.lines.append(
                     f" counts[{i}] += ({name} ^ before[{i}]).bit_count(); before[{i}] = {name}"
                 )
-            returned += ", n"
         text = [
-            f"def step(M, state, inputs, stores, address{', before, counts' * count}):",
+            f"def step(M, state, inputs, stores, address{', before, counts, accesses' * count}):",
             f" {self._list(code, [*cells.registers])} = state",
             f" {self._list(code, self._inputs)} = inputs",
             *code.lines,
@@ -330,7 +348,7 @@ class _Program:
             for port in memory.reads:
                 bits += [*port.address, *port.enables]
             for port in memory.writes:
-                bits += [*port.address, *port.enables, *port.nets, *port.keeps]
+                bits += [*port.address, *port.enables, *port.nets, *port.keeps, *port.chooses]
         return bits
 
     def _name(self, code: Code, bit: Bit) -> str:
@@ -352,14 +370,13 @@ class _Program:
 
     def _write_memories(self, code: Code, *, count: bool) -> None:
         """Write the accesses to memories at the end of a clock cycle: all reads, then all writes."""
-        counted = ["  n += 1"] * count
         at: dict[Bit, int] = {net: i for i, net in enumerate(self._cells.registers)}
         for m, memory in enumerate(self._cells.memories):
             for port in () if memory.immediate else memory.reads:
                 word, part = self._place(code, m, port)
                 first = at[port.nets[0]]
                 self._guard(code, port)
-                code.lines += counted
+                code.lines += [f"  accesses[{m}][0] += 1"] * count
                 code.lines.append(f"  after[{first}:{first + len(port.nets)}] = {word}{part}")
         for m, memory in enumerate(self._cells.memories):
             for port in memory.writes:
@@ -367,8 +384,14 @@ class _Program:
                 new = [self._name(code, bit) for bit in port.nets]
                 keeps = [self._name(code, bit) for bit in port.keeps or "0" * len(new)]
                 self._guard(code, port)
-                code.lines += counted if not memory.immediate else []
-                if any(keep != "0" for keep in keeps):
+                code.lines += [f"  accesses[{m}][1] += 1"] * (count and not memory.immediate)
+                if port.chooses:
+                    code.lines.append(f"  old = {word}{part}")
+                    new = [
+                        f"old[{i}]^({self._name(code, m)}&({d}^old[{i}]))"
+                        for i, (d, m) in enumerate(zip(new, port.chooses, strict=True))
+                    ]
+                elif any(keep != "0" for keep in keeps):
                     code.lines.append(f"  old = {word}{part}")
                     new = [
                         f"{d}^({k}&({d}^old[{i}]))"

@@ -1,4 +1,4 @@
-"""Ordinary binary designs of a network, to compare with its stochastic design: integers instead of bits."""
+"""Ordinary binary designs of a network, to compare with its stochastic design."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.hardware.design import Design, row_integers
-from sc_neurocore.hardware.emit import library_text, rendered
+from sc_neurocore.hardware.emit import bits_for, library_text, rendered
 from sc_neurocore.hardware.model import trace
 from sc_neurocore.networks import FixedPoint, Network, simulate_float
 from sc_neurocore.networks._inputs import checked_densities
@@ -22,10 +22,8 @@ from sc_neurocore.networks.layers import lif_of
 __all__ = [
     "IntegerDesign",
     "IntegerNetwork",
-    "Product",
     "SpikingDesign",
     "quantized",
-    "quantized_weights",
     "spiking_design",
 ]
 
@@ -38,10 +36,10 @@ _RATE_STEPS = 64
 
 
 def quantized_weights(weights: NDArray[np.float64], most: int) -> tuple[NDArray[np.int64], float]:
-    """Return integers in [-most, most] and the unit that reproduces weights with the least square error."""
+    """Return integers in [-most, most] and their unit, of least square error."""
     largest = float(np.abs(weights).max()) or 1.0
     best: tuple[float, float] = (np.inf, largest / most)
-    for unit in largest / most * np.linspace(0.3, 1.0, 71):
+    for unit in largest / most * np.linspace(0.04, 1.0, 97):
         rounded = np.clip(np.rint(weights / unit), -most, most) * unit
         best = min(best, (float(((rounded - weights) ** 2).sum()), float(unit)))
     unit = best[1]
@@ -53,7 +51,7 @@ class IntegerNetwork:
     """A feed-forward network of integers.
 
     Layer k computes ``s = weights[k] @ x + offsets[k]``. A hidden layer outputs
-    ``clip(s >> shifts[k], 0, 2**bits[k + 1] - 1)``; the class is the index of the largest s of the last.
+    ``clip(s >> shifts[k], 0, 2**bits[k + 1] - 1)``; the class is that of the largest s.
 
     Attributes
     ----------
@@ -146,7 +144,9 @@ def quantized(
             weights.append(w)
             offsets.append(np.rint(bias).astype(np.int64))
             break
-        rates = simulate_float(Network(network.layers[: k + 1]), images, _RATE_STEPS).counts / _RATE_STEPS
+        rates = (
+            simulate_float(Network(network.layers[: k + 1]), images, _RATE_STEPS).counts / _RATE_STEPS
+        )
         slope, start = _line(sums * (scale * step * unit), rates)
         slope, start = slope * scale * step * unit, start / (scale * step * unit)
         # A sum of `high` becomes the largest code.
@@ -164,7 +164,7 @@ def quantized(
 
 
 def _line(currents: NDArray[np.float64], rates: NDArray[np.float64]) -> tuple[float, float]:
-    """Return slope and start of the line ``slope * (current - start)`` through the rates between 0 and 1."""
+    """Return slope and start of the line ``slope * (current - start)`` through rates in (0, 1)."""
     chosen = (rates > 0) & (rates < 1)
     if np.count_nonzero(chosen) < 2 or np.ptp(currents[chosen]) == 0:
         return 1.0, 0.0
@@ -214,7 +214,8 @@ class IntegerDesign:
         """Clock cycles from reading the first value of an image to its class."""
         net = self.network
         if self.folded:
-            work = sum(n * len(w) + _DRAIN for n, w in zip(self.columns, net.weights, strict=True))
+            drain = self.delay + 2
+            work = sum(n * len(w) + drain for n, w in zip(self.columns, net.weights, strict=True))
             return net.n_in + work
         work = sum(n + 2 for n in net.bits) if self.serial else len(net.bits) + 1
         return net.n_in + work + net.n_out
@@ -225,11 +226,19 @@ class IntegerDesign:
         return all(bool((np.abs(w) == 1).all()) for w in self.network.weights)
 
     @property
+    def planes(self) -> int:
+        """Bits of the magnitude of a weight."""
+        return max(int(np.abs(w).max()).bit_length() for w in self.network.weights)
+
+    @property
+    def delay(self) -> int:
+        """Clock cycles of a folded design from a word of weights to its sum of products."""
+        return bits_for(self.simd) + self.planes - 1
+
+    @property
     def weight_bits(self) -> int:
-        """Bits of a stored weight."""
-        if self.binary_weights:
-            return 1
-        return max(_signed_bits(int(w.min()), int(w.max())) for w in self.network.weights)
+        """Bits of a stored weight: its sign and its magnitude."""
+        return 1 if self.binary_weights else self.planes + 1
 
     @property
     def sum_bits(self) -> int:
@@ -319,7 +328,14 @@ class SpikingDesign:
         """Bits of a stored weight."""
         if self.product == "stochastic":
             return self.design.fixed_point.bits + 1
-        return max(_signed_bits(int(w.min()), int(w.max())) for w in self.weights)
+        return self.planes + 1
+
+    @property
+    def planes(self) -> int:
+        """Bits of the magnitude of a product."""
+        if self.product == "stochastic":
+            return 1
+        return max(int(np.abs(w).max()).bit_length() for w in self.weights)
 
     @property
     def sum_bits(self) -> int:
@@ -361,12 +377,10 @@ class SpikingDesign:
         for w, neuron in zip(self.weights, self.neurons, strict=True):
             sums = np.einsum("ji,nit->njt", w, spikes.astype(np.int64), optimize=True)
             rows = np.ascontiguousarray(sums.reshape(-1, length), np.int32)
-            v, rest = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32)
+            v, rest = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.uint64)
             cuts = np.zeros((len(rows), 2), np.uint64)
             potentials, words = _native.fixed_trace(neuron._integers, rows, v, rest, cuts)
-            bits = np.unpackbits(
-                np.ascontiguousarray(words).view(np.uint8), axis=-1, bitorder="little"
-            )
+            bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=-1, bitorder="little")
             spikes = bits[:, :length].reshape(sums.shape)
             found.append((np.asarray(potentials).reshape(sums.shape), spikes))
         return found
@@ -437,7 +451,9 @@ def spiking_design(
     if any(layer.has_bias for layer in design.layers):
         _checks.fail("network", "have no bias in a shared data path", network)
     if product == "stochastic":
-        weights = tuple(np.where(one.negative, -one.magnitudes, one.magnitudes) for one in design.layers)
+        weights = tuple(
+            np.where(one.negative, -one.magnitudes, one.magnitudes) for one in design.layers
+        )
         neurons = tuple(one.neuron for one in design.layers)
     else:
         weights, neurons = _binary(design, 2 ** (bits - 1) - 1, word)
@@ -468,6 +484,10 @@ def _binary(
     fraction = max(int(np.ceil(np.log2(4 / min(finite, default=4.0)))), 0)
     top = max([*finite, 1.0]) * 2**fraction
     word = max(word, int(np.ceil(np.log2(4 * top))) + 1)
+    for w, (level, _) in zip(weights, levels, strict=True):
+        if not np.isfinite(level):  # an integrator must hold the sum of all steps
+            ends = [np.clip(sign * w, 0, None).sum(axis=1).max() for sign in (-1, 1)]
+            word = max(word, _signed_bits(0, int(max(ends)) * design.length << fraction))
     neurons = tuple(
         replace(
             built.neuron,
@@ -488,7 +508,8 @@ def _signed_bits(least: int, most: int) -> int:
 
 def _memory(name: str, words: list[int], width: int) -> dict[str, str]:
     """Return the files of a memory of `sc_weights`."""
-    digits, text, deep = -(-width // 4), {}, len(words) >= 2048
+    text: dict[str, str] = {}
+    digits, deep = -(-width // 4), len(words) >= 2048
     while words:
         bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
         lines = (f"{word:0{digits}x}\n" for word in words[:bank])
@@ -526,16 +547,27 @@ def _by_layer(values: list[int], width: int) -> str:
     text = texts[-1]
     for k in range(len(texts) - 2, -1, -1):
         if texts[k] != text:
-            text = f"layer == {k} ? {texts[k]} : ({text})" if "?" in text else f"layer == {k} ? {texts[k]} : {text}"
+            text = (
+                f"layer == {k} ? {texts[k]} : ({text})"
+                if "?" in text
+                else f"layer == {k} ? {texts[k]} : {text}"
+            )
     return text
 
 
 def _integers_folded(design: IntegerDesign) -> dict[str, str]:
     net, simd, bits = design.network, design.simd, design.weight_bits
-    stored = net.weights
-    offsets = list(net.offsets)
-    if design.binary_weights:  # bit 1 is a weight of 1; a zero of the padding meets inputs that are 0
-        stored = tuple((w > 0).astype(np.int64) for w in net.weights)
+    signs = tuple((w < 0).astype(np.int64) for w in net.weights)
+    stored = signs
+    if not design.binary_weights:
+        both = zip(net.weights, signs, strict=True)
+        stored = tuple(np.abs(w) | sign << (bits - 1) for w, sign in both)
+    # A negative weight multiplies an inverted input, which is most - x instead of -x.
+    most = 2 ** max(net.bits) - 1
+    offsets = [
+        offset + most * np.minimum(w, 0).sum(axis=1)
+        for w, offset in zip(net.weights, net.offsets, strict=True)
+    ]
     words = _weight_words(stored, design.columns, simd, bits)
     flat = np.concatenate(offsets)
     equal = all(len(set(offset.tolist())) == 1 for offset in offsets)
@@ -549,12 +581,14 @@ def _integers_folded(design: IntegerDesign) -> dict[str, str]:
         "weight_bits": bits,
         "x_bits": max(net.bits),
         "sum_bits": wide,
-        "dot_bits": min(wide, _dot_bits(net, simd)),
         "depth": len(words),
         "firsts": firsts,
         "lasts": [n - 1 for n in firsts[1:]],
         "tops": [2**b - 1 for b in net.bits[1:]],
-        "product_bits": max(net.bits) + bits + 1 - (bits > 1),
+        "planes": design.planes,
+        "levels": bits_for(simd),
+        "delay": design.delay,
+        "dot": _resized(f"dot{design.planes - 1}", max(net.bits) + bits_for(simd), design.planes, wide),
         "n_neurons": len(flat),
         "last_weights": [int(n) - 1 for n in ends],
         "offsets": [int(o[0]) for o in offsets] if equal else None,
@@ -572,22 +606,23 @@ def _integers_folded(design: IntegerDesign) -> dict[str, str]:
     return text
 
 
-def _dot_bits(net: IntegerNetwork, simd: int) -> int:
-    """Return the bits of the sum of `simd` products."""
-    most = max(
-        int(np.abs(w).max()) * (2**b - 1) * simd for w, b in zip(net.weights, net.bits, strict=True)
-    )
-    return _signed_bits(-most, most)
+def _resized(name: str, bits: int, planes: int, width: int) -> str:
+    """Return a Verilog expression for an unsigned sum of planes modulo ``2**width``."""
+    bits += planes if planes > 1 else 0
+    if bits > width:
+        return f"{name}[{width - 1}:0]"
+    return name if bits == width else f"{{{width - bits}'d0, {name}}}"
 
 
 def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
     bits, simd, inner = design.weight_bits, design.simd, design.design
-    stored = design.weights
-    if design.product == "stochastic":
-        stored = tuple(np.abs(w) | (w < 0).astype(np.int64) << (bits - 1) for w in design.weights)
+    signs = [(w < 0).astype(np.int64) for w in design.weights]
+    both = list(zip(design.weights, signs, strict=True))
+    stored = tuple(np.abs(w) | sign << (bits - 1) for w, sign in both)
+    steps = [sign if design.product == "stochastic" else sign * np.abs(w) for w, sign in both]
+    offsets = np.concatenate([-step.sum(axis=1) for step in steps])
     words = _weight_words(stored, design.columns, simd, bits)
     ends = np.cumsum([n * len(w) for n, w in zip(design.columns, design.weights, strict=True)])
-    most = 1 if design.product == "stochastic" else max(int(np.abs(w).max()) for w in design.weights)
     neuron, word = design.neurons[0], max(n.word for n in design.neurons)
     firsts = [0, *np.cumsum(design.columns).tolist()]
     values = {
@@ -596,7 +631,10 @@ def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
         "simd": simd,
         "weight_bits": bits,
         "sum_bits": design.sum_bits,
-        "dot_bits": min(design.sum_bits, _signed_bits(-most * simd, most * simd)),
+        "planes": design.planes,
+        "ones": simd.bit_length(),
+        "dot_width": simd.bit_length() + (design.planes if design.planes > 1 else 0),
+        "dot": _resized("dot", simd.bit_length(), design.planes, design.sum_bits),
         "depth": len(words),
         "firsts": firsts,
         "lasts": [n - 1 for n in firsts[1:]],
@@ -611,9 +649,12 @@ def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
         "extended": _extended,
     }
     text = {f"{design.name}.v": rendered("rival_spiking.v", values)}
-    for name in ("sc_weights.v", "sc_sequence.v"):
+    for name in ("sc_weights.v", "sc_count.v"):
         text[name] = library_text(name)
-    return text | _memory(f"{design.name}_weights", words, simd * bits)
+    text |= _memory(f"{design.name}_weights", words, simd * bits)
+    wide = design.sum_bits
+    rows = [int(offset) & ((1 << wide) - 1) for offset in offsets]
+    return text | _memory(f"{design.name}_offsets", rows, wide)
 
 
 def signed_digits(value: int) -> list[tuple[int, int]]:
@@ -663,9 +704,7 @@ def _sum_text(heap: _Heap, name: str, width: int) -> str:
         n = len(literals)
         ones = n.bit_length()
         part = f"{name}_p{place}"
-        listed = ",\n        ".join(
-            ", ".join(literals[i : i + 10]) for i in range(0, n, 10)
-        )
+        listed = ",\n        ".join(", ".join(literals[i : i + 10]) for i in range(0, n, 10))
         lines.append(f"    wire [{ones - 1}:0] {part};")
         lines.append(
             f"    sc_count #(.N({n})) u_{part} (.x({{\n        {listed}\n    }}), "
@@ -713,12 +752,14 @@ def _spiking_unrolled(design: SpikingDesign) -> dict[str, str]:
 def _integers_unrolled(design: IntegerDesign) -> dict[str, str]:
     net, layers = design.network, []
     for k, (w, offset) in enumerate(zip(net.weights, net.offsets, strict=True)):
-        bits = ["x[{i}]"] if design.serial else [
-            f"x[{{i}} * {net.bits[k]} + {b}]" for b in range(net.bits[k])
-        ]
+        bits = (
+            ["x[{i}]"]
+            if design.serial
+            else [f"x[{{i}} * {net.bits[k]} + {b}]" for b in range(net.bits[k])]
+        )
         width = _signed_bits(*net.reach(k))
-        # Serial: a sum starts at `first`, is doubled before each bit, and `each` is added with each bit,
-        # so that first * 2**bits + each * (2**bits - 1) is the offset.
+        # Serial: a sum starts at `first` and is doubled before each bit, with which `each` is added, so
+        # that first * 2**bits + each * (2**bits - 1) is the offset.
         each = -offset % 2 ** net.bits[k] if design.serial else offset
         first = (offset - each * (2 ** net.bits[k] - 1)) >> net.bits[k]
         rows = [_Heap.of(row, bits, int(o)) for row, o in zip(w, each, strict=True)]

@@ -116,8 +116,8 @@ def synthesize(
         Signals of the module that stay observable in the netlist. Without it, synthesis merges equal
         registers and drops the names of all but one.
     seed : int
-        With another seed than 0, names are scrambled before the synthesis, whose result depends on their
-        order: the spread over seeds is that of the heuristics of the tools.
+        An iCE40 netlist has clock enables only if 1 + `seed` registers share them, and each seed has
+        placements of its own: the spread over seeds is that of the heuristics of the tools.
 
     Raises
     ------
@@ -131,31 +131,34 @@ def synthesize(
     """
     _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
+    _checks.integer("seed", seed, 0, 2**16)
     for name, value in (("top", top), *(("keep", signal) for signal in keep)):
         tools.check_identifier(name, value)
     read = f"read_verilog -defer {tools.quoted(files)}"
     with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
         made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
-            top=top, out=tools.quoted([made]), dff="-dff " if across_registers else ""
+            top=top,
+            out=tools.quoted([made]),
+            dff=("-dff " if across_registers else "")
+            + (f"-dffe_min_ce_use {1 + seed} " if seed else ""),
         )
         kept = [f"setattr -set keep 1 {top}/w:{signal}" for signal in keep]
-        if _checks.integer("seed", seed, 0, 2**31 - 1):
-            kept += ["proc", "flatten", f"rename -scramble-name -seed {seed}"]
         tools.yosys([read, *([f"hierarchy -top {top}"] if kept else []), *kept, script], folder)
         file.write(made.read_bytes())
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
     del cells["$scopeinfo"]
-    logic_cells, rates = None, ()
+    logic_cells: int | None = None
+    rates: tuple[float, ...] = ()
     if place and target == "ice40" and tools.has_nextpnr():
-        logic_cells, rates = _placed(out, folder)
+        logic_cells, rates = _placed(out, folder, seed)
     mhz = median(rates) if rates else None
     return Synthesis(target, dict(sorted(cells.items())), out, logic_cells, mhz, rates)
 
 
 def _placed(
-    netlist: Path, folder: str | os.PathLike[str]
+    netlist: Path, folder: str | os.PathLike[str], first: int
 ) -> tuple[int | None, tuple[float, ...]]:
     """Return the logic cells, and the clock rates in MHz, none if the design has no clock rate."""
     clocks: list[float] = []
@@ -163,8 +166,8 @@ def _placed(
     for seed in SEEDS:
         try:
             log = tools.nextpnr_ice40(
-                f"--hx8k --package ct256 --json {netlist.name} --seed {seed} --freq 100 "
-                "--pcf-allow-unconstrained --timing-allow-fail".split(),
+                f"--hx8k --package ct256 --json {netlist.name} --seed {len(SEEDS) * first + seed} "
+                "--freq 100 --pcf-allow-unconstrained --timing-allow-fail".split(),
                 folder,
             )
         except tools.ToolFailedError as error:
@@ -185,7 +188,7 @@ class Energy:
     ======  ==============================  ======  ================================================
     part    middle                          range   source
     ======  ==============================  ======  ================================================
-    clock   52 pJ per clock cycle           52, 76  iCE40 UP5K, measured (tinyvision-ai-inc/ice40_power);
+    clock   52 pJ per clock cycle           52, 76  UP5K, measured (tinyvision-ai-inc/ice40_power);
                                                     upper end: scaled from its 5,280 logic cells to the
                                                     7,680 of an HX8K, of which no measurement is known
     logic   0.2 pJ per toggle               14 to   the same; the range is per logic cell and clock
