@@ -140,6 +140,7 @@ class Chain:
             and type(source) is Bernoulli  # numbers of others are slow to make one by one
             and all(
                 isinstance(part.layer, Dense)
+                and part.plastic is None
                 and part.layer.recurrent is None
                 and part.layer.delays is None
                 and part.bits_per_step == 1
