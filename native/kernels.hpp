@@ -499,8 +499,10 @@ inline size_t chain_scratch(const Chain& c) {
 // e_ij takes a and -a in place of m, decays in every step, and a reward r changes the weights after
 // it:
 //   up(m, learning_rate * r * e), or down(m, -learning_rate * r * e) where that is negative
-// Last, at steps t with (t + 1) % period == 0, the m of neuron j are scaled, up to w_max: by total
-// / (their sum), or by 1 + strength * (goal - average_j), at least 0, where in every step
+// Last, at steps t with (t + 1) % period == 0, the m of neuron j are scaled, up to w_max: by
+// total / (their sum) if average_j = 1, which marks neurons that since then have fired, or had
+// y_j != 0 when an input had a spike, or were rewarded; or by 1 + strength * (goal - average_j), at
+// least 0, where in every step
 //   average_j <- average_j * keep_average + (1 - keep_average) * spike
 // Thresholds are theta_j higher; in every step theta_j <- theta_j * keep_threshold + threshold_step
 // * spike. A current is `inhibition` lower if another neuron fired in the step before.
@@ -697,11 +699,11 @@ inline size_t gradients_scratch(const NeuronGradients& g) {
   return groups * kLifWords + (4 * size_t(g.steps) + 18) * neurons / 2;
 }
 // Words of scratch memory of the kernel of plastic layers: parameters, drawn words, counts, noise,
-// active inputs by step, drawn rows and the steps for which they are, factors.
+// active inputs by step, the steps for which rows are needed, and rows that are drawn.
 inline size_t plastic_scratch(const PlasticLayer& p) {
   const size_t neurons = (p.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
   const size_t groups = p.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
-  return groups * kLifWords + neurons * (plastic_rows(p) + 4) + 64 * words_for(p.n_in) +
+  return groups * kLifWords + neurons * (plastic_rows(p) + 3) + 64 * words_for(p.n_in) +
          2 * (p.n_in + kDenseLanes) + 2 * words_for(p.n);
 }
 inline size_t gradients_scratch(const ProductGradients& g) {

@@ -78,8 +78,7 @@ class Plastic {
     drawn_ = part.scratch + (l.n_lif == 1 ? 1 : padded_) * kLifWords;
     counts_ = drawn_ + padded_ * plastic_rows(l);
     noise_ = reinterpret_cast<float*>(counts_ + padded_);
-    factors_ = reinterpret_cast<double*>(counts_ + 3 * padded_);
-    active_ = counts_ + 4 * padded_;
+    active_ = counts_ + 3 * padded_;
     needed_ = active_ + 64 * x_words_;
     is_drawn_ = needed_ + l.n_in + kDenseLanes;
     fired_ = is_drawn_ + l.n_in + kDenseLanes;
@@ -141,21 +140,59 @@ class Plastic {
     return bernoulli_bits<4>(weight_key_, S{t / 64}, S{stream}, neurons(j), threshold,
                              set1(needed));
   }
-  // Draws the bits of a row of weights that are codes.
-  void draw_codes(uint64_t t, size_t row, const int64_t* codes, uint64_t needed) const {
+  // Draws the needed bits of a row, with the thresholds of a group of neurons from
+  // threshold_of(first neuron, count). Four digits decide nearly all lanes; those that are left are
+  // drawn together.
+  template <class Threshold>
+  void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of) const {
+    uint64_t* out = drawn_ + row * padded_;
+    uint64_t left[2 * kLanes], thresholds[2 * kLanes];
+    size_t n_left = 0;
+    const auto draw_left = [&]() {
+      for (size_t k = n_left; k < kLanes; k++) left[k] = thresholds[k] = 0;
+      const U neuron = l_.shared ? set1(0) : load(left);
+      uint64_t words[kLanes];
+      store(words, bernoulli_bits<4>(weight_key_, S{t / 64}, S{row}, neuron, load(thresholds),
+                                     set1(needed)));
+      for (size_t k = 0; k < std::min<size_t>(n_left, kLanes); k++) out[left[k]] = words[k];
+    };
     each_group([&](size_t j, size_t count) {
+      const U threshold = threshold_of(j, count);
+      Comparator comparator(threshold);
+      const Blocks<S, S, U> blocks(weight_key_, S{t / 64}, S{row}, neurons(j));
+      U first[2][2];
+      blocks.slices(0, first);
+      for (const auto& pair : first)
+        for (const U slice : pair) comparator.step(slice);
+      store(out + j, comparator.less());
+      unsigned lanes = comparator.undecided_lanes(set1(needed));
+      if (lanes == 0) return;
+      uint64_t of_lanes[kLanes];
+      store(of_lanes, threshold);
+      for (; lanes != 0; lanes &= lanes - 1) {
+        const size_t lane = size_t(std::countr_zero(lanes));
+        left[n_left] = j + lane;
+        thresholds[n_left++] = of_lanes[lane];
+      }
+      if (n_left < kLanes) return;
+      draw_left();
+      n_left -= kLanes;
+      std::copy_n(left + kLanes, n_left, left);
+      std::copy_n(thresholds + kLanes, n_left, thresholds);
+    });
+    if (n_left != 0) draw_left();
+  }
+  void draw_codes(uint64_t t, size_t row, const int64_t* codes, uint64_t needed) const {
+    draw_row(t, row, needed, [&](size_t j, size_t count) {
       const U code = load_some(reinterpret_cast<const uint64_t*>(codes) + j, count);
       const U sign = sign_mask(code);
-      store(drawn_ + row * padded_ + j, draw(t, row, j, (code ^ sign) - sign, needed));
+      return (code ^ sign) - sign;
     });
   }
-  void draw_row(uint64_t t, size_t i) const {
+  void draw_weights(uint64_t t, size_t i) const {
     const double* w = w_ + i * n_;
-    const uint64_t needed = needed_[i] & ~ones(t % 64);
-    each_group([&](size_t j, size_t count) {
-      const U threshold = codes_of(abs(loadf_some(w + j, count)));
-      store(drawn_ + i * padded_ + j, draw(t, i, j, threshold, needed));
-    });
+    draw_row(t, i, needed_[i] & ~ones(t % 64),
+             [&](size_t j, size_t count) { return codes_of(abs(loadf_some(w + j, count))); });
     is_drawn_[i] = ~uint64_t{0};
   }
 
@@ -177,7 +214,7 @@ class Plastic {
     std::fill_n(counts_, padded_, 0);
     const int k = int(t % 64);
     each_one(active_ + size_t(k) * x_words_, x_words_, [&](size_t i) {
-      if (is_drawn_[i] == 0) draw_row(t, i);
+      if (is_drawn_[i] == 0) draw_weights(t, i);
       if (l_.has_signs)
         add<true>(i, k, reinterpret_cast<const uint64_t*>(w_ + i * n_));
       else
@@ -322,6 +359,11 @@ class Plastic {
     return changed<kUp>(m, select(nonzero(moves), set1f(r_.level), set1f(0)));
   }
 
+  // Whether a neuron of a group has left a trace, without which weights stay as they are.
+  bool has_trace(size_t j, size_t count) const {
+    return any(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count));
+  }
+
   // An input has a spike: its weights fall by the traces of the neurons.
   void depress(uint64_t t, int k, size_t i) {
     const double a = r_.triplet ? r_.a_minus + r_.a3_minus * x2_[i] : r_.a_minus;
@@ -330,6 +372,7 @@ class Plastic {
       double* e = eligibility_ + i * n_;
       const F inverse = set1f(l_.powers[65 + k]);
       each_group([&](size_t j, size_t count) {
+        if (!has_trace(j, count)) return;
         const F by = (loadf_some(y_ + j, count) * factor) * inverse;
         storef_some(e + j, loadf_some(e + j, count) - by, count);
       });
@@ -338,6 +381,7 @@ class Plastic {
     double* row = w_ + i * n_;
     const uint64_t rest = needed_[i] & ~ones(uint64_t(k) + 1);
     each_group([&](size_t j, size_t count) {
+      if (!has_trace(j, count)) return;
       const F w = loadf_some(row + j, count), m = magnitude(w);
       const F amount = loadf_some(y_ + j, count) * factor;
       const F after = r_.level != 0 ? moved<false>(m, amount, t, S{i}, set1(j) + iota())
@@ -387,6 +431,7 @@ class Plastic {
   void forget_bits() { std::fill_n(is_drawn_, l_.n_in, 0); }
 
   void reward(double r, int k) {
+    if (r_.total != 0) std::fill_n(average_, n_, 1.0);
     const F factor = set1f(r_.learning_rate * r * l_.powers[k]), none = set1f(0);
     for (size_t i = 0; i < l_.n_in; i++) {
       double* row = w_ + i * n_;
@@ -407,24 +452,44 @@ class Plastic {
       scale(average_, n_, r_.keep_average);
       const double share = 1 - r_.keep_average;
       each_one(fired_, words_for(n_), [&](size_t j) { average_[j] += share; });
+    } else {
+      // Here 1 marks the neurons whose weights have changed since the last scaling.
+      mark_changed(t);
     }
     if ((t + 1) % r_.period != 0) return;
-    std::fill_n(factors_, padded_, 0.0);
-    if (r_.total != 0) {
-      for (size_t i = 0; i < l_.n_in; i++)
-        for (size_t j = 0; j < n_; j++) factors_[j] += std::abs(w_[i * n_ + j]);
-      for (size_t j = 0; j < n_; j++) factors_[j] = factors_[j] > 0 ? r_.total / factors_[j] : 1;
-    } else {
-      for (size_t j = 0; j < n_; j++)
-        factors_[j] = std::max(1 + r_.strength * (r_.goal - average_[j]), 0.0);
-    }
-    const F most = set1f(r_.w_max), least = set1f(-r_.w_max);
-    for (size_t i = 0; i < l_.n_in; i++)
-      each_group([&](size_t j, size_t count) {
+    each_group([&](size_t j, size_t count) {
+      double factors[kLanes];
+      std::fill_n(factors, kLanes, 1.0);
+      bool scales = false;
+      if (r_.total != 0) {
+        for (size_t lane = 0; lane < count; lane++) scales |= average_[j + lane] != 0;
+        if (!scales) return;
+        F sum = set1f(0);
+        for (size_t i = 0; i < l_.n_in; i++) sum = sum + abs(loadf_some(w_ + i * n_ + j, count));
+        double sums[kLanes];
+        storef(sums, sum);
+        for (size_t lane = 0; lane < count; lane++)
+          if (average_[j + lane] != 0 && sums[lane] > 0) factors[lane] = r_.total / sums[lane];
+        std::fill_n(average_ + j, count, 0.0);
+      } else {
+        for (size_t lane = 0; lane < count; lane++)
+          factors[lane] = std::max(1 + r_.strength * (r_.goal - average_[j + lane]), 0.0);
+      }
+      const F factor = loadf(factors), most = set1f(r_.w_max), least = set1f(-r_.w_max);
+      for (size_t i = 0; i < l_.n_in; i++) {
         double* w = w_ + i * n_ + j;
-        storef_some(w, clamp(loadf_some(w, count) * loadf(factors_ + j), least, most), count);
-      });
+        storef_some(w, clamp(loadf_some(w, count) * factor, least, most), count);
+      }
+    });
     forget_bits();
+  }
+  // Weights have changed of neurons that have fired, and of those with a trace where an input has.
+  void mark_changed(uint64_t t) {
+    each_one(fired_, words_for(n_), [&](size_t j) { average_[j] = 1; });
+    const uint64_t* active = active_ + t % 64 * x_words_;
+    if (std::all_of(active, active + x_words_, [](uint64_t word) { return word == 0; })) return;
+    for (size_t j = 0; j < n_; j++)
+      if (y_[j] != 0) average_[j] = 1;
   }
 
   const PlasticLayer& l_;
@@ -439,7 +504,6 @@ class Plastic {
   uint64_t* drawn_;  // [row][padded]: bits of the weights in this word of time
   uint64_t* counts_;
   float* noise_;
-  double* factors_;
   uint64_t *active_, *needed_, *is_drawn_, *fired_;
   uint64_t bias_needed_ = 0;
 };

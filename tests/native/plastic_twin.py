@@ -120,6 +120,11 @@ def plastic(rule, parameters, keys, gain, bias, recurrent, shared, x, first, rew
                 state["y"][j] = 1.0 if r.nearest else state["y"][j] + 1.0
                 if r.triplet:
                     state["y2"][j] = 1.0 if r.nearest else state["y2"][j] + 1.0
+        if r.period and r.total:
+            changed = fires | (len(fed) > 0) & (state["y"] != 0)
+            if e is not None and rewards is not None and rewards[s]:
+                changed[:] = True
+            state["average"][changed] = 1.0
         if e is not None and rewards is not None and rewards[s]:
             a = e * (r.learning_rate * rewards[s] * kept[t % WORD])
             m = magnitude(w)
@@ -134,7 +139,9 @@ def plastic(rule, parameters, keys, gain, bias, recurrent, shared, x, first, rew
                     sums = np.zeros(n)
                     for i in range(n_in):
                         sums += np.abs(w[i])
-                    factors = np.where(sums > 0, r.total / np.where(sums > 0, sums, 1), 1.0)
+                    scales = (sums > 0) & (state["average"] != 0)
+                    factors = np.where(scales, r.total / np.where(scales, sums, 1), 1.0)
+                    state["average"][:] = 0
                 else:
                     factors = np.maximum(1 + r.strength * (r.goal - state["average"]), 0.0)
                 w[:] = np.clip(w * factors, -r.w_max, r.w_max)

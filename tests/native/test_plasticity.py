@@ -27,6 +27,7 @@ RULES = [
     {**PAIR, "keep_eligibility": 0.97, "learning_rate": 0.5},
     {**PAIR, "keep_eligibility": 0.9, "learning_rate": 0.5, "soft": True, "keeps_sign": False},
     {**PAIR, "a_minus": 0.0, "period": 37, "total": 2.5, **COMPETITION},
+    {**PAIR, "keep_eligibility": 0.9, "learning_rate": 0.5, "period": 10, "total": 1.0},
     {**PAIR, "period": 16, "goal": 0.3, "strength": 2.0, "keep_average": 0.95},
     {"inhibition": 0.8},
 ]
@@ -42,7 +43,8 @@ def start(rng, n_in, n, parameters, rule):
     state = {
         "v": np.array(rest), "refractory": np.zeros(n, np.uint64), "i": np.zeros(n),
         "before": np.zeros(n, bool), "x": np.zeros(n_in), "x2": np.zeros(n_in), "y": np.zeros(n),
-        "y2": np.zeros(n), "theta": np.zeros(n), "average": np.zeros(n), "weights": weights,
+        "y2": np.zeros(n), "theta": np.zeros(n), "average": np.full(n, float(rule.total > 0)),
+        "weights": weights,
     }  # fmt: skip
     if rule.keep_eligibility:
         state["eligibility"] = np.zeros((n_in, n))

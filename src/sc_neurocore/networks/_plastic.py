@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class PlasticLayer:
         gain = np.broadcast_to(np.asarray(layer.gain, np.float64), (layer.n_out,)).copy()
         return cls(layer, rule, neuron.parameters, keys, gain, bias, recurrent, share, powers)
 
-    @property
+    @cached_property
     def has_signs(self) -> bool:
         """Whether a weight can be negative."""
         return not self.rule.keeps_sign or bool(np.signbit(self.layer.weights).any())
@@ -133,7 +134,10 @@ class PlasticLayer:
         sizes = [size for _, size in self._parts()]
         values = np.zeros(sum(map(math.prod, sizes)))
         self.rest(values)
-        self.named(values)["weights"][:] = layer.weights.T
+        named = self.named(values)
+        named["weights"][:] = layer.weights.T
+        if self.rule.total:  # a mark: weights have changed since they were last scaled
+            named["average"][:] = 1.0
         return values
 
     def rest(self, values: Reals) -> None:

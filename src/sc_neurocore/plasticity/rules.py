@@ -248,7 +248,7 @@ class Homeostasis:
 
     At the end of every `period`, the magnitudes of the weights of a neuron are multiplied by::
 
-        total / (their sum)                       total is given
+        total / (their sum)                       total is given, and they have changed
         1 + strength * (rate - average rate)      rate is given; at least 0
 
     and cut to the `w_max` of the rule with which it is combined, or 1. The average rate is a running
