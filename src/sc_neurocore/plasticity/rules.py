@@ -61,7 +61,7 @@ class STDP:
     >>> network = Network([Dense([[0.5, 0.5]], gain=0.5, plasticity=STDP(a_plus=0.1, a_minus=0.05))])
     >>> run = simulate(network, [0.5, 0.1], length=500, seed=1)
     >>> run.state.weights[0].round(2)
-    array([[0.81, 0.54]])
+    array([[1.  , 0.74]])
     """
 
     a_plus: float = 0.01
@@ -162,8 +162,8 @@ class RewardSTDP:
     >>> network = Network([Dense([[0.5, 0.5]], gain=0.5, plasticity=RewardSTDP(a_plus=0.1))])
     >>> simulate(network, [0.5, 0.1], 500, seed=1).state.weights[0]
     array([[0.5, 0.5]])
-    >>> simulate(network, [0.5, 0.1], 500, seed=1, reward=0.01).state.weights[0].round(2)
-    array([[0.99, 0.61]])
+    >>> simulate(network, [0.5, 0.1], 500, seed=1, reward=0.0005).state.weights[0].round(2)
+    array([[1.  , 0.86]])
     """
 
     a_plus: float = 0.01
@@ -330,9 +330,9 @@ class Competition:
     --------
     >>> from sc_neurocore import Dense, Network, simulate
     >>> from sc_neurocore.plasticity import Competition
-    >>> network = Network([Dense([[0.9], [0.8]], plasticity=Competition(inhibition=10.0))])
+    >>> network = Network([Dense([[0.9], [0.8]], plasticity=Competition(inhibition=2.0))])
     >>> simulate(network, [0.5], 200, seed=1).counts
-    array([43,  2])
+    array([84,  1])
     """
 
     inhibition: float = 0.0

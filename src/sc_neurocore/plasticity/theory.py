@@ -141,7 +141,7 @@ def stdp_variance(rule: STDP, p_in: float, p_out: float, dt: float = 1.0) -> flo
     --------
     >>> from sc_neurocore.plasticity import STDP, stdp_variance
     >>> print(f"{stdp_variance(STDP(a_plus=0.01, a_minus=0.01), 0.1, 0.1):.3e}")
-    1.579e-05
+    1.639e-05
     """
     _checks.instance("rule", rule, STDP)
     if rule.pairing != "all":
