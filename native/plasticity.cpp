@@ -141,7 +141,7 @@ class Plastic {
                              set1(needed));
   }
   // Draws the needed bits of a row, with the thresholds of a group of neurons from
-  // threshold_of(first neuron, count). Four digits decide nearly all lanes; those that are left are
+  // threshold_of(first neuron, count). Six digits decide nearly all lanes; those that are left are
   // drawn together.
   template <class Threshold>
   void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of) const {
@@ -160,7 +160,7 @@ class Plastic {
       const U threshold = threshold_of(j, count);
       Comparator comparator(threshold);
       const Blocks<S, S, U> blocks(weight_key_, S{t / 64}, S{row}, neurons(j));
-      U first[2][2];
+      U first[3][2];
       blocks.slices(0, first);
       for (const auto& pair : first)
         for (const U slice : pair) comparator.step(slice);
@@ -268,6 +268,9 @@ class Plastic {
       const Lif& lif = lif_of(j);
       v = select(nonzero(refractory), lif.resting(v), v);
       const auto advance = [&](const Lif& own) {
+        if (!has_noise_ && !own.is_general())
+          return own.template step<false, Form::kResting>(v, wakes, i, next, own.drive(current),
+                                                          F{});
         if (!has_noise_)
           return own.template step<false, Form::kGeneral>(v, wakes, i, next, {current}, F{});
         const F z = widen(noise_ + 4 * j + t % 4 * kLanes);

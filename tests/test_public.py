@@ -19,7 +19,17 @@ from sc_neurocore.neurons import LIFState
 from sc_neurocore.plasticity import STDP
 from sc_neurocore.streams.source import Source
 
-ROOMS = ("streams", "operators", "circuits", "neurons", "plasticity", "stateful", "networks", "evidence", "exchange")
+ROOMS = (
+    "streams",
+    "operators",
+    "circuits",
+    "neurons",
+    "plasticity",
+    "stateful",
+    "networks",
+    "evidence",
+    "exchange",
+)
 BITS = sc.Bitstream.from_bits(np.arange(16).reshape(2, 8) % 3 == 0)
 NETWORK = sc.Network([sc.Dense([[0.5, 0.25], [0.25, 0.5]], gain=0.5)])
 IMAGES, LABELS = [[0.5, 0.25], [0.25, 0.5]], [0, 1]

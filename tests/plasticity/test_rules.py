@@ -39,7 +39,7 @@ def reward_of(name, steps):
 
 
 def equal(a, b):
-    own, other = a.state._layers[0], b.state._layers[0]
+    own, other = (run.state._states()[0] for run in (a, b))
     assert np.array_equal(own.plastic.view(np.uint64), other.plastic.view(np.uint64))
 
 

@@ -711,8 +711,10 @@ class PreparedNetwork:
         own = state._layers
         if state._options is not self._options or state.batch != () or reward is not None:
             return None
-        if type(own) is not ChainState:
+        if self.learns:
             return self._continue_learning(x, length, state)
+        if type(own) is not ChainState:
+            return None
         chain, first = self._chain, state.steps
         if type(x) is not np.ndarray or x.shape != chain.shape or x.dtype is not _FLOAT:
             return None
@@ -732,17 +734,18 @@ class PreparedNetwork:
     ) -> Simulation | None:
         """Do the same for a single layer whose weights change."""
         sole, own = self._sole, state._layers
-        if sole is None or isinstance(own, ChainState) or type(length) is not int or length < 1:
+        if sole is None or not takes(x, length, self._n_in) or type(length) is not int:
             return None
-        if not takes(x, length, self._n_in) or x.ndim != 1 or x.min() < 0 or not x.max() <= 1:
-            return None
-        if state.steps + length > _LONGEST:
-            return None
-        after = own[0].copy()
-        assert after.plastic is not None
-        words = sole.run(after.plastic, None, 0, x, self._input_streams[0], state.steps, length, None)
         last = state.steps + length
-        return self._simulated((), count_ones(words), after.v[0].copy(), length, last, (after,))
+        if x.ndim != 1 or x.min() < 0 or not x.max() <= 1 or last > _LONGEST:
+            return None
+        before = own.values if isinstance(own, ChainState) else own[0].plastic
+        assert before is not None
+        after = before.copy()
+        words = sole.run(after, None, 0, x, self._input_streams[0], state.steps, length, None)
+        counts = words[:, 0].astype(np.int64) if length == 1 else count_ones(words)
+        v = after[: len(counts)].copy()
+        return self._simulated((), counts, v, length, last, ChainState(1, after))
 
     def _simulated(
         self,
@@ -751,7 +754,7 @@ class PreparedNetwork:
         potentials: Reals,
         length: int,
         last: int,
-        after: ChainState | tuple[LayerState, ...],
+        after: ChainState,
     ) -> Simulation:
         """Return the result of a chain, or of a single layer."""
         # In a closed loop, `__init__` of frozen dataclasses would take as long as a step.

@@ -62,6 +62,11 @@ class PlasticSynapse(FixedParameters):
     rule: STDP
     dt_ms: float
     seed: int
+    _p: float
+    _pre: float
+    _post: float
+    _t: int
+    _spike: int
 
     def __init__(
         self,
