@@ -492,6 +492,75 @@ inline size_t chain_scratch(const Chain& c) {
   return (numbers + kChainImages) * c.padded() + 2 * frames;
 }
 
+// How the weights of a layer change, with m = |w|, or m = w if signs may change; low = 0 or -w_max.
+// In a step, traces decay first: x_i <- x_i * keep_plus, x2_i <- x2_i * keep_x for inputs, y_j and
+// y2_j with keep_minus and keep_y for neurons. When the neurons have fired, in this order:
+//   inputs i with a spike    down(m_ij, y_j * (a_minus + a3_minus * x2_i)) for all j
+//                            x_i += 1, x2_i += 1              (= 1 if nearest)
+//   neurons j with a spike   up(m_ij, x_i * (a_plus + a3_plus * y2_j)) for all i
+//                            y_j += 1, y2_j += 1              (= 1 if nearest)
+//   up(m, a): m + a * (w_max - m) if soft, else m + a;  down(m, a): m - a * (m - low), or m - a
+// all within [low, w_max]. With `level`, what is added is that with the probability it would have
+// been, from the bit of the step of stream j << 32 | i under move_keys. With `keep_eligibility`,
+// e_ij takes a and -a in place of m, decays in every step, and a reward r changes the weights after
+// it:
+//   up(m, learning_rate * r * e), or down(m, -learning_rate * r * e) where that is negative
+// Last, at steps t with (t + 1) % period == 0, the m of neuron j are scaled, up to w_max: by
+// total / (their sum) if average_j = 1, which marks neurons that since then have fired, or had
+// y_j != 0 when an input had a spike, or were rewarded; or by 1 + strength * (goal - average_j), at
+// least 0, where in every step
+//   average_j <- average_j * keep_average + (1 - keep_average) * spike
+// Thresholds are theta_j higher; in every step theta_j <- theta_j * keep_threshold + threshold_step
+// * spike. A current is `inhibition` lower if another neuron fired in the step before.
+struct PlasticRule {
+  double a_plus, a_minus, a3_plus, a3_minus;
+  double keep_plus, keep_minus, keep_x, keep_y;
+  double w_max;
+  bool soft, nearest, keeps_sign, triplet;
+  double level;
+  double keep_eligibility, learning_rate;
+  uint64_t period;
+  double total, goal, strength, keep_average;
+  double inhibition, threshold_step, keep_threshold;
+
+  bool learns() const { return a_plus != 0 || a_minus != 0 || a3_plus != 0 || a3_minus != 0; }
+  bool adapts() const { return threshold_step != 0; }
+  bool averages() const { return period != 0 && total == 0; }
+};
+
+// A dense layer whose weights change as it runs, on one example. Its state is an array of doubles,
+// updated in place: potentials, refractory steps, synaptic currents (each [n]), spikes of the step
+// before [words_for(n)], x and x2 [n_in], y, y2, theta, average [n], weights [n_in][n], and, if
+// rewarded, eligibility as it was at the last step t with t % 64 == 0 had it decayed since.
+struct PlasticLayer {
+  PlasticRule rule;
+  const LifParameters* lif;  // [n], or one for all neurons
+  size_t n_lif;
+  uint64_t weight_key, noise_key, move_keys[2];
+  const double* gain;  // [n]
+  const uint64_t* x;   // [n_in][x_words]; bit x_start is the first
+  size_t x_words;
+  uint64_t x_start;
+  size_t n_in, n;
+  const int64_t* bias;       // [n], as Products has weights, or null: of stream n_in
+  const int64_t* recurrent;  // [n][n], a row a sending neuron, or null: streams that follow
+  bool shared;               // whether all neurons use the numbers of the first
+  bool has_signs;            // whether a weight can be negative
+  uint64_t first, steps;
+  const double* rewards;  // [steps], or null
+  const double* powers;   // [65], keep_eligibility to the power of the index, and 65 inverses
+  double* state;
+  uint64_t* spikes;  // [n][words_for(steps)]
+};
+
+inline size_t plastic_rows(const PlasticLayer& p) {
+  return p.n_in + (p.bias != nullptr) + (p.recurrent != nullptr ? p.n : 0);
+}
+// Words of the state.
+inline size_t plastic_state(size_t n_in, size_t n, bool rewarded) {
+  return 7 * n + words_for(n) + 2 * n_in + n_in * n * (rewarded ? 2 : 1);
+}
+
 // Finite-state machines, one a row, of 1 to 8 inputs and 1 or 2 outputs. Entry [s][symbol] of the
 // table is the next state | output 0 << 16 | output 1 << 17; the symbol is input 0 | input 1 << 1 |
 // and so on.
@@ -635,6 +704,14 @@ inline size_t gradients_scratch(const NeuronGradients& g) {
   const size_t groups = g.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
   return groups * kLifWords + (4 * size_t(g.steps) + 18) * neurons / 2;
 }
+// Words of scratch memory of the kernel of plastic layers: parameters, drawn words, counts, noise,
+// active inputs by step, the steps for which rows are needed, and rows that are drawn.
+inline size_t plastic_scratch(const PlasticLayer& p) {
+  const size_t neurons = (p.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t groups = p.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
+  return groups * kLifWords + neurons * (plastic_rows(p) + 3) + 64 * words_for(p.n_in) +
+         2 * (p.n_in + kDenseLanes) + 2 * words_for(p.n);
+}
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
   return (size_t(g.steps) + gradient_inputs(columns)) * columns / 2 + 8;
@@ -671,6 +748,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(product_gradients, ProductGradients) \
   K(fold, Fold)                          \
   K(codes, Codes)                        \
+  K(plastic, PlasticLayer)               \
   K(deposit, Deposit)
 #define SC_COMMON_KERNELS(K)       \
   K(radical, Radical)              \

@@ -73,6 +73,14 @@ class Lif {
   // Where a neuron with that potential rests.
   F resting(F v) const { return select(subtracts_, v, v_reset_); }
 
+  // The same neurons with higher thresholds.
+  Lif raised(F by) const {
+    Lif other = *this;
+    other.v_threshold_ = v_threshold_ + by;
+    other.drop_ = other.v_threshold_ - v_reset_;
+    return other;
+  }
+
   // The potential at the start, and the threshold.
   void start(F& v, F& v_threshold) const {
     v = v_rest_;

@@ -235,6 +235,12 @@ Split split(const Chain& c) {
   s.scratch = chain_scratch(c);
   return s;
 }
+// A layer runs on one thread: its neurons see one another.
+Split split(const PlasticLayer& p) {
+  Split s{.rows = 1, .words = words_for(p.steps), .grain = grain_of(64, p.n)};
+  s.scratch = plastic_scratch(p);
+  return s;
+}
 Split split(const Deposit& d) {
   return {.rows = d.n_rows, .grain = grain_of(kWords, words_for(d.length)), .row_step = 1};
 }

@@ -80,6 +80,91 @@ class LIFParameters:
     def v_max(self) -> float: ...
 
 @final
+class PlasticRule:
+    """Rules of a layer whose weights change, see `native/kernels.hpp`.
+
+    What a step leaves of a trace begins with `keep`; a_plus, a_minus and so on are 0 without a rule, as
+    are level and keep_eligibility, period, inhibition and threshold_step without what they belong to.
+    """
+
+    def __init__(
+        self,
+        *,
+        a_plus: float = 0.0,
+        a_minus: float = 0.0,
+        a3_plus: float = 0.0,
+        a3_minus: float = 0.0,
+        keep_plus: float = 0.0,
+        keep_minus: float = 0.0,
+        keep_x: float = 0.0,
+        keep_y: float = 0.0,
+        w_max: float = 1.0,
+        soft: bool = False,
+        nearest: bool = False,
+        keeps_sign: bool = True,
+        triplet: bool = False,
+        level: float = 0.0,
+        keep_eligibility: float = 0.0,
+        learning_rate: float = 0.0,
+        period: int = 0,
+        total: float = 0.0,
+        goal: float = 0.0,
+        strength: float = 0.0,
+        keep_average: float = 0.0,
+        inhibition: float = 0.0,
+        threshold_step: float = 0.0,
+        keep_threshold: float = 0.0,
+    ) -> None: ...
+    @property
+    def a_plus(self) -> float: ...
+    @property
+    def a_minus(self) -> float: ...
+    @property
+    def a3_plus(self) -> float: ...
+    @property
+    def a3_minus(self) -> float: ...
+    @property
+    def keep_plus(self) -> float: ...
+    @property
+    def keep_minus(self) -> float: ...
+    @property
+    def keep_x(self) -> float: ...
+    @property
+    def keep_y(self) -> float: ...
+    @property
+    def w_max(self) -> float: ...
+    @property
+    def soft(self) -> bool: ...
+    @property
+    def nearest(self) -> bool: ...
+    @property
+    def keeps_sign(self) -> bool: ...
+    @property
+    def triplet(self) -> bool: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def keep_eligibility(self) -> float: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def period(self) -> int: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def goal(self) -> float: ...
+    @property
+    def strength(self) -> float: ...
+    @property
+    def keep_average(self) -> float: ...
+    @property
+    def inhibition(self) -> float: ...
+    @property
+    def threshold_step(self) -> float: ...
+    @property
+    def keep_threshold(self) -> float: ...
+
+@final
 class FixedNeuron:
     """Integers of a neuron in fixed point.
 
@@ -128,6 +213,34 @@ class FixedNeuron:
     def v_min(self) -> int: ...
     @property
     def v_max(self) -> int: ...
+
+def plastic(
+    rule: PlasticRule,
+    parameters: Sequence[LIFParameters],
+    keys: tuple[int, int, int, int],
+    gain: NDArray[np.float64],
+    bias: NDArray[np.int64] | None,
+    recurrent: NDArray[np.int64] | None,
+    shared: bool,
+    has_signs: bool,
+    powers: NDArray[np.float64],
+    x: NDArray[np.uint64] | None,
+    densities: NDArray[np.float64] | None,
+    x_start: int,
+    input_key: int,
+    first: int,
+    steps: int,
+    rewards: NDArray[np.float64] | None,
+    state: NDArray[np.float64],
+) -> NDArray[np.uint64]:
+    """Spikes of a layer whose weights change (n_out, n_words), in steps from `first` on.
+
+    keys are those of weights, noise, and moves down and up. x are words (n_in, n_words), whose bit
+    x_start is the first; without them, densities (n_in,) of Bernoulli streams under input_key. bias
+    (n_out,) and recurrent (sender, receiver) are codes of weights. powers are those of keep_eligibility
+    with the exponents 0 to 64, then their inverses. state is that of `PlasticLayer` in
+    `native/kernels.hpp`, updated in place.
+    """
 
 def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Philox4x32-10 of counters (n, 4), shape (n, 4)."""

@@ -14,6 +14,7 @@ from sc_neurocore import _native
 from sc_neurocore.circuits import feedback
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.neurons.lif import run_periodic
+from sc_neurocore.plasticity import STDP
 
 LIF = sc.LIF(noise_std=0.1)
 # Seconds: a second is promised, on a machine that does nothing else and without sanitizers.
@@ -67,6 +68,9 @@ LONG_CALLS = {
     "a stepped neuron": run_neuron,
     "dense": lambda: sc.simulate(
         sc.Network([sc.Dense(np.ones((2000, 2000)))]), np.ones((9000, 2000)), 64
+    ),
+    "learning": lambda: sc.simulate(
+        sc.Network([sc.Dense(np.ones((400, 100)), gain=0.05, plasticity=STDP())]), np.ones(100), 2**18
     ),
     "machine": run_machine,
     "circuit": run_circuit,
