@@ -69,12 +69,17 @@ class Gradients {
     std::fill_n(own_, n_, 0.0f);
     std::fill_n(sums_, kSums * stride_, 0.0f);
     std::fill_n(total_, n_, 0.0f);
-    for (uint64_t t = g_.steps; t-- > 0;) {
-      if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
-      if (g_.of_parameters != nullptr)
-        back<true>(row, t);
-      else
-        back<false>(row, t);
+    // Neurons that receive no spikes of each other go back block by block.
+    const size_t block = g_.weights == nullptr ? kBlock : n_;
+    for (size_t first = 0; first < n_; first += block) {
+      const size_t last = std::min(first + block, n_);
+      for (uint64_t t = g_.steps; t-- > 0;) {
+        if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
+        if (g_.of_parameters != nullptr)
+          back<true>(row, t, first, last);
+        else
+          back<false>(row, t, first, last);
+      }
     }
     if (g_.totals) std::copy_n(total_, n_, g_.of_drive + row * n_);
     std::copy_n(sums_, n_, g_.of_gain + row * n_);
@@ -84,7 +89,8 @@ class Gradients {
   }
 
  private:
-  static constexpr size_t kSums = 4;  // of the gain and three parameters
+  static constexpr size_t kSums = 4;     // of the gain and three parameters
+  static constexpr size_t kBlock = 256;  // neurons whose arrays fit the first-level cache
 
   size_t at(size_t row, uint64_t t) const { return (row * g_.steps + t) * n_; }
 
@@ -160,26 +166,28 @@ class Gradients {
       for (size_t j = 0; j < n_; j++) own_[j] += of_drive[k] * weights[j];
   }
 
-  // One step back.
+  // One step back of some neurons.
   template <bool kParameters>
-  void back(size_t row, uint64_t t) const {
+  void back(size_t row, uint64_t t, size_t first, size_t last) const {
     const float* spikes =
         g_.of_spikes + (row * g_.spike_steps + (g_.spike_steps == 1 ? 0 : t)) * n_;
     const float* drive = g_.shorts == nullptr ? g_.drive + at(row, t) : drive_;
     if (g_.shorts != nullptr)
-      for (size_t j = 0; j < n_; j++) drive_[j] = float(g_.shorts[at(row, t) + j]);
-    if (g_.totals) return back<kParameters, true>(t, spikes, drive, total_);
-    back<kParameters, false>(t, spikes, drive, g_.of_drive + at(row, t));
+      for (size_t j = first; j < last; j++) drive_[j] = float(g_.shorts[at(row, t) + j]);
+    if (g_.totals) return back<kParameters, true>(t, first, last, spikes, drive, total_);
+    back<kParameters, false>(t, first, last, spikes, drive, g_.of_drive + at(row, t));
   }
   template <bool kParameters, bool kTotals>
-  void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
+  void back(uint64_t t, size_t first, size_t last, const float* spikes, const float* drive,
+            float* of_drive) const {
     if (awake_ != nullptr)
-      back<kParameters, kTotals, true>(t, spikes, drive, of_drive);
+      back<kParameters, kTotals, true>(t, first, last, spikes, drive, of_drive);
     else
-      back<kParameters, kTotals, false>(t, spikes, drive, of_drive);
+      back<kParameters, kTotals, false>(t, first, last, spikes, drive, of_drive);
   }
   template <bool kParameters, bool kTotals, bool kAwake>
-  void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
+  void back(uint64_t t, size_t first, size_t last, const float* spikes, const float* drive,
+            float* of_drive) const {
     const size_t now = t * stride_;
     const float *over = over_ + now, *awakes = awake_ + (kAwake ? now : 0);
     const float* before = before_ + (kParameters ? now : 0);
@@ -188,7 +196,7 @@ class Gradients {
     float *sum_syn_leak = sum_leak + stride_, *sum_threshold = sum_syn_leak + stride_;
     // None of the arrays overlap.
 #pragma GCC ivdep
-    for (size_t j = 0; j < n_; j++) {
+    for (size_t j = first; j < last; j++) {
       const float awake = kAwake ? awakes[j] : 1.0f;
       const float distance = width_[j] + std::fabs(over[j]);
       const float slope = awake * height_[j] / (distance * distance);
@@ -264,8 +272,8 @@ namespace {
 
 // The inputs [first, last) of rows of packed inputs.
 template <size_t kColumns>
-void add_products(const ProductGradients& g, size_t first, size_t last, size_t b, size_t w, size_t n,
-                  float* sums, size_t columns, float* table) {
+void add_products(const ProductGradients& g, size_t first, size_t last, size_t b, size_t w,
+                  size_t n, float* sums, size_t columns, float* table) {
   const size_t words = words_for(g.steps * g.x_bits), image = b / g.positions;
   const uint64_t n_bits = std::min<uint64_t>(g.steps * g.x_bits - 64 * w, 64);
   const uint64_t all = last_word_mask(n_bits);

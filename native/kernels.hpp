@@ -411,7 +411,8 @@ struct ProductGradients {
 };
 
 // Gradients of the inputs of a convolution from those of its sums:
-//   out[row][pixel][c] = sum over positions, and the taps of their kernels that lie on the pixel, of
+//   out[row][pixel][c] = sum over positions, and the taps of their kernels that lie on the pixel,
+//   of
 //                        of_sums[row][position][n] * weights[row % n_weights][tap][n][c]
 // Tap k of a position lies on pixel pixels[position][k], or on none if that is negative. A row is a
 // time step of an image.

@@ -47,15 +47,15 @@ struct Taps {
     int32_t end = 0;
     for (size_t p = 0; p <= g.n_pixels; p++) begin[p] = end += begin[p];
     for (size_t i = n; i-- > 0;)
-      if (g.pixels[i] >= 0)
-        taps[--begin[g.pixels[i]]] = {int32_t(i / g.taps), int32_t(i % g.taps)};
+      if (g.pixels[i] >= 0) taps[--begin[g.pixels[i]]] = {int32_t(i / g.taps), int32_t(i % g.taps)};
   }
 };
 
 // Rows side by side: as many as the registers hold sums of.
 constexpr size_t kSide = kLanes >= 8 ? kGradientRows : kGradientRows / 2;
 
-// Some rows under the same weights, at most kSide. Their gradients of sums are in `from` side by side.
+// Some rows under the same weights, at most kSide. Their gradients of sums are in `from` side by
+// side.
 void add_taps(const InputGradients& g, const Taps& of, const float* from, const float* weights,
               float* const* to, size_t n_rows) {
   const size_t columns = g.columns();
