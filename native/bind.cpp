@@ -653,13 +653,14 @@ NB_MODULE(_native, m) {
       },
       "of_drive"_a, "x"_a, "x_bits"_a, "places"_a.none());
   m.def(
-      "fold",
-      [](In<float, 3> values, In<int32_t, 2> starts, InOut<float, 2> out) {
-        const size_t n_rows = values.shape(0), positions = starts.shape(0), n = out.shape(1);
-        run_without_gil(sc::Fold{values.data(), starts.data(), n_rows, positions, starts.shape(1),
-                                 values.shape(2) / starts.shape(1), n, out.data()});
+      "input_gradients",
+      [](In<float, 2> of_sums, In<float, 4> weights, In<int32_t, 2> pixels, InOut<float, 3> out) {
+        run_without_gil(sc::InputGradients{of_sums.data(), weights.data(), pixels.data(),
+                                           of_sums.shape(0), weights.shape(0), pixels.shape(0),
+                                           pixels.shape(1), weights.shape(2), out.shape(1),
+                                           out.shape(2), out.data()});
       },
-      "values"_a, "starts"_a, "out"_a.noconvert());
+      "of_sums"_a, "weights"_a, "pixels"_a, "out"_a.noconvert());
   m.def(
       "codes",
       [](nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu, nb::ro> weights) {

@@ -416,14 +416,21 @@ struct ProductGradients {
   size_t n_places;
 };
 
-// out[row][at] = sum over the runs of values that begin at `at` or before it: run r of a position
-// begins at starts[position][r], or is left out if that is negative. A row is a time step of an
-// image.
-struct Fold {
-  const float* from;      // [n_rows][positions][n_runs][run]
-  const int32_t* starts;  // [positions][n_runs]
-  size_t n_rows, positions, n_runs, run, n;
-  float* out;  // [n_rows][n]
+// Gradients of the inputs of a convolution from those of its sums:
+//   out[row][pixel][c] = sum over positions, and the taps of their kernels that lie on the pixel,
+//   of
+//                        of_sums[row][position][n] * weights[row % n_weights][tap][n][c]
+// Tap k of a position lies on pixel pixels[position][k], or on none if that is negative. A row is a
+// time step of an image.
+struct InputGradients {
+  const float* of_sums;   // [n_rows][positions][n]
+  const float* weights;   // [n_weights][taps][n][columns], columns of channels and zeros
+  const int32_t* pixels;  // [positions][taps]
+  size_t n_rows, n_weights, positions, taps, n, n_pixels, channels;
+  float* out;  // [n_rows][n_pixels][channels]
+
+  size_t columns() const { return (channels + kBlock - 1) / kBlock * kBlock; }
+  static constexpr size_t kBlock = 16;
 };
 
 // out[i][n] = the weight of input i and neuron n as Products has it, from weights in [-1, 1] in one
@@ -691,9 +698,9 @@ inline size_t neurons_scratch(const NeuronLayer& l, size_t n_rows) {
          2 * neurons * l.noise_rows(n_rows) + n_rows * (words + 2 * neurons);
 }
 
-// Inputs of a part, and columns of a block, of the gradients of products; sums of a block of
-// inputs.
-inline constexpr size_t kGradientInputs = 32, kGradientColumns = 64, kGradientSums = 4096;
+// Inputs of a part of the gradients of products; sums of a block of inputs; columns of its tables,
+// which hold the sums of the drives of any of four bits.
+inline constexpr size_t kGradientInputs = 32, kGradientSums = 16384, kGradientColumns = 64;
 inline size_t gradient_inputs(size_t columns) {
   const size_t inputs = kGradientSums / columns;
   return inputs > kGradientInputs ? inputs : kGradientInputs;
@@ -714,7 +721,14 @@ inline size_t plastic_scratch(const PlasticLayer& p) {
 }
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
-  return (size_t(g.steps) + gradient_inputs(columns)) * columns / 2 + 8;
+  const size_t quads = std::min<size_t>(size_t(g.steps * g.x_bits + 3) / 4, 16);
+  return (gradient_inputs(columns) * columns + quads * 16 * kGradientColumns) / 2 + 8;
+}
+// Rows of the gradients of inputs that share a set of weights and are added up side by side.
+inline constexpr size_t kGradientRows = 8;
+// Rows side by side; the taps on each pixel, as two numbers each, and where those of a pixel begin.
+inline size_t gradients_scratch(const InputGradients& g) {
+  return g.positions * g.n * kGradientRows / 2 + g.positions * g.taps + g.n_pixels / 2 + 2;
 }
 
 size_t radical_scratch(const uint64_t* bases, size_t n);
@@ -746,7 +760,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(chain, Chain)                        \
   K(neuron_gradients, NeuronGradients)   \
   K(product_gradients, ProductGradients) \
-  K(fold, Fold)                          \
+  K(input_gradients, InputGradients)     \
   K(codes, Codes)                        \
   K(plastic, PlasticLayer)               \
   K(deposit, Deposit)

@@ -216,9 +216,12 @@ Split split(const ProductGradients& g) {
   s.scratch = gradients_scratch(g);
   return s;
 }
-Split split(const Fold& f) {
-  const size_t work = f.positions * f.n_runs * f.run + f.n;
-  return {.rows = f.n_rows, .grain = grain_of(kSteps, work), .row_step = 1};
+Split split(const InputGradients& g) {
+  const size_t work = g.positions * g.taps * g.n * g.columns() / 16 + g.n_pixels;
+  Split s{.rows = g.n_rows, .grain = grain_of(kSteps, work)};
+  s.row_step = kGradientRows * g.n_weights;
+  s.scratch = gradients_scratch(g);
+  return s;
 }
 Split split(const Codes& c) { return {.rows = c.n_in, .grain = grain_of(kSteps, 2 * c.n)}; }
 Split split(const TurnedWeights& t) {

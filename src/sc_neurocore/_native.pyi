@@ -468,11 +468,17 @@ def product_gradients(
     x (images, ..., words) has x_bits bits per step; places as in `training_sums`.
     """
 
-def fold(values: NDArray[np.float32], starts: NDArray[np.int32], out: NDArray[np.float32]) -> None:
-    """Add the runs of values (rows, positions, runs * run) where they start in out (rows, n).
+def input_gradients(
+    of_sums: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    pixels: NDArray[np.int32],
+    out: NDArray[np.float32],
+) -> None:
+    """Gradients (rows, pixels, channels) of the inputs of a convolution, from those of its sums.
 
-    What out holds before is overwritten. Starts (positions, runs) are negative for runs that are left
-    out.
+    of_sums is (rows, positions * n). Tap k of a position lies on pixel pixels[position, k], or on none
+    if that is negative. Row r has the weights r % sets of (sets, taps, n, columns), whose columns are
+    the channels and zeros, a multiple of 16.
     """
 
 def codes(weights: NDArray[Any]) -> NDArray[np.int64]:
