@@ -739,6 +739,17 @@ NB_MODULE(_native, m) {
         return out;
       },
       "x"_a, "w"_a, "length"_a);
+  m.def(
+      "in_stream",
+      [](In<uint64_t, 2> x, In<uint64_t, 2> y, In<uint32_t, 2> numbers, In<uint64_t, 1> thresholds,
+         uint64_t length, bool bipolar) {
+        const size_t n_rows = x.shape(0);
+        auto out = allocate<uint64_t, 2>({n_rows, sc::words_for(length)});
+        run_without_gil(sc::InStream{x.data(), y.data(), n_rows, numbers.data(), thresholds.data(),
+                                     thresholds.shape(0) - 1, length, bipolar, out.data()});
+        return out;
+      },
+      "x"_a, "y"_a, "numbers"_a, "thresholds"_a, "length"_a, "bipolar"_a);
 
   m.def("plastic", run_plastic, "rule"_a, "parameters"_a, "keys"_a, "gain"_a, "bias"_a.none(),
         "recurrent"_a.none(), "shared"_a, "has_signs"_a, "powers"_a, "x"_a.none(),

@@ -657,6 +657,21 @@ struct Deposit {
   uint64_t* out;
 };
 
+// Products by conditional sampling. A shift register, at first 0, 1, 0, 1, ..., holds the last
+// `depth` bits of y before the step, and c of them are 1. Number k, which counts the ones of x,
+// says
+//   z = [number k < thresholds[c]]
+// and out = x and z or, if bipolar, where k also counts the zeros, out = [x = z].
+struct InStream {
+  const uint64_t *x, *y;  // [n_rows][words]
+  size_t n_rows;
+  const uint32_t* numbers;     // [n_rows][length]
+  const uint64_t* thresholds;  // [depth + 1]
+  uint64_t depth, length;
+  bool bipolar;
+  uint64_t* out;  // [n_rows][words]
+};
+
 // Longest period of a permutation whose lanes are streams.
 inline constexpr uint64_t kShortPeriod = 2048;
 
@@ -771,6 +786,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(integrate, Integrator)         \
   K(moving_average, MovingAverage) \
   K(shuffle, Shuffle)              \
+  K(in_stream, InStream)           \
   K(fixed_trace, FixedTrace)
 
 #define SC_DECLARE(kernel, Work) void kernel(const Work&, const Part&);

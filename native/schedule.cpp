@@ -260,6 +260,9 @@ Split split(const Circuit& c) {
 Split split(const Integrator& g) { return split_steps(g.n_rows, g.length); }
 Split split(const MovingAverage& a) { return split_steps(a.n_rows, a.length); }
 Split split(const Shuffle& s) { return split_steps(s.n_rows, s.length); }
+Split split(const InStream& s) {
+  return {.rows = s.n_rows, .grain = grain_of(kSteps, s.length), .row_step = 1};
+}
 
 }  // namespace
 

@@ -402,3 +402,20 @@ def deposit(x, w):
     for row, (mask, bits) in enumerate(zip(x, w, strict=True)):
         out[row, mask == 1] = bits[: mask.sum()]
     return out
+
+
+def in_stream(x, y, numbers, thresholds, bipolar):
+    """Return in-stream products of unpacked bits (n, length), step by step."""
+    n, length = x.shape
+    d = len(thresholds) - 1
+    held = np.concatenate([np.tile(np.arange(d, dtype=np.uint8) % 2, (n, 1)), y], axis=1)
+    out = np.zeros_like(x)
+    counted = np.zeros((2, n), np.int64)  # zeros and ones
+    rows = np.arange(n)
+    for t in range(length):
+        c = held[:, t : t + d].sum(axis=1, dtype=np.int64)
+        one = x[:, t].astype(np.int64)
+        z = numbers[rows, counted[one if bipolar else 1, rows]] < thresholds[c]
+        out[:, t] = z == one if bipolar else z & (one == 1)
+        counted[one, rows] += 1
+    return out

@@ -613,6 +613,21 @@ def shuffle(
 def deposit(x: NDArray[np.uint64], w: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     """The streams x (n, words) with their k-th ones replaced by bits k of w (n, words)."""
 
+def in_stream(
+    x: NDArray[np.uint64],
+    y: NDArray[np.uint64],
+    numbers: NDArray[np.uint32],
+    thresholds: NDArray[np.uint64],
+    length: int,
+    bipolar: bool,
+) -> NDArray[np.uint64]:
+    """Products, shape (n, words), by a shift register of len(thresholds) - 1 bits of y.
+
+    With c ones in the register, which begins as 0, 1, 0, 1, ..., one number k of x becomes
+    numbers[k] < thresholds[c]; if bipolar, zero number k becomes its inverse. x, y (n, words), numbers
+    (n, length).
+    """
+
 @final
 class Neuron:
     """A LIF neuron and its state."""

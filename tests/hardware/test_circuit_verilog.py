@@ -336,7 +336,7 @@ def test_designs_that_are_no_circuits_are_refused(tmp_path):
         path.write_text(f"module design({text} endmodule")
         with pytest.raises(error, match=message):
             read_circuit(path)
-    with pytest.raises(FileNotFoundError, match="missing.v"):
+    with pytest.raises(FileNotFoundError, match=r"missing\.v"):
         read_circuit(tmp_path / "missing.v")
     with pytest.raises(ToolFailedError, match="other"):
         read_circuit(path, "other")

@@ -350,7 +350,9 @@ def record(function: Function, args: Iterable[Any], kwargs: Mapping[str, Any]) -
     kwargs = {k: replaced(value, lambda net: _with_axes(net, n_axes)) for k, value in kwargs.items()}
     if function.__name__ in _REFUSED:
         contract = "keep the length of their operands and their batch axes"
-        _checks.fail("the operators of a circuit", contract, function.__name__)
+        counts = function.__name__ in ("dot", "current_trace")
+        remedy = "use popcount_add of products" if counts else ""
+        _checks.fail("the operators of a circuit", contract, function.__name__, remedy)
     if function is Machine.run.__wrapped__:  # type: ignore[attr-defined]
         state = kwargs.pop("state", 0)
         function, kwargs = _machine, {**kwargs, "state": state, "n_axes": n_axes}

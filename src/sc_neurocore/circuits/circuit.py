@@ -177,8 +177,7 @@ class Circuit:
         >>> product.simulate(streams, faults=Faults(flip=0.01), key=1)["out"]
         Bitstream(length=4096, p=0.255)
         """
-        check_names("streams", streams, self.inputs)
-        if any(isinstance(stream, Net) for stream in streams.values()):
+        if isinstance(streams, Mapping) and Net in map(type, streams.values()):
             if faults is not None:
                 _checks.fail("faults", "be omitted for a part of another circuit", faults)
             return self._as_part(streams)
@@ -187,8 +186,11 @@ class Circuit:
         if faults is not None:
             nets = list(self.outputs.values())
             run = compiled(nets, only_on_wires(faults), _checks.power_range("key", key, 64))
-        batch = np.broadcast_shapes(*(x.shape[:n_batch] for x in aligned.values()))
-        found = (_of_batch(result, batch) for result in run(aligned, n_batch))
+        found = run(aligned, n_batch)
+        if n_batch:
+            batches = {x.shape[:n_batch] for x in aligned.values()}
+            batch = batches.pop() if len(batches) == 1 else np.broadcast_shapes(*batches)
+            found = [_of_batch(result, batch) for result in found]
         return dict(zip(self.outputs, found, strict=True))
 
     def encode(
@@ -485,6 +487,7 @@ class Circuit:
 
     def _as_part(self, streams: Mapping[str, Net | Bitstream]) -> dict[str, Net]:
         """Return the outputs as nets of another circuit, for nets in place of the inputs."""
+        check_names("streams", streams, self.inputs)
         nets = {name: as_nets(streams[name]) for name in self.inputs}
         for name, net in self.inputs.items():
             _checks.instance(f"streams[{name!r}]", nets[name], Net)
@@ -556,16 +559,18 @@ class Circuit:
     def _aligned(self, streams: Mapping[str, Bitstream]) -> tuple[dict[str, Bitstream], int]:
         """Return streams with the same number of batch axes, and that number."""
         check_names("streams", streams, self.inputs)
-        batches = {}
+        batches, lengths = {}, set[int]()
         for name, net in self.inputs.items():
-            _checks.instance(f"streams[{name!r}]", streams[name], Bitstream)
+            if not isinstance(streams[name], Bitstream):
+                _checks.instance(f"streams[{name!r}]", streams[name], Bitstream)
             shape = streams[name].shape
             n = len(shape) - len(net.shape)
             if n < 0 or shape[n:] != net.shape:
                 _checks.fail(f"streams[{name!r}]", f"have batch shape {_ending(net.shape)}", shape)
             batches[name] = n
-        if len(lengths := sorted({stream.length for stream in streams.values()})) > 1:
-            _checks.fail("the streams", "have equal length", " and ".join(map(str, lengths)))
+            lengths.add(streams[name].length)
+        if len(lengths) > 1:
+            _checks.fail("the streams", "have equal length", " and ".join(map(str, sorted(lengths))))
         n_batch = max(batches.values(), default=0)
         aligned = {}
         for name, n in batches.items():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.circuits import Circuit, feedback
-from sc_neurocore.circuits._nets import Net
+from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._wires import Part, Wiring, numbered, wire_names, wired
 from sc_neurocore.hardware._generators import (
     CLEAR,
@@ -26,14 +26,16 @@ from sc_neurocore.hardware._generators import (
     has_hardware,
     threshold_bits,
 )
+from sc_neurocore.hardware._sampling import in_stream_product, static_product
 from sc_neurocore.hardware.cells import Bit, Cells, Register
 from sc_neurocore.hardware.design import is_keyword
 from sc_neurocore.hardware.logic import ordered
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
 from sc_neurocore.hardware.tools import check_identifier, quoted, yosys
-from sc_neurocore.operators import isolate
-from sc_neurocore.streams import Bitstream, Role, encode, stream_key
+from sc_neurocore.operators import isolate, popcount_add, umul
+from sc_neurocore.operators.adders import counted
+from sc_neurocore.streams import Bitstream, Role, encode, stack, stream_key
 from sc_neurocore.streams.source import checked_source
 
 __all__ = [
@@ -48,7 +50,7 @@ _GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
 # States of a machine that is written as a case statement.
 _MOST_STATES = 1024
 # Names within a module, and within a testbench.
-_INTERNAL = r"(w|s|n|lfsr|count|sobol|table)\d+(_column)?"
+_INTERNAL = r"(w|s|n|lfsr|count|sobol|table|held|level)\d+(_column|_ones)?"
 _OF_BENCH = r"t|wrong|dut|bits_.*"
 
 
@@ -82,16 +84,18 @@ def circuit_verilog(
     """Return a Verilog module that computes the bits of a circuit, one time step per clock cycle.
 
     Inputs and outputs have ports of their names, one bit per element of a batch in C order, lowest
-    first. `clear` resets flip-flops and machines to their first state at a clock edge. Values that are
-    encoded within the circuit by an `LFSR`, a `Sobol` in the order of a Gray code or a `TableSource`
-    have a generator and a comparator in the module. Those of other sources, such as the selects of
-    `scaled_add` by default, are bits of the port `encoded`.
+    first. An output of `popcount_add` has the binary digits of each count, lowest first. `clear` resets
+    flip-flops and machines to their first state at a clock edge. Values that are encoded within the
+    circuit by an `LFSR`, a `Sobol` in the order of a Gray code or a `TableSource` have a generator and
+    a comparator in the module. Those of other sources, such as the selects of `scaled_add` by default,
+    are bits of the port `encoded`.
 
     Parameters
     ----------
     circuit : Circuit
-        Of gates, flip-flops and machines; operators that draw random numbers at each step, such as
-        `addie`, have no hardware here.
+        Of gates, flip-flops and machines. `umul` is built if its second operand is a value that the
+        module encodes or, with a `window`, if its source is one of those. Other operators that draw
+        random numbers at each step, such as `addie`, have no hardware here.
     name : str
         Name of the module.
     source : LFSR, Sobol or TableSource, optional
@@ -135,7 +139,7 @@ def circuit_verilog(
     endmodule
     <BLANKLINE>
     """
-    wiring = _wiring(circuit, name)
+    wiring, outputs = _wiring(circuit, name)
     lines = Lines(_prefix(_INTERNAL, [*circuit.inputs, *circuit.outputs]))
     drivers = _drivers(circuit, wiring, source, seed, generators)
     width = 1 if source is None else threshold_bits(source)
@@ -144,13 +148,17 @@ def circuit_verilog(
         ports.append(f"input wire [{width * _size(net) - 1}:0] {port}")
     if n := len(_encoded(wiring)):
         ports.append(f"input wire [{n - 1}:0] encoded")
-    ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in circuit.outputs.items()]
+    ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in outputs.items()]
     for part in wiring.parts:
         if part.kind == "flip-flop":
             lines.wires.append(f"reg {lines.prefix}w{part.results[0]} = 1'b{part.detail};")
     for part in wiring.parts:
-        _write(part, lines, drivers)
-    for port, net in circuit.outputs.items():
+        if part.kind == "black box":
+            text = _sampled_product(part, wiring, drivers, lines)
+            lines.wires.append(f"wire {lines.prefix}w{part.results[0]} = {text};")
+        else:
+            _write(part, lines, drivers)
+    for port, net in outputs.items():
         bits = ", ".join(f"{lines.prefix}w{int(wire)}" for wire in reversed(wiring.wires(net).ravel()))
         lines.wires.append(f"assign {port} = {{{bits}}};")
     body = [f"    {line}" for line in (*lines.wires, *lines.steps)]
@@ -158,7 +166,8 @@ def circuit_verilog(
     return "\n".join([f"module {name} (", head, ");", *body, "endmodule", ""])
 
 
-def _wiring(circuit: Circuit, name: str) -> Wiring:
+def _wiring(circuit: Circuit, name: str) -> tuple[Wiring, dict[str, Net]]:
+    """Return the wiring of a circuit, and the nets of the bits of its outputs."""
     _checks.instance("circuit", circuit, Circuit)
     names = [name, *circuit.inputs, *circuit.outputs]
     for port in names:
@@ -170,11 +179,12 @@ def _wiring(circuit: Circuit, name: str) -> Wiring:
     if clash := {"clk", CLEAR, "encoded"} & set(names):
         _checks.fail("a name", "not be clk, clear or encoded", ", ".join(sorted(clash)))
     for port, net in circuit.outputs.items():
-        if not net.is_stream:
-            _checks.fail("an output", "be a stream", f"{port}, {net}")
-    wiring = wired([*circuit.inputs.values(), *circuit.outputs.values()])
+        if not net.is_stream and not _is_count(net):
+            _checks.fail("an output", "be a stream or a count of ones", f"{port}, {net}")
+    outputs = {port: _bits_of(net) for port, net in circuit.outputs.items()}
+    wiring = wired([*circuit.inputs.values(), *outputs.values()])
     for part in wiring.parts:
-        if part.kind == "black box":
+        if part.kind == "black box" and part.detail[0].function is not _UMUL:
             what = "consist of gates, flip-flops and machines"
             _checks.fail("the circuit", what, part.detail[0].name)
         if part.kind == "constant":
@@ -183,7 +193,47 @@ def _wiring(circuit: Circuit, name: str) -> Wiring:
         if part.kind == "machine" and len(part.detail[0].next_state) > _MOST_STATES:
             n = len(part.detail[0].next_state)
             _checks.fail("a machine", f"have at most {_MOST_STATES} states", n)
-    return wiring
+    return wiring, outputs
+
+
+_UMUL = umul.__wrapped__  # type: ignore[attr-defined]
+_COUNT = popcount_add.__wrapped__  # type: ignore[attr-defined]
+
+
+def _is_count(net: Net) -> bool:
+    return isinstance(net.origin, Call) and net.origin.function is _COUNT
+
+
+def _bits_of(net: Net) -> Net:
+    """Return a net whose elements are the bits of an output: the digits of a count."""
+    if net.is_stream or not isinstance(net.origin, Call):
+        return net
+    digits: Net = stack(counted(net.origin.args[0]))  # type: ignore[assignment]
+    return digits
+
+
+def _sampled_product(
+    part: Part, wiring: Wiring, drivers: Mapping[int, tuple[str, Any]], lines: Lines
+) -> str:
+    """Return the text of a result of `umul`."""
+    call, _, index = part.detail
+    operands = np.broadcast_arrays(*(wiring.wires(net) for net in call.args))
+    x, y = (int(wires[index]) for wires in operands)
+    a, b = (f"{lines.prefix}w{wire}" for wire in (x, y))
+    options = call.kwargs
+    bipolar, window = options.get("bipolar", False), options.get("window")
+    if window is None:
+        threshold, generator = drivers.get(y, ("", None))
+        if generator is None:
+            contract = "be a value that the module encodes"
+            _checks.fail("the second operand of umul", contract, "a stream", "pass source or window")
+        return static_product(a, threshold, generator, bipolar, lines)
+    source = options.get("source")
+    if not has_hardware(source):
+        contract = "be an LFSR, a Sobol with gray=True or a TableSource"
+        _checks.fail("the source of umul", contract, source)
+    stream = int(np.ravel_multi_index(index, operands[0].shape)) if index else 0
+    return in_stream_product(a, b, window, source, options["key"], stream, bipolar, lines)
 
 
 def _prefix(pattern: str, ports: Iterable[str]) -> str:
@@ -302,7 +352,7 @@ def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], 
 
 
 def _stimulus(
-    circuit: Circuit, wiring: Wiring, streams: Mapping[str, Bitstream]
+    circuit: Circuit, wiring: Wiring, outputs: Mapping[str, Net], streams: Mapping[str, Bitstream]
 ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]], int]:
     """Return the bits of all ports, shape (bits, lanes, length), of the outputs too, and the length.
 
@@ -330,16 +380,24 @@ def _stimulus(
         ports["encoded"] = np.stack(sequences)
     alone = [
         circuit.simulate({n: Bitstream.from_bits(bits[lane]) for n, bits in spread.items()})
-        for lane in range(lanes if any(p.kind == "encode" for p in wiring.parts) else 0)
+        for lane in range(lanes if {p.kind for p in wiring.parts} & {"encode", "black box"} else 0)
     ]
     together = circuit.simulate(aligned) if not alone else {}
-    for name, net in circuit.outputs.items():
+    for name, net in outputs.items():
         if alone:
-            out = np.stack([result[name].bits() for result in alone])
+            out = np.stack([_bits(result[name], net) for result in alone])
         else:
-            out = np.broadcast_to(together[name].bits(), (*batch, *net.shape, length))
+            out = _bits(together[name], net)
         wanted[name] = np.moveaxis(out.reshape(-1, _size(net), length), 0, 1)
     return ports, wanted, length
+
+
+def _bits(result: Any, net: Net) -> NDArray[np.uint8]:
+    """Return the bits of an output, given their net, time last; those of counts are their digits."""
+    if isinstance(result, Bitstream):
+        return result.bits()
+    places = np.arange(net.shape[-1])[:, np.newaxis]
+    return np.asarray(result[..., np.newaxis, :] >> places & 1, np.uint8)
 
 
 def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: str = "circuit") -> str:
@@ -368,8 +426,8 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
         If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
         hardware.
     """
-    wiring = _wiring(circuit, name)
-    ports, wanted, length = _stimulus(circuit, wiring, streams)
+    wiring, outputs = _wiring(circuit, name)
+    ports, wanted, length = _stimulus(circuit, wiring, outputs, streams)
     if any(bits.shape[1] != 1 for bits in wanted.values()):
         _checks.fail("streams", "have no batch axes", f"{next(iter(wanted.values())).shape[1]} streams")
     prefix = _prefix(_OF_BENCH, [*circuit.inputs, *circuit.outputs])
@@ -446,8 +504,8 @@ def verify_circuit(
     """
     _checks.instance("circuit", circuit, Circuit)
     name = _prefix("circuit", [*circuit.inputs, *circuit.outputs]) + "circuit"
-    wiring = _wiring(circuit, name)
-    ports, wanted, length = _stimulus(circuit, wiring, streams)
+    wiring, bits_of = _wiring(circuit, name)
+    ports, wanted, length = _stimulus(circuit, wiring, bits_of, streams)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "circuit.v"
         path.write_text(circuit_verilog(circuit, name), encoding="utf-8")
@@ -621,8 +679,6 @@ def _synthesized(path: Path, top: str | None) -> Mapping[str, Any]:
 
 
 def _joined(nets: list[Any]) -> Any:
-    from sc_neurocore.streams import stack
-
     return nets[0] if len(nets) == 1 else stack(nets)
 
 
