@@ -66,6 +66,7 @@ def main() -> None:
     with served() as address, opened(address, *sys.argv[1:]) as page:
         for name, title in TABS.items():
             page.get_by_text(title, exact=True).click()
+            page.set_viewport_size({"width": 1010, "height": 300})
             page.wait_for_timeout(3000)
             height = page.evaluate("document.body.scrollHeight")
             page.set_viewport_size({"width": 1010, "height": height})
