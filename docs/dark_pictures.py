@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 
-class DarkPictures(SphinxTransform):  # type: ignore[misc]
+class DarkPictures(SphinxTransform):
     """Add the dark form of each picture that has one; the theme shows one of both."""
 
     default_priority = 100
