@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from sc_neurocore import load_digits
@@ -61,17 +62,28 @@ def opened(address: str, chromium: str | None = None) -> Iterator[Any]:
         browser.close()
 
 
+def trim(path: Path) -> None:
+    """Cut empty rows off the bottom of a picture, down to a margin."""
+    with Image.open(path) as picture:
+        whole = picture.convert("RGB")
+    used = ImageChops.invert(whole).getbbox()
+    bottom = min(used[3] + 15, whole.height) if used else whole.height
+    whole.crop((0, 0, whole.width, bottom)).save(path)
+
+
 def main() -> None:
     """Write one picture per tab."""
     with served() as address, opened(address, *sys.argv[1:]) as page:
         for name, title in TABS.items():
             page.get_by_text(title, exact=True).click()
+            page.set_viewport_size({"width": 1010, "height": 300})
             page.wait_for_timeout(3000)
             height = page.evaluate("document.body.scrollHeight")
             page.set_viewport_size({"width": 1010, "height": height})
             page.wait_for_timeout(1000)
             path = PICTURES / f"explore_{name}.png"
             page.screenshot(path=path)
+            trim(path)
             print(f"wrote {path.name}")
 
 
