@@ -35,7 +35,7 @@ FIGURES, PAGE, PICTURE = (
     DOCS / "comparison.md",
     DOCS / "pictures" / "comparison.png",
 )
-SEEDS = (0,)
+VARIANTS = (0,)
 
 
 def training_images() -> tuple[NDArray[Any], NDArray[Any]]:
@@ -178,7 +178,7 @@ def measured(section: str = "") -> dict[str, Any]:
         if key in rows or not key.startswith(section):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            cost = measure_cost(found[key](), digits.images, digits.labels, folder, seeds=SEEDS)
+            cost = measure_cost(found[key](), digits.images, digits.labels, folder, variants=VARIANTS)
         rows[key] = asdict(cost)
         print(key, f"{100 * cost.accuracy:.2f} %", cost, flush=True)
         if FIGURES.exists():  # another process may measure other rows

@@ -200,7 +200,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
     compare.add_argument(
-        "--seeds", type=int, default=1, help="number of syntheses, starting at seed 0 [1]"
+        "--syntheses",
+        type=int,
+        default=1,
+        help="number of variants of the synthesis, placed or not [1]",
     )
     compare.add_argument("--only", default="", metavar="TEXT", help="designs whose name contains TEXT")
     compare.set_defaults(run=run_compare)

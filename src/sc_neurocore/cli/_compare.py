@@ -29,7 +29,7 @@ def run_compare(options: argparse.Namespace) -> None:
         _checks.fail("--data", "be given for a network from a file", "no images")
     shipped = load_digits()
     images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
-    n_seeds = _checks.integer("--seeds", options.seeds, 1, 100)
+    n_syntheses = _checks.integer("--syntheses", options.syntheses, 1, 100)
     found = hardware.candidates(network, images, simd=_checks.integer("--simd", options.simd, 2, 128))
     chosen = [one for one in found if options.only in one.name]
     if not chosen:
@@ -40,7 +40,7 @@ def run_compare(options: argparse.Namespace) -> None:
         return
     print(
         f"{network.shape}, {len(images)} images, folded, {options.simd} inputs per clock cycle, iCE40 "
-        f"HX8K, {n_seeds} syntheses with {len(hardware.synthesis.SEEDS)} placements each"
+        f"HX8K, {n_syntheses} syntheses with {len(hardware.synthesis.SEEDS)} placements each"
     )
     head = (
         f"{'accuracy':>8} {'95 % interval':>13} {'cells':>7} {'memories':>8} {'MHz':>6} {'clocks':>8}"
@@ -49,7 +49,9 @@ def run_compare(options: argparse.Namespace) -> None:
     rows: list[Cost] = []
     for one in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(hardware.measure_cost(one, images, labels, Path(folder), seeds=range(n_seeds)))
+            rows.append(
+                hardware.measure_cost(one, images, labels, Path(folder), variants=range(n_syntheses))
+            )
         print(_line(rows[-1]), flush=True)
     if len(rows) > 1:
         _conclude(rows)
