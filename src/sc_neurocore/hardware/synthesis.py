@@ -163,7 +163,7 @@ def _placed(
     """Return the logic cells, and the clock rates in MHz, none if the design has no clock rate."""
     clocks: list[float] = []
     cells: list[str] = []
-    for placement in (len(SEEDS) * variant + seed for seed in SEEDS):
+    for placement in (len(SEEDS) * variant + n for n in SEEDS):
         try:
             log = tools.nextpnr_ice40(
                 f"--hx8k --package ct256 --json {netlist.name} --seed {placement} "
