@@ -270,7 +270,7 @@ def verdict(rows: dict[str, Any]) -> str:
     new = named.get("stochastic, 3 bits, 8 steps, one data path")
     if old and new:
         lines.append(
-            f"- **Writing counts as much as arithmetic.** One data path for all layers makes these bits "
+            f"- **Writing counts, too.** One data path for all layers makes these bits "
             f"with {new.area:,.0f} logic cells instead of {old.area:,.0f}."
         )
     layers = [c for c in unrolled if c.group == "stochastic"]
