@@ -35,7 +35,7 @@ FIGURES, PAGE, PICTURE = (
     DOCS / "comparison.md",
     DOCS / "pictures" / "comparison.png",
 )
-SEEDS = (0,)
+VARIANTS = (0,)
 
 
 def training_images() -> tuple[NDArray[Any], NDArray[Any]]:
@@ -178,7 +178,7 @@ def measured(section: str = "") -> dict[str, Any]:
         if key in rows or not key.startswith(section):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            cost = measure_cost(found[key](), digits.images, digits.labels, folder, seeds=SEEDS)
+            cost = measure_cost(found[key](), digits.images, digits.labels, folder, variants=VARIANTS)
         rows[key] = asdict(cost)
         print(key, f"{100 * cost.accuracy:.2f} %", cost, flush=True)
         if FIGURES.exists():  # another process may measure other rows
@@ -262,7 +262,7 @@ def verdict(rows: dict[str, Any]) -> str:
             lines.append(
                 f"- **The comparators save little.** In one data path with {name}, stochastic products "
                 f"take {one.area / other.area:.2f} times the logic cells of adding the weights "
-                f"({one.area:,.0f} and {other.area:,.0f}), and {one.memories} block memories instead of "
+                f"({one.area:,.0f} and {other.area:,.0f}), and {one.memories} block memories to "
                 f"{other.memories}, in as many clock cycles. Their accuracies are "
                 f"{100 * one.accuracy:.1f} and {100 * other.accuracy:.1f} %."
             )
@@ -270,7 +270,7 @@ def verdict(rows: dict[str, Any]) -> str:
     new = named.get("stochastic, 3 bits, 8 steps, one data path")
     if old and new:
         lines.append(
-            f"- **Writing counts as much as arithmetic.** One data path for all layers makes the same bits "
+            f"- **Writing counts, too.** One data path for all layers makes these bits "
             f"with {new.area:,.0f} logic cells instead of {old.area:,.0f}."
         )
     layers = [c for c in unrolled if c.group == "stochastic"]
@@ -285,7 +285,7 @@ def verdict(rows: dict[str, Any]) -> str:
         ours, rival = (best(unrolled, stochastic=kind, loading=False) for kind in (True, False))
         if ours and rival:
             lines.append(
-                f"- **Unrolled, area x time.** Without loading, the best stochastic layer ({ours.name}) "
+                f"- **Unrolled, area x time.** Without loading, the best stochastic one ({ours.name}) "
                 f"takes {work(ours) / work(rival):.1f} times the best binary one that is as accurate "
                 f"({rival.name})."
             )
@@ -298,7 +298,7 @@ def work(cost: Cost) -> float:
 
 
 def best(found: list[Cost], *, stochastic: bool, loading: bool = True) -> Cost | None:
-    """Return the design of least area x time among those not shown to be less accurate than the best."""
+    """Return the design of least area x time that is not shown to be less accurate than another."""
     top = max((c.accuracy for c in found), default=0.0)
     good = [
         c

@@ -149,7 +149,7 @@ def test_the_cost_of_a_design_is_that_of_its_syntheses(tmp_path):
     images = np.random.default_rng(4).random((8, 24))
     labels = one.design.classes(images)
     labels[0] = (labels[0] + 1) % 3
-    cost = measure_cost(one, images, labels, tmp_path, seeds=(0, 2))
+    cost = measure_cost(one, images, labels, tmp_path, variants=(0, 2))
     assert (cost.n_right, cost.n_images, cost.clocks, cost.loading) == (7, 8, one.design.clocks, 24)
     assert (len(cost.luts), len(cost.logic_cells), len(cost.rates)) == (2, 1, 3)
     # Memories are read at every clock cycle, and the image is written once.

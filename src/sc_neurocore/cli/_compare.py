@@ -27,7 +27,7 @@ def run_compare(options: argparse.Namespace) -> None:
     if options.data is None and options.network != "digits":
         _checks.fail("--data", "be given for a network from a file", "no images")
     images, labels = load_images(options)
-    n_seeds = _checks.integer("--seeds", options.seeds, 1, 100)
+    n_syntheses = _checks.integer("--syntheses", options.syntheses, 1, 100)
     found = hardware.candidates(network, images, simd=_checks.integer("--simd", options.simd, 2, 128))
     chosen = [one for one in found if options.only in one.name]
     if not chosen:
@@ -39,7 +39,7 @@ def run_compare(options: argparse.Namespace) -> None:
     say(
         options,
         f"{network.shape}, {len(images)} images, folded, {options.simd} inputs per clock cycle, iCE40 "
-        f"HX8K, {n_seeds} syntheses with {len(hardware.synthesis.SEEDS)} placements each",
+        f"HX8K, {n_syntheses} syntheses with {len(hardware.synthesis.SEEDS)} placements each",
     )
     head = (
         f"{'accuracy':>8} {'95 % interval':>13} {'cells':>7} {'memories':>8} {'MHz':>6} {'clocks':>8}"
@@ -48,7 +48,9 @@ def run_compare(options: argparse.Namespace) -> None:
     rows: list[Cost] = []
     for one in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(hardware.measure_cost(one, images, labels, Path(folder), seeds=range(n_seeds)))
+            rows.append(
+                hardware.measure_cost(one, images, labels, Path(folder), variants=range(n_syntheses))
+            )
         say(options, _line(rows[-1]))
         if options.json:
             emit({"row": rows[-1]})

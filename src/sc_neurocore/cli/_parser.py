@@ -358,7 +358,10 @@ def _compare(commands: Commands) -> None:
     )
     command.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
     command.add_argument(
-        "--seeds", type=int, default=1, help="number of syntheses, starting at seed 0 [1]"
+        "--syntheses",
+        type=int,
+        default=1,
+        help="number of variants of the synthesis, placed or not [1]",
     )
     command.add_argument("--only", default="", metavar="TEXT", help="designs whose name contains TEXT")
 

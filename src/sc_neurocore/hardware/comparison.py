@@ -298,7 +298,7 @@ def measure_cost(
     labels: ArrayLike,
     folder: str | os.PathLike[str],
     *,
-    seeds: Sequence[int] = (0, 1),
+    variants: Sequence[int] = (0, 1),
     placed: Sequence[int] = (0,),
     most_images: int = 64,
 ) -> Cost:
@@ -314,10 +314,10 @@ def measure_cost(
     labels : array_like of int, shape (n,)
     folder : path
         Folder for the files of the design.
-    seeds : sequence of int
-        Seeds of the syntheses.
+    variants : sequence of int
+        Variants of the synthesis, as for `synthesize`.
     placed : sequence of int
-        The seeds whose netlists are placed, three times each.
+        The variants whose netlists are placed, three times each.
     most_images : int
         Most images that the netlist of the last synthesis is run on.
 
@@ -338,10 +338,10 @@ def measure_cost(
             "ice40",
             folder,
             across_registers=design.folded,
-            seed=seed,
-            place=seed in placed,
+            variant=variant,
+            place=variant in placed,
         )
-        for seed in sorted(seeds, key=lambda seed: seed in placed)
+        for variant in sorted(variants, key=lambda variant: variant in placed)
     ]
     classes = _classes(design, x)
     netlist = Netlist.read(made[-1].path, design.name)

@@ -102,7 +102,7 @@ def operating_points(
     >>> digits = load_digits()
     >>> points = operating_points(digits.network, digits.images, digits.labels, bits=(3, 8))
     >>> cheapest(points, 0.975)
-    OperatingPoint(3 bits, 4 steps, simd=8, pe=1: 97.56 % (95.69 to 98.63), 3,813 clock cycles)
+    OperatingPoint(3 bits, 4 steps, simd=8, pe=1: 97.56 % (95.68 to 98.63), 3,813 clock cycles)
     """
     x = _checks.array("images", images, [2])
     wanted = labeled(network, x, labels)[1]

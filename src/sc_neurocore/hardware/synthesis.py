@@ -91,7 +91,7 @@ def synthesize(
     place: bool = True,
     across_registers: bool = True,
     keep: Sequence[str] = (),
-    seed: int = 0,
+    variant: int = 0,
 ) -> Synthesis:
     """Synthesize a module with Yosys, and place it with nextpnr for iCE40.
 
@@ -115,9 +115,9 @@ def synthesize(
     keep : sequence of str
         Signals of the module that stay observable in the netlist. Without it, synthesis merges equal
         registers and drops the names of all but one.
-    seed : int
-        An iCE40 netlist has clock enables only if 1 + `seed` registers share them, and each seed has
-        placements of its own: the spread over seeds is that of the heuristics of the tools.
+    variant : int
+        An iCE40 netlist has clock enables only if 1 + `variant` registers share them, and each one has
+        placements of its own: the spread over variants is that of the heuristics of the tools.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def synthesize(
     """
     _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
-    _checks.integer("seed", seed, 0, 2**16)
+    _checks.integer("variant", variant, 0, 2**16)
     for name, value in (("top", top), *(("keep", signal) for signal in keep)):
         tools.check_identifier(name, value)
     read = f"read_verilog -defer {tools.quoted(files)}"
@@ -141,7 +141,7 @@ def synthesize(
             top=top,
             out=tools.quoted([made]),
             dff=("-dff " if across_registers else "")
-            + (f"-dffe_min_ce_use {1 + seed} " if seed else ""),
+            + (f"-dffe_min_ce_use {1 + variant} " if variant else ""),
         )
         kept = [f"setattr -set keep 1 {top}/w:{signal}" for signal in keep]
         tools.yosys([read, *([f"hierarchy -top {top}"] if kept else []), *kept, script], folder)
@@ -152,21 +152,21 @@ def synthesize(
     logic_cells: int | None = None
     rates: tuple[float, ...] = ()
     if place and target == "ice40" and tools.has_nextpnr():
-        logic_cells, rates = _placed(out, folder, seed)
+        logic_cells, rates = _placed(out, folder, variant)
     mhz = median(rates) if rates else None
     return Synthesis(target, dict(sorted(cells.items())), out, logic_cells, mhz, rates)
 
 
 def _placed(
-    netlist: Path, folder: str | os.PathLike[str], first: int
+    netlist: Path, folder: str | os.PathLike[str], variant: int
 ) -> tuple[int | None, tuple[float, ...]]:
     """Return the logic cells, and the clock rates in MHz, none if the design has no clock rate."""
     clocks: list[float] = []
     cells: list[str] = []
-    for seed in SEEDS:
+    for placement in (len(SEEDS) * variant + n for n in SEEDS):
         try:
             log = tools.nextpnr_ice40(
-                f"--hx8k --package ct256 --json {netlist.name} --seed {len(SEEDS) * first + seed} "
+                f"--hx8k --package ct256 --json {netlist.name} --seed {placement} "
                 "--freq 100 --pcf-allow-unconstrained --timing-allow-fail".split(),
                 folder,
             )
