@@ -150,8 +150,9 @@ $(VENV)/.hdl: $(VENV)/.native
 	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e .[hdl,progress]
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.native requirements-dev.txt
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.native
+	$(BIN)/pip install -q --disable-pip-version-check "pip>=25.1" # for groups of dependencies
+	$(BIN)/pip install -q --disable-pip-version-check --group dev
 	@touch $@
 
 # The native module with AddressSanitizer and UBSan, in a folder of its own.

@@ -1,5 +1,5 @@
 // Circuits whose state is a number or a buffer, one a row: the integrator, the moving average, the
-// shuffle buffer.
+// shuffle buffer, the shift register of an in-stream product.
 #include "kernels.hpp"
 #include "rows.hpp"
 
@@ -89,7 +89,44 @@ void shuffle_rows(const Shuffle& s, const Part& part, size_t row) {
   }
 }
 
+// Bits 64 w .. 64 w + 63 of y, delayed by the depth of a register that holds 0, 1, 0, 1, ... at
+// first.
+inline uint64_t delayed_word(const uint64_t* y, uint64_t depth, size_t w) {
+  const uint64_t first = 64 * uint64_t(w);
+  if (first >= depth) {
+    const uint64_t at = (first - depth) / 64, shift = (first - depth) % 64;
+    return shift == 0 ? y[at] : y[at] >> shift | y[at + 1] << (64 - shift);
+  }
+  const uint64_t start = 0xAAAAAAAAAAAAAAAAu, left = depth - first;
+  return left >= 64 ? start : (start & ((uint64_t{1} << left) - 1)) | y[0] << left;
+}
+
+void in_stream_row(const InStream& s, size_t row) {
+  const size_t words = words_for(s.length);
+  const uint64_t *x = s.x + row * words, *y = s.y + row * words;
+  const uint32_t* numbers = s.numbers + row * s.length;
+  uint64_t c = s.depth / 2, ones = 0;
+  for (size_t w = 0; w < words; w++) {
+    const int steps = steps_of_word(s.length, w);
+    const uint64_t a = x[w], in = y[w], leaving = delayed_word(y, s.depth, w);
+    uint64_t out = 0;
+    for (int t = 0; t < steps; t++) {
+      const uint64_t one = a >> t & 1;
+      const uint64_t k = one || !s.bipolar ? ones : 64 * w + uint64_t(t) - ones;
+      const uint64_t z = numbers[k] < s.thresholds[c];
+      out |= (s.bipolar ? ~(one ^ z) & 1 : one & z) << t;
+      ones += one;
+      c += (in >> t & 1) - (leaving >> t & 1);
+    }
+    s.out[row * words + w] = out;
+  }
+}
+
 }  // namespace
+
+void in_stream(const InStream& s, const Part& part) {
+  for (size_t row = part.first; row < part.last; row++) in_stream_row(s, row);
+}
 
 void integrate(const Integrator& g, const Part& part) {
   if (g.n_in == 1)

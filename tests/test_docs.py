@@ -200,6 +200,15 @@ def test_tables_in_the_pages_are_those_of_the_measured_figures(monkeypatch):
         assert any(f"<!-- {name} -->" in text for text in pages.values()), f"no page shows {name}"
 
 
+def test_the_table_of_learned_digits_is_that_of_its_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    module = import_module("draw_plasticity")
+    page = module.PAGE.read_text()
+    assert module.filled(page, module.tables()) == page, "run draw_plasticity.py"
+    found = json.loads(module.FIGURES.read_text())
+    assert abs(found["bitstreams"]["accuracy"] - found["real weights"]["accuracy"]) < 0.02
+
+
 def test_the_table_of_operators_is_that_of_its_figures(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "docs")
     module = import_module("measure_operators")

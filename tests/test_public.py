@@ -16,9 +16,20 @@ import pytest
 
 import sc_neurocore as sc
 from sc_neurocore.neurons import LIFState
+from sc_neurocore.plasticity import STDP
 from sc_neurocore.streams.source import Source
 
-ROOMS = ("streams", "operators", "circuits", "neurons", "stateful", "networks", "evidence", "exchange")
+ROOMS = (
+    "streams",
+    "operators",
+    "circuits",
+    "neurons",
+    "plasticity",
+    "stateful",
+    "networks",
+    "evidence",
+    "exchange",
+)
 BITS = sc.Bitstream.from_bits(np.arange(16).reshape(2, 8) % 3 == 0)
 NETWORK = sc.Network([sc.Dense([[0.5, 0.25], [0.25, 0.5]], gain=0.5)])
 IMAGES, LABELS = [[0.5, 0.25], [0.25, 0.5]], [0, 1]
@@ -44,6 +55,7 @@ GOOD = {
     "current_error.p": [0.5], "current_error.q": [0.5], "encode.streams": [0], "scaled_add.weights": [0.5, 0.5],
     "step": lambda state, current: current > 1, "initial_state": {"v": 0.0}, "Events.times": [0.5],
     "units": [0], "shape": (1, 2), "channels": 1, "window": 2, "faults": sc.Faults(),
+    "rule": STDP(bounds="soft"), "difference": [1.0], "p_in": 0.1, "p_out": 0.1, "Homeostasis.total": 1.0,
     "bipolar": False, "scale": 2, "majority.x": BITS[[0, 1, 0]], "select": BITS,
     "bin_ms": 2.0, "sigma_ms": 2.0, "max_lag_ms": 1.0, "others": [0, 1, 0, 1], "currents": [0.1, 0.2],
     "psth.spikes": [[0, 1, 0, 1]], "spike_correlation.spikes": [[0, 1, 0, 1]], "synchrony.spikes": [[0, 1, 0, 1]],
@@ -219,7 +231,7 @@ def methods():
         neuron, LIFState([0.0], [0], 0), sc.StochasticLIFNeuron(seed=1), sc.BitstreamEncoder(length=8, seed=1),
         sc.BitstreamSynapse(0, 1, 8, 0.5, 1), source, layer, sc.BitstreamSpikeRecorder(), BITS,
         sc.Interval(0, 1), sc.Machine([[0, 1], [1, 0]], [0, 1]), NETWORK, NETWORK.layers[0], sc.FixedPoint(),
-        sc.Unipolar(BITS),
+        sc.Unipolar(BITS), sc.PlasticSynapse(0, 1, seed=1),
     ):  # fmt: skip
         for name in dir(object_):
             if not name.startswith("_") and callable(getattr(object_, name)) and name not in FILES:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.cli._common import load_data, load_network
-from sc_neurocore.networks import Network, load_digits
+from sc_neurocore.cli._common import emit, load_images, load_network, say
+from sc_neurocore.networks import Network
 
 if TYPE_CHECKING:
     from bokeh.server.server import Server
@@ -30,24 +30,22 @@ def run_explore(options: argparse.Namespace) -> None:
     except ImportError as error:
         raise ImportError(_checks.missing_extra("explore", "Panel", "explore")) from error
     page = f"http://{ADDRESS}:{server.port}/"
-    print(f"{page} (Ctrl-C ends it)", flush=True)
+    if options.json:
+        emit({"address": page})
+    say(options, f"{page} (Ctrl-C ends it)")
     if not options.no_browser:
         server.io_loop.call_later(0.1, webbrowser.open, page)
     try:
         server.io_loop.start()
     except KeyboardInterrupt:
-        print("stopped")
+        say(options, "stopped")
     finally:
         server.stop()
 
 
 def _shown(options: argparse.Namespace) -> tuple[Network, NDArray[Any], NDArray[Any]]:
     """Return the network with images and labels that fit it."""
-    network = load_network(options.network)
-    if options.data:
-        images, labels = load_data(options.data)
-    else:
-        _, images, labels = load_digits()
+    network, (images, labels) = load_network(options), load_images(options)
     if images.ndim != 2 or images.shape[1] != network.n_in or len(images) == 0:
         contract = f"hold images of shape (n, {network.n_in}), n at least 1, for this network"
         _checks.fail("--data", contract, images.shape)
