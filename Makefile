@@ -118,11 +118,12 @@ docs: $(VENV)/.dev
 	$(BIN)/sc-neurocore demo --out docs/pictures
 	$(BIN)/python docs/draw_theory.py docs/pictures
 	$(BIN)/python docs/draw_plots.py
+	$(BIN)/python docs/draw_overview.py
 	$(BIN)/sphinx-build -qEW --keep-going docs build/docs
 	@echo "open build/docs/index.html"
 
 clean:
-	rm -rf $(VENV) build demo hdl_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/auto_gallery demo hdl_demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \

@@ -24,7 +24,7 @@ from sc_neurocore.plot._style import color, ink
 
 HERE = Path(__file__).parent
 FIGURES, PICTURES = HERE / "results.json", HERE / "pictures"
-PAGES = tuple(HERE / name for name in ("results.md", "index.md", "training.md", "../README.md"))
+PAGES = tuple(HERE / name for name in ("results.md", "training.md", "../README.md"))
 
 NAMES = {
     "bernoulli": "Bernoulli",

@@ -5,6 +5,7 @@ Doctests of the pages are collected by pytest itself, see pyproject.toml.
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from importlib import import_module
@@ -40,8 +41,8 @@ def reference(tmp_path_factory):
     build = [
         "-m",
         "sphinx",
-        "-D",
-        "html_theme=basic",
+        "-t",
+        "reference",
         "-qEc",
         ROOT / "docs",
         ROOT / "docs" / "reference",
@@ -106,7 +107,10 @@ def pages():
 def test_a_page_has_no_dead_links_and_no_power_that_renders_as_bold_text(page):
     text = page.read_text()
     for target in re.findall(r"\]\((?!\w+:)([^)#\s]+)", text):
-        assert (page.parent / target).exists(), target
+        program = re.sub(
+            r"auto_gallery/(\w+)\.rst$", r"gallery/\1.py", target
+        )  # as sphinx-gallery does
+        assert (page.parent / program).exists(), target
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
     assert not re.search(r"\w\*\*\w", prose)
 
@@ -164,6 +168,23 @@ def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
         exec(compile(block, page.name, "exec"), namespace)
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+PROGRAMS = sorted((ROOT / "docs" / "gallery").glob("plot_*.py"))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_a_tutorial_runs_and_names_pages_that_are_there(program, tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(tmp_path)
+    plt.switch_backend("agg")
+    runpy.run_path(str(program))
+    assert plt.get_fignums()
+    plt.close("all")
+    for page in re.findall(r":doc:`/([^`]+)`", program.read_text()):
+        page = page.replace("auto_gallery", "gallery")
+        assert any((ROOT / "docs" / f"{page}{end}").exists() for end in (".md", ".py")), page
 
 
 def test_doctests_of_every_page_are_collected():
