@@ -10,7 +10,14 @@ import pytest
 
 from sc_neurocore import LIF, Bitstream, Conv2d, Dense, FixedPoint, Hammersley, Network
 from sc_neurocore.exchange.nir import from_nir
-from sc_neurocore.hardware import Design, trace, verify_images, verilog_testbench, write
+from sc_neurocore.hardware import (
+    Design,
+    interface_verilog,
+    trace,
+    verify_images,
+    verilog_testbench,
+    write,
+)
 from sc_neurocore.hardware import verilog as verilog_of
 from sc_neurocore.hardware.simulators import lint, run_testbench
 from sc_neurocore.hardware.verify import compared_signals, verify_layer
@@ -241,8 +248,8 @@ def strokes(n):
 def test_the_trained_network_for_braille_letters_is_bit_exact(n, tmp_path):
     source = Hammersley(16, 1, randomized=False)
     made = Design(
-        braille(), 64 if n == 2 else 256, source=source, fixed_point=FixedPoint(word=20), simd=8, pe=2,
-        bits_per_step=32, inputs="spikes", name="braille", architecture="folded",
+        braille(), 64, source=source, fixed_point=FixedPoint(word=20), simd=8, pe=2,
+        bits_per_step=16, inputs="spikes", name="braille", architecture="folded",
     )  # fmt: skip
     bits = np.random.default_rng(3).random((n, 12, made.length)) < 0.15
     run(made, Bitstream.from_bits(bits), tmp_path, "verilator")
@@ -280,6 +287,10 @@ ERRORS = [
     (
         lambda: Design(Network([Dense(DENSE.weights, neuron=LIF(v_rest=[0.0, 0.1]))]), 8),
         "network must have one v_rest for all output neurons in hardware, to compare potentials",
+    ),
+    (
+        lambda: interface_verilog(Design(Network([DENSE]), 8, inputs="spikes")),
+        "design must have inputs=\"image\" for an interface, got 'spikes'",
     ),
     (lambda: Design(Network([DENSE]), 8, bits_per_step=3), "bits_per_step must be a power of two in"),
     (
