@@ -127,6 +127,8 @@ def test_the_network_of_a_state_has_learned_and_learns_no_more():
     counts = [simulate(net, X, 200, seed=2).counts for net in (network, Network([frozen]))]
     assert np.array_equal(*counts)
     inhibited = simulate(Network([layer(RULES["all"])]), X, 50, seed=1).state.network
+    with pytest.raises(ValueError, match="only simulate knows inhibition"):
+        sc.evaluate(inhibited, [X], [1], [50])
     assert inhibited[0].plasticity == (Competition(1.0),)
 
 
@@ -166,6 +168,7 @@ def test_layers_with_rules_are_equal_and_survive_pickling():
     (lambda n: simulate(n, X, 9, fixed_point=sc.FixedPoint()), "have layers without plasticity"),
     (lambda n: sc.simulate_float(n, X, 9), "have layers without plasticity"),
     (lambda n: n.save("network.npz"), "have layers without plasticity"),
+    (lambda n: sc.evaluate(n, [X], [1], [9]), "have layers without plasticity"),
     (lambda n: sc.noise_budget(n, [X], 9), "have layers without plasticity"),
     (lambda n: simulate(n, X, 9, reward=1.0), "reward must be None unless a layer has a RewardSTDP"),
     (lambda n: simulate(n, X, 9, record=Record(currents=True)), "currents must be False for layer 0"),
@@ -181,7 +184,7 @@ def test_layers_with_rules_are_equal_and_survive_pickling():
     (lambda n: Homeostasis(), "total must be given unless rate is"),
     (lambda n: Homeostasis(total=1.0, rate=0.1), "total must be omitted where rate is given"),
     (lambda n: Record(weights=True, file="x.h5"), "file must be None where weights are recorded"),
-], ids=range(22))  # fmt: skip
+], ids=range(23))  # fmt: skip
 def test_wrong_uses_are_refused_with_a_reason(call, message):
     network = Network([layer(STDP())])
     with pytest.raises((ValueError, TypeError), match=message):

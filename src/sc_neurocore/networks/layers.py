@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.neurons import LIF, StepNeuron
-from sc_neurocore.plasticity import RewardSTDP
+from sc_neurocore.plasticity import Competition, RewardSTDP
 from sc_neurocore.plasticity.rules import Rule, checked_rules
 
 __all__ = ["Conv2d", "Dense"]
@@ -385,9 +385,12 @@ def rules_of(layer: Layer) -> tuple[Rule, ...]:
 
 
 def check_fixed(name: str, layer: Layer) -> None:
-    """Raise if the weights of a layer change, where `name` needs them as they are."""
-    if rules_of(layer):
+    """Raise if a layer has a plasticity, which only `simulate` knows."""
+    rules = rules_of(layer)
+    if rules:
         remedy = "pass the network of a state, whose weights are fixed"
+        if all(isinstance(rule, Competition) and not rule.threshold_step for rule in rules):
+            remedy = "only simulate knows inhibition"
         _checks.fail(name, "have layers without plasticity", layer, remedy)
 
 
