@@ -27,7 +27,7 @@ from ceilings import compiler_of_native
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore import _native, operators
+from sc_neurocore import _native, operators, plasticity
 from sc_neurocore.circuits import Circuit, feedback
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -90,6 +90,13 @@ def _simulate(shared: bool, n: int) -> Call:
     return partial(
         sc.simulate, sc.Network([sc.Dense(w, gain=0.1)]), x, seed=1, share_weight_numbers=shared
     )
+
+
+def _learn(n: int) -> Call:
+    w = np.linspace(0, 1, 32 * 64).reshape(32, 64)
+    rule = plasticity.STDP(0.01, 0.01, pairing="nearest")
+    prepared = sc.prepare(sc.Network([sc.Dense(w, gain=0.05, plasticity=rule)]), seed=1)
+    return partial(prepared.run, np.full(64, 0.1), 64 * n)
 
 
 def _short(n: int) -> Call:
@@ -168,6 +175,7 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "LIF, per update": (partial(_lif, 0.0), (256, 1024), 64),
     "LIF with noise, per update": (partial(_lif, 0.1), (64, 256), 64),
     "LIF, own currents, per update": (_lif_own, (256, 1024), 64),
+    "learning, per weight": (_learn, (4, 16), 64 * 64 * 32),
     "counts per step, per product": (partial(_counts, 1), (2, 8), 64 * 1024),
     "counts of a batch, per product": (partial(_counts, 8), (2, 8), 8 * 64 * 1024),
     "ones of rows, per word": (_ones, (8, 24), 64 * 16),

@@ -1,10 +1,15 @@
 """Sphinx configuration."""
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parent))  # for dark_pictures
 
 project = "sc-neurocore"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
+extensions += ["dark_pictures"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 2
 numpydoc_show_class_members = False

@@ -242,3 +242,23 @@ def test_the_network_in_words_is_that_on_real_numbers_but_for_rounding_and_its_f
     read = measure_faults.struck(codes, 50, 0.1, 0, seed=1)
     flipped = np.bitwise_count(read ^ codes[:, np.newaxis]).sum()
     assert abs(flipped - 0.1 * read.size * 8) <= 5 * np.sqrt(0.09 * read.size * 8)
+
+
+def test_the_table_of_the_dask_run_is_that_of_its_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    module = importlib.import_module("measure_sweep")
+    figures = json.loads(module.FIGURES.read_text())
+    page = module.PAGE.read_text()
+    assert module.fill(page, "dask", module.content(figures)) == page, "run docs/measure_sweep.py"
+    assert [run["workers"] for run in figures["runs"]] == [1, 2]
+
+
+def test_the_study_on_dask_is_that_of_the_results(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    example = importlib.import_module("sweep_dask")
+    curves = json.loads((ROOT / "docs" / "results.json").read_text())["cases"]["digits"]["curves"]
+    for source in example.GRID["source"]:
+        assert [row["length"] for row in curves[source]] == example.GRID["length"]
+    found = example.measure("sobol", 8)
+    row = curves["sobol"][4]
+    assert (found["accuracy"], found["std"]) == (row["mean"], row["std"])

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 A = TypeVar("A", bound=np.generic)
 B = TypeVar("B", bound=np.generic)
+
+# Where `kept_warnings` keeps the warnings of a thread.
+_kept: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("kept", default=None)
 
 
 def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
@@ -69,10 +73,24 @@ def allocating(what: str, remedy: str) -> Iterator[None]:
 
 def warn(message: str, category: type[Warning]) -> None:
     """Issue a warning that points to the caller's line, the innermost one outside the package."""
+    if (kept := _kept.get()) is not None:
+        kept.append((message, category))
+        return
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def kept_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
+    """Yield a list that gets the warnings of this thread, which are not issued: for other processes."""
+    kept: list[tuple[str, type[Warning]]] = []
+    token = _kept.set(kept)
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
 
 
 def finite(name: str, value: Any) -> float:

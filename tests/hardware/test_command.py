@@ -94,7 +94,10 @@ def test_hdl_refuses_what_it_cannot_do_before_it_writes(tmp_path, capsys, monkey
     np.savez("data.npz", images=np.zeros((3, 10)), labels=np.zeros(2, int))
     Path("file").touch()
     for arguments, message in (
-        (["none.npz"], "NETWORK must be a file of Network.save, or 'digits', got 'none.npz'"),
+        (
+            ["none.npz"],
+            "NETWORK must be a file of Network.save, a NIR graph (.nir), or 'digits', got 'none.npz'",
+        ),
         (["digits", "--verify", 0], "--verify must be at least 1, got 0"),
         (["digits", "--images", 0], "--images must be at least 1, got 0"),
         (["digits", "--length", 0], "--length must be at least 1, got 0"),

@@ -9,7 +9,7 @@ import twins
 from sc_neurocore import _native
 
 RNG = np.random.default_rng
-LENGTHS = range(1, 301)
+LENGTHS = twins.LENGTHS
 
 
 def random_table(rng, n_states, n_in):

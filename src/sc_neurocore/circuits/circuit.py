@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore._tables import html_table
 from sc_neurocore.circuits._copies import Listed, listed, of_list
 from sc_neurocore.circuits._nets import Call, Input, Need, Net, as_nets, calls_in_order, collected_needs
 from sc_neurocore.circuits._simulation import compiled
@@ -579,6 +580,13 @@ class Circuit:
 
     def __repr__(self) -> str:
         return f"Circuit({', '.join(self.inputs)} -> {', '.join(self.outputs)})"
+
+    def _repr_html_(self) -> str:
+        nets = [("input", *net) for net in self.inputs.items()]
+        nets += [("output", *net) for net in self.outputs.items()]
+        return html_table(
+            ("net", "name", "shape"), [(what, name, net.shape) for what, name, net in nets]
+        )
 
 
 # Operator of a need, whether it is one of two nets, and of what.

@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,14 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import check_folder, check_writable
-from sc_neurocore.cli._common import print_table, save_figure
+from sc_neurocore.cli._common import (
+    ACCURACIES,
+    accuracy_line,
+    accuracy_object,
+    emit,
+    save_figure,
+    say,
+)
 from sc_neurocore.evidence import (
     Accuracy,
     evaluate,
@@ -41,24 +49,15 @@ def run_demo(options: argparse.Namespace) -> None:
     if find_spec("matplotlib"):
         _check_pictures(options.out)
     namespace: dict[str, Any] = {}
-    for title, blocks in tutorial_sections():
-        _heading(title)
-        for block in blocks:
-            if 'accumulate="or"' in block:
-                print('\nThe same with accumulate="or":')
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                exec(compile(block, title, "exec"), namespace)
-            for warning in caught:
-                print(f"{warning.category.__name__}: {warning.message}")
-
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):
+        _run_tutorial(namespace)
     digits = load_digits()
     sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
-    _heading(f"Handwritten digits: {sizes}")
+    say(options, _heading(f"Handwritten digits: {sizes}"))
     curves = {}
     for name in ("bernoulli", "sobol"):
         title = f"{name.capitalize()} streams"
-        print(f"{title}:")
+        say(options, f"{title}:")
         curves[title] = evaluate(
             digits.network,
             digits.images,
@@ -68,8 +67,10 @@ def run_demo(options: argparse.Namespace) -> None:
             source=SOURCES[name],
             progress=sys.stderr.isatty(),
         )
-        print_table(curves[title])
-    _draw(options.out, namespace["firing_layer"].get_spike_trains(), digits, curves)
+        say(options, "\n".join([ACCURACIES, *map(accuracy_line, curves[title])]))
+        for row in curves[title] if options.json else ():
+            emit(accuracy_object(name, row))
+    _draw(options, namespace["firing_layer"].get_spike_trains(), digits, curves)
 
 
 def _check_pictures(folder: Path) -> None:
@@ -80,8 +81,22 @@ def _check_pictures(folder: Path) -> None:
             check_writable("--out", folder / f"{name}.png")
 
 
-def _heading(title: str) -> None:
-    print(f"\n{title}\n{'-' * len(title)}")
+def _heading(title: str) -> str:
+    return f"\n{title}\n{'-' * len(title)}"
+
+
+def _run_tutorial(namespace: dict[str, Any]) -> None:
+    """Run the code blocks of the tutorial, and print their warnings where they occur."""
+    for title, blocks in tutorial_sections():
+        print(_heading(title))
+        for block in blocks:
+            if 'accumulate="or"' in block:
+                print('\nThe same with accumulate="or":')
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                exec(compile(block, title, "exec"), namespace)
+            for warning in caught:
+                print(f"{warning.category.__name__}: {warning.message}")
 
 
 def tutorial_sections() -> Iterator[tuple[str, list[str]]]:
@@ -93,37 +108,36 @@ def tutorial_sections() -> Iterator[tuple[str, list[str]]]:
 
 
 def _draw(
-    folder: Path, trains: NDArray[np.uint8], digits: Digits, curves: dict[str, list[Accuracy]]
+    options: argparse.Namespace,
+    trains: NDArray[np.uint8],
+    digits: Digits,
+    curves: dict[str, list[Accuracy]],
 ) -> None:
     try:
         from matplotlib.figure import Figure
 
-        from sc_neurocore.evidence import plot
+        from sc_neurocore import plot
     except ImportError:
-        print("\n" + _checks.missing_extra("drawing the pictures", "Matplotlib", "plot"))
+        say(options, "\n" + _checks.missing_extra("drawing the pictures", "Matplotlib", "plot"))
         return
+    folder = options.out
     folder.mkdir(parents=True, exist_ok=True)
-
-    raster = Figure((7, 2.6), layout="constrained")
-    plot.raster(axes := raster.subplots(), trains)
-    axes.set_title("Dense layer of 4 neurons that share a stochastic current")
-
     length = 32
     result = simulate(digits.network, digits.images, length, seed=0)
     classes = result.classes
     wrong = np.flatnonzero(classes != digits.labels)
     shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
-    pictures = Figure((8, 5), layout="constrained")
-    plot.classified(pictures, digits.images[shown], digits.labels[shown], classes[shown])
-    pictures.suptitle(
-        f"Classified with streams of {length} bits: the {len(wrong)} mistakes among "
-        f"{len(classes)} images come first"
-    )
-
-    curve = Figure((6, 4), layout="constrained")
-    plot.accuracy(axes := curve.subplots(), curves)
-    axes.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
-
-    print()
-    for name, figure in zip(PICTURES, (raster, pictures, curve), strict=True):
-        save_figure(figure, folder / f"{name}.png")
+    say(options, "")
+    with plot.style():
+        figures = [Figure(size, layout="constrained") for size in ((7, 2.4), (7.2, 4.8), (6.4, 3.8))]
+        raster, pictures, curve = (figure.subplots() for figure in figures)
+        plot.raster(trains, raster)
+        raster.set_title("Dense layer of 4 neurons that share a stochastic current")
+        plot.classified(digits.images[shown], digits.labels[shown], classes[shown], pictures)
+        pictures.set_title(
+            f"Streams of {length} bits: {len(wrong)} of {len(classes)} images are wrong, and come first"
+        )
+        plot.accuracy(curves, curve)
+        curve.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
+        for name, figure in zip(PICTURES, figures, strict=True):
+            save_figure(options, figure, folder / f"{name}.png")

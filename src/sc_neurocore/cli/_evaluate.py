@@ -6,58 +6,73 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
-from sc_neurocore import _checks
-from sc_neurocore._files import check_distinct, check_writable, replacing
-from sc_neurocore.cli._common import load_data, load_network, new_figure, print_table, save_figure
-from sc_neurocore.evidence import (
-    Accuracy,
+from sc_neurocore._files import check_distinct, check_writable
+from sc_neurocore.cli._common import (
+    ACCURACIES,
+    accuracy_line,
+    accuracy_object,
+    emit,
+    executor_of,
+    load_images,
+    load_network,
+    new_figure,
+    save_figure,
+    say,
+    seeds_of,
 )
-from sc_neurocore.evidence.evaluation import (
-    SOURCES,
-    evaluate_each,
-)
-from sc_neurocore.networks import (
-    load_digits,
-)
-
-MOST_SEEDS = 1_000_000
+from sc_neurocore.evidence import Accuracy
+from sc_neurocore.evidence.evaluation import SOURCES, evaluate_each
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Print the accuracy of a network for each source and stream length; write a table and a plot."""
-    n_seeds = _checks.integer("--seeds", options.seeds, 1)
-    if n_seeds > MOST_SEEDS:
-        _checks.fail("--seeds", f"be at most {MOST_SEEDS}", n_seeds)
-    seeds = range(n_seeds)
+    seeds = seeds_of(options)
     figure = new_figure(options.plot) if options.plot else None
     _check_targets(options)
-    shipped, network = load_digits(), load_network(options.network)
-    images, labels = load_data(options.data) if options.data else (shipped.images, shipped.labels)
-    curves = {}
-    each = evaluate_each(
-        network,
-        images,
-        labels,
-        options.lengths,
-        seeds=seeds,
-        sources=[SOURCES[name] for name in options.source],
-        progress=sys.stderr.isatty(),
-    )
-    for name in options.source:
-        print(f"{network.shape}, {len(images)} images, {len(seeds)} seeds, {name} streams")
-        curves[name] = next(each)
-        print_table(curves[name])
+    network, (images, labels) = load_network(options), load_images(options)
+    curves: dict[str, list[Accuracy]] = {}
+    with (
+        executor_of(options.processes, options.dask) as executor,
+        closing(
+            evaluate_each(
+                network,
+                images,
+                labels,
+                options.lengths,
+                seeds=seeds,
+                sources=[SOURCES[name] for name in options.source],
+                executor=executor,
+                progress=sys.stderr.isatty(),
+            )
+        ) as rows,
+    ):
+        for number, row in rows:
+            name = options.source[number]
+            if name not in curves:
+                about = f"{len(images)} images, {len(seeds)} seeds, {name} streams"
+                if not options.json:
+                    print(f"{network.shape}, {about}\n{ACCURACIES}")
+            if options.json:
+                emit(accuracy_object(name, row))
+            else:
+                print(accuracy_line(row), flush=True)
+            if options.csv:
+                _add(options.csv, _lines(name, row, is_first=not curves), is_first=not curves)
+            curves.setdefault(name, []).append(row)
     if options.csv:
-        _write_csv(options.csv, curves)
+        say(options, f"wrote {options.csv}")
     if figure:
-        from sc_neurocore.evidence import plot
+        from sc_neurocore import plot
 
-        plot.accuracy(axes := figure.subplots(), curves)
-        axes.set_title(f"{network.shape}: accuracy by stream length")
-        save_figure(figure, options.plot)
+        with plot.style():
+            figure.set_facecolor("white")
+            plot.accuracy(curves, axes := figure.subplots())
+            axes.set_title(f"{network.shape}: accuracy by stream length")
+            save_figure(options, figure, options.plot)
 
 
 def _check_targets(options: argparse.Namespace) -> None:
@@ -73,14 +88,19 @@ def _check_targets(options: argparse.Namespace) -> None:
             used.append((name, target))
 
 
-def _write_csv(path: Path, curves: Mapping[str, Sequence[Accuracy]]) -> None:
+def _lines(name: str, row: Accuracy, *, is_first: bool) -> str:
+    """Return the accuracies of a row as lines of CSV, after their heading if it is the first."""
+    cells: list[Sequence[object]] = []
+    if is_first:
+        cells.append(["source", "length", "seed", "accuracy", "float_accuracy"])
+    for seed, value in enumerate(row.by_seed):
+        cells.append([name, row.length, seed, value, row.of_float])
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["source", "length", "seed", "accuracy", "float_accuracy"])
-    for name, rows in curves.items():
-        for row in rows:
-            for seed, value in enumerate(row.by_seed):
-                writer.writerow([name, row.length, seed, value, row.of_float])
-    with replacing(path) as file:
-        file.write(text.getvalue().encode())
-    print(f"wrote {path}")
+    csv.writer(text).writerows(cells)
+    return text.getvalue()
+
+
+def _add(path: Path, lines: str, *, is_first: bool) -> None:
+    """Write whole lines to a file in one piece: those of the first row replace its content."""
+    with open(path, "wb" if is_first else "ab", buffering=0) as file:
+        file.write(lines.encode())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,20 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore._tables import html_table
+from sc_neurocore.evidence._executors import opened
 from sc_neurocore.evidence._intervals import paired_difference, wilson
+from sc_neurocore.evidence._runs import Outcome, Run, outcomes
 from sc_neurocore.evidence._sources import SourceByLength, source_at
 from sc_neurocore.networks import (
     FixedPoint,
     Network,
-    Simulation,
-    simulate_float,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
-from sc_neurocore.networks.fixed_point import (
-    FixedNetwork,
-)
 from sc_neurocore.networks.simulation import (
-    PreparedNetwork,
     in_fixed_point,
 )
 from sc_neurocore.streams import (
@@ -41,6 +38,9 @@ from sc_neurocore.streams import (
     VanDerCorput,
 )
 from sc_neurocore.streams.keys import checked_seed
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["Accuracy", "evaluate"]
 
@@ -173,7 +173,7 @@ class Accuracy:
             "bits per step": self.bits_per_step,
             "accuracy": f"{self.mean:.2%}",
             "95% interval": f"{low:.2%} to {high:.2%}",
-            "std over seeds": f"{self.std:.2%}",
+            "std over seeds": f"{self.std:.2%}" if len(self.right) > 1 else "one seed",
             "float": f"{self.of_float:.2%}",
             "loss": f"{self.loss:.2%}",
             "agreement with float": f"{self.agreement:.2%}",
@@ -193,6 +193,7 @@ def evaluate(
     bits_per_step: int | Sequence[int] = 1,
     fixed_point: FixedPoint | None = None,
     faults: Faults | None = None,
+    executor: int | Executor | None = None,
     progress: bool = False,
 ) -> list[Accuracy]:
     """Return the accuracy of a network at several stream lengths and numbers of bits per step.
@@ -222,6 +223,10 @@ def evaluate(
         Compute in fixed point, as in `simulate`. The reference on real numbers stays the same.
     faults : Faults, optional
         Faults of hardware, as in `simulate`: other ones for each seed. The reference has none.
+    executor : int or concurrent.futures.Executor, optional
+        Where the simulations run, as in `sweep`: by default in this process, or on a number of local
+        processes, or on an executor, such as Dask's. A call has one seed, one length and up to 1024
+        images. The result does not depend on it.
     progress : bool
         Show a progress bar (requires the extra `progress`).
 
@@ -249,11 +254,11 @@ def evaluate(
      16 bits: 97.6% (95.7% to 98.6%)
      64 bits: 98.2% (96.5% to 99.1%)
     """
-    (rows,) = evaluate_each(
+    rows = evaluate_each(
         network, images, labels, lengths, seeds=seeds, sources=[source], bits_per_step=bits_per_step,
-        fixed_point=fixed_point, faults=faults, progress=progress,
+        fixed_point=fixed_point, faults=faults, executor=executor, progress=progress,
     )  # fmt: skip
-    return rows
+    return [row for _, row in rows]
 
 
 def evaluate_each(
@@ -267,79 +272,70 @@ def evaluate_each(
     bits_per_step: int | Sequence[int] = 1,
     fixed_point: FixedPoint | None = None,
     faults: Faults | None = None,
+    executor: int | Executor | None = None,
     progress: bool = False,
-) -> Iterator[list[Accuracy]]:
-    """Yield what `evaluate` returns for each source; the reference runs once for all."""
+) -> Generator[tuple[int, Accuracy], None, None]:
+    """Yield the rows of `evaluate` as they are finished, each with the number of its source.
+
+    Rows are in the order of the sources. The reference runs once for all.
+    """
     inputs, classes = labeled(network, images, labels)
     steps, seeds = lengths_and_seeds(lengths, seeds, inputs)
     several = isinstance(bits_per_step, Sequence | np.ndarray)
     ks = numbers_of_bits(bits_per_step if several else [bits_per_step])
     networks = [network if fixed_point is None else in_fixed_point(network, fixed_point, k) for k in ks]
-    references: dict[int, Simulation] = {}
-    for source in sources:
-        rows = []
-        total = sum(steps) * len(ks) * len(seeds)
-        with progress_bar(total, "evaluate", "step", show=progress) as bar:
-            for length in steps:
-                given = inputs.until(length)
-                if length not in references:
-                    references[length] = simulate_float(network, given, length)
-                reference = references[length]
-                rows += [
-                    accuracy(
-                        simulated,
-                        given,
-                        classes,
-                        length,
-                        k,
-                        reference,
-                        None,
-                        seeds,
-                        source,
-                        bar,
-                        faults=faults,
-                    )
-                    for simulated, k in zip(networks, ks, strict=True)
-                ]
-        yield rows
+    cases = [(i, length, number) for i in range(len(sources)) for length in steps
+             for number in range(len(ks))]  # fmt: skip
+    first = {length: i for i, (_, length, _) in reversed(list(enumerate(cases)))}
+
+    def runs() -> Iterator[Run]:
+        for i, (source, length, number) in enumerate(cases):
+            if first[length] == i:
+                yield Run(network, length)
+            k = ks[number]
+            at_length = source_at(sources[source], length * k)
+            for seed in seeds:
+                yield Run(networks[number], length, k, seed, at_length, faults)
+
+    references: dict[int, Outcome] = {}
+    total = len(cases) // len(steps) * sum(steps) * len(seeds)
+    with opened(executor) as pool, progress_bar(total, "evaluate", "step", show=progress) as bar:
+        found = outcomes(pool, runs(), inputs)
+        for i, (source, length, number) in enumerate(cases):
+            if first[length] == i:
+                references[length] = next(found)
+            row = accuracy(found, classes, length, ks[number], references[length], len(seeds), bar)
+            yield source, row
 
 
 def accuracy(
-    network: Network | FixedNetwork,
-    inputs: Inputs,
+    found: Iterator[Outcome],
     labels: NDArray[np.integer],
     length: int,
     bits_per_step: int,
-    reference: Simulation,
-    classes: NDArray[np.integer] | None,
-    seeds: Sequence[int],
-    source: SourceByLength,
+    reference: Outcome,
+    n_seeds: int,
     bar: Bar,
-    *,
-    faults: Faults | None = None,
+    classes: NDArray[np.integer] | None = None,
 ) -> Accuracy:
-    """Return the accuracy at one length. Trusts its arguments.
+    """Return the accuracy at one length from the next outcomes, one per seed.
 
-    `reference` is the result on real numbers at this length; `classes`, if given, replace its classes.
+    `reference` is the outcome on real numbers at this length; `classes`, if given, replace its classes.
     """
-    at_length = source_at(source, length * bits_per_step)
-    classes = reference.classes if classes is None else classes
-    found, spikes = [], []
-    for seed in seeds:
-        prepared = PreparedNetwork.of(
-            network, seed=seed, source=at_length, bits_per_step=bits_per_step, faults=faults
-        )
-        result = prepared.run(inputs, length)
-        found.append(result.classes)
-        spikes.append(int(result.counts.sum()))
+    of_float = reference[1]
+    classes = reference[0] if classes is None else classes
+    own: list[NDArray[np.int64]] = []
+    spikes: list[int] = []
+    for seen, n_spikes in itertools.islice(found, n_seeds):
+        own.append(seen)
+        spikes.append(n_spikes)
         bar.update(length)
-    of_float = int(reference.counts.sum())
     return Accuracy(
         length,
-        np.array(found) == labels,
+        np.array(own) == labels,
         classes == labels,
         bits_per_step,
-        np.array(found) == classes,
+        np.array(own) == classes,
         np.array(spikes) / of_float if of_float else np.full(len(spikes), np.nan),
     )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore._tables import html_table
-from sc_neurocore.evidence._sources import SourceByLength
+from sc_neurocore.evidence._executors import opened
+from sc_neurocore.evidence._runs import Outcome, Run, outcomes
+from sc_neurocore.evidence._sources import SourceByLength, source_at
 from sc_neurocore.evidence.evaluation import (
     Accuracy,
     accuracy,
@@ -20,13 +23,15 @@ from sc_neurocore.evidence.evaluation import (
 )
 from sc_neurocore.networks import (
     Network,
-    simulate_float,
 )
 from sc_neurocore.networks._inputs import InputLike
 from sc_neurocore.streams import (
     Bernoulli,
     Sobol,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["Plan", "plan"]
 
@@ -120,6 +125,7 @@ def plan(
     confidence: float = 0.95,
     lengths: Sequence[int] | None = None,
     bits_per_step: Sequence[int] = (1,),
+    executor: int | Executor | None = None,
     progress: bool = False,
 ) -> list[Plan]:
     """Return the fewest bits of each source that keep the accuracy of a network.
@@ -152,6 +158,8 @@ def plan(
         inputs that have one.
     bits_per_step : sequence of int
         Bits per time step to try, in any order.
+    executor : int or concurrent.futures.Executor, optional
+        Where the simulations run, as in `evaluate`.
     progress : bool
         Show a progress bar (requires the extra `progress`).
 
@@ -188,25 +196,24 @@ def plan(
     if sources is None:
         sources = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
     _checks.instance("sources", sources, Mapping)
+    of_network = list(sources.values())
     longest = max(steps)
-    references = {longest: simulate_float(network, inputs.until(longest), longest)}
-    of_longest = references[longest].classes
-    plans = []
+    tried: list[list[Accuracy]] = [[] for _ in sources]
     total = len(sources) * len(seeds) * sum(n for n, _ in pairs)
-    with progress_bar(total, "plan", "step", show=progress) as bar:
-        for name, source in sources.items():
-            tried: list[Accuracy] = []
-            for n, k in pairs:
-                given = inputs.until(n)
-                if n not in references:
-                    references[n] = simulate_float(network, given, n)
-                tried.append(
-                    accuracy(
-                        network, given, classes, n, k, references[n], of_longest, seeds, source, bar
-                    )
-                )  # fmt: skip
-                if tried[-1].loss <= max_loss:
-                    break
-            bar.update(len(seeds) * sum(n for n, _ in pairs[len(tried) :]))
-            plans.append(Plan(name, max_loss, confidence, tuple(tried)))
-    return plans
+    with opened(executor) as pool, progress_bar(total, "plan", "step", show=progress) as bar:
+        (best,) = outcomes(pool, [Run(network, longest)], inputs)
+        references: dict[int, Outcome] = {longest: best}
+        for n, k in pairs:
+            missing = [i for i, own in enumerate(tried) if not own or own[-1].loss > max_loss]
+            at_length = [source_at(of_network[i], n * k) for i in missing]
+            runs = [Run(network, n)] if missing and n not in references else []
+            runs += [Run(network, n, k, seed, source) for source in at_length for seed in seeds]
+            found = outcomes(pool, runs, inputs)
+            if len(runs) > len(missing) * len(seeds):
+                references[n] = next(found)
+            for i in missing:
+                tried[i].append(accuracy(found, classes, n, k, references[n], len(seeds), bar, best[0]))
+            bar.update((len(sources) - len(missing)) * len(seeds) * n)
+    return [
+        Plan(name, max_loss, confidence, tuple(own)) for name, own in zip(sources, tried, strict=True)
+    ]

@@ -6,20 +6,19 @@ import itertools
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
-from sc_neurocore._runtime import get_threads, set_threads
+from sc_neurocore.evidence._executors import finished, opened
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
-
-# Executors take longer to import than the rest of the package: only who uses them waits.
+    from concurrent.futures import Executor
 
 __all__ = ["sweep"]
 
@@ -87,6 +86,48 @@ def sweep(
     >>> sweep(area, {"width": [1, 2], "height": [5]})
     [{'width': 1, 'height': 5, 'area': 5}, {'width': 2, 'height': 5, 'area': 10}]
     """
+    points, results = each_point(
+        function, grid, executor=executor, seed=seed, store=store, progress=progress
+    )
+    found = dict(results)
+    errors = {i: result.text for i, result in found.items() if isinstance(result, Failure)}
+    if errors:
+        first = min(errors)
+        what = f"first {_key(points[first])}: {errors[first]}"
+        warnings.warn(
+            f"{len(errors)} of {len(points)} points failed, {what}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    rows = [point | ({} if i in errors else found[i]) for i, point in enumerate(points)]
+    return [row | {"error": errors.get(i)} for i, row in enumerate(rows)] if errors else rows
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception of a call."""
+
+    error: BaseException
+
+    @property
+    def text(self) -> str:
+        """The exception as text."""
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+def each_point(
+    function: Callable[..., Any],
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
+    *,
+    executor: int | Executor | None,
+    seed: int | None,
+    store: str | os.PathLike[str] | None,
+    progress: bool,
+) -> tuple[list[Row], Generator[tuple[int, Any], None, None]]:
+    """Return the points of `sweep`, and their numbers and results as they are finished.
+
+    Results are columns or a `Failure`. Those of the store come first.
+    """
     if not callable(function):
         _checks.wrong_type("function", "be callable", function)
     points = _points(grid)
@@ -104,42 +145,26 @@ def sweep(
             _line(point)  # raises before the work
     done = {} if store is None else _stored(store, about)
     calls = [
-        point if seed is None else {**point, "seed": _seed_of(seed, name)}
-        for point, name in zip(points, names, strict=True)
+        (i, point if seed is None else {**point, "seed": _seed_of(seed, name)})
+        for i, (point, name) in enumerate(zip(points, names, strict=True))
+        if name not in done
     ]
-    found: dict[str, Any] = {}
-    errors: dict[str, str] = {}
-    missing = [i for i, name in enumerate(names) if name not in done]
-    with (
-        _appending(store, about) as append,
-        progress_bar(len(missing), "sweep", "point", show=progress) as bar,
-    ):
-        for i, result in _results(function, [(i, calls[i]) for i in missing], executor):
-            if isinstance(result, _Failure):
-                errors[names[i]] = result.text
-            else:
-                found[names[i]] = append(points[i], _columns(result, points[i]))
-            bar.update()
-    if errors:
-        first = next(name for name in names if name in errors)
-        warnings.warn(
-            f"{len(errors)} of {len(points)} points failed, first {first}: {errors[first]}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    rows = [
-        {**point, **(done | found).get(name, {})} for point, name in zip(points, names, strict=True)
-    ]
-    if errors:
-        return [{**row, "error": errors.get(name)} for row, name in zip(rows, names, strict=True)]
-    return rows
 
+    def results() -> Generator[tuple[int, Any], None, None]:
+        for i, name in enumerate(names):
+            if name in done:
+                yield i, done[name]
+        with (
+            _appending(store, about) as append,
+            progress_bar(len(calls), "sweep", "point", show=progress) as bar,
+        ):
+            for i, result in _results(function, calls, executor):
+                if not isinstance(result, Failure):
+                    result = append(points[i], _columns(result, points[i]))
+                bar.update()
+                yield i, result
 
-class _Failure:
-    """An exception of a call, as text."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.text = f"{type(error).__name__}: {error}"
+    return points, results()
 
 
 def _points(grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -193,24 +218,19 @@ def _results(
     function: Callable[..., Any], calls: list[tuple[int, Row]], executor: int | Executor | None
 ) -> Iterator[tuple[int, Any]]:
     """Yield the number of each call and its result, or its failure, as they are finished."""
-    if executor is None:
-        for i, call in calls:
-            yield i, _outcome(function, call)
-        return
-    from concurrent.futures import Executor, ProcessPoolExecutor
+    with opened(executor) as pool:
+        if pool is None:
+            for i, call in calls:
+                yield i, _outcome(function, call)
+            return
+        for i, future in finished(pool, _called, ((i, (function, call)) for i, call in calls)):
+            error = future.exception()
+            yield i, future.result() if error is None else Failure(error)
 
-    if isinstance(executor, Executor):
-        yield from _collected(executor, function, calls)
-        return
-    n = _checks.integer("executor", executor, 1, 1024)
-    import multiprocessing
 
-    # A process that is forked from one with threads may lock up.
-    threads = max(get_threads() // n, 1)
-    with ProcessPoolExecutor(
-        n, multiprocessing.get_context("spawn"), initializer=set_threads, initargs=(threads,)
-    ) as processes:
-        yield from _collected(processes, function, calls)
+def _called(function: Callable[..., Any], call: Row) -> Any:
+    """Return the result of a call."""
+    return function(**call)
 
 
 def _outcome(function: Callable[..., Any], call: Row) -> Any:
@@ -218,25 +238,7 @@ def _outcome(function: Callable[..., Any], call: Row) -> Any:
     try:
         return function(**call)
     except Exception as error:
-        return _Failure(error)
-
-
-def _collected(
-    executor: Executor, function: Callable[..., Any], calls: list[tuple[int, Row]]
-) -> Iterator[tuple[int, Any]]:
-    """Yield results of an executor as they are finished, and cancel what is left if stopped."""
-    from concurrent.futures import as_completed
-
-    futures: dict[Future[Any], int] = {}
-    try:
-        for i, call in calls:
-            futures[executor.submit(function, **call)] = i
-        for future in as_completed(futures):
-            error = future.exception()
-            yield futures[future], future.result() if error is None else _Failure(error)
-    finally:
-        for future in futures:
-            future.cancel()
+        return Failure(error)
 
 
 def _stored(path: str | os.PathLike[str], about: Row) -> dict[str, Row]:
