@@ -101,31 +101,43 @@ inline uint64_t delayed_word(const uint64_t* y, uint64_t depth, size_t w) {
   return left >= 64 ? start : (start & ((uint64_t{1} << left) - 1)) | y[0] << left;
 }
 
-void in_stream_row(const InStream& s, size_t row) {
+template <bool kBipolar, size_t R>
+void in_stream_rows(const InStream& s, size_t row) {
   const size_t words = words_for(s.length);
-  const uint64_t *x = s.x + row * words, *y = s.y + row * words;
-  const uint32_t* numbers = s.numbers + row * s.length;
-  uint64_t c = s.depth / 2, ones = 0;
+  const uint64_t* thresholds = s.thresholds;
+  const uint32_t* numbers[R];
+  uint64_t c[R], ones[R];
+  for (size_t r = 0; r < R; r++) {
+    numbers[r] = s.numbers + (row + r) * s.length;
+    c[r] = s.depth / 2, ones[r] = 0;
+  }
   for (size_t w = 0; w < words; w++) {
     const int steps = steps_of_word(s.length, w);
-    const uint64_t a = x[w], in = y[w], leaving = delayed_word(y, s.depth, w);
-    uint64_t out = 0;
-    for (int t = 0; t < steps; t++) {
-      const uint64_t one = a >> t & 1;
-      const uint64_t k = one || !s.bipolar ? ones : 64 * w + uint64_t(t) - ones;
-      const uint64_t z = numbers[k] < s.thresholds[c];
-      out |= (s.bipolar ? ~(one ^ z) & 1 : one & z) << t;
-      ones += one;
-      c += (in >> t & 1) - (leaving >> t & 1);
+    uint64_t x[R], in[R], leaving[R], out[R] = {};
+    for (size_t r = 0; r < R; r++) {
+      const uint64_t* y = s.y + (row + r) * words;
+      x[r] = s.x[(row + r) * words + w], in[r] = y[w], leaving[r] = delayed_word(y, s.depth, w);
     }
-    s.out[row * words + w] = out;
+    for (int t = 0; t < steps; t++) {
+      for (size_t r = 0; r < R; r++) {
+        const uint64_t one = x[r] >> t & 1, zeros = 64 * w + uint64_t(t) - ones[r];
+        const uint64_t k = kBipolar ? zeros ^ ((zeros ^ ones[r]) & -one) : ones[r];
+        const uint64_t z = numbers[r][k] < thresholds[c[r]];
+        out[r] |= (kBipolar ? one ^ z ^ 1 : one & z) << t;
+        ones[r] += one;
+        c[r] += (in[r] >> t & 1) - (leaving[r] >> t & 1);
+      }
+    }
+    for (size_t r = 0; r < R; r++) s.out[(row + r) * words + w] = out[r];
   }
 }
 
 }  // namespace
 
 void in_stream(const InStream& s, const Part& part) {
-  for (size_t row = part.first; row < part.last; row++) in_stream_row(s, row);
+  in_groups(part, [&](auto r, size_t row) {
+    s.bipolar ? in_stream_rows<true, r>(s, row) : in_stream_rows<false, r>(s, row);
+  });
 }
 
 void integrate(const Integrator& g, const Part& part) {
