@@ -155,10 +155,12 @@ def _product_gradients(n: int) -> Call:
     return partial(_native.product_gradients, _training(n), words, 1, None)
 
 
-def _fold(n: int) -> Call:
-    values = np.ones((n, 16, 5 * 64), np.float32)
-    starts = np.arange(16 * 5, dtype=np.int32).reshape(16, 5) * 16
-    return partial(_native.fold, values, starts, np.empty((n, 2048), np.float32))
+def _input_gradients(n: int) -> Call:
+    of_sums, weights = np.ones((n, 16 * 8), np.float32), np.ones((1, 25, 8, 16), np.float32)
+    pixels = np.arange(16 * 25, dtype=np.int32).reshape(16, 25)
+    return partial(
+        _native.input_gradients, of_sums, weights, pixels, np.empty((n, 400, 16), np.float32)
+    )
 
 
 def _codes(n: int) -> Call:
@@ -188,7 +190,7 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "training sums, per product": (_training_sums, (16, 64), 64 * 32 * 64),
     "gradients of neurons, per step": (_neuron_gradients, (16, 64), 64 * 32),
     "gradients of products, per product": (_product_gradients, (16, 64), 64 * 32 * 64),
-    "gradients of patches, per value": (_fold, (16, 64), 16 * 5 * 64),
+    "gradients of patches, per product": (_input_gradients, (16, 64), 16 * 25 * 8 * 16),
     "codes of weights, per weight": (_codes, (64, 256), 64),
     "numbers of few steps, per number": (_numbers, (512, 2048), 8),
     "VanDerCorput(3), per bit": (_radical, (512, 2048), 128),

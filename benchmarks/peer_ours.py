@@ -130,11 +130,11 @@ def learn() -> Call:
     x = np.zeros((LEARN_IMAGES, LEARN_SIZES[0]))
     for row in x:
         row[rng.permutation(len(row))[:LEARN_ACTIVE]] = rng.uniform(0, LEARN_DENSITY, LEARN_ACTIVE)
-    rules = [
+    rules = (
         STDP(0.05, 1e-4, bounds="hard", pairing="nearest"),
         Homeostasis(total=78.4, period=LEARN_STEPS),
         Competition(inhibition=2.0, threshold_step=0.02, tau_threshold=1e7),
-    ]
+    )
     neuron = sc.LIF(tau_mem=100.0, refractory_period=5)
     net = sc.Network([sc.Dense(w, gain=0.03, neuron=neuron, plasticity=rules)])
     prepared = sc.prepare(net, seed=1)

@@ -22,7 +22,7 @@ from sc_neurocore.plasticity import STDP, StochasticSTDP, TripletSTDP, stdp_wind
 
 HERE = Path(__file__).parent
 PAGE, FIGURES = HERE / "howto" / "learning.md", HERE / "diehl_cook.json"
-RULES = {
+RULES: dict[str, STDP | TripletSTDP | StochasticSTDP] = {
     "STDP": STDP(a_plus=0.01, a_minus=0.008, bounds="hard"),
     "TripletSTDP": TripletSTDP(bounds="hard"),
     "StochasticSTDP, mean of 1,000": StochasticSTDP(p_plus=0.5, p_minus=0.3, level=1 / 64),
@@ -45,6 +45,7 @@ def measured(rule: Any) -> NDArray[np.float64]:
     weights[:, -2:] = 1.0
     layer = Dense(weights, neuron=LIF(tau_mem=1.0, v_threshold=0.5), plasticity=rule)
     run = simulate(Network([layer]), Bitstream.from_bits(bits), seed=1)
+    assert run.state is not None
     return np.asarray(np.abs(run.state.weights[0][:, :-2]).mean(axis=0) - 0.5)
 
 

@@ -61,7 +61,7 @@ def load_images() -> tuple[Images, Labels]:
 def untrained() -> Network:
     """Return the network with random weights."""
     weights = np.random.default_rng(SEED).uniform(0.0, 0.3, (NEURONS, 784))
-    rules = [RULE, SCALING, COMPETITION]
+    rules = (RULE, SCALING, COMPETITION)
     return Network([Dense(weights, gain=GAIN, neuron=NEURON, plasticity=rules)])
 
 
@@ -189,8 +189,8 @@ def main() -> None:
         of_images, of_test = responses(network, images), responses(network, test)
         if given.write:
             before, after = (net[0].weights[:SHOWN] * 255 for net in (untrained(), network))
-            before, after = (np.rint(w).astype(np.uint8) for w in (before, after))
-            np.savez_compressed(FIGURES.with_suffix(".npz"), before=before, after=after)
+            whole = [np.rint(w).astype(np.uint8) for w in (before, after)]
+            np.savez_compressed(FIGURES.with_suffix(".npz"), before=whole[0], after=whole[1])
     share = accuracy(of_images, labels, of_test, test_labels)
     print(f"accuracy {share:.4f}")
     if given.write:
