@@ -173,7 +173,7 @@ def test_a_browser_draws_the_page_and_follows_a_slider_without_any_other_server(
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda said: failed.append(said.text) if said.type == "error" else None)
         page.reload()
-        page.get_by_text("output by law").wait_for(timeout=60_000)
+        page.get_by_text("output by law").wait_for(timeout=120_000)
         assert all(url.startswith((address, "data:", "blob:")) for url in asked)
         sliders = ("density p of x", "number of inputs", "image")
         for i, (title, slider) in enumerate(zip(draw_explore.TABS.values(), sliders, strict=True)):
@@ -183,7 +183,7 @@ def test_a_browser_draws_the_page_and_follows_a_slider_without_any_other_server(
             for _ in range(5):
                 page.keyboard.press("ArrowRight")
             taken = page.locator("small", has_text=" ms").nth(i)  # only texts of changes have it
-            taken.wait_for(timeout=30_000)
+            taken.wait_for(timeout=120_000)
         assert not failed
 
 
@@ -191,7 +191,7 @@ def test_a_browser_draws_the_page_and_follows_a_slider_without_any_other_server(
     ("arguments", "message"),
     [
         (["--port", "70000"], "--port must be at least 0 and at most 65535, got 70000"),
-        (["none.npz"], "NETWORK must be a file of Network.save, or 'digits', got 'none.npz'"),
+        (["none.npz"], "NETWORK must be a file of Network.save, a NIR graph (.nir), or 'digits', got 'none.npz'"),
         (["--data", "wide.npz"], "--data must hold images of shape (n, 64), n at least 1, for this network, got (2, 2)"),
         (["--data", "few.npz"], "--data must hold a label for each of the 2 images, got (1,)"),
         (["--data", "dark.npz"], "--data must lie in [0.0, 1.0], got 255.0 at index (0, 0); scale the images"),
