@@ -4,7 +4,9 @@
 #   make test-sanitized  run the native tests on a build with AddressSanitizer and UBSan
 #   make test-arm        compile for 64-bit ARM and run the native tests in an emulator
 #   make wheel           build a wheel in dist/, check it, and test it where there is no compiler
+#   make test-wasm       compile the core for WebAssembly and compare kernels in Node.js
 #   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog)
+#   make test-browser    run the tests of the live page that need Chromium
 #   make test-long       run the checks that take minutes each
 #   make lint            check format, style and types
 #   make format          format the code
@@ -29,7 +31,7 @@ PARALLEL := $(BIN)/pytest -q -n auto --dist worksteal
 
 CXX_FILES := native/*.?pp native/simd/*.hpp benchmarks/*.cpp
 
-.PHONY: help demo test test-sanitized test-arm test-icarus test-long wheel hdl-demo lint bench bench-check bench-publish \
+.PHONY: help demo test test-sanitized test-arm test-wasm test-browser test-icarus test-long wheel hdl-demo lint bench bench-check bench-publish \
   results hardware-figures circuit-pictures papers docs format clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
@@ -41,7 +43,7 @@ demo: $(VENV)/.demo
 	$(BIN)/sc-neurocore demo --out demo
 
 test: $(VENV)/.dev
-	$(PARALLEL) -m "not icarus and not long"
+	$(PARALLEL) -m "not browser and not icarus and not long"
 
 test-sanitized: $(VENV)/.dev $(SANITIZED)/.built
 	tests/sanitized.sh $(SANITIZED) $(BIN)/python
@@ -49,12 +51,19 @@ test-sanitized: $(VENV)/.dev $(SANITIZED)/.built
 test-arm: $(VENV)/.build
 	tests/arm.sh build/arm $(BIN)
 
+test-wasm: $(VENV)/.native
+	tests/wasm/run.sh build/wasm $(BIN)
+
 wheel: $(VENV)/.build
 	tools/wheel.sh build/wheel $(BIN)
 
 test-icarus: $(VENV)/.dev
 	@command -v iverilog >/dev/null || { echo "needed: Icarus Verilog (Debian, Ubuntu: apt install iverilog)"; exit 1; }
 	$(PARALLEL) -m "icarus and not long" tests/hardware
+
+test-browser: $(VENV)/.dev
+	@command -v chromium >/dev/null || { echo "needed: Chromium (Debian, Ubuntu: apt install chromium)"; exit 1; }
+	$(BIN)/pytest -q -m browser tests/cli
 
 test-long: $(VENV)/.dev
 	$(PARALLEL) -m long tests
@@ -108,6 +117,7 @@ papers: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/sc-neurocore demo --out docs/pictures
 	$(BIN)/python docs/draw_theory.py docs/pictures
+	$(BIN)/python docs/draw_plots.py
 	$(BIN)/python docs/draw_overview.py
 	$(BIN)/sphinx-build -qEW --keep-going docs build/docs
 	@echo "open build/docs/index.html"

@@ -27,7 +27,7 @@ from ceilings import compiler_of_native
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore import _native, operators
+from sc_neurocore import _native, operators, plasticity
 from sc_neurocore.circuits import Circuit, feedback
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -92,6 +92,13 @@ def _simulate(shared: bool, n: int) -> Call:
     )
 
 
+def _learn(n: int) -> Call:
+    w = np.linspace(0, 1, 32 * 64).reshape(32, 64)
+    rule = plasticity.STDP(0.01, 0.01, pairing="nearest")
+    prepared = sc.prepare(sc.Network([sc.Dense(w, gain=0.05, plasticity=rule)]), seed=1)
+    return partial(prepared.run, np.full(64, 0.1), 64 * n)
+
+
 def _short(n: int) -> Call:
     w = np.linspace(-1, 1, 64 * 32).reshape(32, 64)
     prepared = sc.prepare(sc.Network([sc.Dense(w, gain=0.1)]), seed=1, steps_kept=8)
@@ -148,10 +155,12 @@ def _product_gradients(n: int) -> Call:
     return partial(_native.product_gradients, _training(n), words, 1, None)
 
 
-def _fold(n: int) -> Call:
-    values = np.ones((n, 16, 5 * 64), np.float32)
-    starts = np.arange(16 * 5, dtype=np.int32).reshape(16, 5) * 16
-    return partial(_native.fold, values, starts, np.empty((n, 2048), np.float32))
+def _input_gradients(n: int) -> Call:
+    of_sums, weights = np.ones((n, 16 * 8), np.float32), np.ones((1, 25, 8, 16), np.float32)
+    pixels = np.arange(16 * 25, dtype=np.int32).reshape(16, 25)
+    return partial(
+        _native.input_gradients, of_sums, weights, pixels, np.empty((n, 400, 16), np.float32)
+    )
 
 
 def _codes(n: int) -> Call:
@@ -168,6 +177,7 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "LIF, per update": (partial(_lif, 0.0), (256, 1024), 64),
     "LIF with noise, per update": (partial(_lif, 0.1), (64, 256), 64),
     "LIF, own currents, per update": (_lif_own, (256, 1024), 64),
+    "learning, per weight": (_learn, (4, 16), 64 * 64 * 32),
     "counts per step, per product": (partial(_counts, 1), (2, 8), 64 * 1024),
     "counts of a batch, per product": (partial(_counts, 8), (2, 8), 8 * 64 * 1024),
     "ones of rows, per word": (_ones, (8, 24), 64 * 16),
@@ -180,7 +190,7 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "training sums, per product": (_training_sums, (16, 64), 64 * 32 * 64),
     "gradients of neurons, per step": (_neuron_gradients, (16, 64), 64 * 32),
     "gradients of products, per product": (_product_gradients, (16, 64), 64 * 32 * 64),
-    "gradients of patches, per value": (_fold, (16, 64), 16 * 5 * 64),
+    "gradients of patches, per product": (_input_gradients, (16, 64), 16 * 25 * 8 * 16),
     "codes of weights, per weight": (_codes, (64, 256), 64),
     "numbers of few steps, per number": (_numbers, (512, 2048), 8),
     "VanDerCorput(3), per bit": (_radical, (512, 2048), 128),

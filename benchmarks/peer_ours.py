@@ -18,6 +18,14 @@ from workloads import (
     LAYER_INPUTS,
     LAYER_NEURONS,
     LEAK,
+    LEARN_ACTIVE,
+    LEARN_CALLS,
+    LEARN_DENSITY,
+    LEARN_IMAGES,
+    LEARN_SIZES,
+    LEARN_STEP_DENSITY,
+    LEARN_STEP_SIZES,
+    LEARN_STEPS,
     LENGTH,
     LOOP_SIZES,
     LOOP_STEPS,
@@ -36,6 +44,7 @@ from workloads import (
 )
 
 import sc_neurocore as sc
+from sc_neurocore.plasticity import STDP, Competition, Homeostasis
 
 rng = np.random.default_rng(0)
 
@@ -116,6 +125,36 @@ def loop() -> Call:
     return run
 
 
+def learn() -> Call:
+    w = rng.uniform(0, 0.3, LEARN_SIZES[::-1])
+    x = np.zeros((LEARN_IMAGES, LEARN_SIZES[0]))
+    for row in x:
+        row[rng.permutation(len(row))[:LEARN_ACTIVE]] = rng.uniform(0, LEARN_DENSITY, LEARN_ACTIVE)
+    rules = (
+        STDP(0.05, 1e-4, bounds="hard", pairing="nearest"),
+        Homeostasis(total=78.4, period=LEARN_STEPS),
+        Competition(inhibition=2.0, threshold_step=0.02, tau_threshold=1e7),
+    )
+    neuron = sc.LIF(tau_mem=100.0, refractory_period=5)
+    net = sc.Network([sc.Dense(w, gain=0.03, neuron=neuron, plasticity=rules)])
+    prepared = sc.prepare(net, seed=1)
+    state = prepared.run(x, LEARN_STEPS).state
+    return partial(prepared.run, x, LEARN_STEPS, state=state)
+
+
+def learn_step() -> Call:
+    w = rng.uniform(0, 1, LEARN_STEP_SIZES[::-1])
+    net = sc.Network([sc.Dense(w, gain=0.2, plasticity=STDP())])
+    prepared, x = sc.prepare(net, seed=1), np.full(LEARN_STEP_SIZES[0], LEARN_STEP_DENSITY)
+
+    def run() -> None:
+        state = None
+        for _ in range(LEARN_CALLS):
+            state = prepared.run(x, 1, state=state).state
+
+    return run
+
+
 def encode() -> Call:
     return partial(sc.encode, rng.random(VALUES), LENGTH, key=1)
 
@@ -146,6 +185,8 @@ if __name__ == "__main__":
             **{case: partial(train, *of_case) for case, of_case in TRAIN.items()},
             "single": single,
             "loop": loop,
+            "learn": learn,
+            "learn step": learn_step,
             **layer_cases(rng.random(LAYER_INPUTS), rng.random((LAYER_NEURONS, LAYER_INPUTS))),
             "encode": encode,
             "product": product,

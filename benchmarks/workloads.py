@@ -29,6 +29,11 @@ single      One image, 64 steps, with weight bits made before. NumPy as in "shor
 loop        One step per call of 64 inputs and 32 neurons, which continues from the step before, with
             weight bits made before; the Python loop is timed. NumPy draws the inputs and multiplies
             float32 weights.
+learn       784 inputs, of which 150 have random densities up to 0.083, and 400 LIF neurons that learn
+            by STDP for 350 steps of 1 ms an image, as in examples/diehl_cook.py: pairs of nearest
+            spikes, hard bounds, thresholds that rise, inhibition of all others by a spike, and weights
+            that are scaled after each image. This package draws bits of the weights; Brian2 adds them.
+            "Learn step": 100 inputs of density 0.1 and 10 neurons, one step per call of a Python loop.
 layer       SCDenseLayer: 100 neurons with individual weights for 64 inputs, streams of 2,048 bits:
             built; run for 500 steps with noise; both. NumPy draws the same streams, unpacked.
 encode      8,192 values as streams of 1,024 bits, exact to 32 bits in this package, 53 in numba, 24 in
@@ -61,6 +66,9 @@ TRAIN: dict[str, tuple[tuple[int, ...] | None, int, int]] = {
 }
 TRAIN_DENSITY = 1 / 8
 LOOP_SIZES, LOOP_STEPS = (64, 32), 1_000
+# Inputs and neurons, inputs that are not 0, their largest density, steps, images a call.
+LEARN_SIZES, LEARN_ACTIVE, LEARN_DENSITY, LEARN_STEPS, LEARN_IMAGES = (784, 400), 150, 0.083, 350, 4
+LEARN_STEP_SIZES, LEARN_STEP_DENSITY, LEARN_CALLS = (100, 10), 0.1, 500
 LAYER_NEURONS, LAYER_INPUTS, LAYER_LENGTH, LAYER_STEPS = 100, 64, 2_048, 500
 VALUES, LENGTH = 8_192, 1_024
 DOT_X, DOT_W, DOT_INPUTS = 100, 128, 784
@@ -159,6 +167,20 @@ WORKLOADS = (
         LOOP_STEPS,
         "ns",
         _entries("NumPy", ours=(ONE,)),
+    ),
+    Workload(
+        "learn",
+        f"learn by STDP: {LEARN_SIZES[0]}-{LEARN_SIZES[1]}, {LEARN_STEPS} steps an image",
+        LEARN_IMAGES,
+        "images/s",
+        _entries("Brian2", ours=(ONE,)),
+    ),
+    Workload(
+        "learn step",
+        f"learn by STDP: {LEARN_STEP_SIZES[0]}-{LEARN_STEP_SIZES[1]}, one step per call",
+        LEARN_CALLS,
+        "ns",
+        _entries(ours=(ONE,)),
     ),
     Workload("layer build", f"{_LAYER}: built", 1, "ms", _entries("NumPy", "PyPI's sc-neurocore")),
     Workload(

@@ -1,13 +1,17 @@
 """Sphinx configuration."""
 
 import os
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from docutils.nodes import SkipNode
 
+sys.path.append(str(Path(__file__).parent))  # for dark_pictures
+
 project = "sc-neurocore"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "dark_pictures"]
 is_reference = globals()["tags"].has("reference")  # tests build the reference alone
 if not is_reference:
     extensions.append("sphinx_gallery.gen_gallery")

@@ -19,6 +19,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from sc_neurocore import plot
+from sc_neurocore.plot._style import color, ink
+
 HERE = Path(__file__).parent
 FIGURES, PICTURES = HERE / "results.json", HERE / "pictures"
 PAGES = tuple(HERE / name for name in ("results.md", "training.md", "../README.md"))
@@ -303,40 +306,37 @@ def draw_accuracy(axes: Axes, name: str, found: dict[str, Any]) -> None:
     for marker, (source, rows) in zip("osv^D<", found["curves"].items(), strict=True):
         lengths = [row["length"] for row in rows]
         means, stds = (np.array([row[key] for row in rows]) for key in ("mean", "std"))
-        (line,) = axes.plot(lengths, 100 * means, marker + "-", ms=4, lw=1, label=NAMES[source])
+        (line,) = axes.plot(lengths, 100 * means, marker + "-", ms=4, lw=1.2, label=NAMES[source])
         axes.fill_between(
             lengths, 100 * (means - stds), 100 * (means + stds), color=line.get_color(), alpha=0.1, lw=0
         )
-    axes.plot(
-        lengths, [100 * row["float"] for row in rows], "k--", lw=1, label="real numbers, same length"
-    )
+    of_float = [100 * row["float"] for row in rows]
+    axes.plot(lengths, of_float, color=ink(), ls="--", lw=1, label="real numbers")
     log_lengths(axes, LENGTHS)
     best = 100 * max(row["mean"] for row in rows)
-    axes.set(ylim=(best - 12, min(best + 1.5, 100.5)), ylabel="accuracy (%)")
-    axes.set_title(
-        f"{name}, {found['shape']}: mean and deviation over {found['seeds']} seeds", fontsize=9
-    )
-    axes.legend(fontsize=8, loc="lower right")
+    worst = 100 * min(row["mean"] for curve in found["curves"].values() for row in curve)
+    axes.set(ylim=(max(best - 12, worst - 1), min(best + 1.5, 100.5)), ylabel="accuracy (%)")
+    axes.set_title(f"{name}, {found['shape']}: mean and deviation over {found['seeds']} seeds")
 
 
 def draw_early(axes: Axes, name: str, found: dict[str, Any]) -> None:
     """Draw accuracy against the mean number of steps, one marker per stopping rule."""
-    for color, source in (("C0", "bernoulli"), ("C1", "sobol")):
+    for i, source in enumerate(("bernoulli", "sobol")):
         for marker, risk in zip("o^s", sorted({row["risk"] for row in found["early"]}), strict=False):
             rows = [r for r in found["early"] if r["source"] == source and r["risk"] == risk]
             label = "by proof" if risk == 0 else f"risk {100 * risk:g} %"
             steps = [row["mean steps"] for row in rows]
             values = [100 * row["accuracy"] for row in rows]
-            axes.plot(steps, values, color + marker, ms=6, label=f"{NAMES[source]}, {label}")
+            label = f"{NAMES[source]}, {label}"
+            axes.plot(steps, values, marker, color=color(i), ms=6, label=label)
         rows = found["curves"][source]
         lengths = [row["length"] for row in rows]
         means = [100 * row["mean"] for row in rows]
-        axes.plot(lengths, means, color + "-", lw=1, label=f"{NAMES[source]}, all bits")
+        axes.plot(lengths, means, color=color(i), lw=1.2, label=f"{NAMES[source]}, all bits")
     best = max(means)
     log_lengths(axes, LENGTHS)
     axes.set(ylim=(best - 8, min(best + 1, 100.5)), ylabel="accuracy (%)", xlabel="mean steps")
-    axes.set_title(f"{name}: early decisions, streams of 16 to 256 bits", fontsize=9)
-    axes.legend(fontsize=7, loc="lower right")
+    axes.set_title(f"{name}: early decisions, streams of 16 to 256 bits")
 
 
 def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
@@ -345,18 +345,19 @@ def draw_peers(axes: Axes, cases: dict[str, Any]) -> None:
         who = str(peer["who"]).split(" (")[0]
         points = peer["points"].items()
         axes.plot(*zip(*points, strict=True), marker + ":", ms=5, label=f"{who}: {peer['what']}")
-    for name, found in cases.items():
+    for i, (name, found) in enumerate(cases.items()):
         for source, style in (("bernoulli", "-"), ("sobol", "--")):
             rows = found["curves"][source]
             axes.plot(
                 [row["length"] for row in rows],
                 [100 * row["mean"] for row in rows],
                 style,
+                color=color(4 + i),
                 label=f"this package, {NAMES[source]}: SNN {found['shape']}, {name}",
             )
     log_lengths(axes, 2 ** np.arange(1, 11))
     axes.set(ylim=(0, 102), ylabel="accuracy (%)")
-    axes.figure.legend(fontsize=7, loc="outside lower center")
+    axes.figure.legend(loc="outside lower center")
 
 
 def log_lengths(axes: Axes, lengths: Sequence[int] | NDArray[np.integer]) -> None:
@@ -365,7 +366,6 @@ def log_lengths(axes: Axes, lengths: Sequence[int] | NDArray[np.integer]) -> Non
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(n) for n in ticks])
     axes.set_xlabel("stream length (time steps)")
-    axes.grid(alpha=0.3)
 
 
 def fill(text: str, name: str, content: str) -> str:
@@ -415,14 +415,19 @@ def publish(results: dict[str, Any]) -> None:
         page.write_text(filled(page.read_text(), tables))
     for name, key, draw in (("accuracy", "curves", draw_accuracy), ("early", "early", draw_early)):
         having = cases_with(cases, key)
-        figure = Figure((6.4, 4.2 * len(having)), layout="constrained")
-        panels = figure.subplots(len(having), 1, squeeze=False).ravel()
-        for axes, (case, found) in zip(panels, having.items(), strict=True):
-            draw(axes, case, found)
-        figure.savefig(PICTURES / f"results_{name}.png", dpi=110)
-    figure = Figure((6.4, 5.4), layout="constrained")
-    draw_peers(figure.subplots(), cases)
-    figure.savefig(PICTURES / "results_peers.png", dpi=110)
+        with plot.style():
+            figure = Figure((7.2, 0.5 + 2.5 * len(having)), layout="constrained")
+            panels = figure.subplots(len(having), 1, squeeze=False, sharex=True).ravel()
+            for axes, (case, found) in zip(panels, having.items(), strict=True):
+                draw(axes, case, found)
+                axes.label_outer()
+            handles, labels = panels[0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside upper center", ncols=4)
+            figure.savefig(PICTURES / f"results_{name}.png", dpi=110)
+    with plot.style():
+        figure = Figure((7.2, 5.4), layout="constrained")
+        draw_peers(figure.subplots(), cases)
+        figure.savefig(PICTURES / "results_peers.png", dpi=110)
     print(f"filled in {', '.join(page.name for page in PAGES)}; drew {PICTURES}/results_*.png")
 
 

@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import sc_neurocore as sc
-from sc_neurocore import Role, evidence, operators, stream_key, streams
+from sc_neurocore import Role, evidence, operators, plot, stream_key, streams
+from sc_neurocore.plot._style import color, ink
 
 LENGTHS = 2 ** np.arange(3, 11)
 INPUT, WEIGHT, SELECT = (stream_key(1, role) for role in (Role.INPUT, Role.WEIGHT, Role.SELECT))
@@ -31,7 +32,6 @@ def log_axes(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.set_xticks(LENGTHS, [str(n) for n in LENGTHS])
     axes.set(xlabel="stream length L", ylabel="root mean square error")
-    axes.grid(alpha=0.3)
 
 
 def product_errors() -> dict[str, list[tuple[int, float]]]:
@@ -66,12 +66,16 @@ def products(axes: Axes) -> None:
     floor = errors.pop("rounding to 1/L")
     for marker, (name, points) in zip("osv^D<P", errors.items(), strict=True):
         axes.plot(*zip(*points, strict=True), marker, label=name, markersize=5)
-    axes.plot(LENGTHS, np.sqrt(5 / (36 * LENGTHS)), "C0-", lw=1, label=r"$\sqrt{5/(36 L)}$")
-    axes.plot(LENGTHS, 1 / (6 * np.sqrt(LENGTHS - 1)), "C2-", lw=1, label=r"$1/(6\sqrt{L - 1})$")
-    axes.plot(*zip(*floor, strict=True), "k:", lw=1, label="rounding to 1/L")
+    axes.plot(
+        LENGTHS, np.sqrt(5 / (36 * LENGTHS)), "-", color=color(0), lw=1, label=r"$\sqrt{5/(36 L)}$"
+    )
+    axes.plot(
+        LENGTHS, 1 / (6 * np.sqrt(LENGTHS - 1)), "-", color=color(2), lw=1, label=r"$1/(6\sqrt{L - 1})$"
+    )
+    axes.plot(*zip(*floor, strict=True), ":", color=ink(), lw=1, label="rounding to 1/L")
     log_axes(axes)
     axes.set_title("Product p q, over all pairs of levels")
-    axes.legend(fontsize=7, ncols=2)
+    axes.legend(ncols=2)
 
 
 def product_rounding(n: int) -> np.ndarray:
@@ -100,18 +104,17 @@ def gates(axes: Axes) -> None:
     x, y = correlated_pair(p, q, s, 2**16)
     extreme = np.where(s >= 0, min(p, q), max(0.0, p + q - 1))
     both = (1 - np.abs(s)) * p * q + np.abs(s) * extreme
-    for color, name, stream, law in (
-        ("C0", "AND", x & y, both),
-        ("C1", "OR", x | y, p + q - both),
-        ("C2", "XOR", x ^ y, p + q - 2 * both),
-        ("C3", "x AND NOT y", x & ~y, p - both),
+    for own, name, stream, law in (
+        (color(0), "AND", x & y, both),
+        (color(1), "OR", x | y, p + q - both),
+        (color(2), "XOR", x ^ y, p + q - 2 * both),
+        (color(3), "x AND NOT y", x & ~y, p - both),
     ):
-        axes.plot(s, law, color + "-", lw=1)
-        axes.plot(streams.scc(x, y), stream.probability(), color + "o", ms=4, label=name)
+        axes.plot(s, law, "-", color=own, lw=1)
+        axes.plot(streams.scc(x, y), stream.probability(), "o", color=own, ms=4, label=name)
     axes.set(xlabel="SCC of the inputs", ylabel="density of the output")
     axes.set_title(f"One gate, many functions: p = {p}, q = {q}, L = 65,536")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend()
 
 
 def adders(axes: Axes) -> None:
@@ -128,12 +131,14 @@ def adders(axes: Axes) -> None:
     for marker, name in zip("os", ("multiplexer", "toggle flip-flop"), strict=True):
         axes.plot(LENGTHS, rows[name], marker, label=name, ms=5)
     # Given its inputs a multiplexer errs only where they differ: P(x != y) / 4 L, 1 / 8 L in the mean.
-    axes.plot(LENGTHS, np.sqrt(1 / (8 * LENGTHS)), "C0-", lw=1, label=r"$1/\sqrt{8 L}$")
-    axes.plot(LENGTHS, 1 / (2 * np.sqrt(2) * LENGTHS), "C1-", lw=1, label=r"$1/(\sqrt{8}\,L)$")
+    axes.plot(LENGTHS, np.sqrt(1 / (8 * LENGTHS)), "-", color=color(0), lw=1, label=r"$1/\sqrt{8 L}$")
+    axes.plot(
+        LENGTHS, 1 / (2 * np.sqrt(2) * LENGTHS), "-", color=color(1), lw=1, label=r"$1/(\sqrt{8}\,L)$"
+    )
     axes.plot([], [], " ", label=f"count: {max(rows['count']):.0f} everywhere")
     log_axes(axes)
     axes.set_title("(x + y) / 2, against the inputs' own densities")
-    axes.legend(fontsize=8)
+    axes.legend()
 
 
 def hyperbolic_tangent(axes: Axes) -> None:
@@ -141,16 +146,15 @@ def hyperbolic_tangent(axes: Axes) -> None:
     x = np.linspace(-1, 1, 41)
     fine = np.linspace(-0.999, 0.999, 400)
     streams = sc.encode((1 + x) / 2, 2**16, key=INPUT)
-    for color, n in zip(("C0", "C1", "C2"), (4, 8, 16), strict=True):
-        axes.plot(fine, np.tanh(n / 2 * np.arctanh(fine)), color + "-", lw=1)
-        axes.plot(fine, np.tanh(n / 2 * fine), color + ":", lw=1)
+    for own, n in zip(map(color, range(3)), (4, 8, 16), strict=True):
+        axes.plot(fine, np.tanh(n / 2 * np.arctanh(fine)), "-", color=own, lw=1)
+        axes.plot(fine, np.tanh(n / 2 * fine), ":", color=own, lw=1)
         values = 2 * operators.stanh(streams, n).probability() - 1
-        axes.plot(x, values, color + "o", ms=3, label=f"{n} states")
-    axes.plot([], [], "k-", lw=1, label=r"tanh(N/2 artanh x)")
-    axes.plot([], [], "k:", lw=1, label=r"tanh(N x / 2)")
+        axes.plot(x, values, "o", color=own, ms=3, label=f"{n} states")
+    axes.plot([], [], "-", color=ink(), lw=1, label=r"tanh(N/2 artanh x)")
+    axes.plot([], [], ":", color=ink(), lw=1, label=r"tanh(N x / 2)")
     axes.set(xlabel="x", ylabel="output, bipolar", title="Stanh, L = 65,536")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend()
 
 
 def division(axes: Axes) -> None:
@@ -160,13 +164,12 @@ def division(axes: Axes) -> None:
     y = sc.encode(np.full(p.size, q), 2**14, key=INPUT, streams=0)
     shared = operators.cordiv(sc.encode(p, 2**14, key=INPUT, streams=0), y)
     independent = operators.cordiv(sc.encode(p, 2**14, key=WEIGHT), y)
-    axes.plot(p, p / q, "C0-", lw=1, label="p / q")
-    axes.plot(p, shared.probability(), "C0o", ms=4, label="SCC +1")
-    axes.plot(p, p, "C1-", lw=1, label="p")
-    axes.plot(p, independent.probability(), "C1s", ms=4, label="SCC 0")
+    axes.plot(p, p / q, "-", color=color(0), lw=1, label="p / q")
+    axes.plot(p, shared.probability(), "o", color=color(0), ms=4, label="SCC +1")
+    axes.plot(p, p, "-", color=color(1), lw=1, label="p")
+    axes.plot(p, independent.probability(), "s", color=color(1), ms=4, label="SCC 0")
     axes.set(xlabel="p", ylabel="density of the output", title=f"CORDIV, q = {q}, L = 16,384")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend()
 
 
 def polynomials(axes: Axes) -> None:
@@ -185,19 +188,18 @@ def polynomials(axes: Axes) -> None:
         (r"$x^{0.45}$, degree 6", operators.bernstein_fit(gamma, 6), gamma),
         (r"$e^{-2x}$, degree 4", operators.bernstein_fit(decay, 4), decay),
     )
-    for color, (name, b, function) in zip(("C0", "C1", "C2"), cases, strict=True):
+    for own, (name, b, function) in zip(map(color, range(3)), cases, strict=True):
         copies = sc.encode(np.repeat(x[:, None], b.size - 1, axis=1), 2**14, key=INPUT)
         values = operators.bernstein(copies, b, key=WEIGHT).probability()
-        axes.plot(fine, operators.bernstein_value(fine, b), color + "-", lw=1)
+        axes.plot(fine, operators.bernstein_value(fine, b), "-", color=own, lw=1)
         if function:
-            axes.plot(fine, function(fine), "k:", lw=1)
-        axes.plot(x, values, color + "o", ms=4, label=name)
-    axes.plot([], [], "k:", lw=1, label="fitted function")
+            axes.plot(fine, function(fine), ":", color=ink(), lw=1)
+        axes.plot(x, values, "o", color=own, ms=4, label=name)
+    axes.plot([], [], ":", color=ink(), lw=1, label="fitted function")
     axes.set(
         xlabel="x", ylabel="density of the output", title="Bernstein polynomials (ReSC), L = 16,384"
     )
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend()
 
 
 def circuits(axes: Axes) -> None:
@@ -207,20 +209,19 @@ def circuits(axes: Axes) -> None:
     x, y = sc.encode(np.repeat([[p], [q]], 64, axis=1), length, key=INPUT)
     up = [float(streams.scc(*operators.synchronize(x, y, int(d))).mean()) for d in depths]
     down = [float(streams.scc(*operators.desynchronize(x, y, int(d))).mean()) for d in depths]
-    axes.plot(depths, 1 - np.array(up), "C0o", ms=4, label="synchronize: 1 - SCC")
-    axes.plot(depths, 1 + np.array(down), "C1s", ms=4, label="desynchronize: 1 + SCC")
+    axes.plot(depths, 1 - np.array(up), "o", color=color(0), ms=4, label="synchronize: 1 - SCC")
+    axes.plot(depths, 1 + np.array(down), "s", color=color(1), ms=4, label="desynchronize: 1 + SCC")
     ratio = p * (1 - q) / ((1 - p) * q)
     sums = np.array([np.sum(ratio ** np.arange(-d, d + 1.0)) for d in depths])
     overlap = p - p * (1 - q) * ratio**depths / sums
-    axes.plot(depths, 1 - (overlap - p * q) / (min(p, q) - p * q), "C0-", lw=1)
+    axes.plot(depths, 1 - (overlap - p * q) / (min(p, q) - p * q), "-", color=color(0), lw=1)
     ratio = p * q / ((1 - p) * (1 - q))
     sums = np.array([np.sum(ratio ** np.arange(d + 1.0)) for d in depths])
     overlap = p * q * ratio**depths / sums
-    axes.plot(depths, 1 + (overlap - p * q) / (p * q - max(0, p + q - 1)), "C1-", lw=1)
+    axes.plot(depths, 1 + (overlap - p * q) / (p * q - max(0, p + q - 1)), "-", color=color(1), lw=1)
     axes.set(xlabel="depth", ylabel="distance to full correlation", yscale="log", ylim=(5e-4, 1))
     axes.set_title(f"Circuits that change correlation: p = {p}, q = {q}, L = {length}")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend()
 
 
 PICTURES = {
@@ -239,10 +240,11 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
-        figure = Figure((6.4, 4.2), layout="constrained")
-        draw(figure.subplots())
         path = folder / f"theory_{name}.png"
-        figure.savefig(path, dpi=110)
+        with plot.style():
+            figure = Figure((6.4, 4.2), layout="constrained")
+            draw(figure.subplots())
+            figure.savefig(path, dpi=110)
         print(f"wrote {path}")
 
 

@@ -21,8 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sc_neurocore import Network
+from sc_neurocore import Network, plot
 from sc_neurocore.evidence._intervals import wilson
+from sc_neurocore.plot._style import ink
 
 HERE = Path(__file__).parent
 PAGE, EXAMPLES = HERE / "training.md", HERE.parent / "examples"
@@ -142,11 +143,11 @@ def draw_fashion(axes: Axes, shape: str, found: dict[str, Any]) -> None:
             label=f"{source} streams",
         )
     real = [(row["length"], 100 * row["float"]) for row in rows if row["float"] is not None]
-    axes.plot(*zip(*real, strict=True), "k--", lw=1, marker="x", ms=4, label="real numbers")
+    axes.plot(*zip(*real, strict=True), "--", color=ink(), lw=1, marker="x", ms=4, label="real numbers")
     log_lengths(axes, lengths)
     axes.set(ylabel="accuracy (%)")
-    axes.set_title(f"Fashion-MNIST, {shape}", fontsize=9)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.set_title(f"Fashion-MNIST, {shape}")
+    axes.legend(loc="lower right")
 
 
 def draw_speakers(axes: Axes, results: list[dict[str, Any]]) -> None:
@@ -167,27 +168,32 @@ def draw_speakers(axes: Axes, results: list[dict[str, Any]]) -> None:
         axes.bar(at, heights, width, yerr=errors, error_kw={"lw": 0.7}, label=name)
     axes.set_xticks(np.arange(len(SPEAKERS) + 1), [*SPEAKERS, "all"], fontsize=8)
     axes.set(ylabel="accuracy (%)", ylim=(40, 100))
-    axes.set_title("Spoken digits of a new speaker, on real numbers", fontsize=9)
-    axes.legend(fontsize=8, loc="upper left", ncols=len(columns))
-    axes.grid(alpha=0.3, axis="y")
+    axes.set_title("Spoken digits of a new speaker, on real numbers")
+    axes.legend(loc="upper left", ncols=len(columns))
+    axes.grid(False, axis="x")
 
 
 def draw_delays(axes: Axes) -> None:
     """Draw how many inputs have which delay, before and after training."""
     before, after = delays()
     edges = [step - 0.5 for step in range(int(max(before.max(), after.max())) + 2)]
-    axes.hist(before, edges, label="before training", histtype="step", color="k")
+    axes.hist(before, edges, label="before training", histtype="step", color=ink())
     axes.hist(after, edges, label="learned", alpha=0.6)
     axes.set(xlabel="delay of an input (time steps)", ylabel="inputs", ylim=(0, 160))
-    axes.set_title("Delays of spoken_digits.npz", fontsize=9)
-    axes.legend(fontsize=8, loc="upper right")
-    axes.grid(alpha=0.3, axis="y")
+    axes.set_title("Delays of spoken_digits.npz")
+    axes.legend(loc="upper right")
+    axes.grid(False, axis="x")
 
 
 def main() -> None:
     """Fill in the page and draw the pictures."""
     PAGE.write_text(filled(PAGE.read_text(), all_tables()))
-    found, speech = read("fashion_mnist"), read("spoken_digits")
+    with plot.style():
+        draw_all(read("fashion_mnist"), read("spoken_digits"))
+
+
+def draw_all(found: dict[str, Any], speech: list[dict[str, Any]]) -> None:
+    """Draw the pictures of both data sets."""
     figure = Figure((4.4 * len(found), 3.4), layout="constrained")
     panels = figure.subplots(1, len(found), squeeze=False).ravel()
     for axes, name in zip(panels, found, strict=True):

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
+from sc_neurocore import plot
 from sc_neurocore.networks.layers import lif_of, with_all_weights
 from sc_neurocore.streams import inject
 
@@ -158,7 +159,13 @@ def fault_table(results: dict[str, Any]) -> str:
 
 def draw(results: dict[str, Any]) -> None:
     """Draw accuracy against the rate, one row per network and one column per kind of fault."""
-    figure = Figure((7.2, 2.6 * len(results)), layout="constrained")
+    with plot.style():
+        draw_panels(results)
+
+
+def draw_panels(results: dict[str, Any]) -> None:
+    """Draw the panels in the current style."""
+    figure = Figure((7.2, 0.5 + 2.2 * len(results)), layout="constrained")
     panels = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     for row, (name, found) in zip(panels, results.items(), strict=True):
         for axes, (kind, title) in zip(row, KINDS.items(), strict=True):
@@ -169,12 +176,11 @@ def draw(results: dict[str, Any]) -> None:
                 shown.set_label(FORMS[form])
             axes.set_xscale("symlog", linthresh=RATES[1], linscale=0.5)
             axes.set_ylim(0, 102)
-            axes.grid(alpha=0.3)
             axes.set_title(f"{name}: {title}", fontsize=9)
         row[0].set_ylabel("accuracy (%)")
     for axes in panels[-1]:
         axes.set_xlabel("faults per bit" + ("" if axes is panels[-1, 1] else " and time step"))
-    panels[0, 0].legend(fontsize=8, loc="lower left")
+    panels[0, 0].legend(loc="lower left")
     figure.savefig(PICTURES / "results_faults.png", dpi=110)
 
 

@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 from draw_results import fill, table
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from numpy.typing import NDArray
 
-from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits
+from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits, plot
 from sc_neurocore.hardware import (
     Design,
     synthesize,
@@ -34,6 +37,7 @@ from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis, Target
+from sc_neurocore.plot._style import color, ink
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
@@ -218,11 +222,12 @@ def speed_table(rows: list[dict[str, Any]]) -> str:
 
 
 UNROLLED = ["sc_neuron x n\n2 sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
+WITH_NUMBERS = {"sc_encoder", "sc_image", "sc_neuron", "sc_folded"}  # compare them with values
 FOLDED = [
     "sc_folded\nsc_weights,\nstates, sc_lif",
     "sc_spikes\nmemory",
     "sc_folded\n...",
-    "sc_readout_\nfolded",
+    "sc_readout_folded",
 ]
 
 
@@ -233,37 +238,58 @@ def three_digits(value: float) -> str:
 
 def draw_blocks(path: Path) -> None:
     """Draw the blocks that an image passes through in both architectures."""
-    figure = Figure((9, 3), layout="constrained")
-    upper, lower = figure.subplots(2)
-    chain(
-        upper,
-        "unrolled: one time step per clock cycle",
-        ["values", "sc_encoder\nregisters,\ncomparators", *UNROLLED, "class"],
-        "sc_sequence + sc_thermometer: one number per layer and time step",
-    )
-    chain(
-        lower,
-        "folded: simd inputs of pe neurons per clock cycle",
-        ["values", "sc_image\nmemory,\ncomparators", *FOLDED, "class"],
-        "sc_sequence: one number per layer and time step, held during a pass",
-    )
-    figure.savefig(path, dpi=120)
+    with plot.style():
+        figure = Figure((7.6, 3.9), layout="constrained")
+        upper, lower = figure.subplots(2)
+        chain(
+            upper,
+            "unrolled: one time step per clock cycle",
+            ["values", "sc_encoder\nregisters,\ncomparators", *UNROLLED, "class"],
+            "sc_sequence + sc_thermometer: one number per layer and time step",
+        )
+        chain(
+            lower,
+            "folded: simd inputs of pe neurons per clock cycle",
+            ["values", "sc_image\nmemory,\ncomparators", *FOLDED, "class"],
+            "sc_sequence: one number per layer and time step, held during a pass",
+        )
+        figure.savefig(path, dpi=120)
 
 
 def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
-    """Draw blocks from left to right, and a caption below them."""
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.set_xlim(-0.6, len(blocks) - 0.4)
-    axes.set_ylim(-0.8, 0.5)
+    """Draw blocks from left to right, and below them the numbers that all of them read."""
+    axes.set_title(title)
+    n, last = len(blocks), 1
+    axes.set_xlim(-0.6, n - 0.4)
+    axes.set_ylim(-1.25, 0.55)
     axes.axis("off")
+    arrow = {"arrowstyle": "-|>", "color": ink(), "lw": 1, "shrinkA": 0, "shrinkB": 0}
     for i, text in enumerate(blocks):
-        framed = 0 < i < len(blocks) - 1
-        box = {"boxstyle": "round,pad=0.35", "fc": "#e8eef7", "ec": "#34557f"} if framed else None
-        axes.text(i, 0, text, ha="center", va="center", fontsize=8, bbox=box)
+        module, _, rest = text.partition("\n")
+        if 0 < i < n - 1:
+            axes.add_patch(
+                FancyBboxPatch(
+                    (i - 0.4, -0.45),
+                    0.8,
+                    0.9,
+                    "round,pad=0,rounding_size=0.06",
+                    fc=to_rgba(color(0), 0.08),
+                    ec=color(0),
+                    lw=1.2,
+                )
+            )
+            if module.split()[0] in WITH_NUMBERS:
+                axes.annotate("", (i, -0.45), (i, -0.88), arrowprops={**arrow, "color": color(1)})
+                last = i
+        name: dict[str, Any] = {"weight": "bold", "color": color(0)} if 0 < i < n - 1 else {}
+        shown = module.replace("readout_folded", "readout_\nfolded")
+        axes.text(i, 0.3 if rest else 0, shown, ha="center", va="center", fontsize=7.5, **name)
+        axes.text(i, -0.1, rest, ha="center", va="center", fontsize=7.5)
         if i:
-            ends = {"arrowstyle": "->", "color": "#34557f"}
-            axes.annotate("", (i - 0.36, 0), (i - 0.64, 0), arrowprops=ends)
-    axes.text((len(blocks) - 1) / 2, -0.7, below, ha="center", fontsize=8, style="italic")
+            left, right = 0.28 if i == 1 else 0.4, 0.28 if i == n - 1 else 0.4
+            axes.annotate("", (i - right, 0), (i - 1 + left, 0), arrowprops=arrow)
+    axes.plot([0.6, last], [-0.88, -0.88], color=color(1), lw=1.2)
+    axes.text(0.6, -1.12, below, va="center", fontsize=8, color=color(1))
 
 
 def draw_waveform(path: Path) -> None:
@@ -273,21 +299,29 @@ def draw_waveform(path: Path) -> None:
     (_, seen), neuron = trace(design, digits.images[0]), design.layers[1].neuron
     most = int(seen.spikes.counts().argmax())
     steps = np.arange(design.length)
-    figure = Figure((8, 4.4), layout="constrained")
+    with plot.style():
+        figure = Figure((7.6, 4.4), layout="constrained")
+        draw_signals(figure, most, steps, seen, neuron.threshold)
+        figure.savefig(path, dpi=120)
+
+
+def draw_signals(
+    figure: Figure, most: int, steps: NDArray[np.int64], seen: Any, threshold: int
+) -> None:
+    """Draw the signals of one neuron, one above the other."""
     count, potential, spike = figure.subplots(3, sharex=True, height_ratios=[1, 2, 0.4])
-    count.step(steps, seen.counts[most], where="mid", color="#34557f")
+    count.step(steps, seen.counts[most], where="mid", color=color(0))
     count.set_ylabel("count")
-    potential.step(steps, seen.potentials[most], where="mid", color="#34557f", label="v")
-    potential.axhline(neuron.threshold, color="#b3412e", linestyle="--", label="threshold")
+    potential.step(steps, seen.potentials[most], where="mid", color=color(0), label="v")
+    potential.axhline(threshold, color=color(1), linestyle="--", label="threshold")
     potential.set_ylabel("v, in units of\nthe last place")
-    potential.set_ylim(top=1.5 * neuron.threshold)
-    potential.legend(loc="upper right", ncols=2, fontsize=8)
-    spike.vlines(np.flatnonzero(seen.spikes.bits()[most]), 0, 1, color="#34557f")
+    potential.set_ylim(top=1.5 * threshold)
+    potential.legend(loc="upper right", ncols=2)
+    spike.vlines(np.flatnonzero(seen.spikes.bits()[most]), 0, 1, color=color(0))
     spike.set_yticks([])
     spike.set_ylabel("spike")
     spike.set_xlabel("time step")
     count.set_title(f"Output {most} of the digits network in hardware, one image")
-    figure.savefig(path, dpi=120)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Measure the figures of operators.md: cells, clock rate and run time of each operator.
 
 python docs/measure_operators.py          measure, write docs/operators.json, update the page
+python docs/measure_operators.py uMUL     measure only the operators of these names
 python docs/measure_operators.py --draw   update the page from docs/operators.json alone
 """
 
@@ -27,7 +28,10 @@ FIGURES, PAGE = DOCS / "operators.json", DOCS / "operators.md"
 
 
 class Row(NamedTuple):
-    """An operator: the names it goes by, its function, where else it is, and its law in short."""
+    """An operator: the names it goes by, its function, where else it is, and its law in short.
+
+    `built` is the function in hardware, if that is another one.
+    """
 
     name: str
     ours: str
@@ -37,6 +41,7 @@ class Row(NamedTuple):
     variance: str
     needs: str
     hardware: bool = True
+    built: Callable[..., Any] | None = None
 
 
 def three(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,7 +61,16 @@ ROWS = [
         "(1-x²y²)/L",
         "SCC 0",
     ),
-    Row("uMUL", "`umul`", op.umul, "UnarySim, napl", "pq", "pq(1-q)/L", "any", False),
+    Row(
+        "uMUL",
+        "`umul`",
+        op.umul,
+        "UnarySim, napl",
+        "pq",
+        "pq(1-q)/L",
+        "any",
+        built=lambda x: op.umul(x, encode(0.4, x.length, key=1, source=LFSR(8))),
+    ),
     Row(
         "uMUL, bipolar",
         "`umul(bipolar=True)`",
@@ -65,7 +79,7 @@ ROWS = [
         "xy",
         "abs(2n/L-1) q(1-q)/L",
         "any",
-        False,
+        built=lambda x: op.umul(x, encode(0.4, x.length, key=1, source=LFSR(8)), bipolar=True),
     ),
     Row(
         "uMUL, in-stream",
@@ -75,7 +89,7 @@ ROWS = [
         "pq",
         "(pq(1-pq) + p²q(1-q))/L",
         "SCC 0",
-        False,
+        built=lambda x, y: op.umul(x, y, window=64, key=1, source=LFSR(8, zero=True)),
     ),
     Row(
         "square by delay", "`square`", lambda x: op.square(x), "napl", "p²", "p²(1-p)(1+3p)/L", "white"
@@ -288,7 +302,7 @@ ROWS = [
 def cells(row: Row, folder: str) -> dict[str, Any]:
     """Return LUTs, registers and the clock rate of an operator on iCE40."""
     path = Path(folder) / "operator.v"
-    path.write_text(circuit_verilog(Circuit.trace(row.function), "operator"))
+    path.write_text(circuit_verilog(Circuit.trace(row.built or row.function), "operator"))
     made = synthesize([path], "operator", "ice40", folder, place=True)
     return {"luts": made.luts, "flip_flops": made.flip_flops, "mhz": made.mhz and round(made.mhz)}
 
@@ -306,11 +320,13 @@ def picoseconds(row: Row) -> float:
     return float(f"{1e12 * min(times) / (256 * 4096):.2g}")
 
 
-def measured() -> dict[str, Any]:
-    """Return the figures of all operators by name."""
+def measured(names: list[str]) -> dict[str, Any]:
+    """Return the figures of operators by name, of all of them if no names are given."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for row in ROWS:
+            if names and row.name not in names:
+                continue
             found[row.name] = {"picoseconds": picoseconds(row)}
             if row.hardware:
                 found[row.name] |= cells(row, folder)
@@ -342,8 +358,10 @@ def operator_table(found: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, unless --draw is given, and update the page."""
-    if "--draw" not in sys.argv:
-        FIGURES.write_text(json.dumps(measured(), indent=1) + "\n")
+    names = sys.argv[1:]
+    if names != ["--draw"]:
+        known = json.loads(FIGURES.read_text()) if names else {}
+        FIGURES.write_text(json.dumps(known | measured(names), indent=1) + "\n")
     content = operator_table(json.loads(FIGURES.read_text()))
     PAGE.write_text(fill(PAGE.read_text(), "operators", content))
 

@@ -98,7 +98,7 @@ def recipe(name: str) -> Recipe:
         SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((64, 1), (16, 5)), images=9_600
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((16, 16),), images=12_800
     )
 
 
@@ -176,36 +176,47 @@ class NoisyRates(nn.Module):
             spread = gain**2 / length * layer.weight.abs() * (1 - layer.weight.abs())
             least = torch.full((len(weight),), 1e-6)  # the derivative of the root of 0 is infinite
             if isinstance(layer, SCConv2d):
-                x = x.view(len(x), -1, *layer.input_size)
+                if x.ndim == 2:
+                    x = x.view(len(x), -1, *layer.input_size)
+                x, weight = (
+                    each.contiguous(memory_format=torch.channels_last) for each in (x, weight)
+                )  # which is faster
                 mean = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
                 size = weight.shape[2:]
                 sums = functional.avg_pool2d(
                     x.abs(), size, layer.stride, layer.padding, divisor_override=1
                 )
                 variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True), least)
+                noise = torch.randn(mean.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
             else:
                 x = x.flatten(1)
                 mean = functional.linear(x, weight, bias)
                 variance = functional.linear(x.abs(), spread, least)
-            x = torch.addcmul(mean, torch.randn_like(mean), variance.sqrt())
-            if layer is not self.model.layers[-1]:
-                x = Rate.apply(x, length)
+                noise = torch.randn_like(mean)
+            if layer is self.model.layers[-1]:
+                x = torch.addcmul(mean, noise, variance.sqrt())
+            else:
+                x = Rate.apply(mean, noise, variance, length)
         return x * length
 
 
 class Rate(torch.autograd.Function):
-    """Rate of a neuron from its mean current: clipped to [0, 1], and rounded to a number of spikes."""
+    """Rate of a neuron from its noisy mean current: clipped to [0, 1], a whole number of spikes."""
 
     @staticmethod
-    def forward(context: Any, current: Tensor, length: int) -> Tensor:
+    def forward(context: Any, mean: Tensor, noise: Tensor, variance: Tensor, length: int) -> Tensor:
         """Return the rates."""
-        context.save_for_backward((current > 0) & (current < 1))
+        spread = variance.sqrt()
+        current = torch.addcmul(mean, noise, spread)
+        context.save_for_backward(current, noise, spread)
         return (current * length).round_().clamp_(0, length).div_(length)
 
     @staticmethod
-    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient of the currents, that of rates that are not rounded."""
-        return of_rates * context.saved_tensors[0], None
+    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None, Tensor, None]:
+        """Return the gradients of mean and variance, those of rates that are not rounded."""
+        current, noise, spread = context.saved_tensors
+        of_mean = of_rates * ((current > 0) & (current < 1))
+        return of_mean, None, (of_mean * noise).div_(2 * spread), None
 
 
 def checkpoint_of(path: Path, number: int) -> Path:

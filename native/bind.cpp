@@ -98,6 +98,61 @@ Out<uint64_t, 2> encoded(const Words& thresholds, uint64_t first_word, uint64_t 
   return out;
 }
 
+// The inputs are packed streams or densities of Bernoulli streams, which are encoded here: bits
+// from the word of time of the first step on.
+Out<uint64_t, 2> run_plastic(const sc::PlasticRule& rule,
+                             const std::vector<sc::LifParameters>& parameters,
+                             std::tuple<uint64_t, uint64_t, uint64_t, uint64_t> keys,
+                             In<double, 1> gain, std::optional<In<int64_t, 1>> bias,
+                             std::optional<In<int64_t, 2>> recurrent, bool shared, bool has_signs,
+                             In<double, 1> powers, std::optional<In<uint64_t, 2>> x,
+                             std::optional<In<double, 1>> densities, uint64_t x_start,
+                             uint64_t input_key, uint64_t first, uint64_t steps,
+                             std::optional<In<double, 1>> rewards, InOut<double, 1> state) {
+  const size_t n_in = x ? x->shape(0) : densities->shape(0), n = gain.shape(0);
+  auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
+  const uint64_t* words = data_or_null(x);
+  size_t x_words = x ? x->shape(1) : 0;
+  const nb::gil_scoped_release nogil;
+  std::vector<uint64_t> encoded;
+  if (words == nullptr) {
+    const uint64_t length = first % 64 + steps;
+    x_start = first % 64;
+    x_words = sc::words_for(length);
+    encoded.resize(n_in * x_words);
+    sc::run(sc::Encode{input_key,
+                       nullptr,
+                       1,
+                       {n_in, nullptr, first / 64, length, encoded.data()},
+                       densities->data(),
+                       n_in});
+    words = encoded.data();
+  }
+  sc::run(sc::PlasticLayer{rule,
+                           parameters.data(),
+                           parameters.size(),
+                           std::get<0>(keys),
+                           std::get<1>(keys),
+                           {std::get<2>(keys), std::get<3>(keys)},
+                           gain.data(),
+                           words,
+                           x_words,
+                           x_start,
+                           n_in,
+                           n,
+                           data_or_null(bias),
+                           data_or_null(recurrent),
+                           shared,
+                           has_signs,
+                           first,
+                           steps,
+                           data_or_null(rewards),
+                           powers.data(),
+                           state.data(),
+                           spikes.data()});
+  return spikes;
+}
+
 // The value of a number that is no float, or the error that says what is wrong with it.
 double checked_current(nb::handle current) {
   return nb::cast<double>(
@@ -382,16 +437,17 @@ NB_MODULE(_native, m) {
       "v"_a.noconvert(), "refractory"_a.noconvert(), "i"_a.noconvert());
   m.def(
       "fixed_trace",
-      [](const sc::FixedNeuron& neuron, In<int32_t, 2> counts, InOut<int32_t, 1> v,
-         InOut<uint64_t, 1> refractory, InOut<uint64_t, 2> saturations) {
+      [](const std::vector<sc::FixedNeuron>& neurons, In<int32_t, 2> counts, InOut<int32_t, 1> v,
+         InOut<uint64_t, 1> refractory, InOut<int32_t, 1> i, InOut<uint64_t, 2> saturations) {
         const size_t n = counts.shape(0), steps = counts.shape(1);
         auto potentials = allocate<int32_t, 2>({n, steps});
         auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
-        run_without_gil(sc::FixedTrace{neuron, n, counts.data(), steps, v.data(), refractory.data(),
-                                       saturations.data(), potentials.data(), spikes.data()});
+        run_without_gil(sc::FixedTrace{neurons.data(), neurons.size(), n, counts.data(), steps,
+                                       v.data(), refractory.data(), i.data(), saturations.data(),
+                                       potentials.data(), spikes.data()});
         return std::make_pair(potentials, spikes);
       },
-      "neuron"_a, "counts"_a, "v"_a, "refractory"_a, "saturations"_a);
+      "neurons"_a, "counts"_a, "v"_a, "refractory"_a, "i"_a, "saturations"_a);
   m.def(
       "dense",
       [](const sc::LifParameters& parameters, uint64_t weight_key, uint64_t noise_key,
@@ -597,13 +653,14 @@ NB_MODULE(_native, m) {
       },
       "of_drive"_a, "x"_a, "x_bits"_a, "places"_a.none());
   m.def(
-      "fold",
-      [](In<float, 3> values, In<int32_t, 2> starts, InOut<float, 2> out) {
-        const size_t n_rows = values.shape(0), positions = starts.shape(0), n = out.shape(1);
-        run_without_gil(sc::Fold{values.data(), starts.data(), n_rows, positions, starts.shape(1),
-                                 values.shape(2) / starts.shape(1), n, out.data()});
+      "input_gradients",
+      [](In<float, 2> of_sums, In<float, 4> weights, In<int32_t, 2> pixels, InOut<float, 3> out) {
+        run_without_gil(sc::InputGradients{of_sums.data(), weights.data(), pixels.data(),
+                                           of_sums.shape(0), weights.shape(0), pixels.shape(0),
+                                           pixels.shape(1), weights.shape(2), out.shape(1),
+                                           out.shape(2), out.data()});
       },
-      "values"_a, "starts"_a, "out"_a.noconvert());
+      "of_sums"_a, "weights"_a, "pixels"_a, "out"_a.noconvert());
   m.def(
       "codes",
       [](nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu, nb::ro> weights) {
@@ -682,6 +739,70 @@ NB_MODULE(_native, m) {
         return out;
       },
       "x"_a, "w"_a, "length"_a);
+  m.def(
+      "in_stream",
+      [](In<uint64_t, 2> x, In<uint64_t, 2> y, In<uint32_t, 2> numbers, In<uint64_t, 1> thresholds,
+         uint64_t length, bool bipolar) {
+        const size_t n_rows = x.shape(0);
+        auto out = allocate<uint64_t, 2>({n_rows, sc::words_for(length)});
+        run_without_gil(sc::InStream{x.data(), y.data(), n_rows, numbers.data(), thresholds.data(),
+                                     thresholds.shape(0) - 1, length, bipolar, out.data()});
+        return out;
+      },
+      "x"_a, "y"_a, "numbers"_a, "thresholds"_a, "length"_a, "bipolar"_a);
+
+  m.def("plastic", run_plastic, "rule"_a, "parameters"_a, "keys"_a, "gain"_a, "bias"_a.none(),
+        "recurrent"_a.none(), "shared"_a, "has_signs"_a, "powers"_a, "x"_a.none(),
+        "densities"_a.none(), "x_start"_a, "input_key"_a, "first"_a, "steps"_a, "rewards"_a.none(),
+        "state"_a.noconvert());
+
+  using Rule = sc::PlasticRule;
+  nb::class_<Rule>(m, "PlasticRule")
+      .def(
+          "__init__",
+          [](Rule* self, double a_plus, double a_minus, double a3_plus, double a3_minus,
+             double keep_plus, double keep_minus, double keep_x, double keep_y, double w_max,
+             bool soft, bool nearest, bool keeps_sign, bool triplet, double level,
+             double keep_eligibility, double learning_rate, uint64_t period, double total,
+             double goal, double strength, double keep_average, double inhibition,
+             double threshold_step, double keep_threshold) {
+            *self = {a_plus,        a_minus,    a3_plus,        a3_minus,      keep_plus,
+                     keep_minus,    keep_x,     keep_y,         w_max,         soft,
+                     nearest,       keeps_sign, triplet,        level,         keep_eligibility,
+                     learning_rate, period,     total,          goal,          strength,
+                     keep_average,  inhibition, threshold_step, keep_threshold};
+          },
+          nb::kw_only(), "a_plus"_a = 0.0, "a_minus"_a = 0.0, "a3_plus"_a = 0.0, "a3_minus"_a = 0.0,
+          "keep_plus"_a = 0.0, "keep_minus"_a = 0.0, "keep_x"_a = 0.0, "keep_y"_a = 0.0,
+          "w_max"_a = 1.0, "soft"_a = false, "nearest"_a = false, "keeps_sign"_a = true,
+          "triplet"_a = false, "level"_a = 0.0, "keep_eligibility"_a = 0.0, "learning_rate"_a = 0.0,
+          "period"_a = 0, "total"_a = 0.0, "goal"_a = 0.0, "strength"_a = 0.0,
+          "keep_average"_a = 0.0, "inhibition"_a = 0.0, "threshold_step"_a = 0.0,
+          "keep_threshold"_a = 0.0)
+      .def_ro("a_plus", &Rule::a_plus)
+      .def_ro("a_minus", &Rule::a_minus)
+      .def_ro("a3_plus", &Rule::a3_plus)
+      .def_ro("a3_minus", &Rule::a3_minus)
+      .def_ro("keep_plus", &Rule::keep_plus)
+      .def_ro("keep_minus", &Rule::keep_minus)
+      .def_ro("keep_x", &Rule::keep_x)
+      .def_ro("keep_y", &Rule::keep_y)
+      .def_ro("w_max", &Rule::w_max)
+      .def_ro("soft", &Rule::soft)
+      .def_ro("nearest", &Rule::nearest)
+      .def_ro("keeps_sign", &Rule::keeps_sign)
+      .def_ro("triplet", &Rule::triplet)
+      .def_ro("level", &Rule::level)
+      .def_ro("keep_eligibility", &Rule::keep_eligibility)
+      .def_ro("learning_rate", &Rule::learning_rate)
+      .def_ro("period", &Rule::period)
+      .def_ro("total", &Rule::total)
+      .def_ro("goal", &Rule::goal)
+      .def_ro("strength", &Rule::strength)
+      .def_ro("keep_average", &Rule::keep_average)
+      .def_ro("inhibition", &Rule::inhibition)
+      .def_ro("threshold_step", &Rule::threshold_step)
+      .def_ro("keep_threshold", &Rule::keep_threshold);
 
   using Lif = sc::LifParameters;
   nb::class_<Lif>(m, "LIFParameters")
@@ -715,15 +836,19 @@ NB_MODULE(_native, m) {
           "__init__",
           [](Fixed* self, int64_t one, int64_t leak, int leak_shift, int64_t threshold,
              int64_t reset, bool subtracts, uint64_t refractory_period, int64_t v_min,
-             int64_t v_max) {
-            *self = {one,   leak, leak_shift, threshold, reset, subtracts, refractory_period,
-                     v_min, v_max};
+             int64_t v_max, int64_t syn_leak, int syn_leak_shift, int syn_fraction) {
+            *self = {one,       leak,  leak_shift, syn_leak,          syn_leak_shift, syn_fraction,
+                     threshold, reset, subtracts,  refractory_period, v_min,          v_max};
           },
           nb::kw_only(), "one"_a, "leak"_a, "leak_shift"_a, "threshold"_a, "reset"_a, "subtracts"_a,
-          "refractory_period"_a, "v_min"_a, "v_max"_a)
+          "refractory_period"_a, "v_min"_a, "v_max"_a, "syn_leak"_a = 0, "syn_leak_shift"_a = 0,
+          "syn_fraction"_a = 0)
       .def_ro("one", &Fixed::one)
       .def_ro("leak", &Fixed::leak)
       .def_ro("leak_shift", &Fixed::leak_shift)
+      .def_ro("syn_leak", &Fixed::syn_leak)
+      .def_ro("syn_leak_shift", &Fixed::syn_leak_shift)
+      .def_ro("syn_fraction", &Fixed::syn_fraction)
       .def_ro("threshold", &Fixed::threshold)
       .def_ro("reset", &Fixed::reset)
       .def_ro("subtracts", &Fixed::subtracts)

@@ -25,7 +25,7 @@ constexpr int kSide = kLanes == 1 ? 1 : 2;
 // Where at least this share of inputs (in sixteenths) is active in a word of 64 steps, counts are
 // taken across inputs, if the level has a population count that is worth it. That takes as long as
 // the steps there are, so a share of a word needs a share of these inputs.
-constexpr size_t kMostlyActive = 8;
+constexpr size_t kMostlyActive = 6;
 
 // Images up to which only the weight bits that they look at are made.
 constexpr size_t kFewImages = 4;
@@ -188,11 +188,13 @@ class Tile {
     const PhiloxKey key(d_.weight_key);
     const S word{d_.first_word + w};
     if (d_.shared) return make_shared_bits(key, word);
+    const U needed = set1(last_word_mask(steps_of(w)));
     for (size_t i = 0; i < d_.n_in; i++) {
       for (size_t group = 0; group < n_groups_; group++) {
-        const U neuron = set1(first_ + group * kLanes) + iota();
+        const U neuron = set1(first_ + group * kLanes) + iota(), weight = magnitude(i, group);
         store(strip(bits_, group) + i * kLanes,
-              bernoulli_word(key, word, S{i}, neuron, magnitude(i, group)));
+              steps_of(w) < 64 ? bernoulli_bits<4>(key, word, S{i}, neuron, weight, needed)
+                               : bernoulli_word(key, word, S{i}, neuron, weight));
       }
     }
   }

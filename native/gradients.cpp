@@ -69,12 +69,17 @@ class Gradients {
     std::fill_n(own_, n_, 0.0f);
     std::fill_n(sums_, kSums * stride_, 0.0f);
     std::fill_n(total_, n_, 0.0f);
-    for (uint64_t t = g_.steps; t-- > 0;) {
-      if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
-      if (g_.of_parameters != nullptr)
-        back<true>(row, t);
-      else
-        back<false>(row, t);
+    // Neurons that receive no spikes of each other go back block by block.
+    const size_t block = g_.weights == nullptr ? kBlock : n_;
+    for (size_t first = 0; first < n_; first += block) {
+      const size_t last = std::min(first + block, n_);
+      for (uint64_t t = g_.steps; t-- > 0;) {
+        if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
+        if (g_.of_parameters != nullptr)
+          back<true>(row, t, first, last);
+        else
+          back<false>(row, t, first, last);
+      }
     }
     if (g_.totals) std::copy_n(total_, n_, g_.of_drive + row * n_);
     std::copy_n(sums_, n_, g_.of_gain + row * n_);
@@ -84,7 +89,8 @@ class Gradients {
   }
 
  private:
-  static constexpr size_t kSums = 4;  // of the gain and three parameters
+  static constexpr size_t kSums = 4;     // of the gain and three parameters
+  static constexpr size_t kBlock = 256;  // neurons whose arrays fit the first-level cache
 
   size_t at(size_t row, uint64_t t) const { return (row * g_.steps + t) * n_; }
 
@@ -160,26 +166,28 @@ class Gradients {
       for (size_t j = 0; j < n_; j++) own_[j] += of_drive[k] * weights[j];
   }
 
-  // One step back.
+  // One step back of some neurons.
   template <bool kParameters>
-  void back(size_t row, uint64_t t) const {
+  void back(size_t row, uint64_t t, size_t first, size_t last) const {
     const float* spikes =
         g_.of_spikes + (row * g_.spike_steps + (g_.spike_steps == 1 ? 0 : t)) * n_;
     const float* drive = g_.shorts == nullptr ? g_.drive + at(row, t) : drive_;
     if (g_.shorts != nullptr)
-      for (size_t j = 0; j < n_; j++) drive_[j] = float(g_.shorts[at(row, t) + j]);
-    if (g_.totals) return back<kParameters, true>(t, spikes, drive, total_);
-    back<kParameters, false>(t, spikes, drive, g_.of_drive + at(row, t));
+      for (size_t j = first; j < last; j++) drive_[j] = float(g_.shorts[at(row, t) + j]);
+    if (g_.totals) return back<kParameters, true>(t, first, last, spikes, drive, total_);
+    back<kParameters, false>(t, first, last, spikes, drive, g_.of_drive + at(row, t));
   }
   template <bool kParameters, bool kTotals>
-  void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
+  void back(uint64_t t, size_t first, size_t last, const float* spikes, const float* drive,
+            float* of_drive) const {
     if (awake_ != nullptr)
-      back<kParameters, kTotals, true>(t, spikes, drive, of_drive);
+      back<kParameters, kTotals, true>(t, first, last, spikes, drive, of_drive);
     else
-      back<kParameters, kTotals, false>(t, spikes, drive, of_drive);
+      back<kParameters, kTotals, false>(t, first, last, spikes, drive, of_drive);
   }
   template <bool kParameters, bool kTotals, bool kAwake>
-  void back(uint64_t t, const float* spikes, const float* drive, float* of_drive) const {
+  void back(uint64_t t, size_t first, size_t last, const float* spikes, const float* drive,
+            float* of_drive) const {
     const size_t now = t * stride_;
     const float *over = over_ + now, *awakes = awake_ + (kAwake ? now : 0);
     const float* before = before_ + (kParameters ? now : 0);
@@ -188,7 +196,7 @@ class Gradients {
     float *sum_syn_leak = sum_leak + stride_, *sum_threshold = sum_syn_leak + stride_;
     // None of the arrays overlap.
 #pragma GCC ivdep
-    for (size_t j = 0; j < n_; j++) {
+    for (size_t j = first; j < last; j++) {
       const float awake = kAwake ? awakes[j] : 1.0f;
       const float distance = width_[j] + std::fabs(over[j]);
       const float slope = awake * height_[j] / (distance * distance);
@@ -220,13 +228,34 @@ class Gradients {
   float *sums_, *over_, *awake_ = nullptr, *before_ = nullptr, *synaptic_ = nullptr;
 };
 
-// Adds the rows of the ones of a word to kColumns columns of sums; row(bit) is the row of a bit.
+// Sums of rows for any four bits: table[16 * q + bits] for bits 4 * q to 4 * q + 3 of a word of
+// n_bits. row(bit) is the row of a bit, of which there are `here` columns; the others are zero.
 template <size_t kColumns, class Row>
-inline void add_rows(float* sums, uint64_t word, Row&& row) {
+inline void make_table(float* table, uint64_t n_bits, size_t here, Row&& row) {
+  for (uint64_t first = 0; first < n_bits; first += 4, table += 16 * kColumns) {
+    std::fill_n(table, kColumns, 0.0f);
+    const uint64_t last = std::min<uint64_t>(n_bits - first, 4);
+    for (uint64_t bit = 0; bit < last; bit++) {
+      const float* added = row(first + bit);
+      float* one = table + (size_t{1} << bit) * kColumns;
+      std::copy_n(added, here, one);
+      std::fill_n(one + here, kColumns - here, 0.0f);
+      for (size_t below = 1; below < size_t{1} << bit; below++) {
+        const float* __restrict without = table + below * kColumns;
+        float* __restrict with = one + below * kColumns;
+        for (size_t n = 0; n < kColumns; n++) with[n] = without[n] + one[n];
+      }
+    }
+  }
+}
+
+// Adds the rows of the ones of a word to sums.
+template <size_t kColumns>
+inline void add_rows(float* sums, uint64_t word, const float* table) {
   float sum[kColumns];
   std::copy_n(sums, kColumns, sum);
-  for (; word != 0; word &= word - 1) {
-    const float* added = row(uint64_t(std::countr_zero(word)));
+  for (; word != 0; word >>= 4, table += 16 * kColumns) {
+    const float* added = table + word % 16 * kColumns;
     for (size_t n = 0; n < kColumns; n++) sum[n] += added[n];
   }
   std::copy_n(sum, kColumns, sums);
@@ -239,80 +268,56 @@ void neuron_gradients(const NeuronGradients& g, const Part& part) {
   for (size_t row = part.first; row < part.last; row++) gradients.run(row);
 }
 
-void product_gradients(const ProductGradients& g, const Part& part) {
-  constexpr size_t kWide = kGradientColumns, kNarrow = 16;
-  const uint64_t all[2] = {~uint64_t{0}, last_word_mask(g.steps * g.x_bits)};
-  const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
-  const size_t words = words_for(g.steps * g.x_bits), apart = g.positions * g.n;
-  auto* sums = reinterpret_cast<float*>(part.scratch);
-  const size_t inputs = gradient_inputs(columns);
-  float* padded = sums + inputs * columns;
-  for (size_t first = part.first; first < part.last; first += inputs) {
-    const size_t last = std::min(first + inputs, part.last);
-    std::fill_n(sums, inputs * columns, 0.0f);
-    for (size_t b = 0; b < g.n_batch; b++) {
-      const float* of_drive =
-          g.of_drive + (b / g.positions * g.steps * g.positions + b % g.positions) * g.n;
-      size_t stride = apart;
-      const uint64_t* x =
-          g.x + (g.places == nullptr ? b * g.n_in : b / g.positions * g.n_places) * words;
-      const int32_t* places = g.places == nullptr ? nullptr : g.places + b % g.positions * g.n_in;
-      if (columns != g.n) {  // rows of whole vectors
-        for (uint64_t t = 0; t < g.steps; t++) {
-          std::copy_n(of_drive + t * apart, g.n, padded + t * columns);
-          std::fill_n(padded + t * columns + g.n, columns - g.n, 0.0f);
-        }
-        of_drive = padded;
-        stride = columns;
-      }
-      for (size_t i = first; i < last; i++) {
-        float* sum = sums + (i - first) * columns;
-        const size_t place = places == nullptr ? i : size_t(places[i]);
-        if (places != nullptr && place == g.n_places) continue;
-        const bool on = places != nullptr && place > g.n_places;
-        for (size_t w = 0; w < words; w++) {
-          const uint64_t word = on ? all[w + 1 == words] : x[place * words + w];
-          if (word == 0) continue;
-          size_t n = 0;
-          const auto row = [&](uint64_t bit) {
-            const uint64_t at = 64 * w + bit;
-            return of_drive + (g.x_bits == 1 ? at : at / g.x_bits) * stride + n;
-          };
-          for (; n + kWide <= columns; n += kWide) add_rows<kWide>(sum + n, word, row);
-          for (; n + 2 * kNarrow <= columns; n += 2 * kNarrow)
-            add_rows<2 * kNarrow>(sum + n, word, row);
-          for (; n < columns; n += kNarrow) add_rows<kNarrow>(sum + n, word, row);
-        }
-      }
-    }
-    for (size_t i = first; i < last; i++)
-      std::copy_n(sums + (i - first) * columns, g.n, g.out + i * g.n);
-  }
-}
-
 namespace {
 
-// Values side by side: a number that compilers turn into vectors.
-template <size_t kSide>
-void add(float* __restrict to, const float* __restrict from) {
-  for (size_t i = 0; i < kSide; i++) to[i] += from[i];
+// The inputs [first, last) of rows of packed inputs.
+template <size_t kColumns>
+void add_products(const ProductGradients& g, size_t first, size_t last, size_t b, size_t w,
+                  size_t n, float* sums, size_t columns, float* table) {
+  const size_t words = words_for(g.steps * g.x_bits), image = b / g.positions;
+  const uint64_t n_bits = std::min<uint64_t>(g.steps * g.x_bits - 64 * w, 64);
+  const uint64_t all = last_word_mask(n_bits);
+  const float* drive = g.of_drive + (image * g.steps * g.positions + b % g.positions) * g.n + n;
+  make_table<kColumns>(table, n_bits, std::min(g.n - n, kColumns), [&](uint64_t bit) {
+    const uint64_t at = 64 * w + bit;
+    return drive + (g.x_bits == 1 ? at : at / g.x_bits) * g.positions * g.n;
+  });
+  const uint64_t* x = g.x + (g.places == nullptr ? b * g.n_in : image * g.n_places) * words + w;
+  const int32_t* places = g.places == nullptr ? nullptr : g.places + b % g.positions * g.n_in;
+  for (size_t i = first; i < last; i++) {
+    uint64_t word;
+    if (places == nullptr || size_t(places[i]) < g.n_places)
+      word = x[(places == nullptr ? i : size_t(places[i])) * words] & all;
+    else
+      word = size_t(places[i]) == g.n_places ? 0 : all;
+    if (word != 0) add_rows<kColumns>(sums + (i - first) * columns + n, word, table);
+  }
 }
 
 }  // namespace
 
-void fold(const Fold& f, const Part& part) {
-  constexpr size_t kSide = 16;
-  for (size_t row = part.first; row < part.last; row++) {
-    float* out = f.out + row * f.n;
-    const float* from = f.from + row * f.positions * f.n_runs * f.run;
-    std::fill_n(out, f.n, 0.0f);
-    for (size_t r = 0; r < f.positions * f.n_runs; r++, from += f.run) {
-      if (f.starts[r] < 0) continue;
-      float* to = out + f.starts[r];
-      size_t i = 0;
-      for (; i + kSide <= f.run; i += kSide) add<kSide>(to + i, from + i);
-      for (; i < f.run; i++) to[i] += from[i];
+void product_gradients(const ProductGradients& g, const Part& part) {
+  constexpr size_t kWide = kGradientColumns, kNarrow = 16;
+  const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
+  const size_t words = words_for(g.steps * g.x_bits), inputs = gradient_inputs(columns);
+  auto* sums = reinterpret_cast<float*>(part.scratch);
+  float* table = sums + inputs * columns;
+  for (size_t first = part.first; first < part.last; first += inputs) {
+    const size_t last = std::min(first + inputs, part.last);
+    std::fill_n(sums, inputs * columns, 0.0f);
+    for (size_t b = 0; b < g.n_batch; b++) {
+      for (size_t w = 0; w < words; w++) {
+        size_t n = 0;
+        for (; n + kWide <= columns; n += kWide)
+          add_products<kWide>(g, first, last, b, w, n, sums, columns, table);
+        for (; n + 2 * kNarrow <= columns; n += 2 * kNarrow)
+          add_products<2 * kNarrow>(g, first, last, b, w, n, sums, columns, table);
+        for (; n < columns; n += kNarrow)
+          add_products<kNarrow>(g, first, last, b, w, n, sums, columns, table);
+      }
     }
+    for (size_t i = first; i < last; i++)
+      std::copy_n(sums + (i - first) * columns, g.n, g.out + i * g.n);
   }
 }
 

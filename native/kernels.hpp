@@ -190,9 +190,11 @@ struct Ones {
 //   v <- ((v - (v - v_rest) * leak) + gain * i) + noise_std * z
 // A spike sets v to v_reset or, if `subtracts`, takes v_threshold - v_reset from it.
 //
-// In fixed point (`fixed`) all of these are integers but the leak, v_rest is 0 and there is no
-// synapse and no noise:
-//   v <- min(max((v - floor(v * leak)) + I, v_min), v_max)
+// In fixed point (`fixed`) all of these are integers but the leaks and the gain, a power of two;
+// v_rest is 0 and there is no noise:
+//   i <- clamp((i - floor(i * syn_leak)) + I)                  i and gain * i: I where syn_leak is
+//   0 v <- clamp((v - floor(v * leak)) + floor(gain * i))        clamp(x): min(max(x, v_min),
+//   v_max)
 struct LifParameters {
   double leak, v_rest, gain, noise_std, v_threshold, v_reset;
   uint64_t refractory_period;
@@ -226,10 +228,13 @@ struct LifPopulation {
 };
 
 // Integers of a neuron in fixed point: a single one adds `one`, a step leaks v * leak >>
-// leak_shift.
+// leak_shift. With a synaptic current (syn_leak not 0), `one` is added to it, it leaks in the same
+// way, and the potential grows by i >> syn_fraction.
 struct FixedNeuron {
   int64_t one, leak;
   int leak_shift;
+  int64_t syn_leak;
+  int syn_leak_shift, syn_fraction;
   int64_t threshold, reset;
   bool subtracts;
   uint64_t refractory_period;
@@ -239,12 +244,13 @@ struct FixedNeuron {
 // Neurons in fixed point under given counts, with what the kernels that fire do not tell: their
 // potentials after each step, and how often a sum was below and above the word.
 struct FixedTrace {
-  FixedNeuron neuron;
-  size_t n;
+  const FixedNeuron* neurons;  // those of the first n_neurons rows, which repeat
+  size_t n_neurons, n;
   const int32_t* counts;  // [n][steps]
   uint64_t steps;
   int32_t* v;             // [n], updated in place, as are the next
   uint64_t* refractory;   // [n]
+  int32_t* i;             // [n]
   uint64_t* saturations;  // [n][2], added to
   int32_t* potentials;    // [n][steps]
   uint64_t* spikes;       // [n][words_for(steps)]
@@ -410,14 +416,21 @@ struct ProductGradients {
   size_t n_places;
 };
 
-// out[row][at] = sum over the runs of values that begin at `at` or before it: run r of a position
-// begins at starts[position][r], or is left out if that is negative. A row is a time step of an
-// image.
-struct Fold {
-  const float* from;      // [n_rows][positions][n_runs][run]
-  const int32_t* starts;  // [positions][n_runs]
-  size_t n_rows, positions, n_runs, run, n;
-  float* out;  // [n_rows][n]
+// Gradients of the inputs of a convolution from those of its sums:
+//   out[row][pixel][c] = sum over positions, and the taps of their kernels that lie on the pixel,
+//   of
+//                        of_sums[row][position][n] * weights[row % n_weights][tap][n][c]
+// Tap k of a position lies on pixel pixels[position][k], or on none if that is negative. A row is a
+// time step of an image.
+struct InputGradients {
+  const float* of_sums;   // [n_rows][positions][n]
+  const float* weights;   // [n_weights][taps][n][columns], columns of channels and zeros
+  const int32_t* pixels;  // [positions][taps]
+  size_t n_rows, n_weights, positions, taps, n, n_pixels, channels;
+  float* out;  // [n_rows][n_pixels][channels]
+
+  size_t columns() const { return (channels + kBlock - 1) / kBlock * kBlock; }
+  static constexpr size_t kBlock = 16;
 };
 
 // out[i][n] = the weight of input i and neuron n as Products has it, from weights in [-1, 1] in one
@@ -484,6 +497,75 @@ inline size_t chain_scratch(const Chain& c) {
   const size_t numbers = c.numbers == nullptr ? 0 : c.steps;
   const size_t frames = (c.steps * most * kChainImages + 7) / 8 * 8;
   return (numbers + kChainImages) * c.padded() + 2 * frames;
+}
+
+// How the weights of a layer change, with m = |w|, or m = w if signs may change; low = 0 or -w_max.
+// In a step, traces decay first: x_i <- x_i * keep_plus, x2_i <- x2_i * keep_x for inputs, y_j and
+// y2_j with keep_minus and keep_y for neurons. When the neurons have fired, in this order:
+//   inputs i with a spike    down(m_ij, y_j * (a_minus + a3_minus * x2_i)) for all j
+//                            x_i += 1, x2_i += 1              (= 1 if nearest)
+//   neurons j with a spike   up(m_ij, x_i * (a_plus + a3_plus * y2_j)) for all i
+//                            y_j += 1, y2_j += 1              (= 1 if nearest)
+//   up(m, a): m + a * (w_max - m) if soft, else m + a;  down(m, a): m - a * (m - low), or m - a
+// all within [low, w_max]. With `level`, what is added is that with the probability it would have
+// been, from the bit of the step of stream j << 32 | i under move_keys. With `keep_eligibility`,
+// e_ij takes a and -a in place of m, decays in every step, and a reward r changes the weights after
+// it:
+//   up(m, learning_rate * r * e), or down(m, -learning_rate * r * e) where that is negative
+// Last, at steps t with (t + 1) % period == 0, the m of neuron j are scaled, up to w_max: by
+// total / (their sum) if average_j = 1, which marks neurons that since then have fired, or had
+// y_j != 0 when an input had a spike, or were rewarded; or by 1 + strength * (goal - average_j), at
+// least 0, where in every step
+//   average_j <- average_j * keep_average + (1 - keep_average) * spike
+// Thresholds are theta_j higher; in every step theta_j <- theta_j * keep_threshold + threshold_step
+// * spike. A current is `inhibition` lower if another neuron fired in the step before.
+struct PlasticRule {
+  double a_plus, a_minus, a3_plus, a3_minus;
+  double keep_plus, keep_minus, keep_x, keep_y;
+  double w_max;
+  bool soft, nearest, keeps_sign, triplet;
+  double level;
+  double keep_eligibility, learning_rate;
+  uint64_t period;
+  double total, goal, strength, keep_average;
+  double inhibition, threshold_step, keep_threshold;
+
+  bool learns() const { return a_plus != 0 || a_minus != 0 || a3_plus != 0 || a3_minus != 0; }
+  bool adapts() const { return threshold_step != 0; }
+  bool averages() const { return period != 0 && total == 0; }
+};
+
+// A dense layer whose weights change as it runs, on one example. Its state is an array of doubles,
+// updated in place: potentials, refractory steps, synaptic currents (each [n]), spikes of the step
+// before [words_for(n)], x and x2 [n_in], y, y2, theta, average [n], weights [n_in][n], and, if
+// rewarded, eligibility as it was at the last step t with t % 64 == 0 had it decayed since.
+struct PlasticLayer {
+  PlasticRule rule;
+  const LifParameters* lif;  // [n], or one for all neurons
+  size_t n_lif;
+  uint64_t weight_key, noise_key, move_keys[2];
+  const double* gain;  // [n]
+  const uint64_t* x;   // [n_in][x_words]; bit x_start is the first
+  size_t x_words;
+  uint64_t x_start;
+  size_t n_in, n;
+  const int64_t* bias;       // [n], as Products has weights, or null: of stream n_in
+  const int64_t* recurrent;  // [n][n], a row a sending neuron, or null: streams that follow
+  bool shared;               // whether all neurons use the numbers of the first
+  bool has_signs;            // whether a weight can be negative
+  uint64_t first, steps;
+  const double* rewards;  // [steps], or null
+  const double* powers;   // [65], keep_eligibility to the power of the index, and 65 inverses
+  double* state;
+  uint64_t* spikes;  // [n][words_for(steps)]
+};
+
+inline size_t plastic_rows(const PlasticLayer& p) {
+  return p.n_in + (p.bias != nullptr) + (p.recurrent != nullptr ? p.n : 0);
+}
+// Words of the state.
+inline size_t plastic_state(size_t n_in, size_t n, bool rewarded) {
+  return 7 * n + words_for(n) + 2 * n_in + n_in * n * (rewarded ? 2 : 1);
 }
 
 // Finite-state machines, one a row, of 1 to 8 inputs and 1 or 2 outputs. Entry [s][symbol] of the
@@ -575,6 +657,21 @@ struct Deposit {
   uint64_t* out;
 };
 
+// Products by conditional sampling. A shift register, at first 0, 1, 0, 1, ..., holds the last
+// `depth` bits of y before the step, and c of them are 1. Number k, which counts the ones of x,
+// says
+//   z = [number k < thresholds[c]]
+// and out = x and z or, if bipolar, where k also counts the zeros, out = [x = z].
+struct InStream {
+  const uint64_t *x, *y;  // [n_rows][words]
+  size_t n_rows;
+  const uint32_t* numbers;     // [n_rows][length]
+  const uint64_t* thresholds;  // [depth + 1]
+  uint64_t depth, length;
+  bool bipolar;
+  uint64_t* out;  // [n_rows][words]
+};
+
 // Longest period of a permutation whose lanes are streams.
 inline constexpr uint64_t kShortPeriod = 2048;
 
@@ -616,9 +713,9 @@ inline size_t neurons_scratch(const NeuronLayer& l, size_t n_rows) {
          2 * neurons * l.noise_rows(n_rows) + n_rows * (words + 2 * neurons);
 }
 
-// Inputs of a part, and columns of a block, of the gradients of products; sums of a block of
-// inputs.
-inline constexpr size_t kGradientInputs = 32, kGradientColumns = 64, kGradientSums = 4096;
+// Inputs of a part of the gradients of products; sums of a block of inputs; columns of its tables,
+// which hold the sums of the drives of any of four bits.
+inline constexpr size_t kGradientInputs = 32, kGradientSums = 16384, kGradientColumns = 64;
 inline size_t gradient_inputs(size_t columns) {
   const size_t inputs = kGradientSums / columns;
   return inputs > kGradientInputs ? inputs : kGradientInputs;
@@ -629,9 +726,24 @@ inline size_t gradients_scratch(const NeuronGradients& g) {
   const size_t groups = g.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
   return groups * kLifWords + (4 * size_t(g.steps) + 18) * neurons / 2;
 }
+// Words of scratch memory of the kernel of plastic layers: parameters, drawn words, counts, noise,
+// active inputs by step, the steps for which rows are needed, and rows that are drawn.
+inline size_t plastic_scratch(const PlasticLayer& p) {
+  const size_t neurons = (p.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
+  const size_t groups = p.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
+  return groups * kLifWords + neurons * (plastic_rows(p) + 3) + 64 * words_for(p.n_in) +
+         2 * (p.n_in + kDenseLanes) + 2 * words_for(p.n);
+}
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
-  return (size_t(g.steps) + gradient_inputs(columns)) * columns / 2 + 8;
+  const size_t quads = std::min<size_t>(size_t(g.steps * g.x_bits + 3) / 4, 16);
+  return (gradient_inputs(columns) * columns + quads * 16 * kGradientColumns) / 2 + 8;
+}
+// Rows of the gradients of inputs that share a set of weights and are added up side by side.
+inline constexpr size_t kGradientRows = 8;
+// Rows side by side; the taps on each pixel, as two numbers each, and where those of a pixel begin.
+inline size_t gradients_scratch(const InputGradients& g) {
+  return g.positions * g.n * kGradientRows / 2 + g.positions * g.taps + g.n_pixels / 2 + 2;
 }
 
 size_t radical_scratch(const uint64_t* bases, size_t n);
@@ -663,8 +775,9 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(chain, Chain)                        \
   K(neuron_gradients, NeuronGradients)   \
   K(product_gradients, ProductGradients) \
-  K(fold, Fold)                          \
+  K(input_gradients, InputGradients)     \
   K(codes, Codes)                        \
+  K(plastic, PlasticLayer)               \
   K(deposit, Deposit)
 #define SC_COMMON_KERNELS(K)       \
   K(radical, Radical)              \
@@ -673,6 +786,7 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(integrate, Integrator)         \
   K(moving_average, MovingAverage) \
   K(shuffle, Shuffle)              \
+  K(in_stream, InStream)           \
   K(fixed_trace, FixedTrace)
 
 #define SC_DECLARE(kernel, Work) void kernel(const Work&, const Part&);

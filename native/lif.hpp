@@ -8,8 +8,13 @@
 namespace sc::SC_LEVEL {
 
 // How much of the update a population needs: without a refractory period; with one; all of it, with
-// synaptic currents and resets that subtract; integers.
-enum class Form { kPlain, kResting, kGeneral, kFixed };
+// synaptic currents and resets that subtract; integers; integers with synaptic currents.
+enum class Form { kPlain, kResting, kGeneral, kFixed, kFixedSynapse };
+
+// Whether neurons have synaptic currents that last for more than a step.
+inline constexpr bool has_currents(Form form) {
+  return form == Form::kGeneral || form == Form::kFixedSynapse;
+}
 
 // Whether the general form must run: kPlain and kResting ignore the parameters tested here.
 inline bool needs_all(const LifParameters& c) {
@@ -68,6 +73,14 @@ class Lif {
   // Where a neuron with that potential rests.
   F resting(F v) const { return select(subtracts_, v, v_reset_); }
 
+  // The same neurons with higher thresholds.
+  Lif raised(F by) const {
+    Lif other = *this;
+    other.v_threshold_ = v_threshold_ + by;
+    other.drop_ = other.v_threshold_ - v_reset_;
+    return other;
+  }
+
   // The potential at the start, and the threshold.
   void start(F& v, F& v_threshold) const {
     v = v_rest_;
@@ -90,8 +103,13 @@ class Lif {
       i = (i - i * syn_leak_) + in;
       in = gain_ * i;
     }
+    if constexpr (kForm == Form::kFixedSynapse) {
+      i = clamp((i - floor(i * syn_leak_)) + in, v_min_, v_max_);
+      in = floor(gain_ * i);
+    }
+    constexpr bool kIntegers = kForm == Form::kFixed || kForm == Form::kFixedSynapse;
     F x;
-    if constexpr (kForm == Form::kFixed)
+    if constexpr (kIntegers)
       x = clamp((v - floor(v * leak_)) + in, v_min_, v_max_);
     else
       x = (v - (v - v_rest_) * leak_) + in;
@@ -104,7 +122,7 @@ class Lif {
     }
     const M awake = less(wakes, next);
     const M spike = at_least(x, v_threshold_, awake);
-    constexpr bool kMaySubtract = kForm == Form::kGeneral || kForm == Form::kFixed;
+    constexpr bool kMaySubtract = kForm == Form::kGeneral || kIntegers;
     const F reset = kMaySubtract ? resting(x - drop_) : v_reset_;
     v = select(spike, reset, select(awake, x, v));
     wakes = select(spike, next + period_, wakes);
@@ -195,7 +213,7 @@ inline void lif_steps(const Lif& lif, const PhiloxKey& noise_key, LifGroups<G>& 
   const U end = start + set1(uint64_t(steps));
   for (int g = 0; g < G; g++) {
     groups.v[g] = v[g];
-    if (kForm == Form::kGeneral && lif.has_synapse()) groups.i[g] = i[g];
+    if (has_currents(kForm) && lif.has_synapse()) groups.i[g] = i[g];
     groups.refractory[g] = select(less(end, wakes[g]), wakes[g] - end, set1(0));
   }
 }
@@ -214,7 +232,10 @@ inline void lif_word(const Lif& lif, const PhiloxKey& noise_key, LifGroups<G>& g
     else
       lif_steps<G, false, kForm>(lif, noise_key, groups, first_step, steps, spikes, current);
   };
-  if (lif.is_fixed())
+  if (lif.is_fixed() && lif.has_synapse())
+    lif_steps<G, false, Form::kFixedSynapse>(lif, noise_key, groups, first_step, steps, spikes,
+                                             current);
+  else if (lif.is_fixed())
     lif_steps<G, false, Form::kFixed>(lif, noise_key, groups, first_step, steps, spikes, current);
   else if (lif.is_general())
     run.template operator()<Form::kGeneral>();

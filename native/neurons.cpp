@@ -257,7 +257,9 @@ class Rows {
     U wakes = load_some(state.refractory, count);
     const F before = i;
     M spike;
-    if (lif.is_fixed()) {
+    if (lif.is_fixed() && lif.has_synapse()) {
+      spike = lif.step<false, Form::kFixedSynapse>(v, wakes, i, next, {current}, F{});
+    } else if (lif.is_fixed()) {
       spike = lif.step<false, Form::kFixed>(v, wakes, i, next, {current}, F{});
     } else if (lif.has_noise()) {
       const float* z = of(noise_, 4 * noise_row(row), 4 * j);

@@ -134,6 +134,12 @@ class Comparator {
   bool undecided() const { return any_both(equal_, digits_); }
   bool undecided(U needed) const { return any_both(equal_ & needed, digits_); }
 
+  // The lanes in which that is so.
+  unsigned undecided_lanes(U needed) const {
+    const U open = equal_ & needed, positive = (open >> 1) | (open & set1(1));
+    return below_bits(set1(0), positive) & below_bits(set1(0), digits_ >> 32);
+  }
+
   U less() const { return and_not(held_, equal_); }
 
  private:

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#ifndef __wasm__
 #include <future>
+#endif
 #include <memory>
 #include <new>
 #include <system_error>
@@ -73,7 +75,6 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
   const std::unique_ptr<void, decltype(release)> memory(
       scratch == 0 ? nullptr : ::operator new(sizeof(uint64_t) * n * scratch, kLine), release);
 
-  std::atomic<bool> stop{false};
   const auto share = [&](size_t i) {
     return Part{s.rows * i / n, s.rows * (i + 1) / n, 0, s.words,
                 static_cast<uint64_t*>(memory.get()) + i * scratch};
@@ -89,6 +90,10 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
       return true;
     });
   };
+#ifdef __wasm__  // no threads
+  for (size_t i = 0; i < n; i++) run_here(i);
+#else
+  std::atomic<bool> stop{false};
   std::vector<std::future<void>> others;  // its destructor waits for them
   try {
     for (size_t i = 1; i < n; i++) {
@@ -107,6 +112,7 @@ void run_parts(const Split& s, const std::function<void(const Part&)>& run) {
     stop = true;
     throw;
   }
+#endif
 }
 
 namespace {
@@ -210,9 +216,12 @@ Split split(const ProductGradients& g) {
   s.scratch = gradients_scratch(g);
   return s;
 }
-Split split(const Fold& f) {
-  const size_t work = f.positions * f.n_runs * f.run + f.n;
-  return {.rows = f.n_rows, .grain = grain_of(kSteps, work), .row_step = 1};
+Split split(const InputGradients& g) {
+  const size_t work = g.positions * g.taps * g.n * g.columns() / 16 + g.n_pixels;
+  Split s{.rows = g.n_rows, .grain = grain_of(kSteps, work)};
+  s.row_step = kGradientRows * g.n_weights;
+  s.scratch = gradients_scratch(g);
+  return s;
 }
 Split split(const Codes& c) { return {.rows = c.n_in, .grain = grain_of(kSteps, 2 * c.n)}; }
 Split split(const TurnedWeights& t) {
@@ -227,6 +236,12 @@ Split split(const Chain& c) {
   Split s{.rows = c.n_batch, .grain = grain_of(64 * kProducts / 4, products * c.steps)};
   s.row_step = kChainImages;
   s.scratch = chain_scratch(c);
+  return s;
+}
+// A layer runs on one thread: its neurons see one another.
+Split split(const PlasticLayer& p) {
+  Split s{.rows = 1, .words = words_for(p.steps), .grain = grain_of(64, p.n)};
+  s.scratch = plastic_scratch(p);
   return s;
 }
 Split split(const Deposit& d) {
@@ -245,6 +260,9 @@ Split split(const Circuit& c) {
 Split split(const Integrator& g) { return split_steps(g.n_rows, g.length); }
 Split split(const MovingAverage& a) { return split_steps(a.n_rows, a.length); }
 Split split(const Shuffle& s) { return split_steps(s.n_rows, s.length); }
+Split split(const InStream& s) {
+  return {.rows = s.n_rows, .grain = grain_of(kSteps, s.length), .row_step = 1};
+}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // Circuits whose state is a number or a buffer, one a row: the integrator, the moving average, the
-// shuffle buffer.
+// shuffle buffer, the shift register of an in-stream product.
 #include "kernels.hpp"
 #include "rows.hpp"
 
@@ -89,7 +89,56 @@ void shuffle_rows(const Shuffle& s, const Part& part, size_t row) {
   }
 }
 
+// Bits 64 w .. 64 w + 63 of y, delayed by the depth of a register that holds 0, 1, 0, 1, ... at
+// first.
+inline uint64_t delayed_word(const uint64_t* y, uint64_t depth, size_t w) {
+  const uint64_t first = 64 * uint64_t(w);
+  if (first >= depth) {
+    const uint64_t at = (first - depth) / 64, shift = (first - depth) % 64;
+    return shift == 0 ? y[at] : y[at] >> shift | y[at + 1] << (64 - shift);
+  }
+  const uint64_t start = 0xAAAAAAAAAAAAAAAAu, left = depth - first;
+  return left >= 64 ? start : (start & ((uint64_t{1} << left) - 1)) | y[0] << left;
+}
+
+template <bool kBipolar, size_t R>
+void in_stream_rows(const InStream& s, size_t row) {
+  const size_t words = words_for(s.length);
+  const uint64_t* thresholds = s.thresholds;
+  const uint32_t* numbers[R];
+  uint64_t c[R], ones[R];
+  for (size_t r = 0; r < R; r++) {
+    numbers[r] = s.numbers + (row + r) * s.length;
+    c[r] = s.depth / 2, ones[r] = 0;
+  }
+  for (size_t w = 0; w < words; w++) {
+    const int steps = steps_of_word(s.length, w);
+    uint64_t x[R], in[R], leaving[R], out[R] = {};
+    for (size_t r = 0; r < R; r++) {
+      const uint64_t* y = s.y + (row + r) * words;
+      x[r] = s.x[(row + r) * words + w], in[r] = y[w], leaving[r] = delayed_word(y, s.depth, w);
+    }
+    for (int t = 0; t < steps; t++) {
+      for (size_t r = 0; r < R; r++) {
+        const uint64_t one = x[r] >> t & 1, zeros = 64 * w + uint64_t(t) - ones[r];
+        const uint64_t k = kBipolar ? zeros ^ ((zeros ^ ones[r]) & -one) : ones[r];
+        const uint64_t z = numbers[r][k] < thresholds[c[r]];
+        out[r] |= (kBipolar ? one ^ z ^ 1 : one & z) << t;
+        ones[r] += one;
+        c[r] += (in[r] >> t & 1) - (leaving[r] >> t & 1);
+      }
+    }
+    for (size_t r = 0; r < R; r++) s.out[(row + r) * words + w] = out[r];
+  }
+}
+
 }  // namespace
+
+void in_stream(const InStream& s, const Part& part) {
+  in_groups(part, [&](auto r, size_t row) {
+    s.bipolar ? in_stream_rows<true, r>(s, row) : in_stream_rows<false, r>(s, row);
+  });
+}
 
 void integrate(const Integrator& g, const Part& part) {
   if (g.n_in == 1)

@@ -58,7 +58,7 @@ rm -rf "$folder/package"
 PATH=$bin:$PATH cmake --install "$folder/objects" --prefix "$folder/package" >/dev/null
 cp -r src/sc_neurocore "$folder/package"
 
-export PYTHONPATH=$folder/package:$folder/site PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$folder/package:$folder/site PYTHONDONTWRITEBYTECODE=1 SC_NEUROCORE_FEW_LENGTHS=1
 "$python" -c 'from sc_neurocore import _native; assert _native.isas() == ["portable", "neon"], _native.isas()'
 "$python" -m sc_neurocore info
 # Tests of the normal distribution need SciPy; the samples equal their twin. Two processes: emulation is slow.

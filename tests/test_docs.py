@@ -63,6 +63,28 @@ def test_the_reference_is_built_without_warnings(reference):
     assert not warnings
 
 
+def test_pictures_with_a_dark_form_are_shown_by_the_theme_of_the_page(tmp_path):
+    from PIL import Image
+
+    for name in ("a.png", "a_dark.png", "b.png"):
+        Image.new("RGB", (2, 2)).save(tmp_path / name)
+    (tmp_path / "index.md").write_text("# Title\n\n![First](a.png)\n\n![Second](b.png)\n")
+    (tmp_path / "conf.py").write_text(
+        f"import sys; sys.path.append({str(ROOT / 'docs')!r})\n"
+        "extensions = ['myst_parser', 'dark_pictures']; html_theme = 'basic'\n"
+    )
+    build = [sys.executable, "-m", "sphinx", "-qEW", tmp_path, tmp_path / "out"]
+    subprocess.run(build, check=True)
+    page = (tmp_path / "out" / "index.html").read_text()
+    shown = {
+        re.search(r'src="_images/([^"]+)"', tag)[1]: tag for tag in re.findall(r"<img[^>]*>", page)
+    }
+    assert set(shown) == {"a.png", "a_dark.png", "b.png"}
+    assert "only-light" in shown["a.png"]
+    assert "only-dark" in shown["a_dark.png"]
+    assert "only-" not in shown["b.png"]
+
+
 def test_every_name_of_the_package_belongs_to_a_room():
     import sc_neurocore
 
@@ -144,6 +166,8 @@ def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
     exec(SETUP.get(page.name, ""), namespace)
     for block in code_blocks(page):
         exec(compile(block, page.name, "exec"), namespace)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 PROGRAMS = sorted((ROOT / "docs" / "gallery").glob("plot_*.py"))
@@ -195,6 +219,15 @@ def test_tables_in_the_pages_are_those_of_the_measured_figures(monkeypatch):
         assert draw_results.filled(text, tables) == text, f"{page.name} is stale: run draw_results.py"
     for name in tables:
         assert any(f"<!-- {name} -->" in text for text in pages.values()), f"no page shows {name}"
+
+
+def test_the_table_of_learned_digits_is_that_of_its_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    module = import_module("draw_plasticity")
+    page = module.PAGE.read_text()
+    assert module.filled(page, module.tables()) == page, "run draw_plasticity.py"
+    found = json.loads(module.FIGURES.read_text())
+    assert abs(found["bitstreams"]["accuracy"] - found["real weights"]["accuracy"]) < 0.02
 
 
 def test_the_table_of_operators_is_that_of_its_figures(monkeypatch, tmp_path):

@@ -16,9 +16,20 @@ import pytest
 
 import sc_neurocore as sc
 from sc_neurocore.neurons import LIFState
+from sc_neurocore.plasticity import STDP
 from sc_neurocore.streams.source import Source
 
-ROOMS = ("streams", "operators", "circuits", "neurons", "stateful", "networks", "evidence", "exchange")
+ROOMS = (
+    "streams",
+    "operators",
+    "circuits",
+    "neurons",
+    "plasticity",
+    "stateful",
+    "networks",
+    "evidence",
+    "exchange",
+)
 BITS = sc.Bitstream.from_bits(np.arange(16).reshape(2, 8) % 3 == 0)
 NETWORK = sc.Network([sc.Dense([[0.5, 0.25], [0.25, 0.5]], gain=0.5)])
 IMAGES, LABELS = [[0.5, 0.25], [0.25, 0.5]], [0, 1]
@@ -44,7 +55,11 @@ GOOD = {
     "current_error.p": [0.5], "current_error.q": [0.5], "encode.streams": [0], "scaled_add.weights": [0.5, 0.5],
     "step": lambda state, current: current > 1, "initial_state": {"v": 0.0}, "Events.times": [0.5],
     "units": [0], "shape": (1, 2), "channels": 1, "window": 2, "faults": sc.Faults(),
+    "rule": STDP(bounds="soft"), "difference": [1.0], "p_in": 0.1, "p_out": 0.1, "Homeostasis.total": 1.0,
     "bipolar": False, "scale": 2, "majority.x": BITS[[0, 1, 0]], "select": BITS,
+    "bin_ms": 2.0, "sigma_ms": 2.0, "max_lag_ms": 1.0, "others": [0, 1, 0, 1], "currents": [0.1, 0.2],
+    "psth.spikes": [[0, 1, 0, 1]], "spike_correlation.spikes": [[0, 1, 0, 1]], "synchrony.spikes": [[0, 1, 0, 1]],
+    "fano_factor.spikes": [[0, 1, 0, 1]], "measured_fi_curve.steps": 8,
     "jk_sqrt.depth": 2, "feedback.step": lambda held: held & BITS, "initial": 0, "length_for_density.p": 0.3, "operands.source": sc.Bernoulli(), "current_trace.w": BITS,
 }  # fmt: skip
 # Plausible values that are too large, too small, empty, or of an unusual type.
@@ -59,7 +74,7 @@ BAD = [
     np.zeros(2, object), np.ones((2, 2), bool), np.array(0.5), BITS[0], BITS[:0], BITS.between(0, 3), NETWORK,
     np.ma.masked_array([0.5, 0.5], [True, False]), np.zeros(3, "M8[s]"), np.zeros(2, [("a", "f8")]),
 ]  # fmt: skip
-FILES = {"save", "load", "sweep"}  # see test_files.py and test_sweep.py
+FILES = {"save", "load", "sweep", "write_spikes"}  # see test_files.py, test_sweep.py and test_spikes.py
 # Records of results, which users do not build; and what cannot be called.
 RESULTS = {
     "Accuracy", "Allocation", "Circuit", "Conversion", "Digits", "EarlyDecisions", "Finding", "LayerBudget", "LayerConversion", "Plan", "Prediction",
@@ -216,7 +231,7 @@ def methods():
         neuron, LIFState([0.0], [0], 0), sc.StochasticLIFNeuron(seed=1), sc.BitstreamEncoder(length=8, seed=1),
         sc.BitstreamSynapse(0, 1, 8, 0.5, 1), source, layer, sc.BitstreamSpikeRecorder(), BITS,
         sc.Interval(0, 1), sc.Machine([[0, 1], [1, 0]], [0, 1]), NETWORK, NETWORK.layers[0], sc.FixedPoint(),
-        sc.Unipolar(BITS),
+        sc.Unipolar(BITS), sc.PlasticSynapse(0, 1, seed=1),
     ):  # fmt: skip
         for name in dir(object_):
             if not name.startswith("_") and callable(getattr(object_, name)) and name not in FILES:

@@ -1,5 +1,6 @@
 """NumPy twins of the native kernels: slow, plain, and the oracle for their bits."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,12 @@ import numpy as np
 NOISE_DOMAIN = 0x4E000000
 LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
+
+# Lengths of streams that tests compare: all up to 300, or, where a run is slow, those around words.
+LENGTHS = list(range(1, 301))
+if os.environ.get("SC_NEUROCORE_FEW_LENGTHS"):
+    _ends = [64 * words + k for words in range(5) for k in (-1, 0, 1, 32)]
+    LENGTHS = sorted({n for n in (*range(1, 301, 29), *_ends, 256, 300) if 0 < n <= 300})
 
 
 def philox(key, c0, c1, c2, c3):
@@ -152,19 +159,24 @@ def lif_step(parameters, current, noise, v, refractory, i):
     return fires
 
 
-def fixed_trace(neuron, counts, v, refractory, saturations):
+def fixed_trace(neurons, counts, v, refractory, i, saturations):
     """Return potentials and spikes (n, steps) of neurons in fixed point, in exact integers.
 
-    v, refractory and saturations are updated.
+    v, refractory, i and saturations are updated. Rows take the neurons in turn.
     """
-    c = neuron
     potentials, spikes = np.zeros(counts.shape, np.int32), np.zeros(counts.shape, np.uint8)
     for t in range(counts.shape[1]):
         for n in range(len(counts)):
+            c = neurons[n % len(neurons)]
+            drive = int(counts[n, t]) * c.one
+            if c.syn_leak:
+                drive += int(i[n]) - (int(i[n]) * c.syn_leak >> c.syn_leak_shift)
+                i[n] = min(max(drive, c.v_min), c.v_max)
+                drive = int(i[n]) >> c.syn_fraction
             if refractory[n] > 0:
                 refractory[n] -= np.uint64(1)
             else:
-                total = int(v[n]) - (int(v[n]) * c.leak >> c.leak_shift) + int(counts[n, t]) * c.one
+                total = int(v[n]) - (int(v[n]) * c.leak >> c.leak_shift) + drive
                 saturations[n, 0] += np.uint64(total < c.v_min)
                 saturations[n, 1] += np.uint64(total > c.v_max)
                 total = min(max(total, c.v_min), c.v_max)
@@ -389,4 +401,21 @@ def deposit(x, w):
     out = np.zeros_like(x)
     for row, (mask, bits) in enumerate(zip(x, w, strict=True)):
         out[row, mask == 1] = bits[: mask.sum()]
+    return out
+
+
+def in_stream(x, y, numbers, thresholds, bipolar):
+    """Return in-stream products of unpacked bits (n, length), step by step."""
+    n, length = x.shape
+    d = len(thresholds) - 1
+    held = np.concatenate([np.tile(np.arange(d, dtype=np.uint8) % 2, (n, 1)), y], axis=1)
+    out = np.zeros_like(x)
+    counted = np.zeros((2, n), np.int64)  # zeros and ones
+    rows = np.arange(n)
+    for t in range(length):
+        c = held[:, t : t + d].sum(axis=1, dtype=np.int64)
+        one = x[:, t].astype(np.int64)
+        z = numbers[rows, counted[one if bipolar else 1, rows]] < thresholds[c]
+        out[:, t] = z == one if bipolar else z & (one == 1)
+        counted[one, rows] += 1
     return out

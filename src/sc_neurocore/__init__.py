@@ -29,7 +29,7 @@ configure()
 
 
 _ROOMS = {"streams", "operators", "circuits", "neurons", "stateful", "networks", "evidence", "exchange"}
-_ROOMS |= {"training", "hardware"}
+_ROOMS |= {"training", "hardware", "plot"}
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,7 @@ from sc_neurocore.stateful import (
     BitstreamEncoder,
     BitstreamSpikeRecorder,
     BitstreamSynapse,
+    PlasticSynapse,
     SCDenseLayer,
     StochasticLIFNeuron,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Network",
     "PeriodWarning",
     "Permutation",
+    "PlasticSynapse",
     "Ramp",
     "Record",
     "Role",

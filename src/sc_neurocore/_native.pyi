@@ -80,10 +80,97 @@ class LIFParameters:
     def v_max(self) -> float: ...
 
 @final
+class PlasticRule:
+    """Rules of a layer whose weights change, see `native/kernels.hpp`.
+
+    What a step leaves of a trace begins with `keep`; a_plus, a_minus and so on are 0 without a rule, as
+    are level and keep_eligibility, period, inhibition and threshold_step without what they belong to.
+    """
+
+    def __init__(
+        self,
+        *,
+        a_plus: float = 0.0,
+        a_minus: float = 0.0,
+        a3_plus: float = 0.0,
+        a3_minus: float = 0.0,
+        keep_plus: float = 0.0,
+        keep_minus: float = 0.0,
+        keep_x: float = 0.0,
+        keep_y: float = 0.0,
+        w_max: float = 1.0,
+        soft: bool = False,
+        nearest: bool = False,
+        keeps_sign: bool = True,
+        triplet: bool = False,
+        level: float = 0.0,
+        keep_eligibility: float = 0.0,
+        learning_rate: float = 0.0,
+        period: int = 0,
+        total: float = 0.0,
+        goal: float = 0.0,
+        strength: float = 0.0,
+        keep_average: float = 0.0,
+        inhibition: float = 0.0,
+        threshold_step: float = 0.0,
+        keep_threshold: float = 0.0,
+    ) -> None: ...
+    @property
+    def a_plus(self) -> float: ...
+    @property
+    def a_minus(self) -> float: ...
+    @property
+    def a3_plus(self) -> float: ...
+    @property
+    def a3_minus(self) -> float: ...
+    @property
+    def keep_plus(self) -> float: ...
+    @property
+    def keep_minus(self) -> float: ...
+    @property
+    def keep_x(self) -> float: ...
+    @property
+    def keep_y(self) -> float: ...
+    @property
+    def w_max(self) -> float: ...
+    @property
+    def soft(self) -> bool: ...
+    @property
+    def nearest(self) -> bool: ...
+    @property
+    def keeps_sign(self) -> bool: ...
+    @property
+    def triplet(self) -> bool: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def keep_eligibility(self) -> float: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def period(self) -> int: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def goal(self) -> float: ...
+    @property
+    def strength(self) -> float: ...
+    @property
+    def keep_average(self) -> float: ...
+    @property
+    def inhibition(self) -> float: ...
+    @property
+    def threshold_step(self) -> float: ...
+    @property
+    def keep_threshold(self) -> float: ...
+
+@final
 class FixedNeuron:
     """Integers of a neuron in fixed point.
 
-    A single one adds `one` to the potential, a step takes v * leak >> leak_shift from it.
+    A single one adds `one` to the potential, a step takes v * leak >> leak_shift from it. With a
+    synaptic current (syn_leak > 0), `one` is added to i, a step takes i * syn_leak >> syn_leak_shift
+    from it, and adds i >> syn_fraction to the potential.
     """
 
     def __init__(
@@ -98,6 +185,9 @@ class FixedNeuron:
         refractory_period: int,
         v_min: int,
         v_max: int,
+        syn_leak: int = 0,
+        syn_leak_shift: int = 0,
+        syn_fraction: int = 0,
     ) -> None: ...
     @property
     def one(self) -> int: ...
@@ -105,6 +195,12 @@ class FixedNeuron:
     def leak(self) -> int: ...
     @property
     def leak_shift(self) -> int: ...
+    @property
+    def syn_leak(self) -> int: ...
+    @property
+    def syn_leak_shift(self) -> int: ...
+    @property
+    def syn_fraction(self) -> int: ...
     @property
     def threshold(self) -> int: ...
     @property
@@ -117,6 +213,34 @@ class FixedNeuron:
     def v_min(self) -> int: ...
     @property
     def v_max(self) -> int: ...
+
+def plastic(
+    rule: PlasticRule,
+    parameters: Sequence[LIFParameters],
+    keys: tuple[int, int, int, int],
+    gain: NDArray[np.float64],
+    bias: NDArray[np.int64] | None,
+    recurrent: NDArray[np.int64] | None,
+    shared: bool,
+    has_signs: bool,
+    powers: NDArray[np.float64],
+    x: NDArray[np.uint64] | None,
+    densities: NDArray[np.float64] | None,
+    x_start: int,
+    input_key: int,
+    first: int,
+    steps: int,
+    rewards: NDArray[np.float64] | None,
+    state: NDArray[np.float64],
+) -> NDArray[np.uint64]:
+    """Spikes of a layer whose weights change (n_out, n_words), in steps from `first` on.
+
+    keys are those of weights, noise, and moves down and up. x are words (n_in, n_words), whose bit
+    x_start is the first; without them, densities (n_in,) of Bernoulli streams under input_key. bias
+    (n_out,) and recurrent (sender, receiver) are codes of weights. powers are those of keep_eligibility
+    with the exponents 0 to 64, then their inverses. state is that of `PlasticLayer` in
+    `native/kernels.hpp`, updated in place.
+    """
 
 def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Philox4x32-10 of counters (n, 4), shape (n, 4)."""
@@ -238,16 +362,17 @@ def lif(
     """
 
 def fixed_trace(
-    neuron: FixedNeuron,
+    neurons: list[FixedNeuron],
     counts: NDArray[np.int32],
     v: NDArray[np.int32],
     refractory: NDArray[np.uint64],
+    i: NDArray[np.int32],
     saturations: NDArray[np.uint64],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
     """Potentials after each step (n, length) and packed spikes (n, words) of neurons in fixed point.
 
-    counts has shape (n, length). v and refractory, shape (n,), are updated; saturations, shape (n, 2),
-    counts sums below and above the word.
+    counts has shape (n, length). Row n has the parameters of neuron ``n % len(neurons)``. v, refractory
+    and i, shape (n,), are updated; saturations, shape (n, 2), counts sums below and above the word.
     """
 
 def dense(
@@ -343,11 +468,17 @@ def product_gradients(
     x (images, ..., words) has x_bits bits per step; places as in `training_sums`.
     """
 
-def fold(values: NDArray[np.float32], starts: NDArray[np.int32], out: NDArray[np.float32]) -> None:
-    """Add the runs of values (rows, positions, runs * run) where they start in out (rows, n).
+def input_gradients(
+    of_sums: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    pixels: NDArray[np.int32],
+    out: NDArray[np.float32],
+) -> None:
+    """Gradients (rows, pixels, channels) of the inputs of a convolution, from those of its sums.
 
-    What out holds before is overwritten. Starts (positions, runs) are negative for runs that are left
-    out.
+    of_sums is (rows, positions * n). Tap k of a position lies on pixel pixels[position, k], or on none
+    if that is negative. Row r has the weights r % sets of (sets, taps, n, columns), whose columns are
+    the channels and zeros, a multiple of 16.
     """
 
 def codes(weights: NDArray[Any]) -> NDArray[np.int64]:
@@ -481,6 +612,21 @@ def shuffle(
 
 def deposit(x: NDArray[np.uint64], w: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     """The streams x (n, words) with their k-th ones replaced by bits k of w (n, words)."""
+
+def in_stream(
+    x: NDArray[np.uint64],
+    y: NDArray[np.uint64],
+    numbers: NDArray[np.uint32],
+    thresholds: NDArray[np.uint64],
+    length: int,
+    bipolar: bool,
+) -> NDArray[np.uint64]:
+    """Products, shape (n, words), by a shift register of len(thresholds) - 1 bits of y.
+
+    With c ones in the register, which begins as 0, 1, 0, 1, ..., one number k of x becomes
+    numbers[k] < thresholds[c]; if bipolar, zero number k becomes its inverse. x, y (n, words), numbers
+    (n, length).
+    """
 
 @final
 class Neuron:

@@ -426,3 +426,15 @@ def test_operators_with_random_numbers_have_a_law():
     for function in BLACK_BOXES:
         is_stream = function.__name__ not in ("popcount_add", "ema")
         assert (function in BOXES) == is_stream, function
+
+
+def test_outputs_that_use_a_part_of_the_inputs_are_of_the_whole_batch():
+    circuit = Circuit.trace(lambda x, y: {"p": x & ~x, "q": ~y, "n": popcount_add(stack([y, y]))})
+    x, y = encode([0.2, 0.4], 70, key=1), encode([[0.6], [0.7], [0.8]], 70, key=2)
+    found = circuit.simulate({"x": x, "y": y})
+    assert found["p"].shape == found["q"].shape == (3, 2)
+    assert found["n"].shape == (3, 2, 70)
+    assert np.array_equal(found["q"].bits(), np.broadcast_to((~y).bits(), (3, 2, 70)))
+    assert np.array_equal(found["n"], np.broadcast_to(2 * y.bits(), (3, 2, 70)))
+    alone = circuit.simulate({"x": x, "y": y[0, 0]})
+    assert alone["q"] == stack([~y[0, 0]] * 2)

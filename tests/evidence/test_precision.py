@@ -106,7 +106,7 @@ def errors_by_key(n, operands, length, source):
 @pytest.mark.parametrize("length", [63, 64, 100, 256])
 @pytest.mark.filterwarnings("ignore::sc_neurocore.streams.source.PeriodWarning")
 def test_errors_are_predicted_at_the_operands(source, length):
-    n = 1 if source in FIXED else 1500
+    n = 1 if source in FIXED else 700
     measured = np.sqrt((errors_by_key(n, (P, Q), length, source) ** 2).mean(axis=0))
     predicted = product_error(P, Q, length, source=source)
     assert np.allclose(predicted, measured, rtol=0.12, atol=1e-9)
@@ -130,7 +130,7 @@ def test_errors_are_predicted_at_the_operands(source, length):
 )  # fmt: skip
 def test_the_error_of_a_dot_product_is_predicted(source, length, n, equal):
     p, q = (np.full((2, n), 0.5) if equal else np.random.default_rng(7).random((2, n))).astype(float)
-    errors = errors_by_key(500, (p, q), length, source).sum(axis=-1)
+    errors = errors_by_key(300, (p, q), length, source).sum(axis=-1)
     measured = np.sqrt((errors**2).mean())
     assert float(dot_error(p, q, length, source=source)) == pytest.approx(measured, rel=0.16, abs=1e-9)
 

@@ -2,22 +2,42 @@
 
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from sc_neurocore import (
     Dense,
     Network,
     decide_early,
+    encode,
     evaluate,
     load_digits,
     noise_budget,
     plan,
+    scaled_add,
     simulate,
     simulate_float,
+    stack,
 )
+from sc_neurocore.circuits import Circuit
+from sc_neurocore.operators import cordiv
 
 DIGITS = load_digits()
+CIRCUIT = Circuit.trace(lambda x, y: scaled_add(stack([x & y, x]), key=1))
+UNEVEN = Circuit.trace(lambda x, y: cordiv(x, y))
 RESULTS = {
+    "Circuit": CIRCUIT,
+    "Prediction": CIRCUIT.predict({"x": 0.5, "y": 0.25}, 64)["out"],
+    "Prediction of several": CIRCUIT.predict({"x": 0.5, "y": [0.25, 0.75]}, 64)["out"],
+    "Finding": UNEVEN.check()[0],
+    "Allocation": CIRCUIT.allocate(),
+    "Bitstream": encode([[0.5, 0.25]], 40, key=1),
+    "Bitstream of one stream": encode(0.5, 8, key=1),
+    "Bitstream of many": encode(np.full(100, 0.5), 8, key=1),
+    "Network": DIGITS.network,
+    "Network of a graph": Network(
+        [Dense([[0.5, 0.5]], bias=[0.1], delay=1)] * 2, [["input", 1], ["input", 0]]
+    ),
     "Simulation": simulate(*DIGITS[:2], 8, seed=2**127, record=True),
     "Simulation of real numbers": simulate_float(Network([Dense([[0.5]])]), [0.5], 8),
     "Accuracy": evaluate(*DIGITS, [8])[0],
@@ -28,7 +48,7 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", sorted(set(RESULTS) - {"Finding"}))  # which is printed as its message
 def test_a_result_prints_one_short_line(name):
     text = repr(RESULTS[name])
     assert text.startswith(name.split()[0] + "(")
@@ -44,3 +64,19 @@ def test_a_result_is_a_small_table_in_a_notebook(name):
     assert body
     assert set(body) == {head}
     assert len(text) < 3000
+
+
+def test_cells_with_signs_of_html_are_escaped():
+    circuit = Circuit.trace(lambda x: {"<b>&": x})
+    assert ElementTree.fromstring(circuit._repr_html_())
+    assert "&lt;b&gt;&amp;" in circuit._repr_html_()
+
+
+def test_the_table_of_a_bitstream_shows_its_bits_and_that_of_many_ends_early():
+    (row,) = list(ElementTree.fromstring(RESULTS["Bitstream of one stream"]._repr_html_()).iter("tr"))[
+        1:
+    ]
+    bits = RESULTS["Bitstream of one stream"].bits()
+    assert row[-1].text == "".join(map(str, bits))
+    assert row[2].text == str(bits.sum())
+    assert "92 more" in RESULTS["Bitstream of many"]._repr_html_()

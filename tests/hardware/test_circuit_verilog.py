@@ -1,12 +1,14 @@
 """Circuits in Verilog compute the bits of their simulation, and netlists are circuits again."""
 
+import inspect
 import json
 
 import numpy as np
 import pytest
 from proof import prove_machine
+from random_circuits import random_circuit
 
-from sc_neurocore import LFSR, Bipolar, Bitstream, Machine, Sobol, multiply, scaled_add, stack
+from sc_neurocore import LFSR, Bipolar, Bitstream, Machine, Sobol, encode, multiply, scaled_add, stack
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.hardware import (
     ToolFailedError,
@@ -233,6 +235,117 @@ def test_the_testbench_passes_and_finds_a_fault(tmp_path):
         run_testbench([design, bench], "tb_circuit", tmp_path, "verilator")
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_random_circuits_have_the_bits_of_the_simulation_also_when_they_are_read(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    circuit = random_circuit(rng, 4, 8, (0, 2)[seed % 2])
+    streams = circuit.encode({name: rng.random(30) for name in circuit.inputs}, 100, seed=seed)
+    made = verify_circuit(circuit, streams)
+    assert (made.wrong, made.bits) == (0, 9000)
+    path = tmp_path / "read.v"
+    path.write_text(circuit_verilog(circuit, "read"))
+    again = read_circuit(path)
+    zeros = Bitstream.from_bits(np.zeros(100, int))
+    assert again.simulate({**streams, "clear": zeros}) == circuit.simulate(streams)
+
+
+@pytest.mark.parametrize(
+    "names", [("w0", "_w1", "s2", "n2"), ("t", "wrong", "dut", "bits_t_0"), ("circuit", "a", "b", "c")]
+)
+def test_ports_can_have_the_names_of_internal_signals(tmp_path, names):
+    a, b, c, z = names
+
+    def function(**inputs):
+        return {z: stanh(inputs[a] & inputs[b], 4) | inputs[c]}
+
+    function.__signature__ = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in (a, b, c)]
+    )
+    circuit = Circuit.trace(function)
+    streams = circuit.encode({a: 0.4, b: 0.9, c: 0.1}, 100, seed=1)
+    assert verify_circuit(circuit, streams).wrong == 0
+    bench, design = tmp_path / "tb.v", tmp_path / "made.v"
+    bench.write_text(circuit_testbench(circuit, streams, "made"))
+    design.write_text(circuit_verilog(circuit, "made"))
+    assert "PASS" in run_testbench([design, bench], "tb_made", tmp_path, "verilator")
+
+
+READ = {
+    "another clock": (
+        "input clock, input a, output reg y); always @(posedge clock) y <= a;",
+        lambda a: isolate(a, 1),
+    ),
+    "falling clock": (
+        "input clk, input a, output reg y); initial y = 1; always @(negedge clk) y <= a;",
+        lambda a: ~isolate(~a, 1),
+    ),
+    "reset at once": (
+        "input clk, input a, input rst, output reg y);"
+        "always @(posedge clk or posedge rst) if (rst) y <= 0; else y <= a | y;",
+        # At the edge of the clock: the register is also 0 during the step with a reset.
+        lambda a, rst: isolate(feedback(lambda y: (a | y & ~rst) & ~rst), 1) & ~rst,
+    ),
+    "keywords of Python": ("input in, input is, output y); assign y = in ^ is;", None),
+    "a module within": (
+        "input a, output y); inner i(a, y); endmodule module inner(input a, output y); assign y = ~a;",
+        lambda a: ~a,
+    ),
+    "a constant": ("input a, output y); assign y = 1;", lambda a: a | ~a),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_designs_from_elsewhere_are_read(tmp_path, name):
+    text, function = READ[name]
+    path = tmp_path / "design.v"
+    path.write_text(f"module design({text} endmodule")
+    circuit = read_circuit(path)
+    if function is None:
+        a, b = encode([0.4, 0.7], 100, key=1)
+        assert circuit.simulate({"in": a, "is": b})["y"] == a ^ b
+        assert circuit.predict({"in": 0.4, "is": 0.7}, 100)["y"].mean == pytest.approx(0.54)
+        return
+    wanted = Circuit.trace(function)
+    streams = wanted.encode(dict.fromkeys(wanted.inputs, 0.3), 100, seed=1)
+    assert circuit.simulate(streams)["y"] == wanted.simulate(streams)["out"]
+
+
+def test_designs_that_are_no_circuits_are_refused(tmp_path):
+    path = tmp_path / "design.v"
+    for text, error, message in (
+        ("input clk, output reg y); always @(posedge clk) y <= ~y;", ValueError, "input besides"),
+        (
+            "input c, input d, input a, output reg y, output reg z);"
+            "always @(posedge c) y <= a; always @(posedge d) z <= a;",
+            ValueError,
+            "have one clock, got 2",
+        ),
+        (
+            "input clk, input a, output reg y, output reg z);"
+            "always @(posedge clk) y <= a; always @(negedge clk) z <= a;",
+            ValueError,
+            "have one clock, got 2",
+        ),
+        (
+            "input clk, input a, input b, output reg y); wire c = clk & b; always @(posedge c) y <= a;",
+            ValueError,
+            "clock must be an input of the module",
+        ),
+        ("input b, input a, output reg y); always @* if (b) y = a;", ToolFailedError, "DLATCH"),
+    ):
+        path.write_text(f"module design({text} endmodule")
+        with pytest.raises(error, match=message):
+            read_circuit(path)
+    with pytest.raises(FileNotFoundError, match=r"missing\.v"):
+        read_circuit(tmp_path / "missing.v")
+    with pytest.raises(ToolFailedError, match="other"):
+        read_circuit(path, "other")
+    with pytest.raises(ValueError, match="top must be omitted"):
+        read_circuit({}, "design")
+    with pytest.raises(ValueError, match="top must be a Verilog identifier"):
+        read_circuit(path, "a; exec")
+
+
 def test_what_has_no_hardware_is_refused():
     captured = Bitstream.from_bits([0, 1, 1])
     large = linear_machine(np.arange(2000) % 2)
@@ -241,6 +354,8 @@ def test_what_has_no_hardware_is_refused():
         (lambda x: x & captured, "contain no captured streams, got one; make it an input"),
         (lambda x: large.run(x)[0], "have at most 1024 states, got 2000"),
         (lambda clk: ~clk, "not be clk, clear or encoded, got clk"),
+        (lambda reg: ~reg, "not be a keyword of Verilog, got reg; rename it"),
+        (lambda circuit: ~circuit, "not be that of a port, got circuit"),
         (lambda x: addie(x, 4, key=1)[1], "be a stream, got out, "),
     ):
         with pytest.raises(ValueError, match=message.replace("(", r"\(")):
@@ -249,6 +364,10 @@ def test_what_has_no_hardware_is_refused():
         circuit_verilog(Circuit.trace(multiply), "a b")
     with pytest.raises(TypeError, match="circuit must be a Circuit"):
         circuit_verilog(multiply)
+    with pytest.raises(TypeError, match="write LFSR"):
+        circuit_verilog(Circuit.trace(multiply), source=LFSR)
+    with pytest.raises(ValueError, match="streams must hold at least one stream per input"):
+        verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 0))
     two = inputs(Circuit.trace(multiply), 2)
     with pytest.raises(ValueError, match="streams must have no batch axes, got 2 streams"):
         circuit_testbench(Circuit.trace(multiply), two)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sc_neurocore import LIF, Conv2d, Dense, Hammersley, Network, load_digits
+from sc_neurocore import LIF, Conv2d, Dense, FixedPoint, Hammersley, Network, load_digits
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
@@ -76,7 +76,7 @@ def test_hdl_reports_the_accuracy_of_the_digits(tmp_path, capsys):
     assert main(["hdl", "digits", "--out", str(tmp_path), "--images", "1", "--length", "16"]) == 0
     said = capsys.readouterr().out
     (accuracy,) = re.findall(r"([\d.]+) % in hardware", said)
-    design = Design(load_digits().network, 16)
+    design = Design(load_digits().network, 16, fixed_point=FixedPoint(bits=3))
     classes = design.simulate(load_digits().images).classes
     assert float(accuracy) == round(100 * float((classes == load_digits().labels).mean()), 2)
 

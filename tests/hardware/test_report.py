@@ -174,18 +174,23 @@ def a_run(toggles, clocks):
     return Run({"y": np.zeros((clocks, 1, 1), np.uint8)}, 1, toggles)
 
 
-def test_energy_lies_between_its_ends_and_grows_with_toggles_and_cells():
-    def of(toggles, cells, lane_clocks=10):
-        return energy(a_run(toggles, lane_clocks), cells)
+def test_energy_lies_between_its_ends_and_grows_with_toggles_cells_and_accesses():
+    def of(toggles, cells, lane_clocks=10, accesses=0):
+        run = replace(a_run(toggles, lane_clocks), of_memories=((accesses, 0),))
+        return energy(run, cells)
 
-    # 30 toggles a clock at 0.2 pJ; 100 cells at 14 and 198 fJ; each and the clock's 52 pJ.
-    e = of(300, 100)
-    assert (e.toggles, e.clock, e.static_microwatt) == (30.0, 52.0, 104.0)
-    assert (e.low, e.middle, e.high) == pytest.approx((52 + 1.4, 52 + 6, 52 + 19.8))
-    double = of(600, 200)
+    # 30 toggles a clock at 0.2 pJ; 100 cells at 14 and 198 fJ; 4 accesses at 1, 2.5 and 5 pJ.
+    e = of(300, 100, accesses=40)
+    assert (e.toggles, e.accesses, e.clock, e.static_microwatt) == (30.0, 4.0, 52.0, 1368.0)
+    assert (e.logic, e.memory) == pytest.approx((6.0, 10.0))
+    most = 52 * 7680 / 5280
+    assert (e.low, e.middle) == pytest.approx((52 + 1.4 + 4, 52 + 6 + 10))
+    assert e.high == pytest.approx(most + 19.8 + 20)
+    assert e.static(100.0) == pytest.approx(13.68)
+    double = of(600, 200, accesses=80)
     assert double.middle - 52 == pytest.approx(2 * (e.middle - 52))
-    assert double.high - 52 == pytest.approx(2 * (e.high - 52))
-    assert of(600, 200, lane_clocks=20) == of(300, 200)
+    assert double.high - most == pytest.approx(2 * (e.high - most))
+    assert of(600, 200, lane_clocks=20, accesses=80) == of(300, 200, accesses=40)
     for toggles in (0, 1, 10**3, 10**6):
         few = of(toggles, 7)
         assert 52 <= few.low <= few.middle <= few.high
@@ -205,7 +210,7 @@ def test_the_report_tells_all_that_it_is_given(tmp_path):
         verified=(Verification(1000, 200, 0, 3000, 4, 5, 6), Verification(7)),
         synthesis=made,
         netlist=(Verification(30051, 32, 0, 4000), Verification(30051, 32, 0, 321)),
-        energy=energy(a_run(1000, 10), 1389),
+        energy=energy(replace(a_run(1000, 10), of_memories=((200, 0), (50, 50))), 1389),
         said="PASSED: 5 images",
     )
     for said in (
@@ -222,9 +227,12 @@ def test_the_report_tells_all_that_it_is_given(tmp_path):
         "| SB_LUT4 | 811 |",
         "testbench images for 30,051 clock cycles",
         "0 differences in 4,321 spikes.",
-        # 52 pJ and 100 toggles of 0.2 pJ, times 30,049 clocks; 14 and 198 fJ of 1,389 cells.
-        "2.16 uJ per image (range 2.15 uJ to 9.83 uJ), that is 72 pJ per clock cycle (range 71 to 327)",
-        "The static power adds 104 uW, at 61.0 MHz 51.2 nJ per image.",
+        # 52 pJ, 100 toggles of 0.2 pJ and 30 accesses of 2.5 pJ, times 30,049 clocks.
+        "4.42 uJ per image (range 3.05 uJ to 15 uJ), that is 147 pJ per clock cycle (range 101 to 501)",
+        "| clock tree | 52.0 |",
+        "| logic | 20.0 | 100 toggles",
+        "| block memories | 75.0 | 30.0 accesses",
+        "adds 1,368 uW (Lattice DS1040, typical), at 61.0 MHz 674 nJ per image.",
         "tinyvision-ai-inc/ice40_power",
         "order of magnitude",
     ):

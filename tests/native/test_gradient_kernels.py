@@ -122,21 +122,26 @@ def test_gradients_of_weights_are_those_of_patches():
         assert np.array_equal(ours, twin)
 
 
-def test_runs_are_added_where_they_start():
-    rng = np.random.default_rng(2)
-    values = rng.integers(-9, 9, (9, 5, 3 * 7)).astype(np.float32)
-    starts = rng.integers(-1, 40, (5, 3)).astype(np.int32)
+@pytest.mark.parametrize(("sets", "channels"), [(1, 3), (5, 16), (2, 37)])
+def test_gradients_of_inputs_are_those_of_the_taps_on_them(sets, channels):
+    rng = np.random.default_rng(channels)
+    rows, positions, taps, n, n_pixels = 30, 4, 6, 9, 11
+    pixels = rng.integers(-1, n_pixels - 1, (positions, taps)).astype(np.int32)  # the last has none
+    of_sums = rng.integers(-9, 9, (rows, positions, n)).astype(np.float32)
+    weights = np.zeros((sets, taps, n, -(-channels // 16) * 16), np.float32)
+    weights[..., :channels] = rng.integers(-9, 9, (sets, taps, n, channels))
 
     def run():
-        out = np.full((9, 46), np.nan, np.float32)
-        _native.fold(values, starts, out)
+        out = np.full((rows, n_pixels, channels), np.nan, np.float32)
+        _native.input_gradients(of_sums.reshape(rows, -1), weights, pixels, out)
         return [out]
 
     (ours,) = on_every_level(run)
-    twin = np.zeros((9, 46))
-    for position, run_ in np.argwhere(starts >= 0):
-        start = starts[position, run_]
-        twin[:, start : start + 7] += values.reshape(9, 5, 3, 7)[:, position, run_]
+    twin = np.zeros((rows, n_pixels, channels))
+    of_row = weights[np.arange(rows) % sets][..., :channels]
+    for position, tap in np.argwhere(pixels >= 0):
+        of_tap = np.einsum("rn,rnc->rc", of_sums[:, position], of_row[:, tap])
+        twin[:, pixels[position, tap]] += of_tap
     assert np.array_equal(ours, twin)
 
 

@@ -14,6 +14,7 @@ from sc_neurocore import _native
 from sc_neurocore.circuits import feedback
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.neurons.lif import run_periodic
+from sc_neurocore.plasticity import STDP
 
 LIF = sc.LIF(noise_std=0.1)
 # Seconds: a second is promised, on a machine that does nothing else and without sanitizers.
@@ -68,10 +69,18 @@ LONG_CALLS = {
     "dense": lambda: sc.simulate(
         sc.Network([sc.Dense(np.ones((2000, 2000)))]), np.ones((9000, 2000)), 64
     ),
+    "learning": lambda: sc.simulate(
+        sc.Network([sc.Dense(np.ones((400, 100)), gain=0.05, plasticity=STDP())]), np.ones(100), 2**18
+    ),
     "machine": run_machine,
     "circuit": run_circuit,
     "fixed point": lambda: _native.fixed_trace(
-        FIXED._integers, np.zeros((1, 2**30), np.int32), np.zeros(1, np.int32), zeros(1), zeros(1, 2)
+        FIXED._integers,
+        np.zeros((1, 2**30), np.int32),
+        np.zeros(1, np.int32),
+        zeros(1),
+        np.zeros(1, np.int32),
+        zeros(1, 2),
     ),
 }
 
@@ -266,7 +275,7 @@ def test_circuits_run_in_parts_are_those_run_in_pieces(threads):
         states, counters = np.zeros(rows, np.uint32), np.zeros(rows, np.uint32)
         averages, buffers = np.full(rows, 0.5), zeros(rows, 1)
         held, chosen = zeros(-(-rows // 64), 1), np.zeros((1, rows), np.uint32)
-        fixed = np.zeros(rows, np.int32), zeros(rows), zeros(rows, 2)
+        fixed = np.zeros(rows, np.int32), zeros(rows), np.zeros(rows, np.int32), zeros(rows, 2)
         out = []
         for at in range(0, words, words // pieces):
             part = slice(at, at + words // pieces)

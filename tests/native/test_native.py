@@ -39,7 +39,7 @@ def test_encoding_equals_its_twin_at_every_length(isa, threads):
     thresholds = np.array([*EDGES, 0x4CCCCCCD], np.uint64)
     streams = np.array([0, 1, 2, 2**32, 2**63 + 5, 7, 8, 9, 0xBADCAFE11112222], np.uint64)
     twin = twins.unpack(twins.encode(KEY, streams, thresholds, 0, 300), 300)
-    for length in range(1, 301):
+    for length in twins.LENGTHS:
         words = _native.encode(KEY, streams, thresholds[None], 0, length)
         assert np.array_equal(words[0], twins.pack(twin[:, :length])), length
 
@@ -50,7 +50,7 @@ def test_rows_of_thresholds_see_the_same_numbers_at_every_length(isa, threads):
     thresholds = rng.integers(0, 2**32 + 1, (5, len(streams)), np.uint64)
     thresholds.flat[: len(EDGES)] = EDGES
     twin = [twins.unpack(twins.encode(KEY, streams, row, 3, 300), 300) for row in thresholds]
-    for length in range(1, 301):
+    for length in twins.LENGTHS:
         words = _native.encode(KEY, streams, thresholds, 3, length)
         assert np.array_equal(words, twins.pack(np.array(twin)[:, :, :length])), length
 
@@ -76,7 +76,7 @@ def test_encoding_has_random_access_to_words(isa):
 def test_uniform_numbers_are_those_that_encoding_compares(isa, threads):
     streams = np.array([0, 1, 2**32, 2**63 + 5], np.uint64)
     twin = twins.uniform_numbers(KEY, streams, 0, 12)
-    for length in range(1, 301):
+    for length in twins.LENGTHS:
         first = length * 7 % 300
         numbers = _native.uniform(KEY, streams, first, length)
         assert np.array_equal(numbers, twin[:, first : first + length]), length
@@ -96,7 +96,7 @@ def test_drawn_numbers_equal_their_twin_at_every_length(isa, threads):
     streams, below = rng.integers(0, 2**64, 300, np.uint64), rng.integers(0, 2**32, 300, np.uint64)
     below[: len(EDGES)] = EDGES
     twin = twins.philox(KEY, 0, 0x53000000, streams & twins.LOW, streams >> twins.HALF)[0]
-    for n in range(1, 301):
+    for n in twins.LENGTHS:
         drawn = _native.draw(KEY, 0x53000000, streams[:n], below[:n])
         assert np.array_equal(drawn, twin[:n] * below[:n] >> twins.HALF), n
         for one in (below[n - 1 : n], np.array([2**32], np.uint64)):
@@ -106,7 +106,7 @@ def test_drawn_numbers_equal_their_twin_at_every_length(isa, threads):
 
 def test_ones_equal_their_twin_at_every_length(isa, threads):
     rng = np.random.default_rng(6)
-    for words in range(1, 301):
+    for words in twins.LENGTHS:
         x = rng.integers(0, 2**64, (words % 7 + 1, words), np.uint64)
         x[0] = 2**64 - 1
         assert np.array_equal(_native.ones(x), np.bitwise_count(x).sum(axis=1)), words
@@ -154,7 +154,7 @@ def test_a_current_that_is_not_finite_leaves_no_finite_potential(
 
 def test_channel_counts_equal_their_twin_at_every_length(isa, threads):
     rng = np.random.default_rng(1)
-    for length in range(1, 301):
+    for length in twins.LENGTHS:
         n_channels, batch = (length % 37 + 1, length)[length % 2], length % 4 + 1
         x = twins.pack(rng.integers(0, 2, (batch, n_channels, length), np.uint8))
         weights = twins.pack(rng.integers(0, 2, (3, n_channels, length), np.uint8))
@@ -178,7 +178,7 @@ def test_channel_counts_of_many_images_equal_their_twin(isa, threads):
 
 def test_dot_products_equal_their_twin_at_every_size(isa, threads):
     rng = np.random.default_rng(2)
-    for words in range(1, 301):
+    for words in twins.LENGTHS:
         n_x, n_w = words % 13 + 1, words % 11 + 1
         x = rng.integers(0, 2**64, (n_x, words), np.uint64)
         w = rng.integers(0, 2**64, (n_w, words), np.uint64)
@@ -270,7 +270,7 @@ def lif_case(parameters, steps):
 
 @pytest.mark.parametrize("parameters", LIFS)
 def test_lif_equals_its_twin_at_every_length(isa, threads, parameters):
-    for steps in range(1, 301):
+    for steps in twins.LENGTHS:
         arguments, state, spikes, after = lif_case(parameters, steps)
         ours = [a.copy() for a in state]
         words = _native.lif(*arguments, *ours)
@@ -357,7 +357,7 @@ def dense_case(parameters, length):
 @pytest.mark.parametrize("parameters", LIFS[:6])
 def test_dense_equals_its_twin_at_every_length(isa, threads, parameters):
     fired = 0
-    for length in range(1, 301):
+    for length in twins.LENGTHS:
         arguments, state, spikes, after = dense_case(parameters, length)
         ours = [a.copy() for a in state]
         words = _native.dense(*arguments, *ours)

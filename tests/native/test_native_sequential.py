@@ -9,7 +9,7 @@ import twins
 from sc_neurocore import _native
 
 RNG = np.random.default_rng
-LENGTHS = range(1, 301)
+LENGTHS = twins.LENGTHS
 
 
 def random_table(rng, n_states, n_in):
@@ -177,6 +177,23 @@ def test_a_deposit_equals_its_twin_at_every_length(isa, threads):
         assert np.array_equal(words, twins.pack(twins.deposit(x, w))), length
 
 
+@pytest.mark.parametrize("bipolar", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 7, 64, 65, 130, 300])
+def test_an_in_stream_product_equals_its_twin_at_every_length(threads, depth, bipolar):
+    rng = RNG(depth)
+    densities = np.array([0, 0.02, 0.3, 0.5, 0.9, 1])[:, None]
+    bits = (rng.random((2, 6, 300)) < [densities, densities[::-1]]).astype(np.uint8)
+    numbers = rng.integers(0, 2**32, (6, 300), np.uint32)
+    numbers[:, :2] = 0, 2**32 - 1
+    thresholds = np.rint(np.arange(depth + 1) / depth * 2**32).astype(np.uint64)
+    wanted = twins.in_stream(*bits, numbers, thresholds, bipolar)
+    for length in LENGTHS:
+        x, y = (twins.pack(rows[:, :length]) for rows in bits)
+        some = np.ascontiguousarray(numbers[:, :length])
+        words = _native.in_stream(x, y, some, thresholds, length, bipolar)
+        assert np.array_equal(words, twins.pack(wanted[:, :length])), length
+
+
 def test_all_of_them_split_over_threads_as_row_by_row(threads):
     rng = RNG(6)
     rows, length = 6001, 130
@@ -195,3 +212,7 @@ def test_all_of_them_split_over_threads_as_row_by_row(threads):
     assert np.array_equal(_native.shuffle(x, numbers[0], 5, length, buffers), twins.pack(out))
     assert np.array_equal(buffers, twins.pack(path[length]))
     assert np.array_equal(_native.deposit(x, w, length), twins.pack(twins.deposit(*bits)))
+    thresholds = np.rint(np.arange(10) / 9 * 2**32).astype(np.uint64)
+    wanted = twins.pack(twins.in_stream(*bits, numbers[0], thresholds, True))
+    found = _native.in_stream(x, w, numbers[0], thresholds, length, True)
+    assert np.array_equal(found, wanted)

@@ -1,5 +1,7 @@
 """Gradients of the kernels are those of PyTorch on unpacked bits, and of the expected loss."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from sc_neurocore import Bernoulli, Bitstream, Role, Sobol, _native, encode, str
 from sc_neurocore.streams import operands
 from sc_neurocore.streams._bits import pack, unpack
 from sc_neurocore.streams.keys import lane_streams
-from sc_neurocore.training import SCConv2d, _spikes, layers
+from sc_neurocore.training import SCConv2d, _autograd, _spikes
 from sc_neurocore.training._autograd import Bits
 from sc_neurocore.training._spikes import sums_of_bits
 
@@ -137,18 +139,42 @@ def test_gradients_of_images_are_those_of_a_convolution(channels, stride, paddin
             1,
         )
         for order in {1, channels}:
-            ours = layer.inputs_of(of_sums, matrix[0] if same else matrix, order)
+            ours = layer.inputs_of(matrix[0] if same else matrix, order)(of_sums)
             link = twin.permute(0, 1, 3, 4, 2) if order > 1 else twin
             assert torch.equal(ours, link.flatten(2))
 
 
-def test_gradients_of_images_in_parts_are_those_of_all(monkeypatch):
-    layer = SCConv2d(2, 3, 3, (6, 6), gain=1.0)
-    of_sums = torch.randint(-9, 9, (7, 5, layer.n_out)).float()
-    matrix = torch.randint(-9, 9, (3, 18)).float()
-    all_at_once = layer.inputs_of(of_sums, matrix, 1)
-    monkeypatch.setattr(layers, "_PATCHES", 2 * 5 * 16 * 18)  # two images
-    assert torch.equal(layer.inputs_of(of_sums, matrix, 1), all_at_once)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_of_spikes_a_few_images_at_a_time_are_those_of_all(name, monkeypatch):
+    model = model_of(name).float()
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    gradients, calls = [], []
+    make = _native.neuron_gradients
+    counted = lambda *given: calls.append(1) or make(*given)  # noqa: E731
+    monkeypatch.setattr(_native, "neuron_gradients", counted)
+    for at_once in (2**18, 1):
+        monkeypatch.setattr(_autograd, "_AT_ONCE", at_once)
+        _, potentials = model.run(X, 20, 3)
+        gradients.append(torch.autograd.grad(potentials.square().sum(), wanted))
+    for all_at_once, apart in zip(*gradients, strict=True):
+        assert torch.allclose(all_at_once, apart, rtol=0, atol=1e-5 * all_at_once.abs().max())
+    # Noise depends on the number of an image, and a delay takes the gradient as a whole.
+    n_apart = sum(
+        not (np.any(before.neuron.noise_std) or np.any(layer.delay))
+        for before, layer in pairwise(model.layers)
+    )
+    assert len(calls) == 2 * len(model.layers) + (len(X) - 1) * n_apart
+
+
+def test_operations_on_a_gradient_of_spikes_compute_it():
+    model = model_of("dense")
+    gradients = []
+    for factor in (1.0, 2.0):
+        (hidden, _), (_, potentials) = model._run(X, 20, 3, Bernoulli(), 1, True)
+        hidden.link.register_hook(lambda gradient, f=factor: gradient * f if f != 1 else None)
+        gradients += torch.autograd.grad(potentials.sum(), model.layers[0].weight)
+    assert gradients[0].any()
+    assert torch.allclose(gradients[1], 2 * gradients[0], rtol=1e-6)
 
 
 def test_sums_of_bits_in_parts_are_those_of_all(monkeypatch):

@@ -70,33 +70,36 @@ class Chain:
     start: Floats
 
     def moments(self, length: int) -> tuple[float, float]:
-        """Return mean and variance of the density of the first bits."""
-        mean = self.total(length, 0.0)[0] / length
-        first, second = self.total(length, mean)
-        return mean, max(second - first**2, 0.0) / length**2
+        """Return mean and variance of the density of the first bits.
 
-    def total(self, length: int, shift: float) -> tuple[float, float]:
-        """Return mean and mean square of the sum of bits less `shift`.
-
-        They are the derivatives at 0 of ``start @ A(x)**length @ 1``, where A holds the step weighted
-        by ``exp(x * (bit - shift))``. Powers are taken of the first three terms of its series.
+        The sum S of bits less m has the moments that are the derivatives at 0 of
+        ``start @ A(x)**length @ 1``, where A holds the step weighted by ``exp(x * (bit - m))``. Of
+        its powers, P is the step, B the first derivative, and of the second only the sum of each row
+        is needed, because the rows of P sum to 1.
         """
-        zeros = self.step - self.ones
-        series = [
-            self.step,
-            (1 - shift) * self.ones - shift * zeros,
-            ((1 - shift) ** 2 * self.ones + shift**2 * zeros) / 2,
-        ]
-        row = [self.start, np.zeros_like(self.start), np.zeros_like(self.start)]
-        while length:
-            if length & 1:
-                row = _series_product(row, series)
-            length >>= 1
-            if length:
-                series = _series_product(series, series)
-                sums = series[0].sum(axis=1, keepdims=True)  # 1, but for rounding
-                series = [term / sums for term in series]
-        return float(row[1].sum()), 2 * float(row[2].sum())
+        powers = [self.step]
+        for _ in range(1, length.bit_length()):
+            power = powers[-1] @ powers[-1]
+            powers.append(power / power.sum(axis=1, keepdims=True))  # 1, but for rounding
+        ones = self.ones.sum(axis=1)
+        total = np.zeros_like(ones)
+        for k, power in enumerate(powers):
+            if length >> k & 1:
+                total = ones + power @ total
+            ones = ones + power @ ones
+        mean = float(self.start @ total) / length
+        b_all = self.ones - mean * self.step
+        b = b_all.sum(axis=1)
+        d = (1 - 2 * mean) * self.ones.sum(axis=1) + mean**2
+        first, second = np.zeros((2, b.size))
+        for k, power in enumerate(powers):
+            if length >> k & 1:
+                first, second = b + power @ first, d + 2 * (b_all @ first) + power @ second
+            if length >> k + 1:
+                b, d = b + power @ b, d + 2 * (b_all @ b) + power @ d
+                b_all = power @ b_all + b_all @ power
+        first, second = float(self.start @ first), float(self.start @ second)
+        return mean, max(second - first**2, 0.0) / length**2
 
     def stationary(self) -> Floats:
         """Return the fraction of time that is spent in each state in the long run."""
@@ -128,10 +131,6 @@ class Chain:
             found.append(float(after @ self.ones.sum(axis=1)) - p * p)
             after = after @ self.step
         return np.array(found)
-
-
-def _series_product(a: Sequence[Floats], b: Sequence[Floats]) -> list[Floats]:
-    return [a[0] @ b[0], a[0] @ b[1] + a[1] @ b[0], a[0] @ b[2] + a[1] @ b[1] + a[2] @ b[0]]
 
 
 def frechet(kind: str, a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
@@ -175,6 +174,9 @@ class Laws:
         self.direct: dict[int, int] = {}
         self.full: dict[int, int] = {}
         self.known: dict[int, Law] = {}
+        # States that reach too many combinations, and the same once delays are no states.
+        self.too_large: list[int] = []
+        self.too_large_settled: list[int] = []
         self.states: list[Part] = [part for part in parts if part.kind in ("flip-flop", "machine")]
         bit = {part: 1 << i for i, part in enumerate(self.states)}
         groups: dict[Any, int] = {}
@@ -313,12 +315,17 @@ class Laws:
         generators some steps before. Its flip-flops are then no states.
         """
         moved = _Undelayed(self)
+        mask = self.full[wire] & moved.looped
+        if any(mask & large == large for large in self.too_large_settled):
+            return None
         now = moved.copy(wire, 0)
         if not moved.delays or max(map(max, moved.delays.values())) == 0:
             return None
         laws = Laws(list(moved.parts), dict(moved.leaves), self.length, white=self.white)
         law = laws.law(now)
         if law.method == "bounded":
+            if laws.too_large:
+                self.too_large_settled.append(mask)
             return None
         method = _worse(law.method, "settled")
         first = min(max(map(max, moved.delays.values())) / self.length, 1.0)  # share of the first steps
@@ -374,7 +381,10 @@ class Laws:
 
     def chain(self, wire: int) -> tuple[Chain, str] | None:
         """Return the chain that a wire is an output of, and the method; None if it is too large."""
-        states = self.indices(self.full[wire])
+        mask = self.full[wire]
+        if any(mask & large == large for large in self.too_large):
+            return None
+        states = self.indices(mask)
         machines = [self.states[i] for i in states]
         sizes = [_n_states(part) for part in machines]
         if sum(np.log2(sizes)) > 40:
@@ -387,7 +397,7 @@ class Laws:
         weights, bits, method = outcomes
         needed = self._between(roots, bits)
         if not machines:
-            z, _ = self._step(wire, machines, needed, bits, np.zeros((1, 0), np.int64))
+            z, _ = self._step(wire, machines, needed, bits, np.zeros((1, 0), np.int64), np.zeros(0))
             p = np.array([[float(weights @ z.reshape(-1))]])
             return Chain(np.ones((1, 1)), p, np.ones(1)), method
         codes = np.array([_start(part) for part in machines], np.int64)[np.newaxis]
@@ -398,16 +408,17 @@ class Laws:
             after = []
             for first in range(0, todo.size, max(1, _CHUNK // weights.size)):
                 some = todo[first : first + max(1, _CHUNK // weights.size)]
-                now = (
-                    some[:, np.newaxis] // radix % sizes if machines else np.zeros((some.size, 0), int)
-                )
-                z, then = self._step(wire, machines, needed, bits, now)
-                next_codes = np.broadcast_to(then @ radix, (some.size, weights.size))
+                now = some[:, np.newaxis] // radix % sizes
+                z, then = self._step(wire, machines, needed, bits, now, radix)
+                next_codes = np.broadcast_to(then, (some.size, weights.size))
                 rows.append((some, next_codes, np.broadcast_to(z, next_codes.shape)))
                 after.append(np.unique(next_codes))
             todo = np.setdiff1d(np.concatenate(after), found)
             found = np.union1d(found, todo)
-            if found.size > MOST_STATES or found.size * weights.size > _MOST:
+            if found.size > MOST_STATES:
+                self.too_large.append(mask & self.state_mask)
+                return None
+            if found.size * weights.size > _MOST:
                 return None
         step, ones = np.zeros((2, found.size, found.size))
         for some, next_codes, z in rows:
@@ -493,8 +504,12 @@ class Laws:
         needed: Sequence[Part],
         bits: Mapping[int, Bits],
         now: NDArray[np.int64],
+        radix: NDArray[Any],
     ) -> tuple[Bits, NDArray[np.int64]]:
-        """Return the bits of a wire and the next states, for states (n, k) and all outcomes."""
+        """Return the bits of a wire and the codes of the next states, for all outcomes.
+
+        `now` holds the states, shape (n, k), and a code is the sum of states times the k radices.
+        """
         values: dict[int, Bits] = dict(bits)
         then: dict[Part, NDArray[np.int64]] = {}
         state = {part: now[:, i, np.newaxis] for i, part in enumerate(machines)}
@@ -521,9 +536,10 @@ class Laws:
             elif part not in then:  # a machine of which only the state matters
                 at = (state[part], *(values[o].astype(np.intp) for o in part.operands))
                 then[part] = part.detail[0].next_state[at].astype(np.int64)
-        if not machines:
-            return values[wire], np.zeros((1, values[wire].shape[-1], 0), np.int64)
-        return values[wire], np.stack(np.broadcast_arrays(*(then[part] for part in machines)), axis=-1)
+        codes = np.zeros((1, 1), np.int64)
+        for part, digit in zip(machines, radix, strict=True):
+            codes = codes + then[part] * digit
+        return values[wire], codes
 
 
 class _Undelayed:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib import import_module
+from operator import attrgetter
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -90,6 +92,17 @@ class Call:
     def name(self) -> str:
         """Name of the operator."""
         return self.function.__name__.lstrip("_")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What an operator is made of is not found by its name, which is that of the operator.
+        name = self.function.__module__, self.function.__qualname__
+        return _call, (*name, self.args, self.kwargs, self.results, self.many)
+
+
+def _call(module: str, name: str, *fields: Any) -> Call:
+    """Return a call of a function that is stored by its name."""
+    function = attrgetter(name)(import_module(module))
+    return Call(getattr(function, "__wrapped__", function), *fields)
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,7 +350,9 @@ def record(function: Function, args: Iterable[Any], kwargs: Mapping[str, Any]) -
     kwargs = {k: replaced(value, lambda net: _with_axes(net, n_axes)) for k, value in kwargs.items()}
     if function.__name__ in _REFUSED:
         contract = "keep the length of their operands and their batch axes"
-        _checks.fail("the operators of a circuit", contract, function.__name__)
+        counts = function.__name__ in ("dot", "current_trace")
+        remedy = "use popcount_add of products" if counts else ""
+        _checks.fail("the operators of a circuit", contract, function.__name__, remedy)
     if function is Machine.run.__wrapped__:  # type: ignore[attr-defined]
         state = kwargs.pop("state", 0)
         function, kwargs = _machine, {**kwargs, "state": state, "n_axes": n_axes}

@@ -227,7 +227,8 @@ def _run_loop(
     first: int = 0,
 ) -> tuple[Bitstream, ...]:
     if not streams:
-        _checks.fail("a loop", "use at least one other stream", "none")
+        remedy = "add x & ~x of an input x, which is 0"
+        _checks.fail("a loop", "use at least one other stream", "none", remedy)
     lengths = {stream.length for stream in streams}
     if len(lengths) > 1:
         _checks.fail("the streams", "have equal length", " and ".join(map(str, sorted(lengths))))

@@ -338,6 +338,7 @@ def wire_names(name: str, shape: tuple[int, ...]) -> list[str]:
 def numbered(wires: Sequence[str], generators: Mapping[str, int] | None) -> dict[str, tuple[int, bool]]:
     """Return the generator of each wire of the inputs, and whether its stream is inverted."""
     given: dict[str, tuple[int, bool]] = {}
+    named: dict[str, str] = {}
     if generators is not None:
         check_mapping("generators", generators)
     for name, number in ({} if generators is None else generators).items():
@@ -347,6 +348,9 @@ def numbered(wires: Sequence[str], generators: Mapping[str, int] | None) -> dict
         meant = [wire for wire in wires if wire == plain or wire.startswith(f"{plain}[")]
         if not meant:
             _checks.fail("generators", f"name wires of the inputs: {', '.join(wires)}", repr(name))
+        if plain in named:
+            _checks.fail("generators", "name a wire once", f"{named[plain]!r} and {name!r}")
+        named[plain] = str(name)
         given |= {wire: (n, inverted) for wire in meant if wire not in given or wire == plain}
     used = {n for n, _ in given.values()}
     free = (n for n in range(len(wires) + len(used)) if n not in used)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from sc_neurocore._tables import html_table
 from sc_neurocore.circuits._laws import Laws
 from sc_neurocore.circuits._nets import Call, Loop, Net, calls_in_order
 from sc_neurocore.circuits._values import is_composed
@@ -45,6 +46,11 @@ class Allocation:
     def __repr__(self) -> str:
         proposed = f", {len(self.proposals)} proposals" if self.proposals else ""
         return f"Allocation({self.n_generators} generators: {dict(self.generators)}{proposed})"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object]] = list(self.generators.items())
+        rows += [("proposal", text) for text in self.proposals]
+        return html_table(("wire", "generator"), rows)
 
 
 def allocated(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore._tables import html_table
 from sc_neurocore.circuits._laws import LONG_RUN, Laws
 from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._simulation import simulated
@@ -60,6 +61,11 @@ class Finding:
 
     def __str__(self) -> str:
         return self.message
+
+    def _repr_html_(self) -> str:
+        wanted = "white" if self.wanted is None else f"SCC {self.wanted:+d}"
+        cells = (self.operator, ", ".join(self.operands), wanted, f"{self.found:.3g}", self.message)
+        return html_table(("operator", "operands", "required", "found", "what to do"), [cells])
 
 
 class Pair(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.circuits._nets import Call, Input, Need, Net, calls_in_order, collected_needs
+from sc_neurocore._tables import html_table
+from sc_neurocore.circuits._copies import Listed, listed, of_list
+from sc_neurocore.circuits._nets import Call, Input, Need, Net, as_nets, calls_in_order, collected_needs
 from sc_neurocore.circuits._simulation import compiled
 from sc_neurocore.circuits._values import ideal_values
 from sc_neurocore.circuits._wires import Wiring, check_names, numbered, wire_names, wired
@@ -98,7 +100,8 @@ class Circuit:
         TypeError
             If `function` is not callable, or does not return streams.
         ValueError
-            If a shape is given for no parameter, or an operator cannot be part of a circuit.
+            If a shape is given for no parameter, an operator cannot be part of a circuit, or there are
+            no outputs.
         """
         if not callable(function):
             _checks.wrong_type("function", "be a function of bitstreams", function)
@@ -113,10 +116,17 @@ class Circuit:
             )
         ]
         _checks.known_keys("shapes", shapes, names)
-        inputs = {name: Net(Input(name), 0, _shape(name, shapes.get(name, ()))) for name in names}
+        return cls._of_function(function, {name: _shape(name, shapes.get(name, ())) for name in names})
+
+    @classmethod
+    def _of_function(
+        cls, function: Callable[..., Any], shapes: Mapping[str, tuple[int, ...]]
+    ) -> Circuit:
+        """Return the circuit of a function of named inputs of the given shapes."""
+        inputs = {name: Net(Input(name), 0, shape) for name, shape in shapes.items()}
         with collected_needs() as needs:
             returned = function(**inputs)
-        _check_output_names(names, outputs := _named_outputs(returned))
+        _check_output_names(list(shapes), outputs := _named_outputs(returned))
         outputs = {name: _checked_output(name, net) for name, net in outputs.items()}
         return cls(inputs, outputs, tuple(needs))
 
@@ -133,7 +143,9 @@ class Circuit:
         ----------
         streams : mapping of str to Bitstream
             Stream of each input. Its batch shape ends with the shape of the input; the axes before are
-            those of a batch, and broadcast between inputs.
+            those of a batch, and broadcast between inputs. In the function of another circuit, the
+            streams have no bits yet, and have the shapes of the inputs: this circuit becomes a part of
+            the other.
         faults : Faults, optional
             Faults of wires: of inputs, constants and results of operators, and inside loops those of
             each gate and machine. All elements of a batch have the same faults. What is inside of an
@@ -145,7 +157,7 @@ class Circuit:
         Returns
         -------
         dict of str to Bitstream
-            Outputs by name; an ndarray for results that are no streams.
+            Outputs by name, all of the same batch; an ndarray for results that are no streams.
 
         Raises
         ------
@@ -165,12 +177,21 @@ class Circuit:
         >>> product.simulate(streams, faults=Faults(flip=0.01), key=1)["out"]
         Bitstream(length=4096, p=0.255)
         """
+        if isinstance(streams, Mapping) and Net in map(type, streams.values()):
+            if faults is not None:
+                _checks.fail("faults", "be omitted for a part of another circuit", faults)
+            return self._as_part(streams)
         aligned, n_batch = self._aligned(streams)
+        run = self._run
         if faults is not None:
             nets = list(self.outputs.values())
             run = compiled(nets, only_on_wires(faults), _checks.power_range("key", key, 64))
-            return dict(zip(self.outputs, run(aligned, n_batch), strict=True))
-        return dict(zip(self.outputs, self._run(aligned, n_batch), strict=True))
+        found = run(aligned, n_batch)
+        if n_batch:
+            batches = {x.shape[:n_batch] for x in aligned.values()}
+            batch = batches.pop() if len(batches) == 1 else np.broadcast_shapes(*batches)
+            found = [_of_batch(result, batch) for result in found]
+        return dict(zip(self.outputs, found, strict=True))
 
     def encode(
         self,
@@ -464,6 +485,34 @@ class Circuit:
 
         return dot(self.inputs, self.outputs)
 
+    def _as_part(self, streams: Mapping[str, Net | Bitstream]) -> dict[str, Net]:
+        """Return the outputs as nets of another circuit, for nets in place of the inputs."""
+        check_names("streams", streams, self.inputs)
+        nets = {name: as_nets(streams[name]) for name in self.inputs}
+        for name, net in self.inputs.items():
+            _checks.instance(f"streams[{name!r}]", nets[name], Net)
+            if nets[name].shape != net.shape:
+                _checks.fail(f"streams[{name!r}]", f"have shape {net.shape}", nets[name].shape)
+        part = _assembled(*self._parts, nets)
+        for need in part.required:
+            need.x.__stream_need__(*need)
+        return dict(part.outputs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _assembled, self._parts
+
+    @cached_property
+    def _parts(self) -> tuple[Listed, tuple[str, ...], tuple[str, ...], tuple[_Pair, ...]]:
+        """The nets as a flat list, the names of inputs and outputs, and `required` without nets."""
+        ends = [net for need in self.required for net in (need.x, need.y) if net is not None]
+        nets = [*self.inputs.values(), *self.outputs.values(), *ends]
+        return (
+            listed(nets),
+            tuple(self.inputs),
+            tuple(self.outputs),
+            tuple((need.operator, need.y is not None, need.which) for need in self.required),
+        )
+
     @cached_property
     def _run(self) -> Callable[[Mapping[str, Bitstream], int], list[Any]]:
         return compiled(list(self.outputs.values()))
@@ -490,7 +539,7 @@ class Circuit:
             p = _checks.array(f"values[{name!r}]", values[name], range(33))
             _checks.within(f"values[{name!r}]", p, 0.0, 1.0)
             if p.shape[max(p.ndim - len(net.shape), 0) :] != net.shape:
-                _checks.fail(f"values[{name!r}]", f"have shape {(..., *net.shape)}", p.shape)
+                _checks.fail(f"values[{name!r}]", f"have shape {_ending(net.shape)}", p.shape)
             arrays[name] = p
         batches = [a.shape[: a.ndim - len(self.inputs[name].shape)] for name, a in arrays.items()]
         try:
@@ -510,14 +559,18 @@ class Circuit:
     def _aligned(self, streams: Mapping[str, Bitstream]) -> tuple[dict[str, Bitstream], int]:
         """Return streams with the same number of batch axes, and that number."""
         check_names("streams", streams, self.inputs)
-        batches = {}
+        batches, lengths = {}, set[int]()
         for name, net in self.inputs.items():
-            _checks.instance(f"streams[{name!r}]", streams[name], Bitstream)
+            if not isinstance(streams[name], Bitstream):
+                _checks.instance(f"streams[{name!r}]", streams[name], Bitstream)
             shape = streams[name].shape
             n = len(shape) - len(net.shape)
             if n < 0 or shape[n:] != net.shape:
-                _checks.fail(f"streams[{name!r}]", f"have batch shape {(..., *net.shape)}", shape)
+                _checks.fail(f"streams[{name!r}]", f"have batch shape {_ending(net.shape)}", shape)
             batches[name] = n
+            lengths.add(streams[name].length)
+        if len(lengths) > 1:
+            _checks.fail("the streams", "have equal length", " and ".join(map(str, sorted(lengths))))
         n_batch = max(batches.values(), default=0)
         aligned = {}
         for name, n in batches.items():
@@ -528,10 +581,57 @@ class Circuit:
     def __repr__(self) -> str:
         return f"Circuit({', '.join(self.inputs)} -> {', '.join(self.outputs)})"
 
+    def _repr_html_(self) -> str:
+        nets = [("input", *net) for net in self.inputs.items()]
+        nets += [("output", *net) for net in self.outputs.items()]
+        return html_table(
+            ("net", "name", "shape"), [(what, name, net.shape) for what, name, net in nets]
+        )
+
+
+# Operator of a need, whether it is one of two nets, and of what.
+_Pair = tuple[str, bool, str]
+
+
+def _assembled(
+    made: Listed,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    needs: Sequence[_Pair],
+    given: Mapping[str, Net] | None = None,
+) -> Circuit:
+    """Return the circuit of `Circuit._parts`, with new inputs or those that are given."""
+    n = len(inputs)
+    if given is None:
+        places = dict(zip(inputs, made.places, strict=False))
+        given = {name: Net(Input(name), 0, place.shape) for name, place in places.items()}
+    nets = of_list(made, given)
+    rest = iter(nets[n + len(outputs) :])
+    return Circuit(
+        dict(zip(inputs, nets, strict=False)),
+        dict(zip(outputs, nets[n:], strict=False)),
+        tuple(Need(name, next(rest), next(rest) if two else None, of) for name, two, of in needs),
+    )
+
 
 def _shape(name: str, shape: object) -> tuple[int, ...]:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     return tuple(_checks.integer(f"the shape of {name}", size, 1, 2**31) for size in sizes)
+
+
+def _of_batch(result: Any, batch: tuple[int, ...]) -> Any:
+    """Return a result of all elements of a batch, also if it does not depend on them."""
+    n = len(batch)
+    if result.shape[:n] == batch:
+        return result
+    array = result.words if isinstance(result, Bitstream) else result
+    array = np.ascontiguousarray(np.broadcast_to(array, (*batch, *array.shape[n:])))
+    return Bitstream(array, result.length) if isinstance(result, Bitstream) else array
+
+
+def _ending(shape: tuple[int, ...]) -> str:
+    """Return the text of a shape that can be preceded by other axes."""
+    return f"(..., {', '.join(map(str, shape))})"
 
 
 def _named_outputs(returned: Any) -> dict[str, Any]:
@@ -543,6 +643,8 @@ def _named_outputs(returned: Any) -> dict[str, Any]:
 
 
 def _check_output_names(inputs: list[str], outputs: Mapping[str, Any]) -> None:
+    if not outputs:
+        _checks.fail("function", "return at least one stream", "none")
     if both := set(inputs) & set(outputs):
         _checks.fail("the outputs", "have other names than the inputs", ", ".join(sorted(both)))
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore._tables import html_table
 from sc_neurocore.circuits._laws import Law, Laws, Leaf
 from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._wires import Part, Wiring, wire_names
@@ -20,6 +21,9 @@ from sc_neurocore.operators.products import umul
 __all__ = ["Prediction"]
 
 Floats = NDArray[np.float64]
+
+# Densities that a table in a notebook shows.
+_MOST_ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,20 @@ class Prediction:
             return f"Prediction(shape={self.mean.shape}, method={'/'.join(np.unique(self.method))})"
         error = f"{self.standard_error:.2g}, bias {self.bias:.2g}"
         return f"Prediction({self.mean:.4g} +- {error}, {self.method})"
+
+    def _repr_html_(self) -> str:
+        columns = (self.value, self.mean, self.bias, self.standard_error, self.low, self.high)
+        flat = [np.ravel(column) for column in (*columns, self.method)]
+        rows = [
+            (*map(int, index), *(f"{x[i]:.4g}" for x in flat[:-1]), str(flat[-1][i]))
+            for i, index in enumerate(np.ndindex(np.shape(self.value)))
+            if i < _MOST_ROWS
+        ]
+        if np.size(self.value) > _MOST_ROWS:
+            rows.append(("...",) * len(rows[0]))
+        axes = (f"axis {k}" for k in range(np.ndim(self.value)))
+        names = ("value", "mean", "bias", "standard error", "low", "high", "method")
+        return html_table((*axes, *names), rows)
 
 
 def leaves_of(

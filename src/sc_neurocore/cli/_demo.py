@@ -116,33 +116,28 @@ def _draw(
     try:
         from matplotlib.figure import Figure
 
-        from sc_neurocore.evidence import plot
+        from sc_neurocore import plot
     except ImportError:
         say(options, "\n" + _checks.missing_extra("drawing the pictures", "Matplotlib", "plot"))
         return
     folder = options.out
     folder.mkdir(parents=True, exist_ok=True)
-
-    raster = Figure((7, 2.6), layout="constrained")
-    plot.raster(axes := raster.subplots(), trains)
-    axes.set_title("Dense layer of 4 neurons that share a stochastic current")
-
     length = 32
     result = simulate(digits.network, digits.images, length, seed=0)
     classes = result.classes
     wrong = np.flatnonzero(classes != digits.labels)
     shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
-    pictures = Figure((8, 5), layout="constrained")
-    plot.classified(pictures, digits.images[shown], digits.labels[shown], classes[shown])
-    pictures.suptitle(
-        f"Classified with streams of {length} bits: the {len(wrong)} mistakes among "
-        f"{len(classes)} images come first"
-    )
-
-    curve = Figure((6, 4), layout="constrained")
-    plot.accuracy(axes := curve.subplots(), curves)
-    axes.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
-
     say(options, "")
-    for name, figure in zip(PICTURES, (raster, pictures, curve), strict=True):
-        save_figure(options, figure, folder / f"{name}.png")
+    with plot.style():
+        figures = [Figure(size, layout="constrained") for size in ((7, 2.4), (7.2, 4.8), (6.4, 3.8))]
+        raster, pictures, curve = (figure.subplots() for figure in figures)
+        plot.raster(trains, raster)
+        raster.set_title("Dense layer of 4 neurons that share a stochastic current")
+        plot.classified(digits.images[shown], digits.labels[shown], classes[shown], pictures)
+        pictures.set_title(
+            f"Streams of {length} bits: {len(wrong)} of {len(classes)} images are wrong, and come first"
+        )
+        plot.accuracy(curves, curve)
+        curve.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
+        for name, figure in zip(PICTURES, figures, strict=True):
+            save_figure(options, figure, folder / f"{name}.png")

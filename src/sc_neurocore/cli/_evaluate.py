@@ -66,11 +66,13 @@ def run_evaluate(options: argparse.Namespace) -> None:
     if options.csv:
         say(options, f"wrote {options.csv}")
     if figure:
-        from sc_neurocore.evidence import plot
+        from sc_neurocore import plot
 
-        plot.accuracy(axes := figure.subplots(), curves)
-        axes.set_title(f"{network.shape}: accuracy by stream length")
-        save_figure(options, figure, options.plot)
+        with plot.style():
+            figure.set_facecolor("white")
+            plot.accuracy(curves, axes := figure.subplots())
+            axes.set_title(f"{network.shape}: accuracy by stream length")
+            save_figure(options, figure, options.plot)
 
 
 def _check_targets(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.cli._common import FailedCheckError, emit, load_data, load_network, say
-from sc_neurocore.networks import FixedPoint, load_digits
+from sc_neurocore.networks import FixedPoint, Network, load_digits, simulate_float
 
 if TYPE_CHECKING:
     from sc_neurocore.hardware import Design, Synthesis, Verification
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def run_hdl(options: argparse.Namespace) -> None:
     """Write the design of a network to a folder, and verify and synthesize it if requested."""
     from sc_neurocore import hardware
-    from sc_neurocore.hardware import simulators, tools
+    from sc_neurocore.hardware import boards, simulators, tools
     from sc_neurocore.hardware.synthesis import TARGETS
     from sc_neurocore.hardware.verify import compared_signals
 
@@ -36,16 +36,23 @@ def run_hdl(options: argparse.Namespace) -> None:
     if options.verify is not None:
         _checks.integer("--verify", options.verify, 1)
         simulators.find_verilator()
-    if options.synth:
+    if options.synth or options.board:
         tools.find_yosys()
+    if options.board:
+        simulators.find_verilator()
+        boards.find_tools(options.board)
     design, images, labels = _designed(options)
     out = options.out or Path(f"hdl_{design.name}")
     in_bench = images[: _checks.integer("--images", options.images, 1)]
     modules = hardware.verilog(design)
-    if options.interface:
-        modules |= hardware.interface_verilog(design, options.interface)
+    if options.interface or options.board:
+        modules |= hardware.interface_verilog(design)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    text |= hardware.interface_checks(design, text, options.interface)
+    text |= hardware.interface_checks(
+        design, text, "axi-stream" if options.interface or options.board else None
+    )
+    if options.board:
+        text |= hardware.board_verilog(design, options.board, in_bench)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
     for target in TARGETS:  # netlists of an earlier run may not match
@@ -81,6 +88,11 @@ def run_hdl(options: argparse.Namespace) -> None:
             found["energy"] = hardware.energy_of(design, made, in_bench)
         if options.verify:
             found["netlist"] = _verified_netlist(options, design, made, in_bench)
+    if options.board:
+        say(options, f"building for {options.board} ...")
+        say(options, hardware.run_bench(out, f"{design.name}_{options.board}"))
+        found["board"] = built = hardware.build_board(design, options.board, out)
+        say(options, f"wrote {built.path}, {built.mhz:.1f} MHz, the board has {built.clock_mhz:g} MHz")
     page = hardware.report(design, **found)
     hardware.write({"REPORT.md": page}, out)
     say(options, f"\n{page}\nwrote {out / 'REPORT.md'}")
@@ -112,22 +124,95 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
     from sc_neurocore.hardware.design import is_module_name
 
     network = load_network(options)
-    name = re.sub(r"\W", "_", Path(options.network).stem, flags=re.ASCII)
+    stem = re.sub(r"\W", "_", Path(options.network).stem, flags=re.ASCII)
+    name = options.name or (stem if is_module_name(stem) else f"net_{stem}")
+    images: NDArray[Any]
+    labels: NDArray[Any] | None
+    if options.data:
+        images, labels = load_data(options.data)
+    elif options.network == "digits":
+        images, labels = load_digits().images, load_digits().labels
+    else:
+        n_images = max(options.images, 100)
+        images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
+    if options.accuracy is not None or options.max_loss is not None:
+        return _searched(options, network, name, images, labels), images, labels
+    # For the shipped network, a point on the front of area x time against accuracy.
+    length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
         network,
-        _checks.integer("--length", options.length, 1),
-        fixed_point=FixedPoint(bits=options.bits, word=options.word, leak_bits=options.leak_bits),
+        length if options.length is None else _checks.integer("--length", options.length, 1),
+        fixed_point=FixedPoint(
+            bits=bits if options.bits is None else options.bits,
+            word=options.word,
+            leak_bits=options.leak_bits,
+        ),
         architecture=options.architecture,
-        simd=options.simd,
-        pe=options.pe,
-        name=options.name or (name if is_module_name(name) else f"net_{name}"),
+        simd=8 if options.simd is None else options.simd,
+        pe=1 if options.pe is None else options.pe,
+        name=name,
     )
-    if options.data:
-        return design, *load_data(options.data)
-    if options.network == "digits":
-        return design, load_digits().images, load_digits().labels
-    n_images = max(options.images, 100)
-    return design, np.random.default_rng(0).random((n_images, design.n_in)), None
+    return design, images, labels
+
+
+def _searched(
+    options: argparse.Namespace,
+    network: Network,
+    name: str,
+    images: NDArray[Any],
+    labels: NDArray[Any] | None,
+) -> Design:
+    """Return the cheapest design that is accurate enough, and print the front of those tried."""
+    from sc_neurocore.evidence.evaluation import labeled
+    from sc_neurocore.hardware import cheapest, operating_points, pareto_front
+
+    option = "--accuracy" if options.max_loss is None else "--max-loss"
+    if options.accuracy is not None and options.max_loss is not None:
+        _checks.fail("--accuracy", "be used without --max-loss", options.accuracy)
+    if labels is None:
+        _checks.fail(option, "have labeled images", "random images", "add --data")
+    if options.architecture == "unrolled":
+        _checks.fail(option, "be used with the folded architecture", "unrolled")
+    say(options, "searching bits, time steps, inputs and neurons per clock cycle")
+    given = {
+        "bits": options.bits,
+        "lengths": options.length,
+        "simd": options.simd,
+        "pe": options.pe,
+    }
+    tried = {
+        "bits": (2, 3, 4, 6, 8),
+        "lengths": (4, 8, 16, 32, 64),
+        "simd": (8, 16, 32),
+        "pe": (1, 2, 4),
+    }
+    points = operating_points(
+        network,
+        images,
+        labels,
+        fixed_point=FixedPoint(word=options.word, leak_bits=options.leak_bits),
+        name=name,
+        **{key: tried[key] if value is None else (value,) for key, value in given.items()},
+    )
+    if options.max_loss is None:
+        wanted = options.accuracy / 100
+    else:
+        x, right = labeled(network, images, labels)
+        exact = float((simulate_float(network, x, 64).classes == right).mean())
+        wanted = exact - options.max_loss / 100
+    say(options, f"{len(points)} designs; none is as accurate at less width x clock cycles than these:")
+    for point in pareto_front(points):
+        say(options, f"  {point!r}")
+    chosen = cheapest(points, wanted)
+    low = chosen.interval()[0]
+    say(options, f"chosen: {chosen!r}")
+    if low < wanted:
+        say(
+            options,
+            f"The interval over images reaches below {100 * wanted:.2f} %, and does not know that the "
+            "same images chose the design: measure it on others.",
+        )
+    return chosen.design
 
 
 def _check_folder(folder: Path, text: Mapping[str, str]) -> None:

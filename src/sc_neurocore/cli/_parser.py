@@ -39,7 +39,7 @@ def parser_of_all() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=sc_neurocore.__version__)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for add in (_demo, _evaluate, _plan, _noise, _convert, _sweep, _hdl, _info):
+    for add in (_demo, _evaluate, _plan, _noise, _explore, _convert, _sweep, _hdl, _compare, _info):
         add(commands)
     return parser
 
@@ -67,10 +67,18 @@ def _command(
     return command
 
 
-def _network(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
+def _network(
+    command: argparse.ArgumentParser, *, optional: bool = False, default: str | None = None
+) -> None:
     """Add the argument NETWORK and the options to read it."""
     about = "a file of Network.save (.npz), a NIR graph (.nir), or 'digits'"
-    command.add_argument("network", metavar="NETWORK", nargs="?" if optional else None, help=about)
+    command.add_argument(
+        "network",
+        metavar="NETWORK",
+        nargs="?" if optional else None,
+        default=default,
+        help=f"{about} [{default}]" if default else about,
+    )
     command.add_argument(
         "--dt-ms", type=float, help="time step of a NIR graph in ms [from its metadata]"
     )
@@ -190,6 +198,23 @@ def _noise(commands: Commands) -> None:
     command.add_argument("--seed", type=int, default=0, help="seed [0]")
 
 
+def _explore(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "explore",
+        "open a live page about bitstreams, a neuron and a network, on this machine only "
+        "(extra: explore)",
+        "_explore:run_explore",
+        "sc-neurocore explore\nsc-neurocore explore net.npz --data test.npz --port 5006 --no-browser",
+    )
+    _network(command, optional=True, default="digits")
+    _data(command)
+    command.add_argument("--port", type=int, default=0, help="port of the page [any free one]")
+    command.add_argument(
+        "--no-browser", action="store_true", help="print the address of the page, and open nothing"
+    )
+
+
 def _convert(commands: Commands) -> None:
     command = _command(
         commands,
@@ -252,15 +277,28 @@ def _hdl(commands: Commands) -> None:
         "Verilog)",
     )
     hdl.add_argument("--out", type=Path, help="folder for the design and its report [hdl_NAME]")
-    hdl.add_argument("--length", type=int, default=32, help="time steps per image [32]")
+    hdl.add_argument("--length", type=int, help="time steps per image [32; 8 for 'digits']")
     hdl.add_argument(
         "--architecture",
         choices=("unrolled", "folded"),
         help="one gate per synapse, or layers that reuse their gates [unrolled up to 2,000 synapses]",
     )
-    hdl.add_argument("--simd", type=int, default=8, help="inputs per clock cycle (folded) [8]")
-    hdl.add_argument("--pe", type=int, default=1, help="neurons per clock cycle (folded) [1]")
-    hdl.add_argument("--bits", type=int, default=8, help="bits per weight and per input [8]")
+    hdl.add_argument("--simd", type=int, help="inputs per clock cycle (folded) [8]")
+    hdl.add_argument("--pe", type=int, help="neurons per clock cycle (folded) [1]")
+    hdl.add_argument("--bits", type=int, help="bits per weight and per input [8; 3 for 'digits']")
+    hdl.add_argument(
+        "--accuracy",
+        type=float,
+        metavar="PERCENT",
+        help="choose bits, time steps, inputs and neurons per clock cycle: the cheapest folded design "
+        "that has this accuracy on the data; those given are kept",
+    )
+    hdl.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="POINTS",
+        help="as --accuracy, at most this many percentage points below the network in real numbers",
+    )
     hdl.add_argument("--word", type=int, default=16, help="bits per potential [16]")
     hdl.add_argument(
         "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
@@ -269,6 +307,11 @@ def _hdl(commands: Commands) -> None:
         "--interface",
         choices=("axi-stream",),
         help="add a wrapper with these ports, and a cocotb test of it",
+    )
+    hdl.add_argument(
+        "--board",
+        choices=("icebreaker", "ulx3s", "tangnano9k"),
+        help="add a serial line and pins, simulate it, and make a bitstream file (extra: boards)",
     )
     hdl.add_argument("--name", help="name of the top module [from NETWORK]")
     hdl.add_argument(
@@ -291,6 +334,36 @@ def _hdl(commands: Commands) -> None:
         help="synthesize and count cells and memories; for ice40, also estimate clock rate and energy "
         "(needs Yosys, and nextpnr for the clock)",
     )
+
+
+def _compare(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "compare",
+        "compare stochastic hardware of a network with binary hardware (extra: hdl)",
+        "_compare:run_compare",
+        "sc-neurocore compare digits --only folded\n"
+        "sc-neurocore compare net.npz --data test.npz --liberty cells.lib",
+    )
+    _network(command)
+    _data(command)
+    command.add_argument(
+        "--liberty",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="cell libraries in the Liberty format, with memory macros if any: area and energy in "
+        "their cells instead of an iCE40",
+    )
+    command.add_argument("--simd", type=int, default=8, help="inputs per clock cycle [8]")
+    command.add_argument(
+        "--syntheses",
+        type=int,
+        default=1,
+        help="number of variants of the synthesis, placed or not [1]",
+    )
+    command.add_argument("--only", default="", metavar="TEXT", help="designs whose name contains TEXT")
 
 
 def _info(commands: Commands) -> None:

@@ -23,6 +23,7 @@ from sc_neurocore.networks import (
     Network,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks.layers import check_fixed
 from sc_neurocore.networks.simulation import (
     in_fixed_point,
 )
@@ -173,7 +174,7 @@ class Accuracy:
             "bits per step": self.bits_per_step,
             "accuracy": f"{self.mean:.2%}",
             "95% interval": f"{low:.2%} to {high:.2%}",
-            "std over seeds": f"{self.std:.2%}",
+            "std over seeds": f"{self.std:.2%}" if len(self.right) > 1 else "one seed",
             "float": f"{self.of_float:.2%}",
             "loss": f"{self.loss:.2%}",
             "agreement with float": f"{self.agreement:.2%}",
@@ -354,6 +355,8 @@ def numbers_of_bits(bits_per_step: Any) -> list[int]:
 def images_of(name: str, network: Network, images: InputLike) -> Inputs:
     """Return a batch of inputs of a network, checked."""
     _checks.instance("network", network, Network)
+    for layer in network:
+        check_fixed("network", layer)
     return Inputs.of(name, images, network, batched=True)
 
 

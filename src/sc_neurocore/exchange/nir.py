@@ -51,7 +51,9 @@ except ImportError as error:
     message = _checks.missing_extra("sc_neurocore.exchange.nir", "NIR", "nir")
     raise ImportError(message, name="nir") from error
 
-__all__ = ["Imported", "Report", "Row", "from_nir", "to_nir"]
+from sc_neurocore.exchange._nir_data import to_nir_data
+
+__all__ = ["Imported", "Report", "Row", "from_nir", "to_nir", "to_nir_data"]
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]

@@ -21,14 +21,30 @@ Built = LFSR | Sobol | TableSource
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a module: declarations, processes, and the names of generators that are written."""
+    """Lines of a module: declarations, processes, and the names of generators that are written.
 
+    All names begin with `prefix`, by which they differ from those of the ports.
+    """
+
+    prefix: str = ""
     wires: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     made: dict[Any, str] = field(default_factory=dict)
 
-    def register(self, name: str, width: int, start: int, after: str) -> None:
-        """Add a register of a width, with its first value and the one after each step."""
+    def new(self, place: Any, kind: str) -> tuple[str, bool]:
+        """Return the name of a generator, and whether it is new."""
+        found = self.made.get(place)
+        if found is not None:
+            return found, False
+        name = self.made[place] = f"{self.prefix}{kind}{len(self.made)}"
+        return name, True
+
+    def register(self, name: str, width: int, start: int, after: str, enable: str = "") -> None:
+        """Add a register of a width, with its first value and the one after each step.
+
+        With `enable`, a wire, it changes only after steps in which that is 1.
+        """
+        after = f"{enable} ? {after} : {name}" if enable else after
         self.wires.append(f"reg [{width - 1}:0] {name} = {width}'d{start};")
         self.steps.append(f"always @(posedge clk) {name} <= {CLEAR} ? {width}'d{start} : {after};")
 
@@ -53,74 +69,70 @@ def threshold_bits(source: Source) -> int:
     return source.levels.bit_length()
 
 
-def comparison(source: Built, key: int, stream: int, threshold: str, lines: Lines) -> str:
-    """Return the comparison of a generator's number with a threshold, and add the generator if new."""
+def comparison(
+    source: Built, key: int, stream: int, threshold: str, lines: Lines, enable: str = ""
+) -> str:
+    """Return the comparison of a generator's number with a threshold, and add the generator if new.
+
+    With `enable`, a wire, the generator proceeds only where that is 1.
+    """
     if isinstance(source, LFSR):
-        name = _register(source, key, stream, lines)
+        name = _register(source, key, stream, lines, enable)
         # Without state 0, the number is the state less 1.
         return f"({name} {'<' if source.zero else '<='} {threshold})"
     write = _sobol if isinstance(source, Sobol) else _table
-    return f"({write(source, key, stream, lines)} < {threshold})"  # type: ignore[arg-type]
+    return f"({write(source, key, stream, lines, enable)} < {threshold})"  # type: ignore[arg-type]
 
 
-def _new(place: Any, kind: str, lines: Lines) -> tuple[str, bool]:
-    """Return the name of a generator, and whether it is new."""
-    found = lines.made.get(place)
-    if found is not None:
-        return found, False
-    name = lines.made[place] = f"{kind}{len(lines.made)}"
-    return name, True
-
-
-def _register(source: LFSR, key: int, stream: int, lines: Lines) -> str:
+def _register(source: LFSR, key: int, stream: int, lines: Lines, enable: str) -> str:
     start = int(source.numbers([stream], 1, key=key)[0, 0]) + (not source.zero)
-    name, is_new = _new((source, key, stream), "lfsr", lines)
+    name, is_new = lines.new((source, key, stream, enable), "lfsr")
     if is_new:
         top = source.width - 1
         parity = f"^({name} & {source.width}'d{source._feedback})"
         if source.zero:
             parity = f"{parity} ^ ~|{name}[{top}:1]"
-        lines.register(name, source.width, start, f"{{{parity}, {name}[{top}:1]}}")
+        lines.register(name, source.width, start, f"{{{parity}, {name}[{top}:1]}}", enable)
     return name
 
 
-def _counter(period: int, lines: Lines) -> tuple[str, int]:
+def _counter(period: int, lines: Lines, enable: str) -> tuple[str, int]:
     """Return the name and the width of a counter from 0 to period - 1."""
     width = max((period - 1).bit_length(), 1)
-    name, is_new = _new(("count", period), "count", lines)
+    name, is_new = lines.new(("count", period, enable), "count")
     if is_new:
         after = f"{name} + {width}'d1"
         if period != 1 << width:
-            after = f"{name} == {width}'d{period - 1} ? {width}'d0 : {after}"
-        lines.register(name, width, 0, after)
+            after = f"({name} == {width}'d{period - 1} ? {width}'d0 : {after})"
+        lines.register(name, width, 0, after, enable)
     return name, width
 
 
-def _sobol(source: Sobol, key: int, stream: int, lines: Lines) -> str:
+def _sobol(source: Sobol, key: int, stream: int, lines: Lines, enable: str) -> str:
     """Add a number that changes by the column of the lowest 0 of a counter (Antonov, Saleev 1979)."""
     start = int(source.numbers([stream], 1, key=key)[0, 0])
-    name, is_new = _new((source, key, stream), "sobol", lines)
+    name, is_new = lines.new((source, key, stream, enable), "sobol")
     if is_new:
         streams = np.array([stream], np.uint64)
         matrices, index = source._matrices(streams)
         columns = matrices[index[0]][: source.bits] >> np.uint32(32 - source.bits)
         # A step inverts the digits up to the lowest 0, whose columns add up to that of the matrix.
         changes = np.bitwise_xor.accumulate(columns).tolist()
-        count, width = _counter(source.period or 0, lines)
+        count, width = _counter(source.period or 0, lines, enable)
         rows = [(f"{width}'b{'?' * (width - k - 1)}0{'1' * k}", c) for k, c in enumerate(changes)]
         lines.case(count, f"{name}_column", rows, source.bits)
-        lines.register(name, source.bits, start, f"{name} ^ {name}_column")
+        lines.register(name, source.bits, start, f"{name} ^ {name}_column", enable)
     return name
 
 
-def _table(source: TableSource, key: int, stream: int, lines: Lines) -> str:
+def _table(source: TableSource, key: int, stream: int, lines: Lines, enable: str) -> str:
     period = source.period or 0
     if period > _MOST_NUMBERS:
         _checks.fail("a table", f"have at most {_MOST_NUMBERS} numbers in hardware", period)
     numbers = source.numbers([stream], period, key=key)[0].tolist()
-    name, is_new = _new((source, stream), "table", lines)
+    name, is_new = lines.new((source, stream, enable), "table")
     if is_new:
-        count, width = _counter(period, lines)
+        count, width = _counter(period, lines, enable)
         bits = max((source.levels - 1).bit_length(), 1)
         rows = [(f"{width}'d{t}", r) for t, r in enumerate(numbers)]
         lines.case(count, name, rows, bits)

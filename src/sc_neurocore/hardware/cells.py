@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sc_neurocore.hardware.liberty import Library
 from sc_neurocore.hardware.logic import Logic
 
 __all__ = ["Cells", "Memory", "Port", "Register"]
@@ -59,8 +60,14 @@ class Cells:
     count: int = 0
 
     @classmethod
-    def of(cls, module: Mapping[str, Any]) -> Cells:
+    def of(cls, module: Mapping[str, Any], library: Library | None = None) -> Cells:
         """Return the cells of a module in the JSON format of Yosys.
+
+        Parameters
+        ----------
+        module : mapping
+        library : Library, optional
+            Cell library of a netlist that is mapped to one.
 
         Raises
         ------
@@ -79,7 +86,7 @@ class Cells:
                 cells.gates[net] = (0, [])
         for cell in module["cells"].values():
             if cell["type"] != "$scopeinfo":
-                _add(cells, cell, starts)
+                _add(cells, cell, starts, library)
                 cells.count += 1
         return cells
 
@@ -145,6 +152,8 @@ class Port:
         Mask of a write port: bits with 1 are not written.
     parts : int
         Number of words of the port per word of the memory. The upper address bits select the part.
+    chooses : list
+        Mask of a write port: only bits with 1 are written. Empty: all.
     """
 
     address: list[Bit]
@@ -152,6 +161,7 @@ class Port:
     enables: list[Bit]
     keeps: list[Bit] = field(default_factory=list)
     parts: int = 1
+    chooses: list[Bit] = field(default_factory=list)
 
 
 @dataclass
@@ -175,7 +185,9 @@ class Memory:
     immediate: bool = False
 
 
-def _add(cells: Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> None:
+def _add(
+    cells: Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int], library: Library | None = None
+) -> None:
     """Add a cell in the JSON format; `starts` holds the initial values of registers by net."""
     kind, pins = cell["type"], cell["connections"]
     parameters = cell.get("parameters", {})
@@ -188,7 +200,20 @@ def _add(cells: Cells, cell: Mapping[str, Any], starts: Mapping[Bit, int]) -> No
         if isinstance(net, int):
             cells.gates[net] = (table, list(needs))
 
-    if kind in _GATES:
+    if library is not None and kind in library.cells:
+        found = library.cells[kind]
+        if found.clock:
+            output = pins.get(found.output) or []
+            net = output[0] if output else -(10**9) - cells.count
+            cells.registers[net] = Register(pin(found.data))
+            for inverted in pins.get(found.inverse) or []:
+                gate(inverted, 0b01, net)
+        else:
+            gate(pins[found.output][0], found.table, *(pin(name) for name in found.inputs))
+    elif kind == "$mem_v2":
+        cells.memories.append(_abstract_memory(pins, parameters))
+        _add_read_registers(cells)
+    elif kind in _GATES:
         inputs, output, table = _GATES[kind]
         gate(pins[output][0], table, *(pins[name][0] for name in inputs.split()))
     elif kind == "SB_LUT4":
@@ -236,6 +261,40 @@ def _add_read_registers(cells: Cells) -> None:
         nets = [net if isinstance(net, int) else k for net, k in zip(port.nets, others, strict=True)]
         cells.registers |= {net: Register(net, enable="0") for net in nets}
         port.nets = [*nets]
+
+
+def _abstract_memory(pins: Mapping[str, Any], parameters: Mapping[str, Any]) -> Memory:
+    """Return a memory that is not mapped to a device, read and written at clock edges."""
+    width, size = _number(parameters["WIDTH"]), _number(parameters["SIZE"])
+    wide = _number(parameters["ABITS"])
+    data = str(parameters["INIT"]).replace("x", "0").zfill(width * size)
+    words = [
+        int(data[len(data) - width * (k + 1) : len(data) - width * k] or "0", 2) for k in range(size)
+    ]
+    words += [0] * ((1 << wide) - size)  # addresses beyond the memory
+    if "0" in str(parameters["RD_CLK_ENABLE"]):
+        raise ValueError("netlist must have memories that are read at clock edges")
+    reads = [
+        Port(
+            pins["RD_ADDR"][wide * k : wide * (k + 1)],
+            pins["RD_DATA"][width * k : width * (k + 1)],
+            [pins["RD_EN"][k]],
+        )
+        for k in range(_number(parameters["RD_PORTS"]))
+    ]
+    writes = []
+    for k in range(_number(parameters["WR_PORTS"])):
+        enables = pins["WR_EN"][width * k : width * (k + 1)]
+        same = len(set(enables)) == 1
+        writes.append(
+            Port(
+                pins["WR_ADDR"][wide * k : wide * (k + 1)],
+                pins["WR_DATA"][width * k : width * (k + 1)],
+                [enables[0]] if same else [],
+                chooses=[] if same else enables,
+            )
+        )
+    return Memory(words, width, reads, writes)
 
 
 def _ice40_memory(

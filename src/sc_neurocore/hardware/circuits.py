@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.circuits import Circuit, feedback
-from sc_neurocore.circuits._nets import Net
+from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._wires import Part, Wiring, numbered, wire_names, wired
 from sc_neurocore.hardware._generators import (
     CLEAR,
@@ -23,13 +26,17 @@ from sc_neurocore.hardware._generators import (
     has_hardware,
     threshold_bits,
 )
+from sc_neurocore.hardware._sampling import in_stream_product, static_product
 from sc_neurocore.hardware.cells import Bit, Cells, Register
+from sc_neurocore.hardware.design import is_keyword
 from sc_neurocore.hardware.logic import ordered
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
-from sc_neurocore.hardware.tools import check_identifier
-from sc_neurocore.operators import isolate
-from sc_neurocore.streams import Bitstream, Role, encode, stream_key
+from sc_neurocore.hardware.tools import check_identifier, quoted, yosys
+from sc_neurocore.operators import isolate, popcount_add, umul
+from sc_neurocore.operators.adders import counted
+from sc_neurocore.streams import Bitstream, Role, encode, stack, stream_key
+from sc_neurocore.streams.source import checked_source
 
 __all__ = [
     "CircuitVerification",
@@ -42,6 +49,9 @@ __all__ = [
 _GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
 # States of a machine that is written as a case statement.
 _MOST_STATES = 1024
+# Names within a module, and within a testbench.
+_INTERNAL = r"(w|s|n|lfsr|count|sobol|table|held|level)\d+(_column|_ones)?"
+_OF_BENCH = r"t|wrong|dut|bits_.*"
 
 
 @dataclass(frozen=True)
@@ -74,16 +84,18 @@ def circuit_verilog(
     """Return a Verilog module that computes the bits of a circuit, one time step per clock cycle.
 
     Inputs and outputs have ports of their names, one bit per element of a batch in C order, lowest
-    first. `clear` resets flip-flops and machines to their first state at a clock edge. Values that are
-    encoded within the circuit by an `LFSR`, a `Sobol` in the order of a Gray code or a `TableSource`
-    have a generator and a comparator in the module. Those of other sources, such as the selects of
-    `scaled_add` by default, are bits of the port `encoded`.
+    first. An output of `popcount_add` has the binary digits of each count, lowest first. `clear` resets
+    flip-flops and machines to their first state at a clock edge. Values that are encoded within the
+    circuit by an `LFSR`, a `Sobol` in the order of a Gray code or a `TableSource` have a generator and
+    a comparator in the module. Those of other sources, such as the selects of `scaled_add` by default,
+    are bits of the port `encoded`.
 
     Parameters
     ----------
     circuit : Circuit
-        Of gates, flip-flops and machines; operators that draw random numbers at each step, such as
-        `addie`, have no hardware here.
+        Of gates, flip-flops and machines. `umul` is built if its second operand is a value that the
+        module encodes or, with a `window`, if its source is one of those. Other operators that draw
+        random numbers at each step, such as `addie`, have no hardware here.
     name : str
         Name of the module.
     source : LFSR, Sobol or TableSource, optional
@@ -127,8 +139,8 @@ def circuit_verilog(
     endmodule
     <BLANKLINE>
     """
-    wiring = _wiring(circuit, name)
-    lines = Lines()
+    wiring, outputs = _wiring(circuit, name)
+    lines = Lines(_prefix(_INTERNAL, [*circuit.inputs, *circuit.outputs]))
     drivers = _drivers(circuit, wiring, source, seed, generators)
     width = 1 if source is None else threshold_bits(source)
     ports = ["input wire clk", f"input wire {CLEAR}"]
@@ -136,33 +148,43 @@ def circuit_verilog(
         ports.append(f"input wire [{width * _size(net) - 1}:0] {port}")
     if n := len(_encoded(wiring)):
         ports.append(f"input wire [{n - 1}:0] encoded")
-    ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in circuit.outputs.items()]
+    ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in outputs.items()]
     for part in wiring.parts:
         if part.kind == "flip-flop":
-            lines.wires.append(f"reg w{part.results[0]} = 1'b{part.detail};")
+            lines.wires.append(f"reg {lines.prefix}w{part.results[0]} = 1'b{part.detail};")
     for part in wiring.parts:
-        _write(part, lines, drivers)
-    for port, net in circuit.outputs.items():
-        bits = ", ".join(f"w{int(wire)}" for wire in reversed(wiring.wires(net).ravel()))
+        if part.kind == "black box":
+            text = _sampled_product(part, wiring, drivers, lines)
+            lines.wires.append(f"wire {lines.prefix}w{part.results[0]} = {text};")
+        else:
+            _write(part, lines, drivers)
+    for port, net in outputs.items():
+        bits = ", ".join(f"{lines.prefix}w{int(wire)}" for wire in reversed(wiring.wires(net).ravel()))
         lines.wires.append(f"assign {port} = {{{bits}}};")
     body = [f"    {line}" for line in (*lines.wires, *lines.steps)]
     head = ",\n".join(f"    {port}" for port in ports)
     return "\n".join([f"module {name} (", head, ");", *body, "endmodule", ""])
 
 
-def _wiring(circuit: Circuit, name: str) -> Wiring:
+def _wiring(circuit: Circuit, name: str) -> tuple[Wiring, dict[str, Net]]:
+    """Return the wiring of a circuit, and the nets of the bits of its outputs."""
     _checks.instance("circuit", circuit, Circuit)
     names = [name, *circuit.inputs, *circuit.outputs]
     for port in names:
         check_identifier("a name", port)
+        if is_keyword(port):
+            _checks.fail("a name", "not be a keyword of Verilog", port, "rename it")
+    if len(set(names)) < len(names):
+        _checks.fail("the name of the module", "not be that of a port", name)
     if clash := {"clk", CLEAR, "encoded"} & set(names):
         _checks.fail("a name", "not be clk, clear or encoded", ", ".join(sorted(clash)))
     for port, net in circuit.outputs.items():
-        if not net.is_stream:
-            _checks.fail("an output", "be a stream", f"{port}, {net}")
-    wiring = wired([*circuit.inputs.values(), *circuit.outputs.values()])
+        if not net.is_stream and not _is_count(net):
+            _checks.fail("an output", "be a stream or a count of ones", f"{port}, {net}")
+    outputs = {port: _bits_of(net) for port, net in circuit.outputs.items()}
+    wiring = wired([*circuit.inputs.values(), *outputs.values()])
     for part in wiring.parts:
-        if part.kind == "black box":
+        if part.kind == "black box" and part.detail[0].function is not _UMUL:
             what = "consist of gates, flip-flops and machines"
             _checks.fail("the circuit", what, part.detail[0].name)
         if part.kind == "constant":
@@ -171,7 +193,53 @@ def _wiring(circuit: Circuit, name: str) -> Wiring:
         if part.kind == "machine" and len(part.detail[0].next_state) > _MOST_STATES:
             n = len(part.detail[0].next_state)
             _checks.fail("a machine", f"have at most {_MOST_STATES} states", n)
-    return wiring
+    return wiring, outputs
+
+
+_UMUL = umul.__wrapped__  # type: ignore[attr-defined]
+_COUNT = popcount_add.__wrapped__  # type: ignore[attr-defined]
+
+
+def _is_count(net: Net) -> bool:
+    return isinstance(net.origin, Call) and net.origin.function is _COUNT
+
+
+def _bits_of(net: Net) -> Net:
+    """Return a net whose elements are the bits of an output: the digits of a count."""
+    if net.is_stream or not isinstance(net.origin, Call):
+        return net
+    digits: Net = stack(counted(net.origin.args[0]))  # type: ignore[assignment]
+    return digits
+
+
+def _sampled_product(
+    part: Part, wiring: Wiring, drivers: Mapping[int, tuple[str, Any]], lines: Lines
+) -> str:
+    """Return the text of a result of `umul`."""
+    call, _, index = part.detail
+    operands = np.broadcast_arrays(*(wiring.wires(net) for net in call.args))
+    x, y = (int(wires[index]) for wires in operands)
+    a, b = (f"{lines.prefix}w{wire}" for wire in (x, y))
+    options = call.kwargs
+    bipolar, window = options.get("bipolar", False), options.get("window")
+    if window is None:
+        threshold, generator = drivers.get(y, ("", None))
+        if generator is None:
+            contract = "be a value that the module encodes"
+            _checks.fail("the second operand of umul", contract, "a stream", "pass source or window")
+        return static_product(a, threshold, generator, bipolar, lines)
+    source = options.get("source")
+    if not has_hardware(source):
+        contract = "be an LFSR, a Sobol with gray=True or a TableSource"
+        _checks.fail("the source of umul", contract, source)
+    stream = int(np.ravel_multi_index(index, operands[0].shape)) if index else 0
+    return in_stream_product(a, b, window, source, options["key"], stream, bipolar, lines)
+
+
+def _prefix(pattern: str, ports: Iterable[str]) -> str:
+    """Return underscores that, before a name of a pattern, make it differ from all ports."""
+    taken = [port for port in ports if re.fullmatch(f"_*({pattern})", port)]
+    return "_" * max((1 + len(port) - len(port.lstrip("_")) for port in taken), default=0)
 
 
 def _size(net: Net) -> int:
@@ -198,6 +266,7 @@ def _drivers(
     wires = [w for name, net in circuit.inputs.items() for w in wire_names(name, net.shape)]
     numbers = numbered(wires, generators)
     if source is not None:
+        checked_source("source", source)
         if not has_hardware(source):
             contract = "be an LFSR, a Sobol with gray=True or a TableSource"
             _checks.wrong_type("source", contract, source)
@@ -231,8 +300,8 @@ def _drivers(
 
 def _write(part: Part, lines: Lines, drivers: Mapping[int, tuple[str, Any]]) -> None:
     """Add the lines of a part."""
-    operands = [f"w{wire}" for wire in part.operands]
-    results = [f"w{wire}" for wire in part.results]
+    operands = [f"{lines.prefix}w{wire}" for wire in part.operands]
+    results = [f"{lines.prefix}w{wire}" for wire in part.results]
     if part.kind in _GATES:
         lines.wires.append(f"wire {results[0]} = {_GATES[part.kind].format(*operands)};")
     elif part.kind == "flip-flop":
@@ -254,7 +323,7 @@ def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], 
     machine, start = part.detail
     n_states = len(machine.next_state)
     bits = max((n_states - 1).bit_length(), 1)
-    state, after = f"s{part.results[0]}", f"n{part.results[0]}"
+    state, after = (f"{lines.prefix}{letter}{part.results[0]}" for letter in "sn")
     outputs = machine.outputs.reshape(-1, *machine.next_state.shape)
     lines.wires.append(f"reg [{bits - 1}:0] {state} = {bits}'d{start}, {after};")
     lines.wires.extend(f"reg {z};" for z in results)
@@ -283,7 +352,7 @@ def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], 
 
 
 def _stimulus(
-    circuit: Circuit, wiring: Wiring, streams: Mapping[str, Bitstream]
+    circuit: Circuit, wiring: Wiring, outputs: Mapping[str, Net], streams: Mapping[str, Bitstream]
 ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]], int]:
     """Return the bits of all ports, shape (bits, lanes, length), of the outputs too, and the length.
 
@@ -300,6 +369,8 @@ def _stimulus(
         spread[name] = bits.reshape(-1, *net.shape, length)
         ports[name] = np.moveaxis(bits.reshape(-1, _size(net), length), 0, 1)
     lanes = next(iter(ports.values())).shape[1] if ports else 1
+    if not lanes:
+        _checks.fail("streams", "hold at least one stream per input", f"a batch of shape {batch}")
     sequences = []
     for part in _encoded(wiring):
         p, (source, key, stream) = part.detail
@@ -309,16 +380,24 @@ def _stimulus(
         ports["encoded"] = np.stack(sequences)
     alone = [
         circuit.simulate({n: Bitstream.from_bits(bits[lane]) for n, bits in spread.items()})
-        for lane in range(lanes if any(p.kind == "encode" for p in wiring.parts) else 0)
+        for lane in range(lanes if {p.kind for p in wiring.parts} & {"encode", "black box"} else 0)
     ]
     together = circuit.simulate(aligned) if not alone else {}
-    for name, net in circuit.outputs.items():
+    for name, net in outputs.items():
         if alone:
-            out = np.stack([result[name].bits() for result in alone])
+            out = np.stack([_bits(result[name], net) for result in alone])
         else:
-            out = np.broadcast_to(together[name].bits(), (*batch, *net.shape, length))
+            out = _bits(together[name], net)
         wanted[name] = np.moveaxis(out.reshape(-1, _size(net), length), 0, 1)
     return ports, wanted, length
+
+
+def _bits(result: Any, net: Net) -> NDArray[np.uint8]:
+    """Return the bits of an output, given their net, time last; those of counts are their digits."""
+    if isinstance(result, Bitstream):
+        return result.bits()
+    places = np.arange(net.shape[-1])[:, np.newaxis]
+    return np.asarray(result[..., np.newaxis, :] >> places & 1, np.uint8)
 
 
 def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: str = "circuit") -> str:
@@ -347,11 +426,13 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
         If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
         hardware.
     """
-    wiring = _wiring(circuit, name)
-    ports, wanted, length = _stimulus(circuit, wiring, streams)
+    wiring, outputs = _wiring(circuit, name)
+    ports, wanted, length = _stimulus(circuit, wiring, outputs, streams)
     if any(bits.shape[1] != 1 for bits in wanted.values()):
         _checks.fail("streams", "have no batch axes", f"{next(iter(wanted.values())).shape[1]} streams")
-    lines = [f"module tb_{name};", "    reg clk = 0, clear = 0;", "    integer t, wrong = 0;"]
+    prefix = _prefix(_OF_BENCH, [*circuit.inputs, *circuit.outputs])
+    t, wrong, dut, bits_ = (prefix + word for word in ("t", "wrong", "dut", "bits"))
+    lines = [f"module tb_{name};", "    reg clk = 0, clear = 0;", f"    integer {t}, {wrong} = 0;"]
     checks, connected = [], [".clk(clk)", ".clear(clear)"]
     for kind, arrays in (("reg", ports), ("wire", wanted)):
         for port, bits in arrays.items():
@@ -361,21 +442,22 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
             for i, row in enumerate(bits[:, 0]):
                 digits = "".join(map(str, reversed(row.tolist())))
                 text = f"{length}'h{int(digits, 2):x}"
-                lines.append(f"    reg [{length - 1}:0] bits_{port}_{i} = {text};")
+                lines.append(f"    reg [{length - 1}:0] {bits_}_{port}_{i} = {text};")
                 if kind == "reg":
-                    checks.append(f"            {port}[{i}] = bits_{port}_{i}[t];")
-    lines.append(f"    {name} dut ({', '.join(connected)});")
-    lines += ["    initial begin", f"        for (t = 0; t < {length}; t = t + 1) begin", *checks]
+                    checks.append(f"            {port}[{i}] = {bits_}_{port}_{i}[{t}];")
+    lines.append(f"    {name} {dut} ({', '.join(connected)});")
+    steps = f"{t} = 0; {t} < {length}; {t} = {t} + 1"
+    lines += ["    initial begin", f"        for ({steps}) begin", *checks]
     lines.append("            #1;")
     for port, bits in wanted.items():
         for i in range(len(bits)):
-            compare = f"if ({port}[{i}] !== bits_{port}_{i}[t]) wrong = wrong + 1;"
+            compare = f"if ({port}[{i}] !== {bits_}_{port}_{i}[{t}]) {wrong} = {wrong} + 1;"
             lines.append(f"            {compare}")
     lines += [
         "            clk = 1; #1; clk = 0; #1;",
         "        end",
-        '        if (wrong == 0) $display("PASS");',
-        '        else begin $display("FAIL %0d", wrong); $fatal; end',
+        f'        if ({wrong} == 0) $display("PASS");',
+        f'        else begin $display("FAIL %0d", {wrong}); $fatal; end',
         "        $finish;",
         "    end",
         "endmodule",
@@ -420,35 +502,40 @@ def verify_circuit(
         If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
         hardware.
     """
-    wiring = _wiring(circuit, "circuit")
-    ports, wanted, length = _stimulus(circuit, wiring, streams)
+    _checks.instance("circuit", circuit, Circuit)
+    name = _prefix("circuit", [*circuit.inputs, *circuit.outputs]) + "circuit"
+    wiring, bits_of = _wiring(circuit, name)
+    ports, wanted, length = _stimulus(circuit, wiring, bits_of, streams)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "circuit.v"
-        path.write_text(circuit_verilog(circuit), encoding="utf-8")
-        made = synthesize([path], "circuit", target, folder, place=place)
-        netlist = Netlist.read(made.path, "circuit")
+        path.write_text(circuit_verilog(circuit, name), encoding="utf-8")
+        made = synthesize([path], name, target, folder, place=place)
+        netlist = Netlist.read(made.path, name)
     lanes = next(iter(wanted.values())).shape[1]
     stimulus = {name: np.moveaxis(bits, -1, 0) for name, bits in ports.items()}
     if CLEAR in netlist.inputs:
         stimulus[CLEAR] = np.zeros((length, 1, lanes), np.uint8)
     outputs = netlist.run(stimulus).outputs
     wrong = bits = 0
-    for name, array in wanted.items():
-        wrong += int((outputs[name] != np.moveaxis(array, -1, 0)).sum())
+    for port, array in wanted.items():
+        wrong += int((outputs[port] != np.moveaxis(array, -1, 0)).sum())
         bits += array.size
     return CircuitVerification(bits, wrong, made)
 
 
-def read_circuit(module: Mapping[str, Any]) -> Circuit:
-    """Return the circuit of a synthesized netlist, one time step per clock cycle.
+def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | None = None) -> Circuit:
+    """Return the circuit of a design in Verilog or of a netlist, one time step per clock cycle.
 
     Predictions, checks of correlation and simulations then apply to a design from elsewhere.
 
     Parameters
     ----------
-    module : mapping
-        Module in the JSON format of Yosys, of gates, iCE40 or Xilinx cells, without memories. All
-        registers have the clock `clk`.
+    module : path or mapping
+        Verilog file, which Yosys synthesizes (extra: hdl), or a module in the JSON format of Yosys, of
+        gates, iCE40 or Xilinx cells, without memories. All registers have one clock. In a file,
+        resets that do not wait for the clock act at its edge, and memories become registers.
+    top : str, optional
+        Name of the module in a file, by default that of the file without its ending.
 
     Returns
     -------
@@ -459,9 +546,15 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
     Raises
     ------
     TypeError
-        If `module` is not such a module.
+        If `module` is neither a path nor such a module.
     ValueError
-        If the netlist has unknown cells or memories.
+        If the netlist has unknown cells, memories, several clocks, or no inputs but the clock.
+    FileNotFoundError
+        If the file does not exist.
+    MissingToolError
+        If Yosys is missing.
+    ToolFailedError
+        If Yosys cannot synthesize the file.
 
     Examples
     --------
@@ -476,6 +569,10 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
     >>> read_circuit(module)
     Circuit(a, b -> z)
     """
+    if isinstance(module, str | os.PathLike):
+        module = _synthesized(Path(module), top)
+    elif top is not None:
+        _checks.fail("top", "be omitted for a module that is not in a file", top)
     if not isinstance(module, Mapping) or {"ports", "cells", "netnames"} - set(module):
         _checks.wrong_type("module", "be a module in the JSON format of Yosys", module)
     netlist = Netlist(module)
@@ -483,6 +580,10 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
     if cells.memories:
         _checks.fail("the netlist", "have no memories", len(cells.memories))
     registers = cells.registers
+    clock = _clock(module)
+    inputs = {name: bits for name, bits in netlist.inputs.items() if bits != [clock]}
+    if not inputs:
+        _checks.fail("the netlist", "have an input besides the clock", "none")
 
     def evaluate(given: Mapping[Any, Any], zero: Any) -> dict[Any, Any]:
         values: dict[Any, Any] = {"0": zero, "1": ~zero, "x": zero, "z": zero, **given}
@@ -492,14 +593,15 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
             values[net] = _table(table, [values[bit] for bit in bits], zero)
         return values
 
-    def function(**inputs: Any) -> dict[str, Any]:
+    def function(**streams: Any) -> dict[str, Any]:
         given = {
-            bit: inputs[name] if len(bits) == 1 else inputs[name][i]
-            for name, bits in netlist.inputs.items()
+            bit: streams[name] if len(bits) == 1 else streams[name][i]
+            for name, bits in inputs.items()
             for i, bit in enumerate(bits)
         }
         any_input = next(iter(given.values()))
         zero = any_input & ~any_input
+        given[clock] = zero  # the inverter of a falling clock
         if registers:
 
             def step(*held: Any) -> Any:
@@ -517,25 +619,66 @@ def read_circuit(module: Mapping[str, Any]) -> Circuit:
         values = evaluate(given, zero)
         return {name: _joined([values[bit] for bit in bits]) for name, bits in netlist.outputs.items()}
 
-    return _trace_ports(function, netlist.inputs)
+    shapes = {name: (len(bits),) if len(bits) > 1 else () for name, bits in inputs.items()}
+    return Circuit._of_function(function, shapes)
 
 
-def _trace_ports(function: Callable[..., Any], inputs: Mapping[str, list[Bit]]) -> Circuit:
-    """Return the circuit of a function whose parameters are the ports of a module."""
-    import inspect
+# Cells that pass on a clock, and their pins.
+_CLOCK_BUFFERS = {
+    "$_NOT_": ("A", "Y"),
+    "$_BUF_": ("A", "Y"),
+    "IBUF": ("I", "O"),
+    "BUFG": ("I", "O"),
+    "INV": ("I", "O"),
+    "SB_GB": ("USER_SIGNAL_TO_GLOBAL_BUFFER", "GLOBAL_BUFFER_OUTPUT"),
+}
 
-    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in inputs]
 
-    def traced(**streams: Any) -> Any:
-        return function(**streams)
+def _clock(module: Mapping[str, Any]) -> Bit | None:
+    """Return the input that is the clock of all registers, or None if there are no registers."""
+    before: dict[Bit, Bit] = {}
+    clocks: set[tuple[Bit, bool]] = set()
+    for cell in module["cells"].values():
+        kind, pins = cell["type"], cell["connections"]
+        if kind in _CLOCK_BUFFERS:
+            first, last = _CLOCK_BUFFERS[kind]
+            before[pins[last][0]] = pins[first][0]
+        elif {"C", "D", "Q"} <= set(pins):
+            clocks.add((pins["C"][0], kind.startswith("SB_DFFN")))
+    if len(clocks) > 1:
+        _checks.fail("the netlist", "have one clock", len(clocks))
+    for net, _ in clocks:
+        while net in before:
+            net = before[net]
+        if not any([net] == port["bits"] for port in module["ports"].values()):
+            _checks.fail("the clock", "be an input of the module", f"net {net}")
+        return net
+    return None
 
-    traced.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return Circuit.trace(traced, **{name: (len(b),) for name, b in inputs.items() if len(b) > 1})
+
+def _synthesized(path: Path, top: str | None) -> Mapping[str, Any]:
+    """Return the netlist of a Verilog file."""
+    with path.open("rb"):
+        pass
+    name = path.stem if top is None else top
+    check_identifier("top", name)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "netlist.json"
+        yosys(
+            [
+                f"read_verilog -defer {quoted([path])}",
+                f"synth -flatten -noabc -top {name}",
+                "select -assert-none t:$_DLATCH* t:$_SR_* t:$_ALDFF*",
+                "async2sync; simplemap; dfflegalize -cell $_DFF_P_ 0; opt_clean",
+                f"abc -g AND,XOR,MUX; opt_clean; write_json {quoted([made])}",
+            ],
+            folder,
+        )
+        module: Mapping[str, Any] = json.loads(made.read_text(encoding="utf-8"))["modules"][name]
+    return module
 
 
 def _joined(nets: list[Any]) -> Any:
-    from sc_neurocore.streams import stack
-
     return nets[0] if len(nets) == 1 else stack(nets)
 
 

@@ -8,13 +8,16 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.hardware._reads import Reads, folding, reads_of
 from sc_neurocore.hardware.tools import check_identifier, is_identifier
 from sc_neurocore.networks import FixedPoint, Network, Simulation
-from sc_neurocore.networks._inputs import checked_densities
+from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
+from sc_neurocore.networks.pooling import is_pool
 from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams import Bitstream, Hammersley, _bits
 from sc_neurocore.streams._numbers import generator_columns
@@ -23,6 +26,7 @@ __all__ = ["Design", "LayerDesign", "Sequence", "is_module_name", "row_integers"
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
+InputKind = Literal["image", "frames", "spikes"]
 # A few thousand unrolled synapses, each a gate and part of an adder, fill a small device.
 MOST_UNROLLED = 2000
 
@@ -58,9 +62,14 @@ _TAKEN = re.compile(
 )
 
 
+def is_keyword(name: str) -> bool:
+    """Return whether a name is a keyword of Verilog or SystemVerilog."""
+    return name in _KEYWORDS.split()
+
+
 def is_module_name(name: str) -> bool:
     """Return whether a top module can have this name: an identifier that is not in use."""
-    taken = _TAKEN.fullmatch(name) or name in _KEYWORDS.split()
+    taken = _TAKEN.fullmatch(name) or is_keyword(name)
     return is_identifier(name) and not taken
 
 
@@ -131,9 +140,11 @@ class LayerDesign:
 
     Attributes
     ----------
-    magnitudes : ndarray of int64, shape (n_out, n_in)
-        Magnitudes of weights in units of ``2**-bits``. A bias is the last input, which is always 1.
-    negative : ndarray of bool, shape (n_out, n_in)
+    magnitudes : ndarray of int64, shape (n_rows, n_in)
+        Magnitudes of weights in units of ``2**-bits``, a row per neuron, or per channel of a
+        convolution. A bias is an input that is always 1, after the other inputs; recurrent weights come
+        last.
+    negative : ndarray of bool, shape (n_rows, n_in)
         Whether each weight is negative.
     has_bias : bool
     neuron : FixedLIF
@@ -141,6 +152,15 @@ class LayerDesign:
         Numbers that the weights are compared with.
     simd, pe : int
         Inputs and neurons per clock cycle of a folded layer.
+    layer : Dense or Conv2d
+        With rounded weights.
+    reads : Reads
+        Reads of a neuron of a folded layer, in the order of the weights.
+    substeps : int
+        Logarithm to base 2 of the bits per step.
+    plain : bool
+        Whether a folded layer is of the simplest kind: a dense layer after another, or after the image,
+        without a past, whose neurons have the same parameters and no synaptic currents.
     """
 
     magnitudes: NDArray[np.int64]
@@ -150,49 +170,73 @@ class LayerDesign:
     numbers: Sequence
     simd: int
     pe: int
+    layer: Layer
+    reads: Reads
+    substeps: int
+    plain: bool
 
     @property
     def n_in(self) -> int:
-        """Number of inputs, including the bias."""
+        """Number of inputs of a neuron, including the bias and the spikes of its own layer."""
         return int(self.magnitudes.shape[1])
 
     @property
     def n_out(self) -> int:
         """Number of neurons."""
-        return int(self.magnitudes.shape[0])
+        return self.layer.n_out
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether the layer sums up the spikes of its windows, without weights."""
+        return isinstance(self.layer, Conv2d) and is_pool(self.layer)
 
     @property
     def count_bits(self) -> int:
-        """Number of bits of a count from -n_in to n_in."""
-        return self.n_in.bit_length() + 1
+        """Number of bits of the count of a time step, with its sign."""
+        return (self.n_in << self.substeps).bit_length() + 1
 
     @property
     def rest_bits(self) -> int:
         """Number of bits of the counter of refractory steps."""
-        return max(self.neuron.refractory.bit_length(), 1)
+        return max(int(np.max(self.neuron.refractory)).bit_length(), 1)
 
     @property
     def columns(self) -> int:
-        """Number of words that hold the inputs, `simd` per word."""
-        return -(-self.n_in // self.simd)
+        """Number of words of inputs that a neuron reads, `simd` per word."""
+        return len(self.reads.each)
+
+    @property
+    def channels(self) -> int:
+        """Number of groups of `pe` neurons of a patch."""
+        return len(self.magnitudes) // self.pe
 
     @property
     def groups(self) -> int:
         """Number of groups of `pe` neurons."""
-        return self.n_out // self.pe
+        return self.channels * self.layer.positions
 
     @property
     def depth(self) -> int:
         """Number of words of the weight memory of a folded layer."""
-        return self.columns * self.groups
+        return self.columns * self.channels
+
+    @property
+    def period(self) -> int:
+        """Clock cycles of a time step of a folded layer."""
+        return (self.columns * self.groups << self.substeps) + 3
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Neurons in the order in which a folded layer outputs them: by patch, then by channel."""
+        return np.arange(self.n_out).reshape(-1, self.layer.positions).T.ravel()
 
     def memory(self) -> list[int]:
         """Return the words of the weight memory, with {negative, magnitude} in lane p * simd + k."""
         lane = self.numbers.bits + 1
-        padded = np.zeros((self.n_out, self.columns * self.simd), np.int64)
-        padded[:, : self.n_in] = self.magnitudes | self.negative.astype(np.int64) << (lane - 1)
-        shape = self.groups, self.pe, self.columns, self.simd
-        words = padded.reshape(shape).swapaxes(1, 2).reshape(self.depth, -1)
+        padded = np.zeros((len(self.magnitudes), self.n_in + 1), np.int64)  # the last for unused lanes
+        padded[:, :-1] = self.magnitudes | self.negative.astype(np.int64) << (lane - 1)
+        tapped = padded[:, self.reads.taps].reshape(self.channels, self.pe, self.columns, self.simd)
+        words = tapped.swapaxes(1, 2).reshape(self.depth, -1)
         bits = words[:, :, np.newaxis] >> np.arange(lane) & 1
         return row_integers(bits.reshape(self.depth, -1))
 
@@ -201,10 +245,14 @@ class LayerDesign:
 class Design:
     """Parameters of the hardware of a network, which reads an image value by value and outputs a class.
 
+    Folded designs compute every network of LIF neurons without noise: dense and convolutional layers,
+    pooling, recurrent weights, delays and graphs. Unrolled designs compute chains of layers without
+    recurrent weights and delays.
+
     Parameters
     ----------
     network : Network
-        `Dense` layers without recurrent weights, delays, noise or synaptic currents.
+        Its last layer alone gives the class, and is a dense layer or has one position.
     length : int
         Time steps per image, from 1 to ``2**24``.
     fixed_point : FixedPoint
@@ -216,10 +264,16 @@ class Design:
         Unrolled: one gate per synapse, one time step per clock cycle. Folded: weights in memories,
         `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses.
     simd, pe : int
-        Powers of two with pe <= simd <= 128. `pe` must divide the number of neurons of each layer but
-        the last, which always has pe = 1.
+        Powers of two with pe <= simd <= 128. `pe` must divide the number of neurons of each dense layer
+        but the last, which always has pe = 1. A convolution processes as many channels and neurons per
+        clock cycle as fit, but not more products.
     name : str
         Name of the top module, a Verilog identifier.
+    bits_per_step : int
+        Bits of each product per time step, as in `simulate`; a power of two.
+    inputs : {"image", "frames", "spikes"}
+        An image of constant densities; densities for each time step; or spikes for each time step,
+        read one bit at a time. Frames need one bit per step.
 
     Raises
     ------
@@ -246,6 +300,8 @@ class Design:
     simd: int = 8
     pe: int = 1
     name: str = "network"
+    bits_per_step: int = 1
+    inputs: InputKind = "image"
 
     def __post_init__(self) -> None:
         _checks.instance("network", self.network, Network)
@@ -262,21 +318,55 @@ class Design:
             value = _checks.integer(name, getattr(self, name), 1, most)
             if value & (value - 1):
                 _checks.fail(name, "be a power of two", value)
+        k = _checks.integer("bits_per_step", self.bits_per_step, 1, 2**12)
+        if k & (k - 1):
+            _checks.fail("bits_per_step", "be a power of two in hardware", k)
+        _checks.choice("inputs", self.inputs, get_args(InputKind))
+        if self.inputs == "frames" and k > 1:
+            _checks.fail("bits_per_step", "be 1 for frames", k, "encode them and use inputs='spikes'")
         check_identifier("name", self.name)
         if not is_module_name(self.name):
             contract = "be neither a keyword of Verilog nor a name that the design or a tool uses"
             _checks.fail("name", contract, repr(self.name))
         if self.architecture is None:
-            synapses = sum(layer.n_in * layer.n_out for layer in self.network.layers)
-            chosen = "unrolled" if synapses <= MOST_UNROLLED else "folded"
+            synapses = sum(layer.n_out * layer.matrix.shape[1] for layer in self.network.layers)
+            small = synapses <= MOST_UNROLLED and self._only_folded is None
+            chosen = "unrolled" if small else "folded"
         else:
             chosen = _checks.choice("architecture", self.architecture, ARCHITECTURES)
+        if chosen == "unrolled" and self._only_folded is not None:
+            remedy = "use architecture='folded'"
+            _checks.fail("network", "be a chain without a past", self._only_folded, remedy)
         for i, layer in enumerate(self.network.layers[:-1]):
-            if chosen == "folded" and layer.n_out % self.pe:
+            if chosen == "folded" and isinstance(layer, Dense) and layer.n_out % self.pe:
                 _checks.fail("pe", f"divide the {layer.n_out} neurons of layer {i}", self.pe)
+        self._check_outputs()
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
         self.layers  # noqa: B018  raises for features that the hardware lacks
+
+    @cached_property
+    def _only_folded(self) -> str | None:
+        """What keeps the network from being unrolled."""
+        if not self.network.is_chain:
+            return "a graph"
+        if self.bits_per_step > 1 or self.inputs != "image":
+            return f"bits_per_step={self.bits_per_step}, inputs={self.inputs!r}"
+        for i, layer in enumerate(self.network):
+            if layer.delays is not None or (isinstance(layer, Dense) and layer.recurrent is not None):
+                return f"{layer!r} as layer {i}"
+        return None
+
+    def _check_outputs(self) -> None:
+        """Raise unless the last layer alone gives the class, by potentials that can be compared."""
+        network, last = self.network, len(self.network) - 1
+        if network.outputs != (last,) or network[last].positions > 1:
+            contract = "have only its last layer, of one position per channel, as output in hardware"
+            _checks.fail("network", contract, f"outputs={list(network.outputs)}: {network[last]!r}")
+        neuron = self.fixed.neurons[last]
+        if isinstance(neuron.unit, np.ndarray) or isinstance(neuron.rest, np.ndarray):
+            contract = "have one v_rest for all output neurons in hardware, to compare potentials"
+            _checks.fail("network", contract, f"{network[last]!r} as layer {last}")
 
     @property
     def folded(self) -> bool:
@@ -286,30 +376,48 @@ class Design:
     @cached_property
     def fixed(self) -> FixedNetwork:
         """The network in fixed point."""
-        return self.fixed_point.of(self.network)
+        return self.fixed_point.of(self.network, self.bits_per_step)
 
     @cached_property
     def layers(self) -> tuple[LayerDesign, ...]:
         """The layers, in order."""
         network, neurons = self.fixed.network, self.fixed.neurons
-        bits = self.fixed_point.bits
+        bits, streamed = self.fixed_point.bits, self.inputs != "image"
         axes = self.source.sequences(1 + len(neurons))[1:]
+        folds = folding(network, self.simd, self.pe)
+        substeps = self.bits_per_step.bit_length() - 1
         layers = []
         for i, (layer, neuron, axis) in enumerate(zip(network, neurons, axes, strict=True)):
             assert isinstance(axis, Hammersley)
-            if neuron.refractory >= 2**16:
+            refractory = int(np.max(neuron.refractory))
+            if refractory >= 2**16:
                 contract = "have refractory periods below 2**16 steps"
-                _checks.fail("network", contract, f"{neuron.refractory} in layer {i}")
-            weights = self.fixed_point.codes(layer.matrix)
+                _checks.fail("network", contract, f"{refractory} in layer {i}")
+            pool = isinstance(layer, Conv2d) and is_pool(layer)
+            weights = all_weights(layer)
+            codes = np.asarray(weights * 2**bits, np.int64) if pool else self.fixed_point.codes(weights)
+            simd, pe = folds[i]
+            reads = reads_of(network, i, simd, streamed=streamed)
+            uniform = not any(isinstance(value, np.ndarray) for value in vars(neuron).values())
+            source = reads.memories[0].source
+            plain = uniform and not (neuron.syn_leak or substeps or streamed) and reads.is_counter
+            plain = plain and (source is None or isinstance(network[source], Dense))
+            if pool and not reads.pool:
+                contract = "delay all inputs of a pooling layer, from one source, alike in hardware"
+                _checks.fail("network", contract, f"{layer!r} as layer {i}")
             layers.append(
                 LayerDesign(
-                    np.abs(weights),
-                    weights < 0,
+                    np.abs(codes),
+                    codes < 0,
                     layer.bias is not None,
                     neuron,
                     Sequence(axis, bits),
-                    self.simd,
-                    self.pe if i < len(neurons) - 1 else 1,
+                    simd,
+                    pe,
+                    layer,
+                    reads,
+                    substeps,
+                    plain,
                 )
             )
         return tuple(layers)
@@ -321,8 +429,18 @@ class Design:
 
     @property
     def n_in(self) -> int:
-        """Number of values per image."""
+        """Number of values per image, or per time step."""
         return self.network.n_in
+
+    @property
+    def n_values(self) -> int:
+        """Number of values from which a class follows."""
+        return self.n_in * (1 if self.inputs == "image" else self.length)
+
+    @property
+    def in_bits(self) -> int:
+        """Number of bits of an input value."""
+        return 1 if self.inputs == "spikes" else self.fixed_point.bits
 
     @property
     def n_out(self) -> int:
@@ -334,40 +452,70 @@ class Design:
         """Clock cycles from reading the first value of an image to its class."""
         if not self.folded:
             return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
-        return self.n_in + self.length * (1 + sum(layer.depth + 3 for layer in self.layers)) + 1
+        return self.n_values + self.length * self.step_clocks + 1
 
-    def codes(self, images: ArrayLike) -> NDArray[np.int64]:
-        """Return densities of shape (n_in,) or (n, n_in) as integers in units of ``2**-bits``."""
-        return self.fixed_point.codes(checked_densities("images", images, self.n_in))
+    @property
+    def step_clocks(self) -> int:
+        """Clock cycles of a time step of a folded design, after its values are read."""
+        return 1 + sum(layer.period for layer in self.layers)
 
-    def stimulus(self, images: ArrayLike, clocks: int) -> dict[str, NDArray[np.bool_]]:
+    def codes(self, images: InputLike) -> NDArray[np.int64]:
+        """Return inputs as integers in the order in which the hardware reads them.
+
+        Densities of shape (n_in,) or (n, n_in), in units of ``2**-bits``. Frames have a further axis of
+        time, and so have spikes, which are 0 or 1; the result has shape (n_values,) or (n, n_values).
+        """
+        inputs = Inputs.of("images", images, self.network)
+        if self.inputs == "spikes":
+            if not isinstance(inputs.values, Bitstream):
+                _checks.wrong_type("images", "be spikes", images, "pass a Bitstream or Events")
+            codes = inputs.values.bits().astype(np.int64)
+        else:
+            if isinstance(inputs.values, Bitstream):
+                _checks.wrong_type("images", "be densities", images, "use inputs='spikes' for spikes")
+            codes = self.fixed_point.codes(inputs.values)
+        wanted = 2 if self.inputs == "image" else 3
+        if codes.ndim != wanted or (wanted == 3 and codes.shape[-1] != self.length):
+            contract = "be constant in time" if wanted == 2 else f"have {self.length} time steps"
+            _checks.fail("images", contract, f"shape {codes.shape}")
+        return codes.swapaxes(1, -1).reshape(*inputs.batch, self.n_values)
+
+    def stimulus(self, images: InputLike, clocks: int) -> dict[str, NDArray[np.bool_]]:
         """Return inputs of the top module for `Netlist.run`, each of shape (clocks, bits, n_images).
 
         Inputs that are equal for all images have one lane. One clock cycle of reset is followed by one
-        value per cycle.
+        value per cycle, while the design reads values.
         """
         codes = np.atleast_2d(self.codes(images)).T
-        digits = codes[:, np.newaxis] >> np.arange(self.fixed_point.bits)[:, np.newaxis] & 1
-        data = np.zeros((clocks, self.fixed_point.bits, codes.shape[1]), bool)
-        data[1 : 1 + self.n_in] = digits[: clocks - 1]
+        digits = codes[:, np.newaxis] >> np.arange(self.in_bits)[:, np.newaxis] & 1
+        at = 1 + np.arange(self.n_values)
+        if self.inputs != "image":
+            at += np.arange(self.n_values) // self.n_in * self.step_clocks
+        data = np.zeros((clocks, self.in_bits, codes.shape[1]), bool)
+        data[at[at < clocks]] = digits[at < clocks]
         on = np.ones((clocks, 1, 1), bool)
         reset = np.zeros_like(on)
         reset[0] = True
         return {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
 
-    def simulate(self, x: ArrayLike | Bitstream, *, record: bool = False) -> Simulation:
+    @cached_property
+    def prepared(self) -> PreparedNetwork:
+        """The network in fixed point, ready to be simulated."""
+        return PreparedNetwork.of(self.fixed, seed=0, source=self.source)
+
+    def simulate(self, x: InputLike, *, record: bool = False) -> Simulation:
         """Simulate the network; the result equals that of the hardware bit by bit.
 
         Parameters
         ----------
-        x : array_like, shape (n_in,) or (n, n_in), or Bitstream
+        x : array_like, shape (n_in,), (n, n_in) or (n, n_in, length), or Bitstream or Events
             Densities in [0, 1], or input spikes.
         record : bool
             Keep the spikes of every layer.
         """
-        length = None if isinstance(x, Bitstream) else self.length
-        prepared = PreparedNetwork.of(self.fixed, seed=0, source=self.source)
-        return prepared.run(x, length, record=record, warn=False)
+        inputs = Inputs.of("x", x, self.network)
+        length = self.length if inputs.length is None else None
+        return self.prepared.run(inputs, length, record=record, warn=False)
 
     def __repr__(self) -> str:
         folding = f", simd={self.simd}, pe={self.pe}" if self.folded else ""

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
+from sc_neurocore.hardware._reads import table
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
 from sc_neurocore.hardware.model import trace
+from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks.layers import Conv2d
 
 __all__ = ["bits_for", "library", "library_text", "rendered", "verilog", "verilog_testbench", "write"]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
-_FOLDED = ("sc_image", "sc_folded", "sc_weights", "sc_readout_folded")
+_FOLDED = ("sc_readout_folded",)
 
 
 def verilog(design: Design) -> dict[str, str]:
@@ -39,18 +43,32 @@ def verilog(design: Design) -> dict[str, str]:
         "last": len(design.layers) - 1,
         "control_bits": max(design.n_in, design.length).bit_length(),
         "spike_bits": design.length.bit_length(),
+        "fed_back": _fed_back(design),
     }
     text = {f"{design.name}.v": rendered(f"top_{kind}.v", shared)}
     for k, layer in enumerate(design.layers):
         module = f"{design.name}_layer{k}"
+        of_layer = kind if layer.plain or not design.folded else "general"
         text[f"{module}.v"] = rendered(
-            f"layer_{kind}.v", {"design": design, "layer": layer, "k": k, "module": module}
+            f"layer_{of_layer}.v", {"design": design, "layer": layer, "k": k, "module": module}
         )
         if design.folded:
             text |= _memories(module, layer)
     for name in library(design):
         text[name] = library_text(name)
     return text
+
+
+def _fed_back(design: Design) -> list[int]:
+    """Return the layers whose spikes go to earlier layers of a folded design."""
+    return sorted(
+        {
+            memory.source
+            for k, layer in enumerate(design.layers)
+            for memory in layer.reads.memories
+            if memory.source is not None and memory.source > k
+        }
+    )
 
 
 def library_text(name: str) -> str:
@@ -60,12 +78,26 @@ def library_text(name: str) -> str:
 
 def library(design: Design) -> list[str]:
     """Return the names of the library files that a design uses unchanged."""
-    own = _FOLDED if design.folded else _UNROLLED
-    between = ["sc_spikes"] if design.folded and len(design.layers) > 1 else []
-    return [f"{name}.v" for name in (*_SHARED, *own, *between)]
+    used = [*_SHARED]
+    if not design.folded:
+        used += _UNROLLED
+        if any(layer.neuron.syn_fraction or np.any(layer.neuron.syn_leak) for layer in design.layers):
+            used.append("sc_synapse")
+        return [f"{name}.v" for name in used]
+    for layer in design.layers:
+        general = not layer.plain
+        used += ["sc_layer", "sc_reads", "sc_number"] if general else ["sc_folded"]
+        used += [] if layer.is_pool else ["sc_weights"]
+        used += ["sc_synapse"] if np.any(layer.neuron.syn_leak) else []
+        for memory in layer.reads.memories:
+            if memory.source is None and design.inputs == "image":
+                used.append("sc_samples" if general else "sc_image")
+            else:
+                used.append("sc_history" if general else "sc_spikes")
+    return [f"{name}.v" for name in dict.fromkeys([*used, *_FOLDED])]
 
 
-def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
+def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     """Return a self-checking testbench and its vectors as text, by file name.
 
     The testbench runs under Icarus Verilog and Verilator. It compares every spike, potential and class
@@ -75,8 +107,8 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     Parameters
     ----------
     design : Design
-    images : array_like, shape (n, n_in) or (n_in,)
-        Densities in [0, 1].
+    images : array_like, shape (n, n_in) or (n_in,); Bitstream or Events
+        Densities in [0, 1], or spikes, as `Design.inputs` says.
 
     Raises
     ------
@@ -85,20 +117,21 @@ def verilog_testbench(design: Design, images: ArrayLike) -> dict[str, str]:
     ImportError
         If Jinja2 is missing (extra: hdl).
     """
-    codes = np.atleast_2d(design.codes(images))
-    densities = codes / 2**design.fixed_point.bits
-    result = design.simulate(densities)
-    traces = [trace(design, row) for row in densities]
+    inputs = Inputs.of("images", images, design.network)
+    codes = np.atleast_2d(design.codes(inputs))
+    result = design.simulate(inputs)
+    traces = trace(design, inputs)
     name = f"{design.name}_tb"
-    digits = -(-design.fixed_point.bits // 4)
+    digits = -(-design.in_bits // 4)
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
-    text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in result.classes.tolist())
+    text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in np.atleast_1d(result.classes).tolist())
     n_spikes, silent = 0, []
     for k, layer in enumerate(design.layers):
-        spikes = np.stack([layers[k].spikes.bits() for layers in traces])
-        potentials = np.stack([layers[k].potentials for layers in traces])
+        shape = len(codes), layer.n_out, design.length
+        spikes = traces[k].spikes.bits().reshape(shape)
+        potentials = traces[k].potentials.reshape(shape)
         n_spikes += int(spikes.sum())
-        if layer.neuron.threshold <= layer.neuron.most and not spikes.any():
+        if np.any(layer.neuron.threshold <= layer.neuron.most) and not spikes.any():
             silent.append(f"no spikes in layer {k}")
         text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
     values = {
@@ -139,8 +172,12 @@ def _expected(
     """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step)."""
     lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
     word = layer.neuron.word
+    order = layer.order if design.folded else np.arange(layer.n_out)
     fired, v = (
-        values.reshape(-1, groups, lanes, design.length).transpose(0, 3, 1, 2).reshape(-1, lanes)
+        values[:, order]
+        .reshape(-1, groups, lanes, design.length)
+        .transpose(0, 3, 1, 2)
+        .reshape(-1, lanes)
         for values in (spikes, potentials)
     )
     digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1
@@ -171,6 +208,8 @@ def _templates() -> Any:
         shift=_shift,
         synapses=_synapses,
         neuron=_neuron,
+        own=_own,
+        widths=_widths,
     )
     return environment
 
@@ -201,15 +240,23 @@ def _synapses(layer: LayerDesign, neuron: int) -> tuple[int, int, str, str]:
 
     Inputs and weight streams are Verilog concatenations, which begin with the last synapse.
     """
-    magnitudes, negative = layer.magnitudes[neuron], layer.negative[neuron]
-    exciting = np.flatnonzero((magnitudes > 0) & ~negative).tolist()
-    inhibiting = np.flatnonzero((magnitudes > 0) & negative).tolist()
+    row, patch = divmod(neuron, layer.layer.positions)
+    numbered = np.arange(1, layer.layer.n_in + 1)[np.newaxis, :, np.newaxis]
+    inputs = layer.layer.patches(numbered)[patch, :, 0] - 1  # -1 in the padding
+    if layer.has_bias:
+        inputs = np.append(inputs, layer.layer.n_in)
+    magnitudes, negative = layer.magnitudes[row], layer.negative[row]
+    exciting = np.flatnonzero((magnitudes > 0) & ~negative & (inputs >= 0)).tolist()
+    inhibiting = np.flatnonzero((magnitudes > 0) & negative & (inputs >= 0)).tolist()
     if not exciting and not inhibiting:
-        exciting = [0]
+        exciting = [int(np.flatnonzero(inputs >= 0)[0])] if (inputs >= 0).any() else []
+        if not exciting:
+            return 1, 0, _on_lines(["1'b0"]), _on_lines(["1'b0"])
     order = [*exciting, *inhibiting][::-1]
-    bias = layer.n_in - 1 if layer.has_bias else None
-    x = _on_lines(["1'b1" if i == bias else f"x[{i}]" for i in order])
-    w = _on_lines([f"below[{magnitudes[i]}]" for i in order])
+    always = layer.layer.n_in
+    x = _on_lines(["1'b1" if inputs[i] == always else f"x[{inputs[i]}]" for i in order])
+    top = 2**layer.numbers.bits
+    w = _on_lines(["1'b1" if magnitudes[i] == top else f"below[{magnitudes[i]}]" for i in order])
     return len(exciting), len(inhibiting), x, w
 
 
@@ -219,17 +266,109 @@ def _on_lines(literals: list[str], per_line: int = 8) -> str:
     return ",\n".join(f"            {line}" for line in lines)
 
 
-def _neuron(layer: LayerDesign) -> str:
-    """Return the Verilog parameters of the neurons of a layer."""
+def _neuron(layer: LayerDesign, neuron: int | None = None) -> str:
+    """Return the Verilog parameters of the neurons of a layer, or of one of them."""
     n = layer.neuron
-    return (
-        f".WORD({n.word}), .FRACTION({n.fraction}), .LEAK({n.leak}), .LEAK_SHIFT({n.leak_shift}),\n"
-        f"        .THRESHOLD({n.threshold}), .RESET({n.reset}), .SUBTRACT({int(n.subtract)}), "
-        f".REFRACTORY({n.refractory}), .REST({layer.rest_bits})"
+    if neuron is not None and len(n.each) > 1:
+        n = n.each[neuron // layer.layer.positions]
+    value = {k: 0 if isinstance(v, np.ndarray) else v for k, v in vars(n).items()}
+    value["refractory"] = int(np.max(n.refractory))
+    if isinstance(n.leak, np.ndarray) or isinstance(n.leak_shift, np.ndarray):
+        value["leak"], value["leak_shift"] = 0, int(np.max(n.leak_shift))
+    text = (
+        f".WORD({n.word}), .FRACTION({n.fraction}), .LEAK({value['leak']}), "
+        f".LEAK_SHIFT({value['leak_shift']}),\n"
+        f"        .THRESHOLD({value['threshold']}), .RESET({value['reset']}), "
+        f".SUBTRACT({int(n.subtract)}), "
+        f".REFRACTORY({value['refractory']}), .REST({layer.rest_bits})"
     )
+    if np.any(n.syn_leak):
+        text += (
+            f",\n        .SYNAPSE(1), .SYN_LEAK({value['syn_leak'] or 1}), "
+            f".SYN_LEAK_SHIFT({int(np.max(n.syn_leak_shift))}), .SYN_FRACTION({n.syn_fraction})"
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Parameters that differ between neurons of a layer: bits of each, and words of their memory."""
+
+    leak: int
+    levels: int
+    rest: int
+    syn: int
+    width: int
+    words: list[int]
+
+
+def _own(layer: LayerDesign) -> _Own:
+    """Return the parameters that differ between the neurons of a layer."""
+    n, n_rows = layer.neuron, len(layer.magnitudes)
+
+    def varies(*values: Any) -> bool:
+        return any(isinstance(value, np.ndarray) for value in values)
+
+    fields: list[tuple[NDArray[np.int64], int]] = []
+    bits = {"leak": 0, "syn": 0}
+    leaks = {"leak": (n.leak, n.leak_shift), "syn": (n.syn_leak, n.syn_leak_shift)}
+    scaled = {}
+    for name, (leak, shift) in leaks.items():
+        if varies(leak, shift):
+            scaled[name] = np.broadcast_to(leak << (np.max(shift) - shift), n_rows)
+            bits[name] = int(scaled[name].max()).bit_length()
+    if bits["leak"]:
+        fields.append((scaled["leak"], bits["leak"]))
+    levels = varies(n.threshold, n.reset)
+    if levels:
+        fields.append((np.broadcast_to(n.threshold, n_rows), n.word + 1))
+        fields.append((np.broadcast_to(n.reset, n_rows), n.word))
+    if varies(n.refractory):
+        fields.append((np.broadcast_to(n.refractory, n_rows), layer.rest_bits))
+    if bits["syn"]:
+        fields.append((scaled["syn"], bits["syn"]))
+    width = sum(size for _, size in fields)
+    words = []
+    for first in range(0, n_rows if fields else 0, layer.pe):
+        word = at = 0
+        for row in range(first, first + layer.pe):
+            for values, size in fields:
+                word |= (int(values[row]) & (1 << size) - 1) << at
+                at += size
+        words.append(word)
+    return _Own(bits["leak"], int(levels), int(varies(n.refractory)), bits["syn"], max(width, 1), words)
+
+
+def _widths(layer: LayerDesign) -> dict[str, int]:
+    """Return the bits of the fields of a read, and of a row or column of the image."""
+    reads, conv = layer.reads, layer.layer
+    words = max([memory.words for memory in reads.memories] + [read.offset + 1 for read in reads.each])
+    size = max(conv.input_size) + 2 * conv.padding if isinstance(conv, Conv2d) else 1
+    return {
+        "memory": bits_for(len(reads.memories)),
+        "back": bits_for(reads.furthest + 1),
+        "row": bits_for(max(read.row for read in reads.each) + 1),
+        "column": bits_for(max(read.column for read in reads.each) + 1),
+        "offset": bits_for(words),
+        "place": size.bit_length() + 1,
+    }
 
 
 def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
+    """Return the files of the memories of a layer: weights, reads, and parameters of neurons."""
+    text = {} if layer.is_pool and layer.reads.pool else _weights(module, layer)
+    if not layer.reads.is_counter:
+        widths = _widths(layer)
+        digits = -(-sum(size for name, size in widths.items() if name != "place") // 4)
+        text[f"{module}_reads.hex"] = _lines(f"{e:0{digits}x}" for e in table(layer.reads, widths))
+    own = _own(layer)
+    if own.words:
+        digits = -(-own.width * layer.pe // 4)
+        text[f"{module}_neurons.hex"] = _lines(f"{word:0{digits}x}" for word in own.words)
+    return text
+
+
+def _weights(module: str, layer: LayerDesign) -> dict[str, str]:
     """Return the files of a weight memory, split in the same way as in `sc_weights`."""
     words = layer.memory()
     text: dict[str, str] = {}

@@ -36,6 +36,8 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
 
     Raises
     ------
+    ValueError
+        If the inputs of the design change with time.
     ImportError
         If Jinja2 is missing (extra: hdl).
 
@@ -48,6 +50,7 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     ['digits_axis.v', 'sc_frames.v']
     """
     _checks.choice("interface", interface, INTERFACES)
+    _check_inputs(design)
     values = {
         "design": design,
         "in_bits": 8 * -(-design.fixed_point.bits // 8),
@@ -82,9 +85,12 @@ def interface_checks(
 
     Raises
     ------
+    ValueError
+        If the inputs of the design change with time.
     ImportError
         If Jinja2 is missing (extra: hdl).
     """
+    _check_inputs(design)
     bench = f"{design.name}_tb"
     names = list(names)
     values = {
@@ -105,3 +111,9 @@ def interface_checks(
     if interface is not None:
         text[f"{design.name}_axis_test.py"] = rendered("axis_test.py", values)
     return text
+
+
+def _check_inputs(design: Design) -> None:
+    """Raise unless a design reads an image and then computes all its time steps."""
+    if design.inputs != "image":
+        _checks.fail("design", 'have inputs="image" for an interface', repr(design.inputs))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from sc_neurocore import _checks, _native
+from sc_neurocore import _native
 from sc_neurocore._types import Words
 from sc_neurocore.hardware.design import Design, LayerDesign
-from sc_neurocore.networks._inputs import with_always_on
+from sc_neurocore.networks._inputs import InputLike, Inputs, with_always_on
+from sc_neurocore.networks.layers import Dense
+from sc_neurocore.networks.network import delays_of_sources
 from sc_neurocore.streams import Bitstream
+from sc_neurocore.streams._bits import pack, unpack
 
 __all__ = ["LayerTrace", "LayerTracer", "trace"]
 
@@ -50,8 +54,8 @@ class LayerTracer:
     Attributes
     ----------
     layer : LayerDesign
-    v : ndarray of int32
-        Potentials after the last block, in units of the last place.
+    v, i : ndarray of int32
+        Potentials and synaptic currents after the last block, in units of the last place.
     refractory : ndarray of uint64
         Remaining refractory steps after the last block.
     """
@@ -60,6 +64,7 @@ class LayerTracer:
         self.layer = layer
         self._shape = *batch, layer.n_out
         self.v = np.zeros(math.prod(self._shape), np.int32)
+        self.i = np.zeros_like(self.v)
         self.refractory = np.zeros(self.v.size, np.uint64)
         self._step = 0
 
@@ -69,45 +74,53 @@ class LayerTracer:
         Parameters
         ----------
         x : ndarray of uint64, shape ``(*batch, n_in, n_words)``
-            Packed inputs without the bias.
+            Packed inputs, delayed, without the bias, with all bits of each step. The layer's own spikes
+            of the step before come last, if it has recurrent weights.
         steps : int
             Number of time steps, a multiple of 64 in every block but the last.
         """
         layer = self.layer
+        n_bits = steps << layer.substeps
         x = x.reshape(-1, *x.shape[-2:])
+        own = x[:, layer.layer.n_in :]
+        x = layer.layer.patches(np.ascontiguousarray(x[:, : layer.layer.n_in]))
         if layer.has_bias:
-            x = with_always_on(x, steps)
+            x = with_always_on(x, n_bits)
+        if own.shape[1]:
+            x = np.concatenate([x, own], axis=1)
         magnitudes = layer.magnitudes.ravel()
-        bits = layer.numbers.words(magnitudes, self._step // 64, steps).reshape(
-            *layer.negative.shape, -1
-        )
-        counts = np.zeros((self.v.size, steps), np.int32)
+        first = (self._step << layer.substeps) // 64
+        bits = layer.numbers.words(magnitudes, first, n_bits).reshape(*layer.negative.shape, -1)
+        n_rows = len(layer.magnitudes)
+        counts = np.zeros((len(x) * n_rows, steps), np.int32)
         for sign, chosen in ((1, ~layer.negative), (-1, layer.negative)):
-            ones = _native.channel_counts(x, bits * chosen[:, :, np.newaxis], steps)
-            counts += sign * ones.view(np.int32).reshape(counts.shape)
-        saturations = np.zeros((self.v.size, 2), np.uint64)
+            ones = _native.channel_counts(x, bits * chosen[:, :, np.newaxis], n_bits)
+            counts += sign * ones.view(np.int32).reshape(*counts.shape, -1).sum(axis=-1, dtype=np.int32)
+        saturations = np.zeros((len(counts), 2), np.uint64)
         potentials, spikes = _native.fixed_trace(
-            layer.neuron._integers, counts, self.v, self.refractory, saturations
+            layer.neuron._integers, counts, self.v, self.refractory, self.i, saturations
         )
         self._step += steps
-        shape = self._shape
+
+        def placed(values: NDArray[Any]) -> NDArray[Any]:
+            flat = layer.layer.flatten(values.reshape(len(x), n_rows, -1))
+            return flat.reshape(*self._shape, -1)
+
         return LayerTrace(
-            counts.reshape(*shape, steps),
-            potentials.reshape(*shape, steps),
-            Bitstream(spikes.reshape(*shape, -1), steps),
-            saturations.reshape(*shape, 2),
+            placed(counts), placed(potentials), Bitstream(placed(spikes), steps), placed(saturations)
         )
 
 
-def trace(design: Design, x: ArrayLike | Bitstream) -> tuple[LayerTrace, ...]:
-    """Return the trace of every layer of a design for one image.
+def trace(design: Design, x: InputLike) -> tuple[LayerTrace, ...]:
+    """Return the trace of every layer of a design.
 
-    The spikes and the last potentials equal those of `Design.simulate`.
+    The spikes and the last potentials equal those of `Design.simulate`. The spikes that layers see of
+    themselves and of later layers are those of the simulation.
 
     Parameters
     ----------
     design : Design
-    x : array_like of shape (n_in,), or Bitstream of batch shape (n_in,)
+    x : array_like of shape (n_in,), (n, n_in) or (n, n_in, length), or Bitstream
         Densities in [0, 1], or input spikes.
 
     Raises
@@ -115,17 +128,51 @@ def trace(design: Design, x: ArrayLike | Bitstream) -> tuple[LayerTrace, ...]:
     ValueError
         If x has another shape.
     """
-    if isinstance(x, Bitstream):
-        if x.shape != (design.n_in,):
-            _checks.fail("x", f"have batch shape ({design.n_in},)", x.shape)
-        words, steps = x.words, x.length
+    inputs = Inputs.of("x", x, design.network)
+    k, steps = design.bits_per_step, design.length if inputs.length is None else inputs.length
+    if isinstance(inputs.values, Bitstream):
+        bits = np.repeat(inputs.values.bits(), k, axis=-1)
+    elif inputs.length is None:
+        codes = design.fixed_point.codes(inputs.values)
+        words = design.encoder.words(codes.ravel(), 0, steps * k).reshape(*codes.shape, -1)
+        bits = unpack(words, steps * k)
     else:
-        codes = design.codes(x)
-        if codes.ndim != 1:
-            _checks.fail("x", f"have shape ({design.n_in},)", codes.shape)
-        words, steps = design.encoder.words(codes, 0, design.length), design.length
+        codes = design.fixed_point.codes(inputs.values)
+        numbers = design.encoder.source.numbers(0, steps * k, key=0) >> (32 - design.encoder.bits)
+        bits = (numbers < np.repeat(codes, k, axis=-1)).astype(np.uint8)
+    network = design.fixed.network
+    past: dict[int, NDArray[np.uint8]] = {}
+    if network.feedback_delay is not None or any(
+        isinstance(layer, Dense) and layer.recurrent is not None for layer in network
+    ):
+        run = design.simulate(inputs, record=True)
+        past = {
+            i: np.repeat(spikes.bits().reshape(len(inputs), -1, steps), k, axis=-1)
+            for i, spikes in enumerate(run.spikes)
+        }
+    seen: dict[int, NDArray[np.uint8]] = {}
     layers = []
-    for layer in design.layers:
-        layers.append(LayerTracer(layer).run(np.ascontiguousarray(words), steps))
-        words = layers[-1].spikes.words
+    for i, layer in enumerate(design.layers):
+        parts = []
+        for source, delays in delays_of_sources(network, i):
+            if isinstance(source, slice):
+                of_source = bits[:, source]
+            else:
+                of_source = seen[source] if source < i else past[source]
+            parts.append(_delayed(of_source, delays * k))
+        if isinstance(layer.layer, Dense) and layer.layer.recurrent is not None:
+            parts.append(_delayed(past[i], np.full(layer.n_out, k)))
+        words = pack(np.concatenate(parts, axis=1))
+        layers.append(LayerTracer(layer, inputs.batch).run(words, steps))
+        spikes = layers[-1].spikes.bits().reshape(len(inputs), layer.n_out, steps)
+        seen[i] = np.repeat(spikes, k, axis=-1)
     return tuple(layers)
+
+
+def _delayed(bits: NDArray[np.uint8], delays: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return bits (rows, n, time) with a delay for each of n, zeros before."""
+    if not delays.any():
+        return bits
+    at = np.arange(bits.shape[-1]) - delays[:, np.newaxis]
+    late = np.take_along_axis(bits, np.maximum(at, 0)[np.newaxis], axis=-1)
+    return late * (at >= 0).astype(np.uint8)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore.hardware.cells import CLOCKS, Bit, Cells, Port
+from sc_neurocore.hardware.liberty import Library
 from sc_neurocore.hardware.logic import Code, Logic, ordered
 
 __all__ = ["Netlist", "Run", "UnobservableError", "packed_lanes"]
@@ -45,6 +46,8 @@ class Netlist:
         Module in the JSON format of Yosys.
     watch : sequence of str
         Names of internal signals to add to the outputs.
+    library : Library, optional
+        Cell library that the netlist is mapped to.
 
     Attributes
     ----------
@@ -65,7 +68,13 @@ class Netlist:
         If the netlist has unknown cells.
     """
 
-    def __init__(self, module: Mapping[str, Any], *, watch: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        module: Mapping[str, Any],
+        *,
+        watch: Sequence[str] = (),
+        library: Library | None = None,
+    ) -> None:
         self.inputs = {
             name: port["bits"]
             for name, port in module["ports"].items()
@@ -77,7 +86,7 @@ class Netlist:
             if port["direction"] == "output"
         }
         self.names: dict[str, list[Bit]] = {k: v["bits"] for k, v in module["netnames"].items()}
-        self._cells = Cells.of(module)
+        self._cells = Cells.of(module, library)
         driven = {
             "0",
             "1",
@@ -100,10 +109,17 @@ class Netlist:
         self._counting_step: Callable[..., Any] | None = None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], top: str, *, watch: Sequence[str] = ()) -> Netlist:
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        top: str,
+        *,
+        watch: Sequence[str] = (),
+        library: Library | None = None,
+    ) -> Netlist:
         """Read the netlist of module `top` from a file of the Yosys command `write_json`."""
         module = json.loads(Path(path).read_text(encoding="utf-8"))["modules"][top]
-        return cls(module, watch=watch)
+        return cls(module, watch=watch, library=library)
 
     def run(self, stimulus: Mapping[str, NDArray[Any]], *, toggles: bool = False) -> Run:
         """Simulate the netlist from its initial state.
@@ -148,10 +164,13 @@ class Netlist:
             [[(0, ones)[word >> k & 1] for k in range(m.width)] for word in m.words]
             for m in self._cells.memories
         ]
-        step, changed = self._step, 0
+        step = self._step
         if toggles:
             step = self._counting_step = self._counting_step or self._program.compiled(count=True)
         before: list[int] = [0] * len(self._cells.gates)
+        counts: list[int] = [0] * len(before)
+        of_registers: list[int] = [0] * len(state)
+        accesses = [[0, 0] for _ in self._cells.memories]
         packed = np.empty((clocks, sum(map(len, self.outputs.values())), size), np.uint8)
         for t in range(clocks):
             data = b"".join(stimulus[name][t].tobytes() for name in self.inputs)
@@ -159,15 +178,26 @@ class Netlist:
                 int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)
             ]
             if toggles:
-                state, out, n = step(ones, state, values, stores, _address(ones), before)
-                changed += n if t else 0
+                last = state
+                state, out = step(ones, state, values, stores, _address(ones), before, counts, accesses)
+                if t:
+                    of_registers = [
+                        a + (b ^ c).bit_count()
+                        for a, b, c in zip(of_registers, last, state, strict=True)
+                    ]
+                else:  # nothing has changed yet
+                    counts = [0] * len(counts)
             else:
                 state, out = step(ones, state, values, stores, _address(ones))
             row = b"".join([value.to_bytes(size, "little") for value in out])
             packed[t] = np.frombuffer(row, np.uint8).reshape(-1, size)
         ends = np.cumsum([len(bits) for bits in self.outputs.values()])[:-1]
         parts = dict(zip(self.outputs, np.split(packed, ends, axis=1), strict=True))
-        return Run(parts, lanes, changed)
+        nets = dict(zip(self._cells.gates, counts, strict=True))
+        seen = tuple((lanes * reads, lanes * writes) for reads, writes in accesses)
+        if toggles:
+            nets |= dict(zip(self._cells.registers, of_registers, strict=True))
+        return Run(parts, lanes, sum(counts), seen, nets if toggles else {})
 
     def next_state(
         self, ones: Any, state: Mapping[Bit, Any], inputs: Mapping[str, Sequence[Any]]
@@ -203,11 +233,23 @@ class Run:
     lanes : int
     toggles : int
         Number of changes of nets driven by gates, summed over all lanes; 0 if not counted.
+    of_memories : tuple of (int, int)
+        Numbers of words read from and written to each memory, summed over all lanes; 0 if not counted.
+    nets : dict of int
+        Number of changes of each net driven by a gate or a register, summed over all lanes; empty if
+        not counted.
     """
 
     packed: dict[str, NDArray[np.uint8]]
     lanes: int
     toggles: int
+    of_memories: tuple[tuple[int, int], ...] = ()
+    nets: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def accesses(self) -> int:
+        """Number of words read from and written to memories."""
+        return sum(map(sum, self.of_memories))
 
     @property
     def lane_clocks(self) -> int:
@@ -261,7 +303,10 @@ class _Program:
         self._nodes = {bit: logic.node(literal) for bit, literal in literals.items()}
 
     def compiled(self, *, count: bool) -> Callable[..., Any]:
-        """Return the function; it returns the next state, the outputs, and toggles if counted."""
+        """Return the function; it returns the next state and the outputs.
+
+        If `count`, it also adds the toggles of gates and the accesses to memories to lists.
+        """
         cells, nodes = self._cells, self._nodes
         self._wheres: dict[tuple[Bit, ...], str] = {}
         roots = [*self._after, *(nodes[bit] for bit in self._needed(count=count))]
@@ -277,16 +322,16 @@ class _Program:
         }
         code = Code(self._logic, {nodes[net]: f"n{nodes[net]}" for net in given}, late, roots)
         code.lines.append(f" after = [{', '.join(code.texts[node] for node in self._after)}]")
-        self._write_memories(code)
+        self._write_memories(code, count=count)
         returned = f"after, {self._list(code, self._outputs)}"
         if count:
-            code.lines.append(" n = 0")
             for i, net in enumerate(cells.gates):
                 name = self._name(code, net)
-                code.lines.append(f" n += ({name} ^ before[{i}]).bit_count(); before[{i}] = {name}")
-            returned += ", n"
+                code.lines.append(
+                    f" counts[{i}] += ({name} ^ before[{i}]).bit_count(); before[{i}] = {name}"
+                )
         text = [
-            f"def step(M, state, inputs, stores, address{', before' * count}):",
+            f"def step(M, state, inputs, stores, address{', before, counts, accesses' * count}):",
             f" {self._list(code, [*cells.registers])} = state",
             f" {self._list(code, self._inputs)} = inputs",
             *code.lines,
@@ -303,7 +348,7 @@ class _Program:
             for port in memory.reads:
                 bits += [*port.address, *port.enables]
             for port in memory.writes:
-                bits += [*port.address, *port.enables, *port.nets, *port.keeps]
+                bits += [*port.address, *port.enables, *port.nets, *port.keeps, *port.chooses]
         return bits
 
     def _name(self, code: Code, bit: Bit) -> str:
@@ -323,7 +368,7 @@ class _Program:
             code.lines.append(f" {self._wheres[key]} = address({self._list(code, bits[:used])})")
         return self._wheres[key]
 
-    def _write_memories(self, code: Code) -> None:
+    def _write_memories(self, code: Code, *, count: bool) -> None:
         """Write the accesses to memories at the end of a clock cycle: all reads, then all writes."""
         at: dict[Bit, int] = {net: i for i, net in enumerate(self._cells.registers)}
         for m, memory in enumerate(self._cells.memories):
@@ -331,6 +376,7 @@ class _Program:
                 word, part = self._place(code, m, port)
                 first = at[port.nets[0]]
                 self._guard(code, port)
+                code.lines += [f"  accesses[{m}][0] += 1"] * count
                 code.lines.append(f"  after[{first}:{first + len(port.nets)}] = {word}{part}")
         for m, memory in enumerate(self._cells.memories):
             for port in memory.writes:
@@ -338,7 +384,14 @@ class _Program:
                 new = [self._name(code, bit) for bit in port.nets]
                 keeps = [self._name(code, bit) for bit in port.keeps or "0" * len(new)]
                 self._guard(code, port)
-                if any(keep != "0" for keep in keeps):
+                code.lines += [f"  accesses[{m}][1] += 1"] * (count and not memory.immediate)
+                if port.chooses:
+                    code.lines.append(f"  old = {word}{part}")
+                    new = [
+                        f"old[{i}]^({self._name(code, m)}&({d}^old[{i}]))"
+                        for i, (d, m) in enumerate(zip(new, port.chooses, strict=True))
+                    ]
+                elif any(keep != "0" for keep in keeps):
                     code.lines.append(f"  old = {word}{part}")
                     new = [
                         f"{d}^({k}&({d}^old[{i}]))"

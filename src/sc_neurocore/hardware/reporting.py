@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sc_neurocore import _checks
 from sc_neurocore.evidence.evaluation import labeled
+from sc_neurocore.hardware.boards import BoardBuild
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import rendered
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
 from sc_neurocore.hardware.verify import Verification
-from sc_neurocore.networks import Network, simulate_float
-from sc_neurocore.networks.layers import Layer, lif_of
+from sc_neurocore.networks import simulate_float
+from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks._real_layers import drive
+from sc_neurocore.networks.fixed_point import FixedLIF
+from sc_neurocore.networks.layers import Dense, Layer, all_weights, lif_of, of_each
 from sc_neurocore.networks.simulation import PreparedNetwork
 
 __all__ = ["LayerQuantization", "Quantization", "quantization", "report"]
@@ -84,14 +87,14 @@ class Quantization:
     layers: tuple[LayerQuantization, ...]
 
 
-def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = None) -> Quantization:
+def quantization(design: Design, images: InputLike, labels: ArrayLike | None = None) -> Quantization:
     """Measure the effects of bitstreams and fixed point on the accuracy and the layers of a network.
 
     Parameters
     ----------
     design : Design
-    images : array_like, shape (n, n_in)
-        Densities in [0, 1].
+    images : array_like, shape (n, n_in), Bitstream or Events
+        Densities in [0, 1], or spikes.
     labels : array_like of int, shape (n,), optional
         Classes from 0 to n_out - 1. The classes predicted in real numbers are the default.
 
@@ -110,63 +113,98 @@ def quantization(design: Design, images: ArrayLike, labels: ArrayLike | None = N
     [98.2, 97.6, 97.8]
     """
     network, length = design.network, design.length
-    x = _checks.array("images", images, [2])
-    parts = [Network(network.layers[: k + 1]) for k in range(len(network.layers))]
-    real = [simulate_float(part, x, length) for part in parts]
-    classes = real[-1].classes
-    wanted = classes if labels is None else labeled(network, x, labels)[1]
-    prepared = PreparedNetwork.of(network, seed=0, source=design.source)
-    streams = prepared.run(x, length, record=True, warn=False)
-    fixed = design.simulate(x, record=True)
-    traces = [trace(design, image) for image in x[:_TRACED]]
-    layers, inputs = [], x[:_TRACED]
-    for k, reals in enumerate(real):
-        rate = reals.counts / length
-        cuts = np.sum([seen[k].saturations.sum(axis=0) for seen in traces], axis=0)
-        below, above = cuts / (len(traces) * rate.shape[1] * length)
+    inputs = Inputs.of("images", images, network, batched=True)
+    steps = length if inputs.length is None else None
+    real = simulate_float(network, inputs, steps, record=True)
+    wanted = real.classes if labels is None else labeled(network, inputs, labels)[1]
+    prepared = PreparedNetwork.of(
+        network, seed=0, source=design.source, bits_per_step=design.bits_per_step
+    )
+    streams = prepared.run(inputs, steps, record=True, warn=False)
+    fixed = design.simulate(inputs, record=True)
+    some = inputs[:_TRACED]
+    traces = trace(design, some)
+    rates = [spikes.counts() / length for spikes in real.spikes]
+    layers = []
+    for k, (layer, built) in enumerate(zip(network, design.layers, strict=True)):
+        below, above = traces[k].saturations.reshape(-1, 2).sum(axis=0) / (
+            len(some) * layer.n_out * length
+        )
         errors = (
-            float(np.sqrt(np.mean((run.spikes[k].counts() / length - rate) ** 2)))
+            float(np.sqrt(np.mean((run.spikes[k].counts() / length - rates[k]) ** 2)))
             for run in (streams, fixed)
         )
         layers.append(
             LayerQuantization(
-                *_rounding(network.layers[k], design.layers[k]),
+                *_rounding(design.fixed.network[k], layer, built),
                 float(below),
                 float(above),
-                _sum_error(network.layers[k], inputs, [seen[k] for seen in traces]),
-                float(rate.mean()),
+                _sum_error(design, k, some.mean(), traces),
+                float(rates[k].mean()),
                 *errors,
             )
         )
-        inputs = np.stack([seen[k].spikes.counts() / length for seen in traces])
     return Quantization(
-        None if labels is None else float((classes == wanted).mean()),
+        None if labels is None else float((real.classes == wanted).mean()),
         float((streams.classes == wanted).mean()),
         float((fixed.classes == wanted).mean()),
-        len(x),
+        len(inputs),
         tuple(layers),
     )
 
 
-def _rounding(layer: Layer, built: LayerDesign) -> tuple[float, float, float, float]:
+def _rounding(rounded: Layer, layer: Layer, built: LayerDesign) -> tuple[float, float, float, float]:
     """Return the fraction of clipped weights, and the errors of weights, threshold and leak."""
-    weights, levels = np.abs(layer.matrix), 2**built.numbers.bits
+    weights, levels = np.abs(all_weights(layer)), 2**built.numbers.bits
     lif, fixed = lif_of("network", layer), built.neuron
-    level, leak = lif.v_threshold - lif.v_rest, lif.dt / lif.tau_mem
-    fires = fixed.threshold <= fixed.most
+    # Output neurons with several gains have scaled weights.
+    scale = np.asarray(layer.gain * lif.resistance / (rounded.gain * lif_of("", rounded).resistance))
+    exact = weights * np.reshape(scale, (-1, 1))
+    level, leak = np.subtract(lif.v_threshold, lif.v_rest), lif.dt / np.asarray(lif.tau_mem)
+    counts = np.isfinite(level) & (level != 0)
+    of_level = np.where(
+        counts, fixed.threshold * np.asarray(fixed.unit) / np.where(counts, level, 1), 1
+    )
+    of_leak = np.where(leak > 0, fixed.leak / 2.0 ** np.asarray(fixed.leak_shift), 1)
     return (
-        float((np.rint(weights * levels) == levels).mean()),
-        float(np.abs(built.magnitudes / levels - weights).max()),
-        float(fixed.threshold * fixed.unit / level - 1) if fires and level else 0.0,
-        float(fixed.leak / 2**fixed.leak_shift / leak - 1) if leak else 0.0,
+        float((np.rint(exact * levels) == levels).mean()) if not built.is_pool else 0.0,
+        float(np.abs(built.magnitudes / levels - exact).max()),
+        _largest(of_level - 1),
+        _largest(of_leak / np.where(leak > 0, leak, 1) - 1),
     )
 
 
-def _sum_error(layer: Layer, inputs: NDArray[np.float64], seen: list[LayerTrace]) -> float:
-    """Return the root mean square error of mean counts, given input densities (n, n_in)."""
-    always = np.ones((len(inputs), layer.matrix.shape[1] - layer.n_in))
-    expected = np.hstack([inputs, always]) @ layer.matrix.T
-    counts = np.stack([one.counts.mean(axis=1) for one in seen])
+def _largest(errors: NDArray[np.float64]) -> float:
+    """Return the error of the largest magnitude, with its sign."""
+    flat = np.ravel(errors)
+    return float(flat[np.abs(flat).argmax()])
+
+
+def _sum_error(
+    design: Design, k: int, densities: NDArray[np.float64], seen: tuple[LayerTrace, ...]
+) -> float:
+    """Return the root mean square error of the mean counts of layer k, per bit of a step.
+
+    The reference is the sum of weights times the mean densities of the inputs and the rates of the
+    other layers.
+    """
+    network, length = design.network, design.length
+    rates = [one.spikes.counts() / length for one in seen]
+    inputs = np.concatenate(
+        [
+            rates[source] if isinstance(source, int) else densities[:, source]
+            for source in network.connections[k]
+        ],
+        axis=1,
+    )
+    layer = network[k]
+    expected = drive(layer, inputs[:, :, np.newaxis])[:, :, 0]
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        expected = expected + rates[k] @ layer.recurrent.T
+    lif, rounded = lif_of("network", layer), design.fixed.network[k]
+    scale = layer.gain * lif.resistance / (rounded.gain * lif_of("", rounded).resistance)
+    expected = expected * of_each(layer, scale)
+    counts = seen[k].counts.mean(axis=-1) / design.bits_per_step
     return float(np.sqrt(np.mean((counts - expected) ** 2)))
 
 
@@ -179,6 +217,7 @@ def report(
     netlist: tuple[Verification, ...] = (),
     energy: Energy | None = None,
     said: str = "",
+    board: BoardBuild | None = None,
 ) -> str:
     """Return a Markdown page about a design, with a section for each result given.
 
@@ -197,6 +236,8 @@ def report(
         Result of `energy_of`.
     said : str
         Result of `run_bench`.
+    board : BoardBuild, optional
+        Result of `build_board`.
     """
     values = {
         "design": design,
@@ -208,9 +249,29 @@ def report(
         "netlist": netlist,
         "e": energy,
         "said": said,
+        "board": board,
         "joules": _joules,
+        "leak_of": _leak_of,
+        "threshold_of": _threshold_of,
     }
     return rendered("report.md", values)
+
+
+def _leak_of(neuron: FixedLIF) -> str:
+    """Return the leak of the neurons of a layer as a fraction, or its range."""
+    leaks = np.divide(neuron.leak, 2.0 ** np.asarray(neuron.leak_shift))
+    if leaks.ndim:
+        return f"{leaks.min():.4g} to {leaks.max():.4g}"
+    return f"{neuron.leak}/{2**neuron.leak_shift}" if neuron.leak else "none"
+
+
+def _threshold_of(neuron: FixedLIF) -> str:
+    """Return the threshold of the neurons of a layer, or its range."""
+    levels = np.atleast_1d(neuron.threshold)
+    finite = levels[levels <= neuron.most]
+    if not finite.size:
+        return "none"
+    return f"{finite.min()}" if finite.min() == levels.max() else f"{finite.min()} to {finite.max()}"
 
 
 def _joules(picojoules: float) -> str:

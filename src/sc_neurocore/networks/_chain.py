@@ -41,6 +41,7 @@ class ChainState:
     rows : int
     values : ndarray of float64
         Of each layer potentials, refractory steps (uint64) and synaptic currents, each (rows, n_out).
+        Or the state of a single layer whose weights change.
     """
 
     rows: int
@@ -58,6 +59,8 @@ class ChainState:
 
     def layers(self, layers: Sequence[BitLayer]) -> tuple[LayerState, ...]:
         """Return the states of the layers, views of the array."""
+        if layers[0].plastic is not None:
+            return (LayerState.of_plastic(self.values, layers[0].layer.n_out, (None,)),)
         states, at = [], 0
         for layer in layers:
             n = self.rows * layer.layer.n_out
@@ -140,6 +143,7 @@ class Chain:
             and type(source) is Bernoulli  # numbers of others are slow to make one by one
             and all(
                 isinstance(part.layer, Dense)
+                and part.plastic is None
                 and part.layer.recurrent is None
                 and part.layer.delays is None
                 and part.bits_per_step == 1

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._types import Reals, Words
-from sc_neurocore.networks._bit_layers import Traces
+from sc_neurocore.networks._bit_layers import LayerState, Traces
+from sc_neurocore.networks._plastic import PlasticLayer
+from sc_neurocore.networks.layers import rules_of
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.recording import Record, Recording
 from sc_neurocore.streams import Bitstream
@@ -46,8 +48,12 @@ class Recorder:
         self._record, self._batch, self._first, self._length = record, batch, first, length
         self._neurons = record.of(network)
         self.traced = record.potentials or record.currents
+        plastic = [i for i in self._neurons if rules_of(network[i])]
+        if plastic and record.currents:
+            _checks.fail("currents", f"be False for layer {plastic[0]}, which has a plasticity", True)
         self._spikes: dict[int, list[tuple[Words, int]]] = {i: [] for i in self._neurons}
         self._samples: dict[tuple[str, int], list[Reals]] = {}
+        self._weights: dict[int, list[Reals]] = {}
         self._steps: list[NDArray[np.int64]] = []
         self._pending: dict[tuple[int, str], list[NDArray[Any]]] = {}
         self._file: Any = None if record.file is None else self._opened(record.file, seed)
@@ -55,6 +61,26 @@ class Recorder:
     def wants_traces(self, layer: int) -> bool:
         """Return whether potentials or currents of a layer are recorded."""
         return self.traced and layer in self._neurons
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is recorded."""
+        return not self._neurons
+
+    def until_sample(self, t: int, steps: int) -> int:
+        """Return the steps from t on to the next sample of potentials or weights, or those given."""
+        if self.is_idle or not (self.traced or self._record.weights):
+            return steps
+        return min(steps, -t % self._record.every + 1)
+
+    def add_weights(
+        self, layer: int, plastic: PlasticLayer, state: LayerState, t: int, steps: int
+    ) -> None:
+        """Keep the weights of a layer after t .. t + steps - 1 if the last step is a sample."""
+        if self._record.weights and layer in self._neurons and not (t + steps - 1) % self._record.every:
+            assert state.plastic is not None
+            weights = plastic.weights(state.plastic)[self._neurons[layer]]
+            self._weights.setdefault(layer, []).append(weights)
 
     def add(self, layer: int, traces: Traces, t: int, steps: int) -> None:
         """Keep what is recorded of a layer in the time steps t .. t + steps - 1."""
@@ -97,6 +123,7 @@ class Recorder:
             samples["potentials"],
             samples["currents"],
             np.concatenate([np.zeros(0, np.int64), *self._steps]),
+            weights={i: np.stack(parts, axis=-1) for i, parts in self._weights.items()},
         )
 
     def __enter__(self) -> Recorder:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.networks.layers import Dense, Layer, lif_of
-from sc_neurocore.networks.network import Network, require_chain
+from sc_neurocore.networks.layers import (
+    Conv2d,
+    Layer,
+    all_weights,
+    lif_of,
+    neurons,
+    with_all_weights,
+)
+from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.pooling import is_pool
 from sc_neurocore.neurons import (
     LIF,
 )
@@ -23,8 +32,8 @@ class FixedPoint:
     """Number formats of a network in hardware.
 
     The magnitudes of weights and inputs are rounded to multiples of ``2**-bits`` below 1; a value of
-    1.0 becomes the largest one, ``1 - 2**-bits``. Potentials are integers in two's complement that
-    saturate at both ends.
+    1.0 becomes the largest one, ``1 - 2**-bits``, but stays 1 in layers that `max_pool2d` and
+    `average_pool2d` make. Potentials are integers in two's complement that saturate at both ends.
 
     The count c of a neuron at a time step is the number of ones in products with positive weights minus
     the number in products with negative weights. The neuron computes::
@@ -37,7 +46,17 @@ class FixedPoint:
         v = v - (threshold - reset)      # LIF(reset="subtract")
 
     During the refractory steps that follow, v is held and counts are ignored. Every input starts from
-    ``v = 0``, which stands for v_rest.
+    ``v = 0``, which stands for v_rest. A neuron with a synaptic current i computes::
+
+        i = clamp(i - (i * syn_leak >> syn_leak_shift) + (c << fraction + syn_fraction))
+        v = clamp(v - (v * leak >> leak_shift) + (i >> syn_fraction))
+
+    where i is updated in refractory steps too, and syn_fraction is as large as the word allows, up to
+    the number with which a current without input decays to 0.
+
+    Neurons with gains or parameters of their own have their own integers, but one fraction per layer.
+    The weights of an output layer with several gains are scaled to the largest gain, so that its
+    potentials can be compared.
 
     Parameters
     ----------
@@ -51,8 +70,8 @@ class FixedPoint:
         mean potential does not saturate even if all exciting or all inhibiting inputs stay on.
     leak_bits : int
         Significant bits of the leak, in [1, 16]. ``leak / 2**leak_shift`` approximates
-        ``dt / tau_mem``. A power of two, which is every leak of one bit, costs a shift; any other leak
-        costs a multiplication by a constant.
+        ``dt / tau_mem``, and the leak of a synaptic current ``dt / tau_syn``. A power of two, which is
+        every leak of one bit, costs a shift; any other leak costs a multiplication by a constant.
 
     Raises
     ------
@@ -100,50 +119,63 @@ class FixedPoint:
         Raises
         ------
         TypeError
-            If it is not a `Network`.
+            If it is not a `Network`, or has neurons that are not `LIF`.
         ValueError
-            If a layer has a feature that the hardware lacks (convolution, recurrent weights, delays,
-            noise, synaptic current), or a threshold does not fit the word.
+            If neurons have noise, or a threshold does not fit the word.
         """
         _checks.instance("network", network, Network)
-        require_chain("network", network, "computed in fixed point")
-        layers = [_rounded(i, layer, self) for i, layer in enumerate(network.layers)]
         k = _checks.integer("bits_per_step", bits_per_step, 1)
-        neurons = tuple(_neuron(i, layer, self, k) for i, layer in enumerate(layers))
-        return FixedNetwork(self, Network(layers), neurons, k)
+        layers = []
+        for i, layer in enumerate(network.layers):
+            if np.any(lif_of("network", layer).noise_std):
+                contract = "have no noise in fixed point"
+                _checks.fail("network", contract, f"{layer!r} as layer {i}")
+            layers.append(_rounded(_comparable(layer) if i in network.outputs else layer, self))
+        rounded = Network(layers, network.connections, network.outputs)
+        made = tuple(_neuron(i, layer, self, k) for i, layer in enumerate(layers))
+        return FixedNetwork(self, rounded, made, k)
 
 
 @dataclass(frozen=True)
 class FixedLIF:
-    """Parameters of a LIF neuron in fixed point; `FixedPoint` has its equations.
+    """Parameters of the LIF neurons of a layer in fixed point; `FixedPoint` has their equations.
+
+    Numbers that differ between the rows of the weights are arrays of shape (n_rows,).
 
     Attributes
     ----------
     word, fraction : int
         As in `FixedPoint`.
-    leak, leak_shift : int
+    leak, leak_shift : int or ndarray of int64
         The leak is ``leak / 2**leak_shift``, in lowest terms; 0 for a neuron without leak.
-    threshold, reset : int
+    threshold, reset : int or ndarray of int64
         In units of the last place of a potential. A neuron that never fires has threshold
         ``2**(word - 1)``, which no potential reaches.
     subtract : bool
         Whether a spike subtracts ``threshold - reset`` from the potential instead of setting it.
-    refractory : int
+    refractory : int or ndarray of int64
         Refractory steps after a spike.
-    unit, rest : float
+    unit, rest : float or ndarray of float64
         A potential v is ``v * unit + rest`` in volts.
+    syn_leak, syn_leak_shift : int or ndarray of int64
+        The same for the synaptic current; 0 if no neuron has one.
+    syn_fraction : int
+        Bits of a synaptic current below the last place of a potential.
     """
 
     word: int
     fraction: int
-    leak: int
-    leak_shift: int
-    threshold: int
-    reset: int
+    leak: Any
+    leak_shift: Any
+    threshold: Any
+    reset: Any
     subtract: bool
-    refractory: int
-    unit: float
-    rest: float
+    refractory: Any
+    unit: Any
+    rest: Any
+    syn_leak: Any = 0
+    syn_leak_shift: Any = 0
+    syn_fraction: int = 0
 
     @property
     def least(self) -> int:
@@ -156,42 +188,65 @@ class FixedLIF:
         return (1 << (self.word - 1)) - 1
 
     @property
-    def parameters(self) -> list[_native.LIFParameters]:
-        """Parameters of the kernels that fire; currents have the gain ``2**fraction``."""
-        parameters = _native.LIFParameters(
-            leak=self.leak / 2.0**self.leak_shift,
-            v_rest=0.0,
-            gain=1.0,
-            noise_std=0.0,
-            v_threshold=self.threshold,
-            v_reset=self.reset,
-            refractory_period=self.refractory,
-            syn_leak=0.0,
-            subtracts=self.subtract,
-            fixed=True,
-            v_min=self.least,
-            v_max=self.most,
-        )
-        return [parameters]
+    def one(self) -> int:
+        """Number that a single one adds to the potential, or to the synaptic current."""
+        return 1 << (self.fraction + self.syn_fraction)
 
     @property
-    def _integers(self) -> _native.FixedNeuron:
+    def each(self) -> tuple[FixedLIF, ...]:
+        """Neurons with one number for every parameter: one for all rows, or one for each."""
+        varied = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
+        if not varied:
+            return (self,)
+        n = len(next(iter(varied.values())))
+        return tuple(replace(self, **{k: v[j].item() for k, v in varied.items()}) for j in range(n))
+
+    @property
+    def parameters(self) -> list[_native.LIFParameters]:
+        """Parameters of the kernels that fire; currents have the gain `one`."""
+        return [
+            _native.LIFParameters(
+                leak=lif.leak / 2.0**lif.leak_shift,
+                v_rest=0.0,
+                gain=2.0**-lif.syn_fraction,
+                noise_std=0.0,
+                v_threshold=lif.threshold,
+                v_reset=lif.reset,
+                refractory_period=lif.refractory,
+                syn_leak=lif.syn_leak / 2.0**lif.syn_leak_shift,
+                subtracts=lif.subtract,
+                fixed=True,
+                v_min=lif.least,
+                v_max=lif.most,
+            )
+            for lif in self.each
+        ]
+
+    @property
+    def _integers(self) -> list[_native.FixedNeuron]:
         """Parameters of the kernel that also returns potentials."""
-        return _native.FixedNeuron(
-            one=1 << self.fraction,
-            leak=self.leak,
-            leak_shift=self.leak_shift,
-            threshold=self.threshold,
-            reset=self.reset,
-            subtracts=self.subtract,
-            refractory_period=self.refractory,
-            v_min=self.least,
-            v_max=self.most,
-        )
+        return [
+            _native.FixedNeuron(
+                one=lif.one,
+                leak=lif.leak,
+                leak_shift=lif.leak_shift,
+                threshold=lif.threshold,
+                reset=lif.reset,
+                subtracts=lif.subtract,
+                refractory_period=lif.refractory,
+                v_min=lif.least,
+                v_max=lif.most,
+                syn_leak=lif.syn_leak,
+                syn_leak_shift=lif.syn_leak_shift,
+                syn_fraction=lif.syn_fraction,
+            )
+            for lif in self.each
+        ]
 
     def volts(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return potentials in units of the last place as volts, of the shape of v."""
-        return np.asarray(v * self.unit + self.rest)
+        """Return potentials (rows, n_rows, ...) in units of the last place as volts."""
+        unit, rest = (np.reshape(a, (-1, *(1,) * (v.ndim - 2))) for a in (self.unit, self.rest))
+        return np.asarray(v * unit + rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +258,7 @@ class FixedNetwork:
     fixed_point : FixedPoint
         The formats.
     network : Network
-        The network with rounded weights, all layers `Dense`.
+        The network with rounded weights.
     neurons : tuple of FixedLIF
         Neurons of each layer.
     bits_per_step : int
@@ -216,41 +271,76 @@ class FixedNetwork:
     bits_per_step: int = 1
 
 
-def _rounded(i: int, layer: Layer, fixed_point: FixedPoint) -> Dense:
-    if not isinstance(layer, Dense):
-        _checks.fail("network", "have only dense layers in fixed point", f"{layer!r} as layer {i}")
-    lif = lif_of("network", layer)
-    unsupported = {
-        "no recurrent weights": layer.recurrent is not None,
-        "no delays": bool(np.any(layer.delay)),
-        "no noise": bool(np.any(lif.noise_std)),
-        "no synaptic currents": bool(np.any(lif.tau_syn)),
-        "one gain per layer": isinstance(layer.gain, np.ndarray),
-        "the same parameters for all neurons of a layer": lif.n_neurons is not None,
-    }
-    for contract, present in unsupported.items():
-        if present:
-            _checks.fail("network", f"have {contract} in fixed point", f"{layer!r} as layer {i}")
-    bias = None if layer.bias is None else fixed_point.rounded(layer.bias)
-    return replace(layer, weights=fixed_point.rounded(layer.weights), bias=bias)
+def _comparable(layer: Layer) -> Layer:
+    """Return a layer whose neurons have one gain, the largest, with weights scaled accordingly."""
+    lif, gain = lif_of("network", layer), np.broadcast_to(layer.gain, (len(layer.weights),))
+    of_one = gain * lif.resistance
+    if (of_one == of_one[0]).all():
+        return layer
+    largest = of_one.max()
+    scaled = with_all_weights(layer, all_weights(layer) * (of_one / largest)[:, np.newaxis])
+    return replace(scaled, gain=float(largest), neuron=replace(lif, resistance=1.0))
 
 
-def _neuron(i: int, layer: Dense, fixed_point: FixedPoint, bits_per_step: int) -> FixedLIF:
-    lif = lif_of("network", layer)
-    leak, leak_shift = _leak(lif, fixed_point.leak_bits)
-    of_one = float(layer.gain) * lif.resistance * lif.dt / bits_per_step  # volts
-    fires = math.isfinite(lif.v_threshold)
-    levels = [lif.v_reset - lif.v_rest, *([lif.v_threshold - lif.v_rest] if fires else [])]
-    fraction = fixed_point.fraction
-    if fraction is None and not (leak or fires):
-        fraction = 0  # it only adds whole ones: digits below them would stay 0 and cost range
-    elif fraction is None:
-        level, leakage = max(map(abs, levels)) / of_one, leak / 2**leak_shift
-        fraction = _fraction(layer, level, leakage, fixed_point.word, bits_per_step)
-    unit = of_one / 2**fraction
-    never = 2 ** (fixed_point.word - 1)
-    threshold = math.ceil(levels[-1] / unit) if fires else never
-    reset = round(levels[0] / unit)
+def _rounded(layer: Layer, fixed_point: FixedPoint) -> Layer:
+    """Return a layer with rounded weights; the ones of pooling stay."""
+    if isinstance(layer, Conv2d) and is_pool(layer):
+        return layer
+    return with_all_weights(layer, fixed_point.rounded(all_weights(layer)))
+
+
+def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -> FixedLIF:
+    """Return the neurons of layer i; rows with equal parameters share one number."""
+    lifs = neurons("network", layer)
+    gain = np.broadcast_to(layer.gain, (max(len(lifs), np.size(layer.gain)),))
+    lifs = lifs * (len(gain) if len(lifs) == 1 else 1)
+    leaks = [_leak(lif.dt / lif.tau_mem, fixed_point.leak_bits) for lif in lifs]
+    syn_leaks = [(0, 0)] * len(lifs)
+    if any(lif.tau_syn for lif in lifs):
+        syn_leaks = [_leak(lif.dt / (lif.tau_syn or lif.dt), fixed_point.leak_bits) for lif in lifs]
+    of_one = [  # volts
+        float(of_gain) * lif.resistance * lif.dt / bits_per_step
+        for of_gain, lif in zip(gain, lifs, strict=True)
+    ]
+    fraction, syn_fraction = _fractions(
+        layer, lifs, of_one, leaks, syn_leaks, fixed_point, bits_per_step
+    )
+    each = []
+    for j, lif in enumerate(lifs):
+        unit = of_one[j] / 2**fraction
+        threshold, reset = _levels(i, lif, unit, fraction, fixed_point)
+        each.append(
+            {
+                "leak": leaks[j][0],
+                "leak_shift": leaks[j][1],
+                "threshold": threshold,
+                "reset": reset,
+                "refractory": lif.refractory_period,
+                "unit": unit,
+                "rest": lif.v_rest,
+                "syn_leak": syn_leaks[j][0],
+                "syn_leak_shift": syn_leaks[j][1],
+            }
+        )
+    return FixedLIF(
+        word=fixed_point.word,
+        fraction=fraction,
+        subtract=lifs[0].reset == "subtract",
+        syn_fraction=syn_fraction,
+        **{name: _common([of_row[name] for of_row in each]) for name in each[0]},
+    )
+
+
+def _common(values: list[Any]) -> Any:
+    """Return the value that all have in common, or an array of all."""
+    return values[0] if all(value == values[0] for value in values) else np.array(values)
+
+
+def _levels(i: int, lif: LIF, unit: float, fraction: int, fixed_point: FixedPoint) -> tuple[int, int]:
+    """Return threshold and reset of a neuron of layer i in units of the last place."""
+    fires, never = math.isfinite(lif.v_threshold), 2 ** (fixed_point.word - 1)
+    threshold = math.ceil((lif.v_threshold - lif.v_rest) / unit) if fires else never
+    reset = round((lif.v_reset - lif.v_rest) / unit)
     for name, value in (("threshold", threshold if fires else 0), ("reset", reset)):
         if not -never <= value < never:
             remedy = "use a larger word" + ("" if fraction == 0 else " or a smaller fraction")
@@ -267,23 +357,11 @@ def _neuron(i: int, layer: Dense, fixed_point: FixedPoint, bits_per_step: int) -
             fixed_point,
             "use a larger fraction",
         )
-    return FixedLIF(
-        word=fixed_point.word,
-        fraction=fraction,
-        leak=leak,
-        leak_shift=leak_shift,
-        threshold=threshold,
-        reset=reset,
-        subtract=lif.reset == "subtract",
-        refractory=lif.refractory_period,
-        unit=unit,
-        rest=lif.v_rest,
-    )
+    return threshold, reset
 
 
-def _leak(lif: LIF, bits: int) -> tuple[int, int]:
-    """Return dt / tau_mem as leak and shift, leak / 2**shift in lowest terms with leak < 2**bits."""
-    exact = lif.dt / lif.tau_mem
+def _leak(exact: float, bits: int) -> tuple[int, int]:
+    """Return a leak as leak and shift, leak / 2**shift in lowest terms with leak < 2**bits."""
     if exact == 0.0:
         return 0, 0
     mantissa, exponent = math.frexp(exact)  # mantissa in [0.5, 1)
@@ -292,14 +370,44 @@ def _leak(lif: LIF, bits: int) -> tuple[int, int]:
     return leak >> twos, shift - twos
 
 
-def _fraction(layer: Dense, level: float, leak: float, word: int, bits_per_step: int) -> int:
-    """Return the largest fraction for which level and reach, in counts, stay inside the word.
+def _fractions(
+    layer: Layer,
+    lifs: list[LIF],
+    of_one: list[float],
+    leaks: list[tuple[int, int]],
+    syn_leaks: list[tuple[int, int]],
+    fixed_point: FixedPoint,
+    bits_per_step: int,
+) -> tuple[int, int]:
+    """Return the fraction of a layer and the further bits of its synaptic currents.
 
-    The reach of a neuron is the potential at which it settles if all exciting, or all inhibiting,
-    inputs are on. For a neuron without leak it is four times its threshold.
+    The fraction is the largest for which level and reach, in counts, stay inside the word. The reach
+    of a neuron is the potential at which it settles if all exciting, or all inhibiting, inputs are on.
+    For a neuron without leak it is four times its threshold.
     """
-    weights = layer.matrix
-    strongest = max(np.clip(sign * weights, 0.0, None).sum(axis=1).max() for sign in (-1.0, 1.0))
-    reach = max(level, bits_per_step * strongest / leak if leak else 4 * level, 1.0)
-    room = math.floor(math.log2((2 ** (word - 1) - 1) / reach))
-    return min(max(room, 0), word - 2)
+    weights = all_weights(layer)
+    strongest = np.maximum(*(np.clip(sign * weights, 0.0, None).sum(axis=1) for sign in (-1.0, 1.0)))
+    if len(lifs) == 1:
+        strongest = strongest[[strongest.argmax()]]
+    reach, reach_of_current, digits = 1.0, 1.0, 0
+    leaks_or_fires = False
+    for j, lif in enumerate(lifs):
+        leak, syn_leak = (of[j][0] / 2 ** of[j][1] for of in (leaks, syn_leaks))
+        fires = math.isfinite(lif.v_threshold)
+        leaks_or_fires = leaks_or_fires or fires or leak > 0
+        levels = [lif.v_reset - lif.v_rest, *([lif.v_threshold - lif.v_rest] if fires else [])]
+        level, drive = max(map(abs, levels)) / of_one[j], bits_per_step * strongest[j]
+        if syn_leak:
+            drive /= syn_leak
+            reach_of_current = max(reach_of_current, drive)
+            digits = max(digits, math.ceil(-math.log2(syn_leak)))
+        reach = max(reach, level, drive / leak if leak else 4 * level)
+    most = 2 ** (fixed_point.word - 1) - 1
+    fraction = fixed_point.fraction
+    if fraction is None and not leaks_or_fires:
+        fraction = 0  # it only adds whole ones: digits below them would stay 0 and cost range
+    elif fraction is None:
+        room = math.floor(math.log2(most / max(reach, reach_of_current)))
+        fraction = min(max(room, 0), fixed_point.word - 2)
+    spare = math.floor(math.log2(most / reach_of_current)) - fraction
+    return fraction, max(min(digits, spare), 0)

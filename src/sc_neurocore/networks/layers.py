@@ -29,6 +29,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.neurons import LIF, StepNeuron
+from sc_neurocore.plasticity import Competition, RewardSTDP
+from sc_neurocore.plasticity.rules import Rule, checked_rules
 
 __all__ = ["Conv2d", "Dense"]
 
@@ -66,6 +68,9 @@ class Dense:
         of receiving neuron j.
     delay : int or array_like of int, shape (n_in,)
         Delay of the inputs in time steps, 0 or more. Inputs are 0 until they arrive.
+    plasticity : rule or sequence of rules, optional
+        Rules by which `simulate` changes the weights, from `sc_neurocore.plasticity`: at most one STDP
+        rule, one `Homeostasis` and one `Competition`. Bias and recurrent weights do not change.
 
     Raises
     ------
@@ -90,6 +95,7 @@ class Dense:
     bias: NDArray[np.float64] | None = None
     recurrent: NDArray[np.float64] | None = None
     delay: int | NDArray[np.int64] = 0
+    plasticity: tuple[Rule, ...] = ()
 
     if TYPE_CHECKING:  # what is accepted; the fields hold what was checked
 
@@ -102,6 +108,7 @@ class Dense:
             bias: ArrayLike | None = None,
             recurrent: ArrayLike | None = None,
             delay: ArrayLike = 0,
+            plasticity: Rule | Sequence[Rule] | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -111,6 +118,17 @@ class Dense:
                 remedy = "connect the layer to itself with a delay of 1"
                 _checks.fail("recurrent", "be None for a StepNeuron", "weights", remedy)
             _keep(self, "recurrent", _weights("recurrent", self.recurrent, (self.n_out, self.n_out)))
+        _keep(self, "plasticity", checked_rules("plasticity", self.plasticity))
+        if self.plasticity and isinstance(self.neuron, StepNeuron):
+            _checks.fail("plasticity", "be None for a StepNeuron", self.plasticity)
+        for rule in self.plasticity:
+            if isinstance(rule, RewardSTDP) and rule.tau_eligibility < self.neuron.dt:
+                contract = f"have a tau_eligibility of at least the time step, {self.neuron.dt} ms"
+                _checks.fail("plasticity", contract, rule.tau_eligibility)
+        w_max = min((getattr(rule, "w_max", 1.0) for rule in self.plasticity), default=1.0)
+        if np.abs(self.weights).max() > w_max:
+            contract = f"have magnitudes up to the w_max of their rule, {w_max}"
+            _checks.fail("weights", contract, float(np.abs(self.weights).max()))
 
     @property
     def n_in(self) -> int:
@@ -361,8 +379,28 @@ def with_all_weights(layer: Layer, weights: NDArray[np.float64]) -> Layer:
     return replace(layer, **given)
 
 
+def rules_of(layer: Layer) -> tuple[Rule, ...]:
+    """Return the rules by which the weights of a layer change."""
+    return layer.plasticity if isinstance(layer, Dense) else ()
+
+
+def check_fixed(name: str, layer: Layer) -> None:
+    """Raise if a layer has a plasticity, which only `simulate` knows."""
+    rules = rules_of(layer)
+    if rules:
+        remedy = "pass the network of a state, whose weights are fixed"
+        if all(isinstance(rule, Competition) and not rule.threshold_step for rule in rules):
+            remedy = "only simulate knows inhibition"
+        _checks.fail(name, "have layers without plasticity", layer, remedy)
+
+
 def lif_of(name: str, layer: Layer) -> LIF:
-    """Return the LIF neurons of a layer; raise TypeError for other models, which `name` refuses."""
+    """Return the LIF neurons of a layer; raise for other models and for plasticity."""
+    check_fixed(name, layer)
+    return _lif(name, layer)
+
+
+def _lif(name: str, layer: Layer) -> LIF:
     if not isinstance(layer.neuron, LIF):
         _checks.wrong_type(name, "have layers of LIF neurons", layer.neuron)
     return layer.neuron
@@ -370,7 +408,7 @@ def lif_of(name: str, layer: Layer) -> LIF:
 
 def neurons(name: str, layer: Layer) -> list[LIF]:
     """Return the LIF neuron of each row of weights, or one for all."""
-    lif = lif_of(name, layer)
+    lif = _lif(name, layer)
     n = lif.n_neurons
     return [lif] if n is None else [lif[j] for j in range(n)]
 
@@ -447,7 +485,9 @@ def _parameters(layer: Layer) -> dict[str, Any]:
 def _equal(one: Layer, other: Layer) -> bool:
     ours, theirs = _compared(one), _compared(other)
     return all(
-        ours[name] == theirs[name] if name == "neuron" else np.array_equal(ours[name], theirs[name])
+        ours[name] == theirs[name]
+        if name in ("neuron", "plasticity")
+        else np.array_equal(ours[name], theirs[name])
         for name in ours
     )
 
@@ -469,6 +509,7 @@ def _shown(layer: Layer) -> str:
     shown = f" {gain.min():.4g} to {gain.max():.4g}" if isinstance(gain, np.ndarray) else f"={gain}"
     parts = [f"gain{shown}", f"neuron={layer.neuron!r}"]
     parts += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
+    parts += [repr(rule) for rule in rules_of(layer)]
     if isinstance(layer.delay, np.ndarray):
         parts.append(f"delay up to {layer.delay.max()}")
     elif layer.delay:

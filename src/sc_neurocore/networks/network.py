@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import DAMAGED, array_names, read_arrays, replacing
+from sc_neurocore._tables import html_table
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, lif_of
 from sc_neurocore.neurons import (
     LIF,
@@ -167,6 +168,31 @@ class Network:
             require_chain("network", self, "sliced")
             return Network(self.layers[index])
         return self.layers[operator.index(index)]
+
+    def _repr_html_(self) -> str:
+        header = ("layer", "kind", "inputs", "neurons", "weights", "from", "gain", "with")
+        rows = []
+        for i, (layer, own) in enumerate(zip(self.layers, self.connections, strict=True)):
+            whole = slice(0, self.n_in)
+            sources = (
+                f"layer {source}"
+                if isinstance(source, int)
+                else "inputs"
+                if source == whole
+                else f"inputs {source.start} to {source.stop - 1}"
+                for source in own
+            )
+            parts = {
+                "bias": layer.bias is not None,
+                "recurrent weights": getattr(layer, "recurrent", None) is not None,
+                "delays": layer.delays is not None,
+                "output": i in self.outputs,
+            }
+            sizes = layer.n_in, layer.n_out, layer.weights.size
+            named = ", ".join(name for name, has in parts.items() if has)
+            gain = f"{layer.gain:.4g}" if np.ndim(layer.gain) == 0 else "by neuron"
+            rows.append((i, type(layer).__name__, *sizes, ", ".join(sources), gain, named))
+        return html_table(header, rows)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -108,6 +108,14 @@ def average_pool2d(
     return _pool(channels, input_size, window, stride, 1.0, neuron)
 
 
+def is_pool(layer: Conv2d) -> bool:
+    """Return whether a layer sums up the spikes of its windows, channel by channel, as pooling does."""
+    weights = layer.weights
+    if len(weights) != weights.shape[1] or layer.bias is not None:
+        return False
+    return bool((weights == np.eye(len(weights))[:, :, np.newaxis, np.newaxis]).all())
+
+
 def _pool(
     channels: int,
     input_size: Sequence[int],

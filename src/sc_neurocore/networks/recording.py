@@ -35,12 +35,14 @@ class Record:
         currents. A current is that of the layer's inputs, before synaptic filtering and without
         recurrent spikes.
     every : int
-        Record potentials and currents every so many time steps, at least 1, in steps that are multiples
-        of it. Spikes are always complete.
+        Record potentials, currents and weights every so many time steps, at least 1, in steps that are
+        multiples of it. Spikes are always complete.
     file : path, optional
         HDF5 file to write to as the simulation runs, in place of memory, which then does not grow with
         the length (requires the extra `record`). An existing file is replaced, so a continued
         simulation needs a file of its own.
+    weights : bool
+        Record the weights of the layers that have a plasticity, in memory.
 
     Raises
     ------
@@ -76,12 +78,16 @@ class Record:
     currents: bool = False
     every: int = 1
     file: str | os.PathLike[str] | None = None
+    weights: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("spikes", "potentials", "currents"):
+        for name in ("spikes", "potentials", "currents", "weights"):
             _checks.instance(name, getattr(self, name), bool)
-        if not (self.spikes or self.potentials or self.currents):
-            _checks.fail("spikes", "be True unless potentials or currents are recorded", False)
+        if not (self.spikes or self.potentials or self.currents or self.weights):
+            contract = "be True unless potentials, currents or weights are recorded"
+            _checks.fail("spikes", contract, False)
+        if self.weights and self.file is not None:
+            _checks.fail("file", "be None where weights are recorded", self.file)
         _checks.integer("every", self.every, 1)
         if self.layers is not None:
             object.__setattr__(self, "layers", _indices("layers", self.layers))
@@ -134,6 +140,9 @@ class Recording:
         Time steps of the samples of potentials and currents.
     file : str or None
         File that holds the data instead; the dictionaries are then empty.
+    weights : dict of int to ndarray of float64, shape (n_out, n_in, n_samples)
+        Weights of each recorded layer that has a plasticity; (batch, n_out, n_in, n_samples) for a
+        batch.
     """
 
     spikes: dict[int, Bitstream] = field(default_factory=dict)
@@ -141,10 +150,28 @@ class Recording:
     currents: dict[int, Reals] = field(default_factory=dict)
     steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     file: str | None = None
+    weights: dict[int, Reals] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         where = f", file={self.file!r}" if self.file else ""
-        return f"Recording(layers={sorted({*self.spikes, *self.potentials, *self.currents})}{where})"
+        layers = sorted({*self.spikes, *self.potentials, *self.currents, *self.weights})
+        return f"Recording(layers={layers}{where})"
+
+
+def joined(recordings: Sequence[Recording]) -> Recording:
+    """Return the recordings of examples that came one after another as that of a batch."""
+    first = recordings[0]
+    spikes = {
+        i: Bitstream(np.stack([each.spikes[i].words for each in recordings]), of_first.length)
+        for i, of_first in first.spikes.items()
+    }
+    samples = {
+        name: {
+            i: np.stack([getattr(each, name)[i] for each in recordings]) for i in getattr(first, name)
+        }
+        for name in ("potentials", "weights")
+    }
+    return Recording(spikes, samples["potentials"], {}, first.steps, None, samples["weights"])
 
 
 def _indices(name: str, values: ArrayLike) -> tuple[int, ...]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore._progress import progress_bar
+from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore._tables import html_table
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._bit_layers import (
@@ -24,13 +24,14 @@ from sc_neurocore.networks._bit_layers import (
 )
 from sc_neurocore.networks._chain import FEW_STEPS, Chain, ChainState, suits, takes
 from sc_neurocore.networks._inputs import InputLike, Inputs
+from sc_neurocore.networks._plastic import PlasticLayer, checked_rewards
 from sc_neurocore.networks._real_layers import drive, run_rows, some_rows
 from sc_neurocore.networks._recorder import Recorder
 from sc_neurocore.networks._wiring import Block, join_words, keep_words, wires
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.layers import Dense, all_weights, neurons, of_each, with_all_weights
 from sc_neurocore.networks.network import Network
-from sc_neurocore.networks.recording import Record, Recording
+from sc_neurocore.networks.recording import Record, Recording, joined
 from sc_neurocore.neurons import (
     LIF,
     SilentLayerWarning,
@@ -87,7 +88,7 @@ class SimulationState:
         Number of time steps so far.
     seed : int
     batch : tuple of int
-        Shape of the batch, () or (n,).
+        Shape of the batch, () or (n,); () if weights change.
     """
 
     steps: int
@@ -95,6 +96,45 @@ class SimulationState:
     batch: tuple[int, ...]
     _layers: tuple[LayerState, ...] | ChainState = field(repr=False)
     _options: dict[str, object] = field(repr=False)
+    _prepared: PreparedNetwork = field(repr=False)
+
+    @property
+    def weights(self) -> tuple[Reals, ...]:
+        """Weights of each layer at this point, shape (n_out, n_in) for `Dense`."""
+        return tuple(layer.weights for layer in self.network)
+
+    @property
+    def traces(self) -> tuple[dict[str, Reals], ...]:
+        """Other variables of the rules by which the weights of each layer change, by name.
+
+        "pre" and "post" are traces of inputs and of neurons, "pre_slow" and "post_slow" those of
+        triplets, "threshold" the rise of thresholds, "rate" the average rate in spikes per step, and
+        "eligibility", of shape (n_out, n_in), waits for a reward.
+        """
+        return tuple(
+            {}
+            if layer.plastic is None or own.plastic is None
+            else layer.plastic.traces(own.plastic, self.steps)
+            for layer, own in zip(self._prepared.layers, self._states(), strict=True)
+        )
+
+    @property
+    def network(self) -> Network:
+        """The network with the weights and thresholds at this point, which change no more."""
+        network = self._prepared.network
+        if not self._prepared.learns:
+            return network
+        layers = [
+            layer.layer
+            if layer.plastic is None or own.plastic is None
+            else layer.plastic.learned(own.plastic)
+            for layer, own in zip(self._prepared.layers, self._states(), strict=True)
+        ]
+        return Network(layers, network.connections, network.outputs)
+
+    def _states(self) -> tuple[LayerState, ...]:
+        own = self._layers
+        return own.layers(self._prepared.layers) if isinstance(own, ChainState) else own
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +155,8 @@ class Simulation:
         Recorded activity of the layers, if asked for by `record`.
     state : SimulationState or None
         State after the last time step, to continue from; None for `simulate_float`.
+    dt_ms : float
+        Duration of a time step in ms.
     """
 
     counts: NDArray[np.int64]
@@ -123,6 +165,7 @@ class Simulation:
     seed: int | None
     recording: Recording | None = None
     state: SimulationState | None = None
+    dt_ms: float = 1.0
 
     @property
     def spikes(self) -> tuple[Bitstream, ...]:
@@ -138,6 +181,12 @@ class Simulation:
         """
         most = self.counts == self.counts.max(axis=-1, keepdims=True)
         return np.asarray(np.where(most, self.potentials, -np.inf).argmax(axis=-1))
+
+    def _spike_trains(self) -> tuple[NDArray[np.uint8], float]:
+        if not self.spikes:
+            remedy = "pass record=True to simulate, or read the file of the recording"
+            _checks.fail("spikes", "be recorded in memory", self, remedy)
+        return np.concatenate([layer.bits() for layer in self.spikes], axis=-2), self.dt_ms
 
     def __repr__(self) -> str:
         return (
@@ -167,6 +216,7 @@ def simulate(
     state: SimulationState | None = None,
     record: bool | Record = False,
     progress: bool = False,
+    reward: ArrayLike | None = None,
 ) -> Simulation:
     """Return the spikes of a network whose inputs and weights are bitstreams.
 
@@ -216,6 +266,8 @@ def simulate(
         (`Simulation.recording`). Otherwise memory does not grow with the length.
     progress : bool
         Show a progress bar (requires the extra `progress`).
+    reward : float or array_like, shape (length,) or (batch, length), optional
+        Reward in each time step, by which layers with a `RewardSTDP` learn. By default 0.
 
     Returns
     -------
@@ -250,6 +302,11 @@ def simulate(
     is negligible above about 30 inputs. Below 8 inputs the errors of the neurons of a layer are also
     correlated, at any length; use `Bernoulli` or `Permutation` there.
 
+    If a layer has a `plasticity`, the rows of a batch are examples presented one after another. Each
+    begins with neurons and traces at rest, and with the weights, thresholds and average rates that the
+    one before has left; time and random numbers go on. A single input of shape (n_in,) continues from a
+    state without a break. ``run.state.network`` is the network with what it has learned.
+
     Examples
     --------
     >>> from sc_neurocore import Dense, Network, simulate
@@ -273,7 +330,7 @@ def simulate(
         fixed_point=fixed_point,
         faults=faults,
     )
-    return prepared.run(x, length, state=state, record=record, progress=progress)
+    return prepared.run(x, length, state=state, record=record, progress=progress, reward=reward)
 
 
 def prepare(
@@ -413,12 +470,13 @@ class PreparedNetwork:
         record: bool | Record = False,
         progress: bool = False,
         warn: bool = True,
+        reward: ArrayLike | None = None,
     ) -> Simulation:
         """Return the spikes for inputs.
 
         Parameters
         ----------
-        x, length, state, record, progress
+        x, length, state, record, progress, reward
             As in `simulate`.
         warn : bool
             Whether to warn if a layer is silent. Runs that continue from a state never warn: silence
@@ -429,10 +487,10 @@ class PreparedNetwork:
         Simulation
         """
         if type(state) is SimulationState and record is False and not progress:
-            run = self._continue(x, length, state)
+            run = self._continue(x, length, state, reward)
             if run is not None:
                 return run
-        short = self._is_chain and record is False and not progress
+        short = self._is_chain and record is False and not progress and reward is None
         if short and self.fixed_point is None and takes(x, length, self._n_in):
             assert length is not None
             run = self._run_chain(x, x.shape[:-1], length, state, warn=warn)
@@ -440,69 +498,148 @@ class PreparedNetwork:
                 return run
         inputs = Inputs.of("x", x, self.network)
         length, rows = inputs.steps(length), len(inputs)
-        self._check_state(state, inputs.batch)
+        self._check_state(state, () if self.learns else inputs.batch)
         if short and isinstance(inputs.values, np.ndarray) and inputs.values.ndim == 2:
             run = self._run_chain(inputs.values, inputs.batch, length, state, warn=warn)
             if run is not None:
                 return run
-        first, states = self._states(state, rows)
-        last = _checks.length_of_stream("length", first + length)
-        bits = self._bits_of_inputs(inputs, first, last)
+        plastic = [layer.plastic for layer in self.layers if layer.plastic is not None]
+        rewards = checked_rewards(reward, plastic, rows, length)
+        first, states = self._states(state, 1 if self.learns else rows)
+        # Where weights change, the rows are examples one after another.
+        examples = rows if self.learns else 1
+        last = _checks.length_of_stream("length", first + examples * length)
         for layer in self.layers:
             if layer.streams is not None:
                 warn_of_rise(layer.source, layer.streams, last * self.bits_per_step)
-        network, k = self.network, self.bits_per_step
-        counts, fired = np.zeros((rows, network.n_out), np.int64), [False] * len(network)
+        fired = [False] * len(self.network)
         weights = [layer.bits(last) for layer in self.layers]
-        recorder = self._recorder(record, inputs.batch, first, length)
+        results: list[tuple[NDArray[np.int64], Reals]] = []
+        recordings = []
+        with progress_bar(examples * length, "simulate", "step", show=progress) as bar:
+            for row in range(examples):
+                own = inputs[row : row + 1] if examples > 1 else inputs
+                if self.learns and inputs.batch:
+                    states = tuple(
+                        layer.rested(part) for layer, part in zip(self.layers, states, strict=True)
+                    )
+                of_row, t = None if rewards is None else rewards[row], first + row * length
+                with self._recorder(record, inputs.batch, t, length) as recorder:
+                    counts, states = self._advance(
+                        own, t, length, states, weights, fired, recorder, bar, of_row, short=short
+                    )
+                results.append((counts, self._potentials(states)))
+                if record is not False:
+                    recordings.append(recorder.recording())
+        if warn and state is None and not all(fired):
+            self._warn_of_silence(inputs, length, fired)
+        batch = inputs.batch
+        shape = (*batch, self.network.n_out)
+        recording = None
+        if recordings:
+            recording = joined(recordings) if self.learns and batch else recordings[0]
+        counts, potentials = (np.concatenate(parts) for parts in zip(*results, strict=True))
+        return Simulation(
+            counts.reshape(shape),
+            potentials.reshape(shape),
+            length,
+            self.seed,
+            recording,
+            SimulationState(last, self.seed, () if self.learns else batch, states, self._options, self),
+            self.network[0].neuron.dt,
+        )
+
+    def _advance(
+        self,
+        inputs: Inputs,
+        first: int,
+        length: int,
+        states: tuple[LayerState, ...],
+        weights: Sequence[Bits | None],
+        fired: list[bool],
+        recorder: Recorder,
+        bar: Bar,
+        rewards: Reals | None,
+        *,
+        short: bool,
+    ) -> tuple[NDArray[np.int64], tuple[LayerState, ...]]:
+        """Return the spike counts of all rows, and the states after the last step."""
+        network, k, last, rows = self.network, self.bits_per_step, first + length, len(inputs)
+        values = inputs.values
+        sole = self._sole
+        if (
+            sole is not None
+            and isinstance(values, np.ndarray)
+            and values.ndim == 2
+            and recorder.is_idle
+        ):
+            assert states[0].plastic is not None
+            words = sole.run(
+                states[0].plastic, None, 0, values[0], self._input_streams[0], first, length, rewards
+            )
+            ones = count_ones(words)
+            fired[0] = fired[0] or bool(ones.any())
+            bar.update(length)
+            return ones[np.newaxis], states
+        counts = np.zeros((rows, network.n_out), np.int64)
+        bits = self._bits_of_inputs(inputs, first, last)
         most = steps_per_block(self.layers, rows, traced=recorder.traced)
         most = min(most, network.feedback_delay or most)
         # The steps past the last whole word of time, where they are better off on their own.
-        values, tail = inputs.values, 0
+        tail = 0
         if short and length > 64 and isinstance(values, np.ndarray) and values.ndim == 2:
             drawn = all(layer.source == Bernoulli() for layer in self.layers)
             suited = drawn and suits(rows, last - last % 64, last % 64, self.steps_kept)
             tail = last % 64 if suited else 0
-        with recorder, progress_bar(length, "simulate", "step", show=progress) as bar:
-            t = first
-            while t < last - tail:
-                # Blocks end with a whole word of time: there the fastest kernel can begin.
-                steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - tail - t)
-                given, outputs = bits(t, steps), list[Block]()
-                for i, (layer, own) in enumerate(zip(self.layers, states, strict=True)):
-                    block = join_words(layer.wires, own.lines, given, outputs, k, steps)
-                    traced = recorder.wants_traces(i)
+        t = first
+        while t < last - tail:
+            # Blocks end with a whole word of time: there the fastest kernel can begin.
+            steps = min(most if t % 64 == 0 or most < 64 else 64 - t % 64, last - tail - t)
+            if self.learns:
+                steps = recorder.until_sample(t, steps)
+            given, outputs = bits(t, steps), list[Block]()
+            for i, (layer, own) in enumerate(zip(self.layers, states, strict=True)):
+                block = join_words(layer.wires, own.lines, given, outputs, k, steps)
+                traced = recorder.wants_traces(i)
+                if layer.plastic is not None:
+                    of_block = None if rewards is None else rewards[t - first : t - first + steps]
+                    traces = layer.learn(own, block, t, steps, of_block, traced=traced)
+                    recorder.add_weights(i, layer.plastic, own, t, steps)
+                else:
                     traces = layer.run(own, weights[i], block, t, steps, traced=traced)
-                    fired[i] = fired[i] or bool(traces.spikes.any())
-                    traces = layer.on_wires(traces, t, steps)
-                    outputs.append(Block(traces.spikes))
-                    recorder.add(i, traces, t, steps)
-                for layer, own in zip(self.layers, states, strict=True):
-                    keep_words(layer.wires, own.lines, outputs, k, steps)
-                ones = [count_ones(outputs[i].words) for i in network.outputs]
-                counts += np.concatenate(ones, axis=1)
-                t += steps
-                bar.update(steps)
+                fired[i] = fired[i] or bool(traces.spikes.any())
+                traces = layer.on_wires(traces, t, steps)
+                outputs.append(Block(traces.spikes))
+                recorder.add(i, traces, t, steps)
+            for layer, own in zip(self.layers, states, strict=True):
+                keep_words(layer.wires, own.lines, outputs, k, steps)
+            counts += np.concatenate([count_ones(outputs[i].words) for i in network.outputs], axis=1)
+            t += steps
+            bar.update(steps)
         if tail and isinstance(values, np.ndarray):
             own_values, joined = self._densities(values), ChainState.of(states)
             silent, more, _, after = self._chain.run(own_values, rows, last - tail, tail, joined)
             counts += more.reshape(counts.shape)
             states = after.layers(self.layers)
-            fired = [did or i + 1 != silent for i, did in enumerate(fired)]
-        if warn and state is None and not all(fired):
-            self._warn_of_silence(inputs, length, fired)
-        batch = inputs.batch
-        shape = (*batch, self.network.n_out)
-        return Simulation(
-            counts.reshape(shape),
-            np.concatenate(
-                [self.layers[i].potentials(states[i]) for i in network.outputs], axis=1
-            ).reshape(shape),
-            length,
-            self.seed,
-            None if record is False else recorder.recording(),
-            SimulationState(last, self.seed, batch, states, self._options),
-        )
+            fired[:] = [did or i + 1 != silent for i, did in enumerate(fired)]
+        return counts, states
+
+    def _potentials(self, states: Sequence[LayerState]) -> Reals:
+        """Return the potentials of the output neurons, shape (rows, n_out)."""
+        parts = [self.layers[i].potentials(states[i]) for i in self.network.outputs]
+        return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def learns(self) -> bool:
+        """Whether a layer has a plasticity. Not for users."""
+        return any(layer.plastic is not None for layer in self.layers)
+
+    @cached_property
+    def _sole(self) -> PlasticLayer | None:
+        """The layer, if there is a single one whose weights change and the inputs come at once."""
+        if not self.network.is_chain or len(self.layers) > 1 or self.source != Bernoulli():
+            return None
+        return self.layers[0].plastic if self.network[0].delays is None else None
 
     @cached_property
     def _options(self) -> dict[str, object]:
@@ -541,6 +678,12 @@ class PreparedNetwork:
         elif record is False:
             record = Record(layers=())
         _checks.instance("record", record, Record, "pass True to record all spikes")
+        if self.learns and batch:
+            batch = ()
+            if record.file is not None:
+                _checks.fail("file", "be None for a batch of a network that learns", record.file)
+            if length % record.every and (record.potentials or record.weights):
+                _checks.fail("every", f"divide the length of the examples, {length}", record.every)
         return Recorder(record, self.network, batch, first, length, self.seed)
 
     @cached_property
@@ -567,14 +710,20 @@ class PreparedNetwork:
         sources += [(part.source, part.streams) for part in self.layers if part.streams is not None]
         return max(source.rise(streams) for source, streams in sources)
 
-    def _continue(self, x: object, length: object, state: SimulationState) -> Simulation | None:
+    def _continue(
+        self, x: object, length: object, state: SimulationState, reward: object
+    ) -> Simulation | None:
         """Continue a closed loop on one input; None if it is not one, or an argument is wrong.
 
         Same as `run`, without what a few steps of a small network need no time for: in a loop, these
         tests take as long as the steps.
         """
         own = state._layers
-        if type(own) is not ChainState or state._options is not self._options or state.batch != ():
+        if state._options is not self._options or state.batch != () or reward is not None:
+            return None
+        if self.learns:
+            return self._continue_learning(x, length, state)
+        if type(own) is not ChainState:
             return None
         chain, first = self._chain, state.steps
         if type(x) is not np.ndarray or x.shape != chain.shape or x.dtype is not _FLOAT:
@@ -590,6 +739,24 @@ class PreparedNetwork:
             return None
         return self._simulated((), counts, potentials, length, last, ChainState(1, after))
 
+    def _continue_learning(
+        self, x: object, length: object, state: SimulationState
+    ) -> Simulation | None:
+        """Do the same for a single layer whose weights change."""
+        sole, own = self._sole, state._layers
+        if sole is None or not takes(x, length, self._n_in) or type(length) is not int:
+            return None
+        last = state.steps + length
+        if x.ndim != 1 or x.min() < 0 or not x.max() <= 1 or last > _LONGEST:
+            return None
+        before = own.values if isinstance(own, ChainState) else own[0].plastic
+        assert before is not None
+        after = before.copy()
+        words = sole.run(after, None, 0, x, self._input_streams[0], state.steps, length, None)
+        counts = words[:, 0].astype(np.int64) if length == 1 else count_ones(words)
+        v = after[: len(counts)].copy()
+        return self._simulated((), counts, v, length, last, ChainState(1, after))
+
     def _simulated(
         self,
         batch: tuple[int, ...],
@@ -599,12 +766,12 @@ class PreparedNetwork:
         last: int,
         after: ChainState,
     ) -> Simulation:
-        """Return the result of a chain."""
+        """Return the result of a chain, or of a single layer."""
         # In a closed loop, `__init__` of frozen dataclasses would take as long as a step.
         state, run = _new(SimulationState), _new(Simulation)
         values = state.__dict__
         values["steps"], values["seed"], values["batch"] = last, self.seed, batch
-        values["_layers"], values["_options"] = after, self._options
+        values["_layers"], values["_options"], values["_prepared"] = after, self._options, self
         values = run.__dict__
         values["counts"], values["potentials"], values["length"] = counts, potentials, length
         values["seed"], values["recording"], values["state"] = self.seed, None, state
@@ -836,4 +1003,5 @@ def simulate_float(
         length,
         seed=None,
         recording=recording,
+        dt_ms=network[0].neuron.dt,
     )

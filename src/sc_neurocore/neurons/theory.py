@@ -7,12 +7,21 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.neurons.lif import LIF, LIFState, single
+from sc_neurocore.neurons.lif import LIF, LIFState, run_periodic, single
+from sc_neurocore.streams.keys import Role, checked_seed, stream_key
 
-__all__ = ["SilentLayerWarning", "isi_ms", "isi_steps", "rheobase", "stationary_std"]
+__all__ = [
+    "SilentLayerWarning",
+    "fi_curve",
+    "isi_ms",
+    "isi_steps",
+    "measured_fi_curve",
+    "rheobase",
+    "stationary_std",
+]
 
 
 class SilentLayerWarning(UserWarning):
@@ -168,6 +177,88 @@ def isi_ms(neuron: LIF, current: float) -> float:
     else:
         rise = neuron.tau_mem * math.log((v_inf - neuron.v_reset) / (v_inf - neuron.v_threshold))
     return rise + neuron.refractory_period * neuron.dt
+
+
+def fi_curve(neuron: LIF, currents: ArrayLike) -> NDArray[np.float64]:
+    """Return the f-I curve in closed form: firing rates under constant currents, without noise.
+
+    The rate is ``1000 / (isi_steps(neuron, current) * dt)``, and 0 if the neuron never fires.
+
+    Parameters
+    ----------
+    neuron : LIF
+        Parameters of the neuron.
+    currents : array_like of float
+        Constant input currents.
+
+    Returns
+    -------
+    ndarray of float64, of the shape of `currents`
+        Rates in Hz.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `isi_steps`.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF
+    >>> from sc_neurocore.neurons import fi_curve
+    >>> fi_curve(LIF(tau_mem=20.0), [0.05, 0.08, 0.2])
+    array([  0.        ,  50.        , 166.66666667])
+    """
+    given = _checks.array("currents", currents, range(33))
+    single("neuron", neuron)
+    rates = [1000.0 / (isi_steps(neuron, current) * neuron.dt) for current in given.ravel().tolist()]
+    return np.reshape(np.asarray(rates, np.float64), given.shape)
+
+
+def measured_fi_curve(
+    neuron: LIF, currents: ArrayLike, steps: int, *, seed: int | None = None
+) -> NDArray[np.float64]:
+    """Return the f-I curve as it is measured: firing rates under constant currents, with noise.
+
+    Each current drives a neuron of its own, which starts at rest.
+
+    Parameters
+    ----------
+    neuron : LIF
+        Parameters of the neuron.
+    currents : array_like of float
+        Constant input currents.
+    steps : int
+        Number of time steps, at least 1.
+    seed : int, optional
+        Seed of the noise in [0, 2**128). Drawn from system entropy by default.
+
+    Returns
+    -------
+    ndarray of float64, of the shape of `currents`
+        Rates in Hz. Without noise they differ from `fi_curve` by at most about one spike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LIF
+    >>> from sc_neurocore.neurons import measured_fi_curve
+    >>> measured_fi_curve(LIF(tau_mem=20.0), [0.05, 0.08, 0.2], steps=10_000)
+    array([  0. ,  50. , 166.6])
+    """
+    single("neuron", neuron)
+    given = _checks.array("currents", currents, range(33))
+    steps = _checks.length_of_stream("steps", steps)
+    key = stream_key(checked_seed("seed", seed), Role.NOISE)
+    state = neuron.initial_state(max(given.size, 1))
+    rows = given.reshape(-1, 1) if given.size else np.zeros((1, 1))
+    spikes, _ = run_periodic(neuron, rows, 0, steps, state, key)
+    return np.asarray(
+        spikes.counts()[: given.size].reshape(given.shape) * (1000.0 / (steps * neuron.dt))
+    )
 
 
 def stationary_std(neuron: LIF) -> float:

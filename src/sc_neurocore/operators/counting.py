@@ -29,7 +29,7 @@ def btanh(x: Bitstream, n_states: int) -> Bitstream:
     With the values ``x_i = 2 p_i - 1`` of the inputs, s is their sum and v that of ``1 - x_i**2``, the
     variance of a step. With ``n_states = 2 n`` the result is therefore about ``tanh(s)`` for small
     values. The formula is the limit of many states; exact mean and variance are those of the chain of
-    c, see `Circuit.predict`. For one input the operator is `stanh` (Btanh; Kim, Kim, Yoo, Choi, Lee,
+    c, see `Circuit.predict`. For one input the operator is `stanh` (Btanh; Kim, Kim, Yu, Seo, Lee,
     Choi: Dynamic energy-accuracy trade-off using stochastic computing in deep neural networks; DAC
     2016).
 

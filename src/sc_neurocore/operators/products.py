@@ -12,14 +12,13 @@ from sc_neurocore.operators._batches import check_streams, stacked_rows
 from sc_neurocore.operators.decorrelation import isolate
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import Bernoulli, Bitstream, Source, encode
-from sc_neurocore.streams._bits import pack, unpack
 from sc_neurocore.streams._dispatch import on_streams
 from sc_neurocore.streams.correlation import check_input
 
 __all__ = ["jk_sqrt", "square", "umul"]
 
-# Bits that are unpacked at a time, so that their numbers and counts stay in the second-level cache.
-_BITS = 2**16
+# Numbers that are drawn at a time, so that they stay in the second-level cache.
+_NUMBERS = 2**17
 
 
 @on_streams
@@ -138,27 +137,12 @@ def _in_stream(
 ) -> NDArray[np.uint64]:
     written = np.empty(rows.shape[1:], np.uint64)
     thresholds = source.thresholds(np.arange(d + 1) / d)
-    step = max(1, _BITS // length)
+    step = max(1, _NUMBERS // length)
     for first in range(0, len(written), step):
         part = slice(first, min(first + step, len(written)))
-        a, b = (unpack(row[part], length).astype(bool) for row in rows)
-        n = part.stop - first
-        # Column t is the number of ones before bit t of the register's first content and y.
-        ones = np.zeros((n, d + length), np.int32)
-        ones[:, 1:d] = np.arange(1, d) // 2
-        np.cumsum(b[:, :-1], axis=1, out=ones[:, d + 1 :])
-        ones[:, d:] += d // 2
-        count = ones[:, d:] - ones[:, :length]
-        numbers = source.numbers(np.arange(first, part.stop), length, key=key)
-        z = np.zeros((n, length), bool)
-        for one in (a, ~a)[: 1 + bipolar]:
-            at = np.flatnonzero(one)
-            # Numbers 0, 1, ... of each row, as many as it has ones, or zeros.
-            in_row = one.sum(axis=1)
-            skipped = np.arange(n) * length - (np.cumsum(in_row) - in_row)
-            drawn = numbers.ravel()[np.arange(at.size) + np.repeat(skipped, in_row)]
-            z.ravel()[at] = drawn < thresholds[count.ravel()[at]]
-        written[part] = pack(a == z if bipolar else z)
+        numbers = source.numbers(np.arange(part.start, part.stop), length, key=key)
+        x, y = rows[:, part]
+        written[part] = _native.in_stream(x, y, numbers, thresholds, length, bipolar)
     return written
 
 

@@ -3,6 +3,7 @@
 from sc_neurocore.stateful.encoder import BitstreamEncoder
 from sc_neurocore.stateful.layer import SCDenseLayer
 from sc_neurocore.stateful.neuron import StochasticLIFNeuron
+from sc_neurocore.stateful.plastic import PlasticSynapse
 from sc_neurocore.stateful.recorder import BitstreamSpikeRecorder
 from sc_neurocore.stateful.synapse import BitstreamCurrentSource, BitstreamSynapse
 
@@ -11,6 +12,7 @@ __all__ = [
     "BitstreamEncoder",
     "BitstreamSpikeRecorder",
     "BitstreamSynapse",
+    "PlasticSynapse",
     "SCDenseLayer",
     "StochasticLIFNeuron",
 ]

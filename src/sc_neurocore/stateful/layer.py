@@ -204,6 +204,9 @@ class SCDenseLayer(FixedParameters):
         trains = [spikes.bits() for spikes in self._spikes]
         return np.concatenate(trains, axis=1) if trains else np.zeros((self.n_neurons, 0), np.uint8)
 
+    def _spike_trains(self) -> tuple[NDArray[np.uint8], float]:
+        return self.get_spike_trains(), self.dt_ms
+
     def current_trace(self) -> NDArray[np.float64]:
         """Return the current over one period, shape (1, length) or (n_neurons, length)."""
         return self._trace.copy()

@@ -91,6 +91,9 @@ class BitstreamSpikeRecorder(FixedParameters):
         """Return the recorded train as a new array of uint8, shape (T,)."""
         return np.array(self._spikes, np.uint8)
 
+    def _spike_trains(self) -> tuple[NDArray[np.uint8], float]:
+        return self.as_array(), self.dt_ms
+
     def reset(self) -> None:
         """Delete the recorded train."""
         self._spikes.clear()

@@ -117,6 +117,10 @@ class BitstreamSynapse(FixedParameters):
         self._weight_bits = encode(p, self.length, key=key, source=self._source).bits()
         self._weight_bits.flags.writeable = False
 
+    def update_weight(self, w: float) -> None:
+        """Set the weight, in [w_min, w_max], and encode it with the same random numbers."""
+        self.w = w
+
     @property
     def weight_bits(self) -> NDArray[np.uint8]:
         """Stream of the weight, uint8 of shape (length,), read-only."""

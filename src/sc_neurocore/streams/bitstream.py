@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore._tables import html_table
 from sc_neurocore.streams._bits import count_ones, cut, joined, last_mask, n_words, pack, unpack
 from sc_neurocore.streams._dispatch import is_symbolic, on_streams, symbolic
 from sc_neurocore.streams.keys import Role, stream_key
@@ -33,6 +34,9 @@ __all__ = [
     "encode_pair",
     "stack",
 ]
+
+# Streams that a table in a notebook shows.
+_MOST_ROWS = 8
 
 Index = int | slice | EllipsisType | None | NDArray[Any] | list[Any]
 
@@ -208,6 +212,21 @@ class Bitstream:
         )
         shape = f"shape={self.shape}, " if self.shape else ""
         return f"Bitstream({shape}length={self.length}, p={' '.join(p.split())})"
+
+    def _repr_html_(self) -> str:
+        flat = self.words.reshape(-1, self.words.shape[-1])
+        rows: list[tuple[object, ...]] = []
+        for i in range(min(len(flat), _MOST_ROWS)):
+            one = Bitstream(flat[i], self.length)
+            first = "".join(map(str, one.between(0, min(self.length, 32)).bits().tolist()))
+            index = str(tuple(map(int, np.unravel_index(i, self.shape)))) if self.shape else "()"
+            more = "" if self.length <= 32 else " ..."
+            rows.append(
+                (index, self.length, int(one.counts()), f"{one.probability():.4g}", first + more)
+            )
+        if len(flat) > _MOST_ROWS:
+            rows.append((f"{len(flat) - _MOST_ROWS} more", "", "", "", ""))
+        return html_table(("stream", "length", "ones", "density", "bits"), rows)
 
     def _gate(self, other: Bitstream, gate: Callable[..., NDArray[np.uint64]]) -> Bitstream:
         if not isinstance(other, Bitstream):

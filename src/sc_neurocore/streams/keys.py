@@ -61,6 +61,8 @@ class Role(IntEnum):
         Random choices of operators, such as the select of `scaled_add`.
     FAULT
         Faults of hardware.
+    LEARNING
+        Moves of weights by rules that draw lots.
     """
 
     INPUT = 0
@@ -68,6 +70,7 @@ class Role(IntEnum):
     NOISE = 2
     SELECT = 3
     FAULT = 4
+    LEARNING = 5
 
 
 def stream_key(seed: int, role: Role, *path: int) -> int:

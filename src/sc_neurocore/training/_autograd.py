@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._pytree import tree_map
 
 from sc_neurocore import _native
 from sc_neurocore._types import Words
@@ -26,9 +27,17 @@ from sc_neurocore.training._spikes import Spikes, sums_of_bits
 # What a product is differentiated with: the means of operands that are constant in time, or the bits.
 Gradient = Literal["means", "bits"]
 
+# Gradients of spikes that are computed at once: they stay in the second-level cache.
+_AT_ONCE = 2**18
+
 
 class Geometry(Protocol):
     """How inputs reach the neurons of a layer."""
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        ...
 
     @property
     def positions(self) -> int:
@@ -43,8 +52,8 @@ class Geometry(Protocol):
         """
         ...
 
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
-        """Return gradients (batch, steps, n_in) of inputs, from those of sums.
+    def inputs_of(self, matrix: Tensor, channels: int) -> Callable[[Tensor], Tensor]:
+        """Return the function from gradients of sums to those of inputs, (batch, steps, n_in).
 
         Sums are in the order (position, row of the matrix), inputs in that of a link, (position,
         channel). The matrix has the weights of all steps, (n_rows, fan_in), or of each,
@@ -84,6 +93,35 @@ class Weights:
         words = self.make() if self.words is None else self.words
         signs = torch.from_numpy(np.sign(self.codes.T)).to(like)
         return sums_of_bits(words, self.k, steps, like) * signs
+
+
+class Later(Tensor):
+    """The gradient of a link, computed when it is used; for some images at a time where that pays.
+
+    A gradient of all images at all steps is the largest array of a pass. Every operation of PyTorch on
+    this one computes it.
+    """
+
+    rows: Callable[[slice], Tensor]
+
+    @staticmethod
+    def of(sums: Tensor, n: int, dtype: torch.dtype, rows: Callable[[slice], Tensor]) -> Later:
+        """Return a gradient (batch, steps, n) next to that of sums; ``rows`` returns some images."""
+        shape = (*sums.shape[:2], n)
+        later: Later = Tensor._make_wrapper_subclass(Later, shape, dtype=dtype, device=sums.device)
+        later.rows = rows
+        return later
+
+    @classmethod
+    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Compute the gradient and call the function."""
+
+        def now(value: Any) -> Any:
+            if isinstance(value, Later):
+                return value.rows(slice(0, len(value))).to(value.dtype)
+            return value
+
+        return function(*tree_map(now, args), **tree_map(now, kwargs or {}))
 
 
 class Bits(torch.autograd.Function):
@@ -172,7 +210,10 @@ class Products(torch.autograd.Function):
                 weighted = scaled(matrix.float(), k)
             else:
                 weighted = weights.signed_sums(steps, of_sums)
-            of_link = geometry.inputs_of(of_sums, weighted, channels).to(matrix.dtype)
+            of_inputs = geometry.inputs_of(weighted, channels)
+            of_link = Later.of(
+                of_sums, geometry.n_in, matrix.dtype, lambda images: of_inputs(of_sums[images])
+            )
         return of_link, None, of_matrix, None, None, None, None
 
 
@@ -311,11 +352,6 @@ class Neurons(torch.autograd.Function):
         k, positions = of_pass.k, of_pass.geometry.positions
         batch, steps, n = sums.shape
         channels = n // positions
-        if of_link is None:
-            of_spikes = np.zeros((batch, 1, n), np.float32)
-        else:
-            # A gradient that is the same at all steps, as that of a count, is passed once.
-            of_spikes = _floats(of_link[:, :1] if of_link.stride(1) == 0 else of_link)
         of_v = np.zeros((batch, n), np.float32) if of_potentials is None else _floats(of_potentials)
         weights = None
         if recurrent is not None:
@@ -326,10 +362,21 @@ class Neurons(torch.autograd.Function):
         learned = any(ctx.needs_input_grad[3:6])
         if sums.dtype == np.float64:
             sums = sums.astype(np.float32)
-        of_drive, of_gain, of_parameters = _native.neuron_gradients(
-            parameters, of_pass.noise_key, of_pass.own_noise, channels, of_pass.surrogate, sums, gains,
-            of_spikes, of_v, weights, learned, totals,
-        )  # fmt: skip
+        parts = [slice(0, batch)]
+        if isinstance(of_link, Later) and of_pass.noise_key == 0:  # noise depends on the image
+            size = max(_AT_ONCE // (steps * n), 1)
+            parts = [slice(i, i + size) for i in range(0, batch, size)]
+        results = [
+            _native.neuron_gradients(
+                parameters, of_pass.noise_key, of_pass.own_noise, channels, of_pass.surrogate,
+                sums[part], gains, _of_spikes(of_link, part, of_v), of_v[part], weights, learned,
+                totals,
+            )
+            for part in parts
+        ]  # fmt: skip
+        of_drive, of_gain, of_parameters = results[0]
+        if len(results) > 1:
+            of_drive, of_gain, of_parameters = map(np.concatenate, zip(*results, strict=True))
         device = gain.device
         of_sums = torch.from_numpy(of_drive).to(device)
         of_recurrent = None
@@ -349,6 +396,16 @@ class Neurons(torch.autograd.Function):
             None,
             None,
         )
+
+
+def _of_spikes(of_link: Tensor | None, images: slice, of_v: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the gradients of the spikes of some images, (images, steps or 1, n_out)."""
+    if of_link is None:
+        return np.zeros_like(of_v[images, np.newaxis])
+    if isinstance(of_link, Later):
+        return _floats(of_link.rows(images))
+    # A gradient that is the same at all steps, as that of a count, is passed once.
+    return _floats((of_link[:, :1] if of_link.stride(1) == 0 else of_link)[images])
 
 
 def _of_channels(values: NDArray[np.float32], channels: int) -> Tensor:

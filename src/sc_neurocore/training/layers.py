@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -38,8 +38,8 @@ _DIVERGED = "training has diverged: lower the learning rate or clip the gradient
 # Width of the slope of a spike, in units of v_threshold - v_reset.
 _SURROGATE = 0.5
 
-# Gradients of patches that are made at once: they stay in the second-level cache.
-_PATCHES = 2**19
+# Channels of gradients of inputs are in vectors of so many.
+_BLOCK = 16
 
 Learned = Literal["gain", "delay", "tau_mem", "tau_syn", "v_threshold"]
 _GAIN: tuple[Learned, ...] = ("gain",)
@@ -134,8 +134,8 @@ class _Layer(nn.Module, ABC):
         """Inputs of each position and its bias, or None for all in order, as the kernels take them."""
 
     @abstractmethod
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
-        """Return gradients (batch, steps, n_in) of inputs, from those of sums.
+    def inputs_of(self, matrix: Tensor, channels: int) -> Callable[[Tensor], Tensor]:
+        """Return the function from gradients of sums to those of inputs, (batch, steps, n_in).
 
         Sums are in the order (position, row of the matrix), inputs in that of a link, (position,
         channel). The matrix has the weights of all steps, (n_rows, fan_in), or of each,
@@ -519,14 +519,14 @@ class SCLinear(_Layer):
             return None
         return np.append(np.arange(self.n_in, dtype=np.int32), np.int32(self.n_in + 1))[np.newaxis]
 
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
-        """Return gradients of inputs, (batch, steps, n_in) as in a link, from those of sums."""
+    def inputs_of(self, matrix: Tensor, channels: int) -> Callable[[Tensor], Tensor]:
+        """Return the function from gradients of sums to those of inputs, as a link has them."""
         weights = matrix[..., : self.n_in]
         if channels > 1:
             weights = weights.unflatten(-1, (channels, -1)).mT.flatten(-2)
         if weights.ndim == 2:
-            return of_sums @ weights
-        return torch.bmm(of_sums.transpose(0, 1), weights).transpose(0, 1)
+            return lambda of_sums: of_sums @ weights
+        return lambda of_sums: torch.bmm(of_sums.transpose(0, 1), weights).transpose(0, 1)
 
     @torch.no_grad()
     def project(self) -> None:
@@ -633,7 +633,7 @@ class SCConv2d(_Layer):
         self._geometry = self.to_layer()  # which checks the geometry
         self._keep_delay(delay)
         self._places = self._all_places()
-        self._runs = self._all_runs()
+        self._pixels = self._all_pixels()
 
     @property
     def n_in(self) -> int:
@@ -683,36 +683,28 @@ class SCConv2d(_Layer):
             places = np.append(places, np.full((len(places), 1), self.n_in + 1), 1)
         return np.ascontiguousarray(places, np.int32)
 
-    def _all_runs(self) -> NDArray[np.int32]:
-        """Return where each run of a patch begins in an image with channels last, or -1 for padding.
+    def _all_pixels(self) -> NDArray[np.int32]:
+        """Return the pixel of each tap of the kernel, (positions, taps), or -1 for padding."""
+        taps = math.prod(self.weight.shape[2:])
+        inputs = self.places[:, :taps]  # of the first channel
+        return np.ascontiguousarray(np.where(inputs == self.n_in, -1, inputs), np.int32)
 
-        A run holds the channels of a pixel or, without padding, those of a row of the kernel.
-        """
-        c_in, kh, kw = self.weight.shape[1:]
-        pixels = self.places[:, : c_in * kh * kw].reshape(-1, c_in, kh, kw)[:, 0]
-        if not self.padding:
-            pixels = pixels[:, :, :1]
-        starts = np.where(pixels == self.n_in, -1, pixels * c_in)
-        return np.ascontiguousarray(starts.reshape(self.positions, -1), np.int32)
+    def inputs_of(self, matrix: Tensor, channels: int) -> Callable[[Tensor], Tensor]:
+        """Return the function from gradients of sums to those of inputs, as a link has them."""
+        c_out, c_in, kh, kw = self.weight.shape
+        kernels = matrix[..., : c_in * kh * kw].reshape(-1, c_out, c_in, kh * kw)
+        weights = np.zeros((len(kernels), kh * kw, c_out, -(-c_in // _BLOCK) * _BLOCK), np.float32)
+        weights[..., :c_in] = kernels.detach().permute(0, 3, 1, 2).cpu().numpy()
 
-    def inputs_of(self, of_sums: Tensor, matrix: Tensor, channels: int) -> Tensor:
-        """Return gradients of inputs, (batch, steps, n_in) as in a link, from those of sums."""
-        batch, steps = of_sums.shape[:2]
-        kernel = self.weight.shape[1:]
-        weights = matrix[..., : math.prod(kernel)].unflatten(-1, kernel)
-        weights = weights.movedim(-3, -1).flatten(-3).float()  # channels last
-        shape = (batch, steps * self.positions) if weights.ndim == 2 else (batch, steps, self.positions)
-        images = of_sums.float().reshape(*shape, -1)
-        out = np.empty((batch * steps, self.n_in), np.float32)
-        size = max(_PATCHES // (steps * self.positions * weights.shape[-1]), 1)
-        for i in range(0, batch, size):
-            of_patches = (images[i : i + size] @ weights).cpu().numpy()
-            values = of_patches.reshape(-1, self.positions, weights.shape[-1])
-            _native.fold(values, self._runs, out[i * steps : (i + size) * steps])
-        of_inputs = torch.from_numpy(out).view(batch, steps, self.n_in)
-        if channels == 1:
-            of_inputs = of_inputs.unflatten(2, (-1, kernel[0])).mT.flatten(2)
-        return of_inputs.to(of_sums.device)
+        def of_inputs(of_sums: Tensor) -> Tensor:
+            batch, steps = of_sums.shape[:2]
+            rows = np.ascontiguousarray(of_sums.detach().float().cpu().numpy())
+            out = np.empty((batch * steps, self.n_in // c_in, c_in), np.float32)
+            _native.input_gradients(rows.reshape(batch * steps, -1), weights, self._pixels, out)
+            each = torch.from_numpy(out).view(batch, steps, self.n_in).to(of_sums.device)
+            return each if channels > 1 else each.unflatten(2, (-1, c_in)).mT.flatten(2)
+
+        return of_inputs
 
     def _kernels(self, matrix: Tensor) -> Tensor:
         """Return the weights of a matrix, or of one per step, as kernels of as many channels."""

@@ -23,7 +23,7 @@ from sc_neurocore.networks import (
     Network,
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs, image_of
-from sc_neurocore.networks.layers import Layer
+from sc_neurocore.networks.layers import Layer, check_fixed
 from sc_neurocore.neurons import (
     SilentLayerWarning,
     rheobase,
@@ -448,9 +448,11 @@ def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNet
     TypeError
         If `network` is not a `Network`.
     ValueError
-        If layers of it receive later ones.
+        If layers of it receive later ones or have a plasticity.
     """
     _checks.instance("network", network, Network)
+    for layer in network:
+        check_fixed("network", layer)
     model = SCNetwork(
         *map(_module_of, network.layers), connections=network.connections, outputs=network.outputs
     )

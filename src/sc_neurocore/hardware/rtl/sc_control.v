@@ -3,7 +3,8 @@ module sc_control #(
     parameter N_IN = 64,
     parameter LENGTH = 64,
     parameter COUNT = 7,                     // bits that hold the larger of N_IN and LENGTH
-    parameter PIPELINED = 0                  // 1: one step per clock cycle; 0: wait for step_done
+    parameter PIPELINED = 0,                 // 1: one step per clock cycle; 0: wait for step_done
+    parameter FRAMES = 0                     // 1: read N_IN values before each step
 ) (
     input wire clk,
     input wire rst,
@@ -25,7 +26,7 @@ module sc_control #(
 
     assign in_ready = state == TAKE && !rst;
     assign take = in_ready && in_valid;
-    assign clear = state == TAKE;
+    assign clear = (FRAMES == 0) ? state == TAKE : rst || state == OFFER;
     localparam integer LAST_VALUE = N_IN - 1, LAST_STEP = LENGTH - 1;
     assign step = state == RUN && issued != LENGTH[COUNT-1:0] && (PIPELINED != 0 || idle);
     assign last_step = finished == LAST_STEP[COUNT-1:0];
@@ -35,9 +36,10 @@ module sc_control #(
         if (rst) begin
             state <= TAKE;
             issued <= {COUNT{1'b0}};
+            if (FRAMES != 0) finished <= {COUNT{1'b0}};
         end else case (state)
             TAKE: begin
-                finished <= {COUNT{1'b0}};
+                if (FRAMES == 0) finished <= {COUNT{1'b0}};
                 idle <= 1'b1;
                 if (take) begin
                     issued <= issued + 1'b1;
@@ -51,12 +53,19 @@ module sc_control #(
                 if (step) issued <= issued + 1'b1;
                 idle <= step_done || (idle && !step);
                 if (step_done) finished <= finished + 1'b1;
+                if (FRAMES != 0 && step_done) begin
+                    issued <= {COUNT{1'b0}};
+                    state <= TAKE;
+                end
                 if (step_done && last_step) state <= READ;
             end
             READ: begin
                 issued <= {COUNT{1'b0}};
                 if (class_valid) state <= OFFER;
             end
-            OFFER: if (out_ready) state <= TAKE;
+            OFFER: begin
+                if (FRAMES != 0) finished <= {COUNT{1'b0}};
+                if (out_ready) state <= TAKE;
+            end
         endcase
 endmodule

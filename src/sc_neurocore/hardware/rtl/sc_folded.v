@@ -124,7 +124,7 @@ module sc_folded #(
                 .THRESHOLD(THRESHOLD), .RESET(RESET), .SUBTRACT(SUBTRACT), .REFRACTORY(REFRACTORY),
                 .REST(REST)
             ) u_lif (
-                .v(state[WORD-1:0]), .rest(rest), .count(count), .spike(spike_next[p]),
+                .v(state[WORD-1:0]), .rest(rest), .count(count), .own(1'b0), .spike(spike_next[p]),
                 .v_next(v_next[p*WORD +: WORD]), .rest_next(rest_next)
             );
             assign state_next[p*STATE +: WORD] = v_next[p*WORD +: WORD];

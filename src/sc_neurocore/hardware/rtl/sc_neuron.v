@@ -5,7 +5,11 @@ module sc_neuron #(
     parameter COUNT = 5,                     // bits of the signed count
     parameter WORD = 16, parameter FRACTION = 4, parameter LEAK = 1, parameter LEAK_SHIFT = 4,
     parameter THRESHOLD = 1024, parameter RESET = 0, parameter SUBTRACT = 0,
-    parameter REFRACTORY = 0, parameter REST = 1
+    parameter REFRACTORY = 0, parameter REST = 1,
+    parameter SYNAPSE = 0,                   // 1: the neuron has a synaptic current
+    /* verilator lint_off UNUSEDPARAM */     // unused without synaptic currents
+    parameter SYN_LEAK = 1, parameter SYN_LEAK_SHIFT = 0, parameter SYN_FRACTION = 0
+    /* verilator lint_on UNUSEDPARAM */
 ) (
     input wire clk,
     input wire clear,
@@ -38,15 +42,34 @@ module sc_neuron #(
     reg signed [COUNT-1:0] count;
     always @(posedge clk) if (step) count <= exciting - inhibiting;
 
+    localparam DRIVE = (SYNAPSE != 0) ? WORD : COUNT;
+    wire signed [DRIVE-1:0] drive;
+    generate
+        if (SYNAPSE == 0) begin : g_synapse
+            assign drive = count;
+        end else begin : g_synapse
+            reg signed [WORD-1:0] i;
+            wire signed [WORD-1:0] i_next;
+            sc_synapse #(
+                .WORD(WORD), .COUNT(COUNT), .FRACTION(FRACTION + SYN_FRACTION), .LEAK(SYN_LEAK),
+                .LEAK_SHIFT(SYN_LEAK_SHIFT), .DROP(SYN_FRACTION)
+            ) u_synapse (.i(i), .count(count), .own(1'b0), .i_next(i_next), .drive(drive));
+            always @(posedge clk)
+                if (clear) i <= {WORD{1'b0}};
+                else if (fire) i <= i_next;
+        end
+    endgenerate
+
     reg [REST-1:0] rest;
     wire spike_next;
     wire signed [WORD-1:0] v_next;
     wire [REST-1:0] rest_next;
     sc_lif #(
-        .WORD(WORD), .COUNT(COUNT), .FRACTION(FRACTION), .LEAK(LEAK), .LEAK_SHIFT(LEAK_SHIFT),
-        .THRESHOLD(THRESHOLD), .RESET(RESET), .SUBTRACT(SUBTRACT), .REFRACTORY(REFRACTORY), .REST(REST)
+        .WORD(WORD), .COUNT(DRIVE), .FRACTION((SYNAPSE != 0) ? 0 : FRACTION), .LEAK(LEAK),
+        .LEAK_SHIFT(LEAK_SHIFT), .THRESHOLD(THRESHOLD), .RESET(RESET), .SUBTRACT(SUBTRACT), .REFRACTORY(REFRACTORY), .REST(REST)
     ) u_lif (
-        .v(v), .rest(rest), .count(count), .spike(spike_next), .v_next(v_next), .rest_next(rest_next)
+        .v(v), .rest(rest), .count(drive), .own(1'b0), .spike(spike_next), .v_next(v_next),
+        .rest_next(rest_next)
     );
     always @(posedge clk)
         if (clear) begin

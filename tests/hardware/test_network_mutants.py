@@ -1,0 +1,162 @@
+"""Changes of the modules of networks of every kind are found by the testbenches."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from sc_neurocore import LIF, Bitstream, Conv2d, Dense, FixedPoint, Network
+from sc_neurocore.hardware import Design, verilog, verilog_testbench, write
+from sc_neurocore.hardware.simulators import run_testbench
+from sc_neurocore.hardware.tools import ToolFailedError
+from sc_neurocore.networks import max_pool2d
+
+RNG = np.random.default_rng(8)
+
+
+def weights(*shape):
+    return RNG.uniform(-1, 1, shape)
+
+
+def past():
+    """Recurrent weights, delays, several bits, currents, and neurons of their own."""
+    lif = LIF(
+        tau_mem=RNG.uniform(3, 12, 4), v_threshold=RNG.uniform(0.3, 1, 4),
+        v_reset=RNG.uniform(-0.3, 0.1, 4),
+        refractory_period=[0, 1, 2, 3], tau_syn=RNG.uniform(1, 4, 4), reset="subtract",
+    )  # fmt: skip
+    first = Dense(
+        weights(4, 6), RNG.uniform(0.3, 0.9, 4), lif, bias=weights(4), recurrent=weights(4, 4),
+        delay=RNG.integers(0, 3, 6),
+    )  # fmt: skip
+    last = Dense(weights(3, 4), 1.5, LIF(tau_mem=4.0, tau_syn=2.0))
+    return Design(
+        Network([first, last]), 40, fixed_point=FixedPoint(word=9), simd=2, pe=2, bits_per_step=2,
+        inputs="spikes", name="past", architecture="folded",
+    )  # fmt: skip
+
+
+def image():
+    """An image with delays and several bits, and a graph."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(4, 6), 0.3, lif, delay=[0, 1, 2, 3, 0, 1]),
+        Dense(weights(3, 10), 0.5, lif),
+    ]
+    return Design(
+        Network(layers, ["input", ["input", 0]]), 30, simd=2, pe=2, bits_per_step=2, name="image",
+        architecture="folded",
+    )  # fmt: skip
+
+
+def patches():
+    """Padding, strides, several channels per word, and pooling."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Conv2d(weights(6, 1, 2, 2), (4, 3), 0.6, lif, padding=1),
+        max_pool2d(6, (5, 4), 2),
+        Conv2d(weights(4, 6, 2, 2), (2, 2), 0.3, lif, stride=2, padding=1, bias=weights(4)),
+        Dense(weights(3, 16), 0.5, lif),
+    ]
+    return Design(Network(layers), 12, simd=4, pe=2, name="patches", architecture="folded")
+
+
+DESIGNS = {design.name: design for design in (past(), image(), patches())}
+
+# File, what is there, what is put in its place.
+MUTANTS = [
+    ("sc_lif.v", "threshold[WORD-1:0] - to_reset", "threshold[WORD-1:0]"),
+    ("sc_lif.v", "own[LEAK_OWN+WORD+1 +: WORD]", "own[LEAK_OWN +: WORD]"),
+    ("sc_lif.v", "own[LEAK_OWN+(LEVELS_OWN != 0 ? 2*WORD+1 : 0) +: REST]", "{REST{1'b1}}"),
+    ("sc_lif.v", "v * $signed({1'b0, own[FACTOR-2:0]})", "v"),
+    ("sc_lif.v", "SATURATES = LEVELS_OWN != 0 || !FIRES", "SATURATES = !FIRES"),
+    ("sc_synapse.v", "product >>> LEAK_SHIFT", "product >> LEAK_SHIFT"),
+    ("sc_synapse.v", "- lost[SUM-1:0]", "+ lost[SUM-1:0]"),
+    ("sc_synapse.v", "sum[SUM-1] ? LEAST : MOST", "sum[WORD-1:0]"),
+    ("sc_synapse.v", "i_next >>> DROP", "i_next >>> (DROP + 1)"),
+    ("sc_synapse.v", "i * $signed({1'b0, own[FACTOR-2:0]})", "i"),
+    ("sc_number.v", "^ SHIFT[k]", ""),
+    ("sc_layer.v", "last_column && bit_a == LAST_BIT[BIT-1:0]", "last_column"),
+    ("sc_layer.v", "last_channel ? {ADDRESS{1'b0}} : address + 1'b1", "address + 1'b1"),
+    ("sc_layer.v", "first <= next_group;", ""),
+    ("sc_layer.v", "address <= first;", "address <= {ADDRESS{1'b0}};"),
+    ("sc_layer.v", "next_patch = last_read && last_channel", "next_patch = last_read"),
+    ("sc_layer.v", "column_a == 0 && bit_a == 0", "column_a == 0"),
+    ("sc_layer.v", "lane == BIAS && last_b", "lane == BIAS"),
+    ("sc_layer.v", "x[k] && turn == k / PE && p == k % PE", "x[k] && p == k % PE"),
+    ("sc_layer.v", "number < weights", "number <= weights"),
+    ("sc_layer.v", "neurons[channel_b]", "neurons[0]"),
+    ("sc_layer.v", "(t << SUB)", "t"),
+    ("sc_layer.v", "(SUB == 0) ? 0 : sub", "0"),
+    ("sc_layer.v", "fresh ? {STATE{1'b0}} : ", ""),
+    ("sc_layer.v", "ends <= ends_c", "ends <= 1'b0"),
+    ("sc_layer.v", "ends <= ends_c", "ends <= 1'b1"),
+    ("sc_layer.v", "else if (done) t", "else if (valid) t"),
+    ("sc_reads.v", "BASE = -PADDING * WIDTH - PADDING", "BASE = -PADDING"),
+    ("sc_reads.v", "base_of_row + DOWN", "base + DOWN"),
+    ("sc_reads.v", "col <= col + STRIDE", "col <= col + 1 + STRIDE"),
+    ("sc_reads.v", "y >= 0 && y < HEIGHT", "1'b1"),
+    ("sc_reads.v", "x >= 0 && x < WIDTH", "1'b1"),
+    ("sc_reads.v", "x >= 0 && x < WIDTH", "x > 0 && x < WIDTH"),
+    ("sc_reads.v", "clear || restart", "1'b0"),
+    ("sc_reads.v", "base + entry[ADDRESS-1:0] + word", "base + entry[ADDRESS-1:0]"),
+    ("sc_history.v", "slot - back[SLOT-1:0]", "slot - 1'b1"),
+    ("sc_history.v", "arrived ? read : {SIMD{1'b0}}", "read"),
+    ("sc_history.v", "kept <= {BACK{1'b0}};", ""),
+    ("sc_history.v", "column + STRIDE[ADDRESS-1:0]", "column + 1'b1"),
+    ("sc_history.v", "place[SIMD-PE] || ends", "place[SIMD-PE]"),
+    ("sc_history.v", "patch <= next;", ""),
+    ("sc_samples.v", "t - back_read", "t"),
+    ("sc_samples.v", "back_read <= done && ", ""),
+    ("sc_samples.v", "(SUB == 0) ? 0 : sub", "0"),
+    ("sc_samples.v", "done <= {BACK{1'b0}};", ""),
+    ("sc_control.v", "rst || state == OFFER", "rst"),
+    ("sc_control.v", "if (FRAMES != 0 && step_done)", "if (1'b0)"),
+    ("sc_control.v", "if (FRAMES != 0) finished <= {COUNT{1'b0}};\n        end else", "end else"),
+]  # fmt: skip
+
+# What changes no bit that a testbench sees, and why.
+UNSEEN = {
+    ("sc_lif.v", "SATURATES = !FIRES"): "a sum above the word fires, or is held: its proof",
+}
+
+
+def run(text, name, folder):
+    write(text, folder)
+    files = [folder / file for file in text if file.endswith(".v")]
+    return run_testbench(files, f"{name}_tb", folder)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """Return the text of every design, after its testbench has passed."""
+    made = {}
+    for name, design in DESIGNS.items():
+        bits = np.random.default_rng(4).random((4, design.n_in, design.length))
+        images = Bitstream.from_bits(bits < 0.5) if design.inputs == "spikes" else bits[:, :, 0]
+        made[name] = {**verilog(design), **verilog_testbench(design, images)}
+        assert "PASSED" in run(made[name], name, tmp_path_factory.mktemp("sound"))
+    return made
+
+
+@pytest.mark.icarus
+@pytest.mark.long
+def test_mutants_of_the_modules_are_caught(sound, tmp_path):
+    def escapes(number):
+        file, old, new = MUTANTS[number]
+        assert any(file in text for text in sound.values()), file
+        for name, text in sound.items():
+            if file not in text:
+                continue
+            assert text[file].count(old) >= 1, (file, old)
+            changed = {**text, file: text[file].replace(old, new)}
+            try:
+                run(changed, name, tmp_path / f"{number} {name}")
+            except ToolFailedError as failure:
+                if "FAILED" in str(failure):  # what does not compile is not caught
+                    return None
+        return MUTANTS[number]
+
+    with ThreadPoolExecutor(2) as pool:
+        escaped = [m for m in pool.map(escapes, range(len(MUTANTS))) if m is not None]
+    assert {(file, new) for file, _, new in escaped} == set(UNSEEN)

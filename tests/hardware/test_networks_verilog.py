@@ -1,0 +1,319 @@
+"""Networks of every kind in Verilog against the model: convolutions, pasts, graphs, own parameters."""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+
+from sc_neurocore import LIF, Bitstream, Conv2d, Dense, FixedPoint, Hammersley, Network
+from sc_neurocore.exchange.nir import from_nir
+from sc_neurocore.hardware import (
+    Design,
+    interface_verilog,
+    trace,
+    verify_images,
+    verilog_testbench,
+    write,
+)
+from sc_neurocore.hardware import verilog as verilog_of
+from sc_neurocore.hardware.simulators import lint, run_testbench
+from sc_neurocore.hardware.verify import compared_signals, verify_layer
+from sc_neurocore.networks import average_pool2d, max_pool2d
+
+NETWORKS = Path(__file__).parents[2] / "examples" / "networks"
+LEAKY = LIF(tau_mem=8.0, refractory_period=1)
+
+
+def weights(rng, *shape):
+    return rng.uniform(-1, 1, shape)
+
+
+def dense(rng, n_out, n_in, gain=0.4, neuron=LEAKY, **options):
+    return Dense(weights(rng, n_out, n_in), gain, neuron, **options)
+
+
+def conv(rng, c_out, c_in, kernel, size, gain=0.5, neuron=LEAKY, **options):
+    return Conv2d(weights(rng, c_out, c_in, kernel, kernel), size, gain, neuron, **options)
+
+
+def of_each(rng, n):
+    """Neurons that differ in everything."""
+    return LIF(
+        tau_mem=rng.uniform(3, 20, n),
+        v_threshold=rng.uniform(0.5, 1.5, n),
+        v_reset=rng.uniform(-0.3, 0.2, n),
+        refractory_period=rng.integers(0, 4, n),
+        tau_syn=rng.uniform(1, 4, n),
+    )
+
+
+def own_parameters(rng):
+    gains = rng.uniform(0.2, 0.6, 6)
+    first = dense(rng, 6, 10, gains, LIF(tau_mem=rng.uniform(3, 20, 6), reset="subtract"))
+    never = LIF(v_threshold=np.array([0.6, np.inf, 0.8, 0.7]), tau_mem=5.0)
+    return Network([first, dense(rng, 4, 6, rng.uniform(0.4, 0.9, 4), never)]), {}
+
+
+def currents(rng):
+    first = dense(rng, 6, 10, 0.1, LIF(tau_mem=8.0, tau_syn=3.0), bias=weights(rng, 6))
+    return Network([first, dense(rng, 4, 6, 1.5, LIF(tau_mem=4.0, tau_syn=2.0))]), {}
+
+
+def past(rng):
+    """Spikes, several bits per step, recurrent weights, delays, and neurons of their own."""
+    first = dense(
+        rng, 6, 10, rng.uniform(0.1, 0.2, 6), of_each(rng, 6), bias=weights(rng, 6),
+        recurrent=weights(rng, 6, 6), delay=rng.integers(0, 4, 10),
+    )  # fmt: skip
+    return Network([first, dense(rng, 4, 6, 0.9, delay=1)]), {"bits_per_step": 4, "inputs": "spikes"}
+
+
+def delayed_image(rng):
+    first = dense(rng, 6, 10, delay=rng.integers(0, 4, 10), recurrent=weights(rng, 6, 6))
+    return Network([first, dense(rng, 4, 6, 0.9, delay=rng.integers(0, 6, 6))]), {"bits_per_step": 2}
+
+
+def graph(rng):
+    """A skip connection, slices of the inputs, and feedback from a later layer."""
+    layers = [dense(rng, 6, 12, delay=[0] * 4 + [2] * 8), dense(rng, 8, 6, 0.9), dense(rng, 4, 24)]
+    return Network(layers, [[slice(2, 6), 1], 0, ["input", 0, 1]]), {}
+
+
+def convolutions(rng):
+    """Padding and strides, one and several channels, a skip, a single position, and a bias."""
+    layers = [
+        conv(rng, 6, 2, 3, (5, 4), padding=1, bias=weights(rng, 6)),
+        conv(rng, 3, 6, 3, (5, 4), padding=1),
+        conv(rng, 5, 9, 2, (5, 4), stride=2, delay=[0] * 120 + [2] * 60, gain=rng.uniform(0.3, 0.6, 5)),
+        conv(rng, 6, 5, 4, (2, 2), padding=1, bias=weights(rng, 6)),
+        dense(rng, 4, 6, 0.9),
+    ]
+    return Network(layers, ["input", 0, [0, 1], 2, 3]), {}
+
+
+def one_by_one(rng):
+    """A kernel of one pixel, on the image and on channels, and feedback of a convolution to itself."""
+    own = conv(rng, 4, 6, 1, (3, 3), delay=[0] * 18 + [1] * 36)
+    layers = [own, conv(rng, 6, 4, 1, (3, 3), 0.9), dense(rng, 4, 54, 0.9)]
+    return Network(layers, [["input", 0], 0, 1]), {}
+
+
+def pools(rng):
+    layers = [
+        max_pool2d(2, (8, 8), 2),
+        conv(rng, 6, 2, 3, (4, 4), padding=1),
+        max_pool2d(6, (4, 4), 2),
+        average_pool2d(6, (2, 2), 2),
+        dense(rng, 4, 6, 2.0),
+    ]
+    return Network(layers), {}
+
+
+def frames(rng):
+    return Network([conv(rng, 4, 2, 3, (4, 4), padding=1), dense(rng, 4, 64)]), {"inputs": "frames"}
+
+
+KINDS = [
+    own_parameters, currents, past, delayed_image, graph, convolutions, one_by_one, pools, frames,
+]  # fmt: skip
+UNROLLED = [own_parameters, currents, pools]
+
+
+@cache
+def design(kind, architecture="folded", length=20):
+    network, options = kind(np.random.default_rng(5))
+    folding = {"simd": 4, "pe": 2} if architecture == "folded" else {}
+    return Design(network, length, architecture=architecture, name="any", **folding, **options)
+
+
+def inputs(made, n):
+    rng = np.random.default_rng(6)
+    if made.inputs == "image":
+        return rng.random((n, made.n_in))
+    x = rng.random((n, made.n_in, made.length))
+    return x if made.inputs == "frames" else Bitstream.from_bits(x < 0.4)
+
+
+def run(made, images, folder, simulator):
+    write({**verilog_of(made), **verilog_testbench(made, images)}, folder)
+    said = run_testbench(sorted(folder.glob("*.v")), f"{made.name}_tb", folder, simulator)
+    assert "PASSED" in said, said
+    assert "no spikes" not in said
+
+
+CASES = [(kind, "folded") for kind in KINDS] + [(kind, "unrolled") for kind in UNROLLED]
+NAMES = [f"{kind.__name__}-{architecture}" for kind, architecture in CASES]
+
+
+@pytest.mark.parametrize(("kind", "architecture"), CASES, ids=NAMES)
+def test_traces_of_all_layers_are_the_simulation(kind, architecture):
+    made = design(kind, architecture)
+    x = inputs(made, 4)
+    run, layers = made.simulate(x, record=True), trace(made, x)
+    for spikes, layer in zip(run.spikes, layers, strict=True):
+        assert np.array_equal(spikes.words, layer.spikes.words)
+        assert layer.spikes.counts().any()
+    last = layers[-1].potentials[..., -1].astype(float)
+    assert np.array_equal(run.potentials, made.fixed.neurons[-1].volts(last))
+
+
+@pytest.mark.parametrize(("kind", "architecture"), CASES, ids=NAMES)
+def test_the_text_has_no_warnings(kind, architecture, tmp_path):
+    made = design(kind, architecture)
+    write(verilog_of(made), tmp_path)
+    assert lint(sorted(tmp_path.glob("*.v")), "any") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "simulator"),
+    [
+        pytest.param(*case, simulator, id=f"{name}-{simulator}", marks=marks)
+        for case, name in zip(CASES, NAMES, strict=True)
+        for simulator, marks in (
+            ("verilator", [] if case[0] in (past, convolutions) else pytest.mark.long),
+            ("icarus", [pytest.mark.icarus, pytest.mark.long]),
+        )
+    ],
+)
+def test_networks_of_every_kind_compute_the_bits_of_the_model(kind, architecture, simulator, tmp_path):
+    made = design(kind, architecture)
+    run(made, inputs(made, 3), tmp_path, simulator)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "architecture"), CASES, ids=NAMES)
+def test_layers_of_every_kind_compute_the_bits_of_the_model(kind, architecture):
+    made = design(kind, architecture)
+    for k, layer in enumerate(made.layers):
+        seen = verify_layer(made, k, 30_000)
+        assert seen.passed(layer), seen
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [past, graph, pools, frames])
+def test_netlists_of_every_kind_compute_the_bits_of_the_model(kind, built):
+    made = design(kind, length=12)
+    options = {"place": False, "across_registers": False, "keep": compared_signals(made)}
+    netlist = built.netlist(made, "ice40", "any", **options)
+    for k, seen in enumerate(verify_images(made, netlist.path, inputs(made, 64))):
+        assert seen.differences == 0, (k, seen)
+        assert seen.spikes > 0
+
+
+def braille():
+    """The trained network for Braille letters of the NIR paper, which Norse installs."""
+    found = find_spec("norse")
+    assert found is not None
+    graph = nir.read(Path(found.origin).parent / "torch" / "utils" / "test" / "braille.nir")
+    return from_nir(graph, dt_ms=0.1).network
+
+
+def cnn():
+    """A network of the structure of the convolutional network of the NIR paper, for 34 x 34 events."""
+    rng = np.random.default_rng(6)
+    integrate = LIF(tau_mem=np.inf, reset="subtract")
+    layers = [
+        Conv2d(rng.uniform(-0.4, 1, (16, 2, 5, 5)), (34, 34), 0.3, integrate, stride=2, padding=1),
+        Conv2d(rng.uniform(-1, 1, (16, 16, 3, 3)), (16, 16), 0.15, integrate, padding=1),
+        average_pool2d(16, (16, 16), 2),
+        Conv2d(rng.uniform(-1, 1, (8, 16, 3, 3)), (8, 8), 0.3, integrate, padding=1),
+        average_pool2d(8, (8, 8), 2),
+        Dense(rng.uniform(-1, 1, (256, 128)), 0.3, integrate),
+        Dense(rng.uniform(-1, 1, (10, 256)), 0.2, integrate),
+    ]
+    return Network(layers)
+
+
+def shipped(name, pe):
+    network = Network.load(NETWORKS / f"{name}.npz")
+    return Design(network, 16, pe=pe, name="shipped")
+
+
+def strokes(n):
+    """Images of 28 x 28 with bright strokes, as dense as digits."""
+    rng = np.random.default_rng(1)
+    images = np.zeros((n, 28, 28))
+    for image in images:
+        for _ in range(4):
+            t, (a, b) = np.linspace(0, 1, 60), rng.integers(5, 23, (2, 2))
+            row, column = np.rint(np.outer(1 - t, a) + np.outer(t, b)).astype(int).T
+            image[row, column] = image[row, column + 1] = rng.uniform(0.7, 1)
+    return images.reshape(n, 784)
+
+
+@pytest.mark.parametrize("n", [2, pytest.param(100, marks=pytest.mark.long)])
+def test_the_trained_network_for_braille_letters_is_bit_exact(n, tmp_path):
+    source = Hammersley(16, 1, randomized=False)
+    made = Design(
+        braille(), 64, source=source, fixed_point=FixedPoint(word=20), simd=8, pe=2,
+        bits_per_step=16, inputs="spikes", name="braille", architecture="folded",
+    )  # fmt: skip
+    bits = np.random.default_rng(3).random((n, 12, made.length)) < 0.15
+    run(made, Bitstream.from_bits(bits), tmp_path, "verilator")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "pe"), [("mnist_mlp", 1), ("mnist_conv", 8)])
+def test_the_shipped_networks_are_bit_exact_on_a_hundred_images(name, pe, tmp_path):
+    run(shipped(name, pe), strokes(100), tmp_path, "verilator")
+
+
+@pytest.mark.long
+def test_a_convolutional_network_for_events_is_bit_exact_on_a_hundred_inputs(tmp_path):
+    made = Design(cnn(), 8, pe=8, inputs="spikes", name="cnn")
+    bits = np.random.default_rng(3).random((100, 2 * 34 * 34, 8)) < 0.1
+    run(made, Bitstream.from_bits(bits), tmp_path, "verilator")
+
+
+DENSE = Dense([[0.5, -0.5], [0.3, 0.9]])
+LATE = Conv2d(np.ones((2, 1, 1, 1)) / 2, (2, 2), delay=[0, 1, 0, 0])
+ERRORS = [
+    (
+        lambda: Design(Network([Dense([[0.5]], recurrent=[[0.1]])]), 8, architecture="unrolled"),
+        "network must be a chain without a past, got Dense(1 -> 1, gain=1.0, neuron=LIF(), recurrent)"
+        " as layer 0; use architecture='folded'",
+    ),
+    (
+        lambda: Design(Network([DENSE, DENSE], outputs=[0, 1]), 8),
+        "network must have only its last layer, of one position per channel, as output in hardware",
+    ),
+    (
+        lambda: Design(Network([Conv2d(np.ones((2, 1, 1, 1)) / 2, (2, 2))]), 8),
+        "as output in hardware, got outputs=[0]: Conv2d",
+    ),
+    (
+        lambda: Design(Network([Dense(DENSE.weights, neuron=LIF(v_rest=[0.0, 0.1]))]), 8),
+        "network must have one v_rest for all output neurons in hardware, to compare potentials",
+    ),
+    (
+        lambda: interface_verilog(Design(Network([DENSE]), 8, inputs="spikes")),
+        "design must have inputs=\"image\" for an interface, got 'spikes'",
+    ),
+    (lambda: Design(Network([DENSE]), 8, bits_per_step=3), "bits_per_step must be a power of two in"),
+    (
+        lambda: Design(Network([DENSE]), 8, bits_per_step=2, inputs="frames"),
+        "bits_per_step must be 1 for frames, got 2; encode them and use inputs='spikes'",
+    ),
+    (
+        lambda: Design(
+            Network([LATE, Dense([[0.5] * 8])]), 8, architecture="folded",
+        ),
+        "network must delay all pixels of a channel alike in hardware",
+    ),
+    (
+        lambda: Design(Network([max_pool2d(2, (2, 2), 2), DENSE], [["input"], [0]]), 8).codes(
+            np.zeros((1, 8, 8))
+        ),
+        "images must be constant in time, got shape (1, 8, 8)",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), ERRORS)
+def test_what_the_hardware_lacks_is_named_with_a_remedy(call, message):
+    with pytest.raises(ValueError) as raised:
+        call()
+    assert message in str(raised.value)
