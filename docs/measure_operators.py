@@ -1,7 +1,7 @@
 """Measure the figures of operators.md: cells, clock rate and run time of each operator.
 
 python docs/measure_operators.py          measure, write docs/operators.json, update the page
-python docs/measure_operators.py uMUL     measure only the operators of these names
+python docs/measure_operators.py uMUL     measure run times, and cells only of the operators named
 python docs/measure_operators.py --draw   update the page from docs/operators.json alone
 """
 
@@ -320,15 +320,13 @@ def picoseconds(row: Row) -> float:
     return float(f"{1e12 * min(times) / (256 * 4096):.2g}")
 
 
-def measured(names: list[str]) -> dict[str, Any]:
-    """Return the figures of operators by name, of all of them if no names are given."""
+def measured(known: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the figures of operators by name: known ones, with new run times and cells of `names`."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for row in ROWS:
-            if names and row.name not in names:
-                continue
-            found[row.name] = {"picoseconds": picoseconds(row)}
-            if row.hardware:
+            found[row.name] = known.get(row.name, {}) | {"picoseconds": picoseconds(row)}
+            if row.hardware and (not names or row.name in names):
                 found[row.name] |= cells(row, folder)
     return found
 
@@ -361,7 +359,7 @@ def main() -> None:
     names = sys.argv[1:]
     if names != ["--draw"]:
         known = json.loads(FIGURES.read_text()) if names else {}
-        FIGURES.write_text(json.dumps(known | measured(names), indent=1) + "\n")
+        FIGURES.write_text(json.dumps(measured(known, names), indent=1) + "\n")
     content = operator_table(json.loads(FIGURES.read_text()))
     PAGE.write_text(fill(PAGE.read_text(), "operators", content))
 

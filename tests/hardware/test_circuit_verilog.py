@@ -356,7 +356,7 @@ def test_what_has_no_hardware_is_refused():
         (lambda clk: ~clk, "not be clk, clear or encoded, got clk"),
         (lambda reg: ~reg, "not be a keyword of Verilog, got reg; rename it"),
         (lambda circuit: ~circuit, "not be that of a port, got circuit"),
-        (lambda x: addie(x, 4, key=1)[1], "be a stream, got out, "),
+        (lambda x: addie(x, 4, key=1)[1], "be a stream or a count of ones, got out, "),
     ):
         with pytest.raises(ValueError, match=message.replace("(", r"\(")):
             circuit_verilog(Circuit.trace(function))

@@ -12,7 +12,6 @@ from sc_neurocore.hardware import circuit_verilog, synthesize, verify_circuit
 from sc_neurocore.operators import (
     jk_sqrt,
     uadd,
-    umul,
 )
 from sc_neurocore.operators.products import _inserter
 
@@ -92,10 +91,3 @@ def test_netlists_of_larger_circuits_compute_the_bits_of_the_simulation():
     streams = {"x": encode(np.random.default_rng(4).random((12, 10)), 200, key=5)}
     found = verify_circuit(circuit, streams)
     assert (found.wrong, found.bits) == (0, 12 * 200 * 4)
-
-
-def test_a_product_by_conditional_sampling_has_no_circuit_of_gates():
-    with pytest.raises(
-        ValueError, match="the circuit must consist of gates, flip-flops and machines, got umul"
-    ):
-        circuit_verilog(Circuit.trace(lambda x, y: umul(x, y, bipolar=True)))
