@@ -563,10 +563,6 @@ struct PlasticLayer {
 inline size_t plastic_rows(const PlasticLayer& p) {
   return p.n_in + (p.bias != nullptr) + (p.recurrent != nullptr ? p.n : 0);
 }
-// Words of the state.
-inline size_t plastic_state(size_t n_in, size_t n, bool rewarded) {
-  return 7 * n + words_for(n) + 2 * n_in + n_in * n * (rewarded ? 2 : 1);
-}
 
 // Finite-state machines, one a row, of 1 to 8 inputs and 1 or 2 outputs. Entry [s][symbol] of the
 // table is the next state | output 0 << 16 | output 1 << 17; the symbol is input 0 | input 1 << 1 |

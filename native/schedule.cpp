@@ -240,7 +240,7 @@ Split split(const Chain& c) {
 }
 // A layer runs on one thread: its neurons see one another.
 Split split(const PlasticLayer& p) {
-  Split s{.rows = 1, .words = words_for(p.steps), .grain = grain_of(64, p.n)};
+  Split s{.rows = 1, .words = words_for(p.steps), .grain = grain_of(kSteps / 64, p.n_in * p.n)};
   s.scratch = plastic_scratch(p);
   return s;
 }

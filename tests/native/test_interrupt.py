@@ -70,7 +70,7 @@ LONG_CALLS = {
         sc.Network([sc.Dense(np.ones((2000, 2000)))]), np.ones((9000, 2000)), 64
     ),
     "learning": lambda: sc.simulate(
-        sc.Network([sc.Dense(np.ones((400, 100)), gain=0.05, plasticity=STDP())]), np.ones(100), 2**18
+        sc.Network([sc.Dense(np.ones((50, 50)), gain=0.05, plasticity=STDP())]), np.ones(50), 2**24
     ),
     "machine": run_machine,
     "circuit": run_circuit,
