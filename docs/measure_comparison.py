@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def all_candidates() -> dict[str, Callable[[], Candidate]]:
     digits = load_digits()
     found: dict[str, Callable[[], Candidate]] = {}
     for one in candidates(digits.network, digits.images):
-        found[f"folded/{one.name}"] = lambda one=one: one
+        found[f"folded/{one.name}"] = partial(Candidate, one.name, one.group, one.design)
     found["folded/binarized"] = lambda: Candidate(
         "binarized", "integers", IntegerDesign(binarized(), simd=8, name="candidate")
     )
@@ -142,29 +143,28 @@ def all_candidates() -> dict[str, Callable[[], Candidate]]:
         return Candidate(f"stochastic, {bits} bits, {length} steps", "stochastic", design)
 
     for bits, length in ((8, 32), (4, 16), (3, 8), (3, 4)):
-        found[f"unrolled/stochastic, {bits} bits, {length} steps"] = lambda bits=bits, length=length: (
-            stochastic(bits, length)
+        found[f"unrolled/stochastic, {bits} bits, {length} steps"] = partial(stochastic, bits, length)
+
+    def spiking(name: str, bits: int, length: int) -> Candidate:
+        design = spiking_design(
+            layer(), length, product="binary", bits=bits, folded=False, name="candidate"
         )
+        return Candidate(name, "spiking", design)
+
     for bits, length in ((4, 8), (3, 4), (2, 8)):
         weight = "ternary" if bits == 2 else f"{bits} bits"
         name = f"binary spikes, {weight}, {length} steps"
-        found[f"unrolled/{name}"] = lambda bits=bits, length=length, name=name: Candidate(
-            name,
-            "spiking",
-            spiking_design(
-                layer(), length, product="binary", bits=bits, folded=False, name="candidate"
-            ),
-        )
+        found[f"unrolled/{name}"] = partial(spiking, name, bits, length)
+
+    def integers(name: str, bits: int, serial: bool) -> Candidate:
+        network = quantized(layer(), digits.images, bits)
+        design = IntegerDesign(network, simd=0, serial=serial, name="candidate")
+        return Candidate(name, "integers", design)
+
     for bits in (8, 4, 3):
         for serial in (True, False):
             name = f"integers, {bits} bits, {'bit by bit' if serial else 'one shot'}"
-            found[f"unrolled/{name}"] = lambda bits=bits, serial=serial, name=name: Candidate(
-                name,
-                "integers",
-                IntegerDesign(
-                    quantized(layer(), digits.images, bits), simd=0, serial=serial, name="candidate"
-                ),
-            )
+            found[f"unrolled/{name}"] = partial(integers, name, bits, serial)
     return found
 
 
@@ -237,7 +237,8 @@ def cost_table(found: list[Cost], section: str) -> str:
         "design|accuracy in %|logic cells|memories|MHz|clock cycles|without loading|us|images/s"
         "|nJ per image|1,000 cells x us"
     )
-    return table(head.split("|"), lines)
+    # A design that does not fit the device has no clock rate, and so no time.
+    return table(head.split("|"), [["" if cell == "nan" else cell for cell in line] for line in lines])
 
 
 def verdict(rows: dict[str, Any]) -> str:

@@ -362,7 +362,7 @@ def lif(
     """
 
 def fixed_trace(
-    neurons: list[FixedNeuron],
+    neurons: Sequence[FixedNeuron],
     counts: NDArray[np.int32],
     v: NDArray[np.int32],
     refractory: NDArray[np.uint64],

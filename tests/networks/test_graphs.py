@@ -9,7 +9,6 @@ from sc_neurocore import (
     LIF,
     Conv2d,
     Dense,
-    FixedPoint,
     Network,
     simulate,
     simulate_float,
@@ -174,8 +173,6 @@ def test_graphs_that_do_not_fit_are_refused():
         Network([a, b], outputs=[2])
     with pytest.raises(ValueError, match="network must be a chain of layers to be sliced"):
         SKIP[:2]
-    with pytest.raises(ValueError, match="chain of layers to be computed in fixed point"):
-        simulate(SKIP, X, 10, fixed_point=FixedPoint())
 
 
 def test_a_graph_is_shown_as_it_is_written():

@@ -362,8 +362,6 @@ def test_parameters_that_do_not_fit_are_refused():
         replace(OF_EACH, gain=[1.0])
     with pytest.raises(ValueError, match="neuron must be a single neuron"):
         rheobase(OF_EACH.neuron)
-    with pytest.raises(ValueError, match="one gain per layer"):
-        simulate(Network([replace(OF_EACH, neuron=LIF())]), X[:, :7], 10, fixed_point=FixedPoint())
 
 
 @pytest.mark.parametrize("k", [1, 3])
