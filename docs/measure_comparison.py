@@ -25,7 +25,7 @@ from draw_results import fill, table
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sc_neurocore import LIF, Dense, FixedPoint, Network, load_digits
+from sc_neurocore import LIF, Dense, FixedPoint, Network, load_digits, plot
 from sc_neurocore.hardware import Design, Energy
 from sc_neurocore.hardware.comparison import Candidate, Cost, candidates, measure_cost
 from sc_neurocore.hardware.rivals import IntegerDesign, IntegerNetwork, quantized, spiking_design
@@ -315,30 +315,35 @@ def three(value: float) -> str:
 
 
 def draw(rows: dict[str, Any]) -> None:
-    """Draw area times time against accuracy."""
-    figure = Figure((9, 4), layout="constrained")
-    marks = {"stochastic": "o", "stochastic, one data path": "s", "spiking": "^", "integers": "D"}
-    for axes, section, title in zip(
-        figure.subplots(1, 2, sharey=False),
-        ("folded", "unrolled"),
-        ("64-100-10, folded, 8 inputs per clock cycle", "64-10, unrolled, loading left out"),
-        strict=True,
-    ):
-        found = costs(rows, section)
-        for group, mark in marks.items():
-            of = [c for c in found if c.group == group]
-            work = [c.area * (c.clocks - c.loading * (section == "unrolled")) / c.mhz for c in of]
-            if of:
-                axes.scatter(work, [100 * c.accuracy for c in of], marker=mark, label=group)
-                for x, c in zip(work, of, strict=True):
-                    label = c.name.split(", ", 1)[-1].removesuffix(", one data path")
-                    axes.annotate(label, (x, 100 * c.accuracy), fontsize=6, rotation=25)
-        axes.set_xscale("log")
-        axes.set_xlabel("logic cells x us (less is better)")
-        axes.set_ylabel("accuracy in %")
-        axes.set_title(title, fontsize=10)
-    axes.legend(fontsize=8)
-    figure.savefig(PICTURE, dpi=120)
+    """Draw area times time of each design, the least first, with its accuracy."""
+    groups = ["stochastic", "stochastic, one data path", "spiking", "integers"]
+    with plot.style():
+        figure = Figure((8, 7.5), layout="constrained")
+        sections = ("folded", "unrolled")
+        found = {name: [c for c in costs(rows, name) if not np.isnan(c.mhz)] for name in sections}
+        sizes = [len(found[name]) for name in sections]
+        panels = figure.subplots(2, 1, height_ratios=sizes)
+        titles = ("64-100-10, folded, 8 inputs per clock cycle", "64-10, unrolled, loading left out")
+        for axes, section, title in zip(panels, sections, titles, strict=True):
+            area_time = [
+                c.area * (c.clocks - c.loading * (section == "unrolled")) / c.mhz
+                for c in found[section]
+            ]
+            order = np.argsort(area_time)[::-1]
+            for y, k in enumerate(order.tolist()):
+                one = found[section][k]
+                of = groups.index(one.group)
+                axes.plot(area_time[k], y, "osD^"[of], color=f"C{of}")
+                text = f"  {100 * one.accuracy:.1f} %"
+                axes.text(area_time[k], y, text, va="center", fontsize=8)
+            names = [found[section][k].name for k in order.tolist()]
+            axes.set_yticks(range(len(names)), names)
+            axes.set_xscale("log")
+            axes.set_xlim(min(area_time) / 1.5, max(area_time) * 2.5)
+            axes.set_xlabel("logic cells x us (less is better)")
+            axes.set_title(f"{title}, with accuracy")
+            axes.grid(axis="x", which="both", alpha=0.3)
+        figure.savefig(PICTURE, dpi=120)
 
 
 def main() -> None:
