@@ -12,7 +12,8 @@ sys.path.append(str(Path(__file__).parent))  # for dark_pictures
 
 project = "sc-neurocore"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "dark_pictures"]
-is_reference = globals()["tags"].has("reference")  # tests build the reference alone
+tags = globals().get("tags")  # of Sphinx
+is_reference = tags is not None and tags.has("reference")  # tests build the reference alone
 if not is_reference:
     extensions.append("sphinx_gallery.gen_gallery")
 myst_enable_extensions = ["dollarmath", "colon_fence"]

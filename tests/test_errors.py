@@ -93,6 +93,8 @@ REALS = [
     (encoder().encode, ["x"]),
     (partial(isi_steps, LIF()), ["current"]),
     (partial(isi_ms, LIF()), ["current"]),
+]
+REALS_OR_NONE = [
     (partial(spike_times, [0, 1]), ["dt_ms"]),
     (partial(interspike_intervals, [0, 1]), ["dt_ms"]),
     (partial(isi_histogram, [0, 1]), ["dt_ms"]),
@@ -248,6 +250,7 @@ UNKNOWN_KEY = f"neuron_params must have only the keys {LIF_KEYS}, got "
 
 ERRORS = [
     *of_one_kind(REALS, NOT_REAL),
+    *of_one_kind(REALS_OR_NONE, [row for row in NOT_REAL if row[0] is not None]),
     *of_one_kind(REALS_OR_ARRAYS, [row for row in NOT_REAL if row[0] != [0.5]]),
     *of_one_kind(REALS_OR_INF, [row for row in NOT_REAL if row[0] is not INF and row[0] != [0.5]]),
     *of_one_kind(POSITIVE, NOT_POSITIVE),

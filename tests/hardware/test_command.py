@@ -304,7 +304,10 @@ DENSE = Dense([[0.5, 0.2]])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Design(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), 8), "only dense layers"),
+        (
+            lambda: Design(Network([Conv2d(np.ones((1, 1, 1, 1)), (2, 2))]), 8),
+            "only its last layer, of one position per channel",
+        ),
         (lambda: Design(Network([DENSE]), 0), "length must be at least 1"),
         (lambda: Design(Network([DENSE]), 8, simd=3), "simd must be a power of two, got 3"),
         (lambda: Design(Network([DENSE]), 8, simd=2, pe=4), "pe must be at least 1 and at most 2"),

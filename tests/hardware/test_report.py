@@ -269,5 +269,5 @@ def test_images_and_labels_that_do_not_fit_are_named():
         quantization(design, [[0.5, 0.5], [0.1, 0.2]], [0, 1])
     with pytest.raises(ValueError, match=r"images must have 2 dimensions|images must"):
         quantization(design, [0.5, 0.5])
-    with pytest.raises(ValueError, match="x must have shape"):
+    with pytest.raises(ValueError, match="images must have shape"):
         quantization(design, [[0.5]])

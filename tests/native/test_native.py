@@ -551,7 +551,7 @@ def test_the_stub_describes_the_binary():
 
 def _compare_signature(stub, overloads):
     ((signature, *_),) = overloads
-    signature = re.sub(r"\\\d", "...", _simplify(signature))  # a default is a number of the binary's
+    signature = re.sub(r"\\\d+", "...", _simplify(signature))  # a default is a number of the binary's
     binary = ast.parse(re.sub(r"def \(self\)", "def f(self)", signature) + ": ...").body[0]
     ours, theirs = ([*f.args.args, *f.args.kwonlyargs] for f in (stub, binary))
     assert [a.arg for a in ours] == [a.arg for a in theirs], stub.name

@@ -153,7 +153,7 @@ def command(feature: str, module: str, function: str, program: str, extra: str =
         return [sys.executable, "-c", code]
     if found := shutil.which(program):
         return [found]
-    raise MissingToolError(_checks.missing_extra(feature, program, extra))
+    raise MissingToolError(_checks.missing_extra(feature, program.partition("-")[0], extra))
 
 
 def has_nextpnr() -> bool:

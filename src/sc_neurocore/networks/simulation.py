@@ -96,7 +96,18 @@ class SimulationState:
     batch: tuple[int, ...]
     _layers: tuple[LayerState, ...] | ChainState = field(repr=False)
     _options: dict[str, object] = field(repr=False)
-    _prepared: PreparedNetwork = field(repr=False)
+    _prepared: PreparedNetwork | None = field(repr=False)
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:  # without the network, which the next run has
+        parts = (self.steps, self.seed, self.batch, self._layers, self._options, None)
+        return SimulationState, parts
+
+    @property
+    def _of(self) -> PreparedNetwork:
+        if self._prepared is None:
+            remedy = "continue from it with simulate, or read them before it is stored"
+            _checks.fail("state", "not be read from a file to show its weights", self, remedy)
+        return self._prepared
 
     @property
     def weights(self) -> tuple[Reals, ...]:
@@ -115,26 +126,26 @@ class SimulationState:
             {}
             if layer.plastic is None or own.plastic is None
             else layer.plastic.traces(own.plastic, self.steps)
-            for layer, own in zip(self._prepared.layers, self._states(), strict=True)
+            for layer, own in zip(self._of.layers, self._states(), strict=True)
         )
 
     @property
     def network(self) -> Network:
         """The network with the weights and thresholds at this point, which change no more."""
-        network = self._prepared.network
-        if not self._prepared.learns:
+        network = self._of.network
+        if not self._of.learns:
             return network
         layers = [
             layer.layer
             if layer.plastic is None or own.plastic is None
             else layer.plastic.learned(own.plastic)
-            for layer, own in zip(self._prepared.layers, self._states(), strict=True)
+            for layer, own in zip(self._of.layers, self._states(), strict=True)
         ]
         return Network(layers, network.connections, network.outputs)
 
     def _states(self) -> tuple[LayerState, ...]:
         own = self._layers
-        return own.layers(self._prepared.layers) if isinstance(own, ChainState) else own
+        return own.layers(self._of.layers) if isinstance(own, ChainState) else own
 
 
 @dataclass(frozen=True, eq=False)
@@ -546,7 +557,7 @@ class PreparedNetwork:
             self.seed,
             recording,
             SimulationState(last, self.seed, () if self.learns else batch, states, self._options, self),
-            self.network[0].neuron.dt,
+            self._dt_ms,
         )
 
     def _advance(
@@ -628,6 +639,11 @@ class PreparedNetwork:
         """Return the potentials of the output neurons, shape (rows, n_out)."""
         parts = [self.layers[i].potentials(states[i]) for i in self.network.outputs]
         return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def _dt_ms(self) -> float:
+        """Duration of a time step in ms."""
+        return self.network[0].neuron.dt
 
     @cached_property
     def learns(self) -> bool:
@@ -775,6 +791,7 @@ class PreparedNetwork:
         values = run.__dict__
         values["counts"], values["potentials"], values["length"] = counts, potentials, length
         values["seed"], values["recording"], values["state"] = self.seed, None, state
+        values["dt_ms"] = self._dt_ms
         return run
 
     def _run_chain(

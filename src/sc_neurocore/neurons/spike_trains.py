@@ -27,7 +27,9 @@ class Recorded(Protocol):
 SpikeTrains: TypeAlias = ArrayLike | Bitstream | Recorded
 
 
-def trains(spikes: SpikeTrains, dt_ms: float | None = None) -> tuple[NDArray[np.uint8], float]:
+def trains(
+    spikes: SpikeTrains, dt_ms: float | None = None, *, axes: str = "at least one axis"
+) -> tuple[NDArray[np.uint8], float]:
     """Return spike trains as zeros and ones, shape (..., T), and their time step in ms."""
     own = 1.0
     if isinstance(spikes, Bitstream):
@@ -37,7 +39,7 @@ def trains(spikes: SpikeTrains, dt_ms: float | None = None) -> tuple[NDArray[np.
     else:
         bits = _checks.bit_array("spikes", spikes)  # type: ignore[arg-type]
     if bits.ndim == 0:
-        _checks.fail("spikes", "have at least one axis, time", "shape ()")
+        _checks.fail("spikes", f"have {axes}, time", "shape ()")
     return bits, own if dt_ms is None else _checks.positive("dt_ms", dt_ms)
 
 
@@ -161,7 +163,7 @@ def firing_rate_hz(spikes: SpikeTrains, dt_ms: float | None = None) -> NDArray[n
 
 def _train(spikes: SpikeTrains, dt_ms: float | None) -> tuple[NDArray[np.uint8], float]:
     """Return one spike train as zeros and ones, shape (T,), and its time step in ms."""
-    bits, dt = trains(spikes, dt_ms)
+    bits, dt = trains(spikes, dt_ms, axes="one axis")
     if bits.ndim > 1 and isinstance(spikes, Recorded) and bits.size == bits.shape[-1]:
         bits = bits.ravel()  # the train of the only neuron
     return _checks.bits("spikes", bits), dt
