@@ -132,6 +132,18 @@ def test_the_network_of_a_state_has_learned_and_learns_no_more():
     assert inhibited[0].plasticity == (Competition(1.0),)
 
 
+def test_a_state_is_stored_without_the_network_and_learns_on():
+    prepared = prepare(Network([layer(STDP(a_plus=0.1))]), seed=1)
+    x = np.full(prepared.network.n_in, 0.5)
+    state = prepared.run(x, 100).state
+    stored = pickle.loads(pickle.dumps(state))
+    there, here = (prepared.run(x, 100, state=one).state for one in (stored, state))
+    assert np.array_equal(there.weights[0], here.weights[0])
+    assert not np.array_equal(there.weights[0], state.weights[0])
+    with pytest.raises(ValueError, match="state must not be read from a file to show its weights"):
+        _ = stored.weights
+
+
 def test_weights_and_potentials_are_recorded_at_samples():
     network = Network([layer(RULES["STDP"])])
     record = Record(weights=True, potentials=True, every=7, neurons=[1, 4])

@@ -98,7 +98,7 @@ class SimulationState:
     _options: dict[str, object] = field(repr=False)
     _prepared: PreparedNetwork | None = field(repr=False)
 
-    def __reduce__(self) -> tuple[type, tuple[object, ...]]:  # without the network, which the next run has
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:  # without the network
         parts = (self.steps, self.seed, self.batch, self._layers, self._options, None)
         return SimulationState, parts
 
