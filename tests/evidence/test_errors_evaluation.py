@@ -33,8 +33,9 @@ ERRORS = [
       )),
     *((lambda call=call: call(None, X, Y, [8]), TypeError, "network must be a Network, got None")
       for call in (evaluate, plan)),
-    (lambda: run(8), TypeError, "lengths must be a Sequence, got 8"),
-    (lambda: run([8], seeds=1), TypeError, "seeds must be a Sequence, got 1"),
+    (lambda: run(8), TypeError, "lengths must be a Sequence, got 8; write [64] for one length"),
+    (lambda: run([8], seeds=1), TypeError,
+     "seeds must be a Sequence, got 1; write range(5) for five seeds"),
     (lambda: run([]), ValueError, "lengths must hold at least one value, got none"),
     (lambda: run([8], seeds=[]), ValueError, "seeds must hold at least one value, got none"),
     (lambda: shortest(0.1, lengths=[]), ValueError, "lengths must hold at least one value, got none"),

@@ -389,7 +389,8 @@ def lengths_and_seeds(
     for name, values in (("lengths", lengths), ("seeds", seeds)):
         if isinstance(values, np.ndarray) and values.ndim == 1:
             values = values.tolist()
-        _checks.instance(name, values, Sequence)
+        remedy = "write range(5) for five seeds" if name == "seeds" else "write [64] for one length"
+        _checks.instance(name, values, Sequence, remedy)
         if len(values) == 0:
             _checks.fail(name, "hold at least one value", "none")
         lists.append(list(values))

@@ -258,8 +258,9 @@ class Network:
             built = tuple(_layer(i, entry, arrays) for i, entry in enumerate(layers))
             return cls(built, connections, header.get("outputs"))
         except DAMAGED as error:
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(
-                f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
+                f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({reason})"
             ) from error
 
     def __repr__(self) -> str:
