@@ -25,6 +25,9 @@ def accuracy(
 ) -> Axes:
     """Draw accuracy against stream length, with the standard deviation over seeds as error bars.
 
+    Other images would give other means: `Accuracy.interval` is the confidence for them, which is often
+    wider.
+
     Parameters
     ----------
     curves : sequence of Accuracy, or mapping of str to sequence of Accuracy
@@ -68,7 +71,7 @@ def accuracy(
     of_float = [100 * row.of_float for row in rows]
     ax.plot(lengths, of_float, color=ink(), ls="--", lw=1, label="real numbers, same steps")
     log_lengths(ax, lengths)
-    ax.set_ylabel("accuracy (%)")
+    ax.set_ylabel("accuracy (%) ± deviation over seeds")
     ax.legend(loc="lower right")
     return ax
 
