@@ -268,6 +268,12 @@ class Network:
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))}{graph})"
 
 
+def check_network(value: object) -> None:
+    """Raise unless the argument `network` is a Network."""
+    of_torch = "convert it by to_network or convert_relu" if hasattr(value, "parameters") else ""
+    _checks.instance("network", value, Network, of_torch)
+
+
 def width_of(network: Network, source: int | slice) -> int:
     """Return the number of inputs that a source gives: a layer's neurons, or a slice's inputs."""
     if isinstance(source, slice):
