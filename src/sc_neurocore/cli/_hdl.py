@@ -67,6 +67,8 @@ def run_hdl(options: argparse.Namespace) -> None:
         say(options, "running the testbench ...")
         found["said"] = hardware.run_bench(out, design.name)
         say(options, found["said"])
+        if options.interface:
+            say(options, hardware.run_bench(out, f"{design.name}_axis"))
         found["verified"] = tuple(
             _verified_layer(options, design, k) for k in range(len(design.layers))
         )
@@ -111,7 +113,12 @@ def _check(options: argparse.Namespace) -> None:
         _checks.fail("--check", "contain a testbench NAME_tb.v", options.check)
     for bench in benches:
         name = bench.removesuffix("_tb")
-        said = hardware.run_bench(options.check, name)
+        try:
+            said = hardware.run_bench(options.check, name)
+        except hardware.ToolFailedError as error:
+            if "FAILED" in str(error):
+                raise FailedCheckError(f"{name}: {error}") from None
+            raise
         if options.json:
             emit({"name": name, "said": said})
         else:
