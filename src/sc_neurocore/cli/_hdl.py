@@ -154,12 +154,20 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
             word=options.word,
             leak_bits=options.leak_bits,
         ),
-        architecture=options.architecture,
+        architecture=_architecture(options),
         simd=8 if options.simd is None else options.simd,
         pe=1 if options.pe is None else options.pe,
         name=name,
     )
     return design, images, labels
+
+
+def _architecture(options: argparse.Namespace) -> Any:
+    """Return the architecture; inputs or neurons per clock cycle are those of the folded one."""
+    folded = [name for name in ("simd", "pe") if getattr(options, name) is not None]
+    if folded and options.architecture == "unrolled":
+        _checks.fail(f"--{folded[0]}", "be used with the folded architecture", "unrolled")
+    return "folded" if folded else options.architecture
 
 
 def _searched(
@@ -176,6 +184,8 @@ def _searched(
     option = "--accuracy" if options.max_loss is None else "--max-loss"
     if options.accuracy is not None and options.max_loss is not None:
         _checks.fail("--accuracy", "be used without --max-loss", options.accuracy)
+    if options.accuracy is not None and not 1 < options.accuracy <= 100:
+        _checks.fail("--accuracy", "be in percent, in (1, 100]", options.accuracy)
     if labels is None:
         _checks.fail(option, "have labeled images", "random images", "add --data")
     if options.architecture == "unrolled":
