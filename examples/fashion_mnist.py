@@ -32,7 +32,6 @@ from mnist import round_weights
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrize
 
 import sc_neurocore
 from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
@@ -69,7 +68,6 @@ class Recipe:
     ] = ()  # of training with noise before that with bits, and epochs
     noise_rate: float = 0.01  # its learning rate
     images: int | None = None  # number of images for the training with bits; None: all
-    ternary: bool = False  # whether all weights are -1, 0 or 1
 
 
 def recipe(name: str) -> Recipe:
@@ -90,29 +88,17 @@ def recipe(name: str) -> Recipe:
             noise_rate=0.02,
         )
 
-    def conv(c_in: int, c_out: int, size: int, side: int, stride: int) -> SCConv2d:
-        gains = np.full(c_out, 0.1)  # before calibration
-        return SCConv2d(
-            c_in, c_out, size, (side, side),
-            gain=gains, neuron=neuron, bias=True, stride=stride, padding=size // 2,
-        )  # fmt: skip
+    def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
+        size, gains = (side, side), np.full(c_out, gain)
+        return SCConv2d(c_in, c_out, 5, size, gain=gains, neuron=neuron, bias=True, stride=2, padding=2)
 
     layers = (
-        conv(1, 32, 5, SIDE, 2),
-        conv(32, 64, 3, SIDE // 2, 2),
-        conv(64, 96, 3, SIDE // 4, 1),
-        SCLinear(4704, 10, gain=0.03, neuron=INTEGRATOR),
+        conv(1, 32, SIDE, 0.6),
+        conv(32, 64, SIDE // 2, 0.12),
+        SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
     )
     return Recipe(
-        layers,
-        (16,),
-        epochs=1,
-        learning_rate=0.001,
-        batch_size=64,
-        shift=1,
-        noise_lengths=((16, 30),),
-        images=12_800,
-        ternary=True,
+        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((16, 16),), images=12_800
     )
 
 
@@ -163,20 +149,6 @@ def augment(x: Tensor, shift: int) -> Tensor:
     return x.reshape(n, -1)
 
 
-class Ternary(nn.Module):
-    """Weights of -1, 0 and 1, whose bits have no noise, for real ones in [-1/2, 1/2].
-
-    Gradients pass to the real ones ("straight-through").
-    """
-
-    def forward(self, weight: Tensor) -> Tensor:
-        """Return the weights."""
-        with torch.no_grad():
-            weight.clamp_(-0.5, 0.5)  # one that drifted far outside would return late
-        scaled = 2 * weight
-        return scaled.round().detach() + (scaled - scaled.detach())
-
-
 class NoisyRates(nn.Module):
     """The layers of a model with rates in place of spikes, and Gaussian noise in place of that of bits.
 
@@ -202,7 +174,6 @@ class NoisyRates(nn.Module):
             weight = gain * layer.weight
             bias = None if layer.bias is None else gain.flatten() * layer.bias
             spread = gain**2 / length * layer.weight.abs() * (1 - layer.weight.abs())
-            noisy, noise, variance = bool(spread.any()), None, None
             least = torch.full((len(weight),), 1e-6)  # the derivative of the root of 0 is infinite
             if isinstance(layer, SCConv2d):
                 if x.ndim == 2:
@@ -211,25 +182,21 @@ class NoisyRates(nn.Module):
                     each.contiguous(memory_format=torch.channels_last) for each in (x, weight)
                 )  # which is faster
                 mean = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
-                if noisy:
-                    size = weight.shape[2:]
-                    sums = functional.avg_pool2d(
-                        x.abs(), size, layer.stride, layer.padding, divisor_override=1
-                    )
-                    variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True), least)
-                    noise = torch.randn(mean.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+                size = weight.shape[2:]
+                sums = functional.avg_pool2d(
+                    x.abs(), size, layer.stride, layer.padding, divisor_override=1
+                )
+                variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True), least)
+                noise = torch.randn(mean.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
             else:
                 x = x.flatten(1)
                 mean = functional.linear(x, weight, bias)
-                if noisy:
-                    variance = functional.linear(x.abs(), spread, least)
-                    noise = torch.randn_like(mean)
-            if layer is not self.model.layers[-1]:
-                x = Rate.apply(mean, noise, variance, length)
-            elif noisy:
+                variance = functional.linear(x.abs(), spread, least)
+                noise = torch.randn_like(mean)
+            if layer is self.model.layers[-1]:
                 x = torch.addcmul(mean, noise, variance.sqrt())
             else:
-                x = mean
+                x = Rate.apply(mean, noise, variance, length)
         return x * length
 
 
@@ -237,22 +204,19 @@ class Rate(torch.autograd.Function):
     """Rate of a neuron from its noisy mean current: clipped to [0, 1], a whole number of spikes."""
 
     @staticmethod
-    def forward(
-        context: Any, mean: Tensor, noise: Tensor | None, variance: Tensor | None, length: int
-    ) -> Tensor:
-        """Return the rates; without noise if it is None."""
-        spread = None if variance is None else variance.sqrt()
-        current = mean if spread is None else torch.addcmul(mean, noise, spread)
+    def forward(context: Any, mean: Tensor, noise: Tensor, variance: Tensor, length: int) -> Tensor:
+        """Return the rates."""
+        spread = variance.sqrt()
+        current = torch.addcmul(mean, noise, spread)
         context.save_for_backward(current, noise, spread)
         return (current * length).round_().clamp_(0, length).div_(length)
 
     @staticmethod
-    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None, Tensor | None, None]:
+    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None, Tensor, None]:
         """Return the gradients of mean and variance, those of rates that are not rounded."""
         current, noise, spread = context.saved_tensors
         of_mean = of_rates * ((current > 0) & (current < 1))
-        of_variance = None if spread is None else (of_mean * noise).div_(2 * spread)
-        return of_mean, None, of_variance, None
+        return of_mean, None, (of_mean * noise).div_(2 * spread), None
 
 
 def checkpoint_of(path: Path, number: int) -> Path:
@@ -263,8 +227,6 @@ def checkpoint_of(path: Path, number: int) -> Path:
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
-    for layer in model.layers if how.ternary else ():
-        parametrize.register_parametrization(layer, "weight", Ternary())
     calibrate(model, images.x[:200], max(how.lengths))
     phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
         (NoisyRates(model), None, (length,), epochs, how.noise_rate)
@@ -285,8 +247,6 @@ def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetw
             progress=True,
         )
         print(f"accuracy in the last epoch: {history[-1]['accuracy']:.2%}")
-    for layer in model.layers if how.ternary else ():
-        parametrize.remove_parametrizations(layer, "weight")
     round_weights(model)
     return model
 
