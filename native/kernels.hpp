@@ -731,13 +731,18 @@ inline size_t plastic_scratch(const PlasticLayer& p) {
   return groups * kLifWords + neurons * (plastic_rows(p) + 3) + 64 * words_for(p.n_in) +
          2 * (p.n_in + kDenseLanes) + 2 * words_for(p.n);
 }
+// Rows whose tables fit the first-level cache together.
+inline size_t gradient_tables(const ProductGradients& g) {
+  return g.steps * g.x_bits <= 16 ? 2 : 1;
+}
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
   const size_t quads = std::min<size_t>(size_t(g.steps * g.x_bits + 3) / 4, 16);
-  return (gradient_inputs(columns) * columns + quads * 16 * kGradientColumns) / 2 + 8;
+  const size_t tables = gradient_tables(g) * quads * 16 * kGradientColumns;
+  return (gradient_inputs(columns) * columns + tables) / 2 + 8;
 }
 // Rows of the gradients of inputs that share a set of weights and are added up side by side.
-inline constexpr size_t kGradientRows = 8;
+inline constexpr size_t kGradientRows = 16;
 // Rows side by side; the taps on each pixel, as two numbers each, and where those of a pixel begin.
 inline size_t gradients_scratch(const InputGradients& g) {
   return g.positions * g.n * kGradientRows / 2 + g.positions * g.taps + g.n_pixels / 2 + 2;
