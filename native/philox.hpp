@@ -134,11 +134,10 @@ class Comparator {
   bool undecided() const { return any_both(equal_, digits_); }
   bool undecided(U needed) const { return any_both(equal_ & needed, digits_); }
 
-  // The lanes in which that is so.
-  unsigned undecided_lanes(U needed) const {
-    const U open = equal_ & needed, positive = (open >> 1) | (open & set1(1));
-    return below_bits(set1(0), positive) & below_bits(set1(0), digits_ >> 32);
-  }
+  // The lanes with needed bits whose numbers equal the threshold so far, and the lanes whose
+  // threshold has a digit left that is set.
+  unsigned open_lanes(U needed) const { return nonzero_lanes(equal_ & needed); }
+  unsigned digit_lanes() const { return nonzero_lanes(digits_); }
 
   U less() const { return and_not(held_, equal_); }
 

@@ -1,7 +1,8 @@
 // Layers whose weights change as they run. A step costs what its spikes do: only the weights of
 // inputs with a spike are drawn, and only weights of inputs or neurons with one change. An input's
 // weight bits are drawn for all of its spikes in a word of time; those that are still to come are
-// drawn anew where a weight has changed. Lanes are neurons, and inputs where a neuron learns.
+// drawn anew where a weight has changed and bits may change with it. Lanes are neurons, and inputs
+// where a neuron learns.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -33,6 +34,12 @@ inline U codes_of(F p) {
 }
 inline uint64_t ones(uint64_t n) { return n < 64 ? (uint64_t{1} << n) - 1 : ~uint64_t{0}; }
 inline bool any(U a) { return any_both(a, a); }
+
+// Digits of the numbers that are compared with all weights of a row, before one looks which bits
+// are decided.
+constexpr int kFirstDigits = 6;
+// Whether bits that the first digits have decided are other ones with another threshold.
+inline U first_digits(U threshold) { return threshold >> (32 - kFirstDigits); }
 
 class Plastic {
  public:
@@ -82,6 +89,7 @@ class Plastic {
     needed_ = active_ + 64 * x_words_;
     is_drawn_ = needed_ + l.n_in + kDenseLanes;
     fired_ = is_drawn_ + l.n_in + kDenseLanes;
+    open_ = reinterpret_cast<uint8_t*>(fired_ + 2 * words_for(n_));
   }
 
   void run(size_t first_word, size_t last_word) {
@@ -136,63 +144,96 @@ class Plastic {
     return number_of(bits_of(m) | (bits_of(w) & set1(kSign)));
   }
 
-  U draw(uint64_t t, size_t stream, size_t j, U threshold, uint64_t needed) const {
-    return bernoulli_bits<4>(weight_key_, S{t / 64}, S{stream}, neurons(j), threshold,
-                             set1(needed));
+  // Lanes from here and there, drawn as soon as there are as many as a vector has.
+  template <class Draw>
+  class Together {
+   public:
+    explicit Together(Draw draw) : draw_(draw) {}
+    // The lanes, of which the first is number `first`, with their thresholds and needed bits.
+    void add(unsigned lanes, size_t first, U threshold, U needed) {
+      if (lanes == 0) return;
+      uint64_t thresholds[kLanes], of_needed[kLanes];
+      store(thresholds, threshold);
+      store(of_needed, needed);
+      for (; lanes != 0; lanes &= lanes - 1) {
+        const size_t lane = size_t(std::countr_zero(lanes));
+        at_[n_] = first + lane;
+        threshold_[n_] = thresholds[lane];
+        needed_[n_++] = of_needed[lane];
+      }
+      if (n_ < kLanes) return;
+      draw_(at_, load(threshold_), load(needed_), kLanes);
+      n_ -= kLanes;
+      for (uint64_t* part : {at_, threshold_, needed_}) std::copy_n(part + kLanes, n_, part);
+    }
+    void finish() {
+      if (n_ == 0) return;
+      for (size_t k = n_; k < kLanes; k++) at_[k] = threshold_[k] = 0;
+      draw_(at_, load(threshold_), load(needed_), n_);
+    }
+
+   private:
+    Draw draw_;
+    size_t n_ = 0;
+    uint64_t at_[2 * kLanes], threshold_[2 * kLanes], needed_[2 * kLanes] = {};
+  };
+  // For neurons `at` of a row.
+  auto drawing_of_row(uint64_t t, size_t row) const {
+    return Together([=, this](const uint64_t* at, U threshold, U needed, size_t count) {
+      const U neuron = l_.shared ? set1(0) : load(at);
+      uint64_t words[kLanes], *out = drawn_ + row * padded_;
+      store(words, bernoulli_bits<4>(weight_key_, S{t / 64}, S{row}, neuron, threshold, needed));
+      for (size_t k = 0; k < count; k++) out[at[k]] = words[k];
+    });
   }
-  // Draws the needed bits of a row, with the thresholds of a group of neurons from
-  // threshold_of(first neuron, count). Six digits decide nearly all lanes; those that are left are
-  // drawn together.
-  template <class Threshold>
-  void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of) const {
-    uint64_t* out = drawn_ + row * padded_;
-    uint64_t left[2 * kLanes], thresholds[2 * kLanes];
-    size_t n_left = 0;
-    const auto draw_left = [&]() {
-      for (size_t k = n_left; k < kLanes; k++) left[k] = thresholds[k] = 0;
-      const U neuron = l_.shared ? set1(0) : load(left);
+  // For inputs `at` of a neuron.
+  auto drawing_of_column(uint64_t t, size_t j) const {
+    return Together([=, this](const uint64_t* at, U threshold, U needed, size_t count) {
+      const S neuron{l_.shared ? 0 : j};
       uint64_t words[kLanes];
-      store(words, bernoulli_bits<4>(weight_key_, S{t / 64}, S{row}, neuron, load(thresholds),
-                                     set1(needed)));
-      for (size_t k = 0; k < std::min<size_t>(n_left, kLanes); k++) out[left[k]] = words[k];
-    };
+      store(words,
+            bernoulli_bits<4>(weight_key_, S{t / 64}, load(at), neuron, threshold, needed));
+      for (size_t k = 0; k < count; k++) drawn_[at[k] * padded_ + j] = words[k];
+    });
+  }
+
+  // Draws the needed bits of a row, with the thresholds of a group of neurons from
+  // threshold_of(first neuron, count). kFirstDigits digits decide nearly all lanes; those that are
+  // left are drawn together. open[group]: lanes with needed bits that these digits leave open.
+  template <class Threshold>
+  void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of,
+                uint8_t* open) const {
+    uint64_t* out = drawn_ + row * padded_;
+    auto left = drawing_of_row(t, row);
+    const U all_needed = set1(needed);
     each_group([&](size_t j, size_t count) {
       const U threshold = threshold_of(j, count);
       Comparator comparator(threshold);
       const Blocks<S, S, U> blocks(weight_key_, S{t / 64}, S{row}, neurons(j));
-      U first[3][2];
+      U first[kFirstDigits / 2][2];
       blocks.slices(0, first);
       for (const auto& pair : first)
         for (const U slice : pair) comparator.step(slice);
       store(out + j, comparator.less());
-      unsigned lanes = comparator.undecided_lanes(set1(needed));
-      if (lanes == 0) return;
-      uint64_t of_lanes[kLanes];
-      store(of_lanes, threshold);
-      for (; lanes != 0; lanes &= lanes - 1) {
-        const size_t lane = size_t(std::countr_zero(lanes));
-        left[n_left] = j + lane;
-        thresholds[n_left++] = of_lanes[lane];
-      }
-      if (n_left < kLanes) return;
-      draw_left();
-      n_left -= kLanes;
-      std::copy_n(left + kLanes, n_left, left);
-      std::copy_n(thresholds + kLanes, n_left, thresholds);
+      const unsigned lanes = comparator.open_lanes(all_needed);
+      if (open != nullptr) open[j / kLanes] = uint8_t(lanes);
+      left.add(lanes & comparator.digit_lanes(), j, threshold, all_needed);
     });
-    if (n_left != 0) draw_left();
+    left.finish();
   }
   void draw_codes(uint64_t t, size_t row, const int64_t* codes, uint64_t needed) const {
     draw_row(t, row, needed, [&](size_t j, size_t count) {
       const U code = load_some(reinterpret_cast<const uint64_t*>(codes) + j, count);
       const U sign = sign_mask(code);
       return (code ^ sign) - sign;
-    });
+    }, nullptr);
   }
   void draw_weights(uint64_t t, size_t i) const {
     const double* w = w_ + i * n_;
-    draw_row(t, i, needed_[i] & ~ones(t % 64),
-             [&](size_t j, size_t count) { return codes_of(abs(loadf_some(w + j, count))); });
+    draw_row(
+        t, i, needed_[i] & ~ones(t % 64),
+        [&](size_t j, size_t count) { return codes_of(abs(loadf_some(w + j, count))); },
+        open_ + i * padded_);
     is_drawn_[i] = ~uint64_t{0};
   }
 
@@ -383,6 +424,8 @@ class Plastic {
     }
     double* row = w_ + i * n_;
     const uint64_t rest = needed_[i] & ~ones(uint64_t(k) + 1);
+    uint8_t* open = open_ + i * padded_;
+    auto again = drawing_of_row(t, i);
     each_group([&](size_t j, size_t count) {
       if (!has_trace(j, count)) return;
       const F w = loadf_some(row + j, count), m = magnitude(w);
@@ -391,10 +434,12 @@ class Plastic {
                                     : changed<false>(m, change<false>(m, amount));
       storef_some(row + j, signed_as(after, w), count);
       if (rest == 0) return;
-      const U threshold = codes_of(abs(after));
-      if (any(threshold ^ codes_of(abs(m))))
-        store(drawn_ + i * padded_ + j, draw(t, i, j, threshold, rest));
+      const U threshold = codes_of(abs(after)), change = threshold ^ codes_of(abs(m));
+      const unsigned others = nonzero_lanes(first_digits(change));
+      again.add(others | (nonzero_lanes(change) & open[j / kLanes]), j, threshold, set1(rest));
+      open[j / kLanes] |= uint8_t(others);
     });
+    again.finish();
   }
 
   // A neuron fires: its weights rise by the traces of the inputs.
@@ -402,8 +447,12 @@ class Plastic {
     const F factor = set1f(r_.triplet ? r_.a_plus + r_.a3_plus * y2_[j] : r_.a_plus);
     const F inverse = set1f(eligibility_ == nullptr ? 1.0 : l_.powers[65 + k]);
     const U rest = set1(~ones(uint64_t(k) + 1));
+    // A sum with 0 leaves all but -0.0 as it is.
+    const bool skips = r_.keeps_sign && eligibility_ == nullptr;
+    auto again = drawing_of_column(t, j);
     for (size_t i = 0; i < l_.n_in; i += kLanes) {
       const size_t count = std::min<size_t>(kLanes, l_.n_in - i);
+      if (skips && !any(load_some(reinterpret_cast<const uint64_t*>(x_) + i, count))) continue;
       const F amount = loadf_some(x_ + i, count) * factor;
       double lanes[kLanes] = {};
       double* column = (eligibility_ != nullptr ? eligibility_ : w_) + i * n_ + j;
@@ -420,14 +469,21 @@ class Plastic {
       storef(lanes, signed_as(after, w));
       for (size_t lane = 0; lane < count; lane++) column[lane * n_] = lanes[lane];
       const U needed = load_some(needed_ + i, count) & load_some(is_drawn_ + i, count) & rest;
-      const U threshold = codes_of(abs(after));
-      if (!any(needed) || !any(threshold ^ codes_of(abs(m)))) continue;
-      const S neuron{l_.shared ? 0 : j};
-      uint64_t words[kLanes];
-      store(words,
-            bernoulli_bits<4>(weight_key_, S{t / 64}, set1(i) + iota(), neuron, threshold, needed));
-      for (size_t lane = 0; lane < count; lane++) drawn_[(i + lane) * padded_ + j] = words[lane];
+      const unsigned drawn = nonzero_lanes(needed);
+      if (drawn == 0) continue;
+      const U threshold = codes_of(abs(after)), change = threshold ^ codes_of(abs(m));
+      unsigned others = nonzero_lanes(first_digits(change)) & drawn, open = 0;
+      uint8_t* own = open_ + i * padded_ + j / kLanes;
+      const uint8_t bit = uint8_t(1 << j % kLanes);
+      for (unsigned left = drawn; left != 0; left &= left - 1) {
+        const size_t lane = size_t(std::countr_zero(left));
+        uint8_t& of_input = own[lane * padded_];
+        if ((of_input & bit) != 0) open |= 1u << lane;
+        if ((others >> lane & 1) != 0) of_input |= bit;
+      }
+      again.add(others | (nonzero_lanes(change) & drawn & open), i, threshold, needed);
     }
+    again.finish();
   }
 
   // Weights are drawn anew when they are next needed.
@@ -508,6 +564,7 @@ class Plastic {
   uint64_t* counts_;
   float* noise_;
   uint64_t *active_, *needed_, *is_drawn_, *fired_;
+  uint8_t* open_;  // [input][padded]: a group's lanes that the first digits of a number leave open
   uint64_t bias_needed_ = 0;
 };
 
