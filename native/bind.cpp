@@ -195,13 +195,21 @@ class PlasticRunner {
                .noise_key = std::get<1>(keys),
                .move_keys = {std::get<2>(keys), std::get<3>(keys)},
                .gain = gain_.data(),
+               .x = nullptr,
+               .x_words = 0,
+               .x_start = 0,
                .n_in = n_in,
                .n = gain_.size(),
                .bias = bias ? bias_.data() : nullptr,
                .recurrent = recurrent ? recurrent_.data() : nullptr,
                .shared = shared,
                .has_signs = has_signs,
-               .powers = powers_.data()} {}
+               .first = 0,
+               .steps = 0,
+               .rewards = nullptr,
+               .powers = powers_.data(),
+               .state = nullptr,
+               .spikes = nullptr} {}
   PlasticRunner(const PlasticRunner&) = delete;
   PlasticRunner& operator=(const PlasticRunner&) = delete;
 
@@ -232,9 +240,9 @@ class PlasticRunner {
   }
 
  private:
-  template <class T, size_t N>
-  static std::vector<T> copied(const In<T, N>& values) {
-    return std::vector<T>(values.data(), values.data() + values.size());
+  template <class Array>
+  static auto copied(const Array& values) {
+    return std::vector(values.data(), values.data() + values.size());
   }
 
   std::vector<sc::LifParameters> parameters_;

@@ -224,7 +224,7 @@ class LearningDesign:
         """Magnitudes of the weights before learning, shape (n_out, n_in)."""
         codes = np.abs(self.fixed_point.codes(self.layer.weights))
         spare = self.weight_bits - self.fixed_point.bits
-        return np.minimum(codes << spare, self.integers["most"]).astype(np.int32)
+        return np.asarray(np.minimum(codes << spare, self.integers["most"]), np.int32)
 
     @property
     def start(self) -> int:
@@ -288,18 +288,27 @@ class LearningDesign:
         _checks.instance("history", history, bool)
         assert isinstance(inputs.values, Bitstream)
         weights, register = self.magnitudes, np.array([self.start], np.uint64)
-        integers = {**self.integers, "nearest": bool(self.integers["nearest"])}
-        rule, neuron = _native.FixedRule(**integers), self.neuron._integers[0]
+        values: dict[str, Any] = {**self.integers, "nearest": self.rule.pairing == "nearest"}
+        rule, neuron = _native.FixedRule(**values), self.neuron._integers[0]
         numbers = self.numbers.source.numbers(0, inputs.values.length, key=0)
         numbers = np.ascontiguousarray(numbers.ravel() >> (32 - self.fixed_point.bits), np.uint32)
         negative, parts = self.negative.astype(np.uint8), []
         for row in inputs.values.words:
-            state = [np.zeros(n, kind) for n, kind in (
-                (self.n_out, np.int32), (self.n_out, np.uint64), (self.n_in, np.int32), (self.n_out, np.int32)
-            )]  # fmt: skip
             parts.append(
                 _native.fixed_learning(
-                    neuron, rule, learn, row, numbers, negative, weights, *state, register, history
+                    neuron,
+                    rule,
+                    learn,
+                    row,
+                    numbers,
+                    negative,
+                    weights,
+                    np.zeros(self.n_out, np.int32),
+                    np.zeros(self.n_out, np.uint64),
+                    np.zeros(self.n_in, np.int32),
+                    np.zeros(self.n_out, np.int32),
+                    register,
+                    history,
                 )
             )
         potentials, spikes, each = (np.stack(part) for part in zip(*parts, strict=True))
@@ -343,7 +352,9 @@ def learning_verilog(design: LearningDesign) -> dict[str, str]:
     """
     _checks.instance("design", design, LearningDesign)
     text = {f"{design.name}.v": rendered("learning.v", _values(design))}
-    text[f"{design.name}_weights.hex"] = _hex(_words(design, design.magnitudes), design.fixed_point.word)
+    text[f"{design.name}_weights.hex"] = _hex(
+        _words(design, design.magnitudes), design.fixed_point.word
+    )
     rule = ("sc_move", "sc_random") if isinstance(design.rule, StochasticSTDP) else ("sc_stdp",)
     for name in (*_LIBRARY, *rule):
         text[f"{name}.v"] = library_text(f"{name}.v")

@@ -1,0 +1,257 @@
+"""Layers that learn in hardware: laws of their integers, proofs, testbenches, netlists and mutants."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import z3
+from proof import Step, netlists, number, prove, unsigned
+
+import sc_neurocore.hardware
+from sc_neurocore import (
+    LIF,
+    Bitstream,
+    Dense,
+    FixedPoint,
+    Hammersley,
+    Network,
+    encode,
+    simulate,
+)
+from sc_neurocore.hardware import (
+    LearningDesign,
+    learning_testbench,
+    learning_verilog,
+    write,
+)
+from sc_neurocore.hardware.simulators import run_testbench
+from sc_neurocore.hardware.tools import lint
+from sc_neurocore.plasticity import STDP, StochasticSTDP, stdp_window
+
+RTL = sorted((Path(sc_neurocore.hardware.__file__).parent / "rtl").glob("*.v"))
+RNG = np.random.default_rng(3)
+RULES = {
+    "pairs": STDP(0.1, 0.06, tau_plus=10.0, tau_minus=15.0, bounds="hard", w_max=0.9),
+    "nearest": STDP(0.2, 0.1, bounds="hard", pairing="nearest"),
+    "stochastic": StochasticSTDP(0.6, 0.4, 10.0, 8.0, level=1 / 32, w_max=0.95),
+}
+
+
+def design(name, n_in=7, n_out=3, **parameters):
+    weights = np.random.default_rng(5).uniform(-0.3, 0.9, (n_out, n_in))
+    lif = LIF(tau_mem=8.0, v_reset=-0.2, refractory_period=1)
+    layer = Dense(weights, gain=0.5, neuron=lif, plasticity=RULES[name])
+    return LearningDesign(Network([layer]), **parameters)
+
+
+DESIGNS = {
+    "pairs": design("pairs"),
+    "nearest": design("nearest", 8, 4, fixed_point=FixedPoint(leak_bits=1)),
+    "stochastic": design("stochastic", name="moves", fixed_point=FixedPoint(bits=6, word=12)),
+    "one": design("pairs", 1, 1),
+}
+
+
+def spikes(n_in, steps=120, examples=2):
+    rates = np.random.default_rng(1).choice([0.1, 0.6], (examples, n_in))
+    return encode(rates, steps, key=4)
+
+
+def test_weights_that_stay_give_the_spikes_of_the_layer_without_a_rule():
+    fixed_point, source = FixedPoint(fraction=4), Hammersley(8, 1, randomized=False)
+    for rule in (STDP(0.0, 0.0, bounds="hard"), StochasticSTDP(0.0, 0.0)):
+        weights = np.random.default_rng(2).uniform(-0.5, 0.9, (4, 30))
+        plain, learning = (
+            Network([Dense(weights, gain=0.2, neuron=LIF(tau_mem=8.0), plasticity=r)])
+            for r in (None, rule)
+        )
+        x = encode(np.full(30, 0.4), 300, key=1)
+        run = LearningDesign(learning, fixed_point=fixed_point).simulate(x)
+        expected = simulate(plain, x, source=source, fixed_point=fixed_point, record=True)
+        assert expected.counts.sum() > 50
+        assert np.array_equal(run.spikes.words, expected.spikes[0].words)
+
+
+def test_examples_begin_at_rest_with_the_weights_of_the_one_before():
+    d, x = DESIGNS["pairs"], spikes(7)
+    both = d.simulate(x, history=True)
+    first = d.simulate(x[0], history=True)
+    assert np.array_equal(both.history[0], first.history)
+    assert np.array_equal(both.weights, both.history[1, -1])
+    assert np.array_equal(np.signbit(both.weights), np.signbit(d.layer.weights))
+    assert np.abs(both.weights).max() <= 0.9
+    frozen = d.simulate(x, learn=False)
+    assert np.array_equal(np.abs(frozen.weights) * 2**15, d.magnitudes)
+
+
+def pair_of(d, difference):
+    """Return the change of the first weight by an input spike and an output spike after it."""
+    bits = np.zeros((2, 100), np.uint8)
+    bits[0, 50 - difference] = bits[1, 50] = 1
+    run = d.simulate(Bitstream.from_bits(bits), history=True)
+    assert run.spikes.counts().tolist() == [1]
+    return float(run.weights[0, 0] - d.magnitudes[0, 0] / 2**d.weight_bits)
+
+
+@pytest.mark.parametrize("leak_bits", [8, 1])
+def test_the_window_is_its_law_up_to_the_rounding(leak_bits):
+    rule = STDP(0.11, 0.07, tau_plus=12.0, tau_minus=20.0, bounds="hard")
+    # The second input makes the neuron fire, and the first one does not where its bit is 0.
+    layer = Dense([[0.5, 1.0]], gain=1.0, neuron=LIF(tau_mem=1.0, v_threshold=0.9), plasticity=rule)
+    d = LearningDesign(Network([layer]), fixed_point=FixedPoint(leak_bits=leak_bits))
+    numbers = d.numbers.source.numbers(0, 100, key=0).ravel() >> 24
+    i = d.integers
+    for difference in range(-30, 31):
+        at = 50 - difference
+        if numbers[at] < 128 or numbers[50] >= 255:
+            continue
+        found = pair_of(d, difference)
+        # The same with decays and amplitudes as they are rounded, without rounding down.
+        side, steps = ("plus", difference) if difference >= 0 else ("minus", -difference)
+        keep = i[f"keep_{side}"] / 2 ** i[f"keep_{side}_shift"]
+        a = i[f"a_{side}"] / 2 ** i[f"a_{side}_shift"] * 2**12 / 2**15
+        law = a * keep**steps * (1 if difference >= 0 else -1)
+        below = a * 2.0**-12 / (1 - keep) + 2.0**-15
+        assert 0 <= abs(law) - abs(found) <= below, difference
+        if leak_bits == 8:
+            exact = float(stdp_window(rule, difference))
+            assert abs(law - exact) < 0.02 * abs(exact) + 1e-4
+
+
+def test_moves_have_the_mean_and_the_variance_of_their_law():
+    rule, n = StochasticSTDP(0.7, 0.45, 16.0, 9.0, level=1 / 64), 3000
+    neuron = LIF(tau_mem=1.0, v_threshold=0.9)
+    numbers = Hammersley(8, 2, randomized=False).numbers(0, 100, key=0).ravel() >> 24
+    for difference in (0, 3, 11, -1, -6):
+        at = next(t for t in range(30, 60) if numbers[t] >= 128 and numbers[t + difference] < 250)
+        bits = np.zeros((2, 100), np.uint8)
+        bits[0, at], bits[1, at + difference] = 1, 1
+        layer = Dense(np.tile([0.5, 1.0], (n, 1)), gain=1.0, neuron=neuron, plasticity=rule)
+        run = LearningDesign(Network([layer]), seed=difference + 9).simulate(Bitstream.from_bits(bits))
+        assert (run.spikes.counts() == 1).all()
+        moved = (run.weights[:, 0] - 0.5) * 64
+        assert set(np.unique(moved)) <= {-1.0, 0.0, 1.0}
+        d = LearningDesign(Network([layer]))
+        i, trace = d.integers, 2**12
+        side = "plus" if difference >= 0 else "minus"
+        for _ in range(abs(difference)):
+            trace = trace * i[f"keep_{side}"] >> i[f"keep_{side}_shift"]
+        p = i[f"a_{side}"] / 256 * (trace >> 4) / 256
+        sigma = math.sqrt(p * (1 - p) / n)
+        assert abs(abs(moved).mean() - p) <= 5 * sigma
+        assert abs(moved.var() - p * (1 - p)) <= 5 * sigma + 25 / n
+        law = abs(float(stdp_window(rule, difference))) * 64
+        assert abs(p - law) < 0.01  # 8 bits of a trace, 8 of an amplitude
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("learning")
+
+
+TRACES = [
+    {"TRACE": 16, "ONE": 4096, "NEAREST": 0, "KEEP": 243, "KEEP_SHIFT": 8},
+    {"TRACE": 13, "ONE": 4096, "NEAREST": 1, "KEEP": 3, "KEEP_SHIFT": 2},
+    {"TRACE": 6, "ONE": 9, "NEAREST": 0, "KEEP": 1, "KEEP_SHIFT": 1},
+    {"TRACE": 16, "ONE": 4096, "NEAREST": 0, "KEEP": 65407, "KEEP_SHIFT": 16},
+]
+
+
+def test_traces_decay_and_rise_as_specified(folder):
+    for net, p in zip(netlists([("sc_trace", p) for p in TRACES], RTL, folder), TRACES, strict=True):
+        step, size = Step(net), 36
+        trace, spike = unsigned(step.inputs["trace"], size), step.inputs["spike"]
+        kept = z3.LShR(trace * p["KEEP"], p["KEEP_SHIFT"])
+        one, most = number(p["ONE"], size), number(2 ** p["TRACE"] - 1, size)
+        risen = one if p["NEAREST"] else z3.If(z3.UGT(kept + one, most), most, kept + one)
+        prove(
+            unsigned(step.outputs["kept"], size) == kept,
+            unsigned(step.outputs["next"], size) == z3.If(spike == 1, risen, kept),
+        )
+
+
+PAIRS = [
+    {"WEIGHT": 15, "MOST": 32767, "TRACE": 16, "A_PLUS": 164, "A_PLUS_SHIFT": 11, "A_MINUS": 1,
+     "A_MINUS_SHIFT": 3},
+    {"WEIGHT": 11, "MOST": 1500, "TRACE": 13, "A_PLUS": 255, "A_PLUS_SHIFT": 5, "A_MINUS": 199,
+     "A_MINUS_SHIFT": 9},
+    {"WEIGHT": 4, "MOST": 15, "TRACE": 6, "A_PLUS": 0, "A_PLUS_SHIFT": 0, "A_MINUS": 7,
+     "A_MINUS_SHIFT": 0},
+]  # fmt: skip
+
+
+def test_pairs_change_a_weight_as_specified(folder):
+    for net, p in zip(netlists([("sc_stdp", p) for p in PAIRS], RTL, folder), PAIRS, strict=True):
+        step, size = Step(net), 28
+        m, pre, post = (unsigned(step.inputs[name], size) for name in ("m", "pre", "post"))
+        fall = z3.LShR(post * p["A_MINUS"], p["A_MINUS_SHIFT"])
+        rise = z3.LShR(pre * p["A_PLUS"], p["A_PLUS_SHIFT"])
+        low = z3.If(step.inputs["x"] == 0, m, z3.If(m > fall, m - fall, number(0, size)))
+        most = number(p["MOST"], size)
+        high = z3.If(step.inputs["spike"] == 0, low, z3.If(low + rise > most, most, low + rise))
+        prove(unsigned(step.outputs["m_next"], size) == high, given=[m <= most])
+
+
+MOVES = [
+    {"WEIGHT": 15, "MOST": 32767, "TRACE": 13, "DROP": 4, "P_PLUS": 128, "P_MINUS": 256, "LEVEL": 128},
+    {"WEIGHT": 9, "MOST": 400, "TRACE": 10, "DROP": 1, "P_PLUS": 1, "P_MINUS": 77, "LEVEL": 400},
+    {"WEIGHT": 5, "MOST": 31, "TRACE": 9, "DROP": 0, "P_PLUS": 200, "P_MINUS": 0, "LEVEL": 1},
+]
+
+
+def test_moves_change_a_weight_as_specified(folder):
+    for net, p in zip(netlists([("sc_move", p) for p in MOVES], RTL, folder), MOVES, strict=True):
+        step, size = Step(net), 18
+        m, pre, post = (unsigned(step.inputs[name], size) for name in ("m", "pre", "post"))
+        byte = [unsigned(z3.Extract(8 * k + 7, 8 * k, step.inputs["random"]), size) for k in range(4)]
+        falls = z3.And(
+            step.inputs["x"] == 1, byte[0] < p["P_MINUS"], byte[1] < z3.LShR(post, p["DROP"])
+        )
+        rises = z3.And(
+            step.inputs["spike"] == 1, byte[2] < p["P_PLUS"], byte[3] < z3.LShR(pre, p["DROP"])
+        )
+        level, most = number(p["LEVEL"], size), number(p["MOST"], size)
+        low = z3.If(falls, z3.If(m > level, m - level, number(0, size)), m)
+        high = z3.If(rises, z3.If(low + level > most, most, low + level), low)
+        prove(unsigned(step.outputs["m_next"], size) == high, given=[m <= most])
+
+
+def test_random_numbers_are_those_of_the_register(folder):
+    (net,) = netlists([("sc_random", {})], RTL, folder)
+    step = Step(net, ["state"])
+    bits = [z3.Extract(k, k, step.before["state"]) for k in range(33)]
+    for _ in range(32):
+        bits = [bits[32] ^ bits[19], *bits[:-1]]
+    after = z3.Concat(*bits[::-1])
+    prove(
+        step.outputs["random"] == z3.Extract(31, 0, after),
+        step.after["state"] == z3.If(step.inputs["step"] == 1, after, step.before["state"]),
+    )
+
+
+def written(d, folder, x=None):
+    text = {**learning_verilog(d), **learning_testbench(d, spikes(d.n_in) if x is None else x)}
+    write(text, folder)
+    return text
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_verilog_computes_every_weight_and_spike_of_the_model(tmp_path, name):
+    d = DESIGNS[name]
+    written(d, tmp_path)
+    said = run_testbench(sorted(tmp_path.glob("*.v")), f"{d.name}_tb", tmp_path, "verilator")
+    (line,) = (line for line in said.splitlines() if line.startswith("PASSED"))
+    _, _, n_spikes, n_changes, _ = (int(word) for word in line.split() if word.isdigit())
+    assert n_spikes > 20
+    assert n_changes > 50
+    assert not lint([f for f in tmp_path.glob("*.v") if "_tb" not in f.name], d.name, tmp_path)
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize("name", ["pairs", "stochastic"])
+def test_verilog_computes_them_under_icarus_too(tmp_path, name):
+    d = DESIGNS[name]
+    text = written(d, tmp_path)
+    files = [tmp_path / file for file in text if file.endswith(".v")]
+    assert "PASSED" in run_testbench(files, f"{d.name}_tb", tmp_path)
