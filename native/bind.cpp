@@ -175,6 +175,11 @@ class Borrowed {
   const NumpyArray* at_;
 };
 
+template <class Array>
+auto copied(const Array& values) {
+  return std::vector(values.data(), values.data() + values.size());
+}
+
 // A layer whose weights change, ready to run: what its runs have in common.
 class PlasticRunner {
  public:
@@ -240,11 +245,6 @@ class PlasticRunner {
   }
 
  private:
-  template <class Array>
-  static auto copied(const Array& values) {
-    return std::vector(values.data(), values.data() + values.size());
-  }
-
   std::vector<sc::LifParameters> parameters_;
   std::vector<double> gain_, powers_;
   std::vector<int64_t> bias_, recurrent_;

@@ -35,11 +35,11 @@ inline U codes_of(F p) {
 inline uint64_t ones(uint64_t n) { return n < 64 ? (uint64_t{1} << n) - 1 : ~uint64_t{0}; }
 inline bool any(U a) { return any_both(a, a); }
 
-// Digits of the numbers that are compared with all weights of a row, before one looks which bits
-// are decided.
-constexpr int kFirstDigits = 6;
-// Whether bits that the first digits have decided are other ones with another threshold.
-inline U first_digits(U threshold) { return threshold >> (32 - kFirstDigits); }
+// Slice pairs that are compared with all weights of a row, before one looks which lanes are decided.
+constexpr int kFirst = 2;
+// Digits of a threshold: while they stay, a bit that they have decided does.
+constexpr int kDigits = 6;
+inline U first_digits(U threshold) { return threshold >> (32 - kDigits); }
 
 class Plastic {
  public:
@@ -89,7 +89,8 @@ class Plastic {
     needed_ = active_ + 64 * x_words_;
     is_drawn_ = needed_ + l.n_in + kDenseLanes;
     fired_ = is_drawn_ + l.n_in + kDenseLanes;
-    open_ = reinterpret_cast<uint8_t*>(fired_ + 2 * words_for(n_));
+    traced_ = fired_ + words_for(n_);
+    open_ = reinterpret_cast<uint8_t*>(traced_ + words_for(n_));
   }
 
   void run(size_t first_word, size_t last_word) {
@@ -144,80 +145,112 @@ class Plastic {
     return number_of(bits_of(m) | (bits_of(w) & set1(kSign)));
   }
 
-  // Lanes from here and there, drawn as soon as there are as many as a vector has.
+  // Lanes from here and there whose comparisons have begun. They go on side by side.
   template <class Draw>
   class Together {
    public:
     explicit Together(Draw draw) : draw_(draw) {}
-    // The lanes, of which the first is number `first`, with their thresholds and needed bits.
-    void add(unsigned lanes, size_t first, U threshold, U needed) {
-      if (lanes == 0) return;
-      uint64_t thresholds[kLanes], of_needed[kLanes];
-      store(thresholds, threshold);
-      store(of_needed, needed);
-      for (; lanes != 0; lanes &= lanes - 1) {
-        const size_t lane = size_t(std::countr_zero(lanes));
-        at_[n_] = first + lane;
-        threshold_[n_] = thresholds[lane];
-        needed_[n_++] = of_needed[lane];
-      }
-      if (n_ < kLanes) return;
-      draw_(at_, load(threshold_), load(needed_), kLanes);
-      n_ -= kLanes;
-      for (uint64_t* part : {at_, threshold_, needed_}) std::copy_n(part + kLanes, n_, part);
+    // Some lanes, with the number of each.
+    void add(unsigned lanes, U at, const Comparator& comparator) {
+      const U parts[kParts] = {at, comparator.digits(), comparator.held(), comparator.equal()};
+      for (int part = 0; part < kParts; part++) store_lanes(parts_[part] + n_, lanes, parts[part]);
+      n_ += size_t(std::popcount(lanes));
+      if (n_ > kMany - kLanes) draw(n_ / kLanes * kLanes);
     }
     void finish() {
-      if (n_ == 0) return;
-      for (size_t k = n_; k < kLanes; k++) at_[k] = threshold_[k] = 0;
-      draw_(at_, load(threshold_), load(needed_), n_);
+      // Lanes past the last have thresholds without digits, which are decided.
+      for (auto& part : parts_) store(part + n_, set1(0));
+      draw(n_);
     }
 
    private:
+    static constexpr size_t kMany = 16 * kLanes;
+    static constexpr int kParts = 4;
+    void draw(size_t n) {
+      for (size_t k = 0; k < n; k += kLanes)
+        draw_(parts_[0] + k, std::min<size_t>(kLanes, n - k),
+              Comparator(load(parts_[1] + k), load(parts_[2] + k), load(parts_[3] + k)));
+      for (auto& part : parts_) std::copy_n(part + n, n_ - n, part);
+      n_ -= n;
+    }
+
     Draw draw_;
     size_t n_ = 0;
-    uint64_t at_[2 * kLanes], threshold_[2 * kLanes], needed_[2 * kLanes] = {};
+    uint64_t parts_[kParts][kMany + kLanes];
   };
-  // For neurons `at` of a row.
-  auto drawing_of_row(uint64_t t, size_t row) const {
-    return Together([=, this](const uint64_t* at, U threshold, U needed, size_t count) {
-      const U neuron = l_.shared ? set1(0) : load(at);
+  // Compares further digits, from slice pair m on, until the needed bits are decided.
+  template <class Blocks>
+  static U decided(const Blocks& blocks, int m, Comparator comparator, U needed) {
+    for (; m < 16 && comparator.undecided(needed); m += 2) {
+      U next[2][2];
+      blocks.slices(m, next);  // a pair past the last meets no digit that is set
+      for (const auto& pair : next)
+        for (const U slice : pair) comparator.step(slice);
+    }
+    return comparator.less();
+  }
+  // Draws the bits of a row for neurons that are added, of which kFirstPairs pairs were compared.
+  auto rest_of_row(uint64_t t, size_t row, uint64_t needed, uint8_t* open) const {
+    return Together([=, this](const uint64_t* at, size_t count, Comparator comparator) {
+      const U neuron = l_.shared ? set1(0) : load(at), all_needed = set1(needed);
+      const Blocks blocks(weight_key_, S{t / 64}, S{row}, neuron);
+      for (int m = kFirst; m < kDigits / 2; m++) {
+        U next[1][2];
+        blocks.slices(m, next);
+        for (const U slice : next[0]) comparator.step(slice);
+      }
+      if (open != nullptr) {
+        unsigned lanes = comparator.open_lanes(all_needed);
+        for (; lanes != 0; lanes &= lanes - 1) {
+          const size_t j = at[std::countr_zero(lanes)];
+          open[j / kLanes] |= uint8_t(1 << j % kLanes);
+        }
+      }
       uint64_t words[kLanes], *out = drawn_ + row * padded_;
-      store(words, bernoulli_bits<4>(weight_key_, S{t / 64}, S{row}, neuron, threshold, needed));
+      store(words, decided(blocks, kDigits / 2, comparator, all_needed));
       for (size_t k = 0; k < count; k++) out[at[k]] = words[k];
     });
   }
-  // For inputs `at` of a neuron.
-  auto drawing_of_column(uint64_t t, size_t j) const {
-    return Together([=, this](const uint64_t* at, U threshold, U needed, size_t count) {
+  // Draws the bits of a row once more, for neurons that are added.
+  auto drawing_of_row(uint64_t t, size_t row, uint64_t needed) const {
+    return Together([=, this](const uint64_t* at, size_t count, const Comparator& comparator) {
+      const U neuron = l_.shared ? set1(0) : load(at);
+      uint64_t words[kLanes], *out = drawn_ + row * padded_;
+      store(words, decided(Blocks(weight_key_, S{t / 64}, S{row}, neuron), 0, comparator,
+                           set1(needed)));
+      for (size_t k = 0; k < count; k++) out[at[k]] = words[k];
+    });
+  }
+  // Draws the bits of a neuron once more that are in `rest`, for inputs that are added.
+  auto drawing_of_column(uint64_t t, size_t j, uint64_t rest) const {
+    return Together([=, this](const uint64_t* at, size_t count, const Comparator& comparator) {
       const S neuron{l_.shared ? 0 : j};
+      const U needed = gather(needed_, load(at)) & set1(rest);
       uint64_t words[kLanes];
-      store(words,
-            bernoulli_bits<4>(weight_key_, S{t / 64}, load(at), neuron, threshold, needed));
+      store(words, decided(Blocks(weight_key_, S{t / 64}, load(at), neuron), 0, comparator, needed));
       for (size_t k = 0; k < count; k++) drawn_[at[k] * padded_ + j] = words[k];
     });
   }
 
   // Draws the needed bits of a row, with the thresholds of a group of neurons from
-  // threshold_of(first neuron, count). kFirstDigits digits decide nearly all lanes; those that are
-  // left are drawn together. open[group]: lanes with needed bits that these digits leave open.
+  // threshold_of(first neuron, count). kFirst pairs of digits decide most lanes; those that are left
+  // are drawn together. open[group]: lanes with needed bits that kDigits digits leave open.
   template <class Threshold>
   void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of,
                 uint8_t* open) const {
     uint64_t* out = drawn_ + row * padded_;
-    auto left = drawing_of_row(t, row);
+    auto left = rest_of_row(t, row, needed, open);
     const U all_needed = set1(needed);
+    if (open != nullptr) std::fill_n(open, (n_ + kLanes - 1) / kLanes, uint8_t{0});
     each_group([&](size_t j, size_t count) {
-      const U threshold = threshold_of(j, count);
-      Comparator comparator(threshold);
+      Comparator comparator(threshold_of(j, count));
       const Blocks<S, S, U> blocks(weight_key_, S{t / 64}, S{row}, neurons(j));
-      U first[kFirstDigits / 2][2];
+      U first[kFirst][2];
       blocks.slices(0, first);
       for (const auto& pair : first)
         for (const U slice : pair) comparator.step(slice);
       store(out + j, comparator.less());
-      const unsigned lanes = comparator.open_lanes(all_needed);
-      if (open != nullptr) open[j / kLanes] = uint8_t(lanes);
-      left.add(lanes & comparator.digit_lanes(), j, threshold, all_needed);
+      left.add(comparator.open_lanes(all_needed), set1(j) + iota(), comparator);
     });
     left.finish();
   }
@@ -369,6 +402,7 @@ class Plastic {
     const auto raise = [&](double* trace, size_t at) {
       trace[at] = r_.nearest ? 1.0 : trace[at] + 1.0;
     };
+    find_traced();
     if (r_.a_minus != 0 || r_.a3_minus != 0)
       each_one(active, x_words_, [&](size_t i) { depress(t, k, i); });
     each_one(active, x_words_, [&](size_t i) {
@@ -403,9 +437,19 @@ class Plastic {
     return changed<kUp>(m, select(nonzero(moves), set1f(r_.level), set1f(0)));
   }
 
-  // Whether a neuron of a group has left a trace, without which weights stay as they are.
-  bool has_trace(size_t j, size_t count) const {
-    return any(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count));
+  // Groups with a neuron that has left a trace, without which weights stay as they are.
+  void find_traced() const {
+    std::fill_n(traced_, words_for(n_), 0);
+    each_group([&](size_t j, size_t count) {
+      if (any(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count)))
+        traced_[j / kLanes / 64] |= uint64_t{1} << j / kLanes % 64;
+    });
+  }
+  template <class Each>
+  void each_traced(Each&& each) const {
+    each_one(traced_, words_for(n_), [&](size_t group) {
+      each(group * kLanes, std::min<size_t>(kLanes, n_ - group * kLanes));
+    });
   }
 
   // An input has a spike: its weights fall by the traces of the neurons.
@@ -415,8 +459,7 @@ class Plastic {
     if (eligibility_ != nullptr) {
       double* e = eligibility_ + i * n_;
       const F inverse = set1f(l_.powers[65 + k]);
-      each_group([&](size_t j, size_t count) {
-        if (!has_trace(j, count)) return;
+      each_traced([&](size_t j, size_t count) {
         const F by = (loadf_some(y_ + j, count) * factor) * inverse;
         storef_some(e + j, loadf_some(e + j, count) - by, count);
       });
@@ -425,9 +468,8 @@ class Plastic {
     double* row = w_ + i * n_;
     const uint64_t rest = needed_[i] & ~ones(uint64_t(k) + 1);
     uint8_t* open = open_ + i * padded_;
-    auto again = drawing_of_row(t, i);
-    each_group([&](size_t j, size_t count) {
-      if (!has_trace(j, count)) return;
+    auto again = drawing_of_row(t, i, rest);
+    each_traced([&](size_t j, size_t count) {
       const F w = loadf_some(row + j, count), m = magnitude(w);
       const F amount = loadf_some(y_ + j, count) * factor;
       const F after = r_.level != 0 ? moved<false>(m, amount, t, S{i}, set1(j) + iota())
@@ -436,7 +478,9 @@ class Plastic {
       if (rest == 0) return;
       const U threshold = codes_of(abs(after)), change = threshold ^ codes_of(abs(m));
       const unsigned others = nonzero_lanes(first_digits(change));
-      again.add(others | (nonzero_lanes(change) & open[j / kLanes]), j, threshold, set1(rest));
+      const unsigned lanes = others | (nonzero_lanes(change) & open[j / kLanes]);
+      if (lanes == 0) return;
+      again.add(lanes, set1(j) + iota(), Comparator(threshold));
       open[j / kLanes] |= uint8_t(others);
     });
     again.finish();
@@ -446,10 +490,10 @@ class Plastic {
   void potentiate(uint64_t t, int k, size_t j) {
     const F factor = set1f(r_.triplet ? r_.a_plus + r_.a3_plus * y2_[j] : r_.a_plus);
     const F inverse = set1f(eligibility_ == nullptr ? 1.0 : l_.powers[65 + k]);
-    const U rest = set1(~ones(uint64_t(k) + 1));
+    const uint64_t rest = ~ones(uint64_t(k) + 1);
     // A sum with 0 leaves all but -0.0 as it is.
     const bool skips = r_.keeps_sign && eligibility_ == nullptr;
-    auto again = drawing_of_column(t, j);
+    auto again = drawing_of_column(t, j, rest);
     for (size_t i = 0; i < l_.n_in; i += kLanes) {
       const size_t count = std::min<size_t>(kLanes, l_.n_in - i);
       if (skips && !any(load_some(reinterpret_cast<const uint64_t*>(x_) + i, count))) continue;
@@ -468,8 +512,8 @@ class Plastic {
                                     : changed<true>(m, change<true>(m, amount));
       storef(lanes, signed_as(after, w));
       for (size_t lane = 0; lane < count; lane++) column[lane * n_] = lanes[lane];
-      const U needed = load_some(needed_ + i, count) & load_some(is_drawn_ + i, count) & rest;
-      const unsigned drawn = nonzero_lanes(needed);
+      const unsigned drawn = nonzero_lanes(load_some(needed_ + i, count) &
+                                           load_some(is_drawn_ + i, count) & set1(rest));
       if (drawn == 0) continue;
       const U threshold = codes_of(abs(after)), change = threshold ^ codes_of(abs(m));
       unsigned others = nonzero_lanes(first_digits(change)) & drawn, open = 0;
@@ -481,7 +525,8 @@ class Plastic {
         if ((of_input & bit) != 0) open |= 1u << lane;
         if ((others >> lane & 1) != 0) of_input |= bit;
       }
-      again.add(others | (nonzero_lanes(change) & drawn & open), i, threshold, needed);
+      again.add(others | (nonzero_lanes(change) & drawn & open), set1(i) + iota(),
+                Comparator(threshold));
     }
     again.finish();
   }
@@ -547,8 +592,12 @@ class Plastic {
     each_one(fired_, words_for(n_), [&](size_t j) { average_[j] = 1; });
     const uint64_t* active = active_ + t % 64 * x_words_;
     if (std::all_of(active, active + x_words_, [](uint64_t word) { return word == 0; })) return;
-    for (size_t j = 0; j < n_; j++)
-      if (y_[j] != 0) average_[j] = 1;
+    if (!r_.learns()) return;
+    each_traced([&](size_t j, size_t count) {
+      const M traced = nonzero(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count));
+      const F marks = select(traced, set1f(1), loadf_some(average_ + j, count));
+      storef_some(average_ + j, marks, count);
+    });
   }
 
   const PlasticLayer& l_;
@@ -563,7 +612,7 @@ class Plastic {
   uint64_t* drawn_;  // [row][padded]: bits of the weights in this word of time
   uint64_t* counts_;
   float* noise_;
-  uint64_t *active_, *needed_, *is_drawn_, *fired_;
+  uint64_t *active_, *needed_, *is_drawn_, *fired_, *traced_;
   uint8_t* open_;  // [input][padded]: a group's lanes that the first digits of a number leave open
   uint64_t bias_needed_ = 0;
 };

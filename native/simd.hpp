@@ -62,9 +62,6 @@ inline void narrow_some(float* out, F a, size_t count) { store_first<narrow>(out
 inline U lengthen_some(const int16_t* p, size_t count) { return load_first<lengthen>(p, count); }
 inline void shorten_some(int16_t* out, U a, size_t count) { store_first<shorten>(out, a, count); }
 
-// Bit i: lane i is not 0.
-inline unsigned nonzero_lanes(U a) { return below_bits(set1(0), (a >> 1) | (a & set1(1))); }
-
 // Stores the first lanes `stride` words apart: a word of neighboring rows.
 inline void store_apart(uint64_t* out, size_t stride, U a, size_t count) {
   uint64_t lanes[kLanes];

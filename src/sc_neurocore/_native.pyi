@@ -218,8 +218,8 @@ class PlasticRunner:
     """A layer whose weights change, ready to run.
 
     keys are those of weights, noise, and moves down and up. bias (n_out,) and recurrent (sender,
-    receiver) are codes of weights. powers are those of keep_eligibility with the exponents 0 to 64, then
-    their inverses. A state is that of `PlasticLayer` in `native/kernels.hpp`, updated in place.
+    receiver) are codes of weights. powers are those of keep_eligibility with the exponents 0 to 64,
+    then their inverses. A state is that of `PlasticLayer` in `native/kernels.hpp`, updated in place.
     """
 
     def __init__(

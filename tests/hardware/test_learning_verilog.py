@@ -255,3 +255,156 @@ def test_verilog_computes_them_under_icarus_too(tmp_path, name):
     text = written(d, tmp_path)
     files = [tmp_path / file for file in text if file.endswith(".v")]
     assert "PASSED" in run_testbench(files, f"{d.name}_tb", tmp_path)
+
+
+def test_the_netlist_computes_every_weight_and_spike_in_many_lanes(tmp_path):
+    d, lanes, steps = DESIGNS["stochastic"], 32, 40
+    write(learning_verilog(d), tmp_path)
+    made = synthesize(sorted(tmp_path.glob("*.v")), d.name, "ice40", tmp_path, place=False)
+    rates = np.random.default_rng(8).uniform(0.1, 0.8, (lanes, d.n_in))
+    x = encode(rates, steps, key=9)
+    period = d.step_clocks
+    at = 1 + period * np.arange(steps)
+    bits = np.zeros((2 + period * steps, d.n_in, lanes), bool)
+    bits[at] = x.bits().transpose(2, 1, 0)
+    on = np.ones((len(bits), 1, 1), bool)
+    clear, step = np.zeros_like(on), np.zeros_like(on)
+    clear[0], step[at] = True, True
+    run = Netlist.read(made.path, d.name).run({"clear": clear, "step": step, "learn": on, "x": bits})
+    fired = np.flatnonzero(run.at(slice(None), "fired")[:, 0, 0])
+    assert len(fired) == steps * d.n_out
+
+    def numbers(clocks, name):
+        digits = run.at(clocks, name).astype(np.int64)
+        return (digits << np.arange(digits.shape[1])[:, np.newaxis]).sum(axis=1)
+
+    spikes, v = (numbers(fired, f"fired_{name}") for name in ("spike", "v"))
+    changed = run.at(slice(None), "changed")[:, 0]
+    synapse, weight = (numbers(slice(None), name) for name in ("synapse", "weight"))
+    seen = 0
+    for lane in range(lanes):
+        model = d.simulate(x[lane], history=True)
+        assert np.array_equal(spikes[:, lane].reshape(steps, -1).T, model.spikes.bits())
+        word = d.fixed_point.word
+        potentials = model.potentials.astype(np.int64) & (1 << word) - 1
+        assert np.array_equal(v[:, lane].reshape(steps, -1).T, potentials)
+        weights = d.magnitudes.ravel().astype(np.int64)
+        signs = d.negative.ravel().astype(np.int64) << d.weight_bits
+        for s in range(steps):
+            for clock in np.flatnonzero(changed[at[s] : at[s] + period + 1, lane]) + at[s]:
+                weights[synapse[clock, lane]] = weight[clock, lane] & (1 << d.weight_bits) - 1
+                assert weight[clock, lane] >> d.weight_bits == signs[synapse[clock, lane]] > 0
+                seen += 1
+            expected = np.abs(model.history[s]).ravel() * 2**d.weight_bits
+            assert np.array_equal(weights, expected)
+    assert seen > 1000
+
+
+# File, what is there, what is put in its place: all are caught by a testbench.
+MUTANTS = [
+    ("sc_trace.v", ">> KEEP_SHIFT", ">> (KEEP_SHIFT + 1)"),
+    ("sc_trace.v", "{1'b0, kept} + ONE", "{1'b0, trace} + ONE"),
+    ("sc_trace.v", "(NEAREST != 0)", "(NEAREST == 0)"),
+    ("sc_trace.v", "spike ? risen : kept", "kept"),
+    ("sc_stdp.v", "post} * A_MINUS", "pre} * A_MINUS"),
+    ("sc_stdp.v", ">> A_PLUS_SHIFT", ">> (A_PLUS_SHIFT + 1)"),
+    ("sc_stdp.v", "!x ? before", "!spike ? before"),
+    ("sc_stdp.v", "before > fall ? before - fall : {SUM{1'b0}}", "before - fall"),
+    ("sc_stdp.v", "high > MOST[SUM-1:0]", "1'b0"),
+    ("sc_stdp.v", "!spike ? low", "!spike ? before"),
+    ("sc_move.v", "x && {1'b0", "spike && {1'b0"),
+    ("sc_move.v", "random[7:0]} < P_MINUS", "random[7:0]} < P_PLUS"),
+    ("sc_move.v", "random[31:24]} < pre", "random[31:24]} < post"),
+    ("sc_move.v", "random[15:8]} < post", "random[15:8]} <= post"),
+    ("sc_move.v", "m > LEVEL", "m >= {WEIGHT{1'b0}}"),
+    ("sc_move.v", "high > MOST[WEIGHT:0]", "1'b0"),
+    ("sc_move.v", "m - LEVEL[WEIGHT-1:0] :", "m - 1'b1 :"),
+    ("sc_random.v", "state[32:1]", "state[31:0]"),
+    ("sc_random.v", "head[31:20]", "head[30:19]"),
+    ("sc_random.v", "if (step) state", "state"),
+    ("sc_learning.v", "FIRE: if (fired)", "FIRE: if (1'b1)"),
+    ("sc_learning.v", "else if (phase == FIRE) at_a <= first", "else if (1'b0) at_a <= first"),
+    ("sc_learning.v", "last_neuron ? IDLE : PRODUCTS", "IDLE"),
+    ("sc_learning.v", "ends && last_neuron && !clear", "ends && !clear"),
+    ("sc_learning.v", "{held[0], held[N_IN-1:1]}", "{1'b0, held[N_IN-1:1]}"),
+    ("sc_learning.v", "if (!busy && step) held <= x;\n                else", "if (!busy) held <= x;\n                else"),
+    ("sc_learning.v", "if (changed) weights", "if (1'b0) weights"),
+    ("sc_learning.v", "products_b && j == 0", "products_b"),
+    ("sc_learning.v", "fresh ? {TRACE{1'b0}} : pre", "pre"),
+    ("sc_learning.v", "fresh ? {STATE{1'b0}} : ", ""),
+    ("sc_learning.v", "else if (done) fresh", "else if (fired) fresh"),
+    ("sc_learning.v", ".step(done), .number", ".step(fired), .number"),
+    ("sc_learning.v", "number < m", "number <= m"),
+    ("sc_learning.v", "{(COUNT-1){negative}}", "{(COUNT-1){1'b0}}"),
+    ("sc_learning.v", "first_b ? {COUNT{1'b0}} : count", "count"),
+    ("sc_learning.v", "if (fired) states", "if (done) states"),
+    ("sc_learning.v", "post <= post_kept", "post <= state_next[WORD+REST +: TRACE]"),
+    ("sc_learning.v", "fires <= fired_spike", "fires <= 1'b1"),
+    ("sc_learning.v", "spike[j] <= fired_spike", "spike[0] <= fired_spike"),
+    ("sc_learning.v", "changes_b && learn && m_next", "changes_b && m_next"),
+    ("sc_learning.v", ".step(changes_b && learn)", ".step(changes_b && fires)"),
+    ("sc_learning.v", "weight = {negative, m_next}", "weight = {1'b0, m_next}"),
+    ("sc_learning.v", ".KEEP(KEEP_MINUS)", ".KEEP(KEEP_PLUS)"),
+]  # fmt: skip
+# What changes no bit that a testbench sees, and why.
+UNSEEN = {}
+
+
+@pytest.mark.icarus
+@pytest.mark.long
+def test_mutants_are_caught(tmp_path):
+    sound = {
+        name: written(DESIGNS[name], tmp_path / name) for name in ("pairs", "nearest", "stochastic")
+    }
+
+    def escapes(number):
+        file, old, new = MUTANTS[number]
+        for name, text in sound.items():
+            if file not in text:
+                continue
+            assert text[file].count(old) >= 1, (file, old)
+            folder = tmp_path / f"{number} {name}"
+            write({**text, file: text[file].replace(old, new)}, folder)
+            files = [folder / part for part in text if part.endswith(".v")]
+            try:
+                run_testbench(files, f"{DESIGNS[name].name}_tb", folder)
+            except ToolFailedError as failure:
+                if "FAILED" in str(failure):
+                    return None
+        return MUTANTS[number]
+
+    with ThreadPoolExecutor(2) as pool:
+        escaped = [m for m in pool.map(escapes, range(len(MUTANTS))) if m is not None]
+    assert {(file, new) for file, _, new in escaped} == set(UNSEEN)
+
+
+def of(**parameters):
+    given = {"weights": [[0.5]], "plasticity": RULES["pairs"], **parameters}
+    return LearningDesign(Network([Dense(**given)]))
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: of(plasticity=STDP()), "have a rule with bounds='hard' and keep_sign=True to learn in hard"),
+    (lambda: of(plasticity=()), "have an STDP or a StochasticSTDP alone as plasticity to learn in hard"),
+    (lambda: of(plasticity=[RULES["pairs"], Competition(1.0)]), "have an STDP or a StochasticSTDP alone"),
+    (lambda: of(bias=[0.1]), "have no bias to learn in hardware"),
+    (lambda: of(delay=1), "have no delays to learn in hardware"),
+    (lambda: of(recurrent=[[0.1]]), "have no recurrent to learn in hardware"),
+    (lambda: of(neuron=LIF(tau_syn=5.0)), "have no synaptic currents to learn in hardware"),
+    (lambda: of(neuron=LIF(noise_std=0.1)), "have no noise in fixed point"),
+    (lambda: of(weights=[[0.5], [0.5]], neuron=LIF(tau_mem=[5.0, 9.0])), "have neurons with equal param"),
+    (lambda: of(weights=[[0.5], [0.5]], gain=[1.0, 2.0]), "have LIF neurons with one gain"),
+    (lambda: of(neuron=LIF(refractory_period=2**16)), "have refractory periods below"),
+    (lambda: of(plasticity=STDP(bounds="hard", tau_plus=300.0)), "have a tau_plus of 1 to 256 time steps"),
+    (lambda: of(plasticity=STDP(bounds="hard", a_minus=2.0)), "have an a_minus of at most 1 to learn"),
+    (lambda: of(plasticity=StochasticSTDP(level=1e-6)), "have a level of 1 / 32768 up to w_max"),
+    (lambda: design("pairs", fixed_point=FixedPoint(word=20)), "have words of at most 16 bits"),
+    (lambda: design("pairs", source=Hammersley(8, 1)), "source must not be randomized"),
+    (lambda: design("pairs", name="module"), "name must be neither a keyword"),
+    (lambda: LearningDesign(Network([Conv2d(np.full((1, 1, 2, 2), 0.5), (4, 4))])), "be one dense layer"),
+    (lambda: DESIGNS["pairs"].simulate(np.full(7, 0.5)), "x must be spikes to learn in hardware"),
+    (lambda: learning_verilog(1), "design must be a LearningDesign"),
+], ids=range(20))  # fmt: skip
+def test_what_the_hardware_lacks_is_refused_with_a_reason(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()

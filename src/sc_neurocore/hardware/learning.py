@@ -292,26 +292,18 @@ class LearningDesign:
         rule, neuron = _native.FixedRule(**values), self.neuron._integers[0]
         numbers = self.numbers.source.numbers(0, inputs.values.length, key=0)
         numbers = np.ascontiguousarray(numbers.ravel() >> (32 - self.fixed_point.bits), np.uint32)
-        negative, parts = self.negative.astype(np.uint8), []
-        for row in inputs.values.words:
-            parts.append(
-                _native.fixed_learning(
-                    neuron,
-                    rule,
-                    learn,
-                    row,
-                    numbers,
-                    negative,
-                    weights,
-                    np.zeros(self.n_out, np.int32),
-                    np.zeros(self.n_out, np.uint64),
-                    np.zeros(self.n_in, np.int32),
-                    np.zeros(self.n_out, np.int32),
-                    register,
-                    history,
-                )
-            )
-        potentials, spikes, each = (np.stack(part) for part in zip(*parts, strict=True))
+        negative = self.negative.astype(np.uint8)
+
+        def run(x: NDArray[np.uint64]) -> tuple[NDArray[Any], ...]:
+            v, post = np.zeros((2, self.n_out), np.int32)
+            pre, refractory = np.zeros(self.n_in, np.int32), np.zeros(self.n_out, np.uint64)
+            return _native.fixed_learning(
+                neuron, rule, learn, x, numbers, negative, weights, v, refractory, pre, post, register,
+                history,
+            )  # fmt: skip
+
+        parts = zip(*map(run, inputs.values.words), strict=True)
+        potentials, spikes, each = (np.stack(part) for part in parts)
         scale = np.where(self.negative, -1.0, 1.0) / 2.0**self.weight_bits
 
         def placed(values: NDArray[Any]) -> NDArray[Any]:

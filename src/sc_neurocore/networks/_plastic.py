@@ -127,8 +127,8 @@ class PlasticLayer:
     def native(self) -> _native.PlasticRunner:
         """The layer as the kernel takes it."""
         return _native.PlasticRunner(
-            self.rule, self.parameters, self.keys, self.layer.n_in, self.gain, self.bias, self.recurrent,
-            self.shared, self.has_signs, self.powers,
+            self.rule, self.parameters, self.keys, self.layer.n_in, self.gain, self.bias,
+            self.recurrent, self.shared, self.has_signs, self.powers,
         )  # fmt: skip
 
     @property
