@@ -105,7 +105,7 @@ class LearningDesign:
     >>> design
     LearningDesign(learning: 2-1, STDP, 7 clock cycles per step)
     >>> design.simulate(encode([0.5, 0.1], 500, key=1)).weights.round(2)
-    array([[1.  , 0.85]])
+    array([[0.57, 1.  ]])
     """
 
     network: Network

@@ -135,8 +135,8 @@ module sc_learning #(
     wire product = x_b && number < m[WEIGHT-1 -: BITS];
     wire signed [COUNT-1:0] one = {{(COUNT-1){negative}}, 1'b1};
     reg signed [COUNT-1:0] count;
-    wire signed [COUNT-1:0] before = first_b ? {COUNT{1'b0}} : count;
-    always @(posedge clk) if (products_b) count <= product ? before + one : before;
+    wire signed [COUNT-1:0] so_far = first_b ? {COUNT{1'b0}} : count;
+    always @(posedge clk) if (products_b) count <= product ? so_far + one : so_far;
 
     // A neuron fires in the clock cycle after its last product was counted.
     localparam STATE = WORD + REST + TRACE;  // {trace, refractory steps, potential}

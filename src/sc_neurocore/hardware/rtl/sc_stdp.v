@@ -21,8 +21,8 @@ module sc_stdp #(
     wire [SUM-1:0] rise = ({{(SUM-TRACE){1'b0}}, pre} * A_PLUS[SUM-1:0]) >> A_PLUS_SHIFT;
     wire [SUM-1:0] fall = ({{(SUM-TRACE){1'b0}}, post} * A_MINUS[SUM-1:0]) >> A_MINUS_SHIFT;
 
-    wire [SUM-1:0] before = {{(SUM-WEIGHT){1'b0}}, m};
-    wire [SUM-1:0] low = !x ? before : before > fall ? before - fall : {SUM{1'b0}};
+    wire [SUM-1:0] now = {{(SUM-WEIGHT){1'b0}}, m};
+    wire [SUM-1:0] low = !x ? now : now > fall ? now - fall : {SUM{1'b0}};
     wire [SUM-1:0] high = low + rise;
     assign m_next = !spike ? low[WEIGHT-1:0] : high > MOST[SUM-1:0] ? MOST[WEIGHT-1:0] : high[WEIGHT-1:0];
 endmodule
