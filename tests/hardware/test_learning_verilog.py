@@ -264,7 +264,9 @@ def test_verilog_computes_them_under_icarus_too(tmp_path, name):
 def test_the_netlist_computes_every_weight_and_spike_in_many_lanes(tmp_path):
     d, lanes, steps = DESIGNS["stochastic"], 32, 40
     write(learning_verilog(d), tmp_path)
-    made = synthesize(sorted(tmp_path.glob("*.v")), d.name, "ice40", tmp_path, place=False)
+    made = synthesize(
+        sorted(tmp_path.glob("*.v")), d.name, "ice40", tmp_path, place=False, across_registers=False
+    )
     rates = np.random.default_rng(8).uniform(0.1, 0.8, (lanes, d.n_in))
     x = encode(rates, steps, key=9)
     period = d.step_clocks
