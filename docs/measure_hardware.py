@@ -1,7 +1,8 @@
 """Measure the figures of hardware.md, and draw its pictures.
 
-python docs/measure_hardware.py          measure, write docs/hardware.json, update page and pictures
-python docs/measure_hardware.py --draw   update page and pictures from docs/hardware.json alone
+python docs/measure_hardware.py              measure, write docs/hardware*.json, update page and pictures
+python docs/measure_hardware.py --learning   measure the layers that learn only, and update the page
+python docs/measure_hardware.py --draw       update page and pictures from docs/hardware*.json alone
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from numpy.typing import NDArray
 from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits, plot
 from sc_neurocore.hardware import (
     Design,
+    LearningDesign,
+    learning_verilog,
     synthesize,
     trace,
     verify_images,
@@ -37,10 +40,12 @@ from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis, Target
+from sc_neurocore.plasticity import STDP, StochasticSTDP
 from sc_neurocore.plot._style import color, ink
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
+OF_LEARNING = DOCS / "hardware_learning.json"
 
 
 def layer(n_in: int, n_out: int, architecture: Architecture, gain: float, simd: int = 8) -> Design:
@@ -121,6 +126,48 @@ endmodule
 """
     )
     return synthesize([*files, inside], "inside", "ice40", folder, across_registers=False).mhz
+
+
+def learning(n_in: int, n_out: int, rule: STDP | StochasticSTDP, leak_bits: int) -> LearningDesign:
+    """Return a design of a layer that learns."""
+    weights = np.random.default_rng(0).uniform(0, 1, (n_out, n_in))
+    lif = LIF(tau_mem=16.0, refractory_period=2)
+    layer = Dense(weights, gain=1 / n_in, neuron=lif, plasticity=rule)
+    return LearningDesign(Network([layer]), fixed_point=FixedPoint(leak_bits=leak_bits))
+
+
+LEARNING = [
+    ("8x4, STDP", learning(8, 4, STDP(bounds="hard"), 8)),
+    ("8x4, STDP, leaks and amplitudes of one bit", learning(8, 4, STDP(bounds="hard"), 1)),
+    ("8x4, StochasticSTDP, leaks of one bit", learning(8, 4, StochasticSTDP(), 1)),
+    ("64x16, STDP, leaks and amplitudes of one bit", learning(64, 16, STDP(bounds="hard"), 1)),
+    ("64x16, StochasticSTDP, leaks of one bit", learning(64, 16, StochasticSTDP(), 1)),
+]
+
+
+def learning_resources(folder: Path) -> list[dict[str, Any]]:
+    """Return cells and clock rates of layers that learn."""
+    rows = []
+    for i, (name, design) in enumerate(LEARNING):
+        place = folder / f"learning{i}"
+        text = learning_verilog(design)
+        write(text, place)
+        files = [place / file for file in text if file.endswith(".v")]
+        made = synthesize(files, design.name, "ice40", place, across_registers=False)
+        print(name, made, flush=True)
+        rows.append(
+            {
+                "name": name,
+                "target": "ice40",
+                "luts": made.luts,
+                "flip_flops": made.flip_flops,
+                "memories": made.memories,
+                "logic_cells": made.logic_cells,
+                "mhz": made.mhz,
+                "steps": design.step_clocks,
+            }
+        )
+    return rows
 
 
 def whole_layer(folder: Path) -> dict[str, Any]:
@@ -328,9 +375,13 @@ def main() -> None:
     """Measure unless only the page is to be updated; then update the page and its pictures."""
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
-            FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
+            if "--learning" not in sys.argv:
+                FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
+            learned = learning_resources(Path(folder))
+            OF_LEARNING.write_text(json.dumps(learned, indent=1) + "\n")
     rows = json.loads(FIGURES.read_text())
     text = fill(PAGE.read_text(), "resources", resource_table(rows))
+    text = fill(text, "learning", resource_table(json.loads(OF_LEARNING.read_text())))
     PAGE.write_text(fill(text, "speeds", speed_table(rows)))
     draw_blocks(PICTURES / "hardware_blocks.png")
     draw_waveform(PICTURES / "hardware_waveform.png")
