@@ -1,6 +1,6 @@
 """Measure the figures of hardware.md, and draw its pictures.
 
-python docs/measure_hardware.py              measure, write docs/hardware*.json, update page and pictures
+python docs/measure_hardware.py              measure, write docs/hardware*.json, update the page
 python docs/measure_hardware.py --learning   measure the layers that learn only, and update the page
 python docs/measure_hardware.py --draw       update page and pictures from docs/hardware*.json alone
 """
