@@ -1,7 +1,7 @@
-"""Measure the figures of hardware.md, and draw its pictures.
+"""Measure the figures of hardware/verification.md, and draw the waveform of hardware/architecture.md.
 
-python docs/measure_hardware.py          measure, write docs/hardware.json, update page and pictures
-python docs/measure_hardware.py --draw   update page and pictures from docs/hardware.json alone
+python docs/measure_hardware.py          measure, write docs/hardware.json, update page and picture
+python docs/measure_hardware.py --draw   update page and picture from docs/hardware.json alone
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from typing import Any
 
 import numpy as np
 from draw_results import fill, table
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
 
 from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits, plot
@@ -37,10 +34,10 @@ from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis, Target
-from sc_neurocore.plot._style import color, ink
+from sc_neurocore.plot._style import color
 
 DOCS = Path(__file__).parent
-FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
+FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware" / "verification.md", DOCS / "pictures"
 
 
 def layer(n_in: int, n_out: int, architecture: Architecture, gain: float, simd: int = 8) -> Design:
@@ -221,75 +218,9 @@ def speed_table(rows: list[dict[str, Any]]) -> str:
     return table(["thousand clock cycles per second", *(r["name"] for r in timed)], lines)
 
 
-UNROLLED = ["sc_neuron x n\n2 sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
-WITH_NUMBERS = {"sc_encoder", "sc_image", "sc_neuron", "sc_folded"}  # compare them with values
-FOLDED = [
-    "sc_folded\nsc_weights,\nstates, sc_lif",
-    "sc_spikes\nmemory",
-    "sc_folded\n...",
-    "sc_readout_folded",
-]
-
-
 def three_digits(value: float) -> str:
     """Return a number rounded to three digits."""
     return f"{float(f'{value:.3g}'):,g}"
-
-
-def draw_blocks(path: Path) -> None:
-    """Draw the blocks that an image passes through in both architectures."""
-    with plot.style():
-        figure = Figure((7.6, 3.9), layout="constrained")
-        upper, lower = figure.subplots(2)
-        chain(
-            upper,
-            "unrolled: one time step per clock cycle",
-            ["values", "sc_encoder\nregisters,\ncomparators", *UNROLLED, "class"],
-            "sc_sequence + sc_thermometer: one number per layer and time step",
-        )
-        chain(
-            lower,
-            "folded: simd inputs of pe neurons per clock cycle",
-            ["values", "sc_image\nmemory,\ncomparators", *FOLDED, "class"],
-            "sc_sequence: one number per layer and time step, held during a pass",
-        )
-        figure.savefig(path, dpi=120)
-
-
-def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
-    """Draw blocks from left to right, and below them the numbers that all of them read."""
-    axes.set_title(title)
-    n, last = len(blocks), 1
-    axes.set_xlim(-0.6, n - 0.4)
-    axes.set_ylim(-1.25, 0.55)
-    axes.axis("off")
-    arrow = {"arrowstyle": "-|>", "color": ink(), "lw": 1, "shrinkA": 0, "shrinkB": 0}
-    for i, text in enumerate(blocks):
-        module, _, rest = text.partition("\n")
-        if 0 < i < n - 1:
-            axes.add_patch(
-                FancyBboxPatch(
-                    (i - 0.4, -0.45),
-                    0.8,
-                    0.9,
-                    "round,pad=0,rounding_size=0.06",
-                    fc=to_rgba(color(0), 0.08),
-                    ec=color(0),
-                    lw=1.2,
-                )
-            )
-            if module.split()[0] in WITH_NUMBERS:
-                axes.annotate("", (i, -0.45), (i, -0.88), arrowprops={**arrow, "color": color(1)})
-                last = i
-        name: dict[str, Any] = {"weight": "bold", "color": color(0)} if 0 < i < n - 1 else {}
-        shown = module.replace("readout_folded", "readout_\nfolded")
-        axes.text(i, 0.3 if rest else 0, shown, ha="center", va="center", fontsize=7.5, **name)
-        axes.text(i, -0.1, rest, ha="center", va="center", fontsize=7.5)
-        if i:
-            left, right = 0.28 if i == 1 else 0.4, 0.28 if i == n - 1 else 0.4
-            axes.annotate("", (i - right, 0), (i - 1 + left, 0), arrowprops=arrow)
-    axes.plot([0.6, last], [-0.88, -0.88], color=color(1), lw=1.2)
-    axes.text(0.6, -1.12, below, va="center", fontsize=8, color=color(1))
 
 
 def draw_waveform(path: Path) -> None:
@@ -325,14 +256,13 @@ def draw_signals(
 
 
 def main() -> None:
-    """Measure unless only the page is to be updated; then update the page and its pictures."""
+    """Measure unless only the page is to be updated; then update the page and its picture."""
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
     rows = json.loads(FIGURES.read_text())
     text = fill(PAGE.read_text(), "resources", resource_table(rows))
     PAGE.write_text(fill(text, "speeds", speed_table(rows)))
-    draw_blocks(PICTURES / "hardware_blocks.png")
     draw_waveform(PICTURES / "hardware_waveform.png")
 
 
