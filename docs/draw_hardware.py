@@ -70,9 +70,11 @@ def label(modules: dict[str, Any], instance: str, kind: str) -> str:
     found: Counter[str] = Counter()
     for line, n in contents(modules, kind):
         found[line] += n
+    small, cell = '<font point-size="9">', '<tr><td align="left">'
     lines = [f"{line} ({n:,})" if n > 1 else line for line, n in found.items()]
-    rows = "".join(f'<tr><td align="left"><font point-size="9">{line}</font></td></tr>' for line in lines)
-    head = f'<tr><td><b>{instance}</b></td></tr><tr><td><font color="{DATA}">{plain(kind)}</font></td></tr>'
+    head = f"<tr><td><b>{instance}</b></td></tr>"
+    head += f'<tr><td><font color="{DATA}">{plain(kind)}</font></td></tr>'
+    rows = "".join(f"{cell}{small}{line}</font></td></tr>" for line in lines)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{head}{rows}</table>>'
 
 
@@ -115,9 +117,8 @@ def dot(design: Design) -> str:
         'rankdir=LR; nodesep=0.35; ranksep=0.6; bgcolor="white"; splines=true;',
         'node [fontname="sans", fontsize=11]; edge [fontname="sans", fontsize=9, arrowsize=0.6];',
     ]
-    for name in modules[top]["ports"]:
-        if name not in CLOCKING:
-            lines.append(f"{name} [shape=plaintext];")
+    ports = [name for name in modules[top]["ports"] if name not in CLOCKING]
+    lines += [f"{name} [shape=plaintext];" for name in ports]
     for instance, cell in modules[top]["cells"].items():
         text = label(modules, instance, cell["type"])
         lines.append(

@@ -37,7 +37,11 @@ from sc_neurocore.hardware.synthesis import Synthesis, Target
 from sc_neurocore.plot._style import color
 
 DOCS = Path(__file__).parent
-FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware" / "verification.md", DOCS / "pictures"
+FIGURES, PAGE, PICTURES = (
+    DOCS / "hardware.json",
+    DOCS / "hardware" / "verification.md",
+    DOCS / "pictures",
+)
 
 
 def layer(n_in: int, n_out: int, architecture: Architecture, gain: float, simd: int = 8) -> Design:

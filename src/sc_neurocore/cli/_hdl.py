@@ -48,9 +48,9 @@ def run_hdl(options: argparse.Namespace) -> None:
     if options.interface or options.board:
         modules |= hardware.interface_verilog(design)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    text |= hardware.interface_checks(
-        design, text, "axi-stream" if options.interface or options.board else None
-    )
+    interface: Any = "axi-stream" if options.interface or options.board else None
+    text |= hardware.interface_checks(design, text, interface)
+    text |= hardware.vendor_scripts(design, modules, interface)
     if options.board:
         text |= hardware.board_verilog(design, options.board, in_bench)
     _check_folder(out, text)
