@@ -114,7 +114,7 @@ def dot(design: Design) -> str:
     modules, top = hierarchy(design), design.name
     lines = [
         f"digraph {top} {{",
-        'rankdir=LR; nodesep=0.35; ranksep=0.6; bgcolor="white"; splines=true;',
+        'nodesep=0.45; ranksep=0.45; bgcolor="white"; splines=true;',
         'node [fontname="sans", fontsize=11]; edge [fontname="sans", fontsize=9, arrowsize=0.6];',
     ]
     ports = [name for name in modules[top]["ports"] if name not in CLOCKING]

@@ -179,8 +179,8 @@ def test_encoders_shift_and_compare(folder):
     sizes = [1, 3, 6]
     made = netlists([("sc_encoder", {"N_IN": n, "BITS": 4, **text}) for n in sizes], RTL, folder)
     for net, n in zip(made, sizes, strict=True):
-        step = Step(net, ["values", "u_sequence.t"])
-        values, t = step.before["values"], step.before["u_sequence.t"]
+        step = Step(net, ["values", "g_numbers.u_sequence.t"])
+        values, t = step.before["values"], step.before["g_numbers.u_sequence.t"]
         value, x = step.inputs["value"], step.outputs["x"]
         entered = value if n == 1 else z3.Concat(value, z3.Extract(4 * n - 1, 4, values))
         claims = [step.after["values"] == z3.If(step.inputs["take"] == 1, entered, values)]
@@ -369,7 +369,7 @@ def test_images_are_kept_in_words_and_compared(folder):
         p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, **text}
         (net,) = netlists([("sc_image", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
-        step = Step(net, ["word", "read", "column", "place", "u_sequence.t", *memory])
+        step = Step(net, ["word", "read", "column", "place", "g_numbers.u_sequence.t", *memory])
         b, a, i = step.before, step.after, step.inputs
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
@@ -393,7 +393,7 @@ def test_images_are_kept_in_words_and_compared(folder):
             for t, n in enumerate(numbers):
                 bits = [z3.UGT(z3.Extract(3 * k + 2, 3 * k, b["read"]), n) for k in range(simd)]
                 right = step.outputs["x_word"] == joined([bit(x) for x in bits])
-                claims.append(z3.Implies(b["u_sequence.t"] == t, right))
+                claims.append(z3.Implies(b["g_numbers.u_sequence.t"] == t, right))
             prove(*claims, given=[b["place"] == 1 << lane, z3.ULT(b["column"], words)])
 
 

@@ -81,12 +81,13 @@ def run_hdl(options: argparse.Namespace) -> None:
             across_registers=design.folded or synapses <= 500,
             keep=compared_signals(design) if options.verify else (),
         )
+        if options.synth in ("ice40", "ecp5") and not tools.has_nextpnr(options.synth):
+            extra = "hdl" if options.synth == "ice40" else "boards"
+            say(options, _checks.missing_extra("estimating the clock rate", "nextpnr", extra))
         if options.synth == "ice40":
-            if not tools.has_nextpnr():
-                say(options, _checks.missing_extra("estimating the clock rate", "nextpnr", "hdl"))
             say(options, "counting toggles ...")
             found["energy"] = hardware.energy_of(design, made, in_bench)
-        if options.verify:
+        if options.verify and options.synth != "ecp5":
             found["netlist"] = _verified_netlist(options, design, made, in_bench)
     if options.board:
         say(options, f"building for {options.board} ...")

@@ -19,10 +19,10 @@ from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
 from sc_neurocore.networks.pooling import is_pool
 from sc_neurocore.networks.simulation import PreparedNetwork
-from sc_neurocore.streams import Bitstream, Hammersley, _bits
-from sc_neurocore.streams._numbers import generator_columns
+from sc_neurocore.streams import Bitstream, Hammersley, RotatedLFSR, _bits
+from sc_neurocore.streams._numbers import feedback, generator_columns
 
-__all__ = ["Design", "LayerDesign", "Sequence", "is_module_name", "row_integers"]
+__all__ = ["Design", "LayerDesign", "RotatedRegister", "Sequence", "is_module_name", "row_integers"]
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
@@ -131,6 +131,41 @@ class Sequence:
         """
         thresholds = values.astype(np.uint64) << np.uint64(32 - self.bits)
         streams = np.zeros(values.size, np.uint64)
+        return self.source.words(thresholds, streams, length, key=0, first_word=first)
+
+
+@dataclass(frozen=True)
+class RotatedRegister:
+    """Numbers for the inputs from one register, which each of them reads rotated, see `RotatedLFSR`.
+
+    Parameters
+    ----------
+    source : RotatedLFSR
+        With 4, 8 or 16 bits.
+    bits : int
+        Number of leading bits that are compared.
+    n_in : int
+        Number of inputs.
+    """
+
+    source: RotatedLFSR
+    bits: int
+    n_in: int
+
+    @property
+    def width(self) -> int:
+        """Number of bits of the register."""
+        return self.source.width
+
+    @property
+    def feedback(self) -> int:
+        """Mask of the bits of the register whose parity is shifted in."""
+        return feedback(self.width, self.source.taps or ())
+
+    def words(self, values: NDArray[np.int64], first: int, length: int) -> NDArray[np.uint64]:
+        """Return the streams of images one after the other, as `Sequence.words`."""
+        thresholds = self.source.thresholds(values / 2**self.bits)
+        streams = np.arange(values.size, dtype=np.uint64) % np.uint64(self.n_in)
         return self.source.words(thresholds, streams, length, key=0, first_word=first)
 
 
@@ -257,9 +292,11 @@ class Design:
         Time steps per image, from 1 to ``2**24``.
     fixed_point : FixedPoint
         Word lengths; potentials have at most 30 bits.
-    source : Hammersley
-        Source of the numbers that inputs are compared with, not randomized. The weights of each layer
-        are compared with those of the next axis. All comparators of a stage share one number.
+    source : Hammersley or RotatedLFSR
+        Source of the numbers that inputs are compared with. A counter (`Hammersley`, not randomized)
+        gives one number to all comparators of a stage. A register of 4, 8 or 16 bits (`RotatedLFSR`),
+        for dense layers on an image, gives each input a rotation of its own. The weights of each layer
+        are compared with the next of `source.sequences`, which is a counter.
     architecture : {"unrolled", "folded"}, optional
         Unrolled: one gate per synapse, one time step per clock cycle. Folded: weights in memories,
         `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses.
@@ -295,7 +332,7 @@ class Design:
     length: int
     _: KW_ONLY
     fixed_point: FixedPoint = FixedPoint()
-    source: Hammersley = Hammersley(8, 1, randomized=False)
+    source: Hammersley | RotatedLFSR = Hammersley(8, 1, randomized=False)
     architecture: Architecture | None = None
     simd: int = 8
     pe: int = 1
@@ -306,9 +343,7 @@ class Design:
     def __post_init__(self) -> None:
         _checks.instance("network", self.network, Network)
         _checks.instance("fixed_point", self.fixed_point, FixedPoint)
-        _checks.instance("source", self.source, Hammersley)
-        if self.source.randomized:
-            _checks.fail("source", "not be randomized", self.source, "the hardware has no keys")
+        self._check_source()
         if self.fixed_point.word > 30:
             _checks.fail(
                 "fixed_point", "have potentials of at most 30 bits in hardware", self.fixed_point
@@ -344,6 +379,16 @@ class Design:
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
         self.layers  # noqa: B018  raises for features that the hardware lacks
+
+    def _check_source(self) -> None:
+        """Raise unless the hardware has the source of the inputs."""
+        if not isinstance(self.source, RotatedLFSR):
+            _checks.instance("source", self.source, Hammersley)
+            if self.source.randomized:
+                _checks.fail("source", "not be randomized", self.source, "the hardware has no keys")
+        elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
+            contract = "have 4, 8 or 16 bits, and not fewer than weights, for hardware"
+            _checks.fail("source", contract, self.source)
 
     @cached_property
     def _only_folded(self) -> str | None:
@@ -420,12 +465,19 @@ class Design:
                     plain,
                 )
             )
+        reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]
+        if isinstance(self.source, RotatedLFSR) and not all(layer.plain for layer in reading):
+            remedy = "use a Hammersley source, or dense layers without delays and one bit per step"
+            _checks.fail("source", "be a counter for such layers in hardware", self.source, remedy)
         return tuple(layers)
 
     @property
-    def encoder(self) -> Sequence:
+    def encoder(self) -> Sequence | RotatedRegister:
         """Numbers that the inputs are compared with."""
-        return Sequence(self.source, self.fixed_point.bits)
+        bits = self.fixed_point.bits
+        if isinstance(self.source, RotatedLFSR):
+            return RotatedRegister(self.source, bits, self.n_in)
+        return Sequence(self.source, bits)
 
     @property
     def n_in(self) -> int:

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware._reads import table
-from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
+from sc_neurocore.hardware.design import (
+    Design,
+    LayerDesign,
+    RotatedRegister,
+    Sequence,
+    row_integers,
+)
 from sc_neurocore.hardware.model import trace
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import Conv2d
@@ -79,6 +85,8 @@ def library_text(name: str) -> str:
 def library(design: Design) -> list[str]:
     """Return the names of the library files that a design uses unchanged."""
     used = [*_SHARED]
+    if isinstance(design.encoder, RotatedRegister):
+        used.append("sc_rotated")
     if not design.folded:
         used += _UNROLLED
         if any(layer.neuron.syn_fraction or np.any(layer.neuron.syn_leak) for layer in design.layers):
@@ -208,6 +216,7 @@ def _templates() -> Any:
         shift=_shift,
         synapses=_synapses,
         neuron=_neuron,
+        numbers=_numbers,
         own=_own,
         widths=_widths,
     )
@@ -233,6 +242,19 @@ def _rows(numbers: Sequence) -> str:
 def _shift(numbers: Sequence) -> str:
     """Return the Verilog constant of the shift."""
     return f"{numbers.bits}'b{numbers.shift:0{numbers.bits}b}"
+
+
+def _numbers(encoder: Sequence | RotatedRegister) -> str:
+    """Return the Verilog parameters of the numbers of the inputs."""
+    if isinstance(encoder, Sequence):
+        return (
+            f".SEQUENCE({encoder.width}),\n        .ROWS({_rows(encoder)}),\n"
+            f"        .SHIFT({_shift(encoder)})"
+        )
+    return (
+        f".REGISTER({encoder.width}), .FEEDBACK(16'h{encoder.feedback:04x}), "
+        f".START(16'h{encoder.source.start:04x})"
+    )
 
 
 def _synapses(layer: LayerDesign, neuron: int) -> tuple[int, int, str, str]:
