@@ -1,7 +1,8 @@
 """Measure the figures of hardware/verification.md, and draw the waveform of hardware/architecture.md.
 
-python docs/measure_hardware.py          measure, write docs/hardware.json, update page and picture
-python docs/measure_hardware.py --draw   update page and picture from docs/hardware.json alone
+python docs/measure_hardware.py            measure, write docs/hardware.json, update page and picture
+python docs/measure_hardware.py --sources  the same for the table of sources alone
+python docs/measure_hardware.py --draw     update page and picture from docs/hardware.json alone
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,17 @@ from draw_results import fill, table
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits, plot
+from sc_neurocore import (
+    LIF,
+    Bitstream,
+    Dense,
+    FixedPoint,
+    Hammersley,
+    Network,
+    PeriodWarning,
+    load_digits,
+    plot,
+)
 from sc_neurocore.hardware import (
     Design,
     synthesize,
@@ -35,6 +47,7 @@ from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis, Target
 from sc_neurocore.plot._style import color
+from sc_neurocore.streams import RotatedLFSR
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURES = (
@@ -259,14 +272,81 @@ def draw_signals(
     count.set_title(f"Output {most} of the digits network in hardware, one image")
 
 
+SOURCES = {"counter": Hammersley(8, 1, randomized=False), "register": RotatedLFSR(16, start=0xACE1)}
+POINTS = ((3, 4), (3, 8), (8, 16), (8, 32), (8, 64))  # bits and time steps
+N_STARTS = 20
+
+
+def sources(folder: Path) -> dict[str, Any]:
+    """Return accuracies of the digits and LUTs of designs, with a counter and with a register."""
+    digits, starts = load_digits(), np.random.default_rng(0).choice(2**16 - 1, N_STARTS, False) + 1
+
+    def right(bits: int, length: int, source: Any) -> int:
+        fixed = FixedPoint(bits=bits)
+        design = Design(digits.network, length, fixed_point=fixed, source=source, name="digits")
+        return int((design.simulate(digits.images).classes == digits.labels).sum())
+
+    found: dict[str, Any] = {"n_images": len(digits.labels), "accuracy": [], "luts": []}
+    for bits, length in POINTS:
+        with warnings.catch_warnings():  # a start with few ones is one-sided for its first steps
+            warnings.simplefilter("ignore", PeriodWarning)
+            of_starts = [right(bits, length, RotatedLFSR(16, start=int(s))) for s in starts]
+        counter = right(bits, length, SOURCES["counter"])
+        row = {"bits": bits, "steps": length, "counter": counter, "register": sorted(of_starts)}
+        found["accuracy"].append(row)
+    single = Dense(np.random.default_rng(0).uniform(-1, 1, (4, 64)), gain=0.05)
+    for name, network, bits in (
+        ("64-100-10 folded, 3 bits", digits.network, 3),
+        ("64-4 unrolled, 8 bits", Network([single]), 8),
+    ):
+        luts = {}
+        for kind, source in SOURCES.items():
+            fixed = FixedPoint(bits=bits)
+            design = Design(network, 8, fixed_point=fixed, source=source, name="made")
+            place = folder / f"{kind} {bits}"
+            files = written(design, place)
+            luts[kind] = synthesize(files, "made", "ice40", place, place=False).luts
+            print(name, kind, luts[kind], flush=True)
+        found["luts"].append({"name": name, **luts})
+    return found
+
+
+def sources_tables(found: dict[str, Any]) -> dict[str, str]:
+    """Return the tables of sources, by marker."""
+    n = found["n_images"]
+
+    def percent(right: float) -> str:
+        return f"{100 * right / n:.1f}"
+
+    lines = [
+        [
+            f"{row['bits']} bits, {row['steps']} steps",
+            percent(row["counter"]),
+            f"{percent(np.median(row['register']))} "
+            f"({percent(row['register'][0])} to {percent(row['register'][-1])})",
+        ]
+        for row in found["accuracy"]
+    ]
+    of_luts = [[row["name"], f"{row['counter']:,}", f"{row['register']:,}"] for row in found["luts"]]
+    return {
+        "sources": table(["accuracy in %", "counter", "register"], lines),
+        "source-luts": table(["LUTs", "counter", "register"], of_luts),
+    }
+
+
 def main() -> None:
     """Measure unless only the page is to be updated; then update the page and its picture."""
+    found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
-            FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
-    rows = json.loads(FIGURES.read_text())
-    text = fill(PAGE.read_text(), "resources", resource_table(rows))
-    PAGE.write_text(fill(text, "speeds", speed_table(rows)))
+            found["sources"] = sources(Path(folder))
+            if "--sources" not in sys.argv:
+                found["designs"] = resources(Path(folder))
+        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+    text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
+    for name, content in sources_tables(found["sources"]).items():
+        text = fill(text, name, content)
+    PAGE.write_text(fill(text, "speeds", speed_table(found["designs"])))
     draw_waveform(PICTURES / "hardware_waveform.png")
 
 

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +138,8 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         n_images = max(options.images, 100)
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
     if options.accuracy is not None or options.max_loss is not None:
-        return _searched(options, network, name, images, labels), images, labels
+        found = _searched(options, network, name, images, labels)
+        return replace(found, early=options.early), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
@@ -152,6 +154,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         simd=8 if options.simd is None else options.simd,
         pe=1 if options.pe is None else options.pe,
         name=name,
+        early=options.early,
     )
     return design, images, labels
 

@@ -304,6 +304,11 @@ def _hdl(commands: Commands) -> None:
         "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
     )
     hdl.add_argument(
+        "--early",
+        action="store_true",
+        help="end an image as soon as no output can overtake the one with the most spikes (folded)",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream",),
         help="add a wrapper with these ports, and a cocotb test of it",

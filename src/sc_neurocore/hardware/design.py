@@ -58,7 +58,7 @@ wor xnor xor
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
     r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
-    r"|take|clear|step|last_step|class_valid|x|layer\d+_.*"
+    r"|take|clear|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
 
@@ -311,6 +311,9 @@ class Design:
     inputs : {"image", "frames", "spikes"}
         An image of constant densities; densities for each time step; or spikes for each time step,
         read one bit at a time. Frames need one bit per step.
+    early : bool
+        End an image as soon as its class is final, see `steps`. For folded designs of images whose last
+        layer fires.
 
     Raises
     ------
@@ -339,6 +342,7 @@ class Design:
     name: str = "network"
     bits_per_step: int = 1
     inputs: InputKind = "image"
+    early: bool = False
 
     def __post_init__(self) -> None:
         _checks.instance("network", self.network, Network)
@@ -378,6 +382,7 @@ class Design:
         self._check_outputs()
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
+        self._check_early()
         self.layers  # noqa: B018  raises for features that the hardware lacks
 
     def _check_source(self) -> None:
@@ -389,6 +394,19 @@ class Design:
         elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
             contract = "have 4, 8 or 16 bits, and not fewer than weights, for hardware"
             _checks.fail("source", contract, self.source)
+
+    def _check_early(self) -> None:
+        """Raise unless images can end early, if they are to."""
+        _checks.instance("early", self.early, bool)
+        if not self.early:
+            return
+        if not self.folded or self.inputs != "image":
+            seen = f"{self.architecture}, inputs={self.inputs!r}"
+            _checks.fail("early", "be False unless the design is folded and reads images", seen)
+        neuron = self.fixed.neurons[-1]
+        if not np.any(neuron.threshold <= neuron.most):
+            contract = "be False if the last layer does not fire"
+            _checks.fail("early", contract, self.early, "its class follows from the last potentials")
 
     @cached_property
     def _only_folded(self) -> str | None:
@@ -501,15 +519,52 @@ class Design:
 
     @property
     def clocks(self) -> int:
-        """Clock cycles from reading the first value of an image to its class."""
+        """Clock cycles from reading the first value of an image to its class, at most if `early`."""
+        return self.clocks_of(self.length)
+
+    def clocks_of(self, steps: int) -> int:
+        """Return the clock cycles of an image whose class is final after a number of time steps."""
         if not self.folded:
-            return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
-        return self.n_values + self.length * self.step_clocks + 1
+            return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
+        return self.n_values + steps * self.step_clocks + 1
 
     @property
     def step_clocks(self) -> int:
         """Clock cycles of a time step of a folded design, after its values are read."""
-        return 1 + sum(layer.period for layer in self.layers)
+        return 1 + self.early + sum(layer.period for layer in self.layers)
+
+    @property
+    def pause(self) -> int:
+        """Shortest refractory period of the output neurons, in time steps."""
+        return int(np.min(self.layers[-1].neuron.refractory))
+
+    def steps(self, x: InputLike) -> NDArray[np.int64]:
+        """Return the time steps that the hardware computes for each image.
+
+        With `early`, an image ends after t of T steps if the output with the most spikes leads every
+        other by more than ``(T - t) / (1 + pause)`` spikes, rounded up, which is the most that one can
+        still fire. Its class is then that of all steps, as for `decide_early`, whose bound is lower
+        while outputs rest.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_in,) or (n, n_in)
+            Densities in [0, 1].
+
+        Returns
+        -------
+        ndarray of int64, shape () or (n,)
+        """
+        inputs = Inputs.of("x", x, self.network)
+        if not self.early:
+            return np.full(inputs.batch, self.length, np.int64)
+        spikes = self.simulate(inputs, record=True).spikes[-1].bits()
+        counts = np.sort(np.cumsum(spikes, axis=-1, dtype=np.int64), axis=-2)
+        second = counts[..., -2, :] if self.n_out > 1 else 0
+        left = -(-(self.length - 1 - np.arange(self.length)) // (1 + self.pause))
+        decided = counts[..., -1, :] > second + left
+        decided[..., -1] = True
+        return np.asarray(decided.argmax(axis=-1) + 1, np.int64)
 
     def codes(self, images: InputLike) -> NDArray[np.int64]:
         """Return inputs as integers in the order in which the hardware reads them.

@@ -30,7 +30,6 @@ __all__ = ["bits_for", "library", "library_text", "rendered", "verilog", "verilo
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
-_FOLDED = ("sc_readout_folded",)
 
 
 def verilog(design: Design) -> dict[str, str]:
@@ -102,7 +101,7 @@ def library(design: Design) -> list[str]:
                 used.append("sc_samples" if general else "sc_image")
             else:
                 used.append("sc_history" if general else "sc_spikes")
-    return [f"{name}.v" for name in dict.fromkeys([*used, *_FOLDED])]
+    return [f"{name}.v" for name in dict.fromkeys([*used, "sc_readout_folded"])]
 
 
 def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
@@ -134,18 +133,20 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
     text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in np.atleast_1d(result.classes).tolist())
     n_spikes, silent = 0, []
+    steps = design.steps(inputs).ravel()
     for k, layer in enumerate(design.layers):
         shape = len(codes), layer.n_out, design.length
         spikes = traces[k].spikes.bits().reshape(shape)
         potentials = traces[k].potentials.reshape(shape)
-        n_spikes += int(spikes.sum())
+        n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
         if np.any(layer.neuron.threshold <= layer.neuron.most) and not spikes.any():
             silent.append(f"no spikes in layer {k}")
-        text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
+        text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials, steps))
     values = {
         "design": design,
         "n_images": len(codes),
-        "lines": [design.length * (layer.groups if design.folded else 1) for layer in design.layers],
+        "clocks": design.clocks_of(int(steps[0])),
+        "lines": [int(steps.sum()) * (layer.groups if design.folded else 1) for layer in design.layers],
         "n_spikes": n_spikes,
         "silent": silent,
     }
@@ -175,16 +176,24 @@ def _lines(lines: Any) -> str:
 
 
 def _expected(
-    design: Design, layer: LayerDesign, spikes: NDArray[Any], potentials: NDArray[Any]
+    design: Design,
+    layer: LayerDesign,
+    spikes: NDArray[Any],
+    potentials: NDArray[Any],
+    steps: NDArray[np.int64],
 ) -> Any:
-    """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step)."""
+    """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step).
+
+    Those of an image end after its number of steps.
+    """
+    computed = np.arange(design.length) < steps[:, np.newaxis]
     lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
     word = layer.neuron.word
     order = layer.order if design.folded else np.arange(layer.n_out)
     fired, v = (
         values[:, order]
         .reshape(-1, groups, lanes, design.length)
-        .transpose(0, 3, 1, 2)
+        .transpose(0, 3, 1, 2)[computed]
         .reshape(-1, lanes)
         for values in (spikes, potentials)
     )
