@@ -167,8 +167,8 @@ def measure(data: Path, liberty: list[Path]) -> None:
     for section in ("ecp5", "cells"):
         found.setdefault(section, {})
     library = Library.read(liberty) if liberty else None
-    for simd, pe in CELLS if library else ():
-        if f"{simd} {pe}" not in found["cells"]:
+    for simd, pe in CELLS:
+        if library is not None and f"{simd} {pe}" not in found["cells"]:
             found["cells"][f"{simd} {pe}"] = in_cells(
                 designed(network, *POINT, simd, pe), images, library
             )

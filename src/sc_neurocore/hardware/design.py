@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ __all__ = ["Design", "LayerDesign", "RotatedRegister", "Sequence", "is_module_na
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
+N = TypeVar("N", int, float)
 InputKind = Literal["image", "frames", "spikes"]
 # A few thousand unrolled synapses, each a gate and part of an adder, fill a small device.
 MOST_UNROLLED = 2000
@@ -522,8 +523,8 @@ class Design:
         """Clock cycles from reading the first value of an image to its class, at most if `early`."""
         return self.clocks_of(self.length)
 
-    def clocks_of(self, steps: int) -> int:
-        """Return the clock cycles of an image whose class is final after a number of time steps."""
+    def clocks_of(self, steps: N) -> N:
+        """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
         if not self.folded:
             return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
         return self.n_values + steps * self.step_clocks + 1

@@ -285,8 +285,8 @@ def _layer_of_images(design: Design, k: int, run: Run, whole: LayerTrace, steps:
     """Compare layer k of a complete design with the first steps of its model, one image per lane."""
     layer, model = design.layers[k], whole
     if steps < design.length:
-        spikes = Bitstream.from_bits(whole.spikes.bits()[..., :steps])
-        model = replace(whole, potentials=whole.potentials[..., :steps], spikes=spikes)
+        first = Bitstream.from_bits(whole.spikes.bits()[..., :steps])
+        model = replace(whole, potentials=whole.potentials[..., :steps], spikes=first)
     valid = run.at(slice(1, None), f"layer{k}_valid")[:, 0]
     at = 1 + np.flatnonzero(valid[:, 0])
     # The number of valid outputs is known, and they are valid in all lanes at once.
