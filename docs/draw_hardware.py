@@ -18,7 +18,15 @@ from sc_neurocore.hardware import Design, tools, verilog, write
 
 PICTURES = Path(__file__).parent / "pictures"
 CLOCKING = {"clk", "rst", "clear"}  # which reach all blocks
-DATA, CONTROL, BLOCK = "#0072b2", "#777777", "#e8f1f8"
+# Colors of text, wide nets, single bits, blocks and ground, on light and dark pages.
+LIGHT = {"ink": "black", "data": "#0072b2", "control": "#777777", "block": "#e8f1f8", "ground": "white"}
+DARK = {
+    "ink": "#e6e6e6",
+    "data": "#56b4e9",
+    "control": "#a0a0a0",
+    "block": "#1d2b36",
+    "ground": "transparent",
+}
 
 
 def designs() -> dict[str, Design]:
@@ -65,7 +73,7 @@ def contents(modules: dict[str, Any], name: str) -> Iterator[tuple[str, int]]:
     yield from merged.items()
 
 
-def label(modules: dict[str, Any], instance: str, kind: str) -> str:
+def label(modules: dict[str, Any], instance: str, kind: str, color: str) -> str:
     """Return the label of a block: instance, module, and what is inside."""
     found: Counter[str] = Counter()
     for line, n in contents(modules, kind):
@@ -73,7 +81,7 @@ def label(modules: dict[str, Any], instance: str, kind: str) -> str:
     small, cell = '<font point-size="9">', '<tr><td align="left">'
     lines = [f"{line} ({n:,})" if n > 1 else line for line, n in found.items()]
     head = f"<tr><td><b>{instance}</b></td></tr>"
-    head += f'<tr><td><font color="{DATA}">{plain(kind)}</font></td></tr>'
+    head += f'<tr><td><font color="{color}">{plain(kind)}</font></td></tr>'
     rows = "".join(f"{cell}{small}{line}</font></td></tr>" for line in lines)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{head}{rows}</table>>'
 
@@ -109,28 +117,29 @@ def nets(modules: dict[str, Any], top: str) -> Iterator[tuple[str, str, str, int
         yield start, end, name, n
 
 
-def dot(design: Design) -> str:
+def dot(design: Design, colors: dict[str, str] = LIGHT) -> str:
     """Return the blocks of a design as a graph in the language DOT."""
     modules, top = hierarchy(design), design.name
     lines = [
         f"digraph {top} {{",
-        'nodesep=0.45; ranksep=0.45; bgcolor="white"; splines=true;',
+        "nodesep=0.45; ranksep=0.45; splines=true;",
+        f'bgcolor="{colors["ground"]}"; node [fontcolor="{colors["ink"]}"];',
         'node [fontname="sans", fontsize=11]; edge [fontname="sans", fontsize=9, arrowsize=0.6];',
     ]
     ports = [name for name in modules[top]["ports"] if name not in CLOCKING]
     lines += [f"{name} [shape=plaintext];" for name in ports]
     for instance, cell in modules[top]["cells"].items():
-        text = label(modules, instance, cell["type"])
+        text = label(modules, instance, cell["type"], colors["data"])
         lines.append(
-            f'{instance} [shape=box, style="rounded,filled", color="{DATA}", fillcolor="{BLOCK}", '
-            f"label={text}];"
+            f'{instance} [shape=box, style="rounded,filled", color="{colors["data"]}", '
+            f'fillcolor="{colors["block"]}", label={text}];'
         )
     together: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for start, end, name, n in nets(modules, top):
         shown = "" if name in (start, end) else name
         together[start, end, n > 1].append(f"{shown} [{n}]".strip() if n > 1 else shown)
     for (start, end, wide), names in together.items():
-        color, pen = (DATA, 1.6) if wide else (CONTROL, 0.8)
+        color, pen = (colors["data"], 1.6) if wide else (colors["control"], 0.8)
         text = "\\n".join(filter(None, names))
         lines.append(
             f'{start} -> {end} [label="{text}", color="{color}", fontcolor="{color}", penwidth={pen}];'
@@ -141,9 +150,11 @@ def dot(design: Design) -> str:
 def main() -> None:
     """Draw all pictures."""
     for name, design in designs().items():
-        picture = PICTURES / f"{name}.svg"
-        subprocess.run(["dot", "-Tsvg", "-o", picture], input=dot(design), text=True, check=True)
-        print(f"wrote {picture}")
+        for suffix, colors in (("", LIGHT), ("_dark", DARK)):
+            picture = PICTURES / f"{name}{suffix}.svg"
+            graph = dot(design, colors)
+            subprocess.run(["dot", "-Tsvg", "-o", picture], input=graph, text=True, check=True)
+            print(f"wrote {picture}")
 
 
 if __name__ == "__main__":

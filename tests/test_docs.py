@@ -255,3 +255,19 @@ def test_the_pictures_of_designs_show_the_blocks_and_nets_of_their_verilog(monke
             line for text in re.findall(r'label="([^"]+)"', graph) for line in text.split(r"\n")
         }
         assert wanted <= drawn, f"{name} is stale: run docs/draw_hardware.py"
+
+
+def test_the_tables_of_hardware_are_those_of_their_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    hardware, mnist = import_module("measure_hardware"), import_module("measure_mnist")
+    figures = json.loads(hardware.FIGURES.read_text())
+    tables = {
+        "resources": hardware.resource_table(figures["designs"]),
+        "speeds": hardware.speed_table(figures["designs"]),
+        **hardware.sources_tables(figures["sources"]),
+        **mnist.tables(json.loads(mnist.FIGURES.read_text())),
+    }
+    page, blocks = hardware.PAGE.read_text(), hardware.BLOCKS.read_text()
+    for name, content in tables.items():
+        assert hardware.fill(page, name, content) == page, f"{name} is stale"
+    assert hardware.fill(blocks, "early", hardware.early_table()) == blocks
