@@ -112,9 +112,13 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         [f"{bits} bits", *(f"{100 * right[f'{bits} {length}'] / n:.1f}" for length in LENGTHS)]
         for bits in BITS
     ]
-    made = {
-        "mnist-accuracy": table(["accuracy in %", *(f"{length} steps" for length in LENGTHS)], lines)
-    }
+    bits, length = POINT
+    head = ["accuracy in %", *(f"{length} steps" for length in LENGTHS)]
+    sentence = (
+        f"The designs below have {bits} bits and {length} time steps: {interval(found)} with 95 % "
+        "confidence. The same images chose\nthis point, so its accuracy on other images may be lower."
+    )
+    made = {"mnist-accuracy": f"{table(head, lines)}\n\n{sentence}"}
     lines = []
     for row in found["ecp5"].values():
         mhz = float(np.median(row["rates"]))
@@ -150,7 +154,7 @@ def interval(found: dict[str, Any]) -> str:
     """Return the accuracy of the designs and its 95 % interval over images, as the page shows it."""
     n, right = found["accuracy"]["n_images"], found["accuracy"]["right"][f"{POINT[0]} {POINT[1]}"]
     low, high = wilson(right, n, 0.95)
-    return f"{100 * right / n:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * right / n:.1f} % are right ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def measure(data: Path, liberty: list[Path]) -> None:
@@ -193,7 +197,6 @@ def main() -> None:
     for name, content in tables(found).items():
         text = fill(text, name, content)
     PAGE.write_text(text)
-    print(interval(found))
 
 
 if __name__ == "__main__":
