@@ -111,6 +111,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.icarus
 @pytest.mark.long
 def test_mutants_of_the_decision_are_caught(tmp_path):
     design, images = resting(1), np.random.default_rng(2).random((12, 10))
@@ -118,8 +119,9 @@ def test_mutants_of_the_decision_are_caught(tmp_path):
     for k, (old, new) in enumerate(MUTANTS):
         assert old in text[file], old
         write({**text, file: text[file].replace(old, new)}, tmp_path / str(k))
+        files = sorted((tmp_path / str(k)).glob("*.v"))
         with pytest.raises(ToolFailedError, match="FAILED"):
-            run_bench(tmp_path / str(k), "little")
+            simulators.run_testbench(files, "little_tb", tmp_path / str(k))
 
 
 def test_the_command_reports_the_mean_latency(tmp_path, capsys):

@@ -104,14 +104,16 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.icarus
 @pytest.mark.long
 def test_mutants_of_the_register_are_caught(tmp_path):
     text = written(rotated("folded"), tmp_path)
     for k, (file, old, new) in enumerate(MUTANTS):
         assert old in text[file], (file, old)
         write({**text, file: text[file].replace(old, new)}, tmp_path / str(k))
+        files = sorted((tmp_path / str(k)).glob("*.v"))
         with pytest.raises(ToolFailedError, match="FAILED"):
-            run_bench(tmp_path / str(k), "little")
+            simulators.run_testbench(files, "little_tb", tmp_path / str(k))
 
 
 def test_designs_without_such_a_register_are_refused():
