@@ -113,12 +113,12 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         for bits in BITS
     ]
     bits, length = POINT
-    head = ["accuracy in %", *(f"{length} steps" for length in LENGTHS)]
+    lengths = ["accuracy in %", *(f"{length} steps" for length in LENGTHS)]
     sentence = (
         f"The designs below have {bits} bits and {length} time steps: {interval(found)} with 95 % "
         "confidence. The same images chose\nthis point, so its accuracy on other images may be lower."
     )
-    made = {"mnist-accuracy": f"{table(head, lines)}\n\n{sentence}"}
+    made = {"mnist-accuracy": f"{table(lengths, lines)}\n\n{sentence}"}
     lines = []
     for row in found["ecp5"].values():
         mhz = float(np.median(row["rates"]))
