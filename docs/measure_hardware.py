@@ -1,8 +1,9 @@
 """Measure the figures of hardware/verification.md, and draw the waveform of hardware/architecture.md.
 
-python docs/measure_hardware.py            measure, write docs/hardware.json, update pages and picture
-python docs/measure_hardware.py --sources  the same for the table of sources alone
-python docs/measure_hardware.py --draw     update pages and picture from docs/hardware.json alone
+python docs/measure_hardware.py              measure all, update pages and picture
+python docs/measure_hardware.py --sources    measure the table of sources only
+python docs/measure_hardware.py --learning   measure the layers that learn only
+python docs/measure_hardware.py --draw       update pages and picture from docs/hardware*.json alone
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from sc_neurocore import (
 )
 from sc_neurocore.hardware import (
     Design,
+    LearningDesign,
+    learning_verilog,
     synthesize,
     trace,
     verify_images,
@@ -47,12 +50,14 @@ from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis, Target
+from sc_neurocore.plasticity import STDP, StochasticSTDP
 from sc_neurocore.plot._style import color
 from sc_neurocore.streams import RotatedLFSR
 
 DOCS = Path(__file__).parent
 FIGURES, PICTURES = DOCS / "hardware.json", DOCS / "pictures"
 PAGE, BLOCKS = DOCS / "hardware" / "verification.md", DOCS / "hardware" / "architecture.md"
+OF_LEARNING = DOCS / "hardware_learning.json"
 
 
 def layer(n_in: int, n_out: int, architecture: Architecture, gain: float, simd: int = 8) -> Design:
@@ -133,6 +138,48 @@ endmodule
 """
     )
     return synthesize([*files, inside], "inside", "ice40", folder, across_registers=False).mhz
+
+
+def learning(n_in: int, n_out: int, rule: STDP | StochasticSTDP, leak_bits: int) -> LearningDesign:
+    """Return a design of a layer that learns."""
+    weights = np.random.default_rng(0).uniform(0, 1, (n_out, n_in))
+    lif = LIF(tau_mem=16.0, refractory_period=2)
+    layer = Dense(weights, gain=1 / n_in, neuron=lif, plasticity=rule)
+    return LearningDesign(Network([layer]), fixed_point=FixedPoint(leak_bits=leak_bits))
+
+
+LEARNING = [
+    ("8x4, STDP", learning(8, 4, STDP(bounds="hard"), 8)),
+    ("8x4, STDP, leaks and amplitudes of one bit", learning(8, 4, STDP(bounds="hard"), 1)),
+    ("8x4, StochasticSTDP, leaks of one bit", learning(8, 4, StochasticSTDP(), 1)),
+    ("64x16, STDP, leaks and amplitudes of one bit", learning(64, 16, STDP(bounds="hard"), 1)),
+    ("64x16, StochasticSTDP, leaks of one bit", learning(64, 16, StochasticSTDP(), 1)),
+]
+
+
+def learning_resources(folder: Path) -> list[dict[str, Any]]:
+    """Return cells and clock rates of layers that learn."""
+    rows = []
+    for i, (name, design) in enumerate(LEARNING):
+        place = folder / f"learning{i}"
+        text = learning_verilog(design)
+        write(text, place)
+        files = [place / file for file in text if file.endswith(".v")]
+        made = synthesize(files, design.name, "ice40", place, across_registers=False)
+        print(name, made, flush=True)
+        rows.append(
+            {
+                "name": name,
+                "target": "ice40",
+                "luts": made.luts,
+                "flip_flops": made.flip_flops,
+                "memories": made.memories,
+                "logic_cells": made.logic_cells,
+                "mhz": made.mhz,
+                "steps": design.step_clocks,
+            }
+        )
+    return rows
 
 
 def whole_layer(folder: Path) -> dict[str, Any]:
@@ -363,17 +410,23 @@ def early_table() -> str:
 def main() -> None:
     """Measure unless only the page is to be updated; then update the page and its picture."""
     found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    learned = json.loads(OF_LEARNING.read_text()) if OF_LEARNING.exists() else []
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
-            found["sources"] = sources(Path(folder))
+            if "--learning" not in sys.argv:
+                found["sources"] = sources(Path(folder))
             if "--sources" not in sys.argv:
+                learned = learning_resources(Path(folder))
+                OF_LEARNING.write_text(json.dumps(learned, indent=1) + "\n")
+            if not {"--sources", "--learning"} & set(sys.argv):
                 found["designs"] = resources(Path(folder))
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
     for name, content in sources_tables(found["sources"]).items():
         text = fill(text, name, content)
     PAGE.write_text(fill(text, "speeds", speed_table(found["designs"])))
-    BLOCKS.write_text(fill(BLOCKS.read_text(), "early", early_table()))
+    text = fill(BLOCKS.read_text(), "early", early_table())
+    BLOCKS.write_text(fill(text, "learning", resource_table(learned)) if learned else text)
     draw_waveform(PICTURES / "hardware_waveform.png")
 
 

@@ -9,8 +9,8 @@ The recordings are divided into five parts. Each is the test set of a network th
 other four; ``--validate`` trains on three of these and measures on the fourth. Hyper-parameters were
 chosen on such a split; docs/training.md says how.
 
-Run ``python examples/nmnist.py --data DIR`` after ``pip install torch==2.13.0``. Results are written as
-JSON, and printed as a Markdown table. Run it again to continue after Ctrl-C.
+Run ``python examples/nmnist.py --data DIR`` after ``pip install torch==2.13.0 tqdm``. Results are
+written as JSON, and printed as a Markdown table. Run it again to continue after Ctrl-C.
 """
 
 from __future__ import annotations

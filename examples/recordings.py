@@ -18,10 +18,8 @@ import tarfile
 import time
 import wave
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,7 +29,16 @@ from mnist import round_weights
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sc_neurocore import Bernoulli, Bitstream, Network, Sobol, set_threads, simulate, simulate_float
+from sc_neurocore import (
+    Bernoulli,
+    Bitstream,
+    Network,
+    Sobol,
+    set_threads,
+    simulate,
+    simulate_float,
+    sweep,
+)
 from sc_neurocore.training import SCNetwork, calibrate, fit, to_network
 
 SIDE = 34  # rows and columns of the camera
@@ -217,7 +224,7 @@ def train(experiment: Experiment, part: Part, job: Job) -> Network:
 
 
 def work(
-    job: Job, *, experiment: Experiment, data: Path, validate: bool, seeds: int, save: Path | None
+    *, experiment: Experiment, data: Path, validate: bool, seeds: int, save: Path | None, **job: Any
 ) -> Result:
     """Return the results of a job: train a network, and measure it."""
     torch.set_num_threads(1)
@@ -230,7 +237,7 @@ def work(
         network.save(save / f"{experiment.name}_{job['delays']}.npz")
     parameters = sum(p.numel() for p in experiment.build(job["delays"]).parameters())
     found = measured(network, part.tested, part.tested_labels, seeds)
-    return job | {"parameters": parameters, "cpu_seconds": round(seconds), **found}
+    return {"parameters": parameters, "cpu_seconds": round(seconds), **found}
 
 
 def parser(description: str, name: str, delays: tuple[str, ...]) -> argparse.ArgumentParser:
@@ -251,7 +258,8 @@ def parser(description: str, name: str, delays: tuple[str, ...]) -> argparse.Arg
 def run_all(experiment: Experiment, tasks: list[Job], options: argparse.Namespace) -> list[Result]:
     """Return the results of all trainings of networks with all delays, in all tasks.
 
-    A task is what the job of a training says besides its delays and its seed.
+    A task is what the job of a training says besides its delays and its seed. Results are stored beside
+    the results file as they are finished, and trainings that are stored are not repeated.
     """
     jobs = [
         task | {"delays": delays, "seed": seed}
@@ -267,36 +275,20 @@ def run_all(experiment: Experiment, tasks: list[Job], options: argparse.Namespac
         seeds=options.seeds,
         save=options.save,
     )
-    return run(jobs, do, options.out, options.workers)
+    out, workers = options.out, options.workers if options.workers > 1 else None
+    results = sweep(do, jobs, executor=workers, store=out.with_suffix(".jsonl"), progress=True)
+    results = [row for row in results if row.pop("error", None) is None]
+    earlier = json.loads(out.read_text()) if out.exists() else []
+    others = [row for row in earlier if not any(job.items() <= row.items() for job in jobs)]
+    rows = ",\n".join(json.dumps(row) for row in others + results)
+    out.write_text(f"[\n{rows}\n]\n")
+    return results
 
 
 def by_delays(results: list[Result]) -> dict[str, list[Result]]:
     """Return results as columns of a table."""
     columns = {shown: [r for r in results if r["delays"] == name] for name, shown in DELAYS.items()}
     return {shown: own for shown, own in columns.items() if own}
-
-
-def run(jobs: list[Job], work: Callable[[Job], Result], out: Path, workers: int) -> list[Result]:
-    """Run the jobs that the results file does not hold yet; write it after each of them.
-
-    A job is a dict of plain values, and its result begins with them.
-    """
-    results: list[Result] = json.loads(out.read_text()) if out.exists() else []
-    left = [job for job in jobs if not any(job.items() <= done.items() for done in results)]
-    for done in _done(left, work, workers):
-        results.append(done)
-        out.write_text("[\n" + ",\n".join(json.dumps(row) for row in results) + "\n]\n")
-        print({name: value for name, value in done.items() if name != "rows"}, flush=True)
-    return [done for done in results if any(job.items() <= done.items() for job in jobs)]
-
-
-def _done(jobs: list[Job], work: Callable[[Job], Result], workers: int) -> Iterator[Result]:
-    if workers == 1:
-        yield from map(work, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(work, job) for job in jobs]):
-            yield future.result()
 
 
 def shares(results: list[Result]) -> list[tuple[str, NDArray[np.float64]]]:

@@ -10,8 +10,8 @@ tested on one speaker after training on the other five. ``--validate`` measures 
 takes 5 to 9, and three of the speakers after training on four of the others. Hyper-parameters were
 chosen on such splits; docs/training.md says how.
 
-Run ``python examples/spoken_digits.py --data DIR`` after ``pip install torch==2.13.0``. Results are
-written as JSON, and printed as Markdown tables. Run it again to continue after Ctrl-C.
+Run ``python examples/spoken_digits.py --data DIR`` after ``pip install torch==2.13.0 tqdm``. Results
+are written as JSON, and printed as Markdown tables. Run it again to continue after Ctrl-C.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <bit>
 #include <new>
 #include <optional>
 
@@ -98,61 +99,6 @@ Out<uint64_t, 2> encoded(const Words& thresholds, uint64_t first_word, uint64_t 
   return out;
 }
 
-// The inputs are packed streams or densities of Bernoulli streams, which are encoded here: bits
-// from the word of time of the first step on.
-Out<uint64_t, 2> run_plastic(const sc::PlasticRule& rule,
-                             const std::vector<sc::LifParameters>& parameters,
-                             std::tuple<uint64_t, uint64_t, uint64_t, uint64_t> keys,
-                             In<double, 1> gain, std::optional<In<int64_t, 1>> bias,
-                             std::optional<In<int64_t, 2>> recurrent, bool shared, bool has_signs,
-                             In<double, 1> powers, std::optional<In<uint64_t, 2>> x,
-                             std::optional<In<double, 1>> densities, uint64_t x_start,
-                             uint64_t input_key, uint64_t first, uint64_t steps,
-                             std::optional<In<double, 1>> rewards, InOut<double, 1> state) {
-  const size_t n_in = x ? x->shape(0) : densities->shape(0), n = gain.shape(0);
-  auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
-  const uint64_t* words = data_or_null(x);
-  size_t x_words = x ? x->shape(1) : 0;
-  const nb::gil_scoped_release nogil;
-  std::vector<uint64_t> encoded;
-  if (words == nullptr) {
-    const uint64_t length = first % 64 + steps;
-    x_start = first % 64;
-    x_words = sc::words_for(length);
-    encoded.resize(n_in * x_words);
-    sc::run(sc::Encode{input_key,
-                       nullptr,
-                       1,
-                       {n_in, nullptr, first / 64, length, encoded.data()},
-                       densities->data(),
-                       n_in});
-    words = encoded.data();
-  }
-  sc::run(sc::PlasticLayer{rule,
-                           parameters.data(),
-                           parameters.size(),
-                           std::get<0>(keys),
-                           std::get<1>(keys),
-                           {std::get<2>(keys), std::get<3>(keys)},
-                           gain.data(),
-                           words,
-                           x_words,
-                           x_start,
-                           n_in,
-                           n,
-                           data_or_null(bias),
-                           data_or_null(recurrent),
-                           shared,
-                           has_signs,
-                           first,
-                           steps,
-                           data_or_null(rewards),
-                           powers.data(),
-                           state.data(),
-                           spikes.data()});
-  return spikes;
-}
-
 // The value of a number that is no float, or the error that says what is wrong with it.
 double checked_current(nb::handle current) {
   return nb::cast<double>(
@@ -228,6 +174,135 @@ class Borrowed {
   nb::object copy_;
   const NumpyArray* at_;
 };
+
+template <class Array>
+auto copied(const Array& values) {
+  return std::vector(values.data(), values.data() + values.size());
+}
+
+// A layer whose weights change, ready to run: what its runs have in common.
+class PlasticRunner {
+ public:
+  PlasticRunner(const sc::PlasticRule& rule, std::vector<sc::LifParameters> parameters,
+                std::tuple<uint64_t, uint64_t, uint64_t, uint64_t> keys, size_t n_in,
+                In<double, 1> gain, std::optional<In<int64_t, 1>> bias,
+                std::optional<In<int64_t, 2>> recurrent, bool shared, bool has_signs,
+                In<double, 1> powers)
+      : parameters_(std::move(parameters)),
+        gain_(copied(gain)),
+        powers_(copied(powers)),
+        bias_(bias ? copied(*bias) : std::vector<int64_t>{}),
+        recurrent_(recurrent ? copied(*recurrent) : std::vector<int64_t>{}),
+        layer_{.rule = rule,
+               .lif = parameters_.data(),
+               .n_lif = parameters_.size(),
+               .weight_key = std::get<0>(keys),
+               .noise_key = std::get<1>(keys),
+               .move_keys = {std::get<2>(keys), std::get<3>(keys)},
+               .gain = gain_.data(),
+               .x = nullptr,
+               .x_words = 0,
+               .x_start = 0,
+               .n_in = n_in,
+               .n = gain_.size(),
+               .bias = bias ? bias_.data() : nullptr,
+               .recurrent = recurrent ? recurrent_.data() : nullptr,
+               .shared = shared,
+               .has_signs = has_signs,
+               .first = 0,
+               .steps = 0,
+               .rewards = nullptr,
+               .powers = powers_.data(),
+               .state = nullptr,
+               .spikes = nullptr} {}
+  PlasticRunner(const PlasticRunner&) = delete;
+  PlasticRunner& operator=(const PlasticRunner&) = delete;
+
+  const sc::PlasticLayer& layer() const { return layer_; }
+  // Runs on packed inputs, of which bit x_start is the first.
+  void run(const uint64_t* x, size_t x_words, uint64_t x_start, uint64_t first, uint64_t steps,
+           const double* rewards, double* state, uint64_t* spikes) const {
+    sc::PlasticLayer layer = layer_;
+    layer.x = x;
+    layer.x_words = x_words;
+    layer.x_start = x_start;
+    layer.first = first;
+    layer.steps = steps;
+    layer.rewards = rewards;
+    layer.state = state;
+    layer.spikes = spikes;
+    sc::run(layer);
+  }
+  // Runs on densities of Bernoulli streams, which are encoded here: bits from the word of time of
+  // the first step on.
+  void run(const double* densities, uint64_t key, uint64_t first, uint64_t steps,
+           const double* rewards, double* state, uint64_t* spikes) const {
+    const uint64_t length = first % 64 + steps;
+    std::vector<uint64_t> x(layer_.n_in * sc::words_for(length));
+    sc::run(sc::Encode{key,
+                       nullptr,
+                       1,
+                       {layer_.n_in, nullptr, first / 64, length, x.data()},
+                       densities,
+                       layer_.n_in});
+    run(x.data(), sc::words_for(length), first % 64, first, steps, rewards, state, spikes);
+  }
+
+ private:
+  std::vector<sc::LifParameters> parameters_;
+  std::vector<double> gain_, powers_;
+  std::vector<int64_t> bias_, recurrent_;
+  sc::PlasticLayer layer_;
+};
+
+Out<uint64_t, 2> run_plastic(const PlasticRunner& runner, std::optional<In<uint64_t, 2>> x,
+                             std::optional<In<double, 1>> densities, uint64_t x_start,
+                             uint64_t input_key, uint64_t first, uint64_t steps,
+                             std::optional<In<double, 1>> rewards, InOut<double, 1> state) {
+  auto spikes = allocate<uint64_t, 2>({runner.layer().n, sc::words_for(steps)});
+  const double* of_steps = data_or_null(rewards);
+  const nb::gil_scoped_release nogil;
+  if (x)
+    runner.run(x->data(), x->shape(1), x_start, first, steps, of_steps, state.data(),
+               spikes.data());
+  else
+    runner.run(densities->data(), input_key, first, steps, of_steps, state.data(), spikes.data());
+  return spikes;
+}
+
+// Products of a step from which a run of such a layer releases the GIL: about 20 us.
+constexpr size_t kLongSteps = size_t{1} << 14;
+
+// Does the same in a closed loop, on arrays whose types and sizes the caller has checked. Returns
+// false, with nothing changed, if a density is not in [0, 1].
+bool step_plastic(const PlasticRunner& runner, uint64_t input_key, nb::handle x_array,
+                  uint64_t first, uint64_t steps, nb::handle state_array, nb::handle counts_array,
+                  nb::handle potentials_array) {
+  const Borrowed<const double> x(x_array);
+  const Borrowed<double> state(state_array), potentials(potentials_array);
+  const Borrowed<int64_t> counts(counts_array);
+  const auto& layer = runner.layer();
+  for (size_t i = 0; i < layer.n_in; i++)
+    if (!(x.data()[i] >= 0 && x.data()[i] <= 1)) return false;
+  const auto run = [&] {
+    const size_t words = sc::words_for(steps);
+    std::vector<uint64_t> spikes(layer.n * words);
+    runner.run(x.data(), input_key, first, steps, nullptr, state.data(), spikes.data());
+    for (size_t j = 0; j < layer.n; j++) {
+      int64_t ones = 0;
+      for (size_t w = 0; w < words; w++) ones += std::popcount(spikes[j * words + w]);
+      counts.data()[j] = ones;
+    }
+    std::copy_n(state.data(), layer.n, potentials.data());
+  };
+  if (layer.n_in * layer.n * steps < kLongSteps) {
+    run();
+  } else {
+    const nb::gil_scoped_release nogil;
+    run();
+  }
+  return true;
+}
 
 using ChainBits = std::optional<std::vector<OptionalBits>>;
 
@@ -448,6 +523,26 @@ NB_MODULE(_native, m) {
         return std::make_pair(potentials, spikes);
       },
       "neurons"_a, "counts"_a, "v"_a, "refractory"_a, "i"_a, "saturations"_a);
+  m.def(
+      "fixed_learning",
+      [](const sc::FixedNeuron& neuron, const sc::FixedRule& rule, bool learns, In<uint64_t, 2> x,
+         In<uint32_t, 1> numbers, In<uint8_t, 2> negative, InOut<int32_t, 2> weights,
+         InOut<int32_t, 1> v, InOut<uint64_t, 1> refractory, InOut<int32_t, 1> pre,
+         InOut<int32_t, 1> post, InOut<uint64_t, 1> shift_register, bool history) {
+        const size_t n = weights.shape(0), n_in = weights.shape(1), steps = numbers.shape(0);
+        auto potentials = allocate<int32_t, 2>({n, steps});
+        auto each = allocate<int32_t, 3>({history ? steps : 0, n, n_in});
+        auto spikes = allocate<uint64_t, 2>({n, sc::words_for(steps)});
+        run_without_gil(sc::FixedLearning{neuron, rule, n_in, n, steps, learns, x.data(),
+                                          numbers.data(), negative.data(), weights.data(), v.data(),
+                                          refractory.data(), pre.data(), post.data(),
+                                          shift_register.data(), potentials.data(),
+                                          history ? each.data() : nullptr, spikes.data()});
+        return std::make_tuple(potentials, spikes, each);
+      },
+      "neuron"_a, "rule"_a, "learns"_a, "x"_a, "numbers"_a, "negative"_a, "weights"_a.noconvert(),
+      "v"_a.noconvert(), "refractory"_a.noconvert(), "pre"_a.noconvert(), "post"_a.noconvert(),
+      "shift_register"_a.noconvert(), "history"_a);
   m.def(
       "dense",
       [](const sc::LifParameters& parameters, uint64_t weight_key, uint64_t noise_key,
@@ -751,11 +846,6 @@ NB_MODULE(_native, m) {
       },
       "x"_a, "y"_a, "numbers"_a, "thresholds"_a, "length"_a, "bipolar"_a);
 
-  m.def("plastic", run_plastic, "rule"_a, "parameters"_a, "keys"_a, "gain"_a, "bias"_a.none(),
-        "recurrent"_a.none(), "shared"_a, "has_signs"_a, "powers"_a, "x"_a.none(),
-        "densities"_a.none(), "x_start"_a, "input_key"_a, "first"_a, "steps"_a, "rewards"_a.none(),
-        "state"_a.noconvert());
-
   using Rule = sc::PlasticRule;
   nb::class_<Rule>(m, "PlasticRule")
       .def(
@@ -803,6 +893,34 @@ NB_MODULE(_native, m) {
       .def_ro("inhibition", &Rule::inhibition)
       .def_ro("threshold_step", &Rule::threshold_step)
       .def_ro("keep_threshold", &Rule::keep_threshold);
+
+  nb::class_<sc::FixedRule>(m, "FixedRule")
+      .def(
+          "__init__",
+          [](sc::FixedRule* self, int64_t most, int weight_drop, int64_t one, int64_t trace_most,
+             bool nearest, int64_t keep_plus, int64_t keep_minus, int keep_plus_shift,
+             int keep_minus_shift, int64_t a_plus, int64_t a_minus, int a_plus_shift,
+             int a_minus_shift, int64_t level, int trace_drop) {
+            *self = {most,          weight_drop,     one,
+                     trace_most,    nearest,         keep_plus,
+                     keep_minus,    keep_plus_shift, keep_minus_shift,
+                     a_plus,        a_minus,         a_plus_shift,
+                     a_minus_shift, level,           trace_drop};
+          },
+          nb::kw_only(), "most"_a, "weight_drop"_a, "one"_a, "trace_most"_a, "nearest"_a,
+          "keep_plus"_a, "keep_minus"_a, "keep_plus_shift"_a, "keep_minus_shift"_a, "a_plus"_a,
+          "a_minus"_a, "a_plus_shift"_a, "a_minus_shift"_a, "level"_a = 0, "trace_drop"_a = 0);
+  nb::class_<PlasticRunner>(m, "PlasticRunner")
+      .def(nb::init<const sc::PlasticRule&, std::vector<sc::LifParameters>,
+                    std::tuple<uint64_t, uint64_t, uint64_t, uint64_t>, size_t, In<double, 1>,
+                    std::optional<In<int64_t, 1>>, std::optional<In<int64_t, 2>>, bool, bool,
+                    In<double, 1>>(),
+           "rule"_a, "parameters"_a, "keys"_a, "n_in"_a, "gain"_a, "bias"_a.none(),
+           "recurrent"_a.none(), "shared"_a, "has_signs"_a, "powers"_a)
+      .def("run", run_plastic, "x"_a.none(), "densities"_a.none(), "x_start"_a, "input_key"_a,
+           "first"_a, "steps"_a, "rewards"_a.none(), "state"_a.noconvert())
+      .def("step", step_plastic, "input_key"_a, "x"_a, "first"_a, "steps"_a, "state"_a, "counts"_a,
+           "potentials"_a);
 
   using Lif = sc::LifParameters;
   nb::class_<Lif>(m, "LIFParameters")

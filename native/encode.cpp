@@ -158,6 +158,7 @@ void encode_short_streams(const Encode& e, const PhiloxKey& key, size_t first, s
   uint64_t* out[kLanes];
   size_t n = 0;
   const auto flush = [&] {
+    for (size_t i = 0; i < n; i++) at.stream[i] = e.stream(at.stream[i]);
     const U number = load(at.stream);
     U made;
     if (words == 1)
@@ -172,17 +173,16 @@ void encode_short_streams(const Encode& e, const PhiloxKey& key, size_t first, s
   };
   size_t stream = first / words, word = first % words;
   for (size_t f = first; f < last; f++) {
+    // A lane is taken only if it needs numbers, without a branch that cannot be predicted.
     const uint64_t of_stream = e.threshold(stream);
-    if (of_stream - 1 >= (uint64_t{1} << 32) - 1) {
-      e.to.out[f] = of_stream == 0 ? 0 : ~uint64_t{0};
-    } else {
-      at.word[n] = e.to.first_word + word;
-      at.stream[n] = e.stream(stream);
-      threshold[n] = of_stream;
-      needed[n] = word + 1 == words ? last_mask : ~uint64_t{0};
-      out[n] = e.to.out + f;
-      if (++n == kLanes) flush();
-    }
+    e.to.out[f] = of_stream == 0 ? 0 : ~uint64_t{0};
+    at.word[n] = e.to.first_word + word;
+    at.stream[n] = stream;
+    threshold[n] = of_stream;
+    needed[n] = word + 1 == words ? last_mask : ~uint64_t{0};
+    out[n] = e.to.out + f;
+    n += of_stream - 1 < (uint64_t{1} << 32) - 1;
+    if (n == kLanes) flush();
     if (++word == words) {
       word = 0;
       stream++;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <new>
 
+#include "floats.hpp"
 #include "kernels.hpp"
 #include "lif.hpp"
 
@@ -35,11 +36,13 @@ class Gradients {
       return taken;
     };
     for (float** p : {&leak_, &moves_, &rest_, &syn_keeps_, &width_, &height_, &stops_, &gain_,
-                      &of_v_, &of_i_, &own_, &drive_, &total_})
+                      &of_v_, &of_i_, &own_, &total_})
       *p = take(1);
     sums_ = take(kSums);
     over_ = take(g.steps);
-    if (has_period_) awake_ = take(g.steps);
+    is_general_ = has_period_ || g.weights != nullptr || g.of_parameters != nullptr;
+    for (size_t j = 0; j < g.n_lif; j++) is_general_ = is_general_ || g.lif[j].syn_leak != 0;
+    if (is_general_) awake_ = take(g.steps);
     if (g.of_parameters != nullptr) {
       before_ = take(g.steps);
       synaptic_ = take(g.steps);
@@ -76,9 +79,11 @@ class Gradients {
       for (uint64_t t = g_.steps; t-- > 0;) {
         if (g_.weights != nullptr && t + 1 < g_.steps) add_own(row, t + 1);
         if (g_.of_parameters != nullptr)
-          back<true>(row, t, first, last);
+          back<Step::kParameters>(row, t, first, last);
+        else if (is_general_)
+          back<Step::kGeneral>(row, t, first, last);
         else
-          back<false>(row, t, first, last);
+          back<Step::kPlain>(row, t, first, last);
       }
     }
     if (g_.totals) std::copy_n(total_, n_, g_.of_drive + row * n_);
@@ -166,30 +171,34 @@ class Gradients {
       for (size_t j = 0; j < n_; j++) own_[j] += of_drive[k] * weights[j];
   }
 
+  // What a step back has to look at.
+  enum class Step {
+    kPlain,       // neurons without any of the following
+    kGeneral,     // or with synaptic currents, rest after spikes, spikes of each other
+    kParameters,  // or with gradients of parameters
+  };
+
   // One step back of some neurons.
-  template <bool kParameters>
-  void back(size_t row, uint64_t t, size_t first, size_t last) const {
+  template <Step kStep>
+  void back(uint64_t row, uint64_t t, size_t first, size_t last) const {
+    if (g_.shorts != nullptr)
+      back<kStep>(row, t, first, last, g_.shorts + at(row, t));
+    else
+      back<kStep>(row, t, first, last, g_.drive + at(row, t));
+  }
+  template <Step kStep, class Sum>
+  void back(size_t row, uint64_t t, size_t first, size_t last, const Sum* drive) const {
+    if (g_.totals) return back<kStep, true>(row, t, first, last, drive, total_);
+    back<kStep, false>(row, t, first, last, drive, g_.of_drive + at(row, t));
+  }
+  template <Step kStep, bool kTotals, class Sum>
+  void back(size_t row, uint64_t t, size_t first, size_t last, const Sum* drive,
+            float* of_drive) const {
+    constexpr bool kGeneral = kStep != Step::kPlain, kParameters = kStep == Step::kParameters;
     const float* spikes =
         g_.of_spikes + (row * g_.spike_steps + (g_.spike_steps == 1 ? 0 : t)) * n_;
-    const float* drive = g_.shorts == nullptr ? g_.drive + at(row, t) : drive_;
-    if (g_.shorts != nullptr)
-      for (size_t j = first; j < last; j++) drive_[j] = float(g_.shorts[at(row, t) + j]);
-    if (g_.totals) return back<kParameters, true>(t, first, last, spikes, drive, total_);
-    back<kParameters, false>(t, first, last, spikes, drive, g_.of_drive + at(row, t));
-  }
-  template <bool kParameters, bool kTotals>
-  void back(uint64_t t, size_t first, size_t last, const float* spikes, const float* drive,
-            float* of_drive) const {
-    if (awake_ != nullptr)
-      back<kParameters, kTotals, true>(t, first, last, spikes, drive, of_drive);
-    else
-      back<kParameters, kTotals, false>(t, first, last, spikes, drive, of_drive);
-  }
-  template <bool kParameters, bool kTotals, bool kAwake>
-  void back(uint64_t t, size_t first, size_t last, const float* spikes, const float* drive,
-            float* of_drive) const {
     const size_t now = t * stride_;
-    const float *over = over_ + now, *awakes = awake_ + (kAwake ? now : 0);
+    const float *over = over_ + now, *awakes = awake_ + (kGeneral ? now : 0);
     const float* before = before_ + (kParameters ? now : 0);
     const float* synaptic = synaptic_ + (kParameters ? now : 0);
     float *sum_gain = sums_, *sum_leak = sum_gain + stride_;
@@ -197,18 +206,18 @@ class Gradients {
     // None of the arrays overlap.
 #pragma GCC ivdep
     for (size_t j = first; j < last; j++) {
-      const float awake = kAwake ? awakes[j] : 1.0f;
+      const float awake = kGeneral ? awakes[j] : 1.0f;
       const float distance = width_[j] + std::fabs(over[j]);
       const float slope = awake * height_[j] / (distance * distance);
-      const float by_spike = (spikes[j] + own_[j]) * slope;
+      const float by_spike = (kGeneral ? spikes[j] + own_[j] : spikes[j]) * slope;
       // A spike that sets the potential stops its gradient.
       const float left = over[j] >= 0.0f ? 1.0f - awake * stops_[j] : 1.0f;
       const float of_x = left * of_v_[j] + by_spike;
       const float moved = of_x * awake;
-      const float of_current = moved * moves_[j] + of_i_[j] * syn_keeps_[j];
-      of_i_[j] = of_current;
+      float of_current = moved * moves_[j];
+      if constexpr (kGeneral) of_i_[j] = of_current = of_current + of_i_[j] * syn_keeps_[j];
       of_drive[j] = (kTotals ? of_drive[j] : 0.0f) + of_current * gain_[j];
-      sum_gain[j] += of_current * drive[j];
+      sum_gain[j] += of_current * float(drive[j]);
       if constexpr (kParameters) {
         sum_leak[j] -= moved * (before[j] - rest_[j]);
         sum_syn_leak[j] -= of_current * synaptic[j];
@@ -221,10 +230,10 @@ class Gradients {
   const NeuronGradients& g_;
   size_t n_, stride_, n_lif_;
   PhiloxKey noise_key_;
-  bool has_noise_ = false, has_period_ = false;
+  bool has_noise_ = false, has_period_ = false, is_general_ = false;
   Lif* lifs_;
   float *leak_, *moves_, *rest_, *syn_keeps_, *width_, *height_, *stops_, *gain_;
-  float *of_v_, *of_i_, *own_, *drive_, *total_;
+  float *of_v_, *of_i_, *own_, *total_;
   float *sums_, *over_, *awake_ = nullptr, *before_ = nullptr, *synaptic_ = nullptr;
 };
 
@@ -249,18 +258,6 @@ inline void make_table(float* table, uint64_t n_bits, size_t here, Row&& row) {
   }
 }
 
-// Adds the rows of the ones of a word to sums.
-template <size_t kColumns>
-inline void add_rows(float* sums, uint64_t word, const float* table) {
-  float sum[kColumns];
-  std::copy_n(sums, kColumns, sum);
-  for (; word != 0; word >>= 4, table += 16 * kColumns) {
-    const float* added = table + word % 16 * kColumns;
-    for (size_t n = 0; n < kColumns; n++) sum[n] += added[n];
-  }
-  std::copy_n(sum, kColumns, sums);
-}
-
 }  // namespace
 
 void neuron_gradients(const NeuronGradients& g, const Part& part) {
@@ -270,52 +267,111 @@ void neuron_gradients(const NeuronGradients& g, const Part& part) {
 
 namespace {
 
-// The inputs [first, last) of rows of packed inputs.
-template <size_t kColumns>
+// A word of time of packed inputs in a row.
+class InputWords {
+ public:
+  InputWords() = default;
+  InputWords(const ProductGradients& g, size_t b, size_t w, uint64_t all)
+      : words_(words_for(g.steps * g.x_bits)), n_places_(g.n_places), all_(all) {
+    const bool whole = g.places == nullptr;
+    x_ = g.x + (whole ? b * g.n_in : b / g.positions * g.n_places) * words_ + w;
+    places_ = whole ? nullptr : g.places + b % g.positions * g.n_in;
+  }
+
+  uint64_t operator[](size_t i) const {
+    const size_t at = places_ == nullptr ? i : size_t(places_[i]);
+    if (places_ == nullptr || at < n_places_) return x_[at * words_] & all_;
+    return at == n_places_ ? 0 : all_;
+  }
+
+ private:
+  const uint64_t* x_;
+  const int32_t* places_;
+  size_t words_, n_places_;
+  uint64_t all_;
+};
+
+// Adds the products of the inputs [first, last) at a word of time, of kRows rows of packed inputs
+// under one look at the sums.
+template <size_t kColumns, size_t kRows>
 void add_products(const ProductGradients& g, size_t first, size_t last, size_t b, size_t w,
                   size_t n, float* sums, size_t columns, float* table) {
-  const size_t words = words_for(g.steps * g.x_bits), image = b / g.positions;
   const uint64_t n_bits = std::min<uint64_t>(g.steps * g.x_bits - 64 * w, 64);
-  const uint64_t all = last_word_mask(n_bits);
-  const float* drive = g.of_drive + (image * g.steps * g.positions + b % g.positions) * g.n + n;
-  make_table<kColumns>(table, n_bits, std::min(g.n - n, kColumns), [&](uint64_t bit) {
-    const uint64_t at = 64 * w + bit;
-    return drive + (g.x_bits == 1 ? at : at / g.x_bits) * g.positions * g.n;
-  });
-  const uint64_t* x = g.x + (g.places == nullptr ? b * g.n_in : image * g.n_places) * words + w;
-  const int32_t* places = g.places == nullptr ? nullptr : g.places + b % g.positions * g.n_in;
-  for (size_t i = first; i < last; i++) {
-    uint64_t word;
-    if (places == nullptr || size_t(places[i]) < g.n_places)
-      word = x[(places == nullptr ? i : size_t(places[i])) * words] & all;
-    else
-      word = size_t(places[i]) == g.n_places ? 0 : all;
-    if (word != 0) add_rows<kColumns>(sums + (i - first) * columns + n, word, table);
+  const size_t quads = (n_bits + 3) / 4, size = quads * 16 * kColumns;
+  InputWords x[kRows];
+  for (size_t r = 0; r < kRows; r++) {
+    const size_t row = b + r, image = row / g.positions;
+    x[r] = InputWords(g, row, w, last_word_mask(n_bits));
+    const float* drive = g.of_drive + (image * g.steps * g.positions + row % g.positions) * g.n + n;
+    make_table<kColumns>(table + r * size, n_bits, std::min(g.n - n, kColumns), [&](uint64_t bit) {
+      const uint64_t at = 64 * w + bit;
+      return drive + (g.x_bits == 1 ? at : at / g.x_bits) * g.positions * g.n;
+    });
   }
+  // Inputs with a spike are listed first: whether one has cannot be predicted.
+  constexpr size_t kListed = 64;
+  size_t at[kListed];
+  uint64_t words[kListed][kRows];
+  for (size_t begin = first; begin < last; begin += kListed) {
+    size_t active = 0;
+    for (size_t i = begin; i < std::min(begin + kListed, last); i++) {
+      uint64_t any = 0;
+      for (size_t r = 0; r < kRows; r++) any |= words[active][r] = x[r][i];
+      at[active] = (i - first) * columns + n;
+      active += any != 0;
+    }
+    for (size_t k = 0; k < active; k++) {
+      Floats sum[kColumns / kFloats];
+      for (size_t v = 0; v < kColumns / kFloats; v++)
+        sum[v] = load_floats(sums + at[k] + v * kFloats);
+      for (size_t r = 0; r < kRows; r++) {
+        const float* quad = table + r * size;
+        for (uint64_t word = words[k][r], left = quads; left > 0; left--, word >>= 4) {
+          const float* added = quad + word % 16 * kColumns;
+          for (size_t v = 0; v < kColumns / kFloats; v++)
+            sum[v] += load_floats(added + v * kFloats);
+          quad += 16 * kColumns;
+        }
+      }
+      for (size_t v = 0; v < kColumns / kFloats; v++)
+        store_floats(sums + at[k] + v * kFloats, sum[v]);
+    }
+  }
+}
+
+// The same for all columns.
+template <size_t kRows>
+void add_products(const ProductGradients& g, size_t first, size_t last, size_t b, size_t w,
+                  float* sums, size_t columns, float* table) {
+  constexpr size_t kWide = kGradientColumns, kNarrow = 16;
+  size_t n = 0;
+  for (; n + kWide <= columns; n += kWide)
+    add_products<kWide, kRows>(g, first, last, b, w, n, sums, columns, table);
+  for (; n + 2 * kNarrow <= columns; n += 2 * kNarrow)
+    add_products<2 * kNarrow, kRows>(g, first, last, b, w, n, sums, columns, table);
+  for (; n < columns; n += kNarrow)
+    add_products<kNarrow, kRows>(g, first, last, b, w, n, sums, columns, table);
 }
 
 }  // namespace
 
 void product_gradients(const ProductGradients& g, const Part& part) {
-  constexpr size_t kWide = kGradientColumns, kNarrow = 16;
+  constexpr size_t kNarrow = 16;
   const size_t columns = (g.n + kNarrow - 1) / kNarrow * kNarrow;
   const size_t words = words_for(g.steps * g.x_bits), inputs = gradient_inputs(columns);
+  const bool short_words = gradient_tables(g) == 2;
   auto* sums = reinterpret_cast<float*>(part.scratch);
   float* table = sums + inputs * columns;
   for (size_t first = part.first; first < part.last; first += inputs) {
     const size_t last = std::min(first + inputs, part.last);
     std::fill_n(sums, inputs * columns, 0.0f);
-    for (size_t b = 0; b < g.n_batch; b++) {
-      for (size_t w = 0; w < words; w++) {
-        size_t n = 0;
-        for (; n + kWide <= columns; n += kWide)
-          add_products<kWide>(g, first, last, b, w, n, sums, columns, table);
-        for (; n + 2 * kNarrow <= columns; n += 2 * kNarrow)
-          add_products<2 * kNarrow>(g, first, last, b, w, n, sums, columns, table);
-        for (; n < columns; n += kNarrow)
-          add_products<kNarrow>(g, first, last, b, w, n, sums, columns, table);
-      }
-    }
+    size_t b = 0;
+    if (short_words)
+      for (; b + 2 <= g.n_batch; b += 2)
+        add_products<2>(g, first, last, b, 0, sums, columns, table);
+    for (; b < g.n_batch; b++)
+      for (size_t w = 0; w < words; w++)
+        add_products<1>(g, first, last, b, w, sums, columns, table);
     for (size_t i = first; i < last; i++)
       std::copy_n(sums + (i - first) * columns, g.n, g.out + i * g.n);
   }

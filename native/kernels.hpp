@@ -256,6 +256,50 @@ struct FixedTrace {
   uint64_t* spikes;       // [n][words_for(steps)]
 };
 
+// How hardware changes magnitudes m of weights, integers in [0, most]. Traces are integers too. In
+// a step, they decay first:
+//   trace <- trace * keep >> keep_shift
+// When the neurons have fired, for each neuron and each input, where x is the trace of the input
+// that includes the present spike, and y that of the neuron before it:
+//   the input has a spike     m <- max(m - (y * a_minus >> a_minus_shift), 0)
+//   the neuron has one        m <- min(m + (x * a_plus >> a_plus_shift), most)
+// A spike adds `one` to a trace, up to trace_most, or sets it to `one` if nearest. With `level`, m
+// moves by it instead if two bytes of a random number are below a and below trace >> trace_drop. A
+// bit of a weight is 1 where the number of the step is below m >> weight_drop.
+struct FixedRule {
+  int64_t most;
+  int weight_drop;
+  int64_t one, trace_most;
+  bool nearest;
+  int64_t keep_plus, keep_minus;
+  int keep_plus_shift, keep_minus_shift;
+  int64_t a_plus, a_minus;
+  int a_plus_shift, a_minus_shift;
+  int64_t level;
+  int trace_drop;
+};
+
+// A layer that learns in fixed point, input by input and neuron by neuron. The random numbers are
+// 32 new bits each of the shift register x**33 + x**20 + 1, one for each weight in each step.
+struct FixedLearning {
+  FixedNeuron neuron;
+  FixedRule rule;
+  size_t n_in, n;
+  uint64_t steps;
+  bool learns;               // whether weights change
+  const uint64_t* x;         // [n_in][words_for(steps)]
+  const uint32_t* numbers;   // [steps]
+  const uint8_t* negative;   // [n][n_in]
+  int32_t* weights;          // [n][n_in], updated in place, as are the next
+  int32_t* v;                // [n]
+  uint64_t* refractory;      // [n]
+  int32_t *pre, *post;       // [n_in], [n]
+  uint64_t* shift_register;  // [1]
+  int32_t* potentials;       // [n][steps]
+  int32_t* history;          // [steps][n][n_in], or null: weights after each step
+  uint64_t* spikes;          // [n][words_for(steps)]
+};
+
 // How the dense kernel cuts its work: neurons in a tile at most, a multiple of the lanes of every
 // level; inputs in a chunk; images in a block, so that their counts stay in the second-level cache;
 // words that the list of the active inputs of one image takes.
@@ -724,20 +768,26 @@ inline size_t gradients_scratch(const NeuronGradients& g) {
   return groups * kLifWords + (4 * size_t(g.steps) + 18) * neurons / 2;
 }
 // Words of scratch memory of the kernel of plastic layers: parameters, drawn words, counts, noise,
-// active inputs by step, the steps for which rows are needed, and rows that are drawn.
+// active inputs by step, the steps for which rows are needed, rows that are drawn, and a byte for
+// each group of a row.
 inline size_t plastic_scratch(const PlasticLayer& p) {
   const size_t neurons = (p.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
   const size_t groups = p.n_lif == 1 ? 1 : neurons;  // as many on the narrowest level
   return groups * kLifWords + neurons * (plastic_rows(p) + 3) + 64 * words_for(p.n_in) +
-         2 * (p.n_in + kDenseLanes) + 2 * words_for(p.n);
+         2 * (p.n_in + kDenseLanes) + 2 * words_for(p.n) + p.n_in * neurons / 8;
+}
+// Rows whose tables fit the first-level cache together.
+inline size_t gradient_tables(const ProductGradients& g) {
+  return g.steps * g.x_bits <= 16 ? 2 : 1;
 }
 inline size_t gradients_scratch(const ProductGradients& g) {
   const size_t columns = (g.n + 15) / 16 * 16;
   const size_t quads = std::min<size_t>(size_t(g.steps * g.x_bits + 3) / 4, 16);
-  return (gradient_inputs(columns) * columns + quads * 16 * kGradientColumns) / 2 + 8;
+  const size_t tables = gradient_tables(g) * quads * 16 * kGradientColumns;
+  return (gradient_inputs(columns) * columns + tables) / 2 + 8;
 }
 // Rows of the gradients of inputs that share a set of weights and are added up side by side.
-inline constexpr size_t kGradientRows = 8;
+inline constexpr size_t kGradientRows = 16;
 // Rows side by side; the taps on each pixel, as two numbers each, and where those of a pixel begin.
 inline size_t gradients_scratch(const InputGradients& g) {
   return g.positions * g.n * kGradientRows / 2 + g.positions * g.taps + g.n_pixels / 2 + 2;
@@ -784,7 +834,8 @@ size_t radical_scratch(const uint64_t* bases, size_t n);
   K(moving_average, MovingAverage) \
   K(shuffle, Shuffle)              \
   K(in_stream, InStream)           \
-  K(fixed_trace, FixedTrace)
+  K(fixed_trace, FixedTrace)       \
+  K(fixed_learning, FixedLearning)
 
 #define SC_DECLARE(kernel, Work) void kernel(const Work&, const Part&);
 SC_COMMON_KERNELS(SC_DECLARE)

@@ -1,8 +1,8 @@
 // Gradients of the inputs of a convolution. Rows are added up side by side in registers, so that a
 // vector of weights is read once for all of them. The compiler may fuse products and sums here.
 #include <algorithm>
-#include <cstring>
 
+#include "floats.hpp"
 #include "kernels.hpp"
 #include "simd.hpp"
 
@@ -10,22 +10,7 @@ namespace sc::SC_LEVEL {
 namespace {
 
 constexpr size_t kBlock = InputGradients::kBlock;
-
-#if defined(__GNUC__)
-using Floats = float __attribute__((vector_size(kBlock * sizeof(float)), aligned(4)));
-#else
-struct Floats {
-  float v[kBlock];
-};
-inline Floats operator*(float a, Floats b) {
-  for (float& v : b.v) v *= a;
-  return b;
-}
-inline Floats& operator+=(Floats& a, const Floats& b) {
-  for (size_t i = 0; i < kBlock; i++) a.v[i] += b.v[i];
-  return a;
-}
-#endif
+static_assert(kBlock == kFloats);
 
 // A tap of a kernel on a pixel.
 struct Tap {
@@ -52,7 +37,7 @@ struct Taps {
 };
 
 // Rows side by side: as many as the registers hold sums of.
-constexpr size_t kSide = kLanes >= 8 ? kGradientRows : kGradientRows / 2;
+constexpr size_t kSide = kLanes >= 8 ? kGradientRows : kGradientRows / 4;
 
 // Some rows under the same weights, at most kSide. Their gradients of sums are in `from` side by
 // side.
@@ -68,18 +53,23 @@ void add_taps(const InputGradients& g, const Taps& of, const float* from, const 
         const float* x = from + size_t(tap.position) * g.n * kSide;
         const float* end = x + g.n * kSide;
         for (; x < end; x += kSide, weight += columns) {
-          Floats w;
-          std::memcpy(&w, weight, sizeof w);
-#pragma GCC unroll 8
+          const Floats w = load_floats(weight);
+#pragma GCC unroll 16
           for (size_t m = 0; m < kSide; m++) sum[m] += x[m] * w;
         }
       }
       const size_t here = std::min(g.channels - block, kBlock);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (size_t m = 0; m < kSide; m++) {
-        float values[kBlock];
-        std::memcpy(values, &sum[m], sizeof values);
-        if (m < n_rows) std::copy_n(values, here, to[m] + pixel * g.channels + block);
+        if (m >= n_rows) break;
+        float* out = to[m] + pixel * g.channels + block;
+        if (here == kBlock) {
+          store_floats(out, sum[m]);
+        } else {
+          float values[kBlock];
+          store_floats(values, sum[m]);
+          std::copy_n(values, here, out);
+        }
       }
     }
   }

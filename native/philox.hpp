@@ -122,6 +122,11 @@ class Comparator {
       : digits_(threshold << 32),
         held_(sign_mask(threshold << 31)),
         equal_(held_ ^ set1(~uint64_t{0})) {}
+  // One that goes on from the parts of another.
+  Comparator(U digits, U held, U equal) : digits_(digits), held_(held), equal_(equal) {}
+  U digits() const { return digits_; }
+  U held() const { return held_; }
+  U equal() const { return equal_; }
 
   void step(U slice) {
     const U digit = sign_mask(digits_);
@@ -134,11 +139,8 @@ class Comparator {
   bool undecided() const { return any_both(equal_, digits_); }
   bool undecided(U needed) const { return any_both(equal_ & needed, digits_); }
 
-  // The lanes in which that is so.
-  unsigned undecided_lanes(U needed) const {
-    const U open = equal_ & needed, positive = (open >> 1) | (open & set1(1));
-    return below_bits(set1(0), positive) & below_bits(set1(0), digits_ >> 32);
-  }
+  // The lanes with needed bits whose numbers equal the threshold so far.
+  unsigned open_lanes(U needed) const { return nonzero_lanes(equal_ & needed); }
 
   U less() const { return and_not(held_, equal_); }
 

@@ -1,7 +1,8 @@
 // Layers whose weights change as they run. A step costs what its spikes do: only the weights of
 // inputs with a spike are drawn, and only weights of inputs or neurons with one change. An input's
 // weight bits are drawn for all of its spikes in a word of time; those that are still to come are
-// drawn anew where a weight has changed. Lanes are neurons, and inputs where a neuron learns.
+// drawn anew where a weight has changed and bits may change with it. Lanes are neurons, and inputs
+// where a neuron learns.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -33,6 +34,13 @@ inline U codes_of(F p) {
 }
 inline uint64_t ones(uint64_t n) { return n < 64 ? (uint64_t{1} << n) - 1 : ~uint64_t{0}; }
 inline bool any(U a) { return any_both(a, a); }
+
+// Slice pairs that are compared with all weights of a row, before one looks which lanes are
+// decided.
+constexpr int kFirst = 2;
+// Digits of a threshold: while they stay, a bit that they have decided does.
+constexpr int kDigits = 8;
+inline U first_digits(U threshold) { return threshold >> (32 - kDigits); }
 
 class Plastic {
  public:
@@ -82,6 +90,8 @@ class Plastic {
     needed_ = active_ + 64 * x_words_;
     is_drawn_ = needed_ + l.n_in + kDenseLanes;
     fired_ = is_drawn_ + l.n_in + kDenseLanes;
+    traced_ = fired_ + words_for(n_);
+    open_ = reinterpret_cast<uint8_t*>(traced_ + words_for(n_));
   }
 
   void run(size_t first_word, size_t last_word) {
@@ -136,63 +146,140 @@ class Plastic {
     return number_of(bits_of(m) | (bits_of(w) & set1(kSign)));
   }
 
-  U draw(uint64_t t, size_t stream, size_t j, U threshold, uint64_t needed) const {
-    return bernoulli_bits<4>(weight_key_, S{t / 64}, S{stream}, neurons(j), threshold,
-                             set1(needed));
+  // Lanes from here and there whose comparisons have begun. They go on side by side.
+  template <class Draw>
+  class Together {
+   public:
+    explicit Together(Draw draw) : draw_(draw) {}
+    // Some lanes, with the number of each, below 2**32: where digits are, these bits are 0.
+    void add(unsigned lanes, U at, const Comparator& comparator) {
+      const U parts[kParts] = {comparator.digits() | at, comparator.held(), comparator.equal()};
+      for (int part = 0; part < kParts; part++) store_lanes(parts_[part] + n_, lanes, parts[part]);
+      n_ += size_t(std::popcount(lanes));
+      if (n_ > kMany - kLanes) draw(n_ / kLanes * kLanes);
+    }
+    void finish() {
+      // Lanes past the last have thresholds without digits, which are decided.
+      for (auto& part : parts_) store(part + n_, set1(0));
+      draw(n_);
+    }
+
+   private:
+    static constexpr size_t kMany = 16 * kLanes;
+    static constexpr int kParts = 3;
+    void draw(size_t n) {
+      for (size_t k = 0; k < n; k += kLanes) {
+        const U first = load(parts_[0] + k), at = first & set1(0xFFFFFFFF);
+        draw_(at, std::min<size_t>(kLanes, n - k),
+              Comparator(first - at, load(parts_[1] + k), load(parts_[2] + k)));
+      }
+      for (auto& part : parts_) std::copy_n(part + n, n_ - n, part);
+      n_ -= n;
+    }
+
+    Draw draw_;
+    size_t n_ = 0;
+    uint64_t parts_[kParts][kMany + kLanes];
+  };
+  static void store_at(uint64_t* out, size_t stride, const uint64_t* places, U a, size_t count) {
+    uint64_t lanes[kLanes];
+    store(lanes, a);
+    for (size_t k = 0; k < count; k++) out[places[k] * stride] = lanes[k];
   }
+  // Compares further digits, from slice pair m on, until the needed bits are decided.
+  template <class Blocks>
+  static U decided(const Blocks& blocks, int m, Comparator comparator, U needed) {
+    for (; m < 16 && comparator.undecided(needed); m += 2) {
+      U next[2][2];
+      blocks.slices(m, next);  // a pair past the last meets no digit that is set
+      for (const auto& pair : next)
+        for (const U slice : pair) comparator.step(slice);
+    }
+    return comparator.less();
+  }
+  // Draws the bits of a row for neurons that are added, of which kFirstPairs pairs were compared.
+  auto rest_of_row(uint64_t t, size_t row, uint64_t needed, uint8_t* open) const {
+    return Together([=, this](U at, size_t count, Comparator comparator) {
+      const U neuron = l_.shared ? set1(0) : at, all_needed = set1(needed);
+      const Blocks blocks(weight_key_, S{t / 64}, S{row}, neuron);
+      U next[kDigits / 2 - kFirst][2];
+      blocks.slices(kFirst, next);
+      for (const auto& pair : next)
+        for (const U slice : pair) comparator.step(slice);
+      uint64_t places[kLanes];
+      store(places, at);
+      if (open != nullptr) {
+        unsigned lanes = comparator.open_lanes(all_needed);
+        for (; lanes != 0; lanes &= lanes - 1) {
+          const size_t j = places[std::countr_zero(lanes)];
+          open[j / kLanes] |= uint8_t(1 << j % kLanes);
+        }
+      }
+      const U word = decided(blocks, kDigits / 2, comparator, all_needed);
+      store_at(drawn_ + row * padded_, 1, places, word, count);
+    });
+  }
+  // Draws the bits of a row once more, for neurons that are added.
+  auto drawing_of_row(uint64_t t, size_t row, uint64_t needed) const {
+    return Together([=, this](U at, size_t count, const Comparator& comparator) {
+      const Blocks blocks(weight_key_, S{t / 64}, S{row}, l_.shared ? set1(0) : at);
+      uint64_t places[kLanes];
+      store(places, at);
+      const U word = decided(blocks, 0, comparator, set1(needed));
+      store_at(drawn_ + row * padded_, 1, places, word, count);
+    });
+  }
+  // Draws the bits of a neuron once more that are in `rest`, for inputs that are added.
+  auto drawing_of_column(uint64_t t, size_t j, uint64_t rest) const {
+    return Together([=, this](U at, size_t count, const Comparator& comparator) {
+      const Blocks blocks(weight_key_, S{t / 64}, at, S{l_.shared ? 0 : j});
+      uint64_t places[kLanes];
+      store(places, at);
+      const U word = decided(blocks, 0, comparator, gather(needed_, at) & set1(rest));
+      store_at(drawn_ + j, padded_, places, word, count);
+    });
+  }
+
   // Draws the needed bits of a row, with the thresholds of a group of neurons from
-  // threshold_of(first neuron, count). Six digits decide nearly all lanes; those that are left are
-  // drawn together.
+  // threshold_of(first neuron, count). kFirst pairs of digits decide most lanes; those that are
+  // left are drawn together. open[group]: lanes with needed bits that kDigits digits leave open.
   template <class Threshold>
-  void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of) const {
+  void draw_row(uint64_t t, size_t row, uint64_t needed, Threshold&& threshold_of,
+                uint8_t* open) const {
     uint64_t* out = drawn_ + row * padded_;
-    uint64_t left[2 * kLanes], thresholds[2 * kLanes];
-    size_t n_left = 0;
-    const auto draw_left = [&]() {
-      for (size_t k = n_left; k < kLanes; k++) left[k] = thresholds[k] = 0;
-      const U neuron = l_.shared ? set1(0) : load(left);
-      uint64_t words[kLanes];
-      store(words, bernoulli_bits<4>(weight_key_, S{t / 64}, S{row}, neuron, load(thresholds),
-                                     set1(needed)));
-      for (size_t k = 0; k < std::min<size_t>(n_left, kLanes); k++) out[left[k]] = words[k];
-    };
+    auto left = rest_of_row(t, row, needed, open);
+    const U all_needed = set1(needed);
+    if (open != nullptr) std::fill_n(open, (n_ + kLanes - 1) / kLanes, uint8_t{0});
+    // In a copy of the key, which no store can change, what all groups have in common is made once.
+    const PhiloxKey key = weight_key_;
     each_group([&](size_t j, size_t count) {
-      const U threshold = threshold_of(j, count);
-      Comparator comparator(threshold);
-      const Blocks<S, S, U> blocks(weight_key_, S{t / 64}, S{row}, neurons(j));
-      U first[3][2];
+      Comparator comparator(threshold_of(j, count));
+      const Blocks<S, S, U> blocks(key, S{t / 64}, S{row}, neurons(j));
+      U first[kFirst][2];
       blocks.slices(0, first);
       for (const auto& pair : first)
         for (const U slice : pair) comparator.step(slice);
       store(out + j, comparator.less());
-      unsigned lanes = comparator.undecided_lanes(set1(needed));
-      if (lanes == 0) return;
-      uint64_t of_lanes[kLanes];
-      store(of_lanes, threshold);
-      for (; lanes != 0; lanes &= lanes - 1) {
-        const size_t lane = size_t(std::countr_zero(lanes));
-        left[n_left] = j + lane;
-        thresholds[n_left++] = of_lanes[lane];
-      }
-      if (n_left < kLanes) return;
-      draw_left();
-      n_left -= kLanes;
-      std::copy_n(left + kLanes, n_left, left);
-      std::copy_n(thresholds + kLanes, n_left, thresholds);
+      left.add(comparator.open_lanes(all_needed), set1(j) + iota(), comparator);
     });
-    if (n_left != 0) draw_left();
+    left.finish();
   }
   void draw_codes(uint64_t t, size_t row, const int64_t* codes, uint64_t needed) const {
-    draw_row(t, row, needed, [&](size_t j, size_t count) {
-      const U code = load_some(reinterpret_cast<const uint64_t*>(codes) + j, count);
-      const U sign = sign_mask(code);
-      return (code ^ sign) - sign;
-    });
+    draw_row(
+        t, row, needed,
+        [&](size_t j, size_t count) {
+          const U code = load_some(reinterpret_cast<const uint64_t*>(codes) + j, count);
+          const U sign = sign_mask(code);
+          return (code ^ sign) - sign;
+        },
+        nullptr);
   }
   void draw_weights(uint64_t t, size_t i) const {
     const double* w = w_ + i * n_;
-    draw_row(t, i, needed_[i] & ~ones(t % 64),
-             [&](size_t j, size_t count) { return codes_of(abs(loadf_some(w + j, count))); });
+    draw_row(
+        t, i, needed_[i] & ~ones(t % 64),
+        [&](size_t j, size_t count) { return codes_of(abs(loadf_some(w + j, count))); },
+        open_ + i * padded_);
     is_drawn_[i] = ~uint64_t{0};
   }
 
@@ -328,6 +415,7 @@ class Plastic {
     const auto raise = [&](double* trace, size_t at) {
       trace[at] = r_.nearest ? 1.0 : trace[at] + 1.0;
     };
+    find_traced();
     if (r_.a_minus != 0 || r_.a3_minus != 0)
       each_one(active, x_words_, [&](size_t i) { depress(t, k, i); });
     each_one(active, x_words_, [&](size_t i) {
@@ -362,9 +450,19 @@ class Plastic {
     return changed<kUp>(m, select(nonzero(moves), set1f(r_.level), set1f(0)));
   }
 
-  // Whether a neuron of a group has left a trace, without which weights stay as they are.
-  bool has_trace(size_t j, size_t count) const {
-    return any(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count));
+  // Groups with a neuron that has left a trace, without which weights stay as they are.
+  void find_traced() const {
+    std::fill_n(traced_, words_for(n_), 0);
+    each_group([&](size_t j, size_t count) {
+      if (any(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count)))
+        traced_[j / kLanes / 64] |= uint64_t{1} << j / kLanes % 64;
+    });
+  }
+  template <class Each>
+  void each_traced(Each&& each) const {
+    each_one(traced_, words_for(n_), [&](size_t group) {
+      each(group * kLanes, std::min<size_t>(kLanes, n_ - group * kLanes));
+    });
   }
 
   // An input has a spike: its weights fall by the traces of the neurons.
@@ -374,8 +472,7 @@ class Plastic {
     if (eligibility_ != nullptr) {
       double* e = eligibility_ + i * n_;
       const F inverse = set1f(l_.powers[65 + k]);
-      each_group([&](size_t j, size_t count) {
-        if (!has_trace(j, count)) return;
+      each_traced([&](size_t j, size_t count) {
         const F by = (loadf_some(y_ + j, count) * factor) * inverse;
         storef_some(e + j, loadf_some(e + j, count) - by, count);
       });
@@ -383,27 +480,36 @@ class Plastic {
     }
     double* row = w_ + i * n_;
     const uint64_t rest = needed_[i] & ~ones(uint64_t(k) + 1);
-    each_group([&](size_t j, size_t count) {
-      if (!has_trace(j, count)) return;
+    uint8_t* open = open_ + i * padded_;
+    auto again = drawing_of_row(t, i, rest);
+    each_traced([&](size_t j, size_t count) {
       const F w = loadf_some(row + j, count), m = magnitude(w);
       const F amount = loadf_some(y_ + j, count) * factor;
       const F after = r_.level != 0 ? moved<false>(m, amount, t, S{i}, set1(j) + iota())
                                     : changed<false>(m, change<false>(m, amount));
       storef_some(row + j, signed_as(after, w), count);
       if (rest == 0) return;
-      const U threshold = codes_of(abs(after));
-      if (any(threshold ^ codes_of(abs(m))))
-        store(drawn_ + i * padded_ + j, draw(t, i, j, threshold, rest));
+      const U threshold = codes_of(abs(after)), change = threshold ^ codes_of(abs(m));
+      const unsigned others = nonzero_lanes(first_digits(change));
+      const unsigned lanes = others | (nonzero_lanes(change) & open[j / kLanes]);
+      if (lanes == 0) return;
+      again.add(lanes, set1(j) + iota(), Comparator(threshold));
+      open[j / kLanes] |= uint8_t(others);
     });
+    again.finish();
   }
 
   // A neuron fires: its weights rise by the traces of the inputs.
   void potentiate(uint64_t t, int k, size_t j) {
     const F factor = set1f(r_.triplet ? r_.a_plus + r_.a3_plus * y2_[j] : r_.a_plus);
     const F inverse = set1f(eligibility_ == nullptr ? 1.0 : l_.powers[65 + k]);
-    const U rest = set1(~ones(uint64_t(k) + 1));
+    const uint64_t rest = ~ones(uint64_t(k) + 1);
+    // A sum with 0 leaves all but -0.0 as it is.
+    const bool skips = r_.keeps_sign && eligibility_ == nullptr;
+    auto again = drawing_of_column(t, j, rest);
     for (size_t i = 0; i < l_.n_in; i += kLanes) {
       const size_t count = std::min<size_t>(kLanes, l_.n_in - i);
+      if (skips && !any(load_some(reinterpret_cast<const uint64_t*>(x_) + i, count))) continue;
       const F amount = loadf_some(x_ + i, count) * factor;
       double lanes[kLanes] = {};
       double* column = (eligibility_ != nullptr ? eligibility_ : w_) + i * n_ + j;
@@ -419,15 +525,23 @@ class Plastic {
                                     : changed<true>(m, change<true>(m, amount));
       storef(lanes, signed_as(after, w));
       for (size_t lane = 0; lane < count; lane++) column[lane * n_] = lanes[lane];
-      const U needed = load_some(needed_ + i, count) & load_some(is_drawn_ + i, count) & rest;
-      const U threshold = codes_of(abs(after));
-      if (!any(needed) || !any(threshold ^ codes_of(abs(m)))) continue;
-      const S neuron{l_.shared ? 0 : j};
-      uint64_t words[kLanes];
-      store(words,
-            bernoulli_bits<4>(weight_key_, S{t / 64}, set1(i) + iota(), neuron, threshold, needed));
-      for (size_t lane = 0; lane < count; lane++) drawn_[(i + lane) * padded_ + j] = words[lane];
+      const unsigned drawn = nonzero_lanes(load_some(needed_ + i, count) &
+                                           load_some(is_drawn_ + i, count) & set1(rest));
+      if (drawn == 0) continue;
+      const U threshold = codes_of(abs(after)), change = threshold ^ codes_of(abs(m));
+      unsigned others = nonzero_lanes(first_digits(change)) & drawn, open = 0;
+      uint8_t* own = open_ + i * padded_ + j / kLanes;
+      const uint8_t bit = uint8_t(1 << j % kLanes);
+      for (unsigned left = drawn; left != 0; left &= left - 1) {
+        const size_t lane = size_t(std::countr_zero(left));
+        uint8_t& of_input = own[lane * padded_];
+        if ((of_input & bit) != 0) open |= 1u << lane;
+        if ((others >> lane & 1) != 0) of_input |= bit;
+      }
+      again.add(others | (nonzero_lanes(change) & drawn & open), set1(i) + iota(),
+                Comparator(threshold));
     }
+    again.finish();
   }
 
   // Weights are drawn anew when they are next needed.
@@ -491,8 +605,12 @@ class Plastic {
     each_one(fired_, words_for(n_), [&](size_t j) { average_[j] = 1; });
     const uint64_t* active = active_ + t % 64 * x_words_;
     if (std::all_of(active, active + x_words_, [](uint64_t word) { return word == 0; })) return;
-    for (size_t j = 0; j < n_; j++)
-      if (y_[j] != 0) average_[j] = 1;
+    if (!r_.learns()) return;
+    each_traced([&](size_t j, size_t count) {
+      const M traced = nonzero(load_some(reinterpret_cast<const uint64_t*>(y_) + j, count));
+      const F marks = select(traced, set1f(1), loadf_some(average_ + j, count));
+      storef_some(average_ + j, marks, count);
+    });
   }
 
   const PlasticLayer& l_;
@@ -507,7 +625,8 @@ class Plastic {
   uint64_t* drawn_;  // [row][padded]: bits of the weights in this word of time
   uint64_t* counts_;
   float* noise_;
-  uint64_t *active_, *needed_, *is_drawn_, *fired_;
+  uint64_t *active_, *needed_, *is_drawn_, *fired_, *traced_;
+  uint8_t* open_;  // [input][padded]: a group's lanes that the first digits of a number leave open
   uint64_t bias_needed_ = 0;
 };
 

@@ -175,6 +175,9 @@ Split split(const Dot& d) {
 Split split(const Ones& o) { return {.rows = o.n_rows, .grain = grain_of(64 * kWords, o.n_words)}; }
 Split split(const LifPopulation& p) { return split_steps(p.n, p.steps); }
 Split split(const FixedTrace& f) { return split_steps(f.n, f.steps); }
+Split split(const FixedLearning& l) {
+  return {.rows = 1, .words = words_for(l.steps), .grain = grain_of(kSteps / 512, l.n_in * l.n)};
+}
 Split split_products(Products& p, size_t scratch) {
   // Each part of the batch makes its weight bits anew. Tiles are cut so that every thread has as
   // many neurons; parts are few, but short enough to be interrupted.

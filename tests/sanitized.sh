@@ -15,6 +15,6 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export SC_NEUROCORE_SANITIZED=$folder SC_NEUROCORE_FEW_LENGTHS=1
 exec "$python" -m pytest -q -n auto -p no:cacheprovider tests/native/test_native.py \
   tests/native/test_native_sequential.py tests/native/test_chain.py \
-  tests/native/test_gradient_kernels.py tests/native/test_plasticity.py \
+  tests/native/test_gradient_kernels.py tests/native/test_plasticity.py tests/native/test_fixed_learning.py \
   tests/networks/test_network.py tests/networks/test_layers.py tests/networks/test_time.py tests/streams/test_sources.py \
   tests/networks/test_fixed_point.py::test_a_wide_layer_keeps_its_spikes_at_every_level

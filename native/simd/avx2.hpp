@@ -71,6 +71,18 @@ inline U min(U a, U b) {
 inline unsigned below_bits(U a, U b) {
   return unsigned(_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(b.v, a.v))));
 }
+inline unsigned nonzero_lanes(U a) {
+  const __m256i zero = _mm256_cmpeq_epi64(a.v, _mm256_setzero_si256());
+  return unsigned(_mm256_movemask_pd(_mm256_castsi256_pd(zero))) ^ 0xFu;
+}
+inline void store_lanes(uint64_t* p, unsigned lanes, U a) {
+  alignas(32) uint64_t each[kLanes];
+  _mm256_store_si256((__m256i*)each, a.v);
+  for (unsigned k = 0; k < kLanes; k++) {
+    *p = each[k];
+    p += lanes >> k & 1;
+  }
+}
 inline bool any_both(U a, U b) {
   const __m256i zero = _mm256_setzero_si256();
   const __m256i either_zero =

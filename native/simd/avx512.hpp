@@ -69,6 +69,10 @@ inline U bit_select(U mask, U yes, U no) {
 inline uint64_t sum_lanes(U a) { return uint64_t(_mm512_reduce_add_epi64(a.v)); }
 inline U min(U a, U b) { return {_mm512_min_epu64(a.v, b.v)}; }
 inline unsigned below_bits(U a, U b) { return _mm512_cmplt_epu64_mask(a.v, b.v); }
+inline unsigned nonzero_lanes(U a) { return _mm512_test_epi64_mask(a.v, a.v); }
+inline void store_lanes(uint64_t* p, unsigned lanes, U a) {
+  _mm512_storeu_si512(p, _mm512_maskz_compress_epi64(__mmask8(lanes), a.v));
+}
 inline bool any_both(U a, U b) {
   return _mm512_mask_test_epi64_mask(_mm512_test_epi64_mask(a.v, a.v), b.v, b.v) != 0;
 }

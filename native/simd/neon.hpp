@@ -64,6 +64,14 @@ inline unsigned below_bits(U a, U b) {
   const uint64x2_t below = vcltq_u64(a.v, b.v);
   return unsigned(vgetq_lane_u64(below, 0) & 1) | unsigned(vgetq_lane_u64(below, 1) & 2);
 }
+inline unsigned nonzero_lanes(U a) {
+  const uint64x2_t set = vtstq_u64(a.v, a.v);
+  return unsigned(vgetq_lane_u64(set, 0) & 1) | unsigned(vgetq_lane_u64(set, 1) & 2);
+}
+inline void store_lanes(uint64_t* p, unsigned lanes, U a) {
+  p[0] = vgetq_lane_u64(a.v, 0);
+  p[lanes & 1] = (lanes & 2) != 0 ? vgetq_lane_u64(a.v, 1) : p[0];
+}
 inline bool any_both(U a, U b) {
   const uint64x2_t both = vandq_u64(vtstq_u64(a.v, a.v), vtstq_u64(b.v, b.v));
   return vmaxvq_u32(vreinterpretq_u32_u64(both)) != 0;

@@ -55,6 +55,8 @@ inline U bit_select(U mask, U yes, U no) { return {(mask.v & yes.v) | (~mask.v &
 inline uint64_t sum_lanes(U a) { return a.v; }
 inline U min(U a, U b) { return {a.v < b.v ? a.v : b.v}; }
 inline unsigned below_bits(U a, U b) { return a.v < b.v; }
+inline unsigned nonzero_lanes(U a) { return a.v != 0; }
+inline void store_lanes(uint64_t* p, unsigned, U a) { *p = a.v; }
 inline bool any_both(U a, U b) { return a.v != 0 && b.v != 0; }
 
 inline F loadf(const double* p) { return {*p}; }

@@ -214,33 +214,58 @@ class FixedNeuron:
     @property
     def v_max(self) -> int: ...
 
-def plastic(
-    rule: PlasticRule,
-    parameters: Sequence[LIFParameters],
-    keys: tuple[int, int, int, int],
-    gain: NDArray[np.float64],
-    bias: NDArray[np.int64] | None,
-    recurrent: NDArray[np.int64] | None,
-    shared: bool,
-    has_signs: bool,
-    powers: NDArray[np.float64],
-    x: NDArray[np.uint64] | None,
-    densities: NDArray[np.float64] | None,
-    x_start: int,
-    input_key: int,
-    first: int,
-    steps: int,
-    rewards: NDArray[np.float64] | None,
-    state: NDArray[np.float64],
-) -> NDArray[np.uint64]:
-    """Spikes of a layer whose weights change (n_out, n_words), in steps from `first` on.
+class PlasticRunner:
+    """A layer whose weights change, ready to run.
 
-    keys are those of weights, noise, and moves down and up. x are words (n_in, n_words), whose bit
-    x_start is the first; without them, densities (n_in,) of Bernoulli streams under input_key. bias
-    (n_out,) and recurrent (sender, receiver) are codes of weights. powers are those of keep_eligibility
-    with the exponents 0 to 64, then their inverses. state is that of `PlasticLayer` in
-    `native/kernels.hpp`, updated in place.
+    keys are those of weights, noise, and moves down and up. bias (n_out,) and recurrent (sender,
+    receiver) are codes of weights. powers are those of keep_eligibility with the exponents 0 to 64,
+    then their inverses. A state is that of `PlasticLayer` in `native/kernels.hpp`, updated in place.
     """
+
+    def __init__(
+        self,
+        rule: PlasticRule,
+        parameters: Sequence[LIFParameters],
+        keys: tuple[int, int, int, int],
+        n_in: int,
+        gain: NDArray[np.float64],
+        bias: NDArray[np.int64] | None,
+        recurrent: NDArray[np.int64] | None,
+        shared: bool,
+        has_signs: bool,
+        powers: NDArray[np.float64],
+    ) -> None: ...
+    def run(
+        self,
+        x: NDArray[np.uint64] | None,
+        densities: NDArray[np.float64] | None,
+        x_start: int,
+        input_key: int,
+        first: int,
+        steps: int,
+        rewards: NDArray[np.float64] | None,
+        state: NDArray[np.float64],
+    ) -> NDArray[np.uint64]:
+        """Spikes (n_out, n_words) in steps from `first` on.
+
+        x are words (n_in, n_words), whose bit x_start is the first; without them, densities (n_in,) of
+        Bernoulli streams under input_key.
+        """
+
+    def step(
+        self,
+        input_key: int,
+        x: NDArray[np.float64],
+        first: int,
+        steps: int,
+        state: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        potentials: NDArray[np.float64],
+    ) -> bool:
+        """The same for densities x (n_in,), with counts and potentials (n_out,) as results.
+
+        Types and sizes are not checked. False, with nothing changed, if x is not in [0, 1].
+        """
 
 def philox(key: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Philox4x32-10 of counters (n, 4), shape (n, 4)."""
@@ -373,6 +398,51 @@ def fixed_trace(
 
     counts has shape (n, length). Row n has the parameters of neuron ``n % len(neurons)``. v, refractory
     and i, shape (n,), are updated; saturations, shape (n, 2), counts sums below and above the word.
+    """
+
+class FixedRule:
+    """How hardware changes weights; `native/kernels.hpp` has the equations."""
+
+    def __init__(
+        self,
+        *,
+        most: int,
+        weight_drop: int,
+        one: int,
+        trace_most: int,
+        nearest: bool,
+        keep_plus: int,
+        keep_minus: int,
+        keep_plus_shift: int,
+        keep_minus_shift: int,
+        a_plus: int,
+        a_minus: int,
+        a_plus_shift: int,
+        a_minus_shift: int,
+        level: int = 0,
+        trace_drop: int = 0,
+    ) -> None: ...
+
+def fixed_learning(
+    neuron: FixedNeuron,
+    rule: FixedRule,
+    learns: bool,
+    x: NDArray[np.uint64],
+    numbers: NDArray[np.uint32],
+    negative: NDArray[np.uint8],
+    weights: NDArray[np.int32],
+    v: NDArray[np.int32],
+    refractory: NDArray[np.uint64],
+    pre: NDArray[np.int32],
+    post: NDArray[np.int32],
+    shift_register: NDArray[np.uint64],
+    history: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.int32]]:
+    """Potentials (n, length), packed spikes (n, words) and weights (length, n, n_in) after each step.
+
+    x (n_in, words) are packed spikes, numbers (length,) are those that weights are compared with.
+    weights (n, n_in) are magnitudes; they, v, refractory, post (n,), pre (n_in,) and shift_register
+    (1,) are updated. Without `history`, the weights are not returned.
     """
 
 def dense(

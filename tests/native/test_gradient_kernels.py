@@ -60,6 +60,28 @@ def test_gradients_do_not_depend_on_instruction_set_threads_or_split():
     assert np.allclose(results[-1], twin, rtol=0, atol=1e-4 * abs(twin).max())
 
 
+def test_plain_neurons_have_the_gradients_of_all_others():
+    rng = np.random.default_rng(1)
+    drive = rng.integers(-9, 30, (5, 20, 37)).astype(np.int16)
+    gain, of_spikes = rng.uniform(0.01, 0.1, 37), rng.normal(size=(5, 20, 37)).astype(np.float32)
+    of_v = rng.normal(size=(5, 37)).astype(np.float32)
+
+    def gradients(parameters, totals, parameters_too):
+        return _native.neuron_gradients(
+            parameters, 0, False, 37, 0.5, drive, gain, of_spikes, of_v, None, parameters_too, totals
+        )[:2]
+
+    for reset in ("value", "subtract"):
+        neuron = LIF(tau_mem=rng.uniform(3, 9, 37), reset=reset)
+        for totals in (False, True):
+            # Those of parameters need all that a neuron can have.
+            plain, general = (
+                on_every_level(lambda own=own, n=neuron, t=totals: gradients(n.parameters, t, own))
+                for own in (False, True)
+            )
+            assert all(map(np.array_equal, plain, general))
+
+
 def patches_of(x, places):
     """Inputs of each position, (rows, positions, fan_in, ...)."""
     extra = np.zeros((len(x), 2, *x.shape[2:]), x.dtype)
@@ -108,18 +130,19 @@ def test_many_bits_per_step_are_summed_in_floats():
     assert (sums == -36000).all()
 
 
-def test_gradients_of_weights_are_those_of_patches():
-    rng = np.random.default_rng(1)
-    places = rng.integers(0, 31 + 2, (4, 50)).astype(np.int32)
-    of_drive = rng.integers(-9, 9, (6, 40, 4 * 51)).astype(np.float32)
-    for x_bits in (1, 2):
-        bits = rng.random((6, 31, 40 * x_bits)) < 0.3
-        (ours,) = on_every_level(
-            lambda b=bits, k=x_bits: [_native.product_gradients(of_drive, pack(b), k, places)]
-        )
-        sums = patches_of(bits.astype(int), places).reshape(6, 4, 50, 40, x_bits).sum(-1)
-        twin = np.einsum("btpn,bpit->in", of_drive.reshape(6, 40, 4, 51), sums)
-        assert np.array_equal(ours, twin)
+@pytest.mark.parametrize("steps", [5, 16, 40])
+@pytest.mark.parametrize("x_bits", [1, 2])
+def test_gradients_of_weights_are_those_of_patches(steps, x_bits):
+    rng = np.random.default_rng(steps)
+    images, positions, fan_in, n = 7, 3, 150, 115
+    places = rng.integers(0, 31 + 2, (positions, fan_in)).astype(np.int32)
+    of_drive = rng.integers(-9, 9, (images, steps, positions * n)).astype(np.float32)
+    bits = rng.random((images, 31, steps * x_bits)) < 0.2
+    (ours,) = on_every_level(lambda: [_native.product_gradients(of_drive, pack(bits), x_bits, places)])
+    sums = patches_of(bits.astype(int), places)
+    sums = sums.reshape(images, positions, fan_in, steps, x_bits).sum(-1)
+    twin = np.einsum("btpn,bpit->in", of_drive.reshape(images, steps, positions, n), sums)
+    assert np.array_equal(ours, twin)
 
 
 @pytest.mark.parametrize(("sets", "channels"), [(1, 3), (5, 16), (2, 37)])

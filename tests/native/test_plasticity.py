@@ -89,7 +89,12 @@ def case(number):
 def run(given, x, x_start, first, steps, rewards, state):
     kept = np.cumprod([1.0, *[given[0].keep_eligibility or 1.0] * 64])
     powers = np.concatenate([kept, 1 / kept])
-    return _native.plastic(*given, powers, x, None, x_start, 0, first, steps, rewards, state)
+    return runner(given, len(x), powers).run(x, None, x_start, 0, first, steps, rewards, state)
+
+
+def runner(given, n_in, powers):
+    rule, parameters, keys, *others = given
+    return _native.PlasticRunner(rule, parameters, keys, n_in, *others, powers)
 
 
 @pytest.mark.parametrize("number", range(2 * len(RULES)))
@@ -125,7 +130,8 @@ def test_densities_are_encoded_where_the_layer_runs(isa):
     words = twins.encode(3, lanes, thresholds, first // 64, first % 64 + STEPS)
     one, other = states[0].copy(), states[0].copy()
     kept = np.ones(130)
-    a = _native.plastic(*given, kept, None, densities, 0, 3, first, STEPS, rewards, one)
-    b = _native.plastic(*given, kept, words, None, first % 64, 0, first, STEPS, rewards, other)
+    made = runner(given, len(x), kept)
+    a = made.run(None, densities, 0, 3, first, STEPS, rewards, one)
+    b = made.run(words, None, first % 64, 0, first, STEPS, rewards, other)
     assert np.array_equal(a, b)
     assert np.array_equal(one.view(np.uint64), other.view(np.uint64))

@@ -25,6 +25,12 @@ from sc_neurocore.hardware.comparison import (
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
 from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog, vendor_scripts
+from sc_neurocore.hardware.learning import (
+    LearningDesign,
+    LearningRun,
+    learning_testbench,
+    learning_verilog,
+)
 from sc_neurocore.hardware.liberty import Library, LibraryCell, Macro
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
@@ -62,6 +68,8 @@ __all__ = [
     "IntegerNetwork",
     "LayerDesign",
     "LayerTrace",
+    "LearningDesign",
+    "LearningRun",
     "Library",
     "LibraryCell",
     "Macro",
@@ -85,6 +93,8 @@ __all__ = [
     "energy_of",
     "interface_checks",
     "interface_verilog",
+    "learning_testbench",
+    "learning_verilog",
     "measure_cell_cost",
     "measure_cost",
     "operating_points",

@@ -123,6 +123,14 @@ class PlasticLayer:
         """Whether a weight can be negative."""
         return not self.rule.keeps_sign or bool(np.signbit(self.layer.weights).any())
 
+    @cached_property
+    def native(self) -> _native.PlasticRunner:
+        """The layer as the kernel takes it."""
+        return _native.PlasticRunner(
+            self.rule, self.parameters, self.keys, self.layer.n_in, self.gain, self.bias,
+            self.recurrent, self.shared, self.has_signs, self.powers,
+        )  # fmt: skip
+
     @property
     def is_rewarded(self) -> bool:
         """Whether weights change by rewards."""
@@ -183,11 +191,7 @@ class PlasticLayer:
         x holds words (n_in, n_words), whose bit x_start is the first; without it, densities (n_in,) are
         encoded.
         """
-        return _native.plastic(
-            self.rule, self.parameters, self.keys, self.gain, self.bias, self.recurrent, self.shared,
-            self.has_signs, self.powers, x, densities, x_start, input_key, first, steps, rewards,
-            values,
-        )  # fmt: skip
+        return self.native.run(x, densities, x_start, input_key, first, steps, rewards, values)
 
     def weights(self, values: Reals) -> Reals:
         """Return the weights of a state, shape (n_out, n_in)."""

@@ -294,10 +294,10 @@ def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -
     lifs = neurons("network", layer)
     gain = np.broadcast_to(layer.gain, (max(len(lifs), np.size(layer.gain)),))
     lifs = lifs * (len(gain) if len(lifs) == 1 else 1)
-    leaks = [_leak(lif.dt / lif.tau_mem, fixed_point.leak_bits) for lif in lifs]
+    leaks = [leak_of(lif.dt / lif.tau_mem, fixed_point.leak_bits) for lif in lifs]
     syn_leaks = [(0, 0)] * len(lifs)
     if any(lif.tau_syn for lif in lifs):
-        syn_leaks = [_leak(lif.dt / (lif.tau_syn or lif.dt), fixed_point.leak_bits) for lif in lifs]
+        syn_leaks = [leak_of(lif.dt / (lif.tau_syn or lif.dt), fixed_point.leak_bits) for lif in lifs]
     of_one = [  # volts
         float(of_gain) * lif.resistance * lif.dt / bits_per_step
         for of_gain, lif in zip(gain, lifs, strict=True)
@@ -360,7 +360,7 @@ def _levels(i: int, lif: LIF, unit: float, fraction: int, fixed_point: FixedPoin
     return threshold, reset
 
 
-def _leak(exact: float, bits: int) -> tuple[int, int]:
+def leak_of(exact: float, bits: int) -> tuple[int, int]:
     """Return a leak as leak and shift, leak / 2**shift in lowest terms with leak < 2**bits."""
     if exact == 0.0:
         return 0, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -658,6 +658,12 @@ class PreparedNetwork:
         return self.layers[0].plastic if self.network[0].delays is None else None
 
     @cached_property
+    def _learning_step(self) -> Callable[..., bool] | None:
+        """The steps of such a layer: (x, first, steps, state in place, counts, potentials)."""
+        key = self._input_streams[0]
+        return None if self._sole is None else partial(self._sole.native.step, key)
+
+    @cached_property
     def _options(self) -> dict[str, object]:
         """Options that a continued simulation has in common with the first one."""
         return {
@@ -759,19 +765,19 @@ class PreparedNetwork:
         self, x: object, length: object, state: SimulationState
     ) -> Simulation | None:
         """Do the same for a single layer whose weights change."""
-        sole, own = self._sole, state._layers
-        if sole is None or not takes(x, length, self._n_in) or type(length) is not int:
+        step, own, first = self._learning_step, state._layers, state.steps
+        if step is None or not takes(x, length, self._n_in) or type(length) is not int:
             return None
-        last = state.steps + length
-        if x.ndim != 1 or x.min() < 0 or not x.max() <= 1 or last > _LONGEST:
+        last = first + length
+        if x.ndim != 1 or last > _LONGEST:
             return None
         before = own.values if isinstance(own, ChainState) else own[0].plastic
         assert before is not None
-        after = before.copy()
-        words = sole.run(after, None, 0, x, self._input_streams[0], state.steps, length, None)
-        counts = words[:, 0].astype(np.int64) if length == 1 else count_ones(words)
-        v = after[: len(counts)].copy()
-        return self._simulated((), counts, v, length, last, ChainState(1, after))
+        n = self.network.n_out
+        after, counts, potentials = before.copy(), np.empty(n, np.int64), np.empty(n)
+        if not step(x, first, length, after, counts, potentials):
+            return None
+        return self._simulated((), counts, potentials, length, last, ChainState(1, after))
 
     def _simulated(
         self,
