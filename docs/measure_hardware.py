@@ -1,8 +1,9 @@
-"""Measure the figures of hardware.md, and draw its pictures.
+"""Measure the figures of hardware/verification.md, and draw the waveform of hardware/architecture.md.
 
-python docs/measure_hardware.py              measure, write docs/hardware*.json, update the page
-python docs/measure_hardware.py --learning   measure the layers that learn only, and update the page
-python docs/measure_hardware.py --draw       update page and pictures from docs/hardware*.json alone
+python docs/measure_hardware.py              measure all, update pages and picture
+python docs/measure_hardware.py --sources    measure the table of sources only
+python docs/measure_hardware.py --learning   measure the layers that learn only
+python docs/measure_hardware.py --draw       update pages and picture from docs/hardware*.json alone
 """
 
 from __future__ import annotations
@@ -11,18 +12,27 @@ import json
 import sys
 import tempfile
 import time
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from draw_results import fill, table
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
 
-from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits, plot
+from sc_neurocore import (
+    LIF,
+    Bitstream,
+    Dense,
+    FixedPoint,
+    Hammersley,
+    Network,
+    PeriodWarning,
+    load_digits,
+    plot,
+)
 from sc_neurocore.hardware import (
     Design,
     LearningDesign,
@@ -41,10 +51,12 @@ from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
 from sc_neurocore.hardware.synthesis import Synthesis, Target
 from sc_neurocore.plasticity import STDP, StochasticSTDP
-from sc_neurocore.plot._style import color, ink
+from sc_neurocore.plot._style import color
+from sc_neurocore.streams import RotatedLFSR
 
 DOCS = Path(__file__).parent
-FIGURES, PAGE, PICTURES = DOCS / "hardware.json", DOCS / "hardware.md", DOCS / "pictures"
+FIGURES, PICTURES = DOCS / "hardware.json", DOCS / "pictures"
+PAGE, BLOCKS = DOCS / "hardware" / "verification.md", DOCS / "hardware" / "architecture.md"
 OF_LEARNING = DOCS / "hardware_learning.json"
 
 
@@ -268,75 +280,9 @@ def speed_table(rows: list[dict[str, Any]]) -> str:
     return table(["thousand clock cycles per second", *(r["name"] for r in timed)], lines)
 
 
-UNROLLED = ["sc_neuron x n\n2 sc_count,\nsc_lif", "sc_readout\ncounters,\nsc_best"]
-WITH_NUMBERS = {"sc_encoder", "sc_image", "sc_neuron", "sc_folded"}  # compare them with values
-FOLDED = [
-    "sc_folded\nsc_weights,\nstates, sc_lif",
-    "sc_spikes\nmemory",
-    "sc_folded\n...",
-    "sc_readout_folded",
-]
-
-
 def three_digits(value: float) -> str:
     """Return a number rounded to three digits."""
     return f"{float(f'{value:.3g}'):,g}"
-
-
-def draw_blocks(path: Path) -> None:
-    """Draw the blocks that an image passes through in both architectures."""
-    with plot.style():
-        figure = Figure((7.6, 3.9), layout="constrained")
-        upper, lower = figure.subplots(2)
-        chain(
-            upper,
-            "unrolled: one time step per clock cycle",
-            ["values", "sc_encoder\nregisters,\ncomparators", *UNROLLED, "class"],
-            "sc_sequence + sc_thermometer: one number per layer and time step",
-        )
-        chain(
-            lower,
-            "folded: simd inputs of pe neurons per clock cycle",
-            ["values", "sc_image\nmemory,\ncomparators", *FOLDED, "class"],
-            "sc_sequence: one number per layer and time step, held during a pass",
-        )
-        figure.savefig(path, dpi=120)
-
-
-def chain(axes: Axes, title: str, blocks: list[str], below: str) -> None:
-    """Draw blocks from left to right, and below them the numbers that all of them read."""
-    axes.set_title(title)
-    n, last = len(blocks), 1
-    axes.set_xlim(-0.6, n - 0.4)
-    axes.set_ylim(-1.25, 0.55)
-    axes.axis("off")
-    arrow = {"arrowstyle": "-|>", "color": ink(), "lw": 1, "shrinkA": 0, "shrinkB": 0}
-    for i, text in enumerate(blocks):
-        module, _, rest = text.partition("\n")
-        if 0 < i < n - 1:
-            axes.add_patch(
-                FancyBboxPatch(
-                    (i - 0.4, -0.45),
-                    0.8,
-                    0.9,
-                    "round,pad=0,rounding_size=0.06",
-                    fc=to_rgba(color(0), 0.08),
-                    ec=color(0),
-                    lw=1.2,
-                )
-            )
-            if module.split()[0] in WITH_NUMBERS:
-                axes.annotate("", (i, -0.45), (i, -0.88), arrowprops={**arrow, "color": color(1)})
-                last = i
-        name: dict[str, Any] = {"weight": "bold", "color": color(0)} if 0 < i < n - 1 else {}
-        shown = module.replace("readout_folded", "readout_\nfolded")
-        axes.text(i, 0.3 if rest else 0, shown, ha="center", va="center", fontsize=7.5, **name)
-        axes.text(i, -0.1, rest, ha="center", va="center", fontsize=7.5)
-        if i:
-            left, right = 0.28 if i == 1 else 0.4, 0.28 if i == n - 1 else 0.4
-            axes.annotate("", (i - right, 0), (i - 1 + left, 0), arrowprops=arrow)
-    axes.plot([0.6, last], [-0.88, -0.88], color=color(1), lw=1.2)
-    axes.text(0.6, -1.12, below, va="center", fontsize=8, color=color(1))
 
 
 def draw_waveform(path: Path) -> None:
@@ -371,19 +317,116 @@ def draw_signals(
     count.set_title(f"Output {most} of the digits network in hardware, one image")
 
 
+SOURCES: dict[str, Hammersley | RotatedLFSR] = {
+    "counter": Hammersley(8, 1, randomized=False),
+    "register": RotatedLFSR(16, start=0xACE1),
+}
+POINTS = ((3, 4), (3, 8), (8, 16), (8, 32), (8, 64))  # bits and time steps
+N_STARTS = 20
+
+
+def sources(folder: Path) -> dict[str, Any]:
+    """Return accuracies of the digits and LUTs of designs, with a counter and with a register."""
+    digits, starts = load_digits(), np.random.default_rng(0).choice(2**16 - 1, N_STARTS, False) + 1
+
+    def right(bits: int, length: int, source: Any) -> int:
+        fixed = FixedPoint(bits=bits)
+        design = Design(digits.network, length, fixed_point=fixed, source=source, name="digits")
+        return int((design.simulate(digits.images).classes == digits.labels).sum())
+
+    found: dict[str, Any] = {"n_images": len(digits.labels), "accuracy": [], "luts": []}
+    for bits, length in POINTS:
+        with warnings.catch_warnings():  # a start with few ones is one-sided for its first steps
+            warnings.simplefilter("ignore", PeriodWarning)
+            of_starts = [right(bits, length, RotatedLFSR(16, start=int(s))) for s in starts]
+        counter = right(bits, length, SOURCES["counter"])
+        row = {"bits": bits, "steps": length, "counter": counter, "register": sorted(of_starts)}
+        found["accuracy"].append(row)
+    single = Dense(np.random.default_rng(0).uniform(-1, 1, (4, 64)), gain=0.05)
+    for name, network, bits in (
+        ("64-100-10 folded, 3 bits", digits.network, 3),
+        ("64-4 unrolled, 8 bits", Network([single]), 8),
+    ):
+        luts = {}
+        for kind, source in SOURCES.items():
+            fixed = FixedPoint(bits=bits)
+            design = Design(network, 8, fixed_point=fixed, source=source, name="made")
+            place = folder / f"{kind} {bits}"
+            files = written(design, place)
+            luts[kind] = synthesize(
+                files, "made", "ice40", place, place=False, across_registers=design.folded
+            ).luts
+            print(name, kind, luts[kind], flush=True)
+        found["luts"].append({"name": name, **luts})
+    return found
+
+
+def sources_tables(found: dict[str, Any]) -> dict[str, str]:
+    """Return the tables of sources, by marker."""
+    n = found["n_images"]
+
+    def percent(right: float) -> str:
+        return f"{100 * right / n:.1f}"
+
+    lines = [
+        [
+            f"{row['bits']} bits, {row['steps']} steps",
+            percent(row["counter"]),
+            f"{percent(np.median(row['register']))} "
+            f"({percent(row['register'][0])} to {percent(row['register'][-1])})",
+        ]
+        for row in found["accuracy"]
+    ]
+    of_luts = [[row["name"], f"{row['counter']:,}", f"{row['register']:,}"] for row in found["luts"]]
+    return {
+        "sources": table(["accuracy in %", "counter", "register"], lines),
+        "source-luts": table(["LUTs", "counter", "register"], of_luts),
+    }
+
+
+def early_table() -> str:
+    """Return the table of mean latencies of the digits, with and without early decisions."""
+    digits, lines = load_digits(), []
+    for bits, length in POINTS[1:]:
+        fixed = FixedPoint(bits=bits)
+        design = Design(digits.network, length, fixed_point=fixed, name="digits")
+        early = replace(design, early=True)
+        steps = early.steps(digits.images).mean()
+        clocks = early.clocks_of(float(steps))
+        less = 100 * (1 - clocks / design.clocks)
+        lines.append(
+            [
+                f"{bits} bits, {length} steps",
+                f"{design.clocks:,}",
+                f"{clocks:,.0f}",
+                f"{steps:.1f}",
+                f"{less:.0f} %",
+            ]
+        )
+    head = "digits 64-100-10|clock cycles|mean with early decisions|mean time steps|saved"
+    return table(head.split("|"), lines)
+
+
 def main() -> None:
-    """Measure unless only the page is to be updated; then update the page and its pictures."""
+    """Measure unless only the page is to be updated; then update the page and its picture."""
+    found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    learned = json.loads(OF_LEARNING.read_text()) if OF_LEARNING.exists() else []
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             if "--learning" not in sys.argv:
-                FIGURES.write_text(json.dumps(resources(Path(folder)), indent=1) + "\n")
-            learned = learning_resources(Path(folder))
-            OF_LEARNING.write_text(json.dumps(learned, indent=1) + "\n")
-    rows = json.loads(FIGURES.read_text())
-    text = fill(PAGE.read_text(), "resources", resource_table(rows))
-    text = fill(text, "learning", resource_table(json.loads(OF_LEARNING.read_text())))
-    PAGE.write_text(fill(text, "speeds", speed_table(rows)))
-    draw_blocks(PICTURES / "hardware_blocks.png")
+                found["sources"] = sources(Path(folder))
+            if "--sources" not in sys.argv:
+                learned = learning_resources(Path(folder))
+                OF_LEARNING.write_text(json.dumps(learned, indent=1) + "\n")
+            if not {"--sources", "--learning"} & set(sys.argv):
+                found["designs"] = resources(Path(folder))
+        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+    text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
+    for name, content in sources_tables(found["sources"]).items():
+        text = fill(text, name, content)
+    PAGE.write_text(fill(text, "speeds", speed_table(found["designs"])))
+    text = fill(BLOCKS.read_text(), "early", early_table())
+    BLOCKS.write_text(fill(text, "learning", resource_table(learned)) if learned else text)
     draw_waveform(PICTURES / "hardware_waveform.png")
 
 

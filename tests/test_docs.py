@@ -3,6 +3,7 @@
 Doctests of the pages are collected by pytest itself, see pyproject.toml.
 """
 
+import html
 import json
 import re
 import runpy
@@ -99,7 +100,7 @@ def test_every_public_module_lists_its_names():
 def pages():
     """The pages of the repository in Markdown."""
     docs = ROOT / "docs"
-    folders = (ROOT, docs, docs / "howto", docs / "reference", PACKAGE / "data")
+    folders = (ROOT, docs, docs / "hardware", docs / "howto", docs / "reference", PACKAGE / "data")
     return [page for folder in folders for page in sorted(folder.glob("*.md"))]
 
 
@@ -241,3 +242,32 @@ def test_the_table_of_operators_is_that_of_its_figures(monkeypatch, tmp_path):
     for row in module.ROWS[11:13]:  # their cells do not depend on the version of a tool
         made = module.cells(row, tmp_path)
         assert made == {key: figures[row.name][key] for key in made}
+
+
+def test_the_pictures_of_designs_show_the_blocks_and_nets_of_their_verilog(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    module = import_module("draw_hardware")
+    for name, design in module.designs().items():
+        picture = html.unescape((module.PICTURES / f"{name}.svg").read_text())
+        drawn = set(re.findall(r">([^<>\n]+)</text>", picture))
+        graph = module.dot(design)
+        wanted = set(re.findall(r">([^<>\n]+)<", graph)) | {
+            line for text in re.findall(r'label="([^"]+)"', graph) for line in text.split(r"\n")
+        }
+        assert wanted <= drawn, f"{name} is stale: run docs/draw_hardware.py"
+
+
+def test_the_tables_of_hardware_are_those_of_their_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    hardware, mnist = import_module("measure_hardware"), import_module("measure_mnist")
+    figures = json.loads(hardware.FIGURES.read_text())
+    tables = {
+        "resources": hardware.resource_table(figures["designs"]),
+        "speeds": hardware.speed_table(figures["designs"]),
+        **hardware.sources_tables(figures["sources"]),
+        **mnist.tables(json.loads(mnist.FIGURES.read_text())),
+    }
+    page, blocks = hardware.PAGE.read_text(), hardware.BLOCKS.read_text()
+    for name, content in tables.items():
+        assert hardware.fill(page, name, content) == page, f"{name} is stale"
+    assert hardware.fill(blocks, "early", hardware.early_table()) == blocks

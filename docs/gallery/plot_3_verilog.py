@@ -105,5 +105,5 @@ print("\n".join(files["digits.v"].splitlines()[:40]))
 # %%
 # ``sc-neurocore hdl digits --length 32 --bits 6 --verify 100000 --synth ice40`` does all of this,
 # compares every layer with its model for as many clock cycles, and estimates cells, clock rate
-# and energy. The next steps: :doc:`/hardware`, and :doc:`/howto/sweep` to try many widths and
+# and energy. The next steps: :doc:`/hardware/index`, and :doc:`/howto/sweep` to try many widths and
 # lengths.

@@ -282,7 +282,7 @@ def test_missing_tools_are_named_with_the_remedy(monkeypatch, tmp_path):
     for call, said in (
         (lambda: tools.yosys(["help"], tmp_path), "synthesis needs Yosys; run pip install '.[hdl]'"),
         (
-            lambda: tools.nextpnr_ice40([], tmp_path),
+            lambda: tools.nextpnr("ice40", [], tmp_path),
             "estimating the clock rate needs nextpnr; run pip install",
         ),
         (

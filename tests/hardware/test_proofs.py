@@ -144,7 +144,7 @@ def test_control_takes_an_image_runs_its_steps_and_offers_the_class(folder, pipe
         )
         moves = [
             (z3.And(takes, whole), run),
-            (z3.And(state == run, done, last), read),
+            (z3.And(state == run, done, z3.Or(last, i["decided"] == 1)), read),
             (z3.And(state == read, i["class_valid"] == 1), offer),
             (z3.And(state == offer, i["out_ready"] == 1), take),
         ]
@@ -179,8 +179,8 @@ def test_encoders_shift_and_compare(folder):
     sizes = [1, 3, 6]
     made = netlists([("sc_encoder", {"N_IN": n, "BITS": 4, **text}) for n in sizes], RTL, folder)
     for net, n in zip(made, sizes, strict=True):
-        step = Step(net, ["values", "u_sequence.t"])
-        values, t = step.before["values"], step.before["u_sequence.t"]
+        step = Step(net, ["values", "g_numbers.u_sequence.t"])
+        values, t = step.before["values"], step.before["g_numbers.u_sequence.t"]
         value, x = step.inputs["value"], step.outputs["x"]
         entered = value if n == 1 else z3.Concat(value, z3.Extract(4 * n - 1, 4, values))
         claims = [step.after["values"] == z3.If(step.inputs["take"] == 1, entered, values)]
@@ -330,33 +330,81 @@ def test_constants_are_read_from_every_part_of_their_memory(folder):
     prove(*(z3.Implies(address == k, word == int(w)) for k, w in enumerate(words)))
 
 
-def test_readouts_of_folded_layers_count_in_a_memory(folder):
-    p = {"N": 3, "SPIKES": 3, "WORD": 4, "CLASS": 2}
-    (net,) = netlists([("sc_readout_folded", p)], RTL, folder)
+@pytest.mark.parametrize("pause", [None, 0, 1, 2])
+def test_readouts_of_folded_layers_count_in_a_memory(folder, pause):
+    length, early = 6, pause is not None
+    p = {"N": 3, "SPIKES": 3, "WORD": 4, "CLASS": 2, "EARLY": int(early), "LENGTH": length}
+    (net,) = netlists([("sc_readout_folded", {**p, "PAUSE": pause or 0})], RTL, folder)
     memory = [f"counts[{c}]" for c in range(3)]
     names = ["fresh", "class_valid", "u_best.best", "u_best.highest", *memory]
-    step = Step(net, names)
-    b, a, i = step.before, step.after, step.inputs
+    extra = ["first", "second", "left", "ended"] + (["phase"] if pause else [])
+    step = Step(net, [*names, *(f"g_early.{name}" for name in extra if early)])
+    b, a, i, o = step.before, step.after, step.inputs, step.outputs
     valid, clear, last = (i[n] == 1 for n in ("valid", "clear", "last"))
     which = i["neuron"]
-    claims = []
+    claims, count_of = [], []
     for c in range(3):
         held = z3.If(b["fresh"] == 1, number(0, 3), b[memory[c]])
         count = held + unsigned(i["spike"], 3)
+        count_of.append(count)
         here = z3.And(valid, which == c)
         claims.append(a[memory[c]] == z3.If(here, count, b[memory[c]]))
         score = z3.Concat(count, i["v"] ^ 8)
         better = z3.Or(z3.BoolVal(c == 0), z3.UGT(score, b["u_best.highest"]))
-        best = z3.If(z3.And(last, better), which, b["u_best.best"])
+        compared = z3.BoolVal(True) if early else last
+        best = z3.If(z3.And(compared, better), which, b["u_best.best"])
         claims.append(z3.Implies(here, a["u_best.best"] == best))
-    ends = z3.And(valid, which == 2)
+    ends = z3.And(valid, i["done"] == 1)
     fresh = z3.If(clear, number(1, 1), z3.If(ends, number(0, 1), b["fresh"]))
     claims += [
         a["fresh"] == fresh,
-        a["class_valid"] == bit(z3.And(ends, last, z3.Not(clear))),
-        step.outputs["best"] == b["u_best.best"],
-        step.outputs["class_valid"] == b["class_valid"],
+        o["best"] == b["u_best.best"],
+        o["class_valid"] == b["class_valid"],
     ]
+    if early:
+        first, second, left = (b[f"g_early.{name}"] for name in ("first", "second", "left"))
+        for c in range(3):
+            high, low_ = (first, second) if c else (number(0, 3), number(0, 3))
+            leads = z3.UGT(count_of[c], high)
+            here = z3.And(valid, which == c)
+            other = z3.If(z3.UGT(count_of[c], low_), count_of[c], low_)
+            claims.append(
+                z3.Implies(
+                    here,
+                    z3.And(
+                        a["g_early.first"] == z3.If(leads, count_of[c], high),
+                        a["g_early.second"] == z3.If(leads, high, other),
+                    ),
+                )
+            )
+        decided = z3.UGT(z3.ZeroExt(1, first), z3.ZeroExt(1, second) + z3.ZeroExt(1, left))
+        ended = b["g_early.ended"] == 1
+        claims += [
+            a["g_early.ended"] == bit(z3.And(ends, z3.Not(clear))),
+            o["decided"] == bit(decided),
+            o["step_done"] == b["g_early.ended"],
+            a["class_valid"] == bit(z3.And(ended, z3.Or(last, decided), z3.Not(clear))),
+        ]
+        # After r steps fewer, `left` is the largest number of spikes of a neuron that rests in between.
+        most = [-(-(length - t) // (1 + pause)) for t in range(length + 1)]
+        phases = [(length - t - 1) % (1 + pause) for t in range(length + 1)]
+        phase = b["g_early.phase"] if pause else None
+        for t in range(length):
+            at = [left == most[t], *([phase == phases[t]] if pause else [])]
+            after = [a["g_early.left"] == z3.If(ends, number(most[t + 1], 3), left)]
+            if pause:
+                size = phase.size()
+                next_ = z3.If(ends, number(phases[t + 1] % (1 + pause), size), phase)
+                after.append(a["g_early.phase"] == next_)
+            claims.append(z3.Implies(z3.And(z3.Not(clear), *at), z3.And(*after)))
+        start = [a["g_early.left"] == most[0]] + ([a["g_early.phase"] == phases[0]] if pause else [])
+        claims.append(z3.Implies(clear, z3.And(*start)))
+    else:
+        claims += [
+            a["class_valid"] == bit(z3.And(ends, last, z3.Not(clear))),
+            o["step_done"] == bit(ends),
+            o["decided"] == 0,
+        ]
     prove(*claims, given=[z3.ULT(which, 3)])
 
 
@@ -369,7 +417,7 @@ def test_images_are_kept_in_words_and_compared(folder):
         p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, **text}
         (net,) = netlists([("sc_image", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
-        step = Step(net, ["word", "read", "column", "place", "u_sequence.t", *memory])
+        step = Step(net, ["word", "read", "column", "place", "g_numbers.u_sequence.t", *memory])
         b, a, i = step.before, step.after, step.inputs
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
@@ -393,7 +441,7 @@ def test_images_are_kept_in_words_and_compared(folder):
             for t, n in enumerate(numbers):
                 bits = [z3.UGT(z3.Extract(3 * k + 2, 3 * k, b["read"]), n) for k in range(simd)]
                 right = step.outputs["x_word"] == joined([bit(x) for x in bits])
-                claims.append(z3.Implies(b["u_sequence.t"] == t, right))
+                claims.append(z3.Implies(b["g_numbers.u_sequence.t"] == t, right))
             prove(*claims, given=[b["place"] == 1 << lane, z3.ULT(b["column"], words)])
 
 

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,9 @@ def run_hdl(options: argparse.Namespace) -> None:
     if options.interface or options.board:
         modules |= hardware.interface_verilog(design)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    text |= hardware.interface_checks(
-        design, text, "axi-stream" if options.interface or options.board else None
-    )
+    interface: Any = "axi-stream" if options.interface or options.board else None
+    text |= hardware.interface_checks(design, text, interface)
+    text |= hardware.vendor_scripts(design, modules, interface)
     if options.board:
         text |= hardware.board_verilog(design, options.board, in_bench)
     _check_folder(out, text)
@@ -83,12 +84,13 @@ def run_hdl(options: argparse.Namespace) -> None:
             across_registers=design.folded or synapses <= 500,
             keep=compared_signals(design) if options.verify else (),
         )
+        if options.synth in ("ice40", "ecp5") and not tools.has_nextpnr(options.synth):
+            extra = "hdl" if options.synth == "ice40" else "boards"
+            say(options, _checks.missing_extra("estimating the clock rate", "nextpnr", extra))
         if options.synth == "ice40":
-            if not tools.has_nextpnr():
-                say(options, _checks.missing_extra("estimating the clock rate", "nextpnr", "hdl"))
             say(options, "counting toggles ...")
             found["energy"] = hardware.energy_of(design, made, in_bench)
-        if options.verify:
+        if options.verify and options.synth != "ecp5":
             found["netlist"] = _verified_netlist(options, design, made, in_bench)
     if options.board:
         say(options, f"building for {options.board} ...")
@@ -143,7 +145,8 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         n_images = max(options.images, 100)
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
     if options.accuracy is not None or options.max_loss is not None:
-        return _searched(options, network, name, images, labels), images, labels
+        found = _searched(options, network, name, images, labels)
+        return replace(found, early=options.early), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
@@ -158,6 +161,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         simd=8 if options.simd is None else options.simd,
         pe=1 if options.pe is None else options.pe,
         name=name,
+        early=options.early,
     )
     return design, images, labels
 

@@ -304,6 +304,11 @@ def _hdl(commands: Commands) -> None:
         "--leak-bits", type=int, default=8, help="significant bits of the leak; 1 makes it a shift [8]"
     )
     hdl.add_argument(
+        "--early",
+        action="store_true",
+        help="end an image as soon as no output can overtake the one with the most spikes (folded)",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream",),
         help="add a wrapper with these ports, and a cocotb test of it",
@@ -326,13 +331,14 @@ def _hdl(commands: Commands) -> None:
         type=int,
         metavar="CLOCKS",
         help="run the testbench and compare each layer with its model for CLOCKS clock cycles; with "
-        "--synth, compare the netlist on the images of the testbench, too (needs Verilator)",
+        "--synth, compare the netlist on the images of the testbench, too, except for ecp5 (needs "
+        "Verilator)",
     )
     hdl.add_argument(
         "--synth",
-        choices=("ice40", "xilinx", "generic"),
-        help="synthesize and count cells and memories; for ice40, also estimate clock rate and energy "
-        "(needs Yosys, and nextpnr for the clock)",
+        choices=("ice40", "ecp5", "xilinx", "generic"),
+        help="synthesize and count cells and memories; for ice40 and ecp5, also estimate the clock "
+        "rate, and for ice40 the energy (needs Yosys, and nextpnr for the clock)",
     )
 
 

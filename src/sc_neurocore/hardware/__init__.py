@@ -24,7 +24,7 @@ from sc_neurocore.hardware.comparison import (
 )
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
-from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog
+from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog, vendor_scripts
 from sc_neurocore.hardware.learning import (
     LearningDesign,
     LearningRun,
@@ -108,6 +108,7 @@ __all__ = [
     "synthesize",
     "synthesize_cells",
     "trace",
+    "vendor_scripts",
     "verify_circuit",
     "verify_images",
     "verify_layer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,14 @@ from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
 from sc_neurocore.networks.network import check_network
 from sc_neurocore.networks.pooling import is_pool
 from sc_neurocore.networks.simulation import PreparedNetwork
-from sc_neurocore.streams import Bitstream, Hammersley, _bits
-from sc_neurocore.streams._numbers import generator_columns
+from sc_neurocore.streams import Bitstream, Hammersley, RotatedLFSR, _bits
+from sc_neurocore.streams._numbers import feedback, generator_columns
 
-__all__ = ["Design", "LayerDesign", "Sequence", "is_module_name", "row_integers"]
+__all__ = ["Design", "LayerDesign", "RotatedRegister", "Sequence", "is_module_name", "row_integers"]
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
+N = TypeVar("N", int, float)
 InputKind = Literal["image", "frames", "spikes"]
 # A few thousand unrolled synapses, each a gate and part of an adder, fill a small device.
 MOST_UNROLLED = 2000
@@ -59,7 +60,7 @@ wor xnor xor
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
     r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
-    r"|take|clear|step|last_step|class_valid|x|layer\d+_.*"
+    r"|take|clear|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
 
@@ -132,6 +133,41 @@ class Sequence:
         """
         thresholds = values.astype(np.uint64) << np.uint64(32 - self.bits)
         streams = np.zeros(values.size, np.uint64)
+        return self.source.words(thresholds, streams, length, key=0, first_word=first)
+
+
+@dataclass(frozen=True)
+class RotatedRegister:
+    """Numbers for the inputs from one register, which each of them reads rotated, see `RotatedLFSR`.
+
+    Parameters
+    ----------
+    source : RotatedLFSR
+        With 4, 8 or 16 bits.
+    bits : int
+        Number of leading bits that are compared.
+    n_in : int
+        Number of inputs.
+    """
+
+    source: RotatedLFSR
+    bits: int
+    n_in: int
+
+    @property
+    def width(self) -> int:
+        """Number of bits of the register."""
+        return self.source.width
+
+    @property
+    def feedback(self) -> int:
+        """Mask of the bits of the register whose parity is shifted in."""
+        return feedback(self.width, self.source.taps or ())
+
+    def words(self, values: NDArray[np.int64], first: int, length: int) -> NDArray[np.uint64]:
+        """Return the streams of images one after the other, as `Sequence.words`."""
+        thresholds = self.source.thresholds(values / 2**self.bits)
+        streams = np.arange(values.size, dtype=np.uint64) % np.uint64(self.n_in)
         return self.source.words(thresholds, streams, length, key=0, first_word=first)
 
 
@@ -258,9 +294,11 @@ class Design:
         Time steps per image, from 1 to ``2**24``.
     fixed_point : FixedPoint
         Word lengths; potentials have at most 30 bits.
-    source : Hammersley
-        Source of the numbers that inputs are compared with, not randomized. The weights of each layer
-        are compared with those of the next axis. All comparators of a stage share one number.
+    source : Hammersley or RotatedLFSR
+        Source of the numbers that inputs are compared with. A counter (`Hammersley`, not randomized)
+        gives one number to all comparators of a stage. A register of 4, 8 or 16 bits (`RotatedLFSR`),
+        for dense layers on an image, gives each input a rotation of its own. The weights of each layer
+        are compared with the next of `source.sequences`, which is a counter.
     architecture : {"unrolled", "folded"}, optional
         Unrolled: one gate per synapse, one time step per clock cycle. Folded: weights in memories,
         `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses.
@@ -275,6 +313,9 @@ class Design:
     inputs : {"image", "frames", "spikes"}
         An image of constant densities; densities for each time step; or spikes for each time step,
         read one bit at a time. Frames need one bit per step.
+    early : bool
+        End an image as soon as its class is final, see `steps`. For folded designs of images whose last
+        layer fires.
 
     Raises
     ------
@@ -296,20 +337,19 @@ class Design:
     length: int
     _: KW_ONLY
     fixed_point: FixedPoint = FixedPoint()
-    source: Hammersley = Hammersley(8, 1, randomized=False)
+    source: Hammersley | RotatedLFSR = Hammersley(8, 1, randomized=False)
     architecture: Architecture | None = None
     simd: int = 8
     pe: int = 1
     name: str = "network"
     bits_per_step: int = 1
     inputs: InputKind = "image"
+    early: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
         _checks.instance("fixed_point", self.fixed_point, FixedPoint)
-        _checks.instance("source", self.source, Hammersley)
-        if self.source.randomized:
-            _checks.fail("source", "not be randomized", self.source, "the hardware has no keys")
+        self._check_source()
         if self.fixed_point.word > 30:
             _checks.fail(
                 "fixed_point", "have potentials of at most 30 bits in hardware", self.fixed_point
@@ -344,7 +384,31 @@ class Design:
         self._check_outputs()
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
+        self._check_early()
         self.layers  # noqa: B018  raises for features that the hardware lacks
+
+    def _check_source(self) -> None:
+        """Raise unless the hardware has the source of the inputs."""
+        if not isinstance(self.source, RotatedLFSR):
+            _checks.instance("source", self.source, Hammersley)
+            if self.source.randomized:
+                _checks.fail("source", "not be randomized", self.source, "the hardware has no keys")
+        elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
+            contract = "have 4, 8 or 16 bits, and not fewer than weights, for hardware"
+            _checks.fail("source", contract, self.source)
+
+    def _check_early(self) -> None:
+        """Raise unless images can end early, if they are to."""
+        _checks.instance("early", self.early, bool)
+        if not self.early:
+            return
+        if not self.folded or self.inputs != "image":
+            seen = f"{self.architecture}, inputs={self.inputs!r}"
+            _checks.fail("early", "be False unless the design is folded and reads images", seen)
+        neuron = self.fixed.neurons[-1]
+        if not np.any(neuron.threshold <= neuron.most):
+            contract = "be False if the last layer does not fire"
+            _checks.fail("early", contract, self.early, "its class follows from the last potentials")
 
     @cached_property
     def _only_folded(self) -> str | None:
@@ -421,12 +485,19 @@ class Design:
                     plain,
                 )
             )
+        reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]
+        if isinstance(self.source, RotatedLFSR) and not all(layer.plain for layer in reading):
+            remedy = "use a Hammersley source, or dense layers without delays and one bit per step"
+            _checks.fail("source", "be a counter for such layers in hardware", self.source, remedy)
         return tuple(layers)
 
     @property
-    def encoder(self) -> Sequence:
+    def encoder(self) -> Sequence | RotatedRegister:
         """Numbers that the inputs are compared with."""
-        return Sequence(self.source, self.fixed_point.bits)
+        bits = self.fixed_point.bits
+        if isinstance(self.source, RotatedLFSR):
+            return RotatedRegister(self.source, bits, self.n_in)
+        return Sequence(self.source, bits)
 
     @property
     def n_in(self) -> int:
@@ -450,15 +521,52 @@ class Design:
 
     @property
     def clocks(self) -> int:
-        """Clock cycles from reading the first value of an image to its class."""
+        """Clock cycles from reading the first value of an image to its class, at most if `early`."""
+        return self.clocks_of(self.length)
+
+    def clocks_of(self, steps: N) -> N:
+        """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
         if not self.folded:
-            return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
-        return self.n_values + self.length * self.step_clocks + 1
+            return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
+        return self.n_values + steps * self.step_clocks + 1
 
     @property
     def step_clocks(self) -> int:
         """Clock cycles of a time step of a folded design, after its values are read."""
-        return 1 + sum(layer.period for layer in self.layers)
+        return 1 + self.early + sum(layer.period for layer in self.layers)
+
+    @property
+    def pause(self) -> int:
+        """Shortest refractory period of the output neurons, in time steps."""
+        return int(np.min(self.layers[-1].neuron.refractory))
+
+    def steps(self, x: InputLike) -> NDArray[np.int64]:
+        """Return the time steps that the hardware computes for each image.
+
+        With `early`, an image ends after t of T steps if the output with the most spikes leads every
+        other by more than ``(T - t) / (1 + pause)`` spikes, rounded up, which is the most that one can
+        still fire. Its class is then that of all steps, as for `decide_early`, whose bound is lower
+        while outputs rest.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_in,) or (n, n_in)
+            Densities in [0, 1].
+
+        Returns
+        -------
+        ndarray of int64, shape () or (n,)
+        """
+        inputs = Inputs.of("x", x, self.network)
+        if not self.early:
+            return np.full(inputs.batch, self.length, np.int64)
+        spikes = self.simulate(inputs, record=True).spikes[-1].bits()
+        counts = np.sort(np.cumsum(spikes, axis=-1, dtype=np.int64), axis=-2)
+        second = counts[..., -2, :] if self.n_out > 1 else 0
+        left = -(-(self.length - 1 - np.arange(self.length)) // (1 + self.pause))
+        decided = counts[..., -1, :] > second + left
+        decided[..., -1] = True
+        return np.asarray(decided.argmax(axis=-1) + 1, np.int64)
 
     def codes(self, images: InputLike) -> NDArray[np.int64]:
         """Return inputs as integers in the order in which the hardware reads them.

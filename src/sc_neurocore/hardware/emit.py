@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware._reads import table
-from sc_neurocore.hardware.design import Design, LayerDesign, Sequence, row_integers
+from sc_neurocore.hardware.design import (
+    Design,
+    LayerDesign,
+    RotatedRegister,
+    Sequence,
+    row_integers,
+)
 from sc_neurocore.hardware.model import trace
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import Conv2d
@@ -24,7 +30,6 @@ __all__ = ["bits_for", "library", "library_text", "rendered", "verilog", "verilo
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
-_FOLDED = ("sc_readout_folded",)
 
 
 def verilog(design: Design) -> dict[str, str]:
@@ -79,6 +84,8 @@ def library_text(name: str) -> str:
 def library(design: Design) -> list[str]:
     """Return the names of the library files that a design uses unchanged."""
     used = [*_SHARED]
+    if isinstance(design.encoder, RotatedRegister):
+        used.append("sc_rotated")
     if not design.folded:
         used += _UNROLLED
         if any(layer.neuron.syn_fraction or np.any(layer.neuron.syn_leak) for layer in design.layers):
@@ -94,7 +101,7 @@ def library(design: Design) -> list[str]:
                 used.append("sc_samples" if general else "sc_image")
             else:
                 used.append("sc_history" if general else "sc_spikes")
-    return [f"{name}.v" for name in dict.fromkeys([*used, *_FOLDED])]
+    return [f"{name}.v" for name in dict.fromkeys([*used, "sc_readout_folded"])]
 
 
 def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
@@ -126,18 +133,20 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
     text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in np.atleast_1d(result.classes).tolist())
     n_spikes, silent = 0, []
+    steps = design.steps(inputs).ravel()
     for k, layer in enumerate(design.layers):
         shape = len(codes), layer.n_out, design.length
         spikes = traces[k].spikes.bits().reshape(shape)
         potentials = traces[k].potentials.reshape(shape)
-        n_spikes += int(spikes.sum())
+        n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
         if np.any(layer.neuron.threshold <= layer.neuron.most) and not spikes.any():
             silent.append(f"no spikes in layer {k}")
-        text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials))
+        text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials, steps))
     values = {
         "design": design,
         "n_images": len(codes),
-        "lines": [design.length * (layer.groups if design.folded else 1) for layer in design.layers],
+        "clocks": design.clocks_of(int(steps[0])),
+        "lines": [int(steps.sum()) * (layer.groups if design.folded else 1) for layer in design.layers],
         "n_spikes": n_spikes,
         "silent": silent,
     }
@@ -167,16 +176,24 @@ def _lines(lines: Any) -> str:
 
 
 def _expected(
-    design: Design, layer: LayerDesign, spikes: NDArray[Any], potentials: NDArray[Any]
+    design: Design,
+    layer: LayerDesign,
+    spikes: NDArray[Any],
+    potentials: NDArray[Any],
+    steps: NDArray[np.int64],
 ) -> Any:
-    """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step)."""
+    """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step).
+
+    Those of an image end after its number of steps.
+    """
+    computed = np.arange(design.length) < steps[:, np.newaxis]
     lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
     word = layer.neuron.word
     order = layer.order if design.folded else np.arange(layer.n_out)
     fired, v = (
         values[:, order]
         .reshape(-1, groups, lanes, design.length)
-        .transpose(0, 3, 1, 2)
+        .transpose(0, 3, 1, 2)[computed]
         .reshape(-1, lanes)
         for values in (spikes, potentials)
     )
@@ -208,6 +225,7 @@ def _templates() -> Any:
         shift=_shift,
         synapses=_synapses,
         neuron=_neuron,
+        numbers=_numbers,
         own=_own,
         widths=_widths,
     )
@@ -233,6 +251,19 @@ def _rows(numbers: Sequence) -> str:
 def _shift(numbers: Sequence) -> str:
     """Return the Verilog constant of the shift."""
     return f"{numbers.bits}'b{numbers.shift:0{numbers.bits}b}"
+
+
+def _numbers(encoder: Sequence | RotatedRegister) -> str:
+    """Return the Verilog parameters of the numbers of the inputs."""
+    if isinstance(encoder, Sequence):
+        return (
+            f".SEQUENCE({encoder.width}),\n        .ROWS({_rows(encoder)}),\n"
+            f"        .SHIFT({_shift(encoder)})"
+        )
+    return (
+        f".REGISTER({encoder.width}), .FEEDBACK(16'h{encoder.feedback:04x}), "
+        f".START(16'h{encoder.source.start:04x})"
+    )
 
 
 def _synapses(layer: LayerDesign, neuron: int) -> tuple[int, int, str, str]:

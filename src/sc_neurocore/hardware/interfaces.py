@@ -1,15 +1,15 @@
-"""Ports of a design: an AXI4-Stream wrapper, and files with which users verify the interface."""
+"""Ports of a design: an AXI4-Stream wrapper, and files with which users verify and compile it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from sc_neurocore import _checks
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import bits_for, library_text, rendered
 
-__all__ = ["interface_checks", "interface_verilog"]
+__all__ = ["interface_checks", "interface_verilog", "vendor_scripts"]
 
 Interface = Literal["axi-stream"]
 INTERFACES = get_args(Interface)
@@ -118,6 +118,56 @@ def _widths(design: Design) -> dict[str, object]:
         "design": design,
         "in_bits": 8 * -(-design.fixed_point.bits // 8),
         "out_bits": 8 * -(-bits_for(design.n_out) // 8),
+    }
+
+
+def vendor_scripts(
+    design: Design, names: Iterable[str], interface: Interface | None = None
+) -> dict[str, str]:
+    """Return scripts that compile a design with Vivado and Quartus as text, by file name.
+
+    - `NAME_vivado.tcl` synthesizes, places and routes without a project, out of context.
+    - `NAME_quartus.tcl` makes a project with virtual pins and compiles it.
+    - `NAME.sdc` is the constraint of both, a clock of 100 MHz.
+
+    The heads of the scripts show how to run them, with another device for example. They have not been
+    run with these tools; a test interprets them with commands that record their arguments.
+
+    Parameters
+    ----------
+    design : Design
+    names : iterable of str
+        Names of the files of the design, and of its interface if there is one.
+    interface : {"axi-stream"}, optional
+        The interface that was written by `interface_verilog`, whose wrapper is then compiled.
+
+    Raises
+    ------
+    ImportError
+        If Jinja2 is missing (extra: hdl).
+
+    Examples
+    --------
+    >>> from sc_neurocore import load_digits
+    >>> from sc_neurocore.hardware import Design, vendor_scripts, verilog
+    >>> design = Design(load_digits().network, length=8, name="digits")
+    >>> scripts = vendor_scripts(design, verilog(design))
+    >>> print(scripts["digits.sdc"])
+    # Clock of digits: 100 MHz. For Vivado and Quartus.
+    create_clock -name clk -period 10.000 [get_ports clk]
+    <BLANKLINE>
+    """
+    name = design.name
+    values = {
+        "design": design,
+        "top": name if interface is None else f"{name}_axis",
+        "clock": "clk" if interface is None else "aclk",
+        "files": [file for file in names if file.endswith(".v") and not file.endswith("_tb.v")],
+    }
+    return {
+        f"{name}_vivado.tcl": rendered("vivado.tcl", values),
+        f"{name}_quartus.tcl": rendered("quartus.tcl", values),
+        f"{name}.sdc": rendered("sdc", values),
     }
 
 

@@ -78,6 +78,8 @@ class Quantization:
         hardware. Without labels, the fraction of images with the same class as in real numbers.
     n_images : int
     layers : tuple of LayerQuantization
+    steps : float
+        Mean of `Design.steps`.
     """
 
     of_float: float | None
@@ -85,6 +87,7 @@ class Quantization:
     of_fixed: float
     n_images: int
     layers: tuple[LayerQuantization, ...]
+    steps: float
 
 
 def quantization(design: Design, images: InputLike, labels: ArrayLike | None = None) -> Quantization:
@@ -150,6 +153,7 @@ def quantization(design: Design, images: InputLike, labels: ArrayLike | None = N
         float((fixed.classes == wanted).mean()),
         len(inputs),
         tuple(layers),
+        float(design.steps(inputs).mean()),
     )
 
 
@@ -245,6 +249,7 @@ def report(
         "verified": verified,
         "made": synthesis,
         "mhz": synthesis.mhz if synthesis else None,
+        "steps": quantized.steps if quantized and design.early else None,
         "seeds": SEEDS,
         "netlist": netlist,
         "e": energy,

@@ -23,13 +23,23 @@ from sc_neurocore.hardware.netlist import Netlist, Run
 
 __all__ = ["Energy", "Synthesis", "energy", "energy_of", "synthesize"]
 
-Target = Literal["ice40", "xilinx", "generic"]
+Target = Literal["ice40", "ecp5", "xilinx", "generic"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 # Seeds of the placements; the reported clock rate is their median.
 SEEDS = (1, 2, 3)
 
+# Devices that netlists are placed on: name, options of nextpnr, and what its log calls logic cells.
+_DEVICES = {
+    "ice40": ("iCE40 HX8K", "--hx8k --package ct256 --pcf-allow-unconstrained", "ICESTORM_LC"),
+    "ecp5": (
+        "ECP5 LFE5U-45F",
+        "--45k --package CABGA381 --speed 6 --lpf-allow-unconstrained",
+        "TRELLIS_COMB",
+    ),
+}
 _SCRIPTS = {
     "ice40": "synth_ice40 {dff}-top {top} -json {out}",
+    "ecp5": "synth_ecp5 -top {top} -json {out}",
     "xilinx": "synth_xilinx -family xc7 -flatten -nodsp -top {top} -json {out}",
     "generic": "synth -flatten -noabc -top {top}; dfflegalize -cell $_DFF_P_ 0; opt_clean; "
     "abc -g AND,XOR,MUX; opt_clean; write_json {out}",
@@ -42,14 +52,15 @@ class Synthesis:
 
     Attributes
     ----------
-    target : {"ice40", "xilinx", "generic"}
+    target : {"ice40", "ecp5", "xilinx", "generic"}
     cells : dict of int
         Number of cells by type.
     path : Path
         File of the netlist, in JSON.
     logic_cells : int or None
-        Number of logic cells after nextpnr packed LUTs and registers (iCE40 HX8K, package CT256). None
-        if the design was not placed.
+        Number of logic cells after nextpnr packed LUTs and registers (iCE40 HX8K, package CT256), or of
+        LUTs, carries and distributed memories (ECP5 LFE5U-45F, speed grade 6). None if the design was
+        not placed.
     mhz : float or None
         Median clock rate of the nextpnr placements with `SEEDS`, in MHz. None if the design was not
         placed, does not fit, or has no path between two registers.
@@ -74,12 +85,19 @@ class Synthesis:
     @property
     def flip_flops(self) -> int:
         """Number of registers."""
-        return sum(n for kind, n in self.cells.items() if "DFF" in kind or kind in ("FDRE", "FDSE"))
+        others = ("FDRE", "FDSE", "TRELLIS_FF")
+        return sum(n for kind, n in self.cells.items() if "DFF" in kind or kind in others)
 
     @property
     def memories(self) -> dict[str, int]:
         """Number of block and distributed memories by type."""
-        return {kind: n for kind, n in self.cells.items() if "RAM" in kind or "$mem" in kind}
+        parts = ("RAM", "$mem", "DP16KD", "TRELLIS_DPR")
+        return {kind: n for kind, n in self.cells.items() if any(part in kind for part in parts)}
+
+    @property
+    def device(self) -> str:
+        """Name of the device that netlists of the target are placed on, or ""."""
+        return _DEVICES[self.target][0] if self.target in _DEVICES else ""
 
 
 def synthesize(
@@ -93,7 +111,7 @@ def synthesize(
     keep: Sequence[str] = (),
     variant: int = 0,
 ) -> Synthesis:
-    """Synthesize a module with Yosys, and place it with nextpnr for iCE40.
+    """Synthesize a module with Yosys, and place it with nextpnr for iCE40 or ECP5.
 
     The netlist is written to ``<top>_<target>.json`` in the folder.
 
@@ -103,12 +121,12 @@ def synthesize(
         Verilog files.
     top : str
         Name of the module.
-    target : {"ice40", "xilinx", "generic"}
+    target : {"ice40", "ecp5", "xilinx", "generic"}
         Xilinx means series 7, without DSP multipliers.
     folder : path
         Folder of the memory files, to which the netlist is written.
     place : bool
-        Place and route for iCE40 if nextpnr is installed.
+        Place and route for iCE40 or ECP5 if nextpnr is installed.
     across_registers : bool
         Optimize iCE40 netlists across registers, which start at 0. This makes small designs about a
         third smaller, but takes minutes for unrolled layers of a thousand synapses or more.
@@ -151,31 +169,33 @@ def synthesize(
     del cells["$scopeinfo"]
     logic_cells: int | None = None
     rates: tuple[float, ...] = ()
-    if place and target == "ice40" and tools.has_nextpnr():
-        logic_cells, rates = _placed(out, folder, variant)
+    if place and target in _DEVICES and tools.has_nextpnr(target):
+        logic_cells, rates = _placed(target, out, folder, variant)
     mhz = median(rates) if rates else None
     return Synthesis(target, dict(sorted(cells.items())), out, logic_cells, mhz, rates)
 
 
 def _placed(
-    netlist: Path, folder: str | os.PathLike[str], variant: int
+    target: Target, netlist: Path, folder: str | os.PathLike[str], variant: int
 ) -> tuple[int | None, tuple[float, ...]]:
     """Return the logic cells, and the clock rates in MHz, none if the design has no clock rate."""
+    _, options, kind = _DEVICES[target]
     clocks: list[float] = []
     cells: list[str] = []
     for placement in (len(SEEDS) * variant + n for n in SEEDS):
         try:
-            log = tools.nextpnr_ice40(
-                f"--hx8k --package ct256 --json {netlist.name} --seed {placement} "
-                "--freq 100 --pcf-allow-unconstrained --timing-allow-fail".split(),
+            log = tools.nextpnr(
+                target,
+                f"{options} --json {netlist.name} --seed {placement} --freq 100 "
+                "--timing-allow-fail".split(),
                 folder,
             )
         except tools.ToolFailedError as error:
-            cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", str(error))
+            cells = re.findall(rf"{kind}:\s*(\d+)/", str(error))
             if not cells:
                 raise
             return int(cells[-1]), ()
-        cells = re.findall(r"ICESTORM_LC:\s*(\d+)/", log)
+        cells = re.findall(rf"{kind}:\s*(\d+)/", log)
         # A design without a path between two registers has no clock rate.
         clocks += map(float, re.findall(r"Max frequency for clock[^:]*: ([\d.]+) MHz", log)[-1:])
     return int(cells[-1]), tuple(clocks)

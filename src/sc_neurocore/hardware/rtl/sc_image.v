@@ -1,9 +1,14 @@
 // Image memory of a folded design. Values arrive one per clock cycle and are stored SIMD per word.
-// When a word is read, each value is compared with the number of the current time step.
+// When a word is read, each value is compared with the number of the current time step, which is the
+// same for all of them, or with its own rotation of a register.
 module sc_image #(
     parameter N_IN = 64, parameter SIMD = 8, parameter BITS = 8,
     parameter COLUMN = 3,                    // bits of a word address
-    parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0
+    parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
+    /* verilator lint_off UNUSEDPARAM */
+    parameter REGISTER = 0,                  // bits of a register that is read rotated, instead
+    parameter [15:0] FEEDBACK = 0, parameter [15:0] START = 0
+    /* verilator lint_on UNUSEDPARAM */
 ) (
     input wire clk,
     input wire rst,
@@ -37,14 +42,27 @@ module sc_image #(
         read <= values[x_address];
     end
 
-    wire [BITS-1:0] number;
-    sc_sequence #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_sequence (
-        .clk(clk), .clear(clear), .step(next), .number(number)
-    );
+    wire [SIMD*BITS-1:0] numbers;
     genvar k;
     generate
+        if (REGISTER == 0) begin : g_numbers
+            wire [BITS-1:0] number;
+            sc_sequence #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_sequence (
+                .clk(clk), .clear(clear), .step(next), .number(number)
+            );
+            assign numbers = {SIMD{number}};
+        end else begin : g_numbers
+            reg [COLUMN-1:0] column_read;
+            always @(posedge clk) column_read <= x_address;
+            sc_rotated #(
+                .WIDTH(REGISTER), .BITS(BITS), .FEEDBACK(FEEDBACK[REGISTER-1:0]),
+                .START(START[REGISTER-1:0]), .LANES(SIMD), .COLUMN(COLUMN)
+            ) u_rotated (
+                .clk(clk), .clear(clear), .step(next), .column(column_read), .numbers(numbers)
+            );
+        end
         for (k = 0; k < SIMD; k = k + 1) begin : g_lane
-            assign x_word[k] = number < read[k*BITS +: BITS];
+            assign x_word[k] = numbers[k*BITS +: BITS] < read[k*BITS +: BITS];
         end
     endgenerate
 endmodule

@@ -10,7 +10,7 @@ module little (
     input wire out_ready,
     output wire [1:0] out_class
 );
-    wire take, clear, step, last_step, class_valid;
+    wire take, clear, step, step_done, last_step, decided, class_valid;
 
     wire [1:0] layer0_address;
     wire [3:0] layer0_x;
@@ -56,14 +56,14 @@ module little (
         .N_IN(10), .LENGTH(37), .COUNT(6), .PIPELINED(0)
     ) u_control (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .take(take), .clear(clear),
-        .step(step), .step_done(layer1_done), .last_step(last_step), .class_valid(class_valid),
+        .step(step), .step_done(step_done), .last_step(last_step), .decided(decided), .class_valid(class_valid),
         .out_valid(out_valid), .out_ready(out_ready)
     );
 
     sc_readout_folded #(
         .N(3), .SPIKES(6), .WORD(16), .CLASS(2)
     ) u_readout (
-        .clk(clk), .clear(clear), .valid(layer1_valid), .last(last_step), .neuron(layer1_group),
-        .spike(layer1_spike), .v(layer1_v), .class_valid(class_valid), .best(out_class)
+        .clk(clk), .clear(clear), .valid(layer1_valid), .done(layer1_done), .last(last_step),
+        .neuron(layer1_group), .spike(layer1_spike), .v(layer1_v), .step_done(step_done), .decided(decided), .class_valid(class_valid), .best(out_class)
     );
 endmodule

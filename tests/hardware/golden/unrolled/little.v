@@ -40,7 +40,7 @@ module little (
         .N_IN(10), .LENGTH(37), .COUNT(6), .PIPELINED(1)
     ) u_control (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .take(take), .clear(clear),
-        .step(step), .step_done(layer1_valid), .last_step(last_step), .class_valid(class_valid),
+        .step(step), .step_done(layer1_valid), .last_step(last_step), .decided(1'b0), .class_valid(class_valid),
         .out_valid(out_valid), .out_ready(out_ready)
     );
 

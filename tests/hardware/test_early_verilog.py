@@ -1,0 +1,145 @@
+"""Designs that end an image when its class is final output the class of all steps, in fewer clocks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_command import small
+
+from sc_neurocore import LIF, Dense, FixedPoint, Network, decide_early, load_digits
+from sc_neurocore.cli import main
+from sc_neurocore.hardware import (
+    Design,
+    ToolFailedError,
+    run_bench,
+    simulators,
+    synthesize,
+    tools,
+    verify_images,
+    verilog,
+    verilog_testbench,
+    write,
+)
+from sc_neurocore.hardware.verify import compared_signals
+
+DIGITS = load_digits()
+
+
+def digits(length=8, bits=3, **options):
+    fixed = FixedPoint(bits=bits)
+    return Design(DIGITS.network, length, fixed_point=fixed, early=True, name="digits", **options)
+
+
+def resting(pause):
+    """A small design whose outputs rest."""
+    rng = np.random.default_rng(1)
+    lif = LIF(tau_mem=8.0, refractory_period=pause, v_threshold=0.6)
+    layers = [
+        Dense(rng.uniform(-0.5, 1, (6, 10)), 0.6, lif),
+        Dense(rng.uniform(-1, 1, (3, 6)), 0.9, lif),
+    ]
+    options = {"architecture": "folded", "simd": 4, "pe": 2, "name": "little", "early": True}
+    return Design(Network(layers), 37, **options)
+
+
+def brute_force(design, images):
+    """The first step after which no choice of the remaining spikes changes the class."""
+    spikes = design.simulate(images, record=True).spikes[-1].bits()
+    found = []
+    for image in spikes:
+        for t in range(1, design.length + 1):
+            counts = np.sort(image[:, :t].sum(axis=1))
+            left = sum(
+                (s - t) % (1 + design.pause) == 1 % (1 + design.pause)
+                for s in range(t + 1, design.length + 1)
+            )
+            if t == design.length or counts[-1] > counts[-2] + left:
+                found.append(t)
+                break
+    return found
+
+
+@pytest.mark.parametrize("pause", [0, 1, 3])
+def test_images_end_as_soon_as_no_output_can_overtake(pause, tmp_path):
+    design, images = resting(pause), np.random.default_rng(2).random((12, 10))
+    steps = design.steps(images)
+    assert steps.tolist() == brute_force(design, images)
+    assert steps.min() < 0.8 * design.length
+    text = {**verilog(design), **verilog_testbench(design, images)}
+    write(text, tmp_path)
+    assert "PASSED: 12 images" in run_bench(tmp_path, "little")
+    files = [tmp_path / name for name in text if name.endswith(".v") and not name.endswith("_tb.v")]
+    assert simulators.lint(files, "little") == []
+    assert tools.lint(files, "little", tmp_path) == []
+
+
+def test_the_class_of_every_digit_is_that_of_all_steps(tmp_path):
+    design = digits()
+    write({**verilog(design), **verilog_testbench(design, DIGITS.images)}, tmp_path)
+    assert "PASSED: 450 images" in run_bench(tmp_path, "digits")  # the classes of simulate
+    steps = design.steps(DIGITS.images)
+    assert steps.mean() < 0.85 * design.length
+    assert design.clocks_of(steps.mean()) < 0.9 * replace(design, early=False).clocks
+    proved = decide_early(
+        design.fixed.network, DIGITS.images, design.length, seed=0, source=design.source
+    )
+    assert abs(steps.mean() - proved.mean_steps) < 0.5  # whose neurons are real numbers
+
+
+def test_the_netlist_ends_images_as_the_model_does(tmp_path):
+    design = resting(1)
+    images = np.random.default_rng(3).random((32, 10))
+    write(verilog(design), tmp_path)
+    files = sorted(tmp_path.glob("*.v"))
+    made = synthesize(files, "little", "ice40", tmp_path, place=False, keep=compared_signals(design))
+    seen = verify_images(design, made.path, images)
+    assert all(part.passed(layer) for part, layer in zip(seen, design.layers, strict=True))
+    late = replace(design, early=False)
+    assert any(part.differences for part in verify_images(late, made.path, images[:1]))
+
+
+MUTANTS = [
+    ("first} > {1'b0, second}", "first} >= {1'b0, second}"),
+    ("+ {1'b0, left}", ""),
+    ("leads ? first_so_far :", ""),
+    ("(count > second_so_far) ? count : second_so_far", "second_so_far"),
+    ("if (phase == 0) left", "left"),
+    ("PHASE = (LENGTH - 1) % (1 + PAUSE)", "PHASE = LENGTH % (1 + PAUSE)"),
+    ("MOST = (LENGTH + PAUSE)", "MOST = LENGTH"),
+    ("(last || decided)", "last"),
+    ("(last || EARLY != 0)", "last"),
+]
+
+
+@pytest.mark.icarus
+@pytest.mark.long
+def test_mutants_of_the_decision_are_caught(tmp_path):
+    design, images = resting(1), np.random.default_rng(2).random((12, 10))
+    text, file = {**verilog(design), **verilog_testbench(design, images)}, "sc_readout_folded.v"
+    for k, (old, new) in enumerate(MUTANTS):
+        assert old in text[file], old
+        write({**text, file: text[file].replace(old, new)}, tmp_path / str(k))
+        files = sorted((tmp_path / str(k)).glob("*.v"))
+        with pytest.raises(ToolFailedError, match="FAILED"):
+            simulators.run_testbench(files, "little_tb", tmp_path / str(k))
+
+
+def test_the_command_reports_the_mean_latency(tmp_path, capsys):
+    arguments = ["hdl", "digits", "--early", "--out", str(tmp_path / "out"), "--images", "2"]
+    assert main(arguments) == 0
+    report = (tmp_path / "out" / "REPORT.md").read_text()
+    design = digits()
+    mean = design.clocks_of(design.steps(DIGITS.images).mean())
+    assert f"at most {design.clocks:,} clock cycles per image" in report
+    assert f"{mean:,.0f} clock cycles and" in report
+    assert "time steps on average over 450 images" in report
+
+
+def test_designs_that_cannot_end_early_are_refused():
+    with pytest.raises(
+        ValueError, match="early must be False unless the design is folded and reads images"
+    ):
+        Design(small("unrolled").network, 8, architecture="unrolled", early=True)
+    silent = Network([Dense(np.ones((2, 3)), neuron=LIF(v_threshold=np.inf))])
+    with pytest.raises(ValueError, match="early must be False if the last layer does not fire"):
+        Design(silent, 8, architecture="folded", early=True)
