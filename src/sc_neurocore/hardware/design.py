@@ -492,7 +492,7 @@ class Design:
                     layer,
                     reads,
                     self.length,
-                    substeps,
+                    substeps if layer.sampled else 0,
                     plain and layer.sampled,
                     fraction,
                 )

@@ -94,9 +94,6 @@ module sc_numbers #(
     end
     wire valid_d = valid_b[DELAY], last_d = last_b[DELAY];
     reg [CHANNEL-1:0] channel_c;             // of the sum that ends next, one clock cycle before (D)
-    /* verilator lint_off UNUSEDSIGNAL */    // unused if all neurons have the same parameters
-    reg [CHANNEL-1:0] channel_d, channel_e;
-    /* verilator lint_on UNUSEDSIGNAL */
     wire [PE*SUM-1:0] offsets;
     sc_weights #(
         .DEPTH(CHANNELS), .WIDTH(PE * SUM), .ADDRESS(CHANNEL), .FILE(OFFSETS)
@@ -107,19 +104,19 @@ module sc_numbers #(
         if (clear) channel_c <= {CHANNEL{1'b0}};
         else if (valid_b[DELAY-1] && last_b[DELAY-1])
             channel_c <= channel_c == LAST_CHANNEL[CHANNEL-1:0] ? {CHANNEL{1'b0}} : channel_c + 1'b1;
-        channel_d <= channel_c;
-        channel_e <= channel_d;
         if (clear) fresh <= 1'b1;
         else if (valid_d) fresh <= last_d;
         whole <= valid_d && last_d && !clear;
     end
 
     // Stage F: steps
-    reg running, first_f, ends_f;
+    reg running, first_f, ends_f, final_f;   // final_f: the last group of the image
     reg [STEP-1:0] t;
-    reg [GROUP-1:0] group_e, group_f;
+    reg [GROUP-1:0] group_e, group_f;        // the sums that are complete next; of the steps
     wire last_f = LENGTH == 1 || t == LAST_STEP[STEP-1:0];
-    wire ends_image = running && last_f && group_f == LAST_GROUP[GROUP-1:0] && !clear;
+    wire ends_image = running && last_f && final_f && !clear;
+    wire final_e = group_e == LAST_GROUP[GROUP-1:0];
+    wire ends_e;
     always @(posedge clk) begin
         if (clear) group_e <= {GROUP{1'b0}};
         else if (whole) group_e <= group_e + 1'b1;
@@ -128,7 +125,8 @@ module sc_numbers #(
         t <= whole ? {STEP{1'b0}} : t + 1'b1;
         if (whole) begin
             group_f <= group_e;
-            ends_f <= channel_e == LAST_CHANNEL[CHANNEL-1:0];
+            ends_f <= ends_e;
+            final_f <= final_e;
         end
         valid <= running && !clear;
         group <= group_f;
@@ -139,8 +137,22 @@ module sc_numbers #(
         else if (ends_image) loaded <= 1'b1;
     end
     wire [PE*OWN-1:0] own;                   // parameters of the neurons of the group
+    /* verilator lint_off UNUSEDSIGNAL */    // unused if all neurons have the same parameters
+    wire [CHANNEL-1:0] channel_e;
+    /* verilator lint_on UNUSEDSIGNAL */
     genvar p, k, b;
     generate
+        if (CHANNELS == GROUPS) begin : g_channel
+            assign channel_e = group_e;
+            assign ends_e = final_e;
+        end else begin : g_channel
+            reg [CHANNEL-1:0] at;
+            always @(posedge clk)
+                if (clear) at <= {CHANNEL{1'b0}};
+                else if (whole) at <= ends_e ? {CHANNEL{1'b0}} : at + 1'b1;
+            assign channel_e = at;
+            assign ends_e = at == LAST_CHANNEL[CHANNEL-1:0];
+        end
         if (LEAK_OWN + LEVELS_OWN + REST_OWN + SYN_OWN == 0) begin : g_own
             assign own = {(PE*OWN){1'b0}};
         end else begin : g_own

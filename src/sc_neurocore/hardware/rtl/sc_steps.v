@@ -18,7 +18,7 @@ module sc_steps #(
     input wire [BACK-1:0] back,              // 1: the last pass that is done, 2: the one before
     output wire [SIMD-1:0] x_word            // 0 before the first pass
 );
-    reg [SIMD-1:0] words [0:(LENGTH<<ADDRESS)-1];
+    (* no_rw_check *) reg [SIMD-1:0] words [0:(LENGTH<<ADDRESS)-1];
     reg [SIMD-1:0] read, place;              // place: one-hot position of the next spikes
     reg [ADDRESS-1:0] column, patch;
     reg [STEP-1:0] step, t;                  // written next; of the reader

@@ -14,7 +14,7 @@ module sc_values #(
 );
     localparam integer LAST = (N_IN - 1) / SIMD, LAST_LANE = (N_IN - 1) % SIMD;
     localparam INDEX = (LAST == 0) ? 1 : $clog2(LAST + 1);
-    reg [SIMD*BITS-1:0] values [0:LAST];
+    (* no_rw_check *) reg [SIMD*BITS-1:0] values [0:LAST];
     reg [INDEX-1:0] column;
     reg [SIMD-1:0] place;                    // one-hot position of the next value
     wire image_ends = place[LAST_LANE] && column == LAST[INDEX-1:0];
