@@ -305,9 +305,8 @@ class _Layer(nn.Module, ABC):
             real = x if isinstance(x, Tensor) else x.tensor().transpose(0, 1)
             drive = self._sums_of(real.to(matrix.dtype), matrix)
             if sampled:
-                sums = np.ascontiguousarray(np.broadcast_to(
-                    self._exact_sums(real), (len(real), steps, self.n_out)
-                ))
+                each = self._exact_sums(real)
+                sums = np.broadcast_to(each, (len(real), steps, self.n_out)).copy()
         else:
             weights = self._weight_bits(matrix, steps, k, stream_key(seed, Role.WEIGHT, number), source)
             own = weights.own
