@@ -316,7 +316,9 @@ def three(value: float) -> str:
 
 def draw(rows: dict[str, Any]) -> None:
     """Draw area times time of each design, the least first, with its accuracy."""
-    groups = ["stochastic", "stochastic, one data path", "spiking", "integers"]
+    groups = [
+        "stochastic", "stochastic, one data path", "spiking", "integers", "stochastic, numbers first",
+    ]  # fmt: skip
     with plot.style():
         figure = Figure((8, 7.5), layout="constrained")
         sections = ("folded", "unrolled")
@@ -333,7 +335,7 @@ def draw(rows: dict[str, Any]) -> None:
             for y, k in enumerate(order.tolist()):
                 one = found[section][k]
                 of = groups.index(one.group)
-                axes.plot(area_time[k], y, "osD^"[of], color=f"C{of}")
+                axes.plot(area_time[k], y, "osD^v"[of], color=f"C{of}")
                 text = f"  {100 * one.accuracy:.1f} %"
                 axes.text(area_time[k], y, text, va="center", fontsize=8)
             names = [found[section][k].name for k in order.tolist()]

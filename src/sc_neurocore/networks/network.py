@@ -6,7 +6,7 @@ import json
 import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -276,6 +276,15 @@ def width_of(network: Network, source: int | slice) -> int:
     if isinstance(source, slice):
         return int(source.stop - source.start)
     return network.layers[source].n_out
+
+
+def numbers_first(network: Network) -> Network:
+    """Return a network whose layers that receive only inputs of the network have ``sampled=False``."""
+    layers = [
+        replace(layer, sampled=False) if all(isinstance(source, slice) for source in own) else layer
+        for layer, own in zip(network.layers, network.connections, strict=True)
+    ]
+    return Network(layers, network.connections, network.outputs)
 
 
 def require_chain(name: str, network: Network, verb: str) -> None:
