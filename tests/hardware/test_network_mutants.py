@@ -65,13 +65,13 @@ def numbers():
     """Numbers in patches, with padding and a bias; then a delay and feedback."""
     lif = LIF(tau_mem=6.0, refractory_period=1)
     layers = [
-        Dense(weights(2, 48), 0.5, lif, delay=1),
-        Conv2d(weights(4, 1, 2, 2), (3, 2), 0.9, lif, padding=1, bias=weights(4), sampled=False),
-        Dense(weights(3, 50), 0.4, lif, delay=[0] * 48 + [1] * 2),
+        Dense(weights(2, 72), 0.5, lif, delay=1),
+        Conv2d(weights(6, 1, 2, 2), (3, 2), 0.9, lif, padding=1, bias=weights(6), sampled=False),
+        Dense(weights(3, 74), 0.4, lif, delay=[0] * 72 + [1] * 2),
     ]
     connections = [1], slice(0, 6), [1, 0]
     return Design(
-        Network(layers, connections), 7, fixed_point=FixedPoint(bits=4), simd=2, pe=2, name="numbers",
+        Network(layers, connections), 7, fixed_point=FixedPoint(bits=4), simd=4, pe=2, name="numbers",
         architecture="folded",
     )  # fmt: skip
 
@@ -83,8 +83,12 @@ def vectors():
         LIF(tau_mem=RNG.uniform(3, 12, 6), v_threshold=RNG.uniform(0.3, 1, 6), tau_syn=3.0),
         sampled=False,
     )  # fmt: skip
-    last = Dense(weights(3, 6), 0.6, LIF(tau_mem=4.0))
-    return Design(Network([first, last]), 3, simd=2, name="vectors", architecture="folded")
+    last = Dense(weights(3, 6), 1.5, LIF(tau_mem=4.0))
+    fixed_point = FixedPoint(bits=5)
+    return Design(
+        Network([first, last]), 4, fixed_point=fixed_point, simd=2, name="vectors",
+        architecture="folded",
+    )  # fmt: skip
 
 
 DESIGNS = {
@@ -147,14 +151,14 @@ MUTANTS = [
     ("sc_numbers.v", "first_f ? {WORD{1'b0}} : v[p*WORD", "1'b0 ? {WORD{1'b0}} : v[p*WORD"),
     ("sc_numbers.v", "first_f ? {REST{1'b0}} : left", "left"),
     ("sc_numbers.v", "first_f ? {WORD{1'b0}} : kept", "kept"),
-    ("sc_numbers.v", "group_a != LAST_GROUP", "group_a != LAST_GROUP - 1"),
+    ("sc_numbers.v", "group_a != LAST_GROUP[GROUP-1:0]", "group_a != LAST_GROUP[GROUP-1:0] - 1'b1"),
     ("sc_numbers.v", "busy <= step && !loaded", "busy <= step"),
     ("sc_numbers.v", "if (clear) loaded <= 1'b0;\n        else if", "if"),
     ("sc_numbers.v", "|| (step && loaded && !clear)", ""),
     ("sc_numbers.v", "if (last_channel) address <= {ADDRESS{1'b0}};", ""),
     ("sc_numbers.v", "if (reads) address", "address"),
     ("sc_numbers.v", "TURN = (COLUMNS > LENGTH) ? COLUMNS : LENGTH", "TURN = COLUMNS"),
-    ("sc_numbers.v", "channel_c == LAST_CHANNEL", "channel_c == LAST_CHANNEL - 1"),
+    ("sc_numbers.v", "channel_c == LAST_CHANNEL[CHANNEL-1:0]", "channel_c == LAST_CHANNEL[CHANNEL-1:0] - 1'b1"),
     ("sc_numbers.v", "neurons[channel_e]", "neurons[0]"),
     ("sc_numbers.v", "ends <= ends_f", "ends <= 1'b0"),
     ("sc_numbers.v", "last <= last_f", "last <= 1'b1"),
