@@ -324,8 +324,8 @@ class SpikingDesign:
             return self.design.clocks
         if self.product == "numbers":
             (n0, n1), (w0, w1), length = self.columns, self.weights, self.design.length
-            first = (len(w0) - 1) * self.turn + n0 + self.delay + 2 * length + 2
-            return self.design.n_in + first + length * (n1 * len(w1) + self.delay + 4)
+            first = (len(w0) - 1) * self.turn + n0 + self.delay + 2 * length + 3
+            return self.design.n_in + first + length * (n1 * len(w1) + self.delay + 5)
         per_step = sum(n * len(w) + _DRAIN + 1 for n, w in zip(self.columns, self.weights, strict=True))
         return self.design.n_in + self.design.length * per_step
 
@@ -709,6 +709,9 @@ def _numbers_folded(design: SpikingDesign) -> dict[str, str]:
         "depth": len(words),
         "drop": numbers.drop,
         "fraction": drawn.neuron.fraction,
+        "drive_bits": max(
+            numbers.count_bits, _signed_bits(*design.reach(1)) + drawn.neuron.fraction
+        ),
         "neuron": numbers.neuron,
         "word": numbers.neuron.word,
         "thresholds": [n.threshold for n in design.neurons],
