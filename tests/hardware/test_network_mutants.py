@@ -158,7 +158,7 @@ MUTANTS = [
     ("sc_numbers.v", "if (last_channel) address <= {ADDRESS{1'b0}};", ""),
     ("sc_numbers.v", "if (reads) address", "address"),
     ("sc_numbers.v", "TURN = (COLUMNS > LENGTH) ? COLUMNS : LENGTH", "TURN = COLUMNS"),
-    ("sc_numbers.v", "channel_c == LAST_CHANNEL[CHANNEL-1:0]", "channel_c == LAST_CHANNEL[CHANNEL-1:0] - 1'b1"),
+    ("sc_numbers.v", "channel_c == LAST_CHANNEL[CHANNEL-1:0]", "channel_c == {CHANNEL{1'b1}}"),
     ("sc_numbers.v", "neurons[channel_e]", "neurons[0]"),
     ("sc_numbers.v", "ends <= ends_f", "ends <= 1'b0"),
     ("sc_numbers.v", "last <= last_f", "last <= 1'b1"),

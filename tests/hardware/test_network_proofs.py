@@ -278,7 +278,9 @@ def test_trees_add_their_terms_whatever_came_before_and_follows(folder):
     # Terms, bits of a term, shift.
     cases = [(8, 2, 0), (5, 3, 0), (3, 2, 0), (4, 3, 1), (5, 2, 1), (3, 4, 1), (2, 1, 1)]
     made = netlists(
-        [("sc_tree", {"N": n, "WIDTH": width, "SHIFT": shift}) for n, width, shift in cases], RTL, folder
+        [("sc_tree", {"N": n, "WIDTH": width, "SHIFT": shift}) for n, width, shift in cases],
+        RTL,
+        folder,
     )
     for net, (n, width, shift) in zip(made, cases, strict=True):
         depth, one, terms = (n - 1).bit_length(), z3.BitVecVal(1, 1), z3.BitVec("terms", n * width)
@@ -445,12 +447,12 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
         *(
             z3.Implies(
                 held,
-                a[n] == z3.If(busy, z3.If(ends_turn, ended, b[n] if n != "address" else next_address), 0),
+                a[n] == z3.If(busy, z3.If(ends_turn, ended, kept), 0),
             )
-            for n, ended in (
-                ("group_a", b["group_a"] + 1),
-                ("channel_a", z3.If(last_channel, 0, b["channel_a"] + 1)),
-                ("address", z3.If(last_channel, 0, next_address)),
+            for n, ended, kept in (
+                ("group_a", b["group_a"] + 1, b["group_a"]),
+                ("channel_a", z3.If(last_channel, 0, b["channel_a"] + 1), b["channel_a"]),
+                ("address", z3.If(last_channel, 0, next_address), next_address),
             )
         ),
         a["valid_b"]

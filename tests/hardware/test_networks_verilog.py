@@ -113,9 +113,11 @@ def pools(rng):
 
 
 def numbers(rng):
-    """Numbers, a bias, currents and neurons of their own; then a delay, and a layer that samples both."""
+    """Numbers, a bias, neurons of their own; then a delay, and a layer that samples the image, too."""
     layers = [
-        dense(rng, 6, 10, rng.uniform(0.1, 0.2, 6), of_each(rng, 6), bias=weights(rng, 6), sampled=False),
+        dense(
+            rng, 6, 10, rng.uniform(0.1, 0.2, 6), of_each(rng, 6), bias=weights(rng, 6), sampled=False
+        ),
         dense(rng, 8, 6, 0.9, delay=rng.integers(0, 4, 6)),
         dense(rng, 4, 18, 0.9),
     ]
@@ -123,7 +125,7 @@ def numbers(rng):
 
 
 def images_of_numbers(rng):
-    """Patches of numbers with padding, more steps than reads, pooling, and feedback to an earlier layer."""
+    """Patches of numbers, more steps than reads, pooling, and feedback to an earlier layer."""
     layers = [
         dense(rng, 4, 24, 0.5, delay=2),
         conv(rng, 6, 1, 2, (5, 4), 0.7, padding=1, stride=2, bias=weights(rng, 6), sampled=False),

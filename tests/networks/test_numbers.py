@@ -31,8 +31,8 @@ from sc_neurocore.networks import Record
 RNG = np.random.default_rng(3)
 INTEGRATOR = LIF(tau_mem=np.inf, v_threshold=np.inf)
 OWN = LIF(
-    tau_mem=RNG.uniform(3, 20, 6), v_threshold=RNG.uniform(0.5, 1.5, 6), refractory_period=[0, 1, 2, 0, 1, 3],
-    tau_syn=RNG.uniform(1, 4, 6), reset="subtract",
+    tau_mem=RNG.uniform(3, 20, 6), v_threshold=RNG.uniform(0.5, 1.5, 6),
+    refractory_period=[0, 1, 2, 0, 1, 3], tau_syn=RNG.uniform(1, 4, 6), reset="subtract",
 )  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::sc_neurocore.SilentLayerWarning")
 
@@ -114,7 +114,7 @@ def integers(layer, x, bits, neuron, steps):
     """Potentials (n_out, steps) of one image by Python's integers, and currents."""
     top = 2**bits - 1
     code = lambda v: max(-top, min(top, int(np.rint(v * 2**bits))))  # noqa: E731
-    found = []
+    found, clamp = [], lambda n: max(neuron.least, min(neuron.most, n))
     for j, row in enumerate(layer.weights):
         lif = neuron.each[j] if len(neuron.each) > 1 else neuron
         total = sum(code(w) * code(v) for w, v in zip(row, x, strict=True))
@@ -122,7 +122,6 @@ def integers(layer, x, bits, neuron, steps):
         digits = 2 * bits - lif.fraction - lif.syn_fraction
         current = (2 * total + (1 << digits)) // (2 << digits) if digits > 0 else total << -digits
         v = i = rest = 0
-        clamp = lambda n: max(lif.least, min(lif.most, n))  # noqa: E731
         for _ in range(steps):
             drive = current
             if lif.syn_leak:

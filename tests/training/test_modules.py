@@ -65,7 +65,9 @@ def networks():
             Conv2d(w(4, 3, 3, 3), (3, 3), 0.4, RICH, delay=2),
             Dense(w(5, 4), 0.6, READOUT),
         ],
-        "numbers": [Dense(w(30, 12), 0.4, RICH, bias=w(30), sampled=False), Dense(w(5, 30), 0.3, PLAIN)],
+        "numbers": [
+            Dense(w(30, 12), 0.4, RICH, bias=w(30), sampled=False), Dense(w(5, 30), 0.3, PLAIN),
+        ],
         "numbers conv": [
             Conv2d(w(3, 2, 3, 2), (3, 2), 0.5, PLAIN, bias=w(3), padding=1, sampled=False),
             Dense(w(5, 27), 0.5, PLAIN),

@@ -148,7 +148,7 @@ def to_nir(
     """Convert a network to a NIR graph and optionally write it to a file.
 
     Weights are multiplied by the gain. Parameters that NIR cannot represent (time step, refractory
-    period, noise, reset by subtraction, gain, ``sampled=False``) are stored in the metadata of the neurons. `from_nir`
+    period, noise, reset by subtraction, gain, sampled) are stored in the metadata of the neurons. `from_nir`
     reads them; other readers ignore them. A convolution after a dense layer, or after images of
     another size, is written as a matrix and comes back as `Dense`.
 
@@ -358,9 +358,7 @@ def _placed(i: int, layer: Layer, parts: list[_Part]) -> Layer:
     of_neurons: dict[str, Any] = {k: v.repeat(layer.positions) for k, v in arrays_of(lif).items()}
     neuron = replace(lif, **of_neurons)
     gain = of_each(layer, layer.gain)
-    return Dense(
-        whole.weights, gain, neuron, bias=whole.bias, delay=layer.delay, sampled=layer.sampled
-    )
+    return Dense(whole.weights, gain, neuron, bias=whole.bias, delay=layer.delay, sampled=layer.sampled)
 
 
 def _check_places(network: Network) -> None:

@@ -203,7 +203,7 @@ class LayerDesign:
 
     @property
     def drop(self) -> int:
-        """Bits of a sum of products of numbers below the last place of a current, or minus missing bits.
+        """Bits of a sum of products of numbers below the last place of a current; negative if missing.
 
         The neurons of such a layer have a fraction that makes a count a current.
         """

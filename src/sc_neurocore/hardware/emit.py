@@ -183,10 +183,7 @@ def _expected(
     # A group of a layer that takes numbers gives all its steps before the next one.
     axes = (0, 3, 1, 2) if layer.sampled else (0, 1, 3, 2)
     fired, v = (
-        values[:, order]
-        .reshape(-1, groups, lanes, design.length)
-        .transpose(axes)
-        .reshape(-1, lanes)
+        values[:, order].reshape(-1, groups, lanes, design.length).transpose(axes).reshape(-1, lanes)
         for values in (spikes, potentials)
     )
     digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1

@@ -28,8 +28,8 @@ __all__ = [
     "spiking_design",
 ]
 
-# Products of a spiking design: a comparison with a random number, which the first layer can do without, or
-# the weight itself.
+# Products of a spiking design: a comparison with a random number, exact ones in the first layer, or the
+# weight itself.
 Product = Literal["stochastic", "numbers", "binary"]
 # Clock cycles between the last address of a layer and its last result.
 _DRAIN = 4
@@ -709,9 +709,7 @@ def _numbers_folded(design: SpikingDesign) -> dict[str, str]:
         "depth": len(words),
         "drop": numbers.drop,
         "fraction": drawn.neuron.fraction,
-        "drive_bits": max(
-            numbers.count_bits, _signed_bits(*design.reach(1)) + drawn.neuron.fraction
-        ),
+        "drive_bits": max(numbers.count_bits, _signed_bits(*design.reach(1)) + drawn.neuron.fraction),
         "neuron": numbers.neuron,
         "word": numbers.neuron.word,
         "thresholds": [n.threshold for n in design.neurons],

@@ -402,8 +402,8 @@ class BitLayer:
     def constant(self, x: Reals) -> Reals:
         """Return what each neuron receives in every step if it is not sampled.
 
-        From densities (rows, n_in), shape (rows * positions, 1, n_rows of the matrix): sums of products,
-        or in fixed point, currents in units of the last place.
+        From densities (rows, n_in), shape (rows * positions, 1, n_rows of the matrix): sums of
+        products, or in fixed point, currents in units of the last place.
         """
         sums = exact_sums(self.layer, x)[:, np.newaxis]
         if isinstance(self.neuron, FixedLIF):
@@ -478,7 +478,7 @@ class BitLayer:
         *,
         traced: bool,
     ) -> Traces:
-        """Step the neurons of some rows, whose sums have shape (rows * positions, steps or 1, n_rows)."""
+        """Step the neurons of some rows; sums have shape (rows * positions, steps or 1, n_rows)."""
         layer, k = self.layer, self.bits_per_step
         at = _rows_of_matrix(layer, rows)
         if isinstance(self.neuron, StepNeuron):

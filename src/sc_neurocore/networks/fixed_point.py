@@ -56,8 +56,8 @@ class FixedPoint:
 
     A layer with ``sampled=False`` computes the sum s of the products of its rounded weights and inputs
     exactly, once per input. In each step, ``floor(s * 2**fraction + 1/2)`` takes the place of
-    ``c << fraction``, and with a synaptic current ``floor(s * 2**(fraction + syn_fraction) + 1/2)`` that
-    of ``c << fraction + syn_fraction``. It is the same for any number of bits per step.
+    ``c << fraction``, and with a synaptic current ``floor(s * 2**(fraction + syn_fraction) + 1/2)``
+    that of ``c << fraction + syn_fraction``. It is the same for any number of bits per step.
 
     Neurons with gains or parameters of their own have their own integers, but one fraction per layer.
     The weights of an output layer with several gains are scaled to the largest gain, so that its
@@ -344,7 +344,7 @@ def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -
 
 
 def _strongest(layer: Layer) -> NDArray[np.float64]:
-    """Return the largest magnitude of the sum of each row of weights: all exciting or inhibiting ones."""
+    """Return the sum of all exciting, or of all inhibiting weights of each row, whichever is larger."""
     weights = all_weights(layer)
     return np.maximum(*(np.clip(sign * weights, 0.0, None).sum(axis=1) for sign in (-1.0, 1.0)))
 

@@ -73,9 +73,10 @@ class Dense:
         Rules by which `simulate` changes the weights, from `sc_neurocore.plasticity`: at most one STDP
         rule, one `Homeostasis` and one `Competition`. Bias and recurrent weights do not change.
     sampled : bool
-        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the network
-        as numbers: its current is ``gain * (weights @ x + bias)`` with 32 bits of weights and inputs, the
-        same in every time step. Such a layer receives no spikes, and no inputs that change in time.
+        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the
+        network as numbers: its current is ``gain * (weights @ x + bias)``, with 32 bits of weights and
+        inputs, the same in every time step. Such a layer receives no spikes, and no inputs that change
+        in time.
 
     Raises
     ------
@@ -227,9 +228,10 @@ class Conv2d:
     delay : int or array_like of int, shape (n_in,)
         Delay of the inputs in time steps, 0 or more. Inputs are 0 until they arrive.
     sampled : bool
-        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the network
-        as numbers: its current is ``gain * (weights @ x + bias)`` with 32 bits of weights and inputs, the
-        same in every time step. Such a layer receives no spikes, and no inputs that change in time.
+        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the
+        network as numbers: its current is ``gain * (weights @ x + bias)``, with 32 bits of weights and
+        inputs, the same in every time step. Such a layer receives no spikes, and no inputs that change
+        in time.
 
     Raises
     ------

@@ -344,7 +344,9 @@ class _Layer(nn.Module, ABC):
     def _exact_sums(self, x: Tensor) -> NDArray[np.float64]:
         """Return the sums of products of `simulate`, of the shape and in the order of `_sums_of`."""
         batch, steps, n_in = x.shape
-        return exact_sums(self.to_layer(), _array(x).reshape(-1, n_in)).reshape(batch, steps, self.n_out)
+        return exact_sums(self.to_layer(), _array(x).reshape(-1, n_in)).reshape(
+            batch, steps, self.n_out
+        )
 
     @torch.compiler.disable
     def forward(
@@ -450,8 +452,8 @@ class SCLinear(_Layer):
         Width of the slope of a spike, in units of ``v_threshold - v_reset``. Half of the area below the
         slope is nearer to the threshold than that.
     sampled : bool
-        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the network
-        as numbers, as in `Dense`.
+        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the
+        network as numbers, as in `Dense`.
 
     Attributes
     ----------
