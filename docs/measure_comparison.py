@@ -25,10 +25,20 @@ from draw_results import fill, table
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sc_neurocore import LIF, Dense, FixedPoint, Network, load_digits, plot
+from sc_neurocore import (
+    LIF,
+    Dense,
+    FixedPoint,
+    Hammersley,
+    Network,
+    load_digits,
+    plot,
+    simulate,
+)
 from sc_neurocore.hardware import Design, Energy
 from sc_neurocore.hardware.comparison import Candidate, Cost, candidates, measure_cost
 from sc_neurocore.hardware.rivals import IntegerDesign, IntegerNetwork, quantized, spiking_design
+from sc_neurocore.networks.network import numbers_first
 
 DOCS = Path(__file__).parent
 FIGURES, PAGE, PICTURE = (
@@ -293,6 +303,27 @@ def verdict(rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def steps_table() -> str:
+    """Return the accuracy of the digits by time steps, sampled and with inputs as numbers."""
+    digits = load_digits()
+    images, labels = digits.images, digits.labels
+    kinds = {"sampled": digits.network, "numbers first": numbers_first(digits.network)}
+    counters = Hammersley(8, axis=1, randomized=False)
+    rows = []
+    for length in range(1, 9):
+        row = [str(length)]
+        for made in kinds.values():
+            for bits in (3, 4):
+                fixed = FixedPoint(bits, word=8)
+                run = simulate(made, images, length, source=counters, fixed_point=fixed)
+                row.append(f"{100 * (run.classes == labels).mean():.1f}")
+            right = [simulate(made, images, length, seed=s).classes == labels for s in range(20)]
+            row.append(f"{100 * np.mean(right):.1f}")
+        rows.append(row)
+    head = [f"{kind}, {of}" for kind in kinds for of in ("3 bits", "4 bits", "Bernoulli")]
+    return table(["steps", *head], rows)
+
+
 def work(cost: Cost) -> float:
     """Return logic cells times microseconds without loading."""
     return cost.area * (cost.clocks - cost.loading) / cost.mhz
@@ -353,6 +384,7 @@ def main() -> None:
     rows = json.loads(FIGURES.read_text()) if "--draw" in sys.argv else measured(*sys.argv[1:2])
     text = PAGE.read_text()
     text = fill(text, "verdict", verdict(rows))
+    text = fill(text, "steps", steps_table())
     for section in ("folded", "unrolled"):
         text = fill(text, section, cost_table(costs(rows, section), section))
     PAGE.write_text(text)

@@ -148,7 +148,8 @@ def to_nir(
     """Convert a network to a NIR graph and optionally write it to a file.
 
     Weights are multiplied by the gain. Parameters that NIR cannot represent (time step, refractory
-    period, noise, reset by subtraction, gain, sampled) are stored in the metadata of the neurons. `from_nir`
+    period, noise, reset by subtraction, gain, sampled) are stored in the metadata of the neurons.
+    `from_nir`
     reads them; other readers ignore them. A convolution after a dense layer, or after images of
     another size, is written as a matrix and comes back as `Dense`.
 
