@@ -270,12 +270,13 @@ def verdict(rows: dict[str, Any]) -> str:
     four = named.get("integers, 4 bits")
     if first and drawn and four:
         lines.append(
-            f"- **Numbers first.** With exact products in the first layer, {first.name.split(', ', 1)[1]}, "
-            f"area x time is {first.area_time / four.area_time:.1f} times that of integers of 4 bits "
+            "- **Numbers first.** With exact products in the first layer, "
+            f"{first.name.split(', ', 1)[1]}, area x time is "
+            f"{first.area_time / four.area_time:.1f} times that of integers of 4 bits "
             f"({100 * first.accuracy:.1f} and {100 * four.accuracy:.1f} %), and "
             f"{drawn.area_time / first.area_time:.1f} times smaller than that of the best design whose "
-            f"inputs are sampled ({drawn.name}), with {drawn.nanojoules()[1] / first.nanojoules()[1]:.1f} "
-            "times less energy."
+            f"inputs are sampled ({drawn.name}), with "
+            f"{drawn.nanojoules()[1] / first.nanojoules()[1]:.1f} times less energy."
         )
     for bits, length in ((3, 8), (3, 4)):
         name = f"{bits} bits, {length} steps"

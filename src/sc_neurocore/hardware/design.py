@@ -228,7 +228,8 @@ class LayerDesign:
     def largest_sums(self) -> NDArray[np.int64]:
         """Largest sum of products of numbers of each row of weights, rounded half up by `drop` bits."""
         most = (1 << self.numbers.bits) - 1
-        return self.offsets + most * self.magnitudes[:, : self.n_in - self.has_bias].sum(axis=1)
+        of_inputs = self.magnitudes[:, : self.n_in - self.has_bias].sum(axis=1)
+        return np.asarray(self.offsets + most * of_inputs)
 
     @property
     def largest_currents(self) -> NDArray[np.int64]:

@@ -68,7 +68,7 @@ class LayerTracer:
         self.refractory = np.zeros(self.v.size, np.uint64)
         self._step = 0
 
-    def run(self, x: Words | NDArray[np.int64], steps: int) -> LayerTrace:
+    def run(self, x: NDArray[Any], steps: int) -> LayerTrace:
         """Run the next block and return its trace.
 
         Parameters

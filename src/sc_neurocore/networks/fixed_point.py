@@ -346,7 +346,8 @@ def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -
 def _strongest(layer: Layer) -> NDArray[np.float64]:
     """Return the sum of all exciting, or of all inhibiting weights of each row, whichever is larger."""
     weights = all_weights(layer)
-    return np.maximum(*(np.clip(sign * weights, 0.0, None).sum(axis=1) for sign in (-1.0, 1.0)))
+    exciting, inhibiting = (np.clip(sign * weights, 0.0, None).sum(axis=1) for sign in (1.0, -1.0))
+    return np.asarray(np.maximum(exciting, inhibiting))
 
 
 def _check_currents(i: int, layer: Layer, fraction: int, fixed_point: FixedPoint) -> None:
