@@ -5,7 +5,7 @@ python benchmarks/bench.py [part ...]
 Parts: step, population, network, layer, encode, product and dot (compared with peers, see
 workloads.py), sources, runs, operators, ceilings, scaling. A run of all parts writes
 build/bench/results.json, from which `chart.py` makes the pictures and the tables of README and
-documentation.
+documentation. A run of some parts replaces them there, if the rest is of the same day and machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import peers
 import scaling
 import tables
-from compare import compare, cores
+from compare import compare, cores, goals
 from workloads import WORKLOADS
 
 import sc_neurocore as sc
@@ -67,6 +67,18 @@ def machine() -> dict[str, Any]:
     }
 
 
+def replaced(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return figures with those of new parts; nothing if they are of another day or machine."""
+    same = ("processor", "cores", "isa", "system", "date", "versions")
+    if not old or any(old[name] != new[name] for name in same):
+        return {}
+    compared, load = dict(old["compare"]), max(old["load"], new["load"])
+    if "compare" in new:
+        compared["rows"] = {**compared["rows"], **new["compare"]["rows"]}
+        compared["goals"] = goals(compared["rows"])
+    return {**old, **new, "compare": compared, "load": load}
+
+
 def main() -> None:
     """Run the parts named on the command line, or all."""
     wanted = sys.argv[1:] or [*COMPARISONS, *PARTS]
@@ -89,8 +101,10 @@ def main() -> None:
         if part in PARTS:
             results[part] = PARTS[part]()
     print(f"\n{(time.monotonic() - start) / 60:.1f} minutes")
-    if not sys.argv[1:]:
-        to = peers.BUILD / "results.json"
+    to = peers.BUILD / "results.json"
+    if sys.argv[1:]:
+        results = replaced(json.loads(to.read_text()) if to.exists() else {}, results)
+    if results:
         to.write_text(json.dumps(results, indent=1) + "\n")
         print(f"wrote {to}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from statistics import median
 from typing import Any
 
@@ -11,6 +12,8 @@ from timing import median_and_spread
 from workloads import ALL, GOALS, ONE, WORKLOADS, Entry, Workload, shown
 
 ROUNDS = 5
+# Seconds between entries: threads of OpenMP and OpenBLAS wait for work in busy loops before they sleep.
+PAUSE = 0.3
 Result = dict[str, Any]
 
 
@@ -36,6 +39,7 @@ class Field:
             if entry not in self._processes:
                 self._processes[entry] = Process(PEERS[name], cores() if threads == ALL else 1)
                 self.versions[name] = self._processes[entry].version
+            time.sleep(PAUSE)
             return self._processes[entry].ask(case)
         except (OSError, UnavailableError) as error:
             print(f"  skipped: {name}: {error}", flush=True)

@@ -54,7 +54,7 @@ STEPS_OF_ONE = 2_000
 CURRENT, LEAK, NOISE = 0.08, 1 / 20, 0.1
 NEURONS, STEPS = 10_000, 1_000
 SIZES, NET_STEPS, BATCH = (784, 128, 10), 100, 100
-NET_GAIN = 0.02
+NET_GAIN = 0.05
 SHORT_STEPS, SHORT_BATCH = 8, 1_000
 SINGLE_STEPS = 64
 # Sizes (None: convolutional), steps and images of a training step.

@@ -11,15 +11,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import both_themes
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sc_neurocore import plot
 from sc_neurocore.plot._style import color, ink
 
 HERE = Path(__file__).parent
@@ -408,6 +409,25 @@ def all_tables(results: dict[str, Any]) -> dict[str, str]:
     return tables
 
 
+def drawn_by_case(draw: Callable[[Axes, str, Any], None], cases: dict[str, Any]) -> Figure:
+    """Return a figure with a panel per network."""
+    figure = Figure((7.2, 0.5 + 2.5 * len(cases)), layout="constrained")
+    panels = figure.subplots(len(cases), 1, squeeze=False, sharex=True).ravel()
+    for axes, (case, found) in zip(panels, cases.items(), strict=True):
+        draw(axes, case, found)
+        axes.label_outer()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
+    return figure
+
+
+def drawn_peers(cases: dict[str, Any]) -> Figure:
+    """Return a figure beside published results."""
+    figure = Figure((7.2, 5.4), layout="constrained")
+    draw_peers(figure.subplots(), cases)
+    return figure
+
+
 def publish(results: dict[str, Any]) -> None:
     """Fill in the tables of all pages and draw the pictures from the figures alone."""
     cases, tables = results["cases"], all_tables(results)
@@ -415,19 +435,8 @@ def publish(results: dict[str, Any]) -> None:
         page.write_text(filled(page.read_text(), tables))
     for name, key, draw in (("accuracy", "curves", draw_accuracy), ("early", "early", draw_early)):
         having = cases_with(cases, key)
-        with plot.style():
-            figure = Figure((7.2, 0.5 + 2.5 * len(having)), layout="constrained")
-            panels = figure.subplots(len(having), 1, squeeze=False, sharex=True).ravel()
-            for axes, (case, found) in zip(panels, having.items(), strict=True):
-                draw(axes, case, found)
-                axes.label_outer()
-            handles, labels = panels[0].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside upper center", ncols=4)
-            figure.savefig(PICTURES / f"results_{name}.png", dpi=110)
-    with plot.style():
-        figure = Figure((7.2, 5.4), layout="constrained")
-        draw_peers(figure.subplots(), cases)
-        figure.savefig(PICTURES / "results_peers.png", dpi=110)
+        both_themes.save(PICTURES / f"results_{name}.png", partial(drawn_by_case, draw, having))
+    both_themes.save(PICTURES / "results_peers.png", partial(drawn_peers, cases))
     print(f"filled in {', '.join(page.name for page in PAGES)}; drew {PICTURES}/results_*.png")
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import both_themes
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import sc_neurocore as sc
-from sc_neurocore import Role, evidence, operators, plot, stream_key, streams
+from sc_neurocore import Role, evidence, operators, stream_key, streams
 from sc_neurocore.plot._style import color, ink
 
 LENGTHS = 2 ** np.arange(3, 11)
@@ -241,11 +243,15 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
         path = folder / f"theory_{name}.png"
-        with plot.style():
-            figure = Figure((6.4, 4.2), layout="constrained")
-            draw(figure.subplots())
-            figure.savefig(path, dpi=110)
+        both_themes.save(path, partial(drawn, draw))
         print(f"wrote {path}")
+
+
+def drawn(draw: Callable[[Axes], None]) -> Figure:
+    """Return a figure of one law."""
+    figure = Figure((6.4, 4.2), layout="constrained")
+    draw(figure.subplots())
+    return figure
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import both_themes
 import numpy as np
 from draw_results import PICTURES, filled, log_lengths, table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sc_neurocore import Network, plot
+from sc_neurocore import Network
 from sc_neurocore.evidence._intervals import wilson
 from sc_neurocore.plot._style import ink
 
@@ -188,22 +189,27 @@ def draw_delays(axes: Axes) -> None:
 def main() -> None:
     """Fill in the page and draw the pictures."""
     PAGE.write_text(filled(PAGE.read_text(), all_tables()))
-    with plot.style():
-        draw_all(read("fashion_mnist"), read("spoken_digits"))
+    found, speech = read("fashion_mnist"), read("spoken_digits")
+    both_themes.save(PICTURES / "training_fashion.png", lambda: fashion(found))
+    both_themes.save(PICTURES / "training_delays.png", lambda: speakers(speech))
 
 
-def draw_all(found: dict[str, Any], speech: list[dict[str, Any]]) -> None:
-    """Draw the pictures of both data sets."""
+def fashion(found: dict[str, Any]) -> Figure:
+    """Return the picture of Fashion-MNIST."""
     figure = Figure((4.4 * len(found), 3.4), layout="constrained")
     panels = figure.subplots(1, len(found), squeeze=False).ravel()
     for axes, name in zip(panels, found, strict=True):
         draw_fashion(axes, SHAPES[name], found[name])
-    figure.savefig(PICTURES / "training_fashion.png", dpi=110)
+    return figure
+
+
+def speakers(speech: list[dict[str, Any]]) -> Figure:
+    """Return the picture of the spoken digits."""
     figure = Figure((8.0, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(5, 3))
     draw_speakers(left, speech)
     draw_delays(right)
-    figure.savefig(PICTURES / "training_delays.png", dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

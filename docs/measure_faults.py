@@ -14,13 +14,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import both_themes
 import numpy as np
 from draw_results import HERE, PICTURES, fill, percent, table
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore import plot
 from sc_neurocore.networks.layers import lif_of, with_all_weights
 from sc_neurocore.streams import inject
 
@@ -159,12 +159,11 @@ def fault_table(results: dict[str, Any]) -> str:
 
 def draw(results: dict[str, Any]) -> None:
     """Draw accuracy against the rate, one row per network and one column per kind of fault."""
-    with plot.style():
-        draw_panels(results)
+    both_themes.save(PICTURES / "results_faults.png", lambda: panels_of(results))
 
 
-def draw_panels(results: dict[str, Any]) -> None:
-    """Draw the panels in the current style."""
+def panels_of(results: dict[str, Any]) -> Figure:
+    """Return the panels in the current style."""
     figure = Figure((7.2, 0.5 + 2.2 * len(results)), layout="constrained")
     panels = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     for row, (name, found) in zip(panels, results.items(), strict=True):
@@ -181,7 +180,7 @@ def draw_panels(results: dict[str, Any]) -> None:
     for axes in panels[-1]:
         axes.set_xlabel("faults per bit" + ("" if axes is panels[-1, 1] else " and time step"))
     panels[0, 0].legend(loc="lower left")
-    figure.savefig(PICTURES / "results_faults.png", dpi=110)
+    return figure
 
 
 def publish(results: dict[str, Any]) -> None:

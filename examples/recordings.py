@@ -206,6 +206,7 @@ def train(experiment: Experiment, part: Part, job: Job) -> Network:
         epochs=job["epochs"],
         batch_size=experiment.batch_size,
         learning_rate=experiment.learning_rate,
+        delay_rate=experiment.learning_rate,
         max_norm=1.0,
         averaging=0.99,
         augment=part.augment,

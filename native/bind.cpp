@@ -860,9 +860,9 @@ NB_MODULE(_native, m) {
       .def(nb::init<>())
       .def(
           "add",
-          [](sc::ChainRunner& chain, const Lif& parameters, uint64_t weight_key, uint64_t noise_key,
-             In<int64_t, 2> weights, bool always_on, bool shared, In<double, 1> gain,
-             In<double, 1> needed, In<double, 1> rest) {
+          [](sc::ChainRunner& chain, const std::vector<Lif>& parameters, uint64_t weight_key,
+             uint64_t noise_key, In<int64_t, 2> weights, bool always_on, bool shared,
+             In<double, 1> gain, In<double, 1> needed, In<double, 1> rest) {
             chain.add({parameters,
                        weight_key,
                        noise_key,

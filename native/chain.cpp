@@ -194,22 +194,31 @@ class Images {
   template <size_t N>
   bool fire_layer(size_t batch, size_t l, const uint64_t* frames, Frames<N>* spikes) const {
     const ChainLayer& layer = c_.layers[l];
-    const Lif lif(layer.lif);
     const PhiloxKey noise_key(layer.noise_key);
     const size_t n = vectors_for(layer.n_out);
     bool fired = false;
     size_t v = 0;
-    const auto fire_some = [&]<size_t G>() {
+    const auto fire_some = [&]<size_t G>(const auto& lif_of) {
       for (; v + G <= n; v += G) {
         if (l == 0) ask_for_next<N>(batch, v, n);
-        fired |= fire<N, G>(layer, lif, noise_key, batch, v, frames, spikes);
+        fired |= fire<N, G>(layer, lif_of(v), noise_key, batch, v, frames, spikes);
       }
     };
-    if constexpr (N == 1) {
-      fire_some.template operator()<4>();
-      fire_some.template operator()<2>();
+    if (layer.n_lif > 1) {
+      fire_some.template operator()<1>([&](size_t at) {
+        return Lif([&](size_t lane) -> const LifParameters& {
+          return layer.lif[std::min(at * kLanes + lane, layer.n_lif - 1)];
+        });
+      });
+      return fired;
     }
-    fire_some.template operator()<1>();
+    const Lif lif(layer.lif[0]);
+    const auto one = [&](size_t) -> const Lif& { return lif; };
+    if constexpr (N == 1) {
+      fire_some.template operator()<4>(one);
+      fire_some.template operator()<2>(one);
+    }
+    fire_some.template operator()<1>(one);
     return fired;
   }
 

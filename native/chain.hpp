@@ -31,7 +31,7 @@ class AlignedWords {
 // What a layer is made from. `needed` are the sums of rates times weights above which its neurons
 // fire, infinite where one never does.
 struct ChainPart {
-  LifParameters lif;
+  std::vector<LifParameters> lif;  // one per neuron, or one for all
   uint64_t weight_key, noise_key;
   const int64_t* weights;  // [n_in][n_out], as Products has them; outlives the chain
   size_t n_in, n_out;
@@ -109,7 +109,8 @@ class ChainRunner {
                         nullptr,
                         signs_[l].get(),
                         minus_negative_[l].data(),
-                        part.lif,
+                        part.lif.data(),
+                        part.lif.size(),
                         part.noise_key,
                         part.gain.data(),
                         {at, reinterpret_cast<uint64_t*>(at + n), at + 2 * n},

@@ -458,7 +458,8 @@ struct ChainLayer {
   const uint64_t* weights;       // as TurnedWeights has them
   const uint64_t* signs;         // [groups][blocks][lanes], ones for negative weights
   const double* minus_negative;  // [groups][lanes], how many those are, as negative numbers
-  LifParameters lif;
+  const LifParameters* lif;      // [n_out], or one for all neurons
+  size_t n_lif;
   uint64_t noise_key;
   const double* gain;  // [n_out]
   LifState state;      // [n_batch][n_out]

@@ -138,6 +138,7 @@ def test_evaluate_accepts_other_networks_and_data(tmp_path, capsys):
             ["evaluate", "digits", "--data", __file__],
             "--data must be an .npz file of images and labels",
         ),
+        (["evaluate", "digits", "--data", "none.npz"], "none.npz: No such file or directory"),
         (["evaluate", "digits", "--seeds", "0"], "--seeds must be at least 1, got 0"),
         (["evaluate", "digits", "--lengths", "0"], "lengths must be at least 1, got 0"),
         (["evaluate", "digits", "--csv", "/no/such/folder/t.csv"], "/no/such/folder"),

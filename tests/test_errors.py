@@ -319,10 +319,10 @@ ERRORS = [
     (lambda: NEURON.run([[0.1]]), ValueError, "currents must have 1 axis, got shape (1, 1)"),
     # closed forms accept the parameters, not a neuron with state
     (lambda: rheobase(1), TypeError, "neuron must be a LIF, got 1"),
-    (lambda: rheobase(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
-    (lambda: isi_steps(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
-    (lambda: isi_ms(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}"),
-    (lambda: stationary_std(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}"),
+    (lambda: rheobase(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}; pass neuron.lif"),
+    (lambda: isi_steps(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}; pass neuron.lif"),
+    (lambda: isi_ms(NEURON, 0.1), TypeError, f"neuron must be a LIF, got {NEURON}; pass neuron.lif"),
+    (lambda: stationary_std(NEURON), TypeError, f"neuron must be a LIF, got {NEURON}; pass neuron.lif"),
     (lambda: isi_steps(LIF(reset="subtract"), 0.1), ValueError,
      f"neuron must have reset='value' or no leak, got {LIF(reset='subtract')}; use isi_ms, the "
      "interval in continuous time, as there is no closed form in time steps"),

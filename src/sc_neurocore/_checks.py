@@ -288,20 +288,21 @@ def choice(name: str, value: object, options: Sequence[str]) -> str:
 
 
 def known_keys(name: str, keys: Iterable[object], known: Sequence[str]) -> None:
-    """Raise for the first unknown key, and suggest the most similar known one."""
+    """Raise for the first unknown key, and suggest the most similar known ones."""
     for key in keys:
         if key not in known:
             import difflib  # takes 2 ms, so not when the package is imported
 
-            near = difflib.get_close_matches(str(key), known, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else ""
+            near = difflib.get_close_matches(str(key), known, n=2)
+            remedy = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
             fail(name, "have only the keys " + ", ".join(known), repr(key), remedy)
 
 
 def instance(name: str, value: Any, kind: type, remedy: str = "") -> None:
     """Raise unless the value is an instance of the class."""
     if not isinstance(value, kind):
-        wrong_type(name, f"be a {kind.__name__}", value, remedy)
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        wrong_type(name, f"be {article} {kind.__name__}", value, remedy)
 
 
 def broadcast(name: str, a: NDArray[A], other: str, b: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:

@@ -667,7 +667,7 @@ class Chain:
     def __init__(self) -> None: ...
     def add(
         self,
-        parameters: LIFParameters,
+        parameters: Sequence[LIFParameters],
         weight_key: int,
         noise_key: int,
         weights: NDArray[np.int64],
@@ -681,6 +681,7 @@ class Chain:
 
         always_on is whether the last input is, as a bias. needed are the sums of rates times weights
         (n_out,) above which the neurons fire, inf where one never does; rest their first potentials.
+        Parameters are one for all neurons, or one for each.
         """
     def keep(self, steps: int, bits: Sequence[NDArray[np.uint64] | None] | None) -> None:
         """Make the weights of the first steps now, from bits (n_out, n_in, words) of each layer.

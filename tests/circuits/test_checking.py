@@ -2,7 +2,7 @@
 
 import pytest
 
-from sc_neurocore import LFSR, Bipolar, Sobol, TwoLine, encode, stack
+from sc_neurocore import LFSR, Bipolar, Permutation, Sobol, TwoLine, VanDerCorput, encode, stack
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.operators import (
     absolute_difference,
@@ -188,3 +188,13 @@ def test_wires_of_batches_are_named_by_their_index():
 def test_captured_streams_are_no_shared_generators():
     w = encode([0.5, 0.6], 64, key=1)
     assert Circuit.trace(lambda x: multiply(x, w), x=(2,)).check() == ()
+
+
+@pytest.mark.parametrize("source", [Sobol(), LFSR(8), VanDerCorput()])
+def test_machines_that_need_white_streams_are_found_under_sources_that_count(source):
+    circuit = Circuit.trace(lambda x, y: stanh(multiply(x, y), 8))
+    (found,) = circuit.check({"x": 0.58, "y": 0.7}, source=source)
+    assert found.wanted is None
+    assert "stanh needs a white stream" in str(found)
+    assert circuit.check(source=Permutation(256)) == circuit.check() == ()
+    assert circuit.check({"x": 1.0, "y": 1.0}, source=source) == ()

@@ -29,6 +29,7 @@ test_messages = test_of([
     (lambda: Circuit.trace(multiply, x=(0,)), ValueError, "the shape of x must be at least 1 and at most 2147483648, got 0"),
     (lambda: Circuit.trace(lambda x: 3), TypeError, "function must return streams that depend on its parameters, got 3"),
     (lambda: Circuit.trace(lambda x: x.probability()), TypeError, "a circuit must be described by operators and gates, got 'a net for its density'"),
+    (lambda: Circuit.trace(lambda x: x * x), TypeError, "a circuit must be described by operators and gates, got Net(input x); call multiply, scaled_add and others, or wrap nets in a coding: Bipolar(x) * Bipolar(y)"),
     (lambda: Circuit.trace(lambda x: ~x if x else x), TypeError, "a circuit must be described by operators and gates, got 'a net as a condition'"),
     (lambda: Circuit.trace(lambda x: popcount_add(stack([x, x])) & x), TypeError, "the operand of and must be a stream, got Net(popcount_add)"),
     (lambda: Circuit.trace(lambda out: ~out), ValueError, "the outputs must have other names than the inputs, got out"),

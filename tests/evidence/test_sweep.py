@@ -164,6 +164,48 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     assert len(log.read_text().split()) <= 42  # only the call that a kill met is made again
 
 
+PARENT = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from sc_neurocore import sweep
+from worker import call
+if __name__ == "__main__":
+    sweep(call, {"n": range(2)}, executor=2)
+"""
+WORKER = """
+import os, time
+from pathlib import Path
+def call(n):
+    Path(f"pid{n}").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill asks for no signal there")
+def test_processes_end_with_the_one_that_was_killed(tmp_path):
+    (tmp_path / "script.py").write_text(PARENT)
+    (tmp_path / "worker.py").write_text(WORKER)
+    run = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while len(pids := [p.read_text() for p in tmp_path.glob("pid*")]) < 2 or not all(pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    while any(_lives(int(pid)) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_line_that_was_not_finished_is_computed_again(tmp_path):
     store = tmp_path / "s"
     whole = sweep(scaled, GRID, store=store)

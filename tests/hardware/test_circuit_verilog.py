@@ -19,7 +19,7 @@ from sc_neurocore.hardware import (
     verify_circuit,
 )
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.simulators import run_testbench
+from sc_neurocore.hardware.simulators import lint, run_testbench
 from sc_neurocore.operators import (
     addie,
     bernstein,
@@ -371,3 +371,13 @@ def test_what_has_no_hardware_is_refused():
     two = inputs(Circuit.trace(multiply), 2)
     with pytest.raises(ValueError, match="streams must have no batch axes, got 2 streams"):
         circuit_testbench(Circuit.trace(multiply), two)
+
+
+def test_modules_have_no_warnings(tmp_path):
+    def function(a, b, c):
+        return stanh(scaled_add(stack([multiply(a, b), c]), key=3, source=LFSR(9)), 8)
+
+    for options in ({}, {"source": LFSR(8)}):
+        path = tmp_path / "top.v"
+        path.write_text(circuit_verilog(Circuit.trace(function), "top", **options))
+        assert lint([path], "top") == []

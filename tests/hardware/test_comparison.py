@@ -240,6 +240,10 @@ def test_hdl_chooses_the_cheapest_design_that_is_accurate_enough(tmp_path, capsy
     assert main([*command, "--max-loss", "0.01", "--out", str(tmp_path / "b")]) == 1
     assert "accuracy must be at most 0.98" in capsys.readouterr().err
     DIGITS.network.save(tmp_path / "net.npz")
+    assert main([*command, "--accuracy", "0.97"]) == 1
+    assert "--accuracy must be in percent, in (1, 100], got 0.97" in capsys.readouterr().err
+    assert main([*command, "--architecture", "unrolled", "--pe", "2"]) == 1
+    assert "--pe must be used with the folded architecture" in capsys.readouterr().err
     assert main(["hdl", str(tmp_path / "net.npz"), "--accuracy", "90"]) == 1
     assert "--accuracy must have labeled images, got random images" in capsys.readouterr().err
 

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from test_command import small
 
+from sc_neurocore import FixedPoint
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
+    Design,
     ToolFailedError,
     interface_checks,
     interface_verilog,
+    run_bench,
     simulators,
     tools,
     verilog,
@@ -58,6 +61,18 @@ def test_the_wrapper_has_no_warnings(text, tmp_path):
     assert tools.lint(files, "little_axis", tmp_path) == []
 
 
+def test_the_testbench_of_the_wrapper_passes(text, tmp_path):
+    write(text, tmp_path)
+    assert "PASSED: 5 images as frames" in run_bench(tmp_path, "little_axis")
+
+
+@pytest.mark.icarus
+def test_so_it_does_in_icarus(text, tmp_path):
+    write(text, tmp_path)
+    files = sorted(tmp_path.glob("*.v"))
+    assert "PASSED" in simulators.run_testbench(files, "little_axis_tb", tmp_path, "icarus")
+
+
 @pytest.mark.icarus
 def test_gaps_late_reads_broken_frames_and_resets(text, tmp_path):
     status, said = run_cocotb(text, tmp_path)
@@ -76,6 +91,12 @@ MUTANTS = [
     ("sc_control.v", "if (rst) begin", "if (rst && state != RUN) begin"),
     ("little_axis.v", ".out_ready(m_axis_tready)", ".out_ready(1'b1)"),
 ]
+IN_VERILOG = [
+    ("little_axis.v", "out_valid && aresetn", "out_valid"),
+    ("little_axis.v", "!= 5'd0 ?", "== 5'd31 ?"),
+    ("little_axis.v", "{6'b0, out_class}", "8'd3"),
+    ("little_axis.v", "m_axis_tlast = 1'b1", "m_axis_tlast = 1'b0"),
+]
 
 
 @pytest.mark.icarus
@@ -87,6 +108,26 @@ def test_mutants_of_the_wrapper_are_caught(text, tmp_path):
         if status == 0:
             escaped.add((file, old, new))
     assert escaped == set()
+
+
+@pytest.mark.long
+def test_mutants_are_caught_by_the_testbench_in_verilog(tmp_path):
+    narrow = Design(small("folded").network, 8, fixed_point=FixedPoint(bits=3), name="little")
+    images = np.random.default_rng(0).random((N_IMAGES, 10))
+    images[:, ::3] = 0.999  # the largest value, above which values saturate
+    text = {**verilog(narrow), **interface_verilog(narrow), **verilog_testbench(narrow, images)}
+    text |= interface_checks(narrow, text, "axi-stream")
+    write(text, tmp_path / "own")
+    assert "PASSED" in run_bench(tmp_path / "own", "little_axis")
+    escaped = []
+    for k, (file, old, new) in enumerate(MUTANTS + IN_VERILOG):
+        write(changed(text, file, old, new), tmp_path / str(k))
+        try:
+            run_bench(tmp_path / str(k), "little_axis")
+            escaped.append((file, old, new))
+        except ToolFailedError:
+            pass
+    assert escaped == []
 
 
 REFERENCE = """
@@ -201,11 +242,18 @@ def test_hdl_checks_a_folder_as_it_lies(tmp_path, capsys):
     }
     capsys.readouterr()
     assert main(["hdl", "--check", str(out)]) == 0
-    assert capsys.readouterr().out.startswith("little: PASSED: 5 images")
+    said = capsys.readouterr().out
+    assert "little: PASSED: 5 images" in said
+    assert "little_axis: PASSED: 5 images as frames" in said
     control = out / "sc_control.v"
     control.write_text(control.read_text().replace("if (rst) begin", "if (rst && state != RUN) begin"))
-    assert main(["hdl", "--check", str(out)]) == 1
+    assert main(["hdl", "--check", str(out)]) == 3  # as a failed check of hdl --verify
+    assert "little_axis: testbench ended" in capsys.readouterr().err
+    (out / "little_axis_tb.v").unlink()
+    assert main(["hdl", "--check", str(out)]) == 3
     assert "a reset must end an image" in capsys.readouterr().err
+    control.write_text("module sc_control endmodule")
+    assert main(["hdl", "--check", str(out)]) == 1
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def chain_of(layers, kept):
     chain = _native.Chain()
     for *described, gain, _ in layers:
         n_out = len(gain)
-        chain.add(*described, gain, np.full(n_out, np.inf), np.zeros(n_out))
+        chain.add([described[0]], *described[1:], gain, np.full(n_out, np.inf), np.zeros(n_out))
     if kept:
         words = -(-kept // 64)
         given = [None if own is None else own[:, :, :words].copy() for *_, own in layers]
@@ -159,7 +159,7 @@ def test_the_first_silent_layer_without_current_is_named(isa):
             refractory_period=0, syn_leak=0.0, subtracts=False,
         )  # fmt: skip
         rest = np.zeros(3)
-        chain.add(never, 1, 2, weights, False, False, np.ones(3), np.full(3, needed), rest)
+        chain.add([never], 1, 2, weights, False, False, np.ones(3), np.full(3, needed), rest)
         x = np.full((2, 4), 0.5)  # mean sum 1
         for explain in (True, False):
             results = np.zeros(18), np.zeros(6, np.int64), np.zeros(6)

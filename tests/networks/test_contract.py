@@ -181,5 +181,8 @@ def test_a_network_in_fixed_point_keeps_its_formats_and_its_rounded_weights():
     )
     assert len(fixed.neurons) == 1
     assert fixed_point.codes(np.array([-1.0, -0.5, 0.07, 1.0])).tolist() == [-7, -4, 1, 7]
-    with pytest.raises(TypeError, match="network must be a Network, got 1"):
+    with pytest.raises(
+        TypeError,
+        match="network must be a Network, got 1",
+    ):
         fixed_point.of(1)

@@ -18,10 +18,14 @@ from sc_neurocore import (
     simulate,
     simulate_float,
 )
+from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams import Permutation
 from sc_neurocore.streams._bits import unpack
 
 pytestmark = pytest.mark.filterwarnings("ignore::sc_neurocore.SilentLayerWarning")
+
+
+APART = {"bits_per_step": 1}  # options of the network whose neurons have parameters of their own
 
 
 def network(options=None, *, noise=0.1):
@@ -29,6 +33,14 @@ def network(options=None, *, noise=0.1):
     fixed = options is not None and "fixed_point" in options
     noise = 0.0 if fixed else noise
     neuron = LIF(noise_std=noise, refractory_period=1, v_rest=0.1, v_reset=0.05)
+    if options is APART:
+        neuron = LIF(
+            tau_mem=rng.uniform(2, 20, 21),
+            v_threshold=rng.uniform(0.5, 1.5, 21),
+            tau_syn=rng.choice([0.0, 3.0], 21),
+            refractory_period=rng.integers(0, 3, 21),
+            noise_std=rng.choice([0.0, noise], 21),
+        )
     hidden = Dense(
         rng.uniform(-1, 1, (21, 30)),
         gain=0.4,
@@ -59,6 +71,7 @@ CASES = [
     {"source": (Bernoulli(), Permutation(64), LFSR(12))},
     {"share_weight_numbers": True},
     {"fixed_point": FixedPoint()},
+    APART,
 ]
 
 
@@ -98,6 +111,16 @@ def test_runs_of_any_length_continue_one_another(case, shape):
         assert np.array_equal(run.potentials, whole.potentials)
         again = simulate(net, x, 3, state=whole.state, **options)
         assert_same(prepared.run(x, 3, state=state), again)
+
+
+def test_neurons_of_their_own_run_in_one_call(isa, threads, monkeypatch):
+    net, x = network(APART), densities(11)
+    recorded = simulate(net, x, 8, seed=3, record=True)
+    monkeypatch.setattr(PreparedNetwork, "_advance", None)  # the general path
+    assert_same(simulate(net, x, 8, seed=3), recorded)
+    prepared = prepare(net, seed=3, steps_kept=8)
+    for row, counts in zip(x, recorded.counts, strict=True):
+        assert np.array_equal(prepared.run(row, 8).counts, counts)
 
 
 def test_a_batch_gives_the_results_of_its_rows():

@@ -383,7 +383,7 @@ def _stacked(*streams):
         (lambda: Ratio(X, X) * 2, TypeError, "the factor must be a Ratio, got 2; convert one"),
         (lambda: Ratio(X, Y[:, 0]), ValueError, "denominator must have the shape and the length of"),
         (lambda: Integral(ALL[0]), ValueError, "lines must have batch shape (..., m) with m > 0, got"),
-        (lambda: Integral(ALL) + Unipolar(X), TypeError, "the operand must be a Integral, got Uni"),
+        (lambda: Integral(ALL) + Unipolar(X), TypeError, "the operand must be an Integral, got Uni"),
         (lambda: Integral(ALL).tanh(2), ValueError, "lines must be at most 8 for tanh, got 32"),
         (lambda: Integral(ALL[:2]).tanh(3), ValueError, "n_states must be even, got 3"),
         (lambda: Integral(ALL[:2]).map(1, 2), TypeError, "function must be a function of an array"),

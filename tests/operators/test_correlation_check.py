@@ -97,7 +97,7 @@ def test_the_warning_names_the_required_scc_the_worst_pair_and_the_effect():
     (message,) = messages(multiply, x, y)
     assert message == (
         "multiply needs SCC 0, got 1 at index 3 (p=0.5, q=0.6): the AND is 0.5 instead of 0.3; encode "
-        "the operands with other keys or stream numbers, or decorrelate them"
+        "the operands with encode_pair (Bernoulli: or with other keys), or decorrelate them"
     )
     (message,) = messages(check_correlation, x.reshape(2, 2), y.reshape(2, 2), 0, checked=False)
     assert message.startswith(

@@ -178,7 +178,7 @@ def test_without_matplotlib_the_error_says_what_to_install():
 test_calls_are_refused = test_of(
     [
         (lambda: plot.style("blue"), ValueError, "theme must be one of 'light', 'dark', got 'blue'"),
-        (lambda: plot.raster([0, 1], "here"), TypeError, "ax must be a Axes, got 'here'; pass one of matplotlib's Axes, or None for a new figure"),
+        (lambda: plot.raster([0, 1], "here"), TypeError, "ax must be an Axes, got 'here'; pass one of matplotlib's Axes, or None for a new figure"),
         (lambda: plot.raster({}), ValueError, "spikes must hold at least one layer, got none"),
         (lambda: plot.raster(np.zeros((2, 3, 4))), ValueError, "spikes must belong to one input, got shape (2, 3, 4); select one, such as spikes[0]"),
         (lambda: plot.trace([0.5, 0.2], spikes=[1]), ValueError, "spikes must have 2 time steps, as potentials has, got (1,)"),
@@ -192,7 +192,7 @@ test_calls_are_refused = test_of(
         (lambda: plot.error_by_length(0.5, [8], seeds=[]), ValueError, "seeds must hold at least one seed, got none"),
         (lambda: plot.scc_matrix(X, names=["x"]), ValueError, "names must hold one name for each of the 2 streams, got 1"),
         (lambda: plot.accuracy({}), ValueError, "curves must hold at least one Accuracy per curve, got {}"),
-        (lambda: plot.accuracy([0.5]), TypeError, "curves['bitstreams'] must be a Accuracy, got 0.5; pass results of evaluate"),
+        (lambda: plot.accuracy([0.5]), TypeError, "curves['bitstreams'] must be an Accuracy, got 0.5; pass results of evaluate"),
         (lambda: plot.noise_budget([]), ValueError, "budgets must hold at least one LayerBudget, got []"),
         (lambda: plot.noise_budget([1]), TypeError, "budgets must be a LayerBudget, got 1; pass the result of noise_budget"),
         (lambda: plot.network(3), TypeError, "network must be a Network, got 3"),

@@ -161,3 +161,9 @@ def test_an_interval_maps_there_and_back(low, width, p):
     assert code.to_probability(code.from_probability(p)) == pytest.approx(p, abs=1e-9)
     assert code.to_probability(low - 1) == 0
     assert code.to_probability(low + 2 * width) == 1
+
+
+def test_a_slice_in_time_is_refused_with_the_way_to_cut():
+    with pytest.raises(IndexError, match=r"axis of the batch shape .*between"):
+        encode(0.5, 64, key=1)[:10]
+    assert encode([0.5, 0.1], 64, key=1)[:, None].shape == (2, 1)

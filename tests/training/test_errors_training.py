@@ -10,7 +10,7 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
-from sc_neurocore import LIF, Bitstream, Dense, Network, convert_relu
+from sc_neurocore import LIF, Bitstream, Dense, Network, convert_relu, simulate
 from sc_neurocore.training import (
     SCConv2d,
     SCLinear,
@@ -140,6 +140,8 @@ test_errors = test_of([
     (lambda: MODEL(X, 8, -1), ValueError, "seed must lie in [0, 2**128), got -1"),
     (lambda: to_network(3), TypeError, "model must be a SCNetwork, got 3"),
     (lambda: from_network(3), TypeError, "network must be a Network, got 3"),
+    (lambda: simulate(MODEL, X, 8), TypeError,
+     f"network must be a Network, got {MODEL!r}; convert it by to_network or convert_relu"),
     (lambda: from_network(LOOP), ValueError,
      "connections must have sources that come before their layers, to be trained, got layer 0 after "
      "[slice(0, 3, None), 1]; use recurrent weights for feedback within a layer"),

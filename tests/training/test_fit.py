@@ -312,6 +312,39 @@ def test_gains_have_a_rate_of_their_own():
     assert frozen == 0 != learned
 
 
+def test_delays_have_a_rate_of_their_own():
+    models = [SCNetwork(SCLinear(20, 2, gain=0.3, delay=4, learn=("gain", "delay"))) for _ in range(2)]
+    spikes, labels = torch.randint(0, 2, (60, 20, 12)).float(), torch.arange(60) % 2
+    for model, rate in zip(models, (0.0, 0.5), strict=True):
+        fit(model, (spikes, labels), epochs=3, batch_size=20, delay_rate=rate)
+    still, moved = ((model.layers[0].steps_late - 4).abs().max().item() for model in models)
+    assert still == 0
+    assert moved > 0.5
+
+
+def test_pytorch_has_one_thread_while_the_core_trains_and_its_own_number_afterwards():
+    torch.set_num_threads(2)
+    seen = []
+
+    def loss(scores, labels, length):
+        seen.append(torch.get_num_threads())
+        return cross_entropy(scores, labels, length)
+
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.of_bits = made()
+
+        def forward(self, x, length):
+            return self.of_bits(x, length)
+
+    for model, expected in ((made(), {1}), (Mixed(), {2})):
+        seen.clear()
+        fit(model, task(), epochs=1, length=8, loss=loss)
+        assert set(seen) == expected
+        assert torch.get_num_threads() == 2
+
+
 class Evil:
     """An object whose unpickling runs code."""
 
@@ -350,7 +383,8 @@ def resumed(tmp_path, **options):
     "options",
     [
         {"epochs": 3}, {"length": [8, 9]}, {"batch_size": 30}, {"learning_rate": 0.1},
-        {"averaging": 0.9}, {"max_norm": 1.0}, {"gain_rate": 0.1}, {"validation": task(9)},
+        {"averaging": 0.9}, {"max_norm": 1.0}, {"gain_rate": 0.1}, {"delay_rate": 0.1},
+        {"validation": task(9)},
     ],
 )  # fmt: skip
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path, options):
@@ -421,6 +455,7 @@ test_errors = test_of([
     (call(batch_size=0), ValueError, "batch_size must be at least 1, got 0"),
     (call(learning_rate=0), ValueError, "learning_rate must be greater than 0, got 0.0"),
     (call(gain_rate=-1), ValueError, "gain_rate must be 0 or more, got -1.0"),
+    (call(delay_rate=-1), ValueError, "delay_rate must be 0 or more, got -1.0"),
     (call(max_norm=0), ValueError, "max_norm must be greater than 0, got 0.0"),
     (call(averaging=1), ValueError, "averaging must be below 1, got 1.0"),
     (call(patience=3), TypeError, "validation must be given with patience, got None"),

@@ -237,6 +237,16 @@ class Net:
     def __invert__(self) -> Net:
         return _only(record(_not, (self,), {}))
 
+    def _arithmetic(self, other: object) -> NoReturn:
+        """Raise TypeError: what a product or a sum is depends on the coding."""
+        contract = "be described by operators and gates"
+        remedy = (
+            "call multiply, scaled_add and others, or wrap nets in a coding: Bipolar(x) * Bipolar(y)"
+        )
+        _checks.wrong_type("a circuit", contract, self, remedy)
+
+    __mul__ = __rmul__ = __add__ = __radd__ = __sub__ = __rsub__ = __truediv__ = _arithmetic
+
     def __bool__(self) -> NoReturn:
         _refuse("as a condition")
 

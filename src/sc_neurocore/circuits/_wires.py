@@ -327,7 +327,8 @@ def _named(name: str, index: tuple[int, ...]) -> str:
 def check_mapping(name: str, values: object) -> None:
     """Raise unless an argument is a mapping."""
     if not isinstance(values, Mapping):
-        _checks.wrong_type(name, "be a mapping from names of inputs", values)
+        remedy = "pass its .generators" if hasattr(values, "generators") else ""
+        _checks.wrong_type(name, "be a mapping from names of inputs", values, remedy)
 
 
 def wire_names(name: str, shape: tuple[int, ...]) -> list[str]:

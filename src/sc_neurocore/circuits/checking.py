@@ -16,7 +16,7 @@ from sc_neurocore.circuits._nets import Call, Net
 from sc_neurocore.circuits._simulation import simulated
 from sc_neurocore.circuits._wires import Part, Wiring
 from sc_neurocore.circuits.prediction import laws_of
-from sc_neurocore.streams import Bitstream, Source, autocorrelation, scc
+from sc_neurocore.streams import Bernoulli, Bitstream, Permutation, Source, autocorrelation, scc
 from sc_neurocore.streams.correlation import NEEDS, TOLERANCE
 
 __all__ = ["Finding"]
@@ -113,7 +113,7 @@ def findings(
         passed: list[Pair] = []
         for pair in pairs:
             if pair.y is None:
-                one = _white(pair, laws, names)
+                one = _white(pair, laws, names) or _counted(pair, laws, names, sequences)
             else:
                 one = _correlated(pair, laws, names) or _one_sequence(pair, laws, names, sequences)
             if one is None:
@@ -153,14 +153,7 @@ def _one_sequence(pair: Pair, laws: Laws, names: _Names, sequences: Sequence[Sou
     assert pair.y is not None
     if NEEDS[pair.operator].scc != 0:
         return None
-    before = []
-    for wire in (pair.x, pair.y):
-        mask = laws.full[wire]
-        leaves = [w for w in names.generator if w in laws.full and laws.full[w] & mask]
-        ids = {names.generator[w]: names.name(w) for w in leaves}
-        before.append(
-            [(g, sequences[g[1]] if g[0] == "input" else g[1], name) for g, name in ids.items()]
-        )
+    before = [_generators(wire, laws, names, sequences) for wire in (pair.x, pair.y)]
     for a, first, x in before[0]:
         for b, second, y in before[1]:
             independent = "input" in (a[0], b[0]) and a[0] == b[0]  # sequences of one source
@@ -171,6 +164,31 @@ def _one_sequence(pair: Pair, laws: Laws, names: _Names, sequences: Sequence[Sou
                 )
                 operands = names.of(pair.x, pair), names.of(pair.y, pair)
                 return Finding(pair.operator, operands, 0, float("nan"), (x, y), message)
+    return None
+
+
+def _generators(
+    wire: int, laws: Laws, names: _Names, sequences: Sequence[Source]
+) -> list[tuple[Any, Source, str]]:
+    """Return the generators on which a wire depends, with their sources and names."""
+    mask = laws.full[wire]
+    leaves = [w for w in names.generator if w in laws.full and laws.full[w] & mask]
+    ids = {names.generator[w]: names.name(w) for w in leaves}
+    return [(g, sequences[g[1]] if g[0] == "input" else g[1], name) for g, name in ids.items()]
+
+
+def _counted(pair: Pair, laws: Laws, names: _Names, sequences: Sequence[Source]) -> Finding | None:
+    """Return a finding if a stream that must be white is of numbers that are not."""
+    if laws.mean(pair.x) < _EXACT or laws.mean(pair.x) > 1 - _EXACT:
+        return None
+    for _, source, name in _generators(pair.x, laws, names, sequences):
+        if not isinstance(source, Bernoulli | Permutation):
+            x = names.of(pair.x, pair)
+            message = (
+                f"{pair.operator} needs a white stream, but {x} depends on {name} ({source}), whose "
+                "numbers are not independent in time; predict shows the error, Bernoulli has none"
+            )
+            return Finding(pair.operator, (x,), None, float("nan"), (name,), message)
     return None
 
 

@@ -426,7 +426,8 @@ class Circuit:
         Pairs are compared with the SCC that the operator requires, with a tolerance of 0.05 for +1 and
         -1. Operators that require independence of more than two operands, as `bernstein` does, are also
         checked for dependence of three: X, Y and X XOR Y are independent in pairs at densities of 0.5.
-        Inputs of machines that must be white are checked for autocorrelation up to lag 4.
+        Inputs of machines that must be white are checked for autocorrelation up to lag 4; without
+        `streams`, every source but `Bernoulli` and `Permutation` is a finding there.
 
         Examples
         --------

@@ -63,7 +63,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:  # standard output
             raise
-        print(f"sc-neurocore: {str(error) or type(error).__name__}", file=sys.stderr)
+        reason = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.filename is not None and error.strerror:
+            reason = f"{error.filename}: {error.strerror}"
+        print(f"sc-neurocore: {reason}", file=sys.stderr)
         return 3 if type(error).__name__ == "FailedCheckError" else 1
     return 0
 

@@ -53,7 +53,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
         for number, row in rows:
             name = options.source[number]
             if name not in curves:
-                about = f"{len(images)} images, {len(seeds)} seeds, {name} streams"
+                of = options.data or "the shipped held-out digits"
+                n = f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
+                about = f"{len(images)} images of {of}, {n}, {name} streams"
                 if not options.json:
                     print(f"{network.shape}, {about}\n{ACCURACIES}")
             if options.json:

@@ -67,6 +67,8 @@ def run_hdl(options: argparse.Namespace) -> None:
         say(options, "running the testbench ...")
         found["said"] = hardware.run_bench(out, design.name)
         say(options, found["said"])
+        if options.interface:
+            say(options, hardware.run_bench(out, f"{design.name}_axis"))
         found["verified"] = tuple(
             _verified_layer(options, design, k) for k in range(len(design.layers))
         )
@@ -111,7 +113,12 @@ def _check(options: argparse.Namespace) -> None:
         _checks.fail("--check", "contain a testbench NAME_tb.v", options.check)
     for bench in benches:
         name = bench.removesuffix("_tb")
-        said = hardware.run_bench(options.check, name)
+        try:
+            said = hardware.run_bench(options.check, name)
+        except hardware.ToolFailedError as error:
+            if "FAILED" in str(error):
+                raise FailedCheckError(f"{name}: {error}") from None
+            raise
         if options.json:
             emit({"name": name, "said": said})
         else:
@@ -147,12 +154,20 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
             word=options.word,
             leak_bits=options.leak_bits,
         ),
-        architecture=options.architecture,
+        architecture=_architecture(options),
         simd=8 if options.simd is None else options.simd,
         pe=1 if options.pe is None else options.pe,
         name=name,
     )
     return design, images, labels
+
+
+def _architecture(options: argparse.Namespace) -> Any:
+    """Return the architecture; inputs or neurons per clock cycle are those of the folded one."""
+    folded = [name for name in ("simd", "pe") if getattr(options, name) is not None]
+    if folded and options.architecture == "unrolled":
+        _checks.fail(f"--{folded[0]}", "be used with the folded architecture", "unrolled")
+    return "folded" if folded else options.architecture
 
 
 def _searched(
@@ -169,6 +184,8 @@ def _searched(
     option = "--accuracy" if options.max_loss is None else "--max-loss"
     if options.accuracy is not None and options.max_loss is not None:
         _checks.fail("--accuracy", "be used without --max-loss", options.accuracy)
+    if options.accuracy is not None and not 1 < options.accuracy <= 100:
+        _checks.fail("--accuracy", "be in percent, in (1, 100]", options.accuracy)
     if labels is None:
         _checks.fail(option, "have labeled images", "random images", "add --data")
     if options.architecture == "unrolled":

@@ -343,7 +343,7 @@ def _compare(commands: Commands) -> None:
         "compare",
         "compare stochastic hardware of a network with binary hardware (extra: hdl)",
         "_compare:run_compare",
-        "sc-neurocore compare digits --only folded\n"
+        "sc-neurocore compare digits --only '3 bits'\n"
         "sc-neurocore compare net.npz --data test.npz --liberty cells.lib",
     )
     _network(command)

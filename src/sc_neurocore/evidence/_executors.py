@@ -57,11 +57,24 @@ def opened(executor: int | Executor | None) -> Iterator[Pool | None]:
 
 
 def _begin(threads: int) -> None:
-    """Begin a local process, which leaves Ctrl-C to the process that has started it."""
+    """Begin a local process, which leaves Ctrl-C to its parent, and ends with it."""
     import signal
+    from threading import Thread
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_threads(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that has started it is killed."""
+    import multiprocessing
+    import os
+    from multiprocessing.connection import wait
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def finished(

@@ -18,7 +18,7 @@ from sc_neurocore.networks import (
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import Layer, lif_of, neurons, of_each
-from sc_neurocore.networks.network import delays_of_sources
+from sc_neurocore.networks.network import check_network, delays_of_sources
 from sc_neurocore.neurons import (
     rheobase,
 )
@@ -145,7 +145,7 @@ def noise_budget(
     noise 6.8% of the signal, 29% above the rheobase
     noise 4.4% of the signal, 15% above the rheobase
     """
-    _checks.instance("network", network, Network)
+    check_network(network)
     given = Inputs.of("x", x, network)
     of_inputs, *of_weights = operands(source, 1 + len(network))
     with _checks.allocating(f"the spikes of {length} steps", "use a shorter length"):

@@ -24,6 +24,7 @@ from sc_neurocore.networks import (
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import check_fixed
+from sc_neurocore.networks.network import check_network
 from sc_neurocore.networks.simulation import (
     in_fixed_point,
 )
@@ -354,7 +355,7 @@ def numbers_of_bits(bits_per_step: Any) -> list[int]:
 
 def images_of(name: str, network: Network, images: InputLike) -> Inputs:
     """Return a batch of inputs of a network, checked."""
-    _checks.instance("network", network, Network)
+    check_network(network)
     for layer in network:
         check_fixed("network", layer)
     return Inputs.of(name, images, network, batched=True)
@@ -389,7 +390,8 @@ def lengths_and_seeds(
     for name, values in (("lengths", lengths), ("seeds", seeds)):
         if isinstance(values, np.ndarray) and values.ndim == 1:
             values = values.tolist()
-        _checks.instance(name, values, Sequence)
+        remedy = "write range(5) for five seeds" if name == "seeds" else "write [64] for one length"
+        _checks.instance(name, values, Sequence, remedy)
         if len(values) == 0:
             _checks.fail(name, "hold at least one value", "none")
         lists.append(list(values))

@@ -86,9 +86,10 @@ class Plan:
         return self.tried[-1].loss_interval(self.confidence)
 
     def __repr__(self) -> str:
+        last = self.tried[-1]
         return (
-            f"Plan({self.source!r}, length={self.length}, loss={self.tried[-1].loss:.4f}, "
-            f"max_loss={self.max_loss}, tried={len(self.tried)})"
+            f"Plan({self.source!r}, length={self.length}, bits_per_step={last.bits_per_step}, "
+            f"loss={last.loss:.4f}, max_loss={self.max_loss}, tried={len(self.tried)})"
         )
 
     def _repr_html_(self) -> str:
@@ -191,7 +192,7 @@ def plan(
     ks = numbers_of_bits(bits_per_step)
     pairs = sorted(((n, k) for n in steps for k in ks), key=lambda pair: (pair[0] * pair[1], pair[0]))
     if (max_loss := _checks.non_negative("max_loss", max_loss)) >= 1:
-        _checks.fail("max_loss", "be below 1", max_loss)
+        _checks.fail("max_loss", "be below 1", max_loss, "0.01 is one percentage point")
     confidence = _checks.below_one("confidence", confidence)
     if sources is None:
         sources = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}

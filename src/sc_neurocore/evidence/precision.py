@@ -331,7 +331,8 @@ def length_for_product(
 
         abs(bias) + z * std <= error
 
-    at p and q or, without them, at the worst operands of a grid of 16 values each.
+    at p and q or, without them, at the worst operands of a grid of 16 values each. For Bernoulli
+    streams ``length_for_density(error, confidence, p=p * q)`` is the length itself.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -170,6 +170,10 @@ def each_point(
 def _points(grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return the points of a grid, NumPy scalars as Python's."""
     if isinstance(grid, Mapping):
+        for name, values in grid.items():
+            if not isinstance(values, Iterable) or isinstance(values, str):
+                contract = f"have a sequence of values of {name!r}"
+                _checks.wrong_type("grid", contract, values, f"write [{values!r}]")
         values = [[_plain(v) for v in values] for values in grid.values()]
         points = [dict(zip(grid, point, strict=True)) for point in itertools.product(*values)]
     else:

@@ -41,7 +41,7 @@ from sc_neurocore.networks import (
     Network,
 )
 from sc_neurocore.networks.layers import Layer, all_weights, lif_of, of_each
-from sc_neurocore.networks.network import width_of
+from sc_neurocore.networks.network import check_network, width_of
 from sc_neurocore.neurons.lif import arrays_of
 
 try:
@@ -190,7 +190,7 @@ def to_nir(
     >>> graph.nodes["layer0_0_linear"].weight, graph.nodes["layer0_1_lif"].tau
     (array([[ 1. , -0.5]]), array([0.01]))
     """
-    _checks.instance("network", network, Network)
+    check_network(network)
     _checks.instance("canonical", canonical, bool)
     _check_places(network)
     inputs = _input_parts(network)

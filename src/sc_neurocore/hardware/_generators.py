@@ -39,13 +39,18 @@ class Lines:
         name = self.made[place] = f"{self.prefix}{kind}{len(self.made)}"
         return name, True
 
+    def declare(self, name: str, width: int, start: int) -> None:
+        """Add a register of a width, and its first value."""
+        self.wires.append(f"reg {f'[{width - 1}:0] ' if width > 1 else ''}{name};")
+        self.wires.append(f"initial {name} = {width}'d{start};")
+
     def register(self, name: str, width: int, start: int, after: str, enable: str = "") -> None:
         """Add a register of a width, with its first value and the one after each step.
 
         With `enable`, a wire, it changes only after steps in which that is 1.
         """
         after = f"{enable} ? {after} : {name}" if enable else after
-        self.wires.append(f"reg [{width - 1}:0] {name} = {width}'d{start};")
+        self.declare(name, width, start)
         self.steps.append(f"always @(posedge clk) {name} <= {CLEAR} ? {width}'d{start} : {after};")
 
     def case(self, selector: str, name: str, rows: list[tuple[str, int]], width: int) -> None:

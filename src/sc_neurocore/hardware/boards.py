@@ -84,7 +84,7 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Parameters
     ----------
     design : Design
-        With values of at most 8 bits and at most 255 classes.
+        With values of at most 8 bits and at most 254 classes.
     board : {"icebreaker", "ulx3s", "tangnano9k"}
     images : array_like, shape (n, n_in) or (n_in,)
         Densities in [0, 1] for the testbench.
@@ -96,7 +96,7 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Raises
     ------
     ValueError
-        If values have more than 8 bits, or there are more than 255 classes.
+        If values have more than 8 bits, or there are more than 254 classes.
     ImportError
         If Jinja2 is missing (extra: hdl).
 
@@ -281,7 +281,9 @@ class Board:
     --------
     ::
 
-        with Board("/dev/ttyUSB1", Design(digits.network, length=8)) as board:
+        # of hdl digits --length 8 --bits 3 --board icebreaker: the same bits and length
+        design = Design(digits.network, length=8, fixed_point=FixedPoint(bits=3))
+        with Board("/dev/ttyUSB1", design) as board:
             classes = board.classify(digits.images)
     """
 

@@ -151,7 +151,7 @@ def circuit_verilog(
     ports += [f"output wire [{_size(net) - 1}:0] {port}" for port, net in outputs.items()]
     for part in wiring.parts:
         if part.kind == "flip-flop":
-            lines.wires.append(f"reg {lines.prefix}w{part.results[0]} = 1'b{part.detail};")
+            lines.declare(f"{lines.prefix}w{part.results[0]}", 1, int(part.detail))
     for part in wiring.parts:
         if part.kind == "black box":
             text = _sampled_product(part, wiring, drivers, lines)
@@ -325,7 +325,8 @@ def _write_machine(part: Part, operands: Sequence[str], results: Sequence[str], 
     bits = max((n_states - 1).bit_length(), 1)
     state, after = (f"{lines.prefix}{letter}{part.results[0]}" for letter in "sn")
     outputs = machine.outputs.reshape(-1, *machine.next_state.shape)
-    lines.wires.append(f"reg [{bits - 1}:0] {state} = {bits}'d{start}, {after};")
+    lines.declare(state, bits, start)
+    lines.wires.append(f"reg [{bits - 1}:0] {after};")
     lines.wires.extend(f"reg {z};" for z in results)
     symbol = ", ".join([state, *operands])
     left = ", ".join([after, *results])

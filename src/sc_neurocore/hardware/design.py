@@ -17,6 +17,7 @@ from sc_neurocore.networks import FixedPoint, Network, Simulation
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
+from sc_neurocore.networks.network import check_network
 from sc_neurocore.networks.pooling import is_pool
 from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams import Bitstream, Hammersley, _bits
@@ -373,7 +374,7 @@ class Design:
     inputs: InputKind = "image"
 
     def __post_init__(self) -> None:
-        _checks.instance("network", self.network, Network)
+        check_network(self.network)
         _checks.instance("fixed_point", self.fixed_point, FixedPoint)
         _checks.instance("source", self.source, Hammersley)
         if self.source.randomized:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from sc_neurocore import _checks
@@ -51,19 +51,14 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     """
     _checks.choice("interface", interface, INTERFACES)
     _check_inputs(design)
-    values = {
-        "design": design,
-        "in_bits": 8 * -(-design.fixed_point.bits // 8),
-        "out_bits": 8 * -(-bits_for(design.n_out) // 8),
-    }
     return {
-        f"{design.name}_axis.v": rendered("axis.v", values),
+        f"{design.name}_axis.v": rendered("axis.v", _widths(design)),
         "sc_frames.v": library_text("sc_frames.v"),
     }
 
 
 def interface_checks(
-    design: Design, names: Iterable[str], interface: Interface | None = None
+    design: Design, text: Mapping[str, str], interface: Interface | None = None
 ) -> dict[str, str]:
     """Return files with which users verify the interface of a design, as text by file name.
 
@@ -72,14 +67,15 @@ def interface_checks(
     - `NAME_formal.sv`, `NAME.sby`: a bounded proof of the rules by SymbiYosys, for the control of the
       design with shorter images.
     - `NAME.core`: a FuseSoC core file, with the testbench as target `sim`.
-    - `NAME_axis_test.py`, for an interface: a cocotb test of the wrapper with random gaps, late reads,
-      frames of a wrong length, and resets. It reads the vectors of the testbench.
+    - `NAME_axis_tb.v` and `NAME_axis_test.py`, for an interface: a Verilog testbench of the wrapper,
+      and a cocotb test with random gaps. Both have late reads, frames of a wrong length, and resets,
+      and read the vectors of the testbench.
 
     Parameters
     ----------
     design : Design
-    names : iterable of str
-        Names of the files of the design, of its testbench and, if there is one, of its interface.
+    text : mapping of str
+        The files of the design, of its testbench and, if there is one, of its interface, by name.
     interface : {"axi-stream"}, optional
         The interface that was written by `interface_verilog`.
 
@@ -92,7 +88,8 @@ def interface_checks(
     """
     _check_inputs(design)
     bench = f"{design.name}_tb"
-    names = list(names)
+    _checks.instance("text", text, Mapping)
+    names = list(text)
     values = {
         "design": design,
         "files": [name for name in names if name.endswith(".v") and name != f"{bench}.v"],
@@ -101,7 +98,7 @@ def interface_checks(
         "values": min(design.n_in, 4),
         "steps": min(design.length, 4),
     }
-    text = {
+    made = {
         "sc_rules.sv": library_text("sc_rules.sv"),
         f"{design.name}_bind.sv": rendered("bind.sv", values),
         f"{design.name}_formal.sv": rendered("formal.sv", values),
@@ -109,8 +106,19 @@ def interface_checks(
         f"{design.name}.core": rendered("core", values),
     }
     if interface is not None:
-        text[f"{design.name}_axis_test.py"] = rendered("axis_test.py", values)
-    return text
+        made[f"{design.name}_axis_test.py"] = rendered("axis_test.py", values)
+        values["n_images"] = len(text[f"{bench}_classes.hex"].split())
+        made[f"{design.name}_axis_tb.v"] = rendered("axis_tb.v", values | _widths(design))
+    return made
+
+
+def _widths(design: Design) -> dict[str, object]:
+    """Return the bits of both ports, which are whole bytes."""
+    return {
+        "design": design,
+        "in_bits": 8 * -(-design.fixed_point.bits // 8),
+        "out_bits": 8 * -(-bits_for(design.n_out) // 8),
+    }
 
 
 def _check_inputs(design: Design) -> None:

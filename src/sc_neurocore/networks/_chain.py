@@ -16,7 +16,7 @@ from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._bit_layers import BitLayer, LayerState
 from sc_neurocore.networks.layers import Dense, Layer, neurons, of_each
 from sc_neurocore.networks.network import Network
-from sc_neurocore.neurons import LIF, rheobase
+from sc_neurocore.neurons import LIF, StepNeuron, rheobase
 from sc_neurocore.streams import Bernoulli, Source
 from sc_neurocore.streams._bits import n_words
 
@@ -121,7 +121,7 @@ class Chain:
         self._rest = [part.start(1).v.ravel() for part in layers]
         for layer, part, rest in zip(network, layers, self._rest, strict=True):
             self._native.add(
-                part.parameters[0], part.weight_key, part.noise_key, part.layer.codes,
+                part.parameters, part.weight_key, part.noise_key, part.layer.codes,
                 layer.bias is not None, part.share, part.gain, _needed(layer, part), rest,
             )  # fmt: skip
         self._bits = [part.source != Bernoulli() for part in layers]
@@ -148,7 +148,7 @@ class Chain:
                 and part.layer.recurrent is None
                 and part.layer.delays is None
                 and part.bits_per_step == 1
-                and len(part.parameters) == 1
+                and not isinstance(part.layer.neuron, StepNeuron)
                 for part in layers
             )
         )

@@ -18,7 +18,7 @@ from sc_neurocore.networks.layers import (
     neurons,
     with_all_weights,
 )
-from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.network import Network, check_network
 from sc_neurocore.networks.pooling import is_pool
 from sc_neurocore.neurons import (
     LIF,
@@ -128,7 +128,7 @@ class FixedPoint:
         ValueError
             If neurons have noise, or a threshold or a current does not fit the word.
         """
-        _checks.instance("network", network, Network)
+        check_network(network)
         k = _checks.integer("bits_per_step", bits_per_step, 1)
         layers = []
         for i, layer in enumerate(network.layers):

@@ -262,13 +262,20 @@ class Network:
             built = tuple(_layer(i, entry, arrays) for i, entry in enumerate(layers))
             return cls(built, connections, header.get("outputs"))
         except DAMAGED as error:
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(
-                f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({error})"
+                f"path must be a network saved by sc-neurocore, got {os.fspath(path)!r} ({reason})"
             ) from error
 
     def __repr__(self) -> str:
         graph = "" if self.is_chain else f", connections={_shown(self)}, outputs={list(self.outputs)}"
         return f"Network({self.shape}: {', '.join(map(repr, self.layers))}{graph})"
+
+
+def check_network(value: object) -> None:
+    """Raise unless the argument `network` is a Network."""
+    of_torch = "convert it by to_network or convert_relu" if hasattr(value, "parameters") else ""
+    _checks.instance("network", value, Network, of_torch)
 
 
 def width_of(network: Network, source: int | slice) -> int:

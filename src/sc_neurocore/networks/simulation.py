@@ -30,7 +30,7 @@ from sc_neurocore.networks._recorder import Recorder
 from sc_neurocore.networks._wiring import Block, join_words, keep_words, wires
 from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork, FixedPoint
 from sc_neurocore.networks.layers import Dense, all_weights, neurons, of_each, with_all_weights
-from sc_neurocore.networks.network import Network
+from sc_neurocore.networks.network import Network, check_network
 from sc_neurocore.networks.recording import Record, Recording, joined
 from sc_neurocore.neurons import (
     LIF,
@@ -391,7 +391,7 @@ def prepare(
     ...     step = prepared.run(x, 1, state=state)
     ...     state, x = step.state, x[::-1] if step.counts[0] else x
     """
-    _checks.instance("network", network, Network)
+    check_network(network)
     k = _checks.integer("bits_per_step", bits_per_step, 1, 2**20)
     return PreparedNetwork.of(
         network if fixed_point is None else in_fixed_point(network, fixed_point, k), seed=seed,
@@ -1027,7 +1027,7 @@ def simulate_float(
     >>> simulate_float(Network([Dense([[0.5, -0.25]])]), [1.0, 1.0], length=100).counts
     array([20])
     """
-    _checks.instance("network", network, Network)
+    check_network(network)
     inputs = Inputs.of("x", x, network)
     length = inputs.steps(length)
     _checks.instance("record", record, bool)

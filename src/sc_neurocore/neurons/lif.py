@@ -350,7 +350,7 @@ def _per_neuron(name: str, values: Any) -> NDArray[Any]:
 
 def single(name: str, neuron: Any) -> LIF:
     """Return a LIF neuron; raise unless it is one and its parameters are single numbers."""
-    _checks.instance(name, neuron, LIF)
+    _checks.instance(name, neuron, LIF, f"pass {name}.lif" if hasattr(neuron, "lif") else "")
     if neuron.n_neurons is not None:
         _checks.fail(name, "be a single neuron", neuron, f"pass {name}[j] for that of neuron j")
     lif: LIF = neuron

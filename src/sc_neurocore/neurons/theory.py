@@ -182,7 +182,9 @@ def isi_ms(neuron: LIF, current: float) -> float:
 def fi_curve(neuron: LIF, currents: ArrayLike) -> NDArray[np.float64]:
     """Return the f-I curve in closed form: firing rates under constant currents, without noise.
 
-    The rate is ``1000 / (isi_steps(neuron, current) * dt)``, and 0 if the neuron never fires.
+    The rate is ``1000 / (isi_steps(neuron, current) * dt)``, and 0 if the neuron never fires. The
+    current of a few bitstreams varies in time, so its neuron fires faster near the rheobase and more
+    slowly at high currents.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sc_neurocore import _checks
 from sc_neurocore.evidence import Accuracy, LayerBudget
 from sc_neurocore.networks import Conv2d, Network
+from sc_neurocore.networks.network import check_network
 from sc_neurocore.plot._style import axes_of, color, ink, legend_above, log_lengths, on_color, paper
 
 __all__ = ["accuracy", "classified", "confusion", "network", "noise_budget"]
@@ -24,6 +25,9 @@ def accuracy(
     curves: Sequence[Accuracy] | Mapping[str, Sequence[Accuracy]], ax: Axes | None = None
 ) -> Axes:
     """Draw accuracy against stream length, with the standard deviation over seeds as error bars.
+
+    Other images would give other means: `Accuracy.interval` is the confidence for them, which is often
+    wider.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def accuracy(
     of_float = [100 * row.of_float for row in rows]
     ax.plot(lengths, of_float, color=ink(), ls="--", lw=1, label="real numbers, same steps")
     log_lengths(ax, lengths)
-    ax.set_ylabel("accuracy (%)")
+    ax.set_ylabel("accuracy (%) ± deviation over seeds")
     ax.legend(loc="lower right")
     return ax
 
@@ -144,7 +148,7 @@ def network(network: Network, ax: Axes | None = None) -> Axes:
     TypeError
         If `network` is not a Network.
     """
-    _checks.instance("network", network, Network)
+    check_network(network)
     ax = axes_of(ax, 1.6 * len(network) + 2.0, 1.7)
     half = 0.62
     places = {-1: 0.0, **{i: 2.0 * (i + 1) for i in range(len(network))}}

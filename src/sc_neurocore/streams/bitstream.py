@@ -153,6 +153,11 @@ class Bitstream:
         key = index if isinstance(index, tuple) else (index,)
         if not any(k is Ellipsis for k in key):
             key = (*key, Ellipsis)
+        if sum(k is not None and k is not Ellipsis for k in key) > self.words.ndim - 1:
+            raise IndexError(
+                f"index must have at most one part per axis of the batch shape {self.shape}, got "
+                f"{index}; between(start, stop) cuts streams in time"
+            )
         return Bitstream(self.words[(*key, slice(None))], self.length)
 
     def between(self, start: int, stop: int) -> Bitstream:
@@ -313,7 +318,8 @@ def encode(
     key : int
         Key of the random numbers in ``[0, 2**64)``, see `stream_key`.
     source : Source
-        Source of the numbers.
+        Source of the numbers. For the operands of a product use `encode_pair`: streams of one sequence
+        of Sobol, Hammersley and other sources that count are correlated, whatever their keys.
     streams : array_like of int, optional
         Stream number of each probability, in ``[0, 2**64)``, broadcast against p. By default 0, 1, 2,
         ... in C order. Elements with equal stream numbers use the same numbers, so that their bits have

@@ -305,7 +305,7 @@ NEEDS = {
     "dot": Need(0, "AND"),
 }
 REMEDIES = {
-    0: "encode the operands with other keys or stream numbers, or decorrelate them",
+    0: "encode the operands with encode_pair (Bernoulli: or with other keys), or decorrelate them",
     +1: "encode both with one key and the same stream numbers, or synchronize them more deeply",
     -1: "encode p, and 1 - q to be inverted, with one key and the same stream numbers, or "
     "desynchronize them",

@@ -427,10 +427,12 @@ def checked_source(name: str, source: object) -> None:
 
 
 def _instance_of(source: object) -> str:
-    """Return the remedy for a class that is passed in place of a source."""
+    """Return the remedy for a class, a function of the length or a name in place of a source."""
     if isinstance(source, type) and issubclass(source, Source):
         return f"write {source.__name__}()"
-    return ""
+    if getattr(source, "__name__", None) == "for_length":
+        return "call it with the length of the streams"
+    return "write Sobol(), not its name" if isinstance(source, str) else ""
 
 
 def warn_of_rise(source: Source, streams: Words, length: int) -> None:

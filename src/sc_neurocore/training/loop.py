@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,14 @@ from sc_neurocore._progress import Bar, progress_bar
 from sc_neurocore.training import _checkpoints
 from sc_neurocore.training._batches import Batches, length_of
 from sc_neurocore.training.losses import cross_entropy
+from sc_neurocore.training.network import SCNetwork
 
 __all__ = ["fit"]
 
 Data = tuple[Any, Any] | Iterable[tuple[Any, Any]]
 Row = dict[str, float]
+# Learning rates of parameters that are not weights.
+_RATES = {"log_factor": "gain_rate", "steps_late": "delay_rate"}
 
 
 def fit(
@@ -38,6 +42,7 @@ def fit(
     batch_size: int = 64,
     learning_rate: float = 0.03,
     gain_rate: float | None = None,
+    delay_rate: float = 0.5,
     max_norm: float | None = None,
     averaging: float | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
@@ -80,6 +85,9 @@ def fit(
     gain_rate : float, optional
         Largest learning rate of the logarithms of the gains (parameters named `log_factor`), by default
         a tenth of that of the weights.
+    delay_rate : float
+        Largest learning rate of learned delays (parameters named `steps_late`): about the number of
+        time steps by which an update can change one.
     max_norm : float, optional
         Scale the gradients down to this norm of all gradients if it is larger.
     averaging : float, optional
@@ -136,6 +144,7 @@ def fit(
     size = _checks.integer("batch_size", batch_size, 1)
     rate = _checks.positive("learning_rate", learning_rate)
     slow = rate / 10 if gain_rate is None else _checks.non_negative("gain_rate", gain_rate)
+    late = _checks.non_negative("delay_rate", delay_rate)
     norm = None if max_norm is None else _checks.positive("max_norm", max_norm)
     decay = None if averaging is None else _checks.below_one("averaging", averaging)
     _checks.instance("progress", progress, bool)
@@ -149,8 +158,8 @@ def fit(
     )
     settings = {
         "epochs": epochs, "batches": len(train), "batch_size": size, "learning_rate": rate,
-        "gain_rate": slow, "max_norm": norm, "averaging": decay, "lengths": _lengths(length),
-        "validation": held is not None,
+        "gain_rate": slow, "delay_rate": late, "max_norm": norm, "averaging": decay,
+        "lengths": _lengths(length), "validation": held is not None,
     }  # fmt: skip
     if checkpoint is not None:
         check_writable("checkpoint", checkpoint)
@@ -159,7 +168,7 @@ def fit(
     if checkpoint is not None and os.path.exists(checkpoint):
         state = _checkpoints.read(checkpoint, settings)
         run.load(state, repr(os.fspath(checkpoint)))
-    with progress_bar(epochs * len(train), "fit", "batch", show=progress) as bar:
+    with _threads(model), progress_bar(epochs * len(train), "fit", "batch", show=progress) as bar:
         bar.update(len(state["history"]) * len(train))
         try:
             while len(state["history"]) < epochs and not _is_over(state["history"], patience):
@@ -171,6 +180,18 @@ def fit(
     model.load_state_dict(state["best"] or run.result())
     model.eval()
     return list(state["history"])
+
+
+@contextmanager
+def _threads(model: nn.Module) -> Iterator[None]:
+    """Run PyTorch in one thread if the core does the work: its idle threads slow down the core's."""
+    before = torch.get_num_threads()
+    if isinstance(model, SCNetwork):
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:
@@ -192,12 +213,11 @@ class _Run:
         self.mean = None
         if decay is not None:
             self.mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
-        learned = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        of_rates = [
-            ([p for name, p in learned if not _is_gain(name)], settings["learning_rate"]),
-            ([p for name, p in learned if _is_gain(name)], settings["gain_rate"]),
-        ]
-        groups = [{"params": parameters, "lr": rate} for parameters, rate in of_rates if parameters]
+        learned: dict[str, list[Tensor]] = {"learning_rate": [], "gain_rate": [], "delay_rate": []}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                learned[_RATES.get(name.rpartition(".")[2], "learning_rate")].append(parameter)
+        groups = [{"params": own, "lr": settings[rate]} for rate, own in learned.items() if own]
         if not groups:
             _checks.fail("model", "have parameters that require gradients", type(model).__name__)
         self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
@@ -326,10 +346,6 @@ class _Sums(NamedTuple):
             _checks.fail("data", "yield at least one batch in each pass", "none")
         row = {f"{prefix}loss": self.loss / self.n}
         return row if self.right is None else row | {f"{prefix}accuracy": self.right / self.n}
-
-
-def _is_gain(name: str) -> bool:
-    return name.rpartition(".")[2] == "log_factor"
 
 
 def _lengths(length: Any) -> list[int]:

@@ -24,6 +24,7 @@ from sc_neurocore.networks import (
 )
 from sc_neurocore.networks._inputs import InputLike, Inputs, image_of
 from sc_neurocore.networks.layers import Layer, check_fixed
+from sc_neurocore.networks.network import check_network
 from sc_neurocore.neurons import (
     SilentLayerWarning,
     rheobase,
@@ -406,7 +407,7 @@ class SCNetwork(nn.Module):
         gain, mean, needed = float(gains[j]), float(means[j]), float(all_needed[j])
         if needed == math.inf:
             return
-        said = "does not exceed" if gain * mean <= needed else "barely exceeds"
+        said = "does not exceed" if gain * mean <= needed else "is not far above"
         remedy = "raise its positive weights"
         if mean > 0:
             least = f"above {needed / mean:.4g} (now {gain:.4g})"
@@ -455,7 +456,7 @@ def from_network(network: Network, *, dtype: torch.dtype | None = None) -> SCNet
     ValueError
         If layers of it receive later ones or have a plasticity.
     """
-    _checks.instance("network", network, Network)
+    check_network(network)
     for layer in network:
         check_fixed("network", layer)
     model = SCNetwork(
