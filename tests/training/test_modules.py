@@ -65,6 +65,18 @@ def networks():
             Conv2d(w(4, 3, 3, 3), (3, 3), 0.4, RICH, delay=2),
             Dense(w(5, 4), 0.6, READOUT),
         ],
+        "strided conv": [Conv2d(w(4, 3, 2, 2), (2, 2), 0.5, IF, stride=2), Dense(w(5, 4), 0.3, PLAIN)],
+    }  # fmt: skip
+
+
+NETWORKS = networks()
+X = torch.tensor(RNG.random((7, 12)) * (RNG.random((7, 12)) < 0.8))
+
+
+def networks_of_numbers():
+    rng = np.random.default_rng(1)
+    w = lambda *shape: rng.uniform(-1, 1, shape)  # noqa: E731
+    return {
         "numbers": [
             Dense(w(30, 12), 0.4, RICH, bias=w(30), sampled=False), Dense(w(5, 30), 0.3, PLAIN),
         ],
@@ -72,12 +84,10 @@ def networks():
             Conv2d(w(3, 2, 3, 2), (3, 2), 0.5, PLAIN, bias=w(3), padding=1, sampled=False),
             Dense(w(5, 27), 0.5, PLAIN),
         ],
-        "strided conv": [Conv2d(w(4, 3, 2, 2), (2, 2), 0.5, IF, stride=2), Dense(w(5, 4), 0.3, PLAIN)],
     }  # fmt: skip
 
 
-NETWORKS = networks()
-X = torch.tensor(RNG.random((7, 12)) * (RNG.random((7, 12)) < 0.8))
+NETWORKS |= networks_of_numbers()
 
 
 def of_each(n, **common):

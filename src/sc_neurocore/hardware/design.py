@@ -235,7 +235,7 @@ class LayerDesign:
     @property
     def largest_currents(self) -> NDArray[np.int64]:
         """Largest current of each row of weights of a layer that takes numbers."""
-        return self.largest_sums >> max(self.drop, 0) << max(-self.drop, 0)
+        return np.asarray(self.largest_sums >> max(self.drop, 0) << max(-self.drop, 0))
 
     @cached_property
     def sum_bits(self) -> int:
