@@ -2,11 +2,12 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sc_neurocore import FixedPoint, load_digits
+from sc_neurocore import FixedPoint, Network, load_digits
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Candidate,
@@ -184,7 +185,7 @@ def test_costs_of_an_image_follow_from_clock_cycles_and_the_median_rate():
 def test_candidates_of_the_digits_have_all_kinds():
     found = candidates(DIGITS.network, DIGITS.images)
     assert {one.group for one in found} == {
-        "stochastic", "stochastic, one data path", "spiking", "integers",
+        "stochastic", "stochastic, one data path", "stochastic, numbers first", "spiking", "integers",
     }  # fmt: skip
     assert len({one.name for one in found}) == len(found)
 
@@ -216,14 +217,28 @@ def test_no_point_off_the_front_is_as_accurate_at_less_cost():
         operating_points(DIGITS.network, DIGITS.images, DIGITS.labels, pe=(3,))
 
 
+def test_a_search_tries_inputs_as_numbers_where_layers_can_take_them():
+    options = {"bits": (4,), "lengths": (2,), "fixed_point": FixedPoint(word=8)}
+    given = DIGITS.network, DIGITS.images, DIGITS.labels
+    drawn, exact = operating_points(*given, **options, numbers=(False, True))
+    assert (drawn.numbers, exact.numbers) == (False, True)
+    assert exact.accuracy > 0.975 > drawn.accuracy + 0.05
+    assert (drawn.width, exact.width) == (8 * 5, 8 * 9)
+    assert exact.design.clocks == 1145
+    late = Network([replace(DIGITS.network[0], delay=1), DIGITS.network[1]])
+    (only,) = operating_points(late, *given[1:], **options, numbers=(False, True))
+    assert not only.numbers
+
+
 def test_hdl_chooses_the_cheapest_design_that_is_accurate_enough(tmp_path, capsys):
     command = ["hdl", "digits", "--images", "1", "--length", "4"]
     assert main([*command, "--accuracy", "97", "--out", str(tmp_path / "a")]) == 0
     said = capsys.readouterr().out
-    assert "chosen: OperatingPoint(3 bits, 4 steps, simd=8, pe=1: 97.56 %" in said
+    assert "chosen: OperatingPoint(numbers first, 3 bits, 4 steps, simd=8, pe=1: 97.78 %" in said
+    assert "sampled=False" not in said
     assert "measure it on others" in said
     assert main([*command, "--max-loss", "0.01", "--out", str(tmp_path / "b")]) == 1
-    assert "accuracy must be at most 0.97" in capsys.readouterr().err
+    assert "accuracy must be at most 0.98" in capsys.readouterr().err
     DIGITS.network.save(tmp_path / "net.npz")
     assert main([*command, "--accuracy", "0.97"]) == 1
     assert "--accuracy must be in percent, in (1, 100], got 0.97" in capsys.readouterr().err

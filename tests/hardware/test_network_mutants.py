@@ -61,7 +61,39 @@ def patches():
     return Design(Network(layers), 12, simd=4, pe=2, name="patches", architecture="folded")
 
 
-DESIGNS = {design.name: design for design in (past(), image(), patches())}
+def numbers():
+    """Numbers in patches, with padding and a bias; then a delay and feedback."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(2, 72), 0.5, lif, delay=1),
+        Conv2d(weights(6, 1, 2, 2), (3, 2), 0.9, lif, padding=1, bias=weights(6), sampled=False),
+        Dense(weights(3, 74), 0.4, lif, delay=[0] * 72 + [1] * 2),
+    ]
+    connections = [1], slice(0, 6), [1, 0]
+    return Design(
+        Network(layers, connections), 7, fixed_point=FixedPoint(bits=4), simd=4, pe=2, name="numbers",
+        architecture="folded",
+    )  # fmt: skip
+
+
+def vectors():
+    """Numbers of neurons that differ, with currents, in more words than time steps."""
+    first = Dense(
+        weights(6, 11), RNG.uniform(0.1, 0.3, 6),
+        LIF(tau_mem=RNG.uniform(3, 12, 6), v_threshold=RNG.uniform(0.3, 1, 6), tau_syn=3.0),
+        sampled=False,
+    )  # fmt: skip
+    last = Dense(weights(3, 6), 1.5, LIF(tau_mem=4.0))
+    fixed_point = FixedPoint(bits=5)
+    return Design(
+        Network([first, last]), 4, fixed_point=fixed_point, simd=2, name="vectors",
+        architecture="folded",
+    )  # fmt: skip
+
+
+DESIGNS = {
+    design.name: design for design in (past(), image(), patches(), numbers(), vectors())
+}  # fmt: skip
 
 # File, what is there, what is put in its place.
 MUTANTS = [
@@ -110,6 +142,39 @@ MUTANTS = [
     ("sc_samples.v", "back_read <= done && ", ""),
     ("sc_samples.v", "(SUB == 0) ? 0 : sub", "0"),
     ("sc_samples.v", "done <= {BACK{1'b0}};", ""),
+    ("sc_numbers.v", "^ {BITS{weights[(p*SIMD+k)*LANE+BITS]}}", ""),
+    ("sc_numbers.v", "& {BITS{weights[(p*SIMD+k)*LANE+b]}}", "& {BITS{weights[(p*SIMD+k)*LANE]}}"),
+    ("sc_numbers.v", "fresh ? offsets", "1'b1 ? offsets"),
+    ("sc_numbers.v", "fresh ? offsets[p*SUM +: SUM] : sum", "sum"),
+    ("sc_numbers.v", "DROP >= 0 ? DROP : 0", "DROP >= 0 ? DROP + 1 : 0"),
+    ("sc_numbers.v", "valid_d && last_d && !clear", "valid_d && !clear"),
+    ("sc_numbers.v", "first_f ? {WORD{1'b0}} : v[p*WORD", "1'b0 ? {WORD{1'b0}} : v[p*WORD"),
+    ("sc_numbers.v", "first_f ? {REST{1'b0}} : left", "left"),
+    ("sc_numbers.v", "first_f ? {WORD{1'b0}} : kept", "kept"),
+    ("sc_numbers.v", "group_a != LAST_GROUP[GROUP-1:0]", "group_a != LAST_GROUP[GROUP-1:0] - 1'b1"),
+    ("sc_numbers.v", "busy <= step && !loaded", "busy <= step"),
+    ("sc_numbers.v", "if (clear) loaded <= 1'b0;\n        else if", "if"),
+    ("sc_numbers.v", "|| (step && loaded && !clear)", ""),
+    ("sc_numbers.v", "if (last_channel) address <= {ADDRESS{1'b0}};", ""),
+    ("sc_numbers.v", "if (reads) address", "address"),
+    ("sc_numbers.v", "TURN = (COLUMNS > LENGTH) ? COLUMNS : LENGTH", "TURN = COLUMNS"),
+    ("sc_numbers.v", "channel_c == LAST_CHANNEL[CHANNEL-1:0]", "channel_c == {CHANNEL{1'b1}}"),
+    ("sc_numbers.v", "neurons[channel_e]", "neurons[0]"),
+    ("sc_numbers.v", "ends <= ends_f", "ends <= 1'b0"),
+    ("sc_numbers.v", "last <= last_f", "last <= 1'b1"),
+    ("sc_tree.v", "low >> KEPT", "low"),
+    ("sc_tree.v", "late <= earlier", "late <= {SUM{1'b0}}"),
+    ("sc_values.v", "rst || (take && word_ends)) place", "take && word_ends) place"),
+    ("sc_values.v", "rst || (take && image_ends)) column", "take && image_ends) column"),
+    ("sc_values.v", "if (take && place[i])", "if (place[i])"),
+    ("sc_steps.v", "passes - back", "t"),
+    ("sc_steps.v", "t + (LATE == 0)", "t + 1"),
+    ("sc_steps.v", "arrived ? read : {SIMD{1'b0}}", "read"),
+    ("sc_steps.v", "clear || (valid && last)) step", "clear) step"),
+    ("sc_steps.v", "if (clear) t <= {STEP{1'b0}};\n        else if", "if"),
+    ("sc_steps.v", "column + STRIDE[ADDRESS-1:0]", "column + 1'b1"),
+    ("sc_steps.v", "place[SIMD-PE] || ends", "place[SIMD-PE]"),
+    ("sc_steps.v", "spike[k%PE]", "spike[0]"),
     ("sc_control.v", "rst || state == OFFER", "rst"),
     ("sc_control.v", "if (FRAMES != 0 && step_done)", "if (1'b0)"),
     ("sc_control.v", "if (FRAMES != 0) finished <= {COUNT{1'b0}};\n        end else", "end else"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import z3
-from proof import Step, bit, joined, low, netlists, number, prove, unsigned, wide
+from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned, wide
 
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
@@ -272,3 +272,263 @@ def test_a_wrong_specification_of_a_current_is_not_proved(folder):
     step = Step(net)
     with pytest.raises(AssertionError):
         prove(step.outputs["drive"] == step.outputs["i_next"] + 1)
+
+
+def test_trees_add_their_terms_whatever_came_before_and_follows(folder):
+    # Terms, bits of a term, shift.
+    cases = [(8, 2, 0), (5, 3, 0), (3, 2, 0), (4, 3, 1), (5, 2, 1), (3, 4, 1), (2, 1, 1)]
+    made = netlists(
+        [("sc_tree", {"N": n, "WIDTH": width, "SHIFT": shift}) for n, width, shift in cases],
+        RTL,
+        folder,
+    )
+    for net, (n, width, shift) in zip(made, cases, strict=True):
+        depth, one, terms = (n - 1).bit_length(), z3.BitVecVal(1, 1), z3.BitVec("terms", n * width)
+        state = {q: z3.BitVec(f"before.{q}", 1) for q in net.registers}
+        for clock in range(depth):
+            now = terms if clock == 0 else z3.BitVec(f"later.{clock}", n * width)
+            bits = [z3.Extract(k, k, now) for k in range(n * width)]
+            state, _ = net.next_state(one, state, {"terms": bits})
+        after = [z3.BitVec(f"after.{k}", 1) for k in range(n * width)]
+        _, out = net.next_state(one, state, {"terms": after})
+        each = [unsigned(z3.Extract(width * (i + 1) - 1, width * i, terms), 16) for i in range(n)]
+        total = sum((x << (shift * i) for i, x in enumerate(each)), number(0, 16))
+        prove(unsigned(joined(out["sum"]), 16) == total)
+
+
+def test_values_are_kept_in_the_lanes_of_words(folder):
+    for n_in, simd in ((5, 2), (4, 2), (3, 4), (3, 1)):
+        words, last_lane = -(-n_in // simd), (n_in - 1) % simd
+        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "ADDRESS": 2}
+        (net,) = netlists([("sc_values", p)], RTL, folder)
+        memory = [f"values[{c}]" for c in range(words)]
+        names = [n for n in ("column", "place") if simd > 1 or n == "column"]
+        step = Step(net, [*names, "x_word", *memory])
+        b, a, i = step.before, step.after, step.inputs
+        take, rst = i["take"] == 1, i["rst"] == 1
+        for lane in range(simd):
+            size = b["column"].size()
+            on_last = b["column"] == words - 1
+            whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
+            ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
+            column = z3.If(whole, number(0, size), z3.If(ends, b["column"] + 1, b["column"]))
+            claims = [a["column"] == z3.If(rst, 0, z3.If(take, column, b["column"]))]
+            given = [z3.ULT(b["column"], words)]
+            if simd > 1:
+                one = number(1, simd)
+                moved = z3.If(take, z3.If(ends, one, b["place"] << 1), b["place"])
+                claims.append(a["place"] == z3.If(rst, one, moved))
+                given.append(b["place"] == 1 << lane)
+            mask = number(7 << (3 * lane), 3 * simd)
+            for c in range(words):
+                grown = (b[memory[c]] & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
+                here = z3.And(take, b["column"] == c)
+                claims.append(a[memory[c]] == z3.If(here, grown, b[memory[c]]))
+                claims.append(z3.Implies(i["x_address"] == c, a["x_word"] == b[memory[c]]))
+            prove(*claims, given=given)
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_spikes_of_all_steps_are_kept_and_read_by_pass(folder, late):
+    for pe, simd in ((1, 2), (2, 4)):
+        address, length, stride = 1, 4, 1
+        p = {
+            "PE": pe, "SIMD": simd, "STRIDE": stride, "ADDRESS": address, "LENGTH": length, "STEP": 2,
+            "BACK": 2, "LATE": late,
+        }  # fmt: skip
+        (net,) = netlists([("sc_steps", p)], RTL, folder)
+        memory = [f"words[{k}]" for k in range(length << address)]
+        step = Step(net, ["read", "place", "column", "patch", "step", "t", "arrived", *memory])
+        b, a, i = step.before, step.after, step.inputs
+        names = "clear", "valid", "last", "ends", "next"
+        clear, valid, last, ends, following = (i[n] == 1 for n in names)
+        for part in range(simd // pe):
+            full = z3.Or(ends, z3.BoolVal(part == simd // pe - 1))
+            group = z3.And(valid, last)
+            mask = number(((1 << pe) - 1) << (part * pe), simd)
+            fired = unsigned(i["spike"], simd) << (part * pe)
+            claims = []
+            for k in range(length << address):
+                here = z3.And(valid, b["step"] == k >> address, b["column"] == k % (1 << address))
+                grown = (b[memory[k]] & ~mask) | fired
+                claims.append(a[memory[k]] == z3.If(here, grown, b[memory[k]]))
+            one = number(1, b["place"].size())
+            moved = z3.If(full, one, b["place"] << pe)
+            place = z3.If(clear, one, z3.If(group, moved, b["place"]))
+            column = z3.If(z3.And(group, full), b["column"] + stride, b["column"])
+            patch = z3.If(z3.And(group, ends), b["patch"] + 1, b["patch"])
+            column = z3.If(z3.And(group, ends), b["patch"] + 1, column)
+            now = z3.If(valid, z3.If(last, number(0, 2), b["step"] + 1), b["step"])
+            claims += [
+                a["place"] == place,
+                a["column"] == z3.If(clear, 0, column),
+                a["patch"] == z3.If(clear, 0, patch),
+                a["step"] == z3.If(clear, 0, now),
+                a["t"] == z3.If(clear, 0, z3.If(following, b["t"] + 1, b["t"])),
+            ]
+            # The pass of the source: that of the reader's step if it runs later, else the one before.
+            of_pass = unsigned(b["t"], 5) + (1 - late) - unsigned(i["back"], 5)
+            claims.append(a["arrived"] == bit(of_pass >= 0))
+            for k in range(length << address):
+                here = z3.And(of_pass == k >> address, i["x_address"] == k % (1 << address))
+                claims.append(z3.Implies(here, a["read"] == b[memory[k]]))
+            claims.append(step.outputs["x_word"] == z3.If(b["arrived"] == 1, b["read"], 0))
+            prove(*claims, given=[b["place"] == 1 << (part * pe)])
+
+
+NUMBERS = {
+    # Neurons at a time, words, groups of a patch, groups, time steps, dropped bits, refractory steps.
+    "more steps than words": (1, 2, 2, 4, 3, 1, 2),
+    "two at a time": (2, 3, 3, 3, 2, -1, 0),
+    "one step": (1, 2, 4, 4, 1, 0, 0),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_layers_of_numbers_step_their_pipeline(folder, kind):
+    pe, columns, channels, groups, length, drop, refractory = NUMBERS[kind]
+    rng, simd, bits, total_bits = np.random.default_rng(2), 2, 2, 8
+    count = total_bits - drop
+    lane, turn = bits + 1, max(columns, length)
+    delay = 1 + 1 + 1  # products, a tree of two lanes, a tree of two bits
+    words = [int(w) for w in rng.integers(0, 1 << (lane * simd * pe), columns * channels)]
+    offsets = [int(w) for w in rng.integers(0, 1 << (total_bits * pe), channels)]
+    name = kind.split()[0]
+    for file, values in ((name, words), (f"{name}_offsets", offsets)):
+        (folder / f"{file}_0.hex").write_text("".join(f"{w:x}\n" for w in values))
+    size = lambda n: max((n - 1).bit_length(), 1)  # noqa: E731
+    of_neuron = {
+        "WORD": 8, "COUNT": count, "FRACTION": 0, "LEAK": 1, "LEAK_SHIFT": 2, "THRESHOLD": 9,
+        "RESET": -2, "SUBTRACT": int(refractory > 0), "REFRACTORY": refractory,
+        "REST": max(refractory.bit_length(), 1),
+    }  # fmt: skip
+    p = {
+        **of_neuron, "SIMD": simd, "PE": pe, "BITS": bits, "SUM": total_bits, "DROP": drop,
+        "LENGTH": length, "STEP": size(length), "COLUMNS": columns, "CHANNELS": channels,
+        "GROUPS": groups, "COLUMN": size(columns), "CHANNEL": size(channels), "GROUP": size(groups),
+        "ADDRESS": size(columns * channels), "WEIGHTS": f'"{name}"', "OFFSETS": f'"{name}_offsets"',
+    }  # fmt: skip
+    (net,) = netlists([("sc_numbers", p)], RTL, folder)
+    of_pe = [f"g_pe[{k}].{n}" for k in range(pe) for n in ("planes", "dot", "sum", "current")]
+    of_pe += [f"g_pe[{k}].g_plane[{n}].terms" for k in range(pe) for n in range(bits)]
+    of_pe += [f"g_pe[{k}].g_rest.left" for k in range(pe) if refractory]
+    names = [
+        "busy", "turn_a", "channel_a", "group_a", "address", "loaded", "valid_b", "last_b", "fresh",
+        "channel_c", "whole", "u_weights.of_bank", "u_offsets.of_bank", "group_e", "group_f", "running",
+        "first_f", "ends_f", "final_f", "valid", "group", "ends", "spike", "v", "done", *of_pe,
+    ]  # fmt: skip
+    names += ["t", "last"] if length > 1 else []
+    names += ["g_channel.at"] if channels < groups else []
+    step = Step(net, names)
+    b, a, i, o = step.before, step.after, step.inputs, step.outputs
+    clear, go, busy, loaded = i["clear"] == 1, i["step"] == 1, b["busy"] == 1, b["loaded"] == 1
+    whole, running = b["whole"] == 1, b["running"] == 1
+    ends_turn, reads = b["turn_a"] == turn - 1, z3.ULT(b["turn_a"], columns)
+    reads = reads if turn > columns else z3.BoolVal(True)
+    last_channel, last_group = b["channel_a"] == channels - 1, b["group_a"] == groups - 1
+    turned = z3.If(z3.Or(z3.Not(busy), ends_turn), 0, b["turn_a"] + 1)
+    goes = z3.If(busy, z3.Not(z3.And(ends_turn, last_group)), z3.And(go, z3.Not(loaded)))
+    next_address = z3.If(reads, b["address"] + 1, b["address"])
+    now = {n: z3.Extract(delay - 1, delay - 1, b[n]) == 1 for n in ("valid_b", "last_b")}
+    valid_d, last_d = (z3.Extract(delay, delay, b[n]) == 1 for n in ("valid_b", "last_b"))
+    final_e = b["group_e"] == groups - 1
+    ends_e = final_e if channels == groups else b["g_channel.at"] == channels - 1
+    last_f = b["t"] == length - 1 if length > 1 else z3.BoolVal(True)
+    ends_image = z3.And(running, last_f, b["final_f"] == 1, z3.Not(clear))
+    held = z3.Not(clear)
+    wrapped = z3.If(b["channel_c"] == channels - 1, 0, b["channel_c"] + 1)
+    claims = [
+        a["busy"] == bit(z3.And(held, goes)),
+        a["turn_a"] == turned,
+        o["next_column"] == low(a["turn_a"], o["next_column"].size()),
+        o["next_patch"] == bit(z3.And(ends_turn, last_channel)),
+        o["restart"] == bit(z3.Not(busy)),
+        *(
+            z3.Implies(
+                held,
+                a[n] == z3.If(busy, z3.If(ends_turn, ended, kept), 0),
+            )
+            for n, ended, kept in (
+                ("group_a", b["group_a"] + 1, b["group_a"]),
+                ("channel_a", z3.If(last_channel, 0, b["channel_a"] + 1), b["channel_a"]),
+                ("address", z3.If(last_channel, 0, next_address), next_address),
+            )
+        ),
+        a["valid_b"]
+        == z3.If(clear, 0, z3.Concat(low(b["valid_b"], delay), bit(z3.And(busy, reads)))),
+        a["last_b"] == z3.Concat(low(b["last_b"], delay), bit(b["turn_a"] == columns - 1)),
+        *(z3.Implies(b["address"] == k, a["u_weights.of_bank"] == w) for k, w in enumerate(words)),
+        *(z3.Implies(b["channel_c"] == k, a["u_offsets.of_bank"] == w) for k, w in enumerate(offsets)),
+        a["channel_c"]
+        == z3.If(clear, 0, z3.If(z3.And(*now.values()), wrapped, b["channel_c"])),
+        a["fresh"] == z3.If(clear, 1, z3.If(valid_d, bit(last_d), b["fresh"])),
+        a["whole"] == bit(z3.And(valid_d, last_d, held)),
+        a["group_e"] == z3.If(clear, 0, z3.If(whole, b["group_e"] + 1, b["group_e"])),
+        *(
+            a[n] == z3.If(whole, value, b[n])
+            for n, value in (
+                ("group_f", b["group_e"]), ("ends_f", bit(ends_e)), ("final_f", bit(final_e)),
+            )
+        ),
+        a["running"] == bit(z3.And(held, z3.Or(whole, z3.And(running, z3.Not(last_f))))),
+        a["first_f"] == b["whole"],
+        a["valid"] == bit(z3.And(running, held)),
+        a["group"] == b["group_f"],
+        a["ends"] == b["ends_f"],
+        a["done"] == bit(z3.Or(ends_image, z3.And(go, loaded, held))),
+        a["loaded"] == z3.If(clear, 0, z3.If(ends_image, 1, b["loaded"])),
+    ]  # fmt: skip
+    if length > 1:
+        claims += [a["t"] == z3.If(whole, 0, b["t"] + 1), a["last"] == bit(last_f)]
+    if channels < groups:
+        beyond = z3.If(ends_e, 0, b["g_channel.at"] + 1)
+        claims.append(a["g_channel.at"] == z3.If(clear, 0, z3.If(whole, beyond, b["g_channel.at"])))
+    spikes, potentials = [], []
+    for k in range(pe):
+        at = f"g_pe[{k}]."
+        sums = []
+        for n in range(bits):
+            terms = b[f"{at}g_plane[{n}].terms"]
+            for j in range(simd):
+                first = (k * simd + j) * lane
+                weight = z3.Extract(first + bits, first, b["u_weights.of_bank"])
+                x = z3.Extract(bits * j + bits - 1, bits * j, i["x_word"])
+                x = z3.If(z3.Extract(bits, bits, weight) == 1, ~x, x)
+                term = z3.Extract(bits * j + bits - 1, bits * j, a[f"{at}g_plane[{n}].terms"])
+                claims.append(term == z3.If(z3.Extract(n, n, weight) == 1, x, 0))
+            lanes = [z3.Extract(bits * j + bits - 1, bits * j, terms) for j in range(simd)]
+            sums.append(z3.Extract(n * 3 + 2, n * 3, b[f"{at}planes"]))
+            after = z3.Extract(n * 3 + 2, n * 3, a[f"{at}planes"])
+            claims.append(after == sum((unsigned(x, 3) for x in lanes), number(0, 3)))
+        dot = unsigned(sums[0], 5) + (unsigned(sums[1], 5) << 1)
+        offset = z3.Extract(total_bits * (k + 1) - 1, total_bits * k, b["u_offsets.of_bank"])
+        total, current = b[f"{at}sum"], b[f"{at}current"]
+        begun = z3.If(b["fresh"] == 1, offset, total)
+        shifted = wide(total, 16) >> drop if drop >= 0 else wide(total, 16) << -drop
+        claims += [
+            a[f"{at}dot"] == dot,
+            a[f"{at}sum"] == z3.If(valid_d, begun + unsigned(b[f"{at}dot"], total_bits), total),
+            a[f"{at}current"] == z3.If(whole, low(shifted, count), current),
+        ]
+        v = z3.Extract(8 * k + 7, 8 * k, b["v"])
+        rest = b[f"{at}g_rest.left"] if refractory else number(0, 1)
+        begins = b["first_f"] == 1
+        spike, v_next, rest_next = lif(
+            z3.If(begins, 0, v), z3.If(begins, 0, rest), current, of_neuron, 24
+        )  # fmt: skip
+        if refractory:
+            claims.append(a[f"{at}g_rest.left"] == z3.If(running, rest_next, rest))
+        spikes.append(bit(spike))
+        potentials.append(v_next)
+    together = [z3.Concat(*x[::-1]) if pe > 1 else x[0] for x in (spikes, potentials)]
+    claims += [
+        a["spike"] == z3.If(running, together[0], b["spike"]),
+        a["v"] == z3.If(running, together[1], b["v"]),
+    ]
+    # Indices beyond the last word, channel or group are not reached.
+    bounds = (("turn_a", turn), ("channel_a", channels), ("address", len(words)))
+    bounds += (("channel_c", channels), ("group_e", groups), ("group_a", groups))
+    given = [z3.ULT(b[n], most) for n, most in bounds if most < 1 << b[n].size()]
+    for claim in claims:
+        prove(claim, given=given)

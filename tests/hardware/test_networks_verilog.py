@@ -112,12 +112,41 @@ def pools(rng):
     return Network(layers), {}
 
 
+def numbers(rng):
+    """Numbers, a bias, neurons of their own; then a delay, and a layer that samples the image, too."""
+    layers = [
+        dense(
+            rng, 6, 10, rng.uniform(0.1, 0.2, 6), of_each(rng, 6), bias=weights(rng, 6), sampled=False
+        ),
+        dense(rng, 8, 6, 0.9, delay=rng.integers(0, 4, 6)),
+        dense(rng, 4, 18, 0.9),
+    ]
+    return Network(layers, ["input", 0, ["input", 1]]), {}
+
+
+def images_of_numbers(rng):
+    """Patches of numbers, more steps than reads, pooling, and feedback to an earlier layer."""
+    layers = [
+        dense(rng, 4, 24, 0.5, delay=2),
+        conv(rng, 6, 1, 2, (5, 4), 0.7, padding=1, stride=2, bias=weights(rng, 6), sampled=False),
+        max_pool2d(6, (3, 3), 2, 1),
+        dense(rng, 4, 28, 0.6),
+    ]
+    connections = [[slice(0, 20), 0], slice(0, 20), 1, [2, 0]]
+    return Network(layers, connections), {"bits_per_step": 2}
+
+
+def chain_of_numbers(rng):
+    return Network([dense(rng, 12, 9, 0.3, sampled=False), dense(rng, 4, 12, 0.7)]), {}
+
+
 def frames(rng):
     return Network([conv(rng, 4, 2, 3, (4, 4), padding=1), dense(rng, 4, 64)]), {"inputs": "frames"}
 
 
 KINDS = [
     own_parameters, currents, past, delayed_image, graph, convolutions, one_by_one, pools, frames,
+    numbers, images_of_numbers, chain_of_numbers,
 ]  # fmt: skip
 UNROLLED = [own_parameters, currents, pools]
 
@@ -173,7 +202,7 @@ def test_the_text_has_no_warnings(kind, architecture, tmp_path):
         pytest.param(*case, simulator, id=f"{name}-{simulator}", marks=marks)
         for case, name in zip(CASES, NAMES, strict=True)
         for simulator, marks in (
-            ("verilator", [] if case[0] in (past, convolutions) else pytest.mark.long),
+            ("verilator", [] if case[0] in (past, convolutions, numbers) else pytest.mark.long),
             ("icarus", [pytest.mark.icarus, pytest.mark.long]),
         )
     ],
@@ -193,7 +222,7 @@ def test_layers_of_every_kind_compute_the_bits_of_the_model(kind, architecture):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [past, graph, pools, frames])
+@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers])
 def test_netlists_of_every_kind_compute_the_bits_of_the_model(kind, built):
     made = design(kind, length=12)
     options = {"place": False, "across_registers": False, "keep": compared_signals(made)}

@@ -60,13 +60,15 @@ DESIGNS = {
     "one shot": IntegerDesign(integers(), simd=0, serial=False, name="rival"),
     "binarized, bit by bit": IntegerDesign(binarized(), simd=0, name="rival"),
     "stochastic": spikes("stochastic"),
+    "numbers": spikes("numbers"),
+    "numbers, subtracting": spikes("numbers", reset="subtract"),
     "binary": spikes("binary"),
     "binary, subtracting": spikes("binary", reset="subtract"),
     "binary, one layer": spikes("binary", shape=(7, 3)),
     "binary, without leak": spikes("binary", taus=np.inf),
     "binary, unrolled": spikes("binary", folded=False),
 }
-QUICK = ["integers", "binarized", "bit by bit", "stochastic", "binary"]
+QUICK = ["integers", "binarized", "bit by bit", "stochastic", "numbers", "binary"]
 
 
 @pytest.mark.parametrize(

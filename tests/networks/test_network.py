@@ -273,7 +273,7 @@ def rewritten(path, **changes):
         (lambda p: np.savez(p, header=np.array("{")), ""),
         (lambda p: np.savez(p, header=np.array("[]")), ""),
         (lambda p: rewritten(p, format="other"), "its format is 'other'"),
-        (lambda p: rewritten(p, version=4), "its version is 4, this release reads 1 to 3"),
+        (lambda p: rewritten(p, version=5), "its version is 5, this release reads 1 to 4"),
         (lambda p: rewritten(p, weights_1=None), "weights_1"),
         (lambda p: rewritten(p, weights_0=np.full((33, 20), np.nan)), "weights must be finite"),
         (lambda p: rewritten(p, weights_0=np.array([object()])), ""),
@@ -356,7 +356,7 @@ def test_a_missing_array_is_refused(tmp_path, name):
 def test_a_version_that_is_none_is_refused(tmp_path, version):
     FULL.save(path := tmp_path / "network.npz")
     rewritten(path, version=version)
-    with pytest.raises(ValueError, match=f"its version is {version!r}, this release reads 1 to 3"):
+    with pytest.raises(ValueError, match=f"its version is {version!r}, this release reads 1 to 4"):
         Network.load(path)
 
 

@@ -73,6 +73,23 @@ NETWORKS = networks()
 X = torch.tensor(RNG.random((7, 12)) * (RNG.random((7, 12)) < 0.8))
 
 
+def networks_of_numbers():
+    rng = np.random.default_rng(1)
+    w = lambda *shape: rng.uniform(-1, 1, shape)  # noqa: E731
+    return {
+        "numbers": [
+            Dense(w(30, 12), 0.4, RICH, bias=w(30), sampled=False), Dense(w(5, 30), 0.3, PLAIN),
+        ],
+        "numbers conv": [
+            Conv2d(w(3, 2, 3, 2), (3, 2), 0.5, PLAIN, bias=w(3), padding=1, sampled=False),
+            Dense(w(5, 27), 0.5, PLAIN),
+        ],
+    }  # fmt: skip
+
+
+NETWORKS |= networks_of_numbers()
+
+
 def of_each(n, **common):
     """Neurons with parameters of their own."""
     rng = np.random.default_rng(n)

@@ -194,7 +194,7 @@ def _searched(
         _checks.fail(option, "have labeled images", "random images", "add --data")
     if options.architecture == "unrolled":
         _checks.fail(option, "be used with the folded architecture", "unrolled")
-    say(options, "searching bits, time steps, inputs and neurons per clock cycle")
+    say(options, "searching bits, time steps, inputs and neurons per clock cycle, numbers first or not")
     given = {
         "bits": options.bits,
         "lengths": options.length,
@@ -203,7 +203,7 @@ def _searched(
     }
     tried = {
         "bits": (2, 3, 4, 6, 8),
-        "lengths": (4, 8, 16, 32, 64),
+        "lengths": (2, 4, 8, 16, 32, 64),
         "simd": (8, 16, 32),
         "pe": (1, 2, 4),
     }
@@ -213,6 +213,7 @@ def _searched(
         labels,
         fixed_point=FixedPoint(word=options.word, leak_bits=options.leak_bits),
         name=name,
+        numbers=(False, True),
         **{key: tried[key] if value is None else (value,) for key, value in given.items()},
     )
     if options.max_loss is None:

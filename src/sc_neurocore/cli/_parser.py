@@ -290,8 +290,9 @@ def _hdl(commands: Commands) -> None:
         "--accuracy",
         type=float,
         metavar="PERCENT",
-        help="choose bits, time steps, inputs and neurons per clock cycle: the cheapest folded design "
-        "that has this accuracy on the data; those given are kept",
+        help="choose bits, time steps, inputs and neurons per clock cycle, and whether the first layer "
+        "takes inputs as numbers: the cheapest folded design that has this accuracy on the data; those "
+        "given are kept",
     )
     hdl.add_argument(
         "--max-loss",

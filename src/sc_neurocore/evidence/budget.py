@@ -48,7 +48,7 @@ class LayerBudget:
         Root mean square of the standard errors of these mean currents, caused by sampling the weights
         of this layer and the densities that it receives from the network's inputs. Spikes are taken as
         given. In closed form for Bernoulli streams; for other sources measured on products of these
-        inputs and weights.
+        inputs and weights. 0 for a layer with ``sampled=False``, as `step_std` and `step_noise`.
     step_std : float
         Root mean square of the standard deviation of the current between time steps, as if its products
         were independent from step to step. It includes the changes of the spikes themselves.
@@ -242,6 +242,8 @@ def _budget(
     currents = gain * (inputs.mean @ w.T)
     of_step = inputs.mean @ np.abs(w).T - inputs.constant @ (w**2).T
     of_mean, of_each_step = inputs.variances(length, bits_per_step, *pair)
+    if not layer.sampled:
+        of_step, of_mean, of_each_step = (np.zeros_like(x) for x in (of_step, of_mean, of_each_step))
     threshold = np.array([rheobase(neuron) for neuron in neurons("network", layer)])
     most = np.ceil(length / (1 + of_each(layer, lif_of("network", layer).refractory_period)))
     with np.errstate(divide="ignore", invalid="ignore"):

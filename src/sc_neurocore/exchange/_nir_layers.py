@@ -319,6 +319,11 @@ def _layer(at: Node, signal: Signal, parts: Ordered) -> tuple[Layer, list[Source
     layer, note = _weighted(
         whole, recurrent, delay, reading, share_gain=at.share_gain
     )  # fmt: skip
+    if not reading.sampled:
+        if recurrent is not None or np.any(delay) or any(isinstance(x, int) for x in sources):
+            note = _joined(note, "it receives spikes or a past, so it is sampled")
+        else:
+            layer = replace(layer, sampled=False)
     back = f"spikes of {_layers_named(set(late))} one step later" if late else ""
     return layer, sources, replace(reading, note=_joined(back, reading.note, note))
 

@@ -70,13 +70,14 @@ class Recalled:
     """Metadata that `to_nir` wrote: neuron, gain, whether the form is canonical, and peak.
 
     The gain belongs to weights whose largest magnitude is ``peak * gain``, in all rows or, if they are
-    arrays, in each. `peak` is None for files of older versions.
+    arrays, in each. `peak` is None for files of older versions. `sampled` is that of the layer.
     """
 
     neuron: LIF
     gain: OneOrEach
     canonical: bool
     peak: OneOrEach | None
+    sampled: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,8 @@ class Reading:
     """A neuron of NIR as a LIF.
 
     `factor` (n,) multiplies the weights, and `plus` (n,) is an additional bias current.
-    `approximation` says which part is not exact, and `note` is a remark for the report. `gain` and
-    `peak` are those of `Recalled`.
+    `approximation` says which part is not exact, and `note` is a remark for the report. `gain`, `peak`
+    and `sampled` are those of `Recalled`.
     """
 
     neuron: LIF
@@ -95,6 +96,7 @@ class Reading:
     note: str = ""
     gain: OneOrEach | None = None
     peak: OneOrEach | None = None
+    sampled: bool = True
 
 
 def describe(neuron: LIF, *, canonical: bool) -> Described:
@@ -130,7 +132,9 @@ def describe(neuron: LIF, *, canonical: bool) -> Described:
     return Described("LIF" if fires else "LI", {"tau": tau, **fields}, factor)
 
 
-def noted(neuron: LIF, gain: OneOrEach, canonical: bool, peak: OneOrEach) -> dict[str, str]:
+def noted(
+    neuron: LIF, gain: OneOrEach, canonical: bool, peak: OneOrEach, sampled: bool
+) -> dict[str, str]:
     """Return metadata for a node: the parameters that its fields cannot represent."""
     parameters = {name: np.asarray(value).tolist() for name, value in asdict(neuron).items()}
     content = {
@@ -138,7 +142,7 @@ def noted(neuron: LIF, gain: OneOrEach, canonical: bool, peak: OneOrEach) -> dic
         "gain": np.asarray(gain).tolist(),
         "canonical": canonical,
         "peak": np.asarray(peak).tolist(),
-    }
+    } | ({} if sampled else {"sampled": False})
     return {METADATA: json.dumps(content)}
 
 
@@ -149,7 +153,8 @@ def recalled(node: Any) -> Recalled | None:
         content = json.loads(metadata[METADATA])  # type: ignore[index]  # None is a TypeError
         peak = _one_or_each("peak", content["peak"]) if "peak" in content else None
         gain = _one_or_each("gain", content["gain"])
-        return Recalled(LIF(**content["neuron"]), gain, bool(content["canonical"]), peak)
+        canonical, sampled = bool(content["canonical"]), bool(content.get("sampled", True))
+        return Recalled(LIF(**content["neuron"]), gain, canonical, peak, sampled)
     except DAMAGED:
         return None
 
@@ -193,7 +198,10 @@ def read(
             for name, value in own.fields.items()
         ):
             factor = 1.0 / spread(own.factor, len(fields["r"]))
-            return Reading(metadata.neuron, factor, gain=metadata.gain, peak=metadata.peak)
+            return Reading(
+                metadata.neuron, factor, gain=metadata.gain, peak=metadata.peak,
+                sampled=metadata.sampled,
+            )  # fmt: skip
         note = "its metadata belong to other fields and were not used"
     tau: OneOrEach
     tau_syn: OneOrEach = 0.0

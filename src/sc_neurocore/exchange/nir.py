@@ -148,7 +148,8 @@ def to_nir(
     """Convert a network to a NIR graph and optionally write it to a file.
 
     Weights are multiplied by the gain. Parameters that NIR cannot represent (time step, refractory
-    period, noise, reset by subtraction, gain) are stored in the metadata of the neurons. `from_nir`
+    period, noise, reset by subtraction, gain, sampled) are stored in the metadata of the neurons.
+    `from_nir`
     reads them; other readers ignore them. A convolution after a dense layer, or after images of
     another size, is written as a matrix and comes back as `Dense`.
 
@@ -357,7 +358,8 @@ def _placed(i: int, layer: Layer, parts: list[_Part]) -> Layer:
     lif = lif_of("network", layer)
     of_neurons: dict[str, Any] = {k: v.repeat(layer.positions) for k, v in arrays_of(lif).items()}
     neuron = replace(lif, **of_neurons)
-    return Dense(whole.weights, of_each(layer, layer.gain), neuron, bias=whole.bias, delay=layer.delay)
+    gain = of_each(layer, layer.gain)
+    return Dense(whole.weights, gain, neuron, bias=whole.bias, delay=layer.delay, sampled=layer.sampled)
 
 
 def _check_places(network: Network) -> None:
@@ -407,7 +409,7 @@ def _nodes_of(
     own = layer.recurrent if isinstance(layer, Dense) else None
     peak = peaks_of(Matrix(layer.weights, layer.bias), own)
     is_array = isinstance(layer.gain, np.ndarray)
-    metadata = noted(neuron, layer.gain, canonical, peak if is_array else peak.max())
+    metadata = noted(neuron, layer.gain, canonical, peak if is_array else peak.max(), layer.sampled)
     neurons = getattr(nir, described.kind)(**values, metadata=metadata)
     if own is not None:
         neurons = _recurrent(described.kind.lower(), neurons, own * of_rows)

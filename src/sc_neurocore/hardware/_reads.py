@@ -81,7 +81,8 @@ class Reads:
     memories : tuple of Memory
     each : tuple of Read
     bias : int
-        Lane of the last read that is always on; `simd` if there is no bias.
+        Lane of the last read that is always on; `simd` if there is no bias, or it is no read: the bias
+        of a layer that takes numbers is added to its sums.
     patches : bool
         Whether addresses are relative to a patch of a convolution.
     pool : bool
@@ -175,7 +176,7 @@ def reads_of(network: Network, i: int, simd: int, *, streamed: bool) -> Reads:
         else:
             each += _reads_of_vector(k, *wire)
     bias = simd
-    if layer.bias is not None:
+    if layer.bias is not None and layer.sampled:
         if (each[-1].taps >= 0).all():
             last = each[-1]
             offset = last.offset + 1 if len(sources) == 1 else 0

@@ -33,6 +33,7 @@ from sc_neurocore.hardware.rivals import (
 )
 from sc_neurocore.hardware.synthesis import Energy, energy, synthesize
 from sc_neurocore.networks import FixedPoint, Network
+from sc_neurocore.networks.network import numbers_first
 
 __all__ = ["Candidate", "CellCost", "Cost", "candidates", "measure_cell_cost", "measure_cost"]
 
@@ -137,6 +138,8 @@ class Cost:
 def candidates(network: Network, images: ArrayLike, *, simd: int = 8) -> list[Candidate]:
     """Return designs of a network: stochastic ones, spiking ones that add weights, and integer ones.
 
+    In some of the stochastic ones, the layers that read the inputs take them as numbers.
+
     Parameters
     ----------
     network : Network
@@ -155,14 +158,26 @@ def candidates(network: Network, images: ArrayLike, *, simd: int = 8) -> list[Ca
             if group == "stochastic":
                 raise
 
-    def stochastic(bits: int, length: int, word: int) -> Design:
+    def stochastic(bits: int, length: int, word: int, *, numbers: bool = False) -> Design:
         fixed = FixedPoint(bits=bits, word=word)
+        chosen = numbers_first(network) if numbers else network
         return Design(
-            network, length, fixed_point=fixed, architecture="folded", simd=simd, name="candidate"
+            chosen, length, fixed_point=fixed, architecture="folded", simd=simd, name="candidate"
         )
 
     add("stochastic, 8 bits, 32 steps", "stochastic", lambda: stochastic(8, 32, 16))
     add("stochastic, 3 bits, 8 steps", "stochastic", lambda: stochastic(3, 8, 8))
+    for bits, length in ((4, 2), (4, 4)):
+        add(
+            f"numbers first, {bits} bits, {length} steps",
+            "stochastic, numbers first",
+            lambda bits=bits, length=length: stochastic(bits, length, 8, numbers=True),
+        )
+    add(
+        "numbers first, 4 bits, 2 steps, one data path",
+        "stochastic, numbers first",
+        lambda: spiking_design(network, 2, product="numbers", bits=4, simd=simd, name="candidate"),
+    )
     for product, choices in (
         ("stochastic", ((3, 8), (3, 4))),
         ("binary", ((8, 8), (4, 8), (3, 8), (3, 4), (2, 8))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_args
 
@@ -193,11 +193,15 @@ class LayerDesign:
         With rounded weights.
     reads : Reads
         Reads of a neuron of a folded layer, in the order of the weights.
+    length : int
+        Time steps per image.
     substeps : int
         Logarithm to base 2 of the bits per step.
     plain : bool
         Whether a folded layer is of the simplest kind: a dense layer after another, or after the image,
         without a past, whose neurons have the same parameters and no synaptic currents.
+    fraction : int or None
+        Binary digits of a current of a layer that takes numbers.
     """
 
     magnitudes: NDArray[np.int64]
@@ -209,8 +213,10 @@ class LayerDesign:
     pe: int
     layer: Layer
     reads: Reads
+    length: int
     substeps: int
     plain: bool
+    fraction: int | None = None
 
     @property
     def n_in(self) -> int:
@@ -228,8 +234,56 @@ class LayerDesign:
         return isinstance(self.layer, Conv2d) and is_pool(self.layer)
 
     @property
+    def sampled(self) -> bool:
+        """Whether products are bits; if not, the layer takes numbers, once per image."""
+        return self.layer.sampled
+
+    @property
+    def drop(self) -> int:
+        """Bits of a sum of products of numbers below the last place of a current; negative if missing.
+
+        The neurons of such a layer have a fraction that makes a count a current.
+        """
+        assert self.fraction is not None
+        return 2 * self.numbers.bits - self.fraction
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """First summand of each row of weights of a layer that takes numbers.
+
+        The bias, half of the last place, and what corrects that a negative weight multiplies the
+        inverted input.
+        """
+        codes = np.where(self.negative, -self.magnitudes, self.magnitudes)
+        bits, n = self.numbers.bits, self.n_in - self.has_bias
+        bias = codes[:, n:].sum(axis=1) << bits
+        most = (1 << bits) - 1
+        half = 1 << self.drop >> 1 if self.drop > 0 else 0
+        return np.asarray(bias + half + most * np.minimum(codes[:, :n], 0).sum(axis=1))
+
+    @property
+    def largest_sums(self) -> NDArray[np.int64]:
+        """Largest sum of products of numbers of each row of weights, rounded half up by `drop` bits."""
+        most = (1 << self.numbers.bits) - 1
+        of_inputs = self.magnitudes[:, : self.n_in - self.has_bias].sum(axis=1)
+        return np.asarray(self.offsets + most * of_inputs)
+
+    @property
+    def largest_currents(self) -> NDArray[np.int64]:
+        """Largest current of each row of weights of a layer that takes numbers."""
+        return np.asarray(self.largest_sums >> max(self.drop, 0) << max(-self.drop, 0))
+
+    @cached_property
+    def sum_bits(self) -> int:
+        """Number of bits of a sum of products of numbers, with its sign; offsets are the least sums."""
+        largest = max(int(self.largest_sums.max()), -int(self.offsets.min()), 0)
+        return max(largest.bit_length() + 1, self.drop + 1)
+
+    @property
     def count_bits(self) -> int:
-        """Number of bits of the count of a time step, with its sign."""
+        """Number of bits of the count of a time step, or of a current, with its sign."""
+        if not self.sampled:
+            return self.sum_bits - self.drop
         return (self.n_in << self.substeps).bit_length() + 1
 
     @property
@@ -258,8 +312,23 @@ class LayerDesign:
         return self.columns * self.channels
 
     @property
+    def turn(self) -> int:
+        """Clock cycles per group of a layer that takes numbers."""
+        return max(self.columns, self.length)
+
+    @property
+    def first_period(self) -> int:
+        """Clock cycles of the first time step of an image in a folded layer."""
+        if self.sampled:
+            return self.period
+        trees = (self.simd - 1).bit_length() + (self.numbers.bits - 1).bit_length()
+        return (self.groups - 1) * self.turn + self.columns + trees + self.length + 4
+
+    @property
     def period(self) -> int:
         """Clock cycles of a time step of a folded layer."""
+        if not self.sampled:
+            return 1
         return (self.columns * self.groups << self.substeps) + 3
 
     @cached_property
@@ -284,7 +353,7 @@ class Design:
 
     Folded designs compute every network of LIF neurons without noise: dense and convolutional layers,
     pooling, recurrent weights, delays and graphs. Unrolled designs compute chains of layers without
-    recurrent weights and delays.
+    recurrent weights and delays. Layers with ``sampled=False`` are folded, and take an image.
 
     Parameters
     ----------
@@ -418,6 +487,8 @@ class Design:
         if self.bits_per_step > 1 or self.inputs != "image":
             return f"bits_per_step={self.bits_per_step}, inputs={self.inputs!r}"
         for i, layer in enumerate(self.network):
+            if not layer.sampled:
+                return f"{layer!r} as layer {i}"
             if layer.delays is not None or (isinstance(layer, Dense) and layer.recurrent is not None):
                 return f"{layer!r} as layer {i}"
         return None
@@ -467,6 +538,11 @@ class Design:
             source = reads.memories[0].source
             plain = uniform and not (neuron.syn_leak or substeps or streamed) and reads.is_counter
             plain = plain and (source is None or isinstance(network[source], Dense))
+            fraction = None
+            if not layer.sampled:
+                self._check_numbers(i, pool)
+                fraction = neuron.fraction + neuron.syn_fraction
+                neuron = replace(neuron, fraction=-neuron.syn_fraction)
             if pool and not reads.pool:
                 contract = "delay all inputs of a pooling layer, from one source, alike in hardware"
                 _checks.fail("network", contract, f"{layer!r} as layer {i}")
@@ -481,8 +557,10 @@ class Design:
                     pe,
                     layer,
                     reads,
-                    substeps,
-                    plain,
+                    self.length,
+                    substeps if layer.sampled else 0,
+                    plain and layer.sampled,
+                    fraction,
                 )
             )
         reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]
@@ -490,6 +568,18 @@ class Design:
             remedy = "use a Hammersley source, or dense layers without delays and one bit per step"
             _checks.fail("source", "be a counter for such layers in hardware", self.source, remedy)
         return tuple(layers)
+
+    def _check_numbers(self, i: int, pool: bool) -> None:
+        """Raise unless layer i, which takes numbers, is one that the hardware has."""
+        if self.inputs != "image":
+            contract = f"be 'image' for layer {i}, with sampled=False"
+            _checks.fail("inputs", contract, repr(self.inputs))
+        if pool:
+            contract = "sample the inputs of pooling layers in hardware"
+            _checks.fail("network", contract, f"sampled=False in layer {i}")
+        if self.early:
+            remedy = "its layer computes all steps at once"
+            _checks.fail("early", f"be False for layer {i}, with sampled=False", self.early, remedy)
 
     @property
     def encoder(self) -> Sequence | RotatedRegister:
@@ -528,11 +618,15 @@ class Design:
         """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
         if not self.folded:
             return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
-        return self.n_values + steps * self.step_clocks + 1
+        once = sum(layer.first_period - layer.period for layer in self.layers)
+        return self.n_values + once + steps * self.step_clocks + 1
 
     @property
     def step_clocks(self) -> int:
-        """Clock cycles of a time step of a folded design, after its values are read."""
+        """Clock cycles of a time step of a folded design, after its values are read.
+
+        The first one takes longer if a layer takes numbers.
+        """
         return 1 + self.early + sum(layer.period for layer in self.layers)
 
     @property

@@ -93,12 +93,19 @@ def library(design: Design) -> list[str]:
         return [f"{name}.v" for name in used]
     for layer in design.layers:
         general = not layer.plain
-        used += ["sc_layer", "sc_reads", "sc_number"] if general else ["sc_folded"]
+        if layer.sampled:
+            used += ["sc_layer", "sc_reads", "sc_number"] if general else ["sc_folded"]
+        else:
+            used += ["sc_numbers", "sc_tree", *([] if layer.reads.is_counter else ["sc_reads"])]
         used += [] if layer.is_pool else ["sc_weights"]
         used += ["sc_synapse"] if np.any(layer.neuron.syn_leak) else []
         for memory in layer.reads.memories:
-            if memory.source is None and design.inputs == "image":
+            if not layer.sampled:
+                used.append("sc_values")
+            elif memory.source is None and design.inputs == "image":
                 used.append("sc_samples" if general else "sc_image")
+            elif memory.source is not None and not design.layers[memory.source].sampled:
+                used.append("sc_steps")
             else:
                 used.append("sc_history" if general else "sc_spikes")
     return [f"{name}.v" for name in dict.fromkeys([*used, "sc_readout_folded"])]
@@ -190,13 +197,14 @@ def _expected(
     lanes, groups = (layer.pe, layer.groups) if design.folded else (layer.n_out, 1)
     word = layer.neuron.word
     order = layer.order if design.folded else np.arange(layer.n_out)
-    fired, v = (
-        values[:, order]
-        .reshape(-1, groups, lanes, design.length)
-        .transpose(0, 3, 1, 2)[computed]
-        .reshape(-1, lanes)
-        for values in (spikes, potentials)
-    )
+
+    def lines(values: NDArray[Any]) -> NDArray[Any]:
+        grouped = values[:, order].reshape(-1, groups, lanes, design.length)
+        if not layer.sampled:  # takes numbers: a group gives all its steps before the next one
+            return grouped.transpose(0, 1, 3, 2).reshape(-1, lanes)
+        return grouped.transpose(0, 3, 1, 2)[computed].reshape(-1, lanes)
+
+    fired, v = lines(spikes), lines(potentials)
     digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1
     whole = np.concatenate([fired, digits_of_v.reshape(len(v), -1)], axis=1)
     digits = -(-whole.shape[1] // 4)
@@ -392,11 +400,22 @@ def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
         widths = _widths(layer)
         digits = -(-sum(size for name, size in widths.items() if name != "place") // 4)
         text[f"{module}_reads.hex"] = _lines(f"{e:0{digits}x}" for e in table(layer.reads, widths))
+    if not layer.sampled:
+        words = _offsets(layer)
+        digits = -(-layer.sum_bits * layer.pe // 4)
+        text[f"{module}_offsets_0.hex"] = _lines(f"{word:0{digits}x}" for word in words)
     own = _own(layer)
     if own.words:
         digits = -(-own.width * layer.pe // 4)
         text[f"{module}_neurons.hex"] = _lines(f"{word:0{digits}x}" for word in own.words)
     return text
+
+
+def _offsets(layer: LayerDesign) -> list[int]:
+    """Return the words of the first summands of each group of neurons of a patch."""
+    size = layer.sum_bits
+    digits = layer.offsets.reshape(-1, layer.pe)[:, :, np.newaxis] >> np.arange(size) & 1
+    return row_integers(digits.reshape(len(digits), -1))
 
 
 def _weights(module: str, layer: LayerDesign) -> dict[str, str]:

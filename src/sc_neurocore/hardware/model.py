@@ -28,7 +28,7 @@ class LayerTrace:
     Attributes
     ----------
     counts : ndarray of int32, shape ``(*batch, n_out, steps)``
-        Signed number of products that are 1, per neuron.
+        Signed number of products that are 1, per neuron; its current if it takes numbers.
     potentials : ndarray of int32, shape ``(*batch, n_out, steps)``
         Potentials at the end of the step, in units of the last place.
     spikes : Bitstream, batch shape ``(*batch, n_out)``
@@ -68,18 +68,21 @@ class LayerTracer:
         self.refractory = np.zeros(self.v.size, np.uint64)
         self._step = 0
 
-    def run(self, x: Words, steps: int) -> LayerTrace:
+    def run(self, x: NDArray[Any], steps: int) -> LayerTrace:
         """Run the next block and return its trace.
 
         Parameters
         ----------
         x : ndarray of uint64, shape ``(*batch, n_in, n_words)``
             Packed inputs, delayed, without the bias, with all bits of each step. The layer's own spikes
-            of the step before come last, if it has recurrent weights.
+            of the step before come last, if it has recurrent weights. Of a layer that takes numbers,
+            int64 numbers of shape ``(*batch, n_in)``.
         steps : int
             Number of time steps, a multiple of 64 in every block but the last.
         """
         layer = self.layer
+        if not layer.sampled:
+            return self._run_numbers(x, steps)
         n_bits = steps << layer.substeps
         x = x.reshape(-1, *x.shape[-2:])
         own = x[:, layer.layer.n_in :]
@@ -96,14 +99,29 @@ class LayerTracer:
         for sign, chosen in ((1, ~layer.negative), (-1, layer.negative)):
             ones = _native.channel_counts(x, bits * chosen[:, :, np.newaxis], n_bits)
             counts += sign * ones.view(np.int32).reshape(*counts.shape, -1).sum(axis=-1, dtype=np.int32)
+        self._step += steps
+        return self._stepped(counts)
+
+    def _run_numbers(self, x: NDArray[Any], steps: int) -> LayerTrace:
+        """Run steps of a layer that takes numbers."""
+        layer, n = self.layer, self.layer.n_in - self.layer.has_bias
+        patches = layer.layer.patches(x.reshape(-1, layer.layer.n_in, 1).astype(np.int64))[..., 0]
+        weights = np.where(layer.negative, -layer.magnitudes, layer.magnitudes)
+        sums = patches @ weights[:, :n].T + (weights[:, n:].sum(axis=1) << layer.numbers.bits)
+        half = 1 << layer.drop >> 1 if layer.drop > 0 else 0
+        currents = (sums + half >> max(layer.drop, 0)) << max(-layer.drop, 0)
+        return self._stepped(np.repeat(currents.reshape(-1, 1).astype(np.int32), steps, axis=1))
+
+    def _stepped(self, counts: NDArray[np.int32]) -> LayerTrace:
+        """Step the neurons, from counts (rows * positions * n_rows, steps)."""
+        layer, n_rows, steps = self.layer, len(self.layer.magnitudes), counts.shape[1]
         saturations = np.zeros((len(counts), 2), np.uint64)
         potentials, spikes = _native.fixed_trace(
             layer.neuron._integers, counts, self.v, self.refractory, self.i, saturations
         )
-        self._step += steps
 
         def placed(values: NDArray[Any]) -> NDArray[Any]:
-            flat = layer.layer.flatten(values.reshape(len(x), n_rows, -1))
+            flat = layer.layer.flatten(values.reshape(len(counts) // n_rows, n_rows, -1))
             return flat.reshape(*self._shape, -1)
 
         return LayerTrace(
@@ -162,8 +180,11 @@ def trace(design: Design, x: InputLike) -> tuple[LayerTrace, ...]:
             parts.append(_delayed(of_source, delays * k))
         if isinstance(layer.layer, Dense) and layer.layer.recurrent is not None:
             parts.append(_delayed(past[i], np.full(layer.n_out, k)))
-        words = pack(np.concatenate(parts, axis=1))
-        layers.append(LayerTracer(layer, inputs.batch).run(words, steps))
+        if layer.sampled:
+            given = pack(np.concatenate(parts, axis=1))
+        else:
+            given = np.concatenate([codes[:, source] for source in network.connections[i]], axis=1)
+        layers.append(LayerTracer(layer, inputs.batch).run(given, steps))
         spikes = layers[-1].spikes.bits().reshape(len(inputs), layer.n_out, steps)
         seen[i] = np.repeat(spikes, k, axis=-1)
     return tuple(layers)

@@ -18,6 +18,7 @@ from sc_neurocore.networks import FixedPoint, Network, simulate_float
 from sc_neurocore.networks._inputs import checked_densities
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import lif_of
+from sc_neurocore.networks.network import numbers_first
 
 __all__ = [
     "IntegerDesign",
@@ -27,8 +28,9 @@ __all__ = [
     "spiking_design",
 ]
 
-# Products of a spiking design: a comparison with a random number, or the weight itself.
-Product = Literal["stochastic", "binary"]
+# Products of a spiking design: a comparison with a random number, exact ones in the first layer, or the
+# weight itself.
+Product = Literal["stochastic", "numbers", "binary"]
 # Clock cycles between the last address of a layer and its last result.
 _DRAIN = 4
 # Time steps over which firing rates in real numbers are measured.
@@ -277,9 +279,9 @@ class SpikingDesign:
     ----------
     design : Design
         Length, bits of the inputs, sequences, architecture and `simd`.
-    product : {"stochastic", "binary"}
-        Stochastic: the products of `design`, whose spikes and classes it reproduces. Binary: input
-        spikes choose the weights that are added.
+    product : {"stochastic", "numbers", "binary"}
+        Stochastic: the products of `design`, whose spikes and classes it reproduces. Numbers: the same
+        for a first layer that takes numbers. Binary: input spikes choose the weights that are added.
     weights : tuple of ndarray of int64, shape (n_out, n_in)
         Signed weights.
     neurons : tuple of FixedLIF
@@ -320,26 +322,42 @@ class SpikingDesign:
         """Clock cycles from reading the first value of an image to its class."""
         if not self.folded:
             return self.design.clocks
+        if self.product == "numbers":
+            (n0, n1), (w0, w1), length = self.columns, self.weights, self.design.length
+            first = (len(w0) - 1) * self.turn + n0 + self.delay + 2 * length + 3
+            return self.design.n_in + first + length * (n1 * len(w1) + self.delay + 5)
         per_step = sum(n * len(w) + _DRAIN + 1 for n, w in zip(self.columns, self.weights, strict=True))
         return self.design.n_in + self.design.length * per_step
 
     @property
+    def delay(self) -> int:
+        """Clock cycles from a word of weights to its sum, if the first layer takes numbers."""
+        return 1 + bits_for(self.simd) + (self.in_bits - 1).bit_length()
+
+    @property
+    def turn(self) -> int:
+        """Clock cycles per neuron of a first layer that takes numbers."""
+        return max(self.columns[0], 2 * self.design.length)
+
+    @property
     def weight_bits(self) -> int:
         """Bits of a stored weight."""
-        if self.product == "stochastic":
+        if self.product != "binary":
             return self.design.fixed_point.bits + 1
         return self.planes + 1
 
     @property
     def planes(self) -> int:
         """Bits of the magnitude of a product."""
-        if self.product == "stochastic":
+        if self.product != "binary":
             return 1
         return max(int(np.abs(w).max()).bit_length() for w in self.weights)
 
     @property
     def sum_bits(self) -> int:
         """Bits of a sum."""
+        if self.product == "numbers":
+            return max(self.design.layers[0].sum_bits, _signed_bits(*self.reach(1)))
         return max(_signed_bits(*self.reach(k)) for k in range(len(self.weights)))
 
     @property
@@ -349,7 +367,7 @@ class SpikingDesign:
 
     def reach(self, k: int) -> tuple[int, int]:
         """Return the least and the greatest sum of layer k."""
-        w = np.sign(self.weights[k]) if self.product == "stochastic" else self.weights[k]
+        w = np.sign(self.weights[k]) if self.product != "binary" else self.weights[k]
         ends = [np.clip(sign * w, 0, None).sum(axis=1).max() for sign in (-1, 1)]
         return -int(ends[0]), int(ends[1])
 
@@ -361,7 +379,7 @@ class SpikingDesign:
         """Return potentials and spikes of each layer, shape (n, n_out, length)."""
         design, length = self.design, self.design.length
         x = np.atleast_2d(self.codes(images))
-        if self.product == "stochastic":
+        if self.product != "binary":
             seen = [trace(design, row / 2**self.in_bits) for row in x]
             return [
                 (
@@ -388,7 +406,7 @@ class SpikingDesign:
 
     def classes(self, images: ArrayLike) -> NDArray[np.int64]:
         """Return the class of each image of shape (n, n_in)."""
-        if self.product == "stochastic":
+        if self.product != "binary":
             return np.asarray(self.design.simulate(images).classes, np.int64)
         potentials, spikes = self._traces(images)[-1]
         score = spikes.sum(axis=-1).astype(np.int64) << 32
@@ -397,12 +415,18 @@ class SpikingDesign:
     def results(self, images: ArrayLike) -> NDArray[np.int64]:
         """Return what the port `seen` of the core outputs per image: potentials, step by step."""
         layers = [potentials for potentials, _ in self._traces(images)]
+        if self.product == "numbers":  # the first layer neuron by neuron
+            first, last = layers
+            parts = [first.reshape(len(first), -1), last.swapaxes(1, 2).reshape(len(last), -1)]
+            return np.concatenate(parts, axis=1).astype(np.int64)
         steps = np.concatenate(layers, axis=1)
         return steps.swapaxes(1, 2).reshape(len(steps), -1).astype(np.int64)
 
     @cached_property
     def verilog(self) -> Mapping[str, str]:
         """The files of the design, by name."""
+        if self.product == "numbers":
+            return _numbers_folded(self)
         return _spiking_folded(self) if self.folded else _spiking_unrolled(self)
 
 
@@ -427,7 +451,8 @@ def spiking_design(
         leaks and without refractory periods.
     length : int
         Time steps per image.
-    product : {"stochastic", "binary"}
+    product : {"stochastic", "numbers", "binary"}
+        With numbers, the network has two layers and the design is folded.
     bits : int
         Bits of a weight: of its magnitude if stochastic, with its sign if binary. 2 means -1, 0 and 1.
     input_bits : int
@@ -440,18 +465,23 @@ def spiking_design(
     name : str
     """
     _checks.choice("product", product, get_args(Product))
-    number = bits if product == "stochastic" else input_bits
+    number = bits if product != "binary" else input_bits
+    if product == "numbers":
+        if len(network) != 2 or not folded or length > 256:
+            contract = "have two layers, and at most 256 steps in a folded design, to take numbers"
+            _checks.fail("network", contract, f"{network.shape}, {length} steps, folded={folded}")
+        network = numbers_first(network)
     design = Design(
         network,
         length,
-        fixed_point=FixedPoint(bits=number, word=word if product == "stochastic" else 16),
+        fixed_point=FixedPoint(bits=number, word=word if product != "binary" else 16),
         architecture="folded" if folded else "unrolled",
         simd=simd,
         name=name,
     )
     if any(layer.has_bias for layer in design.layers):
         _checks.fail("network", "have no bias in a shared data path", network)
-    if product == "stochastic":
+    if product != "binary":
         weights = tuple(
             np.where(one.negative, -one.magnitudes, one.magnitudes) for one in design.layers
         )
@@ -460,7 +490,9 @@ def spiking_design(
         weights, neurons = _binary(design, 2 ** (bits - 1) - 1, word)
     first = neurons[0]
     for neuron in neurons:
-        shared = "leak", "leak_shift", "fraction", "reset", "subtract"
+        shared = ["leak", "leak_shift", "fraction", "reset", "subtract"]
+        if product == "numbers":  # whose currents need no fraction
+            shared.remove("fraction")
         if any(getattr(neuron, one) != getattr(first, one) for one in shared) or neuron.refractory:
             contract = "have equal leaks and resets and no refractory period in a shared data path"
             _checks.fail("network", contract, network)
@@ -656,6 +688,43 @@ def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
     wide = design.sum_bits
     rows = [int(offset) & ((1 << wide) - 1) for offset in offsets]
     return text | _memory(f"{design.name}_offsets", rows, wide)
+
+
+def _numbers_folded(design: SpikingDesign) -> dict[str, str]:
+    bits, simd, inner = design.weight_bits, design.simd, design.design
+    numbers, drawn = inner.layers
+    signs = [(w < 0).astype(np.int64) for w in design.weights]
+    stored = tuple(
+        np.abs(w) | sign << (bits - 1) for w, sign in zip(design.weights, signs, strict=True)
+    )
+    words = _weight_words(stored, design.columns, simd, bits)
+    values = {
+        "d": design,
+        "design": inner,
+        "simd": simd,
+        "sum_bits": design.sum_bits,
+        "levels": bits_for(simd) if simd > 1 else 0,
+        "delay": design.delay,
+        "turn": design.turn,
+        "depth": len(words),
+        "drop": numbers.drop,
+        "fraction": drawn.neuron.fraction,
+        "drive_bits": max(numbers.count_bits, _signed_bits(*design.reach(1)) + drawn.neuron.fraction),
+        "neuron": numbers.neuron,
+        "word": numbers.neuron.word,
+        "thresholds": [n.threshold for n in design.neurons],
+        "fires": [n.threshold <= n.most for n in design.neurons],
+        "spike_bits": max(inner.length.bit_length(), 2),
+    }
+    text = {f"{design.name}.v": rendered("rival_numbers.v", values)}
+    for name in ("sc_weights.v", "sc_tree.v"):
+        text[name] = library_text(name)
+    text |= _memory(f"{design.name}_weights", words, simd * bits)
+    wide = design.sum_bits
+    rows = [*numbers.offsets.tolist(), *(-signs[1].sum(axis=1)).tolist()]
+    return text | _memory(
+        f"{design.name}_offsets", [int(row) & ((1 << wide) - 1) for row in rows], wide
+    )
 
 
 def signed_digits(value: int) -> list[tuple[int, int]]:

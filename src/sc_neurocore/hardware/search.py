@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,6 +15,7 @@ from sc_neurocore.evidence._intervals import wilson
 from sc_neurocore.evidence.evaluation import labeled
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.networks import FixedPoint, Network
+from sc_neurocore.networks.network import numbers_first
 
 __all__ = ["OperatingPoint", "cheapest", "operating_points", "pareto_front"]
 
@@ -43,9 +45,18 @@ class OperatingPoint:
         return wilson(self.n_right, self.n_images, confidence)
 
     @property
+    def numbers(self) -> bool:
+        """Whether a layer takes the inputs as numbers."""
+        return not all(layer.sampled for layer in self.design.network)
+
+    @property
     def width(self) -> int:
-        """Number of weight bits, with signs, that are read and compared per clock cycle."""
-        return self.design.simd * self.design.pe * (self.design.fixed_point.bits + 1)
+        """Number of weight bits, with signs, that are read per clock cycle to be compared.
+
+        If a layer takes numbers, the bits of the inputs that are multiplied count as well.
+        """
+        bits = self.design.fixed_point.bits
+        return self.design.simd * self.design.pe * (bits + 1 + (bits if self.numbers else 0))
 
     @property
     def cost(self) -> int:
@@ -56,7 +67,8 @@ class OperatingPoint:
         low, high = (100 * end for end in self.interval())
         d = self.design
         return (
-            f"OperatingPoint({d.fixed_point.bits} bits, {d.length} steps, simd={d.simd}, pe={d.pe}: "
+            f"OperatingPoint({'numbers first, ' if self.numbers else ''}{d.fixed_point.bits} bits, "
+            f"{d.length} steps, simd={d.simd}, pe={d.pe}: "
             f"{100 * self.accuracy:.2f} % ({low:.2f} to {high:.2f}), {d.clocks:,} clock cycles)"
         )
 
@@ -70,6 +82,7 @@ def operating_points(
     lengths: Sequence[int] = (4, 8, 16, 32),
     simd: Sequence[int] = (8,),
     pe: Sequence[int] = (1,),
+    numbers: Sequence[bool] = (False,),
     fixed_point: FixedPoint = FixedPoint(),
     name: str = "network",
 ) -> list[OperatingPoint]:
@@ -90,6 +103,9 @@ def operating_points(
         Time steps per image.
     simd, pe : sequence of int
         As for `Design`. Combinations that a design does not allow are left out.
+    numbers : sequence of bool
+        Whether the layers that receive only inputs of the network take them as numbers, with
+        ``sampled=False``. True is left out for layers that cannot.
     fixed_point : FixedPoint
         The other word lengths.
     name : str
@@ -107,14 +123,14 @@ def operating_points(
     x = _checks.array("images", images, [2])
     wanted = labeled(network, x, labels)[1]
     found = []
-    for n, length in product(bits, lengths):
+    for made, n, length in product(_networks(network, numbers), bits, lengths):
         format_ = FixedPoint(n, fixed_point.word, fixed_point.fraction, fixed_point.leak_bits)
         right = None
         for lanes, neurons in product(simd, pe):
             if neurons > lanes or any(layer.n_out % neurons for layer in network.layers[:-1]):
                 continue
             design = Design(
-                network,
+                made,
                 length,
                 fixed_point=format_,
                 architecture="folded",
@@ -127,6 +143,16 @@ def operating_points(
             found.append(OperatingPoint(design, right, len(wanted)))
     if not found:
         _checks.fail("pe", "divide the neurons of all layers but the last", tuple(pe))
+    return found
+
+
+def _networks(network: Network, numbers: Sequence[bool]) -> list[Network]:
+    """Return the network as it is, and if wanted and possible with inputs as numbers."""
+    found = [network] if False in numbers else []
+    if True in numbers:
+        # Layers with recurrent weights, delays or plasticity cannot.
+        with contextlib.suppress(ValueError):
+            found.append(numbers_first(network))
     return found
 
 

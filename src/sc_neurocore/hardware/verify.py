@@ -89,7 +89,10 @@ def _can_fire(layer: LayerDesign) -> bool:
     The potential then rises from 0 to the smallest v with ``v * leak >> leak_shift >= drive``, and a
     synaptic current does so before.
     """
-    excitatory = ((layer.magnitudes > 0) & ~layer.negative).sum(axis=1) << layer.substeps
+    if layer.sampled:
+        excitatory = ((layer.magnitudes > 0) & ~layer.negative).sum(axis=1) << layer.substeps
+    else:
+        excitatory = layer.largest_currents
     each = layer.neuron.each
     rows = [excitatory.max()] if len(each) == 1 else excitatory
     return any(_fires(lif, int(ones)) for lif, ones in zip(each, rows, strict=True))
@@ -208,9 +211,9 @@ def verify_netlist(
     words, rows = [], []
     for first in range(0, lanes, _LANES):
         some = range(first, min(first + _LANES, lanes))
-        x = np.stack([_inputs(layer, rng, plan.steps << layer.substeps, lane) for lane in some])
-        words.append(Bitstream.from_bits(x).words)
-        rows.append(packed_lanes(x, axis=0))
+        x = np.stack([_inputs(layer, rng, plan.n_inputs << layer.substeps, lane) for lane in some])
+        words.append(_for_model(layer, x))
+        rows.append(packed_lanes(_digits(layer, x), axis=0))
     all_lanes = packed_lanes(np.ones(lanes, bool))
     stimulus = {
         "clear": plan.clear[:, np.newaxis, np.newaxis] * all_lanes,
@@ -222,10 +225,9 @@ def verify_netlist(
     for i, of_inputs in enumerate(words):
         part = run.part(i * _LANES, _LANES)
         valid = part.at(slice(1, None), "valid")[:, 0] != plan.valid[1:, np.newaxis]
-        spikes = _lane_by_lane(part.at(plan.at, "spike"), plan.order)
-        potentials = _lane_by_lane(_numbers(part.at(plan.at, "v"), layer.neuron.word), plan.order)
-        model = LayerTracer(layer, of_inputs.shape[:1]).run(of_inputs, plan.steps)
-        total += _compared(layer, model, spikes, potentials, plan.clocks)
+        digits = part.at(plan.at, "spike"), _numbers(part.at(plan.at, "v"), layer.neuron.word)
+        spikes, potentials = (_lane_by_lane(_by_step(layer, one), plan.order) for one in digits)
+        total += plan.compared(layer, of_inputs, spikes, potentials)
         total += Verification(differences=int(valid.sum()))
     return total
 
@@ -294,10 +296,10 @@ def _layer_of_images(design: Design, k: int, run: Run, whole: LayerTrace, steps:
         return Verification(differences=model.potentials.size)
     differences = int((valid != valid[:, :1]).sum())
     order = layer.order if design.folded else np.arange(layer.n_out)
-    spikes = _lane_by_lane(run.at(at, f"layer{k}_spike"), order)
+    spikes = _lane_by_lane(_by_step(layer, run.at(at, f"layer{k}_spike")), order)
     potentials = None
     if k == len(design.layers) - 1:
-        digits = run.at(at, f"layer{k}_v")
+        digits = _by_step(layer, run.at(at, f"layer{k}_v"))
         potentials = _lane_by_lane(_numbers(digits, layer.neuron.word), order)
     seen = _compared(layer, model, spikes, potentials, len(valid) + 1)
     return seen + Verification(differences=differences)
@@ -318,6 +320,31 @@ def _lane_by_lane(values: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any
     """Rearrange values of neurons in an order, (clocks, neurons, lanes), to (lanes, steps, n_out)."""
     by_lane = np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T)
     return _in_order(by_lane.reshape(values.shape[-1], -1, len(order)), order)
+
+
+def _by_step(layer: LayerDesign, values: NDArray[Any]) -> NDArray[Any]:
+    """Return outputs (clocks, ...) in the order (step, group).
+
+    A group of a layer that takes numbers gives all steps of an image before the next one.
+    """
+    if layer.sampled:
+        return values
+    by_image = values.reshape(-1, layer.groups, layer.length, *values.shape[1:])
+    return np.ascontiguousarray(by_image.swapaxes(1, 2)).reshape(values.shape)
+
+
+def _digits(layer: LayerDesign, x: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return inputs as bits; of numbers, along a further axis."""
+    if layer.sampled:
+        return x
+    return (x[..., np.newaxis] >> np.arange(layer.numbers.bits) & 1).astype(np.uint8)
+
+
+def _for_model(layer: LayerDesign, x: NDArray[Any]) -> NDArray[Any]:
+    """Return inputs (*batch, n_in, steps or images) as `LayerTracer` takes them."""
+    if layer.sampled:
+        return Bitstream.from_bits(x).words
+    return np.ascontiguousarray(x.swapaxes(-1, -2))
 
 
 def _in_order(values: NDArray[Any], order: NDArray[np.int64]) -> NDArray[Any]:
@@ -344,7 +371,7 @@ class _Plan:
 
     Attributes
     ----------
-    clear, step, valid : ndarray of bool, shape (clocks,)
+    clear, step, valid, done : ndarray of bool, shape (clocks,)
     at : ndarray of int
         Clock cycles at which outputs are valid, in order.
     port : str
@@ -353,20 +380,26 @@ class _Plan:
         Clock cycles at which inputs are applied, and the row of inputs at each of them.
     order : ndarray of int
         Neurons in the order of the outputs.
+    images : int
+        Number of images of a layer that takes numbers; 0 for others, which take a step after the other.
     """
 
     clear: NDArray[np.bool_]
     step: NDArray[np.bool_]
     valid: NDArray[np.bool_]
+    done: NDArray[np.bool_]
     at: NDArray[np.int64]
     port: str
     where: NDArray[np.int64]
     row: NDArray[np.int64]
     order: NDArray[np.int64]
+    images: int = 0
 
     @classmethod
     def of(cls, design: Design, layer: LayerDesign, rng: np.random.Generator, clocks: int) -> _Plan:
         """Return a plan of about `clocks` cycles; the first one clears, and the last have no step."""
+        if not layer.sampled:
+            return cls._of_numbers(layer, clocks)
         return cls._folded(layer, clocks) if design.folded else cls._unrolled(layer, rng, clocks)
 
     @classmethod
@@ -379,8 +412,9 @@ class _Plan:
         at = where + 2
         order = np.arange(layer.n_out)
         return cls(
-            _ones_at([0], clocks), step, _ones_at(at, clocks), at, "x", where, np.arange(steps), order
-        )
+            _ones_at([0], clocks), step, _ones_at(at, clocks), _ones_at(at, clocks), at, "x", where,
+            np.arange(steps), order,
+        )  # fmt: skip
 
     @classmethod
     def _folded(cls, layer: LayerDesign, clocks: int) -> _Plan:
@@ -392,9 +426,31 @@ class _Plan:
         where = starts + 2 + np.arange(reads * layer.groups)
         at = (starts + reads * (1 + np.arange(layer.groups)) + 3).ravel()
         clear, step = _ones_at([0], clocks), _ones_at(starts.ravel(), clocks)
+        done = _ones_at(at[layer.groups - 1 :: layer.groups], clocks)
         return cls(
-            clear, step, _ones_at(at, clocks), at, "x_word", where.ravel(),
+            clear, step, _ones_at(at, clocks), done, at, "x_word", where.ravel(),
             np.arange(passes * reads * layer.groups), layer.order,
+        )  # fmt: skip
+
+    @classmethod
+    def _of_numbers(cls, layer: LayerDesign, clocks: int) -> _Plan:
+        """Clear the layer, do the first step and the others, image after image."""
+        length, groups = layer.length, np.arange(layer.groups) * layer.turn
+        of_image = 2 + layer.first_period + 2 * length
+        images = max(clocks // of_image, 1)
+        clocks = images * of_image + 4
+        first = np.arange(images) * of_image
+        start = first + 1
+        where = start[:, np.newaxis, np.newaxis] + 2 + groups[:, np.newaxis] + np.arange(layer.columns)
+        latest = layer.first_period - groups[-1] - length + 1  # of the first step of a group
+        at = start[:, np.newaxis, np.newaxis] + latest + groups[:, np.newaxis] + np.arange(length)
+        later = 2 * np.arange(length)
+        steps = np.concatenate([start, *(start + layer.first_period + n for n in later[1:])])
+        done = np.concatenate([start + layer.first_period, steps[images:] + 1])
+        return cls(
+            _ones_at(first, clocks), _ones_at(steps, clocks), _ones_at(at.ravel(), clocks),
+            _ones_at(done, clocks), at.ravel(), "x_word", where.ravel(), np.arange(where.size),
+            layer.order, images,
         )  # fmt: skip
 
     @property
@@ -407,9 +463,35 @@ class _Plan:
         """Number of time steps."""
         return int(self.step.sum())
 
+    @property
+    def n_inputs(self) -> int:
+        """Number of time steps, or of images of a layer that takes numbers."""
+        return self.images or self.steps
+
+    def compared(
+        self,
+        layer: LayerDesign,
+        x: NDArray[Any],
+        spikes: NDArray[np.uint8],
+        potentials: NDArray[np.int32],
+    ) -> Verification:
+        """Compare outputs (*batch, steps, n_out) with the model on inputs from `_for_model`."""
+        if not self.images:
+            model = LayerTracer(layer, x.shape[:-2]).run(x, self.steps)
+            return _compared(layer, model, spikes, potentials, self.clocks)
+        shape = *x.shape[:-1], layer.length, layer.n_out
+        model = LayerTracer(layer, x.shape[:-1]).run(x, layer.length)
+        clocks = self.clocks // self.images
+        return _compared(layer, model, spikes.reshape(shape), potentials.reshape(shape), clocks)
+
     def placed(self, layer: LayerDesign, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Rearrange inputs from (n_in, bits, ...) to (clocks, bits of the port, ...)."""
+        """Rearrange bits from (n_in, bits, ...) to (clocks, bits of the port, ...).
+
+        Numbers have their bits along the third axis.
+        """
         rows = x.swapaxes(0, 1) if self.port == "x" else _words(layer, x)
+        if not layer.sampled:
+            rows = rows.reshape(len(rows), -1, *rows.shape[3:])
         out = np.zeros((self.clocks, *rows.shape[1:]), np.uint8)
         out[self.where] = rows[self.row]
         return out
@@ -467,7 +549,12 @@ def _verilated(design: Design, k: int, folder: str) -> Runner:
 def _inputs(
     layer: LayerDesign, rng: np.random.Generator, steps: int, first_kind: int = 0
 ) -> NDArray[np.uint8]:
-    """Return input spikes of shape (n_in, steps) in segments of different kinds."""
+    """Return input spikes of shape (n_in, steps) in segments of different kinds.
+
+    Of a layer that takes numbers, those of images, from 0 to the largest one.
+    """
+    if not layer.sampled:
+        return _input_numbers(layer, rng, steps, first_kind)
     n_in = layer.n_in - layer.has_bias if isinstance(layer.layer, Dense) else layer.layer.n_in
     spikes = np.empty((n_in, steps), np.uint8)
     for first in range(0, steps, _SEGMENT):
@@ -483,6 +570,22 @@ def _inputs(
             part = rng.random(shape) < density
         spikes[:, first : first + shape[1]] = part
     return spikes
+
+
+def _input_numbers(
+    layer: LayerDesign, rng: np.random.Generator, images: int, first_kind: int
+) -> NDArray[Any]:
+    """Return the numbers of images of different kinds, shape (n_in, images)."""
+    n_in, most = layer.layer.n_in, (1 << layer.numbers.bits) - 1
+    x = rng.integers(0, most + 1, (n_in, images))
+    for image in range(images):
+        kind = (image + first_kind) % 4
+        if kind < 2:
+            excited = _excited(layer, int(rng.integers(len(layer.negative))))
+            x[:, image] = most * (excited if kind else ~excited)
+        elif kind == 2:
+            x[:, image] = x[:, image] * rng.random()
+    return x
 
 
 def _excited(layer: LayerDesign, row: int) -> NDArray[np.bool_]:
@@ -501,23 +604,24 @@ def _excited(layer: LayerDesign, row: int) -> NDArray[np.bool_]:
 def _block(design: Design, layer: LayerDesign, run: Runner, rng: Any, clocks: int) -> Verification:
     """Compare a block of clock cycles of a layer with the model, from a cleared state."""
     plan = _Plan.of(design, layer, rng, clocks)
-    x = _inputs(layer, rng, plan.steps << layer.substeps)
-    words = _packed(plan.placed(layer, x))
+    x = _inputs(layer, rng, plan.n_inputs << layer.substeps)
+    words = _packed(plan.placed(layer, _digits(layer, x)))
     out = run({"clear": _column(plan.clear), "step": _column(plan.step), plan.port: words})
     differences = int((out["valid"][1:, 0].astype(bool) != plan.valid[1:]).sum())
     lanes = layer.n_out
     if design.folded:
         lanes = layer.pe
         groups = np.tile(np.arange(layer.groups), plan.steps)
-        differences += int((out["group"][plan.at, 0] != groups).sum())
-        done = _ones_at(plan.at[layer.groups - 1 :: layer.groups], plan.clocks)
-        differences += int((out["done"][1:, 0].astype(bool) != done[1:]).sum())
-    spikes = _unpacked(out["spike"][plan.at], lanes).reshape(plan.steps, layer.n_out)
-    spikes = _in_order(spikes, plan.order)
-    potentials = _potentials(out["v"][plan.at], lanes, layer.neuron.word)
-    model = LayerTracer(layer).run(Bitstream.from_bits(x).words, plan.steps)
-    potentials = _in_order(potentials.reshape(plan.steps, layer.n_out), plan.order)
-    seen = _compared(layer, model, spikes, potentials, plan.clocks)
+        differences += int((_by_step(layer, out["group"][plan.at, 0]) != groups).sum())
+        differences += int((out["done"][1:, 0].astype(bool) != plan.done[1:]).sum())
+    digits = (
+        _unpacked(out["spike"][plan.at], lanes),
+        _potentials(out["v"][plan.at], lanes, layer.neuron.word),
+    )
+    spikes, potentials = (
+        _in_order(_by_step(layer, one).reshape(plan.steps, layer.n_out), plan.order) for one in digits
+    )
+    seen = plan.compared(layer, _for_model(layer, x), spikes, potentials)
     return seen + Verification(differences=differences)
 
 

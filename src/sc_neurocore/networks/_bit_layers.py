@@ -14,7 +14,7 @@ from sc_neurocore.networks._inputs import with_always_on
 from sc_neurocore.networks._plastic import PlasticLayer
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights, of_each
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights, exact_sums, of_each
 from sc_neurocore.neurons import LIF, StepNeuron
 from sc_neurocore.streams import (
     Bernoulli,
@@ -176,7 +176,8 @@ class BitLayer:
         Of each neuron (of each channel, for `Conv2d`), or one for all.
     bits_per_step : int
     gain : ndarray of float64, shape (n_rows of the matrix,)
-        Current of a single one, or what it adds to a potential in fixed point.
+        Current of a single one, or what it adds to a potential in fixed point; of a layer that is not
+        sampled, of a sum of 1, or 1 in fixed point, where `constant` returns currents.
     weight_key, noise_key : int
     share : bool
         Whether all neurons use the weight numbers of the first one.
@@ -237,6 +238,8 @@ class BitLayer:
         if isinstance(layer, Dense) and layer.plasticity:
             _check_plastic(source, bits_per_step, steps_kept, faults)
             plastic = PlasticLayer.of(layer, number, seed=seed, share=share)
+        elif not layer.sampled:
+            bits_per_step, steps_kept = 1, 0
         elif source != Bernoulli() or _recurrent(layer) is not None or steps_kept or strikes:
             thresholds = source.thresholds(np.abs(all_weights(layer)))
             rows, fan_in = thresholds.shape
@@ -248,7 +251,7 @@ class BitLayer:
                 weights = FaultyWires(faults, key, wired)
         of_one = layer.gain / bits_per_step
         if isinstance(neuron, FixedLIF):
-            of_one = float(neuron.one)
+            of_one = float(neuron.one) if layer.sampled else 1.0
         return cls(
             layer=layer,
             wires=wires,
@@ -310,7 +313,8 @@ class BitLayer:
         recurrent = _recurrent(layer) is not None
         if self.plastic is not None:
             own = ("plastic", "rewarded" if self.plastic.is_rewarded else "")
-        return type(layer).__name__, layer.matrix.shape, layer.positions, delays, recurrent, own
+        shape = type(layer).__name__, layer.matrix.shape, layer.positions
+        return *shape, delays, recurrent, own, layer.sampled
 
     def start(self, batch: int) -> LayerState:
         """Return the state at rest, for a batch of inputs."""
@@ -395,6 +399,30 @@ class BitLayer:
                 parts.append(self._run_sums(state, rows, own_bits, part, first, steps, traced=traced))
         return parts[0] if len(parts) == 1 else _joined(parts)
 
+    def constant(self, x: Reals) -> Reals:
+        """Return what each neuron receives in every step if it is not sampled.
+
+        From densities (rows, n_in), shape (rows * positions, 1, n_rows of the matrix): sums of
+        products, or in fixed point, currents in units of the last place.
+        """
+        sums = exact_sums(self.layer, x)[:, np.newaxis]
+        if isinstance(self.neuron, FixedLIF):
+            return self.neuron.currents(sums)
+        return sums
+
+    def run_constant(
+        self, state: LayerState, drive: Reals, first: int, steps: int, *, traced: bool = False
+    ) -> Traces:
+        """Do the same for a layer that is not sampled, from what `constant` returns."""
+        positions, of_row = self.layer.positions, self.layer.n_out * (steps if traced else 1)
+        some = max(_SUMS // of_row, 1)
+        parts = []
+        for row in range(0, len(drive) // positions, some):
+            rows = slice(row, row + some)
+            at = drive[_rows_of_matrix(self.layer, rows)]
+            parts.append(self._fire(state, rows, at, None, None, 0, first, steps, traced=traced))
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
     def _parts(self, x: Block, sums: int) -> Iterator[tuple[slice, Block]]:
         """Yield rows of the batch and their patches, so few that patches and sums fit in memory."""
         layer, some = self.layer, max(len(x.words), 1)
@@ -435,10 +463,28 @@ class BitLayer:
             self.weight_key, x.words, x.bits, x.start, layer.codes, forward, self.share, k, first_word,
             start, start + steps * k,
         )  # fmt: skip
+        return self._fire(state, rows, sums, senders, own, start, first, steps, traced=traced)
+
+    def _fire(
+        self,
+        state: LayerState,
+        rows: slice,
+        sums: Reals,
+        senders: Reals | None,
+        own: Words | None,
+        start: int,
+        first: int,
+        steps: int,
+        *,
+        traced: bool,
+    ) -> Traces:
+        """Step the neurons of some rows; sums have shape (rows * positions, steps or 1, n_rows)."""
+        layer, k = self.layer, self.bits_per_step
         at = _rows_of_matrix(layer, rows)
         if isinstance(self.neuron, StepNeuron):
             variables = {name: values[at] for name, values in state.own.items()}
-            words, potentials = self.neuron.run(variables, sums * self.gain)
+            of_steps = np.broadcast_to(sums * self.gain, (len(sums), steps, sums.shape[2]))
+            words, potentials = self.neuron.run(variables, of_steps)
             for name, values in variables.items():
                 state.own[name][at] = values
             state.v[at] = variables["v"]
@@ -451,7 +497,8 @@ class BitLayer:
         spikes = layer.flatten(words)
         if not traced:
             return Traces(spikes)
-        currents, v = np.swapaxes(sums * self.gain, 1, 2), np.swapaxes(potentials, 1, 2)
+        of_steps = np.broadcast_to(sums * self.gain, (len(sums), steps, sums.shape[2]))
+        currents, v = np.swapaxes(of_steps, 1, 2), np.swapaxes(potentials, 1, 2)
         if isinstance(self.neuron, FixedLIF):
             unit = np.reshape(self.neuron.unit, (-1, 1)) / 2.0**self.neuron.syn_fraction
             v, currents = self.neuron.volts(v), currents * unit

@@ -143,6 +143,7 @@ class Chain:
             and type(source) is Bernoulli  # numbers of others are slow to make one by one
             and all(
                 isinstance(part.layer, Dense)
+                and part.layer.sampled
                 and part.plastic is None
                 and part.layer.recurrent is None
                 and part.layer.delays is None

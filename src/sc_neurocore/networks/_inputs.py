@@ -45,7 +45,18 @@ class Inputs:
 
         If `batched`, a single input is refused.
         """
-        return cls.of_size(name, x, network.n_in, batched=batched, image=image_of(network))
+        inputs = cls.of_size(name, x, network.n_in, batched=batched, image=image_of(network))
+        for i, layer in enumerate(network):
+            if not layer.sampled:
+                inputs.check_constant(name, i)
+        return inputs
+
+    def check_constant(self, name: str, i: int) -> None:
+        """Raise unless the inputs are densities that are constant in time, as layer i needs them."""
+        if isinstance(self.values, Bitstream) or self.values.ndim == 3:
+            given = "spikes" if isinstance(self.values, Bitstream) else f"shape {self.values.shape}"
+            contract = f"be densities constant in time for layer {i}, with sampled=False"
+            _checks.fail(name, contract, given)
 
     @classmethod
     def of_size(

@@ -12,7 +12,7 @@ from sc_neurocore import _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import Inputs
 from sc_neurocore.networks._wiring import join_reals, keep_reals, wires
-from sc_neurocore.networks.layers import Conv2d, Dense, Layer, lif_of, of_each
+from sc_neurocore.networks.layers import Conv2d, Dense, Layer, exact_sums, lif_of, of_each
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons import StepNeuron
 from sc_neurocore.streams._bits import count_ones, joined, n_words, pack, unpack
@@ -118,6 +118,8 @@ class PackedLayer:
     def drive(self, signal: Reals) -> Reals:
         """Return the weighted sums of densities (rows, n_in, steps or 1), those of steps in a row."""
         layer = self._layer
+        if not layer.sampled:
+            return exact_sums(layer, signal[..., 0])[:, np.newaxis]
         if isinstance(layer, Conv2d):
             patches = layer.patches(np.ascontiguousarray(signal))
             sums = np.swapaxes(layer.weights.reshape(len(layer.weights), -1) @ patches, 1, 2)
@@ -198,6 +200,8 @@ class RealLayer:
 
 def drive(layer: Layer, signal: Reals) -> Reals:
     """Return the weighted sums of inputs (rows, n_in, steps or 1), shape (rows, n_out, steps or 1)."""
+    if not layer.sampled:
+        return layer.flatten(exact_sums(layer, signal[..., 0])[..., np.newaxis])
     if isinstance(layer, Conv2d):
         patches = layer.patches(np.ascontiguousarray(signal))
         sums = layer.flatten(layer.weights.reshape(len(layer.weights), -1) @ patches)

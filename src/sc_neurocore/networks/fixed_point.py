@@ -54,6 +54,11 @@ class FixedPoint:
     where i is updated in refractory steps too, and syn_fraction is as large as the word allows, up to
     the number with which a current without input decays to 0.
 
+    A layer with ``sampled=False`` computes the sum s of the products of its rounded weights and inputs
+    exactly, once per input. In each step, ``floor(s * 2**fraction + 1/2)`` takes the place of
+    ``c << fraction``, and with a synaptic current ``floor(s * 2**(fraction + syn_fraction) + 1/2)``
+    that of ``c << fraction + syn_fraction``. It is the same for any number of bits per step.
+
     Neurons with gains or parameters of their own have their own integers, but one fraction per layer.
     The weights of an output layer with several gains are scaled to the largest gain, so that its
     potentials can be compared.
@@ -121,7 +126,7 @@ class FixedPoint:
         TypeError
             If it is not a `Network`, or has neurons that are not `LIF`.
         ValueError
-            If neurons have noise, or a threshold does not fit the word.
+            If neurons have noise, or a threshold or a current does not fit the word.
         """
         check_network(network)
         k = _checks.integer("bits_per_step", bits_per_step, 1)
@@ -191,6 +196,10 @@ class FixedLIF:
     def one(self) -> int:
         """Number that a single one adds to the potential, or to the synaptic current."""
         return 1 << (self.fraction + self.syn_fraction)
+
+    def currents(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return sums of exact products as currents in units of the last place, rounded half up."""
+        return np.asarray(np.floor(sums * self.one + 0.5))
 
     @property
     def each(self) -> tuple[FixedLIF, ...]:
@@ -292,6 +301,7 @@ def _rounded(layer: Layer, fixed_point: FixedPoint) -> Layer:
 def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -> FixedLIF:
     """Return the neurons of layer i; rows with equal parameters share one number."""
     lifs = neurons("network", layer)
+    bits_per_step = bits_per_step if layer.sampled else 1
     gain = np.broadcast_to(layer.gain, (max(len(lifs), np.size(layer.gain)),))
     lifs = lifs * (len(gain) if len(lifs) == 1 else 1)
     leaks = [leak_of(lif.dt / lif.tau_mem, fixed_point.leak_bits) for lif in lifs]
@@ -305,6 +315,8 @@ def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -
     fraction, syn_fraction = _fractions(
         layer, lifs, of_one, leaks, syn_leaks, fixed_point, bits_per_step
     )
+    if not layer.sampled:
+        _check_currents(i, layer, fraction + syn_fraction, fixed_point)
     each = []
     for j, lif in enumerate(lifs):
         unit = of_one[j] / 2**fraction
@@ -329,6 +341,22 @@ def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -
         syn_fraction=syn_fraction,
         **{name: _common([of_row[name] for of_row in each]) for name in each[0]},
     )
+
+
+def _strongest(layer: Layer) -> NDArray[np.float64]:
+    """Return the sum of all exciting, or of all inhibiting weights of each row, whichever is larger."""
+    weights = all_weights(layer)
+    exciting, inhibiting = (np.clip(sign * weights, 0.0, None).sum(axis=1) for sign in (1.0, -1.0))
+    return np.asarray(np.maximum(exciting, inhibiting))
+
+
+def _check_currents(i: int, layer: Layer, fraction: int, fixed_point: FixedPoint) -> None:
+    """Raise unless the currents of layer i, which is not sampled, fit the word."""
+    largest = math.floor(float(_strongest(layer).max()) * 2.0**fraction + 0.5)
+    if largest >= 2 ** (fixed_point.word - 1):
+        remedy = "use a larger word" + ("" if fraction == 0 else " or a smaller fraction")
+        contract = f"hold the currents of layer {i}, {largest} in units of the last place"
+        _checks.fail("fixed_point", contract, fixed_point, remedy)
 
 
 def _common(values: list[Any]) -> Any:
@@ -383,10 +411,10 @@ def _fractions(
 
     The fraction is the largest for which level and reach, in counts, stay inside the word. The reach
     of a neuron is the potential at which it settles if all exciting, or all inhibiting, inputs are on.
-    For a neuron without leak it is four times its threshold.
+    For a neuron without leak it is four times its threshold, or 64 of its largest exact currents if it
+    never fires.
     """
-    weights = all_weights(layer)
-    strongest = np.maximum(*(np.clip(sign * weights, 0.0, None).sum(axis=1) for sign in (-1.0, 1.0)))
+    strongest = _strongest(layer)
     if len(lifs) == 1:
         strongest = strongest[[strongest.argmax()]]
     reach, reach_of_current, digits = 1.0, 1.0, 0
@@ -402,9 +430,11 @@ def _fractions(
             reach_of_current = max(reach_of_current, drive)
             digits = max(digits, math.ceil(-math.log2(syn_leak)))
         reach = max(reach, level, drive / leak if leak else 4 * level)
+        if not (layer.sampled or leak or fires):
+            reach = max(reach, 64 * drive)
     most = 2 ** (fixed_point.word - 1) - 1
     fraction = fixed_point.fraction
-    if fraction is None and not leaks_or_fires:
+    if fraction is None and not leaks_or_fires and layer.sampled:
         fraction = 0  # it only adds whole ones: digits below them would stay 0 and cost range
     elif fraction is None:
         room = math.floor(math.log2(most / max(reach, reach_of_current)))

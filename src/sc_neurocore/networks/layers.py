@@ -9,6 +9,7 @@ and `Conv2d` and these names::
                    (Conv2d); with a bias, it is the last column
     codes          int64 (fan_in, n_rows): round(matrix.T * 2**32), as the native core takes them
     delays         int64 (n_in,), the delay of each input in time steps; None if no input is delayed
+    sampled        whether products are bits; if not, the current is that of `exact_sums`
     patches(x)     (rows, n_in, time) -> (rows * positions, n_weights, time), where n_weights is fan_in
                    without the bias
     flatten(y)     (rows * positions, n_rows, ...) -> (rows, n_out, ...)
@@ -71,6 +72,11 @@ class Dense:
     plasticity : rule or sequence of rules, optional
         Rules by which `simulate` changes the weights, from `sc_neurocore.plasticity`: at most one STDP
         rule, one `Homeostasis` and one `Competition`. Bias and recurrent weights do not change.
+    sampled : bool
+        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the
+        network as numbers: its current is ``gain * (weights @ x + bias)``, with 32 bits of weights and
+        inputs, the same in every time step. Such a layer receives no spikes, and no inputs that change
+        in time.
 
     Raises
     ------
@@ -96,6 +102,7 @@ class Dense:
     recurrent: NDArray[np.float64] | None = None
     delay: int | NDArray[np.int64] = 0
     plasticity: tuple[Rule, ...] = ()
+    sampled: bool = True
 
     if TYPE_CHECKING:  # what is accepted; the fields hold what was checked
 
@@ -109,6 +116,7 @@ class Dense:
             recurrent: ArrayLike | None = None,
             delay: ArrayLike = 0,
             plasticity: Rule | Sequence[Rule] | None = None,
+            sampled: bool = True,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -129,6 +137,13 @@ class Dense:
         if np.abs(self.weights).max() > w_max:
             contract = f"have magnitudes up to the w_max of their rule, {w_max}"
             _checks.fail("weights", contract, float(np.abs(self.weights).max()))
+
+        if not self.sampled:
+            contract = "be None for a layer with sampled=False"
+            if self.recurrent is not None:
+                _checks.fail("recurrent", contract, "weights")
+            if self.plasticity:
+                _checks.fail("plasticity", contract, self.plasticity)
 
     @property
     def n_in(self) -> int:
@@ -212,6 +227,11 @@ class Conv2d:
         Rows and columns of zeros added at each side, 0 or more.
     delay : int or array_like of int, shape (n_in,)
         Delay of the inputs in time steps, 0 or more. Inputs are 0 until they arrive.
+    sampled : bool
+        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the
+        network as numbers: its current is ``gain * (weights @ x + bias)``, with 32 bits of weights and
+        inputs, the same in every time step. Such a layer receives no spikes, and no inputs that change
+        in time.
 
     Raises
     ------
@@ -240,6 +260,7 @@ class Conv2d:
     stride: int = 1
     padding: int = 0
     delay: int | NDArray[np.int64] = 0
+    sampled: bool = True
 
     if TYPE_CHECKING:
 
@@ -254,6 +275,7 @@ class Conv2d:
             stride: int = 1,
             padding: int = 0,
             delay: ArrayLike = 0,
+            sampled: bool = True,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -379,6 +401,30 @@ def with_all_weights(layer: Layer, weights: NDArray[np.float64]) -> Layer:
     return replace(layer, **given)
 
 
+def exact_sums(layer: Layer, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted sums of inputs, with the bias: shape (rows * positions, n_rows).
+
+    Inputs (rows, n_in) are in [0, 1]. They and the weights have 32 bits, as streams have. Products of
+    their halves are integers, which float64 adds up exactly in any order: the result depends neither on
+    the size of a batch nor on the processor.
+    """
+    patches = layer.patches(np.ascontiguousarray(x)[..., np.newaxis])[..., 0]
+    if layer.bias is not None:
+        patches = np.column_stack([patches, np.ones(len(patches))])
+    (high_x, low_x), (high_w, low_w) = (
+        _halves(values) for values in (np.rint(patches * 2.0**32), layer.codes.astype(np.float64))
+    )
+    low, high = low_x @ low_w, high_x @ high_w
+    middle = high_x @ low_w + low_x @ high_w
+    return np.asarray(low * 2.0**-64 + middle * 2.0**-48 + high * 2.0**-32)
+
+
+def _halves(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return whole numbers as high and low, ``high * 2**16 + low``."""
+    high = np.floor(values * 2.0**-16)
+    return high, values - high * 2.0**16
+
+
 def rules_of(layer: Layer) -> tuple[Rule, ...]:
     """Return the rules by which the weights of a layer change."""
     return layer.plasticity if isinstance(layer, Dense) else ()
@@ -435,6 +481,9 @@ def _check_common(layer: Layer, ndim: int) -> None:
     if isinstance(delay, np.ndarray):
         delay.flags.writeable = False
     _keep(layer, "delay", delay)
+    _checks.instance("sampled", layer.sampled, bool)
+    if not layer.sampled and np.any(delay):
+        _checks.fail("delay", "be 0 for a layer with sampled=False", layer.delay)
 
 
 def _gain(gain: ArrayLike, n: int) -> float | NDArray[np.float64]:
@@ -510,6 +559,7 @@ def _shown(layer: Layer) -> str:
     parts = [f"gain{shown}", f"neuron={layer.neuron!r}"]
     parts += [name for name in ("bias", "recurrent") if getattr(layer, name, None) is not None]
     parts += [repr(rule) for rule in rules_of(layer)]
+    parts += [] if layer.sampled else ["sampled=False"]
     if isinstance(layer.delay, np.ndarray):
         parts.append(f"delay up to {layer.delay.max()}")
     elif layer.delay:

@@ -6,7 +6,7 @@ import json
 import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -24,7 +24,7 @@ from sc_neurocore.neurons import (
 __all__ = ["Network"]
 
 FORMAT = "sc-neurocore network"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Network:
         If a layer is not a `Dense` or a `Conv2d`, or a source has the wrong type.
     ValueError
         If there are no layers, a layer has not as many inputs as its sources, the time steps of the
-        layers differ, or feedback is not delayed.
+        layers differ, feedback is not delayed, or a layer with ``sampled=False`` receives spikes.
 
     Examples
     --------
@@ -116,6 +116,9 @@ class Network:
         object.__setattr__(self, "outputs", _outputs(self.outputs, len(layers)))
         for i, layer in enumerate(layers):
             _check_inputs(self, i, layer, connections[i])
+            if not layer.sampled and any(isinstance(source, int) for source in connections[i]):
+                contract = f"give layer {i}, with sampled=False, only inputs of the network"
+                _checks.fail("connections", contract, list(connections[i]))
 
     @property
     def n_in(self) -> int:
@@ -186,6 +189,7 @@ class Network:
                 "bias": layer.bias is not None,
                 "recurrent weights": getattr(layer, "recurrent", None) is not None,
                 "delays": layer.delays is not None,
+                "exact currents": not layer.sampled,
                 "output": i in self.outputs,
             }
             sizes = layer.n_in, layer.n_out, layer.weights.size
@@ -213,7 +217,7 @@ class Network:
         """
         header: dict[str, Any] = {
             "format": FORMAT,
-            "version": FORMAT_VERSION,
+            "version": FORMAT_VERSION if not all(layer.sampled for layer in self.layers) else 3,
             "layers": [_described(layer) for layer in self.layers],
         }
         if not self.is_chain:
@@ -279,6 +283,15 @@ def width_of(network: Network, source: int | slice) -> int:
     if isinstance(source, slice):
         return int(source.stop - source.start)
     return network.layers[source].n_out
+
+
+def numbers_first(network: Network) -> Network:
+    """Return a network whose layers that receive only inputs of the network have ``sampled=False``."""
+    layers = [
+        replace(layer, sampled=False) if all(isinstance(source, slice) for source in own) else layer
+        for layer, own in zip(network.layers, network.connections, strict=True)
+    ]
+    return Network(layers, network.connections, network.outputs)
 
 
 def require_chain(name: str, network: Network, verb: str) -> None:
@@ -402,7 +415,7 @@ def _described(layer: Layer) -> dict[str, Any]:
     entry = {"kind": type(layer).__name__, "gain": gain, "neuron": neuron, "arrays": _arrays(layer)}
     if isinstance(layer, Conv2d):
         entry |= {"input_size": layer.input_size, "stride": layer.stride, "padding": layer.padding}
-    return entry
+    return entry if layer.sampled else entry | {"sampled": False}
 
 
 def _check_keys(header: Mapping[str, Any]) -> None:
@@ -421,7 +434,7 @@ def _entry(number: int, entry: Mapping[str, Any], version: int) -> dict[str, Any
     """Return the header entry of a layer with its class and neurons; raise if anything is missing.
 
     Version 1 has only Dense layers, no kind, and neurons without the fields that came later. Versions 1
-    and 2 do not list the arrays.
+    and 2 do not list the arrays. Layers that are not sampled, in version 4, say so.
     """
     kind = entry.get("kind", "Dense")
     if kind not in ("Dense", "Conv2d"):

@@ -469,7 +469,7 @@ class PreparedNetwork:
         )  # fmt: skip
         prepared = cls(network, fixed_point, bits_per_step, seed, of_inputs, layers, steps_kept, faults)
         if steps_kept:  # made now, and not in the first run
-            _ = prepared._chain if prepared._is_chain else [layer.kept for layer in layers]
+            _ = prepared._chain if prepared._is_chain else [x.kept for x in layers if x.steps_kept]
         return prepared
 
     def run(
@@ -593,7 +593,15 @@ class PreparedNetwork:
             bar.update(length)
             return ones[np.newaxis], states
         counts = np.zeros((rows, network.n_out), np.int64)
-        bits = self._bits_of_inputs(inputs, first, last)
+        constant = self._constant(inputs)
+        if self._encodes:
+            bits = self._bits_of_inputs(inputs, first, last)
+        else:
+            nothing = Block(np.zeros((rows, 0, 0), np.uint64))
+
+            def bits(t: int, steps: int) -> Block:
+                return nothing
+
         most = steps_per_block(self.layers, rows, traced=recorder.traced)
         most = min(most, network.feedback_delay or most)
         # The steps past the last whole word of time, where they are better off on their own.
@@ -610,9 +618,12 @@ class PreparedNetwork:
                 steps = recorder.until_sample(t, steps)
             given, outputs = bits(t, steps), list[Block]()
             for i, (layer, own) in enumerate(zip(self.layers, states, strict=True)):
-                block = join_words(layer.wires, own.lines, given, outputs, k, steps)
-                traced = recorder.wants_traces(i)
-                if layer.plastic is not None:
+                traced, drive = recorder.wants_traces(i), constant[i]
+                if drive is None:
+                    block = join_words(layer.wires, own.lines, given, outputs, k, steps)
+                if drive is not None:
+                    traces = layer.run_constant(own, drive, t, steps, traced=traced)
+                elif layer.plastic is not None:
                     of_block = None if rewards is None else rewards[t - first : t - first + steps]
                     traces = layer.learn(own, block, t, steps, of_block, traced=traced)
                     recorder.add_weights(i, layer.plastic, own, t, steps)
@@ -634,6 +645,26 @@ class PreparedNetwork:
             states = after.layers(self.layers)
             fired[:] = [did or i + 1 != silent for i, did in enumerate(fired)]
         return counts, states
+
+    def _constant(self, inputs: Inputs) -> list[Reals | None]:
+        """Return what the layers that are not sampled receive in every step."""
+        found: list[Reals | None] = []
+        for layer, sources in zip(self.layers, self.network.connections, strict=True):
+            if layer.layer.sampled:
+                found.append(None)
+                continue
+            assert isinstance(inputs.values, np.ndarray)
+            parts = [inputs.values[:, source] for source in sources]
+            found.append(layer.constant(self._densities(np.concatenate(parts, axis=1))))
+        return found
+
+    @cached_property
+    def _encodes(self) -> bool:
+        """Whether a layer receives bits of the inputs."""
+        return any(
+            layer.layer.sampled and any(isinstance(source, slice) for source in sources)
+            for layer, sources in zip(self.layers, self.network.connections, strict=True)
+        )
 
     def _potentials(self, states: Sequence[LayerState]) -> Reals:
         """Return the potentials of the output neurons, shape (rows, n_out)."""

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.networks import Conv2d, Dense
-from sc_neurocore.networks.layers import Layer
+from sc_neurocore.networks.layers import Layer, exact_sums
 from sc_neurocore.neurons import LIF
 from sc_neurocore.streams import Bernoulli, Role, Source, operands, stream_key
 from sc_neurocore.streams.keys import lane_streams
@@ -61,6 +61,7 @@ class _Layer(nn.Module, ABC):
         delay: ArrayLike,
         learn: Collection[Learned],
         surrogate: float,
+        sampled: bool,
     ) -> None:
         super().__init__()
         _checks.instance("neuron", neuron, LIF)
@@ -68,7 +69,7 @@ class _Layer(nn.Module, ABC):
         learned = (learn,) if isinstance(learn, str) else tuple(learn)
         for name in learned:
             _checks.choice("learn", name, get_args(Learned))
-        self.neuron = neuron
+        self.neuron, self.sampled = neuron, sampled
         self.surrogate = _checks.positive("surrogate", surrogate)
         self.weight = nn.Parameter(torch.rand(shape) - 0.5)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
@@ -90,6 +91,8 @@ class _Layer(nn.Module, ABC):
         self._delay: Any = delay
         self.steps_late: nn.Parameter | None = None
         self.learns_delay = "delay" in learned
+        if self.learns_delay and not sampled:
+            _checks.fail("learn", "name no delay for a layer with sampled=False", learn)
 
     def _keep_delay(self, delay: ArrayLike) -> None:
         """Make the delays a parameter if they are learned, after the layer was checked."""
@@ -297,10 +300,13 @@ class _Layer(nn.Module, ABC):
             Those of `SCNetwork`.
         """
         matrix, recurrent, own = self._weights(), self._recurrent(), None
-        k, sums = k if sampled else 1, None
-        if not sampled:
+        k, sums = k if sampled and self.sampled else 1, None
+        if not (sampled and self.sampled):
             real = x if isinstance(x, Tensor) else x.tensor().transpose(0, 1)
             drive = self._sums_of(real.to(matrix.dtype), matrix)
+            if sampled:
+                each = self._exact_sums(real)
+                sums = np.broadcast_to(each, (len(real), steps, self.n_out)).copy()
         else:
             weights = self._weight_bits(matrix, steps, k, stream_key(seed, Role.WEIGHT, number), source)
             own = weights.own
@@ -334,6 +340,13 @@ class _Layer(nn.Module, ABC):
         channels = len(self.weight) if self.positions > 1 else 1
         spikes = Spikes(words, steps, 1, link.to(matrix.dtype), channels=channels)
         return spikes, potentials, drive.detach().cpu().numpy() if sums is None else sums
+
+    def _exact_sums(self, x: Tensor) -> NDArray[np.float64]:
+        """Return the sums of products of `simulate`, of the shape and in the order of `_sums_of`."""
+        batch, steps, n_in = x.shape
+        return exact_sums(self.to_layer(), _array(x).reshape(-1, n_in)).reshape(
+            batch, steps, self.n_out
+        )
 
     @torch.compiler.disable
     def forward(
@@ -438,6 +451,9 @@ class SCLinear(_Layer):
     surrogate : float
         Width of the slope of a spike, in units of ``v_threshold - v_reset``. Half of the area below the
         slope is nearer to the threshold than that.
+    sampled : bool
+        Whether products are sampled by bitstreams. With False, the layer takes the inputs of the
+        network as numbers, as in `Dense`.
 
     Attributes
     ----------
@@ -473,11 +489,12 @@ class SCLinear(_Layer):
         delay: ArrayLike = 0,
         learn: Collection[Learned] = _GAIN,
         surrogate: float = _SURROGATE,
+        sampled: bool = True,
     ) -> None:
         n_in = _checks.integer("in_features", in_features, 1)
         n_out = _checks.integer("out_features", out_features, 1)
         _checks.instance("recurrent", recurrent, bool)
-        super().__init__((n_out, n_in), gain, neuron, bias, delay, learn, surrogate)
+        super().__init__((n_out, n_in), gain, neuron, bias, delay, learn, surrogate, sampled)
         self.recurrent = nn.Parameter(torch.zeros(n_out, n_out)) if recurrent else None
         self.to_layer()  # which checks shapes
         self._keep_delay(delay)
@@ -501,6 +518,7 @@ class SCLinear(_Layer):
             bias=_clipped_if_any(self.bias),
             recurrent=_clipped_if_any(self.recurrent),
             delay=self.delay,
+            sampled=self.sampled,
         )
 
     def extra_repr(self) -> str:
@@ -584,6 +602,8 @@ class SCConv2d(_Layer):
         each output channel.
     surrogate : float
         Width of the slope of a spike, as in `SCLinear`.
+    sampled : bool
+        As in `SCLinear`.
 
     Attributes
     ----------
@@ -623,12 +643,14 @@ class SCConv2d(_Layer):
         delay: ArrayLike = 0,
         learn: Collection[Learned] = _GAIN,
         surrogate: float = _SURROGATE,
+        sampled: bool = True,
     ) -> None:
         c_in = _checks.integer("in_channels", in_channels, 1)
         c_out = _checks.integer("out_channels", out_channels, 1)
         kernel = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
         sizes = [_checks.integer("kernel_size", size, 1) for size in kernel]
-        super().__init__((c_out, c_in, *sizes), gain, neuron, bias, delay, learn, surrogate)
+        shape = c_out, c_in, *sizes
+        super().__init__(shape, gain, neuron, bias, delay, learn, surrogate, sampled)
         self.input_size, self.stride, self.padding = input_size, stride, padding
         self._geometry = self.to_layer()  # which checks the geometry
         self._keep_delay(delay)
@@ -656,6 +678,7 @@ class SCConv2d(_Layer):
             stride=self.stride,
             padding=self.padding,
             delay=self.delay,
+            sampled=self.sampled,
         )
 
     def extra_repr(self) -> str:

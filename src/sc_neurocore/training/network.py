@@ -311,6 +311,9 @@ class SCNetwork(nn.Module):
         _checks.instance("sampled", sampled, bool)
         given = _array(x) if isinstance(x, Tensor) else x
         inputs = Inputs.of_size("x", given, self.n_in, batched=True, image=self._image)
+        for number, layer in enumerate(self.layers):
+            if not layer.sampled:
+                inputs.check_constant("x", number)
         steps = inputs.steps(length)
         seed = drawn_seed() if seed is None else seed
         of_inputs, *of_weights = operands(source, 1 + len(self.layers))
@@ -332,8 +335,10 @@ class SCNetwork(nn.Module):
                 independent=independent, gradient=self.gradient,
             )  # fmt: skip
             done.append((fired, potentials))
-            if starts and isinstance(late, Spikes) and late.words.any() and not fired.words.any():
-                self._warn_of_silence(number, sums.mean(1, np.float64) / k, steps)
+            active = late.words.any() if isinstance(late, Spikes) else sampled and bool(late.any())
+            if starts and active and not fired.words.any():
+                own_k = k if layer.sampled else 1
+                self._warn_of_silence(number, sums.mean(1, np.float64) / own_k, steps)
                 starts = False
         self._has_started |= self.training
         return done
@@ -371,7 +376,7 @@ class SCNetwork(nn.Module):
     ) -> Spikes | Tensor:
         """Return the inputs of a layer before their delays, from those of the network."""
         sources = self.connections[number]
-        if spikes is not None:
+        if spikes is not None and self.layers[number].sampled:
             parts = [done[s][0] if isinstance(s, int) else _part(spikes, s, self.n_in) for s in sources]
             return Spikes.joined(parts, k)
         assert means is not None
@@ -487,6 +492,7 @@ def _module_of(layer: Layer) -> _Layer:
         "neuron": layer.neuron,
         "bias": layer.bias is not None,
         "delay": layer.delay,
+        "sampled": layer.sampled,
     }
     if isinstance(layer, Dense):
         return SCLinear(layer.n_in, layer.n_out, recurrent=layer.recurrent is not None, **common)
