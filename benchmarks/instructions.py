@@ -27,7 +27,7 @@ from ceilings import compiler_of_native
 from numpy.typing import NDArray
 
 import sc_neurocore as sc
-from sc_neurocore import _native, operators, plasticity
+from sc_neurocore import _native, hardware, operators, plasticity
 from sc_neurocore.circuits import Circuit, feedback
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -97,6 +97,13 @@ def _learn(n: int) -> Call:
     rule = plasticity.STDP(0.01, 0.01, pairing="nearest")
     prepared = sc.prepare(sc.Network([sc.Dense(w, gain=0.05, plasticity=rule)]), seed=1)
     return partial(prepared.run, np.full(64, 0.1), 64 * n)
+
+
+def _fixed_learning(n: int) -> Call:
+    rule = plasticity.STDP(0.01, 0.01, bounds="hard")
+    layer = sc.Dense(np.full((16, 64), 0.5), gain=0.05, plasticity=rule)
+    design = hardware.LearningDesign(sc.Network([layer]))
+    return partial(design.simulate, sc.encode(np.full(64, 0.1), 64 * n, key=1))
 
 
 def _short(n: int) -> Call:
@@ -178,6 +185,7 @@ KERNELS: dict[str, tuple[Callable[[int], Call], tuple[int, int], int]] = {
     "LIF with noise, per update": (partial(_lif, 0.1), (64, 256), 64),
     "LIF, own currents, per update": (_lif_own, (256, 1024), 64),
     "learning, per weight": (_learn, (4, 16), 64 * 64 * 32),
+    "learning in fixed point, per synapse": (_fixed_learning, (4, 16), 64 * 64 * 16),
     "counts per step, per product": (partial(_counts, 1), (2, 8), 64 * 1024),
     "counts of a batch, per product": (partial(_counts, 8), (2, 8), 8 * 64 * 1024),
     "ones of rows, per word": (_ones, (8, 24), 64 * 16),

@@ -291,6 +291,19 @@ class InputWords {
   uint64_t all_;
 };
 
+// Adds the products of an input of a row. On narrow levels sums of more columns do not stay in
+// registers.
+template <size_t kColumns>
+void add_row(float* sums, uint64_t word, const float* table) {
+  float sum[kColumns];
+  std::copy_n(sums, kColumns, sum);
+  for (; word != 0; word >>= 4, table += 16 * kColumns) {
+    const float* added = table + word % 16 * kColumns;
+    for (size_t n = 0; n < kColumns; n++) sum[n] += added[n];
+  }
+  std::copy_n(sum, kColumns, sums);
+}
+
 // Adds the products of the inputs [first, last) at a word of time, of kRows rows of packed inputs
 // under one look at the sums.
 template <size_t kColumns, size_t kRows>
@@ -319,6 +332,12 @@ void add_products(const ProductGradients& g, size_t first, size_t last, size_t b
       for (size_t r = 0; r < kRows; r++) any |= words[active][r] = x[r][i];
       at[active] = (i - first) * columns + n;
       active += any != 0;
+    }
+    if constexpr (kLanes < 8) {
+      for (size_t k = 0; k < active; k++)
+        for (size_t r = 0; r < kRows; r++)
+          add_row<kColumns>(sums + at[k], words[k][r], table + r * size);
+      continue;
     }
     for (size_t k = 0; k < active; k++) {
       Floats sum[kColumns / kFloats];
