@@ -187,7 +187,7 @@ def test_control_reads_the_values_of_every_step(folder):
         moves = [
             (z3.And(takes, whole), run),
             (z3.And(state == run, done), take),
-            (z3.And(state == run, done, last), read),
+            (z3.And(state == run, done, z3.Or(last, i["decided"] == 1)), read),
             (z3.And(state == read, i["class_valid"] == 1), offer),
             (z3.And(state == offer, i["out_ready"] == 1), take),
         ]
