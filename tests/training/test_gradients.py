@@ -85,12 +85,12 @@ def noise_of(layer, steps, batch, key):
     )
 
 
-@pytest.mark.filterwarnings("ignore::sc_neurocore.PeriodWarning")
-@pytest.mark.filterwarnings("ignore::sc_neurocore.SilentLayerWarning")
 # Layers that take numbers have no bits.
 SAMPLED = [name for name in NETWORKS if "numbers" not in name]
 
 
+@pytest.mark.filterwarnings("ignore::sc_neurocore.PeriodWarning")
+@pytest.mark.filterwarnings("ignore::sc_neurocore.SilentLayerWarning")
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("source", [Bernoulli(), Sobol()], ids=str)
 @pytest.mark.parametrize("given", ["densities", "in time", "spikes"])
