@@ -66,7 +66,7 @@ def measured_on(results: dict[str, Any]) -> str:
     notes = f" The machine was not idle (load {load:.1f} at the start)." if load > BUSY else ""
     notes += f" Not installed: {', '.join(missing)}." if missing else ""
     return (
-        f"One run of `make bench` on {results['date']}: {results['processor']}, "
+        f"`make bench` on {results['date']}: {results['processor']}, "
         f"{results['cores']} cores, {isa}; Python {versions['Python']}, "
         + ", ".join(f"{name} {version}" for name, version in peers.items())
         + f".{notes}"
