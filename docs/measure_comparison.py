@@ -278,18 +278,17 @@ def verdict(rows: dict[str, Any]) -> str:
             f"inputs are sampled ({drawn.name}), with "
             f"{drawn.nanojoules()[1] / first.nanojoules()[1]:.1f} times less energy."
         )
-    for bits, length in ((3, 8), (3, 4)):
-        name = f"{bits} bits, {length} steps"
-        one = named.get(f"stochastic, {name}, one data path")
-        other = named.get(f"binary spikes, {name}")
-        if one and other:
-            lines.append(
-                f"- **The comparators save little.** In one data path with {name}, stochastic products "
-                f"take {one.area / other.area:.2f} times the logic cells of adding the weights "
-                f"({one.area:,.0f} and {other.area:,.0f}), and {one.memories} block memories to "
-                f"{other.memories}, in as many clock cycles. Their accuracies are "
-                f"{100 * one.accuracy:.1f} and {100 * other.accuracy:.1f} %."
-            )
+    name = "3 bits, 8 steps"
+    one = named.get(f"stochastic, {name}, one data path")
+    other = named.get(f"binary spikes, {name}")
+    if one and other:
+        lines.append(
+            f"- **The comparators save little.** In one data path with {name}, stochastic products "
+            f"take {one.area / other.area:.2f} times the logic cells of adding the weights "
+            f"({one.area:,.0f} and {other.area:,.0f}), and {one.memories} block memories to "
+            f"{other.memories}, in as many clock cycles. Their accuracies are "
+            f"{100 * one.accuracy:.1f} and {100 * other.accuracy:.1f} %."
+        )
     old = named.get("stochastic, 3 bits, 8 steps")
     new = named.get("stochastic, 3 bits, 8 steps, one data path")
     if old and new:
