@@ -254,6 +254,15 @@ def test_hdl_checks_a_folder_as_it_lies(tmp_path, capsys):
     assert "a reset must end an image" in capsys.readouterr().err
     control.write_text("module sc_control endmodule")
     assert main(["hdl", "--check", str(out)]) == 1
+    capsys.readouterr()
+    (out / "little_tb_layer0.hex").unlink()
+    assert main(["hdl", "--check", str(out)]) == 1
+    assert "the memory files of its modules, got no little_tb_layer0.hex" in capsys.readouterr().err
+
+
+def test_a_folder_without_verilog_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"folder must contain the Verilog of a design, got .*nothing"):
+        run_bench(tmp_path / "nothing", "little")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -176,9 +177,16 @@ def run_bench(folder: str | os.PathLike[str], name: str) -> str:
         If the testbench finds a difference.
     MissingToolError
         If no simulator is available.
+    ValueError
+        If the folder or one of the memory files that its Verilog names is missing.
     """
-    simulator: Simulator = "verilator" if has_verilator() else "icarus"
     paths = sorted(Path(folder).glob("*.v"))
+    if not paths:
+        _checks.fail("folder", "contain the Verilog of a design", repr(os.fspath(folder)))
+    named = {file for path in paths for file in re.findall(r'"([\w.]+\.hex)"', path.read_text())}
+    if missing := sorted(file for file in named if not (Path(folder) / file).exists()):
+        _checks.fail("folder", "contain the memory files of its modules", f"no {missing[0]}")
+    simulator: Simulator = "verilator" if has_verilator() else "icarus"
     said = run_testbench(paths, f"{name}_tb", folder, simulator)
     (line,) = (line for line in said.splitlines() if line.startswith("PASSED"))
     return f"{line} ({simulator})"
