@@ -5,7 +5,7 @@
 #   make test-arm        compile for 64-bit ARM and run the native tests in an emulator
 #   make wheel           build a wheel in dist/, check it, and test it where there is no compiler
 #   make test-wasm       compile the core for WebAssembly and compare kernels in Node.js
-#   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog)
+#   make test-icarus     run the hardware tests that need Icarus Verilog (iverilog) or Tcl (Python's tkinter)
 #   make test-browser    run the tests of the live page that need Chromium
 #   make test-long       run the checks that take minutes each
 #   make lint            check format, style and types

@@ -1,13 +1,16 @@
 """Scripts for Vivado and Quartus, interpreted with commands that record their arguments."""
 
-import tkinter
-
 import numpy as np
 import pytest
 from test_command import small
 
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import interface_verilog, vendor_scripts, verilog, verilog_testbench, write
+
+try:
+    import tkinter  # not part of Python on Debian and Ubuntu: python3-tk
+except ImportError:
+    tkinter = None
 
 # Commands with their options, those with a value marked, as in the manuals: Vivado Design Suite Tcl
 # Command Reference Guide (UG835), Quartus Prime Scripting Reference (ECHELON).
@@ -36,6 +39,7 @@ QUARTUS = {
 
 def interpret(script, commands, arguments=(), returns=None):
     """Run a script and return its calls of commands as (name, options, other arguments)."""
+    assert tkinter is not None, "needed: tkinter (Debian, Ubuntu: apt install python3-tk)"
     interpreter, calls = tkinter.Tcl(), []
 
     def recorder(name, options):
@@ -81,6 +85,7 @@ def modules(folder):
     return sorted(p.name for p in folder.glob("*.v") if p.name != "little_tb.v")
 
 
+@pytest.mark.icarus
 def test_vivado_reads_every_module_and_meets_the_clock(folder, monkeypatch):
     place, top = folder
     monkeypatch.chdir(place)
@@ -96,6 +101,7 @@ def test_vivado_reads_every_module_and_meets_the_clock(folder, monkeypatch):
         interpret("little_vivado.tcl", VIVADO, returns={"get_property": "-0.1"})
 
 
+@pytest.mark.icarus
 def test_quartus_reads_every_module_and_compiles(folder, monkeypatch):
     place, top = folder
     monkeypatch.chdir(place)
@@ -117,6 +123,7 @@ def test_quartus_reads_every_module_and_compiles(folder, monkeypatch):
     assert pins == {"*": ["ON"], "aclk" if top == "little_axis" else "clk": ["OFF"]}
 
 
+@pytest.mark.icarus
 def test_the_constraint_is_a_clock_of_a_port_of_the_top(folder):
     place, top = folder
     options = {"create_clock": {"-name": 1, "-period": 1}, "get_ports": {}}
@@ -125,6 +132,7 @@ def test_the_constraint_is_a_clock_of_a_port_of_the_top(folder):
     assert f"input wire {calls[1][1]['-name']}," in (place / f"{top}.v").read_text()
 
 
+@pytest.mark.icarus
 def test_a_broken_script_is_noticed(tmp_path):
     for k, text in enumerate(["synth_design -tops x", "set x [lindex $argv 0", "no_such_command"]):
         script = tmp_path / f"{k}.tcl"
