@@ -182,10 +182,6 @@ MUTANTS = [
 
 # What changes no bit that a testbench sees, and why.
 UNSEEN = {
-    (
-        "sc_synapse.v",
-        "product >> LEAK_SHIFT",
-    ): "bits above the sum are dropped where the leak is not a shift: its proof",
     ("sc_synapse.v", "sum[WORD-1:0]"): "no current of these networks saturates: its proof",
     ("sc_lif.v", "SATURATES = !FIRES"): "a sum above the word fires, or is held: its proof",
 }
