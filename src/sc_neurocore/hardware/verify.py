@@ -183,7 +183,8 @@ def run_bench(folder: str | os.PathLike[str], name: str) -> str:
     paths = sorted(Path(folder).glob("*.v"))
     if not paths:
         _checks.fail("folder", "contain the Verilog of a design", repr(os.fspath(folder)))
-    named = {file for path in paths for file in re.findall(r'"([A-Za-z][\w.]*\.hex)"', path.read_text())}
+    text = "".join(path.read_text() for path in paths)
+    named = set(re.findall(r'"([A-Za-z][\w.]*\.hex)"', text))  # others are endings of names
     if missing := sorted(file for file in named if not (Path(folder) / file).exists()):
         _checks.fail("folder", "contain the memory files of its modules", f"no {missing[0]}")
     simulator: Simulator = "verilator" if has_verilator() else "icarus"
