@@ -205,11 +205,7 @@ class Images {
       }
     };
     if (layer.n_lif > 1) {
-      fire_some.template operator()<1>([&](size_t at) {
-        return Lif([&](size_t lane) -> const LifParameters& {
-          return layer.lif[std::min(at * kLanes + lane, layer.n_lif - 1)];
-        });
-      });
+      fire_some.template operator()<1>([&](size_t at) { return Lif(layer.lif, layer.n_lif, at); });
       return fired;
     }
     const Lif lif(layer.lif[0]);

@@ -22,10 +22,7 @@ class Gradients {
         noise_key_(g.noise_key),
         lifs_(reinterpret_cast<Lif*>(scratch)) {
     for (size_t group = 0; group < n_lif_; group++) {
-      const auto of = [&](size_t lane) -> const LifParameters& {
-        return g.lif[g.n_lif == 1 ? 0 : std::min(group * kLanes + lane, g.n - 1)];
-      };
-      new (&lifs_[group]) Lif(of);
+      new (&lifs_[group]) Lif(g.lif, g.n_lif, group);
       has_noise_ = has_noise_ || lifs_[group].has_noise();
       has_period_ = has_period_ || lifs_[group].has_period();
     }
@@ -337,23 +334,23 @@ void add_products(const ProductGradients& g, size_t first, size_t last, size_t b
       for (size_t k = 0; k < active; k++)
         for (size_t r = 0; r < kRows; r++)
           add_row<kColumns>(sums + at[k], words[k][r], table + r * size);
-      continue;
-    }
-    for (size_t k = 0; k < active; k++) {
-      Floats sum[kColumns / kFloats];
-      for (size_t v = 0; v < kColumns / kFloats; v++)
-        sum[v] = load_floats(sums + at[k] + v * kFloats);
-      for (size_t r = 0; r < kRows; r++) {
-        const float* quad = table + r * size;
-        for (uint64_t word = words[k][r], left = quads; left > 0; left--, word >>= 4) {
-          const float* added = quad + word % 16 * kColumns;
-          for (size_t v = 0; v < kColumns / kFloats; v++)
-            sum[v] += load_floats(added + v * kFloats);
-          quad += 16 * kColumns;
+    } else {
+      for (size_t k = 0; k < active; k++) {
+        Floats sum[kColumns / kFloats];
+        for (size_t v = 0; v < kColumns / kFloats; v++)
+          sum[v] = load_floats(sums + at[k] + v * kFloats);
+        for (size_t r = 0; r < kRows; r++) {
+          const float* quad = table + r * size;
+          for (uint64_t word = words[k][r], left = quads; left > 0; left--, word >>= 4) {
+            const float* added = quad + word % 16 * kColumns;
+            for (size_t v = 0; v < kColumns / kFloats; v++)
+              sum[v] += load_floats(added + v * kFloats);
+            quad += 16 * kColumns;
+          }
         }
+        for (size_t v = 0; v < kColumns / kFloats; v++)
+          store_floats(sums + at[k] + v * kFloats, sum[v]);
       }
-      for (size_t v = 0; v < kColumns / kFloats; v++)
-        store_floats(sums + at[k] + v * kFloats, sum[v]);
     }
   }
 }

@@ -1,5 +1,6 @@
 // The leaky integrate-and-fire update, lanes are neurons. Both kernels that fire use this one.
 #pragma once
+#include <algorithm>
 #include <type_traits>
 
 #include "kernels.hpp"
@@ -30,7 +31,12 @@ struct Drive {
 
 class Lif {
  public:
-  explicit Lif(const LifParameters& c) : Lif([&](size_t) -> const LifParameters& { return c; }) {}
+  explicit Lif(const LifParameters& c) : Lif(&c, 1, 0) {}
+  // The neurons of a group of lanes, with n parameters: those of each neuron, or one for all.
+  Lif(const LifParameters* each, size_t n, size_t group)
+      : Lif([=](size_t lane) -> const LifParameters& {
+          return each[std::min(group * kLanes + lane, n - 1)];
+        }) {}
 
   // of(lane) are the parameters of the neuron in a lane; all are in fixed point, or none is.
   template <class Of>

@@ -98,10 +98,7 @@ class Rows {
         trains_(reinterpret_cast<uint64_t*>(own_) + n_rows_ * n_groups_ * kLanes),
         fired_(trains_ + n_rows_ * n_groups_ * kLanes) {
     for (size_t group = 0; group < (l.n_lif == 1 ? 1 : n_groups_); group++) {
-      const auto of = [&](size_t lane) -> const LifParameters& {
-        return l.lif[l.n_lif == 1 ? 0 : std::min(group * kLanes + lane, l.n - 1)];
-      };
-      new (&lifs_[group]) Lif(of);
+      new (&lifs_[group]) Lif(l.lif, l.n_lif, group);
       has_noise_ = has_noise_ || lifs_[group].has_noise();
     }
     if (l.weight_bits != nullptr) make_signs();

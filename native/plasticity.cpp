@@ -77,10 +77,7 @@ class Plastic {
     const size_t groups = l.n_lif == 1 ? 1 : (n_ + kLanes - 1) / kLanes;
     lifs_ = reinterpret_cast<Lif*>(part.scratch);
     for (size_t group = 0; group < groups; group++) {
-      const auto of = [&](size_t lane) -> const LifParameters& {
-        return l.lif[l.n_lif == 1 ? 0 : std::min(group * kLanes + lane, n_ - 1)];
-      };
-      new (&lifs_[group]) Lif(of);
+      new (&lifs_[group]) Lif(l.lif, l.n_lif, group);
       has_noise_ = has_noise_ || lifs_[group].has_noise();
     }
     drawn_ = part.scratch + (l.n_lif == 1 ? 1 : padded_) * kLifWords;
