@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_command import small
+from test_command import small, warnings_of
 
 from sc_neurocore import LIF, Dense, FixedPoint, Network, decide_early, load_digits
 from sc_neurocore.cli import main
@@ -14,7 +14,6 @@ from sc_neurocore.hardware import (
     run_bench,
     simulators,
     synthesize,
-    tools,
     verify_images,
     verilog,
     verilog_testbench,
@@ -68,9 +67,7 @@ def test_images_end_as_soon_as_no_output_can_overtake(pause, tmp_path):
     text = {**verilog(design), **verilog_testbench(design, images)}
     write(text, tmp_path)
     assert "PASSED: 12 images" in run_bench(tmp_path, "little")
-    files = [tmp_path / name for name in text if name.endswith(".v") and not name.endswith("_tb.v")]
-    assert simulators.lint(files, "little") == []
-    assert tools.lint(files, "little", tmp_path) == []
+    assert warnings_of(text, "little", tmp_path) == []
 
 
 def test_the_class_of_every_digit_is_that_of_all_steps(tmp_path):

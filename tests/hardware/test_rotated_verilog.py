@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import z3
 from proof import Step, joined, netlists, number, prove
-from test_command import small
+from test_command import small, warnings_of
 from test_proofs import RTL
 
 from sc_neurocore import Conv2d, Network, load_digits, simulate
@@ -14,7 +14,6 @@ from sc_neurocore.hardware import (
     run_bench,
     simulators,
     synthesize,
-    tools,
     trace,
     verify_images,
     verilog,
@@ -77,9 +76,7 @@ def test_the_testbench_passes_and_the_model_is_simulate(architecture, source, tm
     assert run.spikes[0] != small(architecture).simulate(IMAGES, record=True).spikes[0]
     text = written(design, tmp_path)
     assert "PASSED: 5 images" in run_bench(tmp_path, "little")
-    files = [tmp_path / name for name in text if name.endswith(".v") and not name.endswith("_tb.v")]
-    assert simulators.lint(files, "little") == []
-    assert tools.lint(files, "little", tmp_path) == []
+    assert warnings_of(text, "little", tmp_path) == []
 
 
 def test_the_netlist_of_the_digits_is_right_on_many_images(tmp_path):
