@@ -239,23 +239,22 @@ class Net:
 
     def _arithmetic(self, other: object) -> NoReturn:
         """Raise TypeError: what a product or a sum is depends on the coding."""
-        contract = "be described by operators and gates"
-        remedy = (
-            "call multiply, scaled_add and others, or wrap nets in a coding: Bipolar(x) * Bipolar(y)"
+        _refuse(
+            self,
+            "call multiply, scaled_add and others, or wrap nets in a coding: Bipolar(x) * Bipolar(y)",
         )
-        _checks.wrong_type("a circuit", contract, self, remedy)
 
     __mul__ = __rmul__ = __add__ = __radd__ = __sub__ = __rsub__ = __truediv__ = _arithmetic
 
     def __bool__(self) -> NoReturn:
-        _refuse("as a condition")
+        _refuse("a net as a condition")
 
     def __array__(self, *_: object, **__: object) -> NDArray[Any]:
-        _refuse("as an array")
+        _refuse("a net as an array")
 
     def probability(self) -> NoReturn:
         """Raise TypeError: a net has no bits."""
-        _refuse("for its density")
+        _refuse("a net for its density")
 
     counts = bits = probability
 
@@ -269,8 +268,8 @@ class Net:
         return f"Net({shape}{what})"
 
 
-def _refuse(use: str) -> NoReturn:
-    _checks.wrong_type("a circuit", "be described by operators and gates", f"a net {use}")
+def _refuse(got: object, remedy: str = "") -> NoReturn:
+    _checks.wrong_type("a circuit", "be described by operators and gates", got, remedy)
 
 
 def _only(net: Any) -> Net:

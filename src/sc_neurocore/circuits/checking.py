@@ -179,7 +179,8 @@ def _generators(
 
 def _counted(pair: Pair, laws: Laws, names: _Names, sequences: Sequence[Source]) -> Finding | None:
     """Return a finding if a stream that must be white is of numbers that are not."""
-    if laws.mean(pair.x) < _EXACT or laws.mean(pair.x) > 1 - _EXACT:
+    mean = laws.mean(pair.x)
+    if mean < _EXACT or mean > 1 - _EXACT:
         return None
     for _, source, name in _generators(pair.x, laws, names, sequences):
         if not isinstance(source, Bernoulli | Permutation):

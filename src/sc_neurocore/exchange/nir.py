@@ -149,9 +149,8 @@ def to_nir(
 
     Weights are multiplied by the gain. Parameters that NIR cannot represent (time step, refractory
     period, noise, reset by subtraction, gain, sampled) are stored in the metadata of the neurons.
-    `from_nir`
-    reads them; other readers ignore them. A convolution after a dense layer, or after images of
-    another size, is written as a matrix and comes back as `Dense`.
+    `from_nir` reads them; other readers ignore them. A convolution after a dense layer, or after images
+    of another size, is written as a matrix and comes back as `Dense`.
 
     In a graph, each source of a layer has its own weights, and NIR adds the results at the neurons.
     Slices of the inputs become several input nodes, several outputs several output nodes, numbered in

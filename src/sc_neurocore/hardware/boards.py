@@ -18,7 +18,7 @@ from sc_neurocore._files import replacing
 from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.design import Design
-from sc_neurocore.hardware.emit import library_text, rendered
+from sc_neurocore.hardware.emit import hex_lines, library_text, rendered
 from sc_neurocore.hardware.interfaces import interface_verilog
 
 if TYPE_CHECKING:
@@ -131,8 +131,8 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
         f"{top}.v": rendered("board.v", values),
         f"{top}.{description.suffix}": "".join(f"{line}\n" for line in constraints),
         f"{top}_tb.v": rendered("board_tb.v", values),
-        f"{top}_tb_images.hex": "".join(f"{code:02x}\n" for code in codes.ravel().tolist()),
-        f"{top}_tb_classes.hex": "".join(f"{number:02x}\n" for number in classes.tolist()),
+        f"{top}_tb_images.hex": hex_lines(codes.ravel().tolist(), 8),
+        f"{top}_tb_classes.hex": hex_lines(classes.tolist(), 8),
     }
 
 

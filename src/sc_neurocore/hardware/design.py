@@ -23,7 +23,16 @@ from sc_neurocore.networks.simulation import PreparedNetwork
 from sc_neurocore.streams import Bitstream, Hammersley, RotatedLFSR, _bits
 from sc_neurocore.streams._numbers import feedback, generator_columns
 
-__all__ = ["Design", "LayerDesign", "RotatedRegister", "Sequence", "is_module_name", "row_integers"]
+__all__ = [
+    "Design",
+    "LayerDesign",
+    "RotatedRegister",
+    "Sequence",
+    "check_counter",
+    "check_module",
+    "is_module_name",
+    "row_integers",
+]
 
 Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
@@ -73,6 +82,22 @@ def is_module_name(name: str) -> bool:
     """Return whether a top module can have this name: an identifier that is not in use."""
     taken = _TAKEN.fullmatch(name) or is_keyword(name)
     return is_identifier(name) and not taken
+
+
+def check_module(name: str) -> None:
+    """Raise unless the argument `name` can be that of the top module of a design."""
+    check_identifier("name", name)
+    if not is_module_name(name):
+        contract = "be neither a keyword of Verilog nor a name that the design or a tool uses"
+        _checks.fail("name", contract, repr(name))
+
+
+def check_counter(source: object) -> None:
+    """Raise unless the argument `source` is a counter of which the hardware has the numbers."""
+    _checks.instance("source", source, Hammersley)
+    assert isinstance(source, Hammersley)
+    if source.randomized:
+        _checks.fail("source", "not be randomized", source, "the hardware has no keys")
 
 
 def row_integers(bits: NDArray[Any]) -> list[int]:
@@ -247,6 +272,16 @@ class LayerDesign:
         assert self.fraction is not None
         return 2 * self.numbers.bits - self.fraction
 
+    @property
+    def half(self) -> int:
+        """Half of the last place of a current, as a sum of products of numbers: it rounds half up."""
+        return 1 << self.drop >> 1 if self.drop > 0 else 0
+
+    @property
+    def codes(self) -> NDArray[Any]:
+        """Weights as integers with their signs."""
+        return np.where(self.negative, -self.magnitudes, self.magnitudes)
+
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
         """First summand of each row of weights of a layer that takes numbers.
@@ -254,12 +289,10 @@ class LayerDesign:
         The bias, half of the last place, and what corrects that a negative weight multiplies the
         inverted input.
         """
-        codes = np.where(self.negative, -self.magnitudes, self.magnitudes)
-        bits, n = self.numbers.bits, self.n_in - self.has_bias
+        codes, bits, n = self.codes, self.numbers.bits, self.n_in - self.has_bias
         bias = codes[:, n:].sum(axis=1) << bits
         most = (1 << bits) - 1
-        half = 1 << self.drop >> 1 if self.drop > 0 else 0
-        return np.asarray(bias + half + most * np.minimum(codes[:, :n], 0).sum(axis=1))
+        return np.asarray(bias + self.half + most * np.minimum(codes[:, :n], 0).sum(axis=1))
 
     @property
     def largest_sums(self) -> NDArray[np.int64]:
@@ -434,10 +467,7 @@ class Design:
         _checks.choice("inputs", self.inputs, get_args(InputKind))
         if self.inputs == "frames" and k > 1:
             _checks.fail("bits_per_step", "be 1 for frames", k, "encode them and use inputs='spikes'")
-        check_identifier("name", self.name)
-        if not is_module_name(self.name):
-            contract = "be neither a keyword of Verilog nor a name that the design or a tool uses"
-            _checks.fail("name", contract, repr(self.name))
+        check_module(self.name)
         if self.architecture is None:
             synapses = sum(layer.n_out * layer.matrix.shape[1] for layer in self.network.layers)
             small = synapses <= MOST_UNROLLED and self._only_folded is None
@@ -459,9 +489,7 @@ class Design:
     def _check_source(self) -> None:
         """Raise unless the hardware has the source of the inputs."""
         if not isinstance(self.source, RotatedLFSR):
-            _checks.instance("source", self.source, Hammersley)
-            if self.source.randomized:
-                _checks.fail("source", "not be randomized", self.source, "the hardware has no keys")
+            check_counter(self.source)
         elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
             contract = "have 4, 8 or 16 bits, and not fewer than weights, for hardware"
             _checks.fail("source", contract, self.source)

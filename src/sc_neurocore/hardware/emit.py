@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -26,7 +26,17 @@ from sc_neurocore.hardware.model import trace
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.layers import Conv2d
 
-__all__ = ["bits_for", "library", "library_text", "rendered", "verilog", "verilog_testbench", "write"]
+__all__ = [
+    "bits_for",
+    "hex_lines",
+    "library",
+    "library_text",
+    "rendered",
+    "verilog",
+    "verilog_testbench",
+    "weight_files",
+    "write",
+]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
@@ -136,9 +146,10 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     result = design.simulate(inputs)
     traces = trace(design, inputs)
     name = f"{design.name}_tb"
-    digits = -(-design.in_bits // 4)
-    text = {f"{name}_images.hex": _lines(f"{code:0{digits}x}" for code in codes.ravel().tolist())}
-    text[f"{name}_classes.hex"] = _lines(f"{c:x}" for c in np.atleast_1d(result.classes).tolist())
+    text = {
+        f"{name}_images.hex": hex_lines(codes.ravel().tolist(), design.in_bits),
+        f"{name}_classes.hex": hex_lines(np.atleast_1d(result.classes).tolist(), 1),
+    }
     n_spikes, silent = 0, []
     steps = design.steps(inputs).ravel()
     for k, layer in enumerate(design.layers):
@@ -148,7 +159,7 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
         n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
         if np.any(layer.neuron.threshold <= layer.neuron.most) and not spikes.any():
             silent.append(f"no spikes in layer {k}")
-        text[f"{name}_layer{k}.hex"] = _lines(_expected(design, layer, spikes, potentials, steps))
+        text[f"{name}_layer{k}.hex"] = _expected(design, layer, spikes, potentials, steps)
     values = {
         "design": design,
         "n_images": len(codes),
@@ -177,9 +188,21 @@ def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
             file.write(content.encode())
 
 
-def _lines(lines: Any) -> str:
-    """Return lines joined to a text."""
-    return "".join(f"{line}\n" for line in lines)
+def hex_lines(values: Iterable[int], bits: int) -> str:
+    """Return integers of at most so many bits as the lines of a memory file."""
+    digits = -(-bits // 4)
+    return "".join(f"{value:0{digits}x}\n" for value in values)
+
+
+def weight_files(name: str, words: list[int], bits: int) -> dict[str, str]:
+    """Return the files of a weight memory, split in the same way as in `sc_weights`."""
+    text: dict[str, str] = {}
+    deep = len(words) >= 2048
+    while words:
+        bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
+        text[f"{name}_{len(text)}.hex"] = hex_lines(words[:bank], bits)
+        words = words[bank:]
+    return text
 
 
 def _expected(
@@ -188,7 +211,7 @@ def _expected(
     spikes: NDArray[Any],
     potentials: NDArray[Any],
     steps: NDArray[np.int64],
-) -> Any:
+) -> str:
     """Return the vectors {v, spike} of a layer in hex, from arrays (image, neuron, step).
 
     Those of an image end after its number of steps.
@@ -207,8 +230,7 @@ def _expected(
     fired, v = lines(spikes), lines(potentials)
     digits_of_v = v[:, :, np.newaxis] >> np.arange(word) & 1
     whole = np.concatenate([fired, digits_of_v.reshape(len(v), -1)], axis=1)
-    digits = -(-whole.shape[1] // 4)
-    return (f"{row:0{digits}x}" for row in row_integers(whole))
+    return hex_lines(row_integers(whole), whole.shape[1])
 
 
 @cache
@@ -395,19 +417,17 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 
 def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of a layer: weights, reads, and parameters of neurons."""
-    text = {} if layer.is_pool and layer.reads.pool else _weights(module, layer)
+    bits = layer.simd * layer.pe * (layer.numbers.bits + 1)
+    text = {} if layer.is_pool and layer.reads.pool else weight_files(module, layer.memory(), bits)
     if not layer.reads.is_counter:
         widths = _widths(layer)
-        digits = -(-sum(size for name, size in widths.items() if name != "place") // 4)
-        text[f"{module}_reads.hex"] = _lines(f"{e:0{digits}x}" for e in table(layer.reads, widths))
+        bits = sum(size for name, size in widths.items() if name != "place")
+        text[f"{module}_reads.hex"] = hex_lines(table(layer.reads, widths), bits)
     if not layer.sampled:
-        words = _offsets(layer)
-        digits = -(-layer.sum_bits * layer.pe // 4)
-        text[f"{module}_offsets_0.hex"] = _lines(f"{word:0{digits}x}" for word in words)
+        text[f"{module}_offsets_0.hex"] = hex_lines(_offsets(layer), layer.sum_bits * layer.pe)
     own = _own(layer)
     if own.words:
-        digits = -(-own.width * layer.pe // 4)
-        text[f"{module}_neurons.hex"] = _lines(f"{word:0{digits}x}" for word in own.words)
+        text[f"{module}_neurons.hex"] = hex_lines(own.words, own.width * layer.pe)
     return text
 
 
@@ -416,16 +436,3 @@ def _offsets(layer: LayerDesign) -> list[int]:
     size = layer.sum_bits
     digits = layer.offsets.reshape(-1, layer.pe)[:, :, np.newaxis] >> np.arange(size) & 1
     return row_integers(digits.reshape(len(digits), -1))
-
-
-def _weights(module: str, layer: LayerDesign) -> dict[str, str]:
-    """Return the files of a weight memory, split in the same way as in `sc_weights`."""
-    words = layer.memory()
-    text: dict[str, str] = {}
-    digits = -(-layer.simd * layer.pe * (layer.numbers.bits + 1) // 4)
-    deep = len(words) >= 2048
-    while words:
-        bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
-        text[f"{module}_{len(text)}.hex"] = _lines(f"{word:0{digits}x}" for word in words[:bank])
-        words = words[bank:]
-    return text

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
-from sc_neurocore.hardware.design import Sequence, is_module_name
-from sc_neurocore.hardware.emit import bits_for, library_text, rendered
-from sc_neurocore.hardware.tools import check_identifier
+from sc_neurocore.hardware.design import Sequence, check_counter, check_module, row_integers
+from sc_neurocore.hardware.emit import bits_for, hex_lines, library_text, rendered
 from sc_neurocore.networks import FixedPoint, Network
 from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks.fixed_point import FixedLIF, leak_of
 from sc_neurocore.networks.layers import Dense
+from sc_neurocore.networks.network import check_network
 from sc_neurocore.neurons import LIF
 from sc_neurocore.plasticity import STDP, StochasticSTDP
 from sc_neurocore.streams import Bitstream, Hammersley, Role, stream_key
@@ -117,19 +117,14 @@ class LearningDesign:
     rule: STDP | StochasticSTDP = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _checks.instance("network", self.network, Network)
+        check_network(self.network)
         _checks.instance("fixed_point", self.fixed_point, FixedPoint)
-        _checks.instance("source", self.source, Hammersley)
+        check_counter(self.source)
         _checks.power_range("seed", self.seed, 128)
-        if self.source.randomized:
-            _checks.fail("source", "not be randomized", self.source, "the hardware has no keys")
         if self.fixed_point.word > 16 or self.fixed_point.word <= self.fixed_point.bits:
             contract = "have words of at most 16 bits, and more than those of its weights, to learn"
             _checks.fail("fixed_point", contract, self.fixed_point)
-        check_identifier("name", self.name)
-        if not is_module_name(self.name):
-            contract = "be neither a keyword of Verilog nor a name that the design or a tool uses"
-            _checks.fail("name", contract, repr(self.name))
+        check_module(self.name)
         layer = self.network[0]
         if len(self.network) > 1 or not isinstance(layer, Dense):
             _checks.fail("network", "be one dense layer to learn in hardware", self.network)
@@ -344,9 +339,8 @@ def learning_verilog(design: LearningDesign) -> dict[str, str]:
     """
     _checks.instance("design", design, LearningDesign)
     text = {f"{design.name}.v": rendered("learning.v", _values(design))}
-    text[f"{design.name}_weights.hex"] = _hex(
-        _words(design, design.magnitudes), design.fixed_point.word
-    )
+    words = _words(design, design.magnitudes).tolist()
+    text[f"{design.name}_weights.hex"] = hex_lines(words, design.fixed_point.word)
     rule = ("sc_move", "sc_random") if isinstance(design.rule, StochasticSTDP) else ("sc_stdp",)
     for name in (*_LIBRARY, *rule):
         text[f"{name}.v"] = library_text(f"{name}.v")
@@ -392,13 +386,11 @@ def learning_testbench(design: LearningDesign, x: InputLike) -> dict[str, str]:
         "n_spikes": int(spikes.sum()),
         "n_changes": changes,
     }
-    digits = -(-design.n_in // 4)
-    rows = (int("".join(map(str, row[::-1])), 2) for row in bits.tolist())
     return {
         f"{name}.v": rendered("learning_tb.v", values),
-        f"{name}_x.hex": "".join(f"{row:0{digits}x}\n" for row in rows),
-        f"{name}_fired.hex": _hex(fired.ravel(), word + 1),
-        f"{name}_weights.hex": _hex(words, word),
+        f"{name}_x.hex": hex_lines(row_integers(bits), design.n_in),
+        f"{name}_fired.hex": hex_lines(fired.ravel().tolist(), word + 1),
+        f"{name}_weights.hex": hex_lines(words.tolist(), word),
     }
 
 
@@ -406,11 +398,6 @@ def _words(design: LearningDesign, magnitudes: NDArray[Any]) -> NDArray[np.int64
     """Return words {negative, magnitude} of the weight memory, from magnitudes (..., n_out, n_in)."""
     signs = design.negative.astype(np.int64) << design.weight_bits
     return (magnitudes.astype(np.int64) | signs).ravel()
-
-
-def _hex(values: NDArray[Any], bits: int) -> str:
-    """Return integers as lines of a memory file."""
-    return "".join(f"{value:0{-(-bits // 4)}x}\n" for value in values.tolist())
 
 
 def _values(design: LearningDesign) -> dict[str, Any]:

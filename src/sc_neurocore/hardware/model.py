@@ -106,10 +106,9 @@ class LayerTracer:
         """Run steps of a layer that takes numbers."""
         layer, n = self.layer, self.layer.n_in - self.layer.has_bias
         patches = layer.layer.patches(x.reshape(-1, layer.layer.n_in, 1).astype(np.int64))[..., 0]
-        weights = np.where(layer.negative, -layer.magnitudes, layer.magnitudes)
+        weights = layer.codes
         sums = patches @ weights[:, :n].T + (weights[:, n:].sum(axis=1) << layer.numbers.bits)
-        half = 1 << layer.drop >> 1 if layer.drop > 0 else 0
-        currents = (sums + half >> max(layer.drop, 0)) << max(-layer.drop, 0)
+        currents = (sums + layer.half >> max(layer.drop, 0)) << max(-layer.drop, 0)
         return self._stepped(np.repeat(currents.reshape(-1, 1).astype(np.int32), steps, axis=1))
 
     def _stepped(self, counts: NDArray[np.int32]) -> LayerTrace:

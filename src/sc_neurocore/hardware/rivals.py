@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks, _native
 from sc_neurocore.hardware.design import Design, row_integers
-from sc_neurocore.hardware.emit import bits_for, library_text, rendered
+from sc_neurocore.hardware.emit import bits_for, library_text, rendered, weight_files
 from sc_neurocore.hardware.model import trace
 from sc_neurocore.networks import FixedPoint, Network, simulate_float
 from sc_neurocore.networks._inputs import checked_densities
@@ -539,18 +539,6 @@ def _signed_bits(least: int, most: int) -> int:
     return max((-least - 1).bit_length() if least < 0 else 0, most.bit_length()) + 1
 
 
-def _memory(name: str, words: list[int], width: int) -> dict[str, str]:
-    """Return the files of a memory of `sc_weights`."""
-    text: dict[str, str] = {}
-    digits, deep = -(-width // 4), len(words) >= 2048
-    while words:
-        bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
-        lines = (f"{word:0{digits}x}\n" for word in words[:bank])
-        text[f"{name}_{len(text)}.hex"] = "".join(lines)
-        words = words[bank:]
-    return text
-
-
 def _packed(fields: NDArray[np.int64], bits: int) -> list[int]:
     """Return each row of integers as one number with `bits` bits per field, the first one lowest."""
     return row_integers((fields[:, :, np.newaxis] >> np.arange(bits) & 1).reshape(len(fields), -1))
@@ -633,9 +621,9 @@ def _integers_folded(design: IntegerDesign) -> dict[str, str]:
         f"{name}.v": rendered("rival_integers.v", values),
         "sc_weights.v": library_text("sc_weights.v"),
     }
-    text |= _memory(f"{name}_weights", words, simd * bits)
+    text |= weight_files(f"{name}_weights", words, simd * bits)
     if not equal:
-        text |= _memory(f"{name}_offsets", [int(o) & ((1 << wide) - 1) for o in flat], wide)
+        text |= weight_files(f"{name}_offsets", [int(o) & ((1 << wide) - 1) for o in flat], wide)
     return text
 
 
@@ -684,10 +672,10 @@ def _spiking_folded(design: SpikingDesign) -> dict[str, str]:
     text = {f"{design.name}.v": rendered("rival_spiking.v", values)}
     for name in ("sc_weights.v", "sc_count.v"):
         text[name] = library_text(name)
-    text |= _memory(f"{design.name}_weights", words, simd * bits)
+    text |= weight_files(f"{design.name}_weights", words, simd * bits)
     wide = design.sum_bits
     rows = [int(offset) & ((1 << wide) - 1) for offset in offsets]
-    return text | _memory(f"{design.name}_offsets", rows, wide)
+    return text | weight_files(f"{design.name}_offsets", rows, wide)
 
 
 def _numbers_folded(design: SpikingDesign) -> dict[str, str]:
@@ -719,10 +707,10 @@ def _numbers_folded(design: SpikingDesign) -> dict[str, str]:
     text = {f"{design.name}.v": rendered("rival_numbers.v", values)}
     for name in ("sc_weights.v", "sc_tree.v"):
         text[name] = library_text(name)
-    text |= _memory(f"{design.name}_weights", words, simd * bits)
+    text |= weight_files(f"{design.name}_weights", words, simd * bits)
     wide = design.sum_bits
     rows = [*numbers.offsets.tolist(), *(-signs[1].sum(axis=1)).tolist()]
-    return text | _memory(
+    return text | weight_files(
         f"{design.name}_offsets", [int(row) & ((1 << wide) - 1) for row in rows], wide
     )
 
