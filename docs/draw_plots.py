@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import both_themes
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
@@ -36,16 +37,15 @@ def draw() -> dict[str, Axes]:
 
 def main() -> None:
     """Write NAME.png and NAME_dark.png for every picture of the page."""
-    save("light", "")
-    save("dark", "_dark")
+    for theme in both_themes.THEMES:
+        save(theme)
 
 
-def save(theme: Literal["light", "dark"], ending: str) -> None:
-    """Write the pictures in a theme, with an ending of their names."""
+def save(theme: both_themes.Theme) -> None:
+    """Write the pictures in a theme."""
     with plot.style(theme):
         for name, axes in draw().items():
-            path = PAGE.parent / name
-            path = path.with_name(path.stem + ending + path.suffix)
+            path = both_themes.of_theme(PAGE.parent / name, theme)
             path.parent.mkdir(parents=True, exist_ok=True)
             figure = axes.get_figure(root=True)
             assert figure is not None
