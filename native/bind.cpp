@@ -10,13 +10,13 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <bit>
 #include <new>
 #include <optional>
 
 #include "chain.hpp"
 #include "dispatch.hpp"
 #include "neuron.hpp"
+#include "plastic.hpp"
 #include "schedule.hpp"
 
 namespace nb = nanobind;
@@ -180,82 +180,7 @@ auto copied(const Array& values) {
   return std::vector(values.data(), values.data() + values.size());
 }
 
-// A layer whose weights change, ready to run: what its runs have in common.
-class PlasticRunner {
- public:
-  PlasticRunner(const sc::PlasticRule& rule, std::vector<sc::LifParameters> parameters,
-                std::tuple<uint64_t, uint64_t, uint64_t, uint64_t> keys, size_t n_in,
-                In<double, 1> gain, std::optional<In<int64_t, 1>> bias,
-                std::optional<In<int64_t, 2>> recurrent, bool shared, bool has_signs,
-                In<double, 1> powers)
-      : parameters_(std::move(parameters)),
-        gain_(copied(gain)),
-        powers_(copied(powers)),
-        bias_(bias ? copied(*bias) : std::vector<int64_t>{}),
-        recurrent_(recurrent ? copied(*recurrent) : std::vector<int64_t>{}),
-        layer_{.rule = rule,
-               .lif = parameters_.data(),
-               .n_lif = parameters_.size(),
-               .weight_key = std::get<0>(keys),
-               .noise_key = std::get<1>(keys),
-               .move_keys = {std::get<2>(keys), std::get<3>(keys)},
-               .gain = gain_.data(),
-               .x = nullptr,
-               .x_words = 0,
-               .x_start = 0,
-               .n_in = n_in,
-               .n = gain_.size(),
-               .bias = bias ? bias_.data() : nullptr,
-               .recurrent = recurrent ? recurrent_.data() : nullptr,
-               .shared = shared,
-               .has_signs = has_signs,
-               .first = 0,
-               .steps = 0,
-               .rewards = nullptr,
-               .powers = powers_.data(),
-               .state = nullptr,
-               .spikes = nullptr} {}
-  PlasticRunner(const PlasticRunner&) = delete;
-  PlasticRunner& operator=(const PlasticRunner&) = delete;
-
-  const sc::PlasticLayer& layer() const { return layer_; }
-  // Runs on packed inputs, of which bit x_start is the first.
-  void run(const uint64_t* x, size_t x_words, uint64_t x_start, uint64_t first, uint64_t steps,
-           const double* rewards, double* state, uint64_t* spikes) const {
-    sc::PlasticLayer layer = layer_;
-    layer.x = x;
-    layer.x_words = x_words;
-    layer.x_start = x_start;
-    layer.first = first;
-    layer.steps = steps;
-    layer.rewards = rewards;
-    layer.state = state;
-    layer.spikes = spikes;
-    sc::run(layer);
-  }
-  // Runs on densities of Bernoulli streams, which are encoded here: bits from the word of time of
-  // the first step on.
-  void run(const double* densities, uint64_t key, uint64_t first, uint64_t steps,
-           const double* rewards, double* state, uint64_t* spikes) const {
-    const uint64_t length = first % 64 + steps;
-    std::vector<uint64_t> x(layer_.n_in * sc::words_for(length));
-    sc::run(sc::Encode{key,
-                       nullptr,
-                       1,
-                       {layer_.n_in, nullptr, first / 64, length, x.data()},
-                       densities,
-                       layer_.n_in});
-    run(x.data(), sc::words_for(length), first % 64, first, steps, rewards, state, spikes);
-  }
-
- private:
-  std::vector<sc::LifParameters> parameters_;
-  std::vector<double> gain_, powers_;
-  std::vector<int64_t> bias_, recurrent_;
-  sc::PlasticLayer layer_;
-};
-
-Out<uint64_t, 2> run_plastic(const PlasticRunner& runner, std::optional<In<uint64_t, 2>> x,
+Out<uint64_t, 2> run_plastic(const sc::PlasticRunner& runner, std::optional<In<uint64_t, 2>> x,
                              std::optional<In<double, 1>> densities, uint64_t x_start,
                              uint64_t input_key, uint64_t first, uint64_t steps,
                              std::optional<In<double, 1>> rewards, InOut<double, 1> state) {
@@ -275,7 +200,7 @@ constexpr size_t kLongSteps = size_t{1} << 14;
 
 // Does the same in a closed loop, on arrays whose types and sizes the caller has checked. Returns
 // false, with nothing changed, if a density is not in [0, 1].
-bool step_plastic(const PlasticRunner& runner, uint64_t input_key, nb::handle x_array,
+bool step_plastic(const sc::PlasticRunner& runner, uint64_t input_key, nb::handle x_array,
                   uint64_t first, uint64_t steps, nb::handle state_array, nb::handle counts_array,
                   nb::handle potentials_array) {
   const Borrowed<const double> x(x_array);
@@ -285,15 +210,7 @@ bool step_plastic(const PlasticRunner& runner, uint64_t input_key, nb::handle x_
   for (size_t i = 0; i < layer.n_in; i++)
     if (!(x.data()[i] >= 0 && x.data()[i] <= 1)) return false;
   const auto run = [&] {
-    const size_t words = sc::words_for(steps);
-    std::vector<uint64_t> spikes(layer.n * words);
-    runner.run(x.data(), input_key, first, steps, nullptr, state.data(), spikes.data());
-    for (size_t j = 0; j < layer.n; j++) {
-      int64_t ones = 0;
-      for (size_t w = 0; w < words; w++) ones += std::popcount(spikes[j * words + w]);
-      counts.data()[j] = ones;
-    }
-    std::copy_n(state.data(), layer.n, potentials.data());
+    runner.step(x.data(), input_key, first, steps, state.data(), counts.data(), potentials.data());
   };
   if (layer.n_in * layer.n * steps < kLongSteps) {
     run();
@@ -910,13 +827,32 @@ NB_MODULE(_native, m) {
           nb::kw_only(), "most"_a, "weight_drop"_a, "one"_a, "trace_most"_a, "nearest"_a,
           "keep_plus"_a, "keep_minus"_a, "keep_plus_shift"_a, "keep_minus_shift"_a, "a_plus"_a,
           "a_minus"_a, "a_plus_shift"_a, "a_minus_shift"_a, "level"_a = 0, "trace_drop"_a = 0);
-  nb::class_<PlasticRunner>(m, "PlasticRunner")
-      .def(nb::init<const sc::PlasticRule&, std::vector<sc::LifParameters>,
-                    std::tuple<uint64_t, uint64_t, uint64_t, uint64_t>, size_t, In<double, 1>,
-                    std::optional<In<int64_t, 1>>, std::optional<In<int64_t, 2>>, bool, bool,
-                    In<double, 1>>(),
-           "rule"_a, "parameters"_a, "keys"_a, "n_in"_a, "gain"_a, "bias"_a.none(),
-           "recurrent"_a.none(), "shared"_a, "has_signs"_a, "powers"_a)
+  nb::class_<sc::PlasticRunner>(m, "PlasticRunner")
+      .def(
+          "__init__",
+          [](sc::PlasticRunner* self, const sc::PlasticRule& rule,
+             const std::vector<sc::LifParameters>& parameters,
+             std::tuple<uint64_t, uint64_t, uint64_t, uint64_t> keys, size_t n_in,
+             In<double, 1> gain, std::optional<In<int64_t, 1>> bias,
+             std::optional<In<int64_t, 2>> recurrent, bool shared, bool has_signs,
+             In<double, 1> powers) {
+            const auto [weight_key, noise_key, down_key, up_key] = keys;
+            new (self) sc::PlasticRunner(
+                {.rule = rule,
+                 .lif = parameters,
+                 .weight_key = weight_key,
+                 .noise_key = noise_key,
+                 .move_keys = {down_key, up_key},
+                 .n_in = n_in,
+                 .gain = copied(gain),
+                 .powers = copied(powers),
+                 .bias = bias ? copied(*bias) : std::vector<int64_t>{},
+                 .recurrent = recurrent ? copied(*recurrent) : std::vector<int64_t>{},
+                 .shared = shared,
+                 .has_signs = has_signs});
+          },
+          "rule"_a, "parameters"_a, "keys"_a, "n_in"_a, "gain"_a, "bias"_a.none(),
+          "recurrent"_a.none(), "shared"_a, "has_signs"_a, "powers"_a)
       .def("run", run_plastic, "x"_a.none(), "densities"_a.none(), "x_start"_a, "input_key"_a,
            "first"_a, "steps"_a, "rewards"_a.none(), "state"_a.noconvert())
       .def("step", step_plastic, "input_key"_a, "x"_a, "first"_a, "steps"_a, "state"_a, "counts"_a,
