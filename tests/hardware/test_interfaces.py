@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from mutants import escaped, without_place
 from test_command import small, warnings_of
 
 from sc_neurocore import FixedPoint
@@ -44,9 +45,8 @@ def changed(text, file, old, new):
     return {**text, file: text[file].replace(old, new)}
 
 
-def run_cocotb(text, folder):
+def run_cocotb(folder):
     """Run the cocotb test of a folder, and return its exit status and output."""
-    write(text, folder)
     command = [sys.executable, "little_axis_test.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     said = done.stdout + done.stderr
@@ -73,7 +73,8 @@ def test_so_it_does_in_icarus(text, tmp_path):
 
 @pytest.mark.icarus
 def test_gaps_late_reads_broken_frames_and_resets(text, tmp_path):
-    status, said = run_cocotb(text, tmp_path)
+    write(text, tmp_path)
+    status, said = run_cocotb(tmp_path)
     assert status == 0, said
     assert "PASS=4" in said
 
@@ -97,35 +98,41 @@ IN_VERILOG = [
 ]
 
 
+def run(name, folder):
+    return run_bench(folder, f"{name}_axis")
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    """Return the files of a design of few bits, as a set of one design."""
+    design = Design(small("folded").network, 8, fixed_point=FixedPoint(bits=3), name="little")
+    images = np.random.default_rng(0).random((N_IMAGES, 10))
+    images[:, ::3] = 0.999  # the largest value, above which values saturate
+    text = {**verilog(design), **interface_verilog(design), **verilog_testbench(design, images)}
+    return {"little": text | interface_checks(design, text, "axi-stream")}
+
+
+def test_every_mutant_has_a_place(narrow, text):
+    assert without_place(MUTANTS + IN_VERILOG, narrow) == []
+    assert without_place(MUTANTS, {"little": text}) == []
+
+
 @pytest.mark.icarus
 @pytest.mark.long
 def test_mutants_of_the_wrapper_are_caught(text, tmp_path):
-    escaped = set()
-    for k, (file, old, new) in enumerate(MUTANTS):
-        status, _ = run_cocotb(changed(text, file, old, new), tmp_path / str(k))
-        if status == 0:
-            escaped.add((file, old, new))
-    assert escaped == set()
+    def run_in_python(name, folder):
+        status, said = run_cocotb(folder)
+        if status:
+            raise ToolFailedError(f"FAILED: {said}")
+
+    assert escaped(MUTANTS, {"little": text}, run_in_python, tmp_path) == set()
 
 
 @pytest.mark.long
-def test_mutants_are_caught_by_the_testbench_in_verilog(tmp_path):
-    narrow = Design(small("folded").network, 8, fixed_point=FixedPoint(bits=3), name="little")
-    images = np.random.default_rng(0).random((N_IMAGES, 10))
-    images[:, ::3] = 0.999  # the largest value, above which values saturate
-    text = {**verilog(narrow), **interface_verilog(narrow), **verilog_testbench(narrow, images)}
-    text |= interface_checks(narrow, text, "axi-stream")
-    write(text, tmp_path / "own")
-    assert "PASSED" in run_bench(tmp_path / "own", "little_axis")
-    escaped = []
-    for k, (file, old, new) in enumerate(MUTANTS + IN_VERILOG):
-        write(changed(text, file, old, new), tmp_path / str(k))
-        try:
-            run_bench(tmp_path / str(k), "little_axis")
-            escaped.append((file, old, new))
-        except ToolFailedError:
-            pass
-    assert escaped == []
+def test_mutants_are_caught_by_the_testbench_in_verilog(narrow, tmp_path):
+    write(narrow["little"], tmp_path / "own")
+    assert "PASSED" in run("little", tmp_path / "own")
+    assert escaped(MUTANTS + IN_VERILOG, narrow, run, tmp_path) == set()
 
 
 REFERENCE = """
@@ -158,9 +165,8 @@ async def frames_of_another_package(dut):
 @pytest.mark.icarus
 def test_another_package_drives_the_wrapper(text, tmp_path):
     bench = text["little_axis_test.py"].replace('f"{NAME}_axis_test"', '"reference"')
-    status, said = run_cocotb(
-        {**text, "reference.py": REFERENCE, "little_axis_test.py": bench}, tmp_path
-    )
+    write({**text, "reference.py": REFERENCE, "little_axis_test.py": bench}, tmp_path)
+    status, said = run_cocotb(tmp_path)
     assert status == 0, said
     assert "PASS=1" in said
 

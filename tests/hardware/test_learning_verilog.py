@@ -1,12 +1,12 @@
 """Layers that learn in hardware: laws of their integers, proofs, testbenches, netlists and mutants."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import z3
+from mutants import escaped, without_place
 from proof import Step, netlists, number, prove, unsigned
 
 import sc_neurocore.hardware
@@ -30,7 +30,7 @@ from sc_neurocore.hardware import (
 )
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench
-from sc_neurocore.hardware.tools import ToolFailedError, lint
+from sc_neurocore.hardware.tools import lint
 from sc_neurocore.plasticity import STDP, Competition, StochasticSTDP, stdp_window
 
 RTL = sorted((Path(sc_neurocore.hardware.__file__).parent / "rtl").glob("*.v"))
@@ -346,32 +346,22 @@ MUTANTS = [
 UNSEEN = {("sc_learning.v", "if (!busy) held"): "the inputs of a step are read while it is busy only"}
 
 
+def mutated(folder):
+    """Return the text of the designs that are changed, after their testbenches have passed."""
+    return {name: written(DESIGNS[name], folder / name) for name in ("pairs", "nearest", "stochastic")}
+
+
+def test_every_mutant_has_a_place(tmp_path):
+    assert without_place(MUTANTS, mutated(tmp_path)) == []
+
+
 @pytest.mark.icarus
 @pytest.mark.long
 def test_mutants_are_caught(tmp_path):
-    sound = {
-        name: written(DESIGNS[name], tmp_path / name) for name in ("pairs", "nearest", "stochastic")
-    }
+    def run(name, folder):
+        return run_testbench(sorted(folder.glob("*.v")), f"{DESIGNS[name].name}_tb", folder)
 
-    def escapes(number):
-        file, old, new = MUTANTS[number]
-        for name, text in sound.items():
-            if file not in text:
-                continue
-            assert text[file].count(old) >= 1, (file, old)
-            folder = tmp_path / f"{number} {name}"
-            write({**text, file: text[file].replace(old, new)}, folder)
-            files = [folder / part for part in text if part.endswith(".v")]
-            try:
-                run_testbench(files, f"{DESIGNS[name].name}_tb", folder)
-            except ToolFailedError as failure:
-                if "FAILED" in str(failure):
-                    return None
-        return MUTANTS[number]
-
-    with ThreadPoolExecutor(2) as pool:
-        escaped = [m for m in pool.map(escapes, range(len(MUTANTS))) if m is not None]
-    assert {(file, new) for file, _, new in escaped} == set(UNSEEN)
+    assert escaped(MUTANTS, mutated(tmp_path), run, tmp_path / "mutants") == set(UNSEEN)
 
 
 def of(**parameters):
