@@ -69,6 +69,7 @@ wor xnor xor
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
     r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
+    r"|load|load_(valid|ready|address|data|parts)|begun"
     r"|take|clear|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
@@ -227,6 +228,8 @@ class LayerDesign:
         without a past, whose neurons have the same parameters and no synaptic currents.
     fraction : int or None
         Binary digits of a current of a layer that takes numbers.
+    loadable : bool
+        Whether sums must have room for any weights.
     """
 
     magnitudes: NDArray[np.int64]
@@ -242,6 +245,7 @@ class LayerDesign:
     substeps: int
     plain: bool
     fraction: int | None = None
+    loadable: bool = False
 
     @property
     def n_in(self) -> int:
@@ -310,6 +314,9 @@ class LayerDesign:
     def sum_bits(self) -> int:
         """Number of bits of a sum of products of numbers, with its sign; offsets are the least sums."""
         largest = max(int(self.largest_sums.max()), -int(self.offsets.min()), 0)
+        if self.loadable:
+            most, n = (1 << self.numbers.bits) - 1, self.n_in - self.has_bias
+            largest = most * most * n + (most << self.numbers.bits) * self.has_bias + self.half
         return max(largest.bit_length() + 1, self.drop + 1)
 
     @property
@@ -343,6 +350,11 @@ class LayerDesign:
     def depth(self) -> int:
         """Number of words of the weight memory of a folded layer."""
         return self.columns * self.channels
+
+    @property
+    def word_bits(self) -> int:
+        """Number of bits of a word of the weight memory of a folded layer."""
+        return self.simd * self.pe * (self.numbers.bits + 1)
 
     @property
     def turn(self) -> int:
@@ -418,6 +430,8 @@ class Design:
     early : bool
         End an image as soon as its class is final, see `steps`. For folded designs of images whose last
         layer fires.
+    loadable : bool
+        Give the weight memories of a folded design a port that writes them, see `weight_words`.
 
     Raises
     ------
@@ -447,6 +461,7 @@ class Design:
     bits_per_step: int = 1
     inputs: InputKind = "image"
     early: bool = False
+    loadable: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -484,6 +499,10 @@ class Design:
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
         self._check_early()
+        _checks.instance("loadable", self.loadable, bool)
+        if self.loadable and chosen == "unrolled":
+            remedy = "use architecture='folded': weights of unrolled designs are wires"
+            _checks.fail("loadable", "be False for unrolled designs", self.loadable, remedy)
         self.layers  # noqa: B018  raises for features that the hardware lacks
 
     def _check_source(self) -> None:
@@ -589,6 +608,7 @@ class Design:
                     substeps if layer.sampled else 0,
                     plain and layer.sampled,
                     fraction,
+                    self.loadable,
                 )
             )
         reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
+from sc_neurocore.hardware._memories import LoadPort, weight_memories
 from sc_neurocore.hardware._reads import table
 from sc_neurocore.hardware.design import (
     Design,
@@ -39,6 +41,10 @@ __all__ = [
 ]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
+# Lines of the library for designs whose weights can be loaded, and those in their place for others.
+_LOADABLE = re.compile(
+    r"^`ifdef SC_LOADABLE\n(.*?)(?:^`else\n(.*?))?^`endif\n", re.DOTALL | re.MULTILINE
+)
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
 
 
@@ -59,6 +65,7 @@ def verilog(design: Design) -> dict[str, str]:
         "control_bits": max(design.n_in, design.length).bit_length(),
         "spike_bits": design.length.bit_length(),
         "fed_back": _fed_back(design),
+        "port": LoadPort.of(design) if design.loadable else None,
     }
     text = {f"{design.name}.v": rendered(f"top_{kind}.v", shared)}
     for k, layer in enumerate(design.layers):
@@ -68,9 +75,9 @@ def verilog(design: Design) -> dict[str, str]:
             f"layer_{of_layer}.v", {"design": design, "layer": layer, "k": k, "module": module}
         )
         if design.folded:
-            text |= _memories(module, layer)
+            text |= _memories(module, k, layer)
     for name in library(design):
-        text[name] = library_text(name)
+        text[name] = library_text(name, loadable=design.loadable)
     return text
 
 
@@ -86,9 +93,10 @@ def _fed_back(design: Design) -> list[int]:
     )
 
 
-def library_text(name: str) -> str:
-    """Return the text of a library file."""
-    return (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
+def library_text(name: str, *, loadable: bool = False) -> str:
+    """Return the text of a library file, with or without a port that loads weights."""
+    text = (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
+    return _LOADABLE.sub(r"\1" if loadable else r"\2", text)
 
 
 def library(design: Design) -> list[str]:
@@ -415,24 +423,17 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
     }
 
 
-def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
-    """Return the files of the memories of a layer: weights, reads, and parameters of neurons."""
-    bits = layer.simd * layer.pe * (layer.numbers.bits + 1)
-    text = {} if layer.is_pool and layer.reads.pool else weight_files(module, layer.memory(), bits)
+def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
+    """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
+    text = {}
+    for memory in weight_memories(k, layer):
+        name = module if memory.kind == "weights" else f"{module}_{memory.kind}"
+        text |= weight_files(name, memory.words, memory.width)
     if not layer.reads.is_counter:
         widths = _widths(layer)
         bits = sum(size for name, size in widths.items() if name != "place")
         text[f"{module}_reads.hex"] = hex_lines(table(layer.reads, widths), bits)
-    if not layer.sampled:
-        text[f"{module}_offsets_0.hex"] = hex_lines(_offsets(layer), layer.sum_bits * layer.pe)
     own = _own(layer)
     if own.words:
         text[f"{module}_neurons.hex"] = hex_lines(own.words, own.width * layer.pe)
     return text
-
-
-def _offsets(layer: LayerDesign) -> list[int]:
-    """Return the words of the first summands of each group of neurons of a patch."""
-    size = layer.sum_bits
-    digits = layer.offsets.reshape(-1, layer.pe)[:, :, np.newaxis] >> np.arange(size) & 1
-    return row_integers(digits.reshape(len(digits), -1))

@@ -18,6 +18,11 @@ module sc_folded #(
     input wire clk,
     input wire clear,
     input wire step,
+`ifdef SC_LOADABLE
+    input wire load,                         // writes a word of weights, between images
+    input wire [ADDRESS-1:0] load_address,
+    input wire [PE*SIMD*(BITS+1)-1:0] load_word,
+`endif
     output wire [COLUMN-1:0] x_address,
     input wire [SIMD-1:0] x_word,            // one clock cycle after its address
     output reg valid,
@@ -55,7 +60,14 @@ module sc_folded #(
     wire [PE*SIMD*LANE-1:0] weights;
     sc_weights #(
         .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
+`ifdef SC_LOADABLE
+    ) u_weights (
+        .clk(clk), .address(address), .word(weights),
+        .load(load), .load_address(load_address), .load_word(load_word)
+    );
+`else
     ) u_weights (.clk(clk), .address(address), .word(weights));
+`endif
     reg valid_b, first_b, last_b;
     reg [GROUP-1:0] group_b;
     always @(posedge clk) begin

@@ -28,6 +28,13 @@ module sc_layer #(
     input wire clk,
     input wire clear,
     input wire step,
+`ifdef SC_LOADABLE
+    /* verilator lint_off UNUSEDSIGNAL */    // unused by pooling
+    input wire load,                         // writes a word of weights, between images
+    input wire [ADDRESS-1:0] load_address,
+    input wire [PE*SIMD*(BITS+1)-1:0] load_word,
+    /* verilator lint_on UNUSEDSIGNAL */
+`endif
     output wire [COLUMN-1:0] next_column,    // for sc_reads
     output wire next_patch,
     output wire restart,
@@ -137,7 +144,14 @@ module sc_layer #(
             wire [PE*SIMD*LANE-1:0] weights;
             sc_weights #(
                 .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
+`ifdef SC_LOADABLE
+            ) u_weights (
+                .clk(clk), .address(address), .word(weights),
+                .load(load), .load_address(load_address), .load_word(load_word)
+            );
+`else
             ) u_weights (.clk(clk), .address(address), .word(weights));
+`endif
             wire [BITS-1:0] number;
             sc_number #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_number (
                 .t(at), .number(number)

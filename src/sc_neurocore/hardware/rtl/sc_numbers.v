@@ -28,6 +28,13 @@ module sc_numbers #(
     input wire clk,
     input wire clear,
     input wire step,
+`ifdef SC_LOADABLE
+    input wire load,                         // writes a word of weights, between images
+    input wire [ADDRESS-1:0] load_address,
+    input wire [PE*SIMD*(BITS+1)-1:0] load_word,
+    input wire load_offset,                  // writes a word of offsets
+    input wire [PE*SUM-1:0] load_offset_word,
+`endif
     output wire [COLUMN-1:0] next_column,    // for sc_reads
     output wire next_patch,
     output wire restart,
@@ -87,7 +94,14 @@ module sc_numbers #(
     wire [PE*SIMD*LANE-1:0] weights;
     sc_weights #(
         .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
+`ifdef SC_LOADABLE
+    ) u_weights (
+        .clk(clk), .address(address), .word(weights),
+        .load(load), .load_address(load_address), .load_word(load_word)
+    );
+`else
     ) u_weights (.clk(clk), .address(address), .word(weights));
+`endif
     always @(posedge clk) begin
         valid_b <= clear ? {(DELAY+1){1'b0}} : {valid_b[DELAY-1:0], busy && reads};
         last_b <= {last_b[DELAY-1:0], turn_a == LAST_COLUMN[TURNS-1:0]};
@@ -97,7 +111,14 @@ module sc_numbers #(
     wire [PE*SUM-1:0] offsets;
     sc_weights #(
         .DEPTH(CHANNELS), .WIDTH(PE * SUM), .ADDRESS(CHANNEL), .FILE(OFFSETS)
+`ifdef SC_LOADABLE
+    ) u_offsets (
+        .clk(clk), .address(channel_c), .word(offsets),
+        .load(load_offset), .load_address(load_address[CHANNEL-1:0]), .load_word(load_offset_word)
+    );
+`else
     ) u_offsets (.clk(clk), .address(channel_c), .word(offsets));
+`endif
     reg fresh;                               // the next products are the first ones of a group
     reg whole;                               // stage E: the sums of a group are complete
     always @(posedge clk) begin

@@ -1,0 +1,154 @@
+"""Weight memories of a folded design: their words, and the addresses under which they are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sc_neurocore.hardware.design import Design, LayerDesign, row_integers
+
+__all__ = ["LoadPort", "WeightMemory", "weight_memories"]
+
+BEAT = 32  # bits of a part of a word
+
+
+@dataclass(frozen=True, eq=False)
+class WeightMemory:
+    """A memory of the weights of a layer, or of the first summands of its sums.
+
+    Attributes
+    ----------
+    layer : int
+    kind : {"weights", "offsets"}
+    width : int
+        Bits of a word.
+    words : list of int
+    """
+
+    layer: int
+    kind: str
+    width: int
+    words: list[int]
+
+    @property
+    def depth(self) -> int:
+        """Number of words."""
+        return len(self.words)
+
+    @property
+    def parts(self) -> int:
+        """Number of parts in which a word is written."""
+        return -(-self.width // BEAT)
+
+
+def weight_memories(k: int, layer: LayerDesign) -> list[WeightMemory]:
+    """Return the memories of layer k of a folded design that hold its weights."""
+    if layer.is_pool:
+        return []
+    memories = [WeightMemory(k, "weights", layer.word_bits, layer.memory())]
+    if not layer.sampled:
+        size = layer.sum_bits
+        digits = layer.offsets.reshape(-1, layer.pe)[:, :, np.newaxis] >> np.arange(size) & 1
+        words = row_integers(digits.reshape(len(digits), -1))
+        memories.append(WeightMemory(k, "offsets", size * layer.pe, words))
+    return memories
+
+
+@dataclass(frozen=True, eq=False)
+class LoadPort:
+    """Addresses of the weight memories of a design that can be loaded: ``{memory, word, part}``.
+
+    The parts of a word have 32 bits, the lowest first. Writing the last one writes the word.
+    """
+
+    memories: tuple[WeightMemory, ...]
+
+    @classmethod
+    def of(cls, design: Design) -> LoadPort:
+        """Return the port of a design."""
+        layers = enumerate(design.layers)
+        return cls(tuple(memory for k, layer in layers for memory in weight_memories(k, layer)))
+
+    @property
+    def parts(self) -> int:
+        """Largest number of parts of a word."""
+        return max(memory.parts for memory in self.memories)
+
+    @property
+    def _bits(self) -> tuple[int, int, int]:
+        """Bits of the fields: of the part, the word and the memory."""
+        deepest = max(memory.depth for memory in self.memories)
+        part, word, memory = ((n - 1).bit_length() for n in (self.parts, deepest, len(self.memories)))
+        return part, word, memory
+
+    @property
+    def address_bits(self) -> int:
+        """Number of bits of an address."""
+        return max(sum(self._bits), 1)
+
+    def writes(self) -> NDArray[np.uint32]:
+        """Return rows (address, data) that write every word of every memory, in this order."""
+        part_bits, word_bits, _ = self._bits
+        parts = []
+        for m, memory in enumerate(self.memories):
+            first = m << word_bits + part_bits
+            size = 4 * memory.parts
+            data = b"".join(word.to_bytes(size, "little") for word in memory.words)
+            place = np.arange(memory.depth)[:, np.newaxis] << part_bits
+            addresses = first + place + np.arange(memory.parts)
+            parts.append(np.stack([addresses.ravel(), np.frombuffer(data, "<u4")], axis=1))
+        return np.concatenate(parts).astype(np.uint32)
+
+    @property
+    def shifted(self) -> str:
+        """Return the Verilog expression of the parts that are kept after one more is written."""
+        return (
+            f"{{load_data, load_parts[{BEAT * (self.parts - 1) - 1}:{BEAT}]}}"
+            if self.parts > 2
+            else "load_data"
+        )
+
+    def is_last(self, memory: WeightMemory) -> str:
+        """Return the further Verilog conditions under which an address is the last part of a word."""
+        part_bits, word_bits, memory_bits = self._bits
+        number = self.memories.index(memory)
+        return "".join(
+            f" && {_field(first, size)} == {size}'d{value}"
+            for first, size, value in (
+                (part_bits + word_bits, memory_bits, number),
+                (0, part_bits, memory.parts - 1),
+            )
+            if size
+        )
+
+    def exists(self, memory: WeightMemory) -> str:
+        """Return the Verilog condition that an address is that of a part of a memory."""
+        part_bits, word_bits, memory_bits = self._bits
+        claims = []
+        if memory_bits:
+            first, number = part_bits + word_bits, self.memories.index(memory)
+            claims.append(f"{_field(first, memory_bits)} == {memory_bits}'d{number}")
+        for first, size, limit in ((part_bits, word_bits, memory.depth), (0, part_bits, memory.parts)):
+            if limit < 1 << size:
+                claims.append(f"{_field(first, size)} < {size}'d{limit}")
+        return " && ".join(claims) or "1'b1"
+
+    def word_address(self, memory: WeightMemory) -> str:
+        """Return the Verilog expression of the address of a word."""
+        part_bits, word_bits, _ = self._bits
+        size = (memory.depth - 1).bit_length()
+        return _field(part_bits, size) if size else "1'b0"
+
+    def word(self, memory: WeightMemory) -> str:
+        """Return the Verilog expression of a word, whose last part is being written."""
+        before = BEAT * (memory.parts - 1)
+        last = f"load_data[{memory.width - before - 1}:0]"
+        top = BEAT * (self.parts - 1) - 1  # the parts before are the last ones that were shifted in
+        return f"{{{last}, load_parts[{top}:{top + 1 - before}]}}" if before else last
+
+
+def _field(first: int, size: int) -> str:
+    """Return the Verilog expression of bits of an address."""
+    return f"load_address[{first + size - 1}:{first}]" if size > 1 else f"load_address[{first}]"
