@@ -32,6 +32,7 @@ from sc_neurocore.hardware.learning import (
     learning_verilog,
 )
 from sc_neurocore.hardware.liberty import Library, LibraryCell, Macro
+from sc_neurocore.hardware.loading import weight_words
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
 from sc_neurocore.hardware.reporting import Quantization, quantization, report
@@ -115,5 +116,6 @@ __all__ = [
     "verify_netlist",
     "verilog",
     "verilog_testbench",
+    "weight_words",
     "write",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,26 @@ from numpy.typing import NDArray
 
 from sc_neurocore.hardware.design import Design, LayerDesign, row_integers
 
-__all__ = ["LoadPort", "WeightMemory", "weight_memories"]
+__all__ = ["LoadPort", "WeightMemory", "hex_lines", "weight_files", "weight_memories"]
 
 BEAT = 32  # bits of a part of a word
+
+
+def hex_lines(values: Iterable[int], bits: int) -> str:
+    """Return integers of at most so many bits as the lines of a memory file."""
+    digits = -(-bits // 4)
+    return "".join(f"{value:0{digits}x}\n" for value in values)
+
+
+def weight_files(name: str, words: list[int], bits: int) -> dict[str, str]:
+    """Return the files of a weight memory, split in the same way as in `sc_weights`."""
+    text: dict[str, str] = {}
+    deep = len(words) >= 2048
+    while words:
+        bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
+        text[f"{name}_{len(text)}.hex"] = hex_lines(words[:bank], bits)
+        words = words[bank:]
+    return text
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +54,11 @@ class WeightMemory:
     def depth(self) -> int:
         """Number of words."""
         return len(self.words)
+
+    def files(self, module: str) -> dict[str, str]:
+        """Return its files as text, by name, for the module of its layer."""
+        name = module if self.kind == "weights" else f"{module}_{self.kind}"
+        return weight_files(name, self.words, self.width)
 
     @property
     def parts(self) -> int:
@@ -137,7 +160,7 @@ class LoadPort:
 
     def word_address(self, memory: WeightMemory) -> str:
         """Return the Verilog expression of the address of a word."""
-        part_bits, word_bits, _ = self._bits
+        part_bits = self._bits[0]
         size = (memory.depth - 1).bit_length()
         return _field(part_bits, size) if size else "1'b0"
 

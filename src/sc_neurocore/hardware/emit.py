@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.hardware._memories import LoadPort, weight_memories
+from sc_neurocore.hardware._memories import LoadPort, hex_lines, weight_files, weight_memories
 from sc_neurocore.hardware._reads import table
 from sc_neurocore.hardware.design import (
     Design,
@@ -25,8 +25,10 @@ from sc_neurocore.hardware.design import (
     row_integers,
 )
 from sc_neurocore.hardware.model import trace
+from sc_neurocore.networks import Network
 from sc_neurocore.networks._inputs import InputLike, Inputs
-from sc_neurocore.networks.layers import Conv2d
+from sc_neurocore.networks.layers import Conv2d, all_weights, with_all_weights
+from sc_neurocore.networks.pooling import is_pool
 
 __all__ = [
     "bits_for",
@@ -134,7 +136,8 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
 
     The testbench runs under Icarus Verilog and Verilator. It compares every spike, potential and class
     with the model, and ends with an error if any differs. If it passes, it prints the number of spikes
-    and the layers without spikes.
+    and the layers without spikes. That of a design whose weights can be loaded then loads others, the
+    weights of each neuron in reverse order, and runs the images once more.
 
     Parameters
     ----------
@@ -150,33 +153,57 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
         If Jinja2 is missing (extra: hdl).
     """
     inputs = Inputs.of("images", images, design.network)
-    codes = np.atleast_2d(design.codes(inputs))
-    result = design.simulate(inputs)
-    traces = trace(design, inputs)
-    name = f"{design.name}_tb"
-    text = {
-        f"{name}_images.hex": hex_lines(codes.ravel().tolist(), design.in_bits),
-        f"{name}_classes.hex": hex_lines(np.atleast_1d(result.classes).tolist(), 1),
-    }
-    n_spikes, silent = 0, []
-    steps = design.steps(inputs).ravel()
-    for k, layer in enumerate(design.layers):
-        shape = len(codes), layer.n_out, design.length
-        spikes = traces[k].spikes.bits().reshape(shape)
-        potentials = traces[k].potentials.reshape(shape)
-        n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
-        if np.any(layer.neuron.threshold <= layer.neuron.most) and not spikes.any():
-            silent.append(f"no spikes in layer {k}")
-        text[f"{name}_layer{k}.hex"] = _expected(design, layer, spikes, potentials, steps)
+    name, n_images = f"{design.name}_tb", int(np.prod(inputs.batch))
+    designs = [design, _reversed(design)] if design.loadable else [design]
+    text: dict[str, str] = {}
+    n_spikes, fired = 0, [False] * len(design.layers)
+    lines = [0] * len(design.layers)
+    for each in designs:
+        codes = each.codes(inputs).ravel().tolist()
+        classes = np.atleast_1d(each.simulate(inputs).classes).tolist()
+        _append(text, f"{name}_images.hex", hex_lines(codes, design.in_bits))
+        _append(text, f"{name}_classes.hex", hex_lines(classes, 1))
+        steps = each.steps(inputs).ravel()
+        for k, (layer, seen) in enumerate(zip(each.layers, trace(each, inputs), strict=True)):
+            shape = n_images, layer.n_out, design.length
+            spikes, potentials = seen.spikes.bits().reshape(shape), seen.potentials.reshape(shape)
+            n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
+            never = np.all(layer.neuron.threshold > layer.neuron.most)
+            fired[k] |= bool(never or spikes.any())
+            lines[k] += int(steps.sum()) * (layer.groups if design.folded else 1)
+            _append(text, f"{name}_layer{k}.hex", _expected(each, layer, spikes, potentials, steps))
     values = {
         "design": design,
-        "n_images": len(codes),
-        "clocks": design.clocks_of(int(steps[0])),
-        "lines": [int(steps.sum()) * (layer.groups if design.folded else 1) for layer in design.layers],
+        "n_images": n_images * len(designs),
+        "clocks": design.clocks_of(int(design.steps(inputs).ravel()[0])),
+        "lines": lines,
         "n_spikes": n_spikes,
-        "silent": silent,
+        "silent": [f"no spikes in layer {k}" for k, seen in enumerate(fired) if not seen],
     }
+    if design.loadable:
+        port = LoadPort.of(designs[1])
+        writes = port.writes().astype(np.int64)
+        values |= {"address_bits": port.address_bits, "n_writes": len(writes), "n_before": n_images}
+        words = (writes[:, 0] << 32 | writes[:, 1]).tolist()
+        text[f"{name}_words.hex"] = hex_lines(words, port.address_bits + 32)
     return {f"{name}.v": rendered("testbench.v", values), **text}
+
+
+def _append(text: dict[str, str], name: str, lines: str) -> None:
+    """Append lines to a file."""
+    text[name] = text.get(name, "") + lines
+
+
+def _reversed(design: Design) -> Design:
+    """Return a design with the weights of each neuron in reverse order, and the same neurons."""
+    network = design.fixed.network
+    layers = [
+        layer
+        if isinstance(layer, Conv2d) and is_pool(layer)
+        else with_all_weights(layer, all_weights(layer)[:, ::-1])
+        for layer in network
+    ]
+    return replace(design, network=Network(layers, network.connections, network.outputs))
 
 
 def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
@@ -194,23 +221,6 @@ def write(text: Mapping[str, str], folder: str | os.PathLike[str]) -> None:
     for name, content in text.items():
         with replacing(Path(folder) / name) as file:
             file.write(content.encode())
-
-
-def hex_lines(values: Iterable[int], bits: int) -> str:
-    """Return integers of at most so many bits as the lines of a memory file."""
-    digits = -(-bits // 4)
-    return "".join(f"{value:0{digits}x}\n" for value in values)
-
-
-def weight_files(name: str, words: list[int], bits: int) -> dict[str, str]:
-    """Return the files of a weight memory, split in the same way as in `sc_weights`."""
-    text: dict[str, str] = {}
-    deep = len(words) >= 2048
-    while words:
-        bank = 1 << (len(words).bit_length() - 1) if deep else len(words)
-        text[f"{name}_{len(text)}.hex"] = hex_lines(words[:bank], bits)
-        words = words[bank:]
-    return text
 
 
 def _expected(
@@ -425,10 +435,9 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 
 def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
-    text = {}
+    text: dict[str, str] = {}
     for memory in weight_memories(k, layer):
-        name = module if memory.kind == "weights" else f"{module}_{memory.kind}"
-        text |= weight_files(name, memory.words, memory.width)
+        text |= memory.files(module)
     if not layer.reads.is_counter:
         widths = _widths(layer)
         bits = sum(size for name, size in widths.items() if name != "place")
