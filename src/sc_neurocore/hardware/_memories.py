@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore.hardware.design import Design, LayerDesign, row_integers
-
-__all__ = ["LoadPort", "WeightMemory", "hex_lines", "weight_files", "weight_memories"]
+__all__ = ["LoadPort", "WeightMemory", "hex_lines", "weight_files"]
 
 BEAT = 32  # bits of a part of a word
 
@@ -66,19 +64,6 @@ class WeightMemory:
         return -(-self.width // BEAT)
 
 
-def weight_memories(k: int, layer: LayerDesign) -> list[WeightMemory]:
-    """Return the memories of layer k of a folded design that hold its weights."""
-    if layer.is_pool:
-        return []
-    memories = [WeightMemory(k, "weights", layer.word_bits, layer.memory())]
-    if not layer.sampled:
-        size = layer.sum_bits
-        digits = layer.offsets.reshape(-1, layer.pe)[:, :, np.newaxis] >> np.arange(size) & 1
-        words = row_integers(digits.reshape(len(digits), -1))
-        memories.append(WeightMemory(k, "offsets", size * layer.pe, words))
-    return memories
-
-
 @dataclass(frozen=True, eq=False)
 class LoadPort:
     """Addresses of the weight memories of a design that can be loaded: ``{memory, word, part}``.
@@ -87,12 +72,6 @@ class LoadPort:
     """
 
     memories: tuple[WeightMemory, ...]
-
-    @classmethod
-    def of(cls, design: Design) -> LoadPort:
-        """Return the port of a design."""
-        layers = enumerate(design.layers)
-        return cls(tuple(memory for k, layer in layers for memory in weight_memories(k, layer)))
 
     @property
     def parts(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
+from sc_neurocore.hardware._memories import LoadPort, WeightMemory
 from sc_neurocore.hardware._reads import Reads, folding, reads_of
 from sc_neurocore.hardware.tools import check_identifier, is_identifier
 from sc_neurocore.networks import FixedPoint, Network, Simulation
@@ -381,6 +382,17 @@ class LayerDesign:
         """Neurons in the order in which a folded layer outputs them: by patch, then by channel."""
         return np.arange(self.n_out).reshape(-1, self.layer.positions).T.ravel()
 
+    def memories(self, k: int) -> tuple[WeightMemory, ...]:
+        """Return the memories of a folded layer, number k of its design, that hold its weights."""
+        if self.is_pool:
+            return ()
+        weights = WeightMemory(k, "weights", self.word_bits, self.memory())
+        if self.sampled:
+            return (weights,)
+        digits = self.offsets.reshape(-1, self.pe)[:, :, np.newaxis] >> np.arange(self.sum_bits) & 1
+        words = row_integers(digits.reshape(len(digits), -1))
+        return weights, WeightMemory(k, "offsets", self.sum_bits * self.pe, words)
+
     def memory(self) -> list[int]:
         """Return the words of the weight memory, with {negative, magnitude} in lane p * simd + k."""
         lane = self.numbers.bits + 1
@@ -629,6 +641,11 @@ class Design:
             remedy = "its layer computes all steps at once"
             _checks.fail("early", f"be False for layer {i}, with sampled=False", self.early, remedy)
 
+    @cached_property
+    def load_port(self) -> LoadPort:
+        """Addresses of the weight memories of a folded design."""
+        return LoadPort(tuple(m for k, layer in enumerate(self.layers) for m in layer.memories(k)))
+
     @property
     def encoder(self) -> Sequence | RotatedRegister:
         """Numbers that the inputs are compared with."""
@@ -747,7 +764,13 @@ class Design:
         on = np.ones((clocks, 1, 1), bool)
         reset = np.zeros_like(on)
         reset[0] = True
-        return {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
+        idle = {
+            "load_valid": np.zeros_like(on),
+            "load_address": np.zeros((clocks, self.load_port.address_bits, 1), bool),
+            "load_data": np.zeros((clocks, 32, 1), bool),
+        }
+        ports = {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
+        return ports | (idle if self.loadable else {})
 
     @cached_property
     def prepared(self) -> PreparedNetwork:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore._files import replacing
-from sc_neurocore.hardware._memories import LoadPort, hex_lines, weight_files, weight_memories
+from sc_neurocore.hardware._memories import hex_lines, weight_files
 from sc_neurocore.hardware._reads import table
 from sc_neurocore.hardware.design import (
     Design,
@@ -67,7 +67,7 @@ def verilog(design: Design) -> dict[str, str]:
         "control_bits": max(design.n_in, design.length).bit_length(),
         "spike_bits": design.length.bit_length(),
         "fed_back": _fed_back(design),
-        "port": LoadPort.of(design) if design.loadable else None,
+        "port": design.load_port if design.loadable else None,
     }
     text = {f"{design.name}.v": rendered(f"top_{kind}.v", shared)}
     for k, layer in enumerate(design.layers):
@@ -181,7 +181,7 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
         "silent": [f"no spikes in layer {k}" for k, seen in enumerate(fired) if not seen],
     }
     if design.loadable:
-        port = LoadPort.of(designs[1])
+        port = designs[1].load_port
         writes = port.writes().astype(np.int64)
         values |= {"address_bits": port.address_bits, "n_writes": len(writes), "n_before": n_images}
         words = (writes[:, 0] << 32 | writes[:, 1]).tolist()
@@ -436,7 +436,7 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
     text: dict[str, str] = {}
-    for memory in weight_memories(k, layer):
+    for memory in layer.memories(k):
         text |= memory.files(module)
     if not layer.reads.is_counter:
         widths = _widths(layer)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks
-from sc_neurocore.hardware._memories import LoadPort
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import verilog
 from sc_neurocore.networks import Network
@@ -64,17 +63,17 @@ def weight_words(design: Design, network: Network | None = None) -> NDArray[np.u
     if not design.loadable:
         _checks.fail("design", "have loadable=True", design)
     if network is None:
-        return LoadPort.of(design).writes()
+        return design.load_port.writes()
     other = replace(design, network=network)
     _check_same(design, other)
-    return LoadPort.of(other).writes()
+    return other.load_port.writes()
 
 
 def _check_same(design: Design, other: Design) -> None:
     """Raise unless two designs differ only in the words of their weight memories."""
     of_weights = {
         file
-        for memory in LoadPort.of(design).memories
+        for memory in design.load_port.memories
         for file in memory.files(f"{design.name}_layer{memory.layer}")
     }
     text, of_other = verilog(design), verilog(other)

@@ -229,7 +229,12 @@ def verify_netlist(
         "step": plan.step[:, np.newaxis, np.newaxis] * all_lanes,
         plan.port: plan.placed(layer, np.moveaxis(np.concatenate(rows), 0, -1)),
     }
-    run = netlist.run_packed(stimulus, lanes)
+    idle = {
+        name: np.zeros((len(plan.clear), len(bits), all_lanes.shape[-1]), np.uint8)
+        for name, bits in netlist.inputs.items()
+        if name.startswith("load")
+    }
+    run = netlist.run_packed(stimulus | idle, lanes)
     total = Verification()
     for i, of_inputs in enumerate(words):
         part = run.part(i * _LANES, _LANES)
@@ -552,7 +557,14 @@ def _verilated(design: Design, k: int, folder: str) -> Runner:
     top = f"{design.name}_layer{k}"
     text = verilog(design)
     write({name: text[name] for name in text if name.startswith(("sc_", top))}, folder)
-    return verilate(sorted(Path(folder).glob("*.v")), top, Path(folder) / "build").run
+    made = verilate(sorted(Path(folder).glob("*.v")), top, Path(folder) / "build")
+    idle = [(name, -(-bits // 32)) for name, bits in made.inputs.items() if name.startswith("load")]
+
+    def run(inputs: dict[str, NDArray[np.uint32]]) -> dict[str, NDArray[np.uint32]]:
+        clocks = len(inputs["clear"])
+        return made.run({**inputs, **{name: np.zeros((clocks, n), np.uint32) for name, n in idle}})
+
+    return run
 
 
 def _inputs(
