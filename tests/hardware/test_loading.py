@@ -11,13 +11,12 @@ from proof import Step, netlists, prove
 from test_command import small, warnings_of
 from test_network_mutants import DESIGNS as OF_ALL_KINDS
 
-from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network, load_digits
+from sc_neurocore import LIF, Bitstream, Dense, FixedPoint, Network
 from sc_neurocore.hardware import (
     Design,
     run_bench,
     simulators,
     synthesize,
-    verify_images,
     verify_layer,
     verilog,
     verilog_testbench,
@@ -26,6 +25,7 @@ from sc_neurocore.hardware import (
 )
 from sc_neurocore.hardware.emit import library_text
 from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.networks.layers import all_weights, with_all_weights
 
 
 def deep():
@@ -110,40 +110,20 @@ def loaded(stimulus, words):
 
 
 def test_netlists_load_weights_too(tmp_path):
-    digits = load_digits()
-    network = Network(
-        [Dense(digits.network[0].weights[:12], gain=0.1), Dense(np.eye(10, 12), gain=0.5)]
-    )
-    design = Design(
-        network,
-        6,
-        fixed_point=FixedPoint(bits=3, fraction=4),
-        loadable=True,
-        name="digits",
-        architecture="folded",
-    )
+    design = DESIGNS["little"]
     files = verilog(design)
     write(files, tmp_path)
-    made = synthesize(
-        [tmp_path / f for f in files if f.endswith(".v")], "digits", "ice40", tmp_path, place=False
-    )
-    images = digits.images[:64]
-    assert all(part.differences == 0 for part in verify_images(design, made.path, images))
-
+    paths = [tmp_path / name for name in files if name.endswith(".v")]
+    made = synthesize(paths, "little", "ice40", tmp_path, place=False, across_registers=False)
     rng = np.random.default_rng(3)
-    other = replace(
-        design,
-        network=Network(
-            [
-                Dense(rng.uniform(-1, 1, (12, 64)), gain=0.1),
-                Dense(rng.uniform(-1, 1, (10, 12)), gain=0.5),
-            ]
-        ),
-    )
+    images = rng.random((64, 10))
+    layers = [with_all_weights(layer, -all_weights(layer)) for layer in design.network]
+    other = replace(design, network=Network(layers))
     words = weight_words(design, other.network)
     clocks = design.clocks + 2
-    run = Netlist.read(made.path, "digits").run(loaded(design.stimulus(images, clocks), words))
-    out = slice(len(words) + 1 + clocks - 1, len(words) + 1 + clocks)
+    netlist = Netlist.read(made.path, "little")
+    run = netlist.run(loaded(design.stimulus(images, clocks), words))
+    out = slice(len(words) + clocks, len(words) + 1 + clocks)
     assert run.at(out, "out_valid").all()
     seen = run.at(out, "out_class")[0]
     classes = (seen.astype(int) << np.arange(len(seen))[:, np.newaxis]).sum(axis=0)
