@@ -183,6 +183,7 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     if design.loadable:
         port = designs[1].load_port
         writes = port.writes().astype(np.int64)
+        writes = np.concatenate([writes, writes[: len(writes) // 2]])  # no other words may change
         values |= {"address_bits": port.address_bits, "n_writes": len(writes), "n_before": n_images}
         words = (writes[:, 0] << 32 | writes[:, 1]).tolist()
         text[f"{name}_words.hex"] = hex_lines(words, port.address_bits + 32)

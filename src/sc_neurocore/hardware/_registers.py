@@ -1,0 +1,91 @@
+"""Registers of the AXI4-Lite wrapper: one list, of which Verilog, C header and documentation are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sc_neurocore.hardware.design import Design
+
+__all__ = ["REGISTERS", "Register", "address_bits", "constants", "register_table"]
+
+ID = 0x53434E31  # "SCN1"
+
+
+@dataclass(frozen=True)
+class Register:
+    """A register of 32 bits.
+
+    Attributes
+    ----------
+    name : str
+    access : {"read", "write", "read, write"}
+    content : str
+    bits : tuple of (str, str)
+        Names and meanings of its bits, from bit 0 on.
+    """
+
+    name: str
+    access: Literal["read", "write", "read, write"]
+    content: str
+    bits: tuple[tuple[str, str], ...] = ()
+
+
+REGISTERS = (
+    Register("ID", "read", f"0x{ID:08X}"),
+    Register("VALUES", "read", "values per image"),
+    Register("BITS", "read", "bits per value"),
+    Register("STEPS", "read", "time steps per image"),
+    Register("CLASSES", "read", "number of classes"),
+    Register("WEIGHTS", "read", "offset of the window of weights; 0 if they cannot be loaded"),
+    Register(
+        "CONTROL",
+        "read, write",
+        "",
+        (
+            ("RESET", "writing 1 resets the design, which then waits for an image; reads 0"),
+            ("INTERRUPT", "`irq` is 1 while a class waits"),
+        ),
+    ),
+    Register(
+        "STATUS",
+        "read, write",
+        "",
+        (
+            ("READY", "a value is accepted"),
+            ("DONE", "a class waits; writing 1 removes it, after which the next image can be written"),
+            ("LOADABLE", "a part of a word of weights is accepted"),
+        ),
+    ),
+    Register("INPUT", "write", "the next value of the image, in units of 2**-BITS; larger ones saturate"),
+    Register("CLASS", "read", "the class that waits"),
+)
+OFFSETS = {register.name: 4 * i for i, register in enumerate(REGISTERS)}
+
+
+def address_bits(design: Design) -> int:
+    """Return the number of bits of an address; the upper half of the space holds the weights."""
+    registers = 2 + (len(REGISTERS) - 1).bit_length()
+    return 1 + max(registers, 2 + design.load_port.address_bits) if design.loadable else registers
+
+
+def constants(design: Design) -> dict[str, int]:
+    """Return the values of the registers that are constant, by name."""
+    return {
+        "ID": ID,
+        "VALUES": design.n_in,
+        "BITS": design.fixed_point.bits,
+        "STEPS": design.length,
+        "CLASSES": design.n_out,
+        "WEIGHTS": 1 << address_bits(design) - 1 if design.loadable else 0,
+    }
+
+
+def register_table() -> str:
+    """Return the registers as a Markdown table."""
+    lines = ["| offset | register | access | content |", "| --- | --- | --- | --- |"]
+    for register in REGISTERS:
+        parts = [f"bit {i}, {name}: {text}" for i, (name, text) in enumerate(register.bits)]
+        content = "; ".join([register.content] * bool(register.content) + parts)
+        lines.append(f"| 0x{OFFSETS[register.name]:02X} | `{register.name}` | {register.access} | {content} |")
+    return "\n".join(lines)
