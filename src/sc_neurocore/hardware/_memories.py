@@ -103,6 +103,11 @@ class LoadPort:
             parts.append(np.stack([addresses.ravel(), np.frombuffer(data, "<u4")], axis=1))
         return np.concatenate(parts).astype(np.uint32)
 
+    def holes(self) -> list[int]:
+        """Return up to three addresses of no part of a word."""
+        left = np.setdiff1d(np.arange(1 << self.address_bits), self.writes()[:, 0])
+        return sorted({int(left[k]) for k in (0, len(left) // 2, -1)}) if left.size else []
+
     @property
     def shifted(self) -> str:
         """Return the Verilog expression of the parts that are kept after one more is written."""

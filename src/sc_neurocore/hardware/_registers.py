@@ -1,4 +1,4 @@
-"""Registers of the AXI4-Lite wrapper: one list, of which Verilog, C header and documentation are made."""
+"""Registers of the AXI4-Lite wrapper: one list for the Verilog, the C header and the documentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Literal
 
 from sc_neurocore.hardware.design import Design
 
-__all__ = ["REGISTERS", "Register", "address_bits", "constants", "register_table"]
+__all__ = [
+    "REGISTERS",
+    "Register",
+    "address_bits",
+    "constants",
+    "offsets",
+    "register_table",
+    "strangers",
+]
 
 ID = 0x53434E31  # "SCN1"
 
@@ -57,16 +65,28 @@ REGISTERS = (
             ("LOADABLE", "a part of a word of weights is accepted"),
         ),
     ),
-    Register("INPUT", "write", "the next value of the image, in units of 2**-BITS; larger ones saturate"),
+    Register(
+        "INPUT", "write", "the next value of the image, in units of 2**-BITS; larger ones saturate"
+    ),
     Register("CLASS", "read", "the class that waits"),
 )
-OFFSETS = {register.name: 4 * i for i, register in enumerate(REGISTERS)}
+
+
+def offsets() -> dict[str, int]:
+    """Return the offset of each register, by name."""
+    return {register.name: 4 * i for i, register in enumerate(REGISTERS)}
 
 
 def address_bits(design: Design) -> int:
     """Return the number of bits of an address; the upper half of the space holds the weights."""
     registers = 2 + (len(REGISTERS) - 1).bit_length()
     return 1 + max(registers, 2 + design.load_port.address_bits) if design.loadable else registers
+
+
+def strangers(design: Design) -> list[int]:
+    """Return addresses without a register, of which some differ from that of CONTROL in one bit."""
+    bits, at = address_bits(design) - design.loadable, offsets()
+    return [4 * len(REGISTERS), (1 << bits) - 4] + [at["CONTROL"] | 1 << k for k in range(6, bits)]
 
 
 def constants(design: Design) -> dict[str, int]:
@@ -83,9 +103,12 @@ def constants(design: Design) -> dict[str, int]:
 
 def register_table() -> str:
     """Return the registers as a Markdown table."""
+    at = offsets()
     lines = ["| offset | register | access | content |", "| --- | --- | --- | --- |"]
     for register in REGISTERS:
         parts = [f"bit {i}, {name}: {text}" for i, (name, text) in enumerate(register.bits)]
         content = "; ".join([register.content] * bool(register.content) + parts)
-        lines.append(f"| 0x{OFFSETS[register.name]:02X} | `{register.name}` | {register.access} | {content} |")
+        lines.append(
+            f"| 0x{at[register.name]:02X} | `{register.name}` | {register.access} | {content} |"
+        )
     return "\n".join(lines)

@@ -1,18 +1,19 @@
-"""Ports of a design: an AXI4-Stream wrapper, and files with which users verify and compile it."""
+"""Ports of a design: AXI4-Stream and AXI4-Lite wrappers, and files that verify and compile them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sc_neurocore import _checks
+from sc_neurocore.hardware import _registers as _map
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import bits_for, library_text, rendered
 
 __all__ = ["interface_checks", "interface_verilog", "vendor_scripts"]
 
-Interface = Literal["axi-stream"]
-INTERFACES = get_args(Interface)
+Interface = Literal["axi-stream", "axi-lite"]
+SUFFIXES: dict[Interface, str] = {"axi-stream": "axis", "axi-lite": "axil"}
 
 
 def interface_verilog(design: Design, interface: Interface = "axi-stream") -> dict[str, str]:
@@ -21,13 +22,21 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     The module `NAME_axis` has the ports of two AXI4-Stream interfaces (ARM IHI 0051A). A frame of
     `s_axis` is an image, one value per beat in the low bits of `tdata`, with `tlast` in the last one.
     A frame of `m_axis` is a class, in one beat. A frame with fewer or more values than an image is
-    dropped, `frame_error` is 1 for one clock cycle, and the next frame is read as usual. `aresetn` is
-    synchronous, may be low at any time, and no beat is accepted while it is low.
+    dropped, `frame_error` is 1 for one clock cycle, and the next frame is read as usual.
+
+    The module `NAME_axil` has an AXI4-Lite port (ARM IHI 0022), `s_axi`, with registers of 32 bits, and
+    an interrupt `irq`. The values of an image are written to the register INPUT, and the
+    class is read from CLASS. If the weights of the design can be loaded, they have a window of
+    addresses: a row (address, data) of `weight_words` is written to offset ``WEIGHTS + 4 * address``.
+    Accesses that have no effect are answered by SLVERR. `NAME_axil.h` has the registers for programs in
+    C, and functions that use them.
+
+    `aresetn` is synchronous, may be low at any time, and nothing is accepted while it is low.
 
     Parameters
     ----------
     design : Design
-    interface : {"axi-stream"}
+    interface : {"axi-stream", "axi-lite"}
 
     Returns
     -------
@@ -48,12 +57,19 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     >>> design = Design(load_digits().network, length=32, name="digits")
     >>> sorted(interface_verilog(design))
     ['digits_axis.v', 'sc_frames.v']
+    >>> sorted(interface_verilog(design, "axi-lite"))
+    ['digits_axil.h', 'digits_axil.v', 'sc_axil.v']
     """
-    _checks.choice("interface", interface, INTERFACES)
+    _checks.choice("interface", interface, get_args(Interface))
     _check_inputs(design)
+    if interface == "axi-stream":
+        wrapper = rendered("axis.v", _widths(design))
+        return {f"{design.name}_axis.v": wrapper, "sc_frames.v": library_text("sc_frames.v")}
+    values = _registers(design)
     return {
-        f"{design.name}_axis.v": rendered("axis.v", _widths(design)),
-        "sc_frames.v": library_text("sc_frames.v"),
+        f"{design.name}_axil.v": rendered("axil.v", values),
+        f"{design.name}_axil.h": rendered("axil.h", values),
+        "sc_axil.v": library_text("sc_axil.v"),
     }
 
 
@@ -67,16 +83,19 @@ def interface_checks(
     - `NAME_formal.sv`, `NAME.sby`: a bounded proof of the rules by SymbiYosys, for the control of the
       design with shorter images.
     - `NAME.core`: a FuseSoC core file, with the testbench as target `sim`.
-    - `NAME_axis_tb.v` and `NAME_axis_test.py`, for an interface: a Verilog testbench of the wrapper,
+    - `NAME_axis_tb.v` and `NAME_axis_test.py`, for AXI4-Stream: a Verilog testbench of the wrapper,
       and a cocotb test with random gaps. Both have late reads, frames of a wrong length, and resets,
       and read the vectors of the testbench.
+    - `NAME_axil_tb.v` and `NAME_axil_test.py`, for AXI4-Lite: the same, with accesses that are refused,
+      and weights that are loaded if the design can; and rules of the bus with their proof,
+      `sc_axil_rules.sv`, `NAME_axil_bind.sv`, `sc_axil_formal.sv` and `NAME_axil.sby`.
 
     Parameters
     ----------
     design : Design
     text : mapping of str
         The files of the design, of its testbench and, if there is one, of its interface, by name.
-    interface : {"axi-stream"}, optional
+    interface : {"axi-stream", "axi-lite"}, optional
         The interface that was written by `interface_verilog`.
 
     Raises
@@ -89,8 +108,8 @@ def interface_checks(
     _check_inputs(design)
     bench = f"{design.name}_tb"
     _checks.instance("text", text, Mapping)
-    names = list(text)
-    values = {
+    names, formal = list(text), f"{design.name}_formal.sv"
+    values: dict[str, Any] = {
         "design": design,
         "files": [name for name in names if name.endswith(".v") and name != f"{bench}.v"],
         "memories": [n for n in names if n.endswith(".hex") and not n.startswith(f"{bench}_")],
@@ -101,15 +120,51 @@ def interface_checks(
     made = {
         "sc_rules.sv": library_text("sc_rules.sv"),
         f"{design.name}_bind.sv": rendered("bind.sv", values),
-        f"{design.name}_formal.sv": rendered("formal.sv", values),
-        f"{design.name}.sby": rendered("sby", values),
+        formal: rendered("formal.sv", values),
+        f"{design.name}.sby": _proof(design.name, ["sc_control.v", "sc_rules.sv", formal]),
         f"{design.name}.core": rendered("core", values),
     }
-    if interface is not None:
-        made[f"{design.name}_axis_test.py"] = rendered("axis_test.py", values)
-        values["n_images"] = len(text[f"{bench}_classes.hex"].split())
-        made[f"{design.name}_axis_tb.v"] = rendered("axis_tb.v", values | _widths(design))
+    if interface is None:
+        return made
+    of_bus, name = interface == "axi-lite", f"{design.name}_{SUFFIXES[interface]}"
+    values |= _registers(design) if of_bus else _widths(design)
+    values["n_images"] = len(text[f"{bench}_classes.hex"].split())
+    values["n_before"] = values["n_images"] // 2 if design.loadable else values["n_images"]
+    if design.loadable:
+        values["n_writes"] = len(text[f"{bench}_words.hex"].split())
+        values["holes"] = design.load_port.holes()
+    if of_bus:
+        values["strangers"] = _map.strangers(design)
+    template = SUFFIXES[interface]
+    made[f"{name}_test.py"] = rendered(f"{template}_test.py", values)
+    made[f"{name}_tb.v"] = rendered(f"{template}_tb.v", values)
+    if of_bus:
+        parts = ["sc_axil.v", "sc_axil_rules.sv", "sc_axil_formal.sv"]
+        made |= {part: library_text(part) for part in parts[1:]}
+        made[f"{name}_bind.sv"] = rendered("axil_bind.sv", values)
+        made[f"{name}.sby"] = _proof(name, parts)
     return made
+
+
+def _proof(name: str, files: list[str]) -> str:
+    """Return the SymbiYosys file of the proof of files, of which the last one holds the top module."""
+    return rendered("sby", {"name": name, "files": files})
+
+
+def _registers(design: Design) -> dict[str, object]:
+    """Return what the templates of the AXI4-Lite wrapper need."""
+    offsets = _map.offsets()
+    return {
+        "design": design,
+        "NAME": design.name.upper(),
+        "address_bits": _map.address_bits(design),
+        "class_bits": bits_for(design.n_out),
+        "constants": _map.constants(design),
+        "registers": _map.REGISTERS,
+        "offsets": offsets,
+        "numbers": {name: offset // 4 for name, offset in offsets.items()},
+        "port": design.load_port if design.loadable else None,
+    }
 
 
 def _widths(design: Design) -> dict[str, object]:
@@ -138,7 +193,7 @@ def vendor_scripts(
     design : Design
     names : iterable of str
         Names of the files of the design, and of its interface if there is one.
-    interface : {"axi-stream"}, optional
+    interface : {"axi-stream", "axi-lite"}, optional
         The interface that was written by `interface_verilog`, whose wrapper is then compiled.
 
     Raises
@@ -160,7 +215,7 @@ def vendor_scripts(
     name = design.name
     values = {
         "design": design,
-        "top": name if interface is None else f"{name}_axis",
+        "top": name if interface is None else f"{name}_{SUFFIXES[interface]}",
         "clock": "clk" if interface is None else "aclk",
         "files": [file for file in names if file.endswith(".v") and not file.endswith("_tb.v")],
     }
