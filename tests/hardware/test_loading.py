@@ -157,11 +157,11 @@ def test_a_memory_writes_one_word_of_any_of_its_banks(depth, tmp_path):
 
 # File, what is there, what is put in its place.
 MUTANTS = [
-    ("sc_weights.v", "else if (here) bank", "else bank"),
+    ("sc_weights.v", "if (here) bank", "bank"),
     ("sc_weights.v", "load && !here", "load"),
     ("sc_weights.v", "bank[load_address[BITS-1:0]]", "bank[address[BITS-1:0]]"),
-    ("sc_weights.v", "if (!load) of_bank", "if (1'b0) of_bank"),
-    ("sc_weights.v", "if (!load) of_bank", "if (!here) of_bank"),
+    ("sc_weights.v", "if (load) begin", "if (1'b1) begin"),
+    ("sc_weights.v", "if (load) begin", "if (here) begin"),
     ("sc_folded.v", ".load(load)", ".load(1'b0)"),
     ("sc_layer.v", ".load(load)", ".load(1'b0)"),
     ("sc_layer.v", ".load_address(load_address)", ".load_address(address)"),

@@ -28,8 +28,9 @@ module sc_weights #(
 `ifdef SC_LOADABLE
     wire here;                               // the word to be written is one of this bank
     always @(posedge clk)
-        if (!load) of_bank <= bank[address[BITS-1:0]];
-        else if (here) bank[load_address[BITS-1:0]] <= load_word;
+        if (load) begin                      // not if it is unknown, before the first reset
+            if (here) bank[load_address[BITS-1:0]] <= load_word;
+        end else of_bank <= bank[address[BITS-1:0]];
 `else
     always @(posedge clk) of_bank <= bank[address[BITS-1:0]];
 `endif
