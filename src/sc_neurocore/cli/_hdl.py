@@ -25,6 +25,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     """Write the design of a network to a folder, and verify and synthesize it if requested."""
     from sc_neurocore import hardware
     from sc_neurocore.hardware import boards, simulators, tools
+    from sc_neurocore.hardware.interfaces import SUFFIXES
     from sc_neurocore.hardware.synthesis import TARGETS
     from sc_neurocore.hardware.verify import compared_signals
 
@@ -46,16 +47,21 @@ def run_hdl(options: argparse.Namespace) -> None:
     out = options.out or Path(f"hdl_{design.name}")
     in_bench = images[: _checks.integer("--images", options.images, 1)]
     modules = hardware.verilog(design)
-    if options.interface or options.board:
-        modules |= hardware.interface_verilog(design)
+    interfaces = [options.interface] if options.interface else []
+    if options.board and "axi-stream" not in interfaces:
+        interfaces.append("axi-stream")
+    for interface in interfaces:
+        modules |= hardware.interface_verilog(design, interface)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    interface: Any = "axi-stream" if options.interface or options.board else None
-    text |= hardware.interface_checks(design, text, interface)
-    text |= hardware.vendor_scripts(design, modules, interface)
+    for interface in interfaces or [None]:
+        text |= hardware.interface_checks(design, text, interface)
+    text |= hardware.vendor_scripts(design, modules, interfaces[0] if interfaces else None)
     if options.board:
         text |= hardware.board_verilog(design, options.board, in_bench)
     _check_folder(out, text)
     found: dict[str, Any] = {"quantized": hardware.quantization(design, images, labels)}
+    if options.interface:
+        found["interface"] = options.interface
     for target in TARGETS:  # netlists of an earlier run may not match
         (out / f"{design.name}_{target}.json").unlink(missing_ok=True)
     hardware.write({**text, "REPORT.md": hardware.report(design, **found)}, out)
@@ -69,7 +75,7 @@ def run_hdl(options: argparse.Namespace) -> None:
         found["said"] = hardware.run_bench(out, design.name)
         say(options, found["said"])
         if options.interface:
-            say(options, hardware.run_bench(out, f"{design.name}_axis"))
+            say(options, hardware.run_bench(out, f"{design.name}_{SUFFIXES[options.interface]}"))
         found["verified"] = tuple(
             _verified_layer(options, design, k) for k in range(len(design.layers))
         )
@@ -146,7 +152,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
     if options.accuracy is not None or options.max_loss is not None:
         found = _searched(options, network, name, images, labels)
-        return replace(found, early=options.early), images, labels
+        return replace(found, early=options.early, loadable=options.loadable), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
@@ -162,13 +168,15 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         pe=1 if options.pe is None else options.pe,
         name=name,
         early=options.early,
+        loadable=options.loadable,
     )
     return design, images, labels
 
 
 def _architecture(options: argparse.Namespace) -> Any:
-    """Return the architecture; inputs or neurons per clock cycle are those of the folded one."""
+    """Return the architecture; some options are those of the folded one."""
     folded = [name for name in ("simd", "pe") if getattr(options, name) is not None]
+    folded += ["loadable"] if options.loadable else []
     if folded and options.architecture == "unrolled":
         _checks.fail(f"--{folded[0]}", "be used with the folded architecture", "unrolled")
     return "folded" if folded else options.architecture

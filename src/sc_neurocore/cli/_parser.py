@@ -310,9 +310,14 @@ def _hdl(commands: Commands) -> None:
         help="end an image as soon as no output can overtake the one with the most spikes (folded)",
     )
     hdl.add_argument(
+        "--loadable",
+        action="store_true",
+        help="give the weight memories a port, to load the weights of other networks (folded)",
+    )
+    hdl.add_argument(
         "--interface",
-        choices=("axi-stream",),
-        help="add a wrapper with these ports, and a cocotb test of it",
+        choices=("axi-stream", "axi-lite"),
+        help="add a wrapper with these ports, and a cocotb test of it; for axi-lite, a header for C",
     )
     hdl.add_argument(
         "--board",

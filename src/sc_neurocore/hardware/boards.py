@@ -84,7 +84,7 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Parameters
     ----------
     design : Design
-        With values of at most 8 bits and at most 254 classes.
+        With values of at most 8 bits and at most 254 classes, not loadable.
     board : {"icebreaker", "ulx3s", "tangnano9k"}
     images : array_like, shape (n, n_in) or (n_in,)
         Densities in [0, 1] for the testbench.
@@ -96,7 +96,7 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Raises
     ------
     ValueError
-        If values have more than 8 bits, or there are more than 254 classes.
+        If values have more than 8 bits, there are more than 254 classes, or weights can be loaded.
     ImportError
         If Jinja2 is missing (extra: hdl).
 
@@ -144,6 +144,8 @@ def _described(design: Design, board: BoardName) -> _Description:
         _checks.fail("design", "have values of at most 8 bits on a board", design.fixed_point)
     if design.n_out >= _WRONG:
         _checks.fail("design", "have at most 254 classes on a board", design.n_out)
+    if design.loadable:
+        _checks.fail("design", "have loadable=False on a board, whose line carries images", design)
     return _DESCRIPTIONS[board]
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore.evidence.evaluation import labeled
+from sc_neurocore.hardware._registers import address_bits
 from sc_neurocore.hardware.boards import BoardBuild
 from sc_neurocore.hardware.design import Design, LayerDesign
 from sc_neurocore.hardware.emit import rendered
+from sc_neurocore.hardware.interfaces import Interface
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.synthesis import SEEDS, Energy, Synthesis
 from sc_neurocore.hardware.verify import Verification
@@ -222,6 +224,7 @@ def report(
     energy: Energy | None = None,
     said: str = "",
     board: BoardBuild | None = None,
+    interface: Interface | None = None,
 ) -> str:
     """Return a Markdown page about a design, with a section for each result given.
 
@@ -242,6 +245,8 @@ def report(
         Result of `run_bench`.
     board : BoardBuild, optional
         Result of `build_board`.
+    interface : {"axi-stream", "axi-lite"}, optional
+        The interface that was written by `interface_verilog`.
     """
     values = {
         "design": design,
@@ -255,6 +260,9 @@ def report(
         "e": energy,
         "said": said,
         "board": board,
+        "interface": interface,
+        "port_bytes": 2 ** address_bits(design),
+        "n_writes": len(design.load_port.writes()) if design.loadable else 0,
         "joules": _joules,
         "leak_of": _leak_of,
         "threshold_of": _threshold_of,
