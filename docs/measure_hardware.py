@@ -3,6 +3,7 @@
 python docs/measure_hardware.py              measure all, update pages and picture
 python docs/measure_hardware.py --sources    measure the table of sources only
 python docs/measure_hardware.py --learning   measure the layers that learn only
+python docs/measure_hardware.py --interfaces measure the wrappers only
 python docs/measure_hardware.py --draw       update pages and picture from docs/hardware*.json alone
 """
 
@@ -36,6 +37,7 @@ from sc_neurocore import (
 from sc_neurocore.hardware import (
     Design,
     LearningDesign,
+    interface_verilog,
     learning_verilog,
     synthesize,
     trace,
@@ -46,6 +48,8 @@ from sc_neurocore.hardware import (
     write,
 )
 from sc_neurocore.hardware.design import Architecture
+from sc_neurocore.hardware._registers import register_table
+from sc_neurocore.hardware.interfaces import SUFFIXES, Interface
 from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.hardware.simulators import run_testbench, verilate
@@ -57,6 +61,7 @@ from sc_neurocore.streams import RotatedLFSR
 DOCS = Path(__file__).parent
 FIGURES, PICTURES = DOCS / "hardware.json", DOCS / "pictures"
 PAGE, BLOCKS = DOCS / "hardware" / "verification.md", DOCS / "hardware" / "architecture.md"
+START = DOCS / "hardware" / "index.md"
 OF_LEARNING = DOCS / "hardware_learning.json"
 
 
@@ -384,6 +389,49 @@ def sources_tables(found: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def interfaces(folder: Path) -> list[dict[str, Any]]:
+    """Return cells of the digits on iCE40 with and without a port of weights, in each wrapper."""
+    rows = []
+    plain = Design(load_digits().network, 8, fixed_point=FixedPoint(bits=3), name="digits")
+    cases: list[tuple[str, Interface | None]] = [
+        ("none", None),
+        ("AXI4-Stream", "axi-stream"),
+        ("AXI4-Lite", "axi-lite"),
+    ]
+    for loadable in (False, True):
+        design = replace(plain, loadable=loadable)
+        for name, interface in cases:
+            place = folder / f"{name} {loadable}"
+            text = verilog(design) | (interface_verilog(design, interface) if interface else {})
+            write(text, place)
+            files = [place / file for file in text if file.endswith(".v")]
+            top = "digits" if interface is None else f"digits_{SUFFIXES[interface]}"
+            made = synthesize(files, top, "ice40", place, place=False)
+            print(name, loadable, made, flush=True)
+            memories = made.memories.get("SB_RAM40_4K", 0)
+            rows.append(
+                {
+                    "name": name,
+                    "loadable": loadable,
+                    "luts": made.luts,
+                    "flip_flops": made.flip_flops,
+                    "memories": memories,
+                }
+            )
+    return rows
+
+
+def interface_table(rows: list[dict[str, Any]]) -> str:
+    """Return the table of cells of the wrappers."""
+    head = ["wrapper", "weights", "LUTs", "flip-flops", "block memories"]
+    lines = []
+    for row in rows:
+        weights = "loadable" if row["loadable"] else "fixed"
+        counts = [f"{row[name]:,}" for name in ("luts", "flip_flops", "memories")]
+        lines.append([row["name"], weights, *counts])
+    return table(head, lines)
+
+
 def early_table() -> str:
     """Return the table of mean latencies of the digits, with and without early decisions."""
     digits, lines = load_digits(), []
@@ -413,12 +461,14 @@ def main() -> None:
     learned = json.loads(OF_LEARNING.read_text()) if OF_LEARNING.exists() else []
     if "--draw" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
-            if "--learning" not in sys.argv:
+            if not {"--learning", "--interfaces"} & set(sys.argv):
                 found["sources"] = sources(Path(folder))
-            if "--sources" not in sys.argv:
+            if not {"--sources", "--learning"} & set(sys.argv):
+                found["interfaces"] = interfaces(Path(folder))
+            if not {"--sources", "--interfaces"} & set(sys.argv):
                 learned = learning_resources(Path(folder))
                 OF_LEARNING.write_text(json.dumps(learned, indent=1) + "\n")
-            if not {"--sources", "--learning"} & set(sys.argv):
+            if not {"--sources", "--learning", "--interfaces"} & set(sys.argv):
                 found["designs"] = resources(Path(folder))
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
@@ -427,6 +477,8 @@ def main() -> None:
     PAGE.write_text(fill(text, "speeds", speed_table(found["designs"])))
     text = fill(BLOCKS.read_text(), "early", early_table())
     BLOCKS.write_text(fill(text, "learning", resource_table(learned)) if learned else text)
+    text = fill(START.read_text(), "registers", register_table())
+    START.write_text(fill(text, "interfaces", interface_table(found["interfaces"])))
     draw_waveform(PICTURES / "hardware_waveform.png")
 
 
