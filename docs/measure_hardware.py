@@ -47,8 +47,8 @@ from sc_neurocore.hardware import (
     verilog_testbench,
     write,
 )
-from sc_neurocore.hardware.design import Architecture
 from sc_neurocore.hardware._registers import register_table
+from sc_neurocore.hardware.design import Architecture
 from sc_neurocore.hardware.interfaces import SUFFIXES, Interface
 from sc_neurocore.hardware.model import LayerTracer
 from sc_neurocore.hardware.netlist import Netlist
