@@ -445,12 +445,15 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
     text: dict[str, str] = {}
-    for memory in layer.memories(k):
+    memories = layer.memories(k)
+    for memory in memories[:1]:
         text |= memory.files(module)
     if not layer.reads.is_counter:
         widths = _widths(layer)
         bits = sum(size for name, size in widths.items() if name != "place")
         text[f"{module}_reads.hex"] = hex_lines(table(layer.reads, widths), bits)
+    for memory in memories[1:]:
+        text |= memory.files(module)
     own = _own(layer)
     if own.words:
         text[f"{module}_neurons.hex"] = hex_lines(own.words, own.width * layer.pe)
