@@ -69,16 +69,17 @@ def interpret(script, commands, arguments=(), returns=None):
     return calls
 
 
-@pytest.fixture(scope="module", params=[None, "axi-stream"], ids=["plain", "axis"])
+@pytest.fixture(scope="module", params=[None, "axi-stream", "axi-lite"], ids=["plain", "axis", "axil"])
 def folder(request, tmp_path_factory):
     """A folder with a design and its scripts, and the top module."""
     design, place = small("folded"), tmp_path_factory.mktemp("scripts")
     text = verilog(design)
     if request.param:
-        text |= interface_verilog(design)
+        text |= interface_verilog(design, request.param)
     text |= vendor_scripts(design, text, request.param)
     write({**text, **verilog_testbench(design, np.full((1, 10), 0.5))}, place)
-    return place, "little_axis" if request.param else "little"
+    tops = {None: "little", "axi-stream": "little_axis", "axi-lite": "little_axil"}
+    return place, tops[request.param]
 
 
 def modules(folder):
@@ -120,7 +121,7 @@ def test_quartus_reads_every_module_and_compiles(folder, monkeypatch):
         ("SDC_FILE", "little.sdc"),
     } <= set(set_to)
     pins = {o["-to"]: rest for name, o, rest in calls if name == "set_instance_assignment"}
-    assert pins == {"*": ["ON"], "aclk" if top == "little_axis" else "clk": ["OFF"]}
+    assert pins == {"*": ["ON"], "clk" if top == "little" else "aclk": ["OFF"]}
 
 
 @pytest.mark.icarus
