@@ -706,6 +706,7 @@ def test_the_gradient_reaches_all_parameters_of_all_layers():
 def test_modules_print_their_geometry():
     assert "12 -> 30, gain=0.4" in repr(model_of("dense"))
     assert "(4, 3, 2, 2) on (2, 2), stride=2" in repr(model_of("strided conv"))
+    assert repr(SCLinear(2, 1, gain=0.5, sampled=False)).endswith("neuron=LIF(), sampled=False)")
 
 
 def test_importing_without_pytorch_names_the_extra():
