@@ -188,7 +188,7 @@ def _largest(errors: NDArray[np.float64]) -> float:
 def _sum_error(
     design: Design, k: int, densities: NDArray[np.float64], seen: tuple[LayerTrace, ...]
 ) -> float:
-    """Return the root mean square error of the mean counts of layer k, per bit of a step, or of its sums.
+    """Return the root mean square error of the mean counts per bit, or of the sums, of layer k.
 
     The reference is the sum of weights times the mean densities of the inputs and the rates of the
     other layers.
