@@ -488,6 +488,8 @@ class Design:
 
     def _check_source(self) -> None:
         """Raise unless the hardware has the source of the inputs."""
+        if not isinstance(self.source, Hammersley | RotatedLFSR):
+            _checks.wrong_type("source", "be a Hammersley or a RotatedLFSR", self.source)
         if not isinstance(self.source, RotatedLFSR):
             check_counter(self.source)
         elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
