@@ -72,7 +72,7 @@ def allocating(what: str, remedy: str) -> Iterator[None]:
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Issue a warning that points to the caller's line, the innermost one outside package and PyTorch."""
+    """Issue a warning at the caller's line, the innermost one outside the package and PyTorch."""
     if (kept := _kept.get()) is not None:
         kept.append((message, category))
         return
