@@ -568,6 +568,8 @@ class Design:
             source = reads.memories[0].source
             plain = uniform and not (neuron.syn_leak or substeps or streamed) and reads.is_counter
             plain = plain and (source is None or isinstance(network[source], Dense))
+            # The lane that is always on follows the inputs, which are to begin with the first lane.
+            plain = plain and (layer.bias is None or reads.each[0].taps[0] == 0)
             fraction = None
             if not layer.sampled:
                 self._check_numbers(i, pool)
@@ -604,9 +606,10 @@ class Design:
         if self.inputs != "image":
             contract = f"be 'image' for layer {i}, with sampled=False"
             _checks.fail("inputs", contract, repr(self.inputs))
-        if pool:
-            contract = "sample the inputs of pooling layers in hardware"
-            _checks.fail("network", contract, f"sampled=False in layer {i}")
+        for kind, met in (("pooling", pool), ("output", i in self.network.outputs)):
+            if met:
+                contract = f"sample the inputs of {kind} layers in hardware"
+                _checks.fail("network", contract, f"sampled=False in layer {i}")
         if self.early:
             remedy = "its layer computes all steps at once"
             _checks.fail("early", f"be False for layer {i}, with sampled=False", self.early, remedy)
