@@ -305,7 +305,7 @@ class _Layer(nn.Module, ABC):
         if not (sampled and self.sampled):
             real = x if isinstance(x, Tensor) else x.tensor().transpose(0, 1)
             drive = self._sums_of(real.to(matrix.dtype), matrix)
-            if sampled:
+            if not self.sampled:
                 each = self._exact_sums(real)
                 sums = np.broadcast_to(each, (len(real), steps, self.n_out)).copy()
         else:
