@@ -142,14 +142,15 @@ def chain_of_numbers(rng):
 
 
 def slices(rng):
-    """Inputs that begin inside a word: with and without room for a bias after them."""
+    """A part of the words, and inputs that begin inside one, with and without room for a bias."""
     layers = [
+        dense(rng, 4, 3, 0.8),
         dense(rng, 4, 2, 0.8, bias=weights(rng, 4)),
         dense(rng, 6, 2, 0.9, bias=weights(rng, 6)),
         dense(rng, 4, 6, 0.6, bias=weights(rng, 4), sampled=False),
-        dense(rng, 4, 14, 0.6, bias=weights(rng, 4)),
+        dense(rng, 4, 18, 0.6, bias=weights(rng, 4)),
     ]
-    return Network(layers, [slice(1, 3), slice(6, 8), slice(3, 9), [0, 1, 2]]), {}
+    return Network(layers, [slice(0, 3), slice(1, 3), slice(6, 8), slice(3, 9), [0, 1, 2, 3]]), {}
 
 
 def frames(rng):

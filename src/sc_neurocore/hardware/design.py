@@ -568,7 +568,8 @@ class Design:
             source = reads.memories[0].source
             plain = uniform and not (neuron.syn_leak or substeps or streamed) and reads.is_counter
             plain = plain and (source is None or isinstance(network[source], Dense))
-            # The lane that is always on follows the inputs, which are to begin with the first lane.
+            # The memory has as many words as are read, and the bias follows the last of its inputs.
+            plain = plain and len(reads.each) >= len(reads.memories[0].places)
             plain = plain and (layer.bias is None or reads.each[0].taps[0] == 0)
             fraction = None
             if not layer.sampled:
@@ -597,7 +598,10 @@ class Design:
             )
         reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]
         if isinstance(self.source, RotatedLFSR) and not all(layer.plain for layer in reading):
-            remedy = "use a Hammersley source, or dense layers without delays and one bit per step"
+            remedy = (
+                "use a Hammersley source, or dense layers on the whole image, without delays and with "
+                "one bit per step"
+            )
             _checks.fail("source", "be a counter for such layers in hardware", self.source, remedy)
         return tuple(layers)
 
