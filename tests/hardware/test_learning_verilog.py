@@ -255,6 +255,13 @@ def test_verilog_computes_every_weight_and_spike_of_the_model(tmp_path, name):
     assert not simulators.lint(files, d.name)
 
 
+def test_a_probability_of_0_has_no_warnings(tmp_path):
+    layer = Dense([[0.5]], plasticity=StochasticSTDP(p_minus=0.0))
+    written(LearningDesign(Network([layer])), tmp_path, spikes(1))
+    files = [f for f in tmp_path.glob("*.v") if "_tb" not in f.name]
+    assert not simulators.lint(files, "learning")
+
+
 @pytest.mark.icarus
 @pytest.mark.parametrize("name", ["pairs", "stochastic"])
 def test_verilog_computes_them_under_icarus_too(tmp_path, name):
