@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import z3
-from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned, wide
+from proof import Step, bit, held, joined, lif, low, netlists, number, prove, unsigned, wide
 
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
@@ -125,7 +125,7 @@ def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots):
             from_slot = slot - i["back"] if slots > 1 else slot
             for k in range(words * slots):
                 here = z3.And(i["x_address"] == k % words, from_slot == k // words)
-                claims.append(z3.Implies(here, a[f"{inner}read"] == b[memory[k]]))
+                claims.append(held(i["x_read"] == 1, here, b[memory[k]], step, f"{inner}read"))
             x = b[f"{inner}read"]
             if slots > 1:
                 kept, counts = b[f"{inner}kept"], z3.And(valid, done)
@@ -157,8 +157,10 @@ def test_samples_are_compared_with_the_number_of_their_bit_and_step(folder):
         low(a["t"], 2) == z3.If(clear, 0, z3.If(following, t + 1, t)),
         a["done"] == z3.If(clear, 0, z3.If(z3.And(following, done != 3), done + 1, done)),
         a["back_read"] == i["back"],
-        z3.Implies(i["x_address"] == 0, a["read"] == b["values[0]"]),
-        z3.Implies(i["x_address"] == 1, a["read"] == b["values[1]"]),
+        *(
+            held(i["x_read"] == 1, i["x_address"] == k, b[f"values[{k}]"], step, "read")
+            for k in range(2)
+        ),
     )
     at = z3.Concat(t - b["back_read"], i["sub"])
     for k, n in enumerate(numbers):
@@ -204,7 +206,7 @@ def test_control_reads_the_values_of_every_step(folder):
             ),
         )
         counted = z3.If(z3.And(state == run, done), finished + 1, finished)
-        held = i["rst"] == 0
+        no_reset = i["rst"] == 0
         waits = z3.Or(done, z3.And(idle == 1, z3.Not(steps)))
         prove(
             o["in_ready"] == bit(ready),
@@ -213,11 +215,11 @@ def test_control_reads_the_values_of_every_step(folder):
             o["step"] == bit(steps),
             o["last_step"] == bit(last),
             o["out_valid"] == bit(state == offer),
-            step.after["state"] == z3.If(held, state_next, take),
-            step.after["issued"] == z3.If(held, issued_next, 0),
-            step.after["finished"] == z3.If(z3.And(held, state != offer), counted, 0),
+            step.after["state"] == z3.If(no_reset, state_next, take),
+            step.after["issued"] == z3.If(no_reset, issued_next, 0),
+            step.after["finished"] == z3.If(z3.And(no_reset, state != offer), counted, 0),
             z3.Implies(
-                held,
+                no_reset,
                 step.after["idle"] == z3.If(state == take, 1, z3.If(state == run, bit(waits), idle)),
             ),
         )
@@ -324,7 +326,7 @@ def test_values_are_kept_in_the_lanes_of_words(folder):
                 grown = (b[memory[c]] & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
                 here = z3.And(take, b["column"] == c)
                 claims.append(a[memory[c]] == z3.If(here, grown, b[memory[c]]))
-                claims.append(z3.Implies(i["x_address"] == c, a["x_word"] == b[memory[c]]))
+                claims.append(held(i["x_read"] == 1, i["x_address"] == c, b[memory[c]], step, "x_word"))
             prove(*claims, given=given)
 
 
@@ -371,7 +373,7 @@ def test_spikes_of_all_steps_are_kept_and_read_by_pass(folder, late):
             claims.append(a["arrived"] == bit(of_pass >= 0))
             for k in range(length << address):
                 here = z3.And(of_pass == k >> address, i["x_address"] == k % (1 << address))
-                claims.append(z3.Implies(here, a["read"] == b[memory[k]]))
+                claims.append(held(i["x_read"] == 1, here, b[memory[k]], step, "read"))
             claims.append(step.outputs["x_word"] == z3.If(b["arrived"] == 1, b["read"], 0))
             prove(*claims, given=[b["place"] == 1 << (part * pe)])
 
@@ -436,17 +438,17 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
     ends_e = final_e if channels == groups else b["g_channel.at"] == channels - 1
     last_f = b["t"] == length - 1 if length > 1 else z3.BoolVal(True)
     ends_image = z3.And(running, last_f, b["final_f"] == 1, z3.Not(clear))
-    held = z3.Not(clear)
+    goes_on, needs, of_offsets = z3.Not(clear), z3.And(busy, reads), "u_offsets.of_bank"
     wrapped = z3.If(b["channel_c"] == channels - 1, 0, b["channel_c"] + 1)
     claims = [
-        a["busy"] == bit(z3.And(held, goes)),
+        a["busy"] == bit(z3.And(goes_on, goes)),
         a["turn_a"] == turned,
         o["next_column"] == low(a["turn_a"], o["next_column"].size()),
         o["next_patch"] == bit(z3.And(ends_turn, last_channel)),
         o["restart"] == bit(z3.Not(busy)),
         *(
             z3.Implies(
-                held,
+                goes_on,
                 a[n] == z3.If(busy, z3.If(ends_turn, ended, kept), 0),
             )
             for n, ended, kept in (
@@ -456,14 +458,21 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
             )
         ),
         a["valid_b"]
-        == z3.If(clear, 0, z3.Concat(low(b["valid_b"], delay), bit(z3.And(busy, reads)))),
+        == z3.If(clear, 0, z3.Concat(low(b["valid_b"], delay), bit(needs))),
         a["last_b"] == z3.Concat(low(b["last_b"], delay), bit(b["turn_a"] == columns - 1)),
-        *(z3.Implies(b["address"] == k, a["u_weights.of_bank"] == w) for k, w in enumerate(words)),
-        *(z3.Implies(b["channel_c"] == k, a["u_offsets.of_bank"] == w) for k, w in enumerate(offsets)),
+        *(
+            held(needs, b["address"] == k, number(w, lane * simd * pe), step, "u_weights.of_bank")
+            for k, w in enumerate(words)
+        ),
+        *(
+            held(now["valid_b"], b["channel_c"] == k, number(w, total_bits * pe), step, of_offsets)
+            for k, w in enumerate(offsets)
+        ),
+        o["x_read"] == bit(needs),
         a["channel_c"]
         == z3.If(clear, 0, z3.If(z3.And(*now.values()), wrapped, b["channel_c"])),
         a["fresh"] == z3.If(clear, 1, z3.If(valid_d, bit(last_d), b["fresh"])),
-        a["whole"] == bit(z3.And(valid_d, last_d, held)),
+        a["whole"] == bit(z3.And(valid_d, last_d, goes_on)),
         a["group_e"] == z3.If(clear, 0, z3.If(whole, b["group_e"] + 1, b["group_e"])),
         *(
             a[n] == z3.If(whole, value, b[n])
@@ -471,12 +480,12 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
                 ("group_f", b["group_e"]), ("ends_f", bit(ends_e)), ("final_f", bit(final_e)),
             )
         ),
-        a["running"] == bit(z3.And(held, z3.Or(whole, z3.And(running, z3.Not(last_f))))),
+        a["running"] == bit(z3.And(goes_on, z3.Or(whole, z3.And(running, z3.Not(last_f))))),
         a["first_f"] == b["whole"],
-        a["valid"] == bit(z3.And(running, held)),
+        a["valid"] == bit(z3.And(running, goes_on)),
         a["group"] == b["group_f"],
         a["ends"] == b["ends_f"],
-        a["done"] == bit(z3.Or(ends_image, z3.And(go, loaded, held))),
+        a["done"] == bit(z3.Or(ends_image, z3.And(go, loaded, goes_on))),
         a["loaded"] == z3.If(clear, 0, z3.If(ends_image, 1, b["loaded"])),
     ]  # fmt: skip
     if length > 1:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import z3
 from designs import one_layer
-from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned
+from proof import Step, bit, held, joined, lif, low, netlists, number, prove, unsigned
 
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
@@ -202,11 +202,11 @@ def test_readouts_count_and_scan(folder):
     clear, valid = i["clear"] == 1, i["valid"] == 1
     claims = []
     for j in range(n):
-        held = z3.Extract(spikes * j + 2, spikes * j, b["spikes"])
+        counted = z3.Extract(spikes * j + 2, spikes * j, b["spikes"])
         fired = z3.And(valid, z3.Extract(j, j, i["spike"]) == 1)
-        expected = z3.If(clear, number(0, spikes), z3.If(fired, held + 1, held))
+        expected = z3.If(clear, number(0, spikes), z3.If(fired, counted + 1, counted))
         claims.append(z3.Extract(spikes * j + 2, spikes * j, a["spikes"]) == expected)
-        score = z3.Concat(held, z3.Extract(word * j + 3, word * j, i["v"]) ^ 8)
+        score = z3.Concat(counted, z3.Extract(word * j + 3, word * j, i["v"]) ^ 8)
         takes = z3.And(b["scan"] == 1, b["neuron"] == j)
         better = z3.Or(number(j, size) == 0, z3.UGT(score, b["u_best.highest"]))
         best = z3.If(better, number(j, size), b["u_best.best"])
@@ -257,7 +257,8 @@ def test_spikes_are_kept_in_words(folder):
             place = z3.If(clear, one, z3.If(valid, moved, b["place"]))
             claims.append(a["place"] == place)
             claims += [
-                z3.Implies(i["x_address"] == c, a["x_word"] == b[memory[c]]) for c in range(columns)
+                held(i["x_read"] == 1, i["x_address"] == c, b[memory[c]], step, "x_word")
+                for c in range(columns)
             ]
             # Beyond the last word nothing is kept; the control never goes there.
             prove(*claims, given=[at, z3.ULT(b["column"], columns)])
@@ -325,9 +326,20 @@ def test_constants_are_read_from_every_part_of_their_memory(folder):
     (net,) = netlists([("sc_weights", p)], cut, folder)
     registers = [n for n in net.names if n.endswith(("of_bank", "beyond"))]
     step = Step(net, registers)
-    address = step.inputs["address"]
+    address, read = step.inputs["address"], step.inputs["read"] == 1
     word = step.outputs_later["word"]
-    prove(*(z3.Implies(address == k, word == int(w)) for k, w in enumerate(words)))
+    prove(
+        *(z3.Implies(z3.And(read, address == k), word == int(w)) for k, w in enumerate(words)),
+        z3.Implies(z3.Not(read), word == step.outputs["word"]),
+    )
+    for k, part in enumerate(
+        ("of_bank", "g_left.u_left.of_bank", "g_left.u_left.g_left.u_left.of_bank")
+    ):
+        used = (z3.ULT(address, 8), z3.And(z3.UGE(address, 8), z3.ULT(address, 10)), address == 10)[k]
+        prove(
+            z3.Implies(z3.Not(z3.And(read, used)), step.after[part] == step.before[part]),
+            given=[z3.ULT(address, 11)],
+        )
 
 
 @pytest.mark.parametrize("pause", [None, 0, 1, 2])
@@ -437,7 +449,7 @@ def test_images_are_kept_in_words_and_compared(folder):
             for c in range(words):
                 stored = z3.And(take, ends, b["column"] == c)
                 claims.append(a[memory[c]] == z3.If(stored, grown, b[memory[c]]))
-                claims.append(z3.Implies(i["x_address"] == c, a["read"] == b[memory[c]]))
+                claims.append(held(i["x_read"] == 1, i["x_address"] == c, b[memory[c]], step, "read"))
             for t, n in enumerate(numbers):
                 bits = [z3.UGT(z3.Extract(3 * k + 2, 3 * k, b["read"]), n) for k in range(simd)]
                 right = step.outputs["x_word"] == joined([bit(x) for x in bits])
@@ -476,7 +488,7 @@ def test_folded_layers_step_their_pipeline(folder):
         b, a, i = step.before, step.after, step.inputs
         clear, go, busy = i["clear"] == 1, i["step"] == 1, b["busy"] == 1
         last_column, last_group = b["column_a"] == columns - 1, b["group_a"] == groups - 1
-        size = b["group_a"].size()
+        size, weight_bits = b["group_a"].size(), lane * simd * pe
         claims = [
             a["busy"]
             == bit(z3.And(z3.Not(clear), z3.If(busy, z3.Not(z3.And(last_column, last_group)), go))),
@@ -493,11 +505,15 @@ def test_folded_layers_step_their_pipeline(folder):
                 z3.And(a["column_a"] == 0, a["group_a"] == 0, a["address"] == 0),
             ),
             step.outputs["x_address"] == b["column_a"],
+            step.outputs["x_read"] == b["busy"],
             a["valid_b"] == bit(z3.And(busy, z3.Not(clear))),
             a["first_b"] == bit(b["column_a"] == 0),
             a["last_b"] == bit(last_column),
             a["group_b"] == b["group_a"],
-            *(z3.Implies(b["address"] == k, a["u_weights.of_bank"] == w) for k, w in enumerate(words)),
+            *(
+                held(busy, b["address"] == k, number(w, weight_bits), step, "u_weights.of_bank")
+                for k, w in enumerate(words)
+            ),
             a["valid_c"] == bit(z3.And(b["valid_b"] == 1, b["last_b"] == 1, z3.Not(clear))),
             a["group_c"] == b["group_b"],
             a["valid"] == bit(z3.And(b["valid_c"] == 1, z3.Not(clear))),
@@ -505,7 +521,10 @@ def test_folded_layers_step_their_pipeline(folder):
             a["fresh"] == z3.If(clear, 1, z3.If(b["done"] == 1, 0, b["fresh"])),
             a["u_sequence.t"]
             == z3.If(clear, 0, z3.If(b["done"] == 1, b["u_sequence.t"] + 1, b["u_sequence.t"])),
-            *(z3.Implies(b["group_b"] == g, a["state_read"] == b[memory[g]]) for g in range(groups)),
+            *(
+                held(b["last_b"] == 1, b["group_b"] == g, b[memory[g]], step, "state_read")
+                for g in range(groups)
+            ),
         ]
         prove(*claims)
         # B: products of a word with the number of the step, added up.
@@ -527,12 +546,12 @@ def test_folded_layers_step_their_pipeline(folder):
                 sums.append(a[counts[k]] == expected)
             prove(*sums, given=[b["u_sequence.t"] == t])
         # C: the step of a group, kept in its place and given out.
-        held = 8 + (lif_["REST"] if refractory else 0)
+        kept = 8 + (lif_["REST"] if refractory else 0)
         after, spikes, potentials = [], [], []
         for k in range(pe):
-            state = z3.Extract(held * k + held - 1, held * k, b["state_read"])
-            state = z3.If(b["fresh"] == 1, number(0, held), state)
-            rest = z3.Extract(held - 1, 8, state) if refractory else number(0, 1)
+            state = z3.Extract(kept * k + kept - 1, kept * k, b["state_read"])
+            state = z3.If(b["fresh"] == 1, number(0, kept), state)
+            rest = z3.Extract(kept - 1, 8, state) if refractory else number(0, 1)
             spike, v_next, rest_next = lif(z3.Extract(7, 0, state), rest, b[counts[k]], lif_, 24)
             after.append(z3.Concat(rest_next, v_next) if refractory else v_next)
             spikes.append(bit(spike))

@@ -18,6 +18,7 @@ module sc_folded #(
     input wire clk,
     input wire clear,
     input wire step,
+    output wire x_read,                      // a word of inputs is needed
     output wire [COLUMN-1:0] x_address,
     input wire [SIMD-1:0] x_word,            // one clock cycle after its address
     output reg valid,
@@ -49,13 +50,14 @@ module sc_folded #(
             if (last_column) group_a <= group_a + 1'b1;
             address <= address + 1'b1;
         end
+    assign x_read = busy;
     assign x_address = column_a;
 
     // Stage B: products
     wire [PE*SIMD*LANE-1:0] weights;
     sc_weights #(
         .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
-    ) u_weights (.clk(clk), .address(address), .word(weights));
+    ) u_weights (.clk(clk), .read(busy), .address(address), .word(weights));
     reg valid_b, first_b, last_b;
     reg [GROUP-1:0] group_b;
     always @(posedge clk) begin
@@ -83,7 +85,7 @@ module sc_folded #(
     wire [PE-1:0] spike_next;
     wire [PE*WORD-1:0] v_next;
     always @(posedge clk) begin
-        state_read <= states[group_b];
+        if (last_b) state_read <= states[group_b];
         if (valid_c) states[group_c] <= state_next;
         valid_c <= valid_b && last_b && !clear;
         group_c <= group_b;

@@ -12,6 +12,7 @@ module sc_history #(
     input wire ends,                         // with the last spikes of a patch
     input wire done,                         // with the last spikes of a pass
     input wire [PE-1:0] spike,
+    input wire x_read,
     /* verilator lint_off UNUSEDSIGNAL */ // other memories of the layer may have more words
     input wire [ADDRESS-1:0] x_address,
     input wire [BACK-1:0] back,              // 1: the last pass that is done, 2: the one before
@@ -49,7 +50,7 @@ module sc_history #(
             reg [SIMD-1:0] read;
             always @(posedge clk) begin
                 if (valid && full) words[column[INDEX-1:0]] <= grown;
-                read <= words[x_address[INDEX-1:0]];
+                if (x_read) read <= words[x_address[INDEX-1:0]];
             end
             assign x_word = read;
         end else begin : g_slots
@@ -62,7 +63,7 @@ module sc_history #(
             wire [SLOT-1:0] from = slot - back[SLOT-1:0];
             always @(posedge clk) begin
                 if (valid && full) words[{slot, column}] <= grown;
-                read <= words[{from, x_address}];
+                if (x_read) read <= words[{from, x_address}];
                 if (clear) begin
                     slot <= {SLOT{1'b0}};
                     kept <= {BACK{1'b0}};

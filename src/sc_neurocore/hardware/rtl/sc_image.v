@@ -16,6 +16,7 @@ module sc_image #(
     input wire [BITS-1:0] value,
     input wire clear,
     input wire next,                         // advances to the number of the next step
+    input wire x_read,
     input wire [COLUMN-1:0] x_address,
     output wire [SIMD-1:0] x_word
 );
@@ -39,7 +40,7 @@ module sc_image #(
         else if (take) place <= place << 1;
         if (rst || (take && image_ends)) column <= {COLUMN{1'b0}};
         else if (take && word_ends) column <= column + 1'b1;
-        read <= values[x_address];
+        if (x_read) read <= values[x_address];
     end
 
     wire [SIMD*BITS-1:0] numbers;

@@ -31,6 +31,7 @@ module sc_numbers #(
     output wire [COLUMN-1:0] next_column,    // for sc_reads
     output wire next_patch,
     output wire restart,
+    output wire x_read,                      // a word of inputs is needed, one clock cycle after next_column
     input wire [SIMD*BITS-1:0] x_word,       // two clock cycles after next_column
     output reg valid,
     output reg [GROUP-1:0] group,
@@ -62,6 +63,7 @@ module sc_numbers #(
     assign next_column = next_turn[COLUMN-1:0];
     assign next_patch = ends_turn && last_channel;
     assign restart = !busy;
+    assign x_read = busy && reads;
     always @(posedge clk) begin
         turn_a <= next_turn;
         if (clear) busy <= 1'b0;
@@ -87,9 +89,9 @@ module sc_numbers #(
     wire [PE*SIMD*LANE-1:0] weights;
     sc_weights #(
         .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
-    ) u_weights (.clk(clk), .address(address), .word(weights));
+    ) u_weights (.clk(clk), .read(x_read), .address(address), .word(weights));
     always @(posedge clk) begin
-        valid_b <= clear ? {(DELAY+1){1'b0}} : {valid_b[DELAY-1:0], busy && reads};
+        valid_b <= clear ? {(DELAY+1){1'b0}} : {valid_b[DELAY-1:0], x_read};
         last_b <= {last_b[DELAY-1:0], turn_a == LAST_COLUMN[TURNS-1:0]};
     end
     wire valid_d = valid_b[DELAY], last_d = last_b[DELAY];
@@ -97,7 +99,7 @@ module sc_numbers #(
     wire [PE*SUM-1:0] offsets;
     sc_weights #(
         .DEPTH(CHANNELS), .WIDTH(PE * SUM), .ADDRESS(CHANNEL), .FILE(OFFSETS)
-    ) u_offsets (.clk(clk), .address(channel_c), .word(offsets));
+    ) u_offsets (.clk(clk), .read(valid_b[DELAY-1]), .address(channel_c), .word(offsets));
     reg fresh;                               // the next products are the first ones of a group
     reg whole;                               // stage E: the sums of a group are complete
     always @(posedge clk) begin

@@ -13,6 +13,7 @@ module sc_samples #(
     input wire [BITS-1:0] value,
     input wire clear,
     input wire next,                         // advances to the next step
+    input wire x_read,
     /* verilator lint_off UNUSEDSIGNAL */    // other memories of the layer may have more words
     input wire [COLUMN-1:0] x_address,
     /* verilator lint_on UNUSEDSIGNAL */
@@ -43,7 +44,7 @@ module sc_samples #(
         else if (take) place <= place << (SIMD == 1 ? 0 : 1);
         if (rst || (take && image_ends)) column <= {COLUMN{1'b0}};
         else if (take && word_ends) column <= column + 1'b1;
-        read <= values[x_address[INDEX-1:0]];
+        if (x_read) read <= values[x_address[INDEX-1:0]];
         back_read <= back;
         if (clear) begin
             t <= {SEQUENCE{1'b0}};

@@ -8,6 +8,7 @@ module sc_spikes #(
     input wire valid,
     input wire done,                         // with the last spikes of a pass
     input wire [PE-1:0] spike,
+    input wire x_read,
     input wire [COLUMN-1:0] x_address,
     output reg [SIMD-1:0] x_word
 );
@@ -29,6 +30,6 @@ module sc_spikes #(
         else if (valid && ends) column <= column + 1'b1;
         if (valid) word <= grown;
         if (valid && ends) words[column] <= grown;
-        x_word <= words[x_address];
+        if (x_read) x_word <= words[x_address];
     end
 endmodule

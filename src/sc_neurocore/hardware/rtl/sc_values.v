@@ -7,6 +7,7 @@ module sc_values #(
     input wire rst,
     input wire take,
     input wire [BITS-1:0] value,
+    input wire x_read,
     /* verilator lint_off UNUSEDSIGNAL */    // addresses outside the image are not used
     input wire [ADDRESS-1:0] x_address,
     /* verilator lint_on UNUSEDSIGNAL */
@@ -27,6 +28,6 @@ module sc_values #(
         else if (take) place <= place << (SIMD == 1 ? 0 : 1);
         if (rst || (take && image_ends)) column <= {INDEX{1'b0}};
         else if (take && word_ends) column <= column + 1'b1;
-        x_word <= values[x_address[INDEX-1:0]];
+        if (x_read) x_word <= values[x_address[INDEX-1:0]];
     end
 endmodule

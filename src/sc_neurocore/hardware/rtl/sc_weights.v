@@ -1,12 +1,13 @@
-// Read-only weight memory; a word follows its address by one clock cycle. A deep memory is split at the
-// largest power of two, and so is its remainder, so that block memories fit without wide output
-// multiplexers.
+// Read-only weight memory; a word follows its address by one clock cycle, if it is read, and is held until
+// the next one. A deep memory is split at the largest power of two, and so is its remainder, so that block
+// memories fit without wide output multiplexers; only the part that has the word is read.
 module sc_weights #(
     parameter DEPTH = 256, parameter WIDTH = 72, parameter ADDRESS = 8,
     parameter FILE = "",                     // part 0 is the file {FILE, "_0.hex"}
     parameter [7:0] PART = 0
 ) (
     input wire clk,
+    input wire read,
     input wire [ADDRESS-1:0] address,
     output wire [WIDTH-1:0] word
 );
@@ -16,18 +17,21 @@ module sc_weights #(
     (* ram_style = "block" *) reg [WIDTH-1:0] bank [0:BANK-1];
     initial if (FILE != "") $readmemh({FILE, "_", 8'd48 + PART, ".hex"}, bank);
     reg [WIDTH-1:0] of_bank;
-    always @(posedge clk) of_bank <= bank[address[BITS-1:0]];
+    wire read_bank;
+    always @(posedge clk) if (read_bank) of_bank <= bank[address[BITS-1:0]];
 
     generate
         if (LEFT == 0) begin : g_left
+            assign read_bank = read;
             assign word = of_bank;
         end else begin : g_left
             localparam LESS = (LEFT == 1) ? 1 : $clog2(LEFT);
             wire [WIDTH-1:0] of_left;
             reg beyond;
-            always @(posedge clk) beyond <= address[ADDRESS-1];
+            assign read_bank = read && !address[ADDRESS-1];
+            always @(posedge clk) if (read) beyond <= address[ADDRESS-1];
             sc_weights #(.DEPTH(LEFT), .WIDTH(WIDTH), .ADDRESS(LESS), .FILE(FILE), .PART(PART + 8'd1)) u_left (
-                .clk(clk), .address(address[LESS-1:0]), .word(of_left)
+                .clk(clk), .read(read && address[ADDRESS-1]), .address(address[LESS-1:0]), .word(of_left)
             );
             assign word = beyond ? of_left : of_bank;
         end
