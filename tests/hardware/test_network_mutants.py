@@ -89,8 +89,23 @@ def vectors():
     )  # fmt: skip
 
 
+def active():
+    """Weights of active inputs only, in banks of two inputs and of one; a bias, and unused lanes."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(8, 21), 0.3, lif, bias=weights(8)),
+        Dense(weights(4, 8), 0.5, lif),
+        Dense(weights(3, 4), 0.9, lif),
+    ]
+    return Design(
+        Network(layers), 12, fixed_point=FixedPoint(bits=7), simd=8, pe=4, name="active", sparse=True,
+        architecture="folded",
+    )  # fmt: skip
+
+
 DESIGNS = {
-    design.name: design for design in (past(), image(), patches(), numbers(), vectors())
+    design.name: design
+    for design in (past(), image(), patches(), numbers(), vectors(), active())
 }  # fmt: skip
 
 # File, what is there, what is put in its place.
@@ -173,6 +188,14 @@ MUTANTS = [
     ("sc_steps.v", "column + STRIDE[ADDRESS-1:0]", "column + 1'b1"),
     ("sc_steps.v", "place[SIMD-PE] || ends", "place[SIMD-PE]"),
     ("sc_steps.v", "spike[k%PE]", "spike[0]"),
+    ("sc_folded.v", "late && x_now[n*LANES +: LANES] != 0", "late && x_now[n*LANES]"),
+    ("sc_folded.v", "late && x_now[n*LANES +: LANES] != 0", "late && x_late[n*LANES +: LANES] != 0"),
+    ("sc_folded.v", ".address(address_late), .word", ".address(address), .word"),
+    ("sc_folded.v", "x_late <= x_now", "x_late <= x_word"),
+    ("sc_folded.v", "last_x = last;", "last_x = last_b;"),
+    ("sc_folded.v", "group_late <= group_a", "group_late <= group_b"),
+    ("sc_folded.v", "weights[(p*SIMD+n*LANES)*LANE", "weights[(p*SIMD+0*LANES)*LANE"),
+    ("sc_folded.v", "BANKS != 0 && last_x", "BANKS != 0"),
     ("sc_control.v", "rst || state == OFFER", "rst"),
     ("sc_control.v", "if (FRAMES != 0 && step_done)", "if (1'b0)"),
     ("sc_control.v", "if (FRAMES != 0) finished <= {COUNT{1'b0}};\n        end else", "end else"),

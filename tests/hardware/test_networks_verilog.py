@@ -140,13 +140,20 @@ def chain_of_numbers(rng):
     return Network([dense(rng, 12, 9, 0.3, sampled=False), dense(rng, 4, 12, 0.7)]), {}
 
 
+def active_inputs(rng):
+    """Banks of two inputs, of which those with an active one are read, and words with unused lanes."""
+    layers = [dense(rng, 16, 21, bias=weights(rng, 16)), dense(rng, 4, 16, 0.9)]
+    options = {"simd": 16, "pe": 8, "fixed_point": FixedPoint(bits=3), "sparse": True}
+    return Network(layers), options
+
+
 def frames(rng):
     return Network([conv(rng, 4, 2, 3, (4, 4), padding=1), dense(rng, 4, 64)]), {"inputs": "frames"}
 
 
 KINDS = [
     own_parameters, currents, past, delayed_image, graph, convolutions, one_by_one, pools, frames,
-    numbers, images_of_numbers, chain_of_numbers,
+    numbers, images_of_numbers, chain_of_numbers, active_inputs,
 ]  # fmt: skip
 UNROLLED = [own_parameters, currents, pools]
 
@@ -155,7 +162,7 @@ UNROLLED = [own_parameters, currents, pools]
 def design(kind, architecture="folded", length=20):
     network, options = kind(np.random.default_rng(5))
     folding = {"simd": 4, "pe": 2} if architecture == "folded" else {}
-    return Design(network, length, architecture=architecture, name="any", **folding, **options)
+    return Design(network, length, architecture=architecture, name="any", **{**folding, **options})
 
 
 def inputs(made, n):
@@ -222,7 +229,7 @@ def test_layers_of_every_kind_compute_the_bits_of_the_model(kind, architecture):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers])
+@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers, active_inputs])
 def test_netlists_of_every_kind_compute_the_bits_of_the_model(kind, built):
     made = design(kind, length=12)
     options = {"place": False, "across_registers": False, "keep": compared_signals(made)}
@@ -323,6 +330,14 @@ ERRORS = [
         "design must have inputs=\"image\" for an interface, got 'spikes'",
     ),
     (lambda: Design(Network([DENSE]), 8, bits_per_step=3), "bits_per_step must be a power of two in"),
+    (
+        lambda: Design(Network([DENSE]), 8, sparse=True),
+        "sparse must be False unless the design is folded and has a plain dense layer, got True",
+    ),
+    (
+        lambda: Design(Network([Dense([[0.5]], delay=1)]), 8, architecture="folded", sparse=True),
+        "sparse must be False unless the design is folded and has a plain dense layer, got True",
+    ),
     (
         lambda: Design(Network([DENSE]), 8, bits_per_step=2, inputs="frames"),
         "bits_per_step must be 1 for frames, got 2; encode them and use inputs='spikes'",

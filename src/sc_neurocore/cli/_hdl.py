@@ -146,7 +146,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
     if options.accuracy is not None or options.max_loss is not None:
         found = _searched(options, network, name, images, labels)
-        return replace(found, early=options.early), images, labels
+        return replace(found, early=options.early, sparse=options.sparse), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
@@ -162,6 +162,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         pe=1 if options.pe is None else options.pe,
         name=name,
         early=options.early,
+        sparse=options.sparse,
     )
     return design, images, labels
 

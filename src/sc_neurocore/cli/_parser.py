@@ -310,6 +310,11 @@ def _hdl(commands: Commands) -> None:
         help="end an image as soon as no output can overtake the one with the most spikes (folded)",
     )
     hdl.add_argument(
+        "--sparse",
+        action="store_true",
+        help="read the weights of active inputs only, which saves energy (folded)",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream",),
         help="add a wrapper with these ports, and a cocotb test of it",

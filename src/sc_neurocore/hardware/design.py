@@ -227,6 +227,8 @@ class LayerDesign:
         without a past, whose neurons have the same parameters and no synaptic currents.
     fraction : int or None
         Binary digits of a current of a layer that takes numbers.
+    sparse : bool
+        Whether a `plain` layer reads the weights of active inputs only.
     """
 
     magnitudes: NDArray[np.int64]
@@ -242,6 +244,7 @@ class LayerDesign:
     substeps: int
     plain: bool
     fraction: int | None = None
+    sparse: bool = False
 
     @property
     def n_in(self) -> int:
@@ -362,19 +365,35 @@ class LayerDesign:
         """Clock cycles of a time step of a folded layer."""
         if not self.sampled:
             return 1
-        return (self.columns * self.groups << self.substeps) + 3
+        return (self.columns * self.groups << self.substeps) + 3 + (self.banks > 0)
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
         """Neurons in the order in which a folded layer outputs them: by patch, then by channel."""
         return np.arange(self.n_out).reshape(-1, self.layer.positions).T.ravel()
 
-    def memory(self) -> list[int]:
-        """Return the words of the weight memory, with {negative, magnitude} in lane p * simd + k."""
+    @property
+    def banks(self) -> int:
+        """Number of weight memories of a layer that reads those of active inputs only; else 0.
+
+        A bank has the weights of as few inputs as fill 64 bits, the width of memory macros.
+        """
+        if not self.sparse:
+            return 0
+        lanes = -(-64 // (self.pe * (self.numbers.bits + 1)))
+        return max(self.simd >> (lanes - 1).bit_length(), 1)
+
+    def memory(self, bank: int | None = None) -> list[int]:
+        """Return the words of the weight memory, with {negative, magnitude} in lane p * simd + k.
+
+        Those of a bank have its part of the `simd` lanes.
+        """
         lane = self.numbers.bits + 1
         padded = np.zeros((len(self.magnitudes), self.n_in + 1), np.int64)  # the last for unused lanes
         padded[:, :-1] = self.magnitudes | self.negative.astype(np.int64) << (lane - 1)
         tapped = padded[:, self.reads.taps].reshape(self.channels, self.pe, self.columns, self.simd)
+        if bank is not None:
+            tapped = np.split(tapped, self.banks, axis=-1)[bank]
         words = tapped.swapaxes(1, 2).reshape(self.depth, -1)
         bits = words[:, :, np.newaxis] >> np.arange(lane) & 1
         return row_integers(bits.reshape(self.depth, -1))
@@ -418,6 +437,10 @@ class Design:
     early : bool
         End an image as soon as its class is final, see `steps`. For folded designs of images whose last
         layer fires.
+    sparse : bool
+        Read the weights of active inputs only, which saves energy and takes one clock cycle more per
+        time step and layer. For folded designs; layers other than dense ones on spikes or images, with
+        a past or parameters of each neuron, read all weights.
 
     Raises
     ------
@@ -447,6 +470,7 @@ class Design:
     bits_per_step: int = 1
     inputs: InputKind = "image"
     early: bool = False
+    sparse: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -484,6 +508,10 @@ class Design:
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
         self._check_early()
+        _checks.instance("sparse", self.sparse, bool)
+        if self.sparse and not (self.folded and any(layer.sparse for layer in self.layers)):
+            contract = "be False unless the design is folded and has a plain dense layer"
+            _checks.fail("sparse", contract, self.sparse)
         self.layers  # noqa: B018  raises for features that the hardware lacks
 
     def _check_source(self) -> None:
@@ -589,6 +617,7 @@ class Design:
                     substeps if layer.sampled else 0,
                     plain and layer.sampled,
                     fraction,
+                    self.sparse and plain and layer.sampled,
                 )
             )
         reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]

@@ -418,7 +418,11 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 def _memories(module: str, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of a layer: weights, reads, and parameters of neurons."""
     bits = layer.simd * layer.pe * (layer.numbers.bits + 1)
-    text = {} if layer.is_pool and layer.reads.pool else weight_files(module, layer.memory(), bits)
+    text: dict[str, str] = {}
+    for bank in range(layer.banks):
+        text |= weight_files(f"{module}_{bank:02x}", layer.memory(bank), bits // layer.banks)
+    if not layer.banks and not (layer.is_pool and layer.reads.pool):
+        text = weight_files(module, layer.memory(), bits)
     if not layer.reads.is_counter:
         widths = _widths(layer)
         bits = sum(size for name, size in widths.items() if name != "place")
