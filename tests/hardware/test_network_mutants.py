@@ -195,7 +195,8 @@ MUTANTS = [
     ("sc_folded.v", "last_x = last;", "last_x = last_b;"),
     ("sc_folded.v", "group_late <= group_a", "group_late <= group_b"),
     ("sc_folded.v", "weights[(p*SIMD+n*LANES)*LANE", "weights[(p*SIMD+0*LANES)*LANE"),
-    ("sc_folded.v", "BANKS != 0 && last_x", "BANKS != 0"),
+    ("sc_image.v", "grown != 0", "word != 0"),
+    ("sc_image.v", "of_word <= actives[x_address]", "of_word <= 1'b1"),
     ("sc_control.v", "rst || state == OFFER", "rst"),
     ("sc_control.v", "if (FRAMES != 0 && step_done)", "if (1'b0)"),
     ("sc_control.v", "if (FRAMES != 0) finished <= {COUNT{1'b0}};\n        end else", "end else"),
@@ -212,6 +213,9 @@ def texts(design):
     """Return the text of every file of a design and its testbench, by name."""
     bits = np.random.default_rng(4).random((4, design.n_in, design.length))
     images = Bitstream.from_bits(bits < 0.5) if design.inputs == "spikes" else bits[:, :, 0]
+    if design.sparse:  # words of zeros, and one whose last value alone is above 0
+        images = images * (bits[:, :, 1] < 0.2)
+        images[0] = np.eye(design.n_in)[design.simd - 1]
     return {**verilog(design), **verilog_testbench(design, images)}
 
 

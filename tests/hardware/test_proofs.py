@@ -424,12 +424,15 @@ def test_images_are_kept_in_words_and_compared(folder):
     s = Sequence(Hammersley(3, 2, randomized=False), 3)
     numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
     text = {"SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s)}
-    for n_in, simd in ((5, 2), (4, 2), (3, 4)):
+    for n_in, simd, sparse in ((5, 2, 0), (4, 2, 0), (3, 4, 0), (5, 2, 1)):
         words, last_lane = -(-n_in // simd), (n_in - 1) % simd
-        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, **text}
+        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, "SPARSE": sparse, **text}
         (net,) = netlists([("sc_image", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
-        step = Step(net, ["word", "read", "column", "place", "g_numbers.u_sequence.t", *memory])
+        flags = [f"g_sparse.actives[{c}]" for c in range(words) if sparse]
+        flag = ["g_sparse.of_word"] if sparse else []
+        names = ["word", "read", "column", "place", "g_numbers.u_sequence.t"]
+        step = Step(net, [*names, *memory, *flags, *flag])
         b, a, i = step.before, step.after, step.inputs
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
@@ -437,7 +440,8 @@ def test_images_are_kept_in_words_and_compared(folder):
             whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
             ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
             mask = number(7 << (3 * lane), 3 * simd)
-            grown = (b["word"] & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
+            begun = number(0, 3 * simd) if sparse and lane == 0 else b["word"]
+            grown = (begun & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
             column = z3.If(whole, number(0, 2), z3.If(ends, b["column"] + 1, b["column"]))
             one = number(1, simd)
             claims = [
@@ -449,9 +453,16 @@ def test_images_are_kept_in_words_and_compared(folder):
             for c in range(words):
                 stored = z3.And(take, ends, b["column"] == c)
                 claims.append(a[memory[c]] == z3.If(stored, grown, b[memory[c]]))
-                claims.append(held(i["x_read"] == 1, i["x_address"] == c, b[memory[c]], step, "read"))
+                here, needed = i["x_address"] == c, i["x_read"] == 1
+                if sparse:
+                    active = bit(grown != 0)
+                    claims.append(a[flags[c]] == z3.If(stored, active, b[flags[c]]))
+                    claims.append(z3.Implies(here, a[flag[0]] == b[flags[c]]))
+                    needed = z3.And(needed, b[flags[c]] == 1)
+                claims.append(held(needed, here, b[memory[c]], step, "read"))
             for t, n in enumerate(numbers):
                 bits = [z3.UGT(z3.Extract(3 * k + 2, 3 * k, b["read"]), n) for k in range(simd)]
+                bits = [z3.And(one, b[flag[0]] == 1) for one in bits] if sparse else bits
                 right = step.outputs["x_word"] == joined([bit(x) for x in bits])
                 claims.append(z3.Implies(b["g_numbers.u_sequence.t"] == t, right))
             prove(*claims, given=[b["place"] == 1 << lane, z3.ULT(b["column"], words)])
@@ -460,19 +471,26 @@ def test_images_are_kept_in_words_and_compared(folder):
 @pytest.mark.long
 def test_folded_layers_step_their_pipeline(folder):
     rng = np.random.default_rng(2)
-    for has_bias, pe, refractory in ((0, 1, 2), (1, 2, 0)):
+    for has_bias, pe, refractory, banks in ((0, 1, 2, 0), (1, 2, 0, 0), (1, 2, 0, 2)):
         n_out, simd, bits, columns = 4, 2, 3, 2
         n_in = 4 if not has_bias else 3
         lif_ = neuron(8, 4, 1, 1, 2, 9, -2, int(refractory > 0), refractory)
         groups, lane = n_out // pe, bits + 1
         words = [int(w) for w in rng.integers(0, 1 << (lane * simd * pe), columns * groups)]
-        name = f"folded{has_bias}"
-        (folder / f"{name}_0.hex").write_text("".join(f"{w:x}\n" for w in words))
+        name = f"folded{has_bias}{banks}"
+        of_lane = [[w >> (lane * k) & ((1 << lane) - 1) for k in range(simd * pe)] for w in words]
+        # The words of a bank of one lane, with a weight of each neuron.
+        split = [
+            [sum(w[k * simd + n] << (lane * k) for k in range(pe)) for w in of_lane]
+            for n in range(banks)
+        ]
+        for file, values in ((name, words), *((f"{name}_{n:02x}", split[n]) for n in range(banks))):
+            (folder / f"{file}_0.hex").write_text("".join(f"{w:x}\n" for w in values))
         s = Sequence(Hammersley(3, 2, randomized=False), 3)
         numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
         p = {
             **lif_, "N_IN": n_in, "SIMD": simd, "PE": pe, "BITS": bits, "BIAS": has_bias,
-            "SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),
+            "BANKS": banks, "SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),
             "COLUMNS": columns, "GROUPS": groups, "COLUMN": 1, "GROUP": (groups - 1).bit_length(),
             "ADDRESS": (columns * groups - 1).bit_length(), "WEIGHTS": f'"{name}"',
         }  # fmt: skip
@@ -481,14 +499,27 @@ def test_folded_layers_step_their_pipeline(folder):
         counts = [f"g_pe[{k}].count" for k in range(pe)]
         names = [
             "busy", "column_a", "group_a", "address", "valid_b", "first_b", "last_b", "group_b",
-            "u_weights.of_bank", "u_sequence.t", "state_read", "valid_c", "group_c", "fresh",
+            "u_sequence.t", "state_read", "valid_c", "group_c", "fresh",
             "valid", "group", "spike", "v", "done", *counts, *memory,
         ]  # fmt: skip
+        late = [
+            f"g_weights.{n}" for n in ("late", "first", "last", "group_late", "address_late", "x_late")
+        ]
+        banked = [f"g_weights.g_bank[{n}].u_weights.of_bank" for n in range(banks)]
+        names += [*late, *banked] if banks else ["g_weights.u_weights.of_bank"]
         step = Step(net, names)
         b, a, i = step.before, step.after, step.inputs
         clear, go, busy = i["clear"] == 1, i["step"] == 1, b["busy"] == 1
         last_column, last_group = b["column_a"] == columns - 1, b["group_a"] == groups - 1
-        size, weight_bits = b["group_a"].size(), lane * simd * pe
+        size = b["group_a"].size()
+        first = (b["busy"], bit(b["column_a"] == 0), bit(last_column), b["group_a"], b["address"])
+        reads, is_first, is_last, group, address = first if not banks else (b[n] for n in late[:5])
+        x_now, last_x = i["x_word"], is_last if banks else b["last_b"]
+        if has_bias:
+            x_now = x_now | z3.If(last_x == 1, number(1 << (n_in - 1) % simd, simd), number(0, simd))
+        x = b[late[5]] if banks else x_now
+        stored = [(banked[n], split[n], z3.Extract(n, n, x_now) == 1) for n in range(banks)]
+        stored = stored or [("g_weights.u_weights.of_bank", words, z3.BoolVal(True))]
         claims = [
             a["busy"]
             == bit(z3.And(z3.Not(clear), z3.If(busy, z3.Not(z3.And(last_column, last_group)), go))),
@@ -506,13 +537,20 @@ def test_folded_layers_step_their_pipeline(folder):
             ),
             step.outputs["x_address"] == b["column_a"],
             step.outputs["x_read"] == b["busy"],
-            a["valid_b"] == bit(z3.And(busy, z3.Not(clear))),
-            a["first_b"] == bit(b["column_a"] == 0),
-            a["last_b"] == bit(last_column),
-            a["group_b"] == b["group_a"],
+            a["valid_b"] == bit(z3.And(reads == 1, z3.Not(clear))),
+            a["first_b"] == is_first,
+            a["last_b"] == is_last,
+            a["group_b"] == group,
             *(
-                held(busy, b["address"] == k, number(w, weight_bits), step, "u_weights.of_bank")
-                for k, w in enumerate(words)
+                held(
+                    z3.And(reads == 1, needed),
+                    address == k,
+                    number(w, b[of_bank].size()),
+                    step,
+                    of_bank,
+                )
+                for of_bank, each, needed in stored
+                for k, w in enumerate(each)
             ),
             a["valid_c"] == bit(z3.And(b["valid_b"] == 1, b["last_b"] == 1, z3.Not(clear))),
             a["group_c"] == b["group_b"],
@@ -526,9 +564,20 @@ def test_folded_layers_step_their_pipeline(folder):
                 for g in range(groups)
             ),
         ]
+        if banks:
+            claims += [a[n] == now for n, now in zip(late[1:5], first[1:], strict=True)]
+            claims += [a[late[0]] == bit(z3.And(busy, z3.Not(clear))), a[late[5]] == x_now]
         prove(*claims)
         # B: products of a word with the number of the step, added up.
-        weights = b["u_weights.of_bank"]
+        if banks:
+            parts = [
+                z3.Extract(lane * k + lane - 1, lane * k, b[banked[n]])
+                for k in range(pe)
+                for n in range(banks)
+            ]
+            weights = z3.Concat(*parts[::-1])
+        else:
+            weights = b["g_weights.u_weights.of_bank"]
         for t, seen in enumerate(numbers):
             sums = []
             for k in range(pe):
@@ -536,9 +585,7 @@ def test_folded_layers_step_their_pipeline(folder):
                 for j in range(simd):
                     at = (k * simd + j) * lane
                     magnitude = z3.Extract(at + bits - 1, at, weights)
-                    on = z3.Extract(j, j, i["x_word"]) == 1
-                    if has_bias and j == (n_in - 1) % simd:
-                        on = z3.Or(on, b["last_b"] == 1)
+                    on = z3.Extract(j, j, x) == 1
                     negative = z3.Extract(at + bits, at + bits, weights) == 1
                     one = z3.If(negative, number(-1, 4), number(1, 4))
                     total = total + z3.If(z3.And(on, z3.UGT(magnitude, seen)), one, number(0, 4))

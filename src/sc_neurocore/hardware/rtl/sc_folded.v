@@ -68,12 +68,9 @@ module sc_folded #(
         group_b <= group_of_weights;
     end
     reg [SIMD-1:0] x_now;
-    integer lane;
     always @* begin
         x_now = x_word;
         if (BIAS != 0 && last_x) x_now[LAST_LANE] = 1'b1;
-        for (lane = LAST_LANE + 1; lane < SIMD; lane = lane + 1)
-            if (BANKS != 0 && last_x) x_now[lane] = 1'b0;
     end
     wire [SIMD-1:0] x;
     genvar n, p;

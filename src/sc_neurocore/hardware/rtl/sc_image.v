@@ -1,9 +1,10 @@
 // Image memory of a folded design. Values arrive one per clock cycle and are stored SIMD per word.
 // When a word is read, each value is compared with the number of the current time step, which is the
-// same for all of them, or with its own rotation of a register.
+// same for all of them, or with its own rotation of a register. With SPARSE, words of zeros are not read.
 module sc_image #(
     parameter N_IN = 64, parameter SIMD = 8, parameter BITS = 8,
     parameter COLUMN = 3,                    // bits of a word address
+    parameter SPARSE = 0,
     parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
     /* verilator lint_off UNUSEDPARAM */
     parameter REGISTER = 0,                  // bits of a register that is read rotated, instead
@@ -28,9 +29,10 @@ module sc_image #(
     wire image_ends = place[LAST_LANE] && column == LAST[COLUMN-1:0];
     wire word_ends = place[SIMD-1] || image_ends;
     reg [SIMD*BITS-1:0] grown;
+    wire reads, active;                      // active: the word that was read has a value above 0
     integer i;
     always @* begin
-        grown = word;
+        grown = (SPARSE != 0 && place[0]) ? {(SIMD*BITS){1'b0}} : word;
         for (i = 0; i < SIMD; i = i + 1) if (place[i]) grown[i*BITS +: BITS] = value;
     end
     always @(posedge clk) begin
@@ -40,8 +42,24 @@ module sc_image #(
         else if (take) place <= place << 1;
         if (rst || (take && image_ends)) column <= {COLUMN{1'b0}};
         else if (take && word_ends) column <= column + 1'b1;
-        if (x_read) read <= values[x_address];
+        if (reads) read <= values[x_address];
     end
+
+    generate
+        if (SPARSE == 0) begin : g_sparse
+            assign reads = x_read;
+            assign active = 1'b1;
+        end else begin : g_sparse
+            reg actives [0:LAST];
+            reg of_word;
+            always @(posedge clk) begin
+                if (take && word_ends) actives[column] <= grown != 0;
+                of_word <= actives[x_address];
+            end
+            assign reads = x_read && actives[x_address];
+            assign active = of_word;
+        end
+    endgenerate
 
     wire [SIMD*BITS-1:0] numbers;
     genvar k;
@@ -63,7 +81,7 @@ module sc_image #(
             );
         end
         for (k = 0; k < SIMD; k = k + 1) begin : g_lane
-            assign x_word[k] = numbers[k*BITS +: BITS] < read[k*BITS +: BITS];
+            assign x_word[k] = active && numbers[k*BITS +: BITS] < read[k*BITS +: BITS];
         end
     endgenerate
 endmodule
