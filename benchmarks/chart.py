@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from textwrap import fill as fill_line
 from typing import Any
@@ -19,9 +20,14 @@ from matplotlib.ticker import NullFormatter
 from peers import BUILD, BUSY, OURS, PEERS
 from workloads import WORKLOADS, Workload, shown
 
+from sc_neurocore.plot._style import color
+
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+import both_themes  # noqa: E402
+
 PICTURES = ROOT / "docs" / "pictures"
-OUR_COLOR, FASTER_COLOR, SLOWER_COLOR = "#0b6e4f", "#c1440e", "#9aa5b1"
+SLOWER_COLOR = "#9aa5b1"
 Rows = list[dict[str, Any]]
 
 
@@ -143,7 +149,7 @@ def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
     ours, *others = best_of_each(rows)
     others.sort(key=lambda row: float(row["ratio"]))
     ratios = [row["ratio"] for row in others]
-    colors = [FASTER_COLOR if ratio < 1 else SLOWER_COLOR for ratio in ratios]
+    colors = [color(1) if ratio < 1 else SLOWER_COLOR for ratio in ratios]
     axes.barh(range(len(others)), [r - 1 for r in ratios], left=1, color=colors, height=0.7)
     for i, ratio in enumerate(ratios):
         axes.annotate(
@@ -156,14 +162,15 @@ def draw_bars(axes: Axes, workload: Workload, rows: Rows) -> None:
         )
     axes.set_yticks(range(len(others)), [row["name"] for row in others], fontsize=8)
     axes.set_ylim(len(others) - 0.4, -0.6)
-    axes.axvline(1, color=OUR_COLOR, lw=2)
+    axes.axvline(1, color=color(0), lw=2)
     axes.set_title(
-        f"{fill_line(workload.title, 66)}\nsc-neurocore: {figure_of(ours['seconds'], workload.unit)}",
-        fontsize=8, loc="left",
+        f"{fill_line(workload.title, 56)}\nsc-neurocore: {figure_of(ours['seconds'], workload.unit)}",
+        fontsize=8,
     )  # fmt: skip
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=7)
 
@@ -181,7 +188,7 @@ def speed(results: dict[str, Any]) -> Figure:
     for axes, workload in zip(grid, drawn, strict=True):
         draw_bars(axes, workload, compared[workload.case])
     for axes in grid[-2:]:
-        axes.set_xlabel("run time relative to sc-neurocore (green: 1), log scale", fontsize=8)
+        axes.set_xlabel("run time relative to sc-neurocore (blue: 1), log scale", fontsize=8)
     _, most = grid[0].get_xlim()
     grid[0].set_xlim(right=most * 2)  # room for the last label
     return figure
@@ -205,8 +212,7 @@ def scaling(results: dict[str, Any]) -> Figure:
         axes.set_xlabel(axis)
         axes.set_xticks(curve["sizes"], [str(n) for n in curve["sizes"]], fontsize=8)
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.legend(fontsize=8)
-        axes.grid(alpha=0.3)
+        axes.legend()
     panels[0].set_ylabel("ms per layer (dotted: slope 1)")
     return figure
 
@@ -227,8 +233,8 @@ def main() -> None:
         sys.exit(f"{source} must exist: run make bench")
     results = json.loads(source.read_text())
     PICTURES.mkdir(exist_ok=True)
-    for name, figure in (("speed", speed(results)), ("scaling", scaling(results))):
-        figure.savefig(PICTURES / f"{name}.png", dpi=110)
+    for name, draw in (("speed", speed), ("scaling", scaling)):
+        both_themes.save(PICTURES / f"{name}.png", partial(draw, results))
     fill(ROOT / "README.md", "speed", readme_table(results))
     page = ROOT / "docs" / "performance.md"
     fill(page, "compare", compare_table(results))

@@ -12,8 +12,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import both_themes
 import numpy as np
 from draw_results import PICTURES, filled, table
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -49,29 +51,29 @@ def measured(rule: Any) -> NDArray[np.float64]:
     return np.asarray(np.abs(run.state.weights[0][:, :-2]).mean(axis=0) - 0.5)
 
 
-def draw_window() -> None:
-    """Draw windows as simulated and as their laws."""
+def windows(seen: dict[str, NDArray[np.float64]]) -> Figure:
+    """Return windows as simulated and as their laws."""
     figure = Figure(figsize=(7.0, 3.6), layout="constrained")
     axes = figure.subplots()
     fine = np.linspace(-60, 60, 1201)
     for k, (name, rule) in enumerate(RULES.items()):
         axes.plot(fine, stdp_window(rule, fine), color=f"C{k}", lw=1, label=f"{name}: law")
-        axes.plot(TIMES, measured(rule), ".", color=f"C{k}", label="simulated")
-    axes.axhline(0, color="black", lw=0.5)
+        axes.plot(TIMES, seen[name], ".", color=f"C{k}", label="simulated")
+    axes.axhline(0, color=plt.rcParams["axes.edgecolor"], lw=0.5)
     axes.set(xlabel="output spike after input spike (ms)", ylabel="change of the weight")
     axes.legend(fontsize=8)
-    figure.savefig(PICTURES / "learning_window.png", dpi=110)
+    return figure
 
 
-def draw_weights() -> None:
-    """Draw the weights of some neurons before and after learning."""
+def weights() -> Figure:
+    """Return the weights of some neurons before and after learning."""
     found = np.load(FIGURES.with_suffix(".npz"))
     figure = Figure(figsize=(7.0, 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("before", "after"), strict=True):
         tiles = found[name][:25].reshape(5, 5, 28, 28).transpose(0, 2, 1, 3).reshape(140, 140)
         axes.imshow(tiles, cmap="gray_r", interpolation="nearest", vmin=0, vmax=255)
         axes.set(title=name, xticks=[], yticks=[])
-    figure.savefig(PICTURES / "learning_weights.png", dpi=110)
+    return figure
 
 
 def accuracy_table(found: dict[str, Any]) -> str:
@@ -89,6 +91,7 @@ def tables() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    draw_window()
-    draw_weights()
+    seen = {name: measured(rule) for name, rule in RULES.items()}
+    both_themes.save(PICTURES / "learning_window.png", lambda: windows(seen))
+    both_themes.save(PICTURES / "learning_weights.png", weights)
     PAGE.write_text(filled(PAGE.read_text(), tables()))

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import both_themes
 import numpy as np
 from draw_results import fill, table
 from matplotlib.figure import Figure
@@ -32,7 +33,6 @@ from sc_neurocore import (
     Hammersley,
     Network,
     load_digits,
-    plot,
     simulate,
 )
 from sc_neurocore.hardware import Design, Energy
@@ -357,38 +357,36 @@ def three(value: float) -> str:
     return f"{float(f'{value:.3g}'):,g}"
 
 
-def draw(rows: dict[str, Any]) -> None:
-    """Draw area times time of each design, the least first, with its accuracy."""
+def drawn(rows: dict[str, Any]) -> Figure:
+    """Return area times time of each design, the least first, with its accuracy."""
     groups = [
         "stochastic", "stochastic, one data path", "spiking", "integers", "stochastic, numbers first",
     ]  # fmt: skip
-    with plot.style():
-        figure = Figure((8, 7.5), layout="constrained")
-        sections = ("folded", "unrolled")
-        found = {name: [c for c in costs(rows, name) if not np.isnan(c.mhz)] for name in sections}
-        sizes = [len(found[name]) for name in sections]
-        panels = figure.subplots(2, 1, height_ratios=sizes)
-        titles = ("64-100-10, folded, 8 inputs per clock cycle", "64-10, unrolled, loading left out")
-        for axes, section, title in zip(panels, sections, titles, strict=True):
-            area_time = [
-                c.area * (c.clocks - c.loading * (section == "unrolled")) / c.mhz
-                for c in found[section]
-            ]
-            order = np.argsort(area_time)[::-1]
-            for y, k in enumerate(order.tolist()):
-                one = found[section][k]
-                of = groups.index(one.group)
-                axes.plot(area_time[k], y, "osD^v"[of], color=f"C{of}")
-                text = f"  {100 * one.accuracy:.1f} %"
-                axes.text(area_time[k], y, text, va="center", fontsize=8)
-            names = [found[section][k].name for k in order.tolist()]
-            axes.set_yticks(range(len(names)), names)
-            axes.set_xscale("log")
-            axes.set_xlim(min(area_time) / 1.5, max(area_time) * 2.5)
-            axes.set_xlabel("logic cells x us (less is better)")
-            axes.set_title(f"{title}, with accuracy")
-            axes.grid(axis="x", which="both", alpha=0.3)
-        figure.savefig(PICTURE, dpi=120)
+    figure = Figure((8, 7.5), layout="constrained")
+    sections = ("folded", "unrolled")
+    found = {name: [c for c in costs(rows, name) if not np.isnan(c.mhz)] for name in sections}
+    sizes = [len(found[name]) for name in sections]
+    panels = figure.subplots(2, 1, height_ratios=sizes)
+    titles = ("64-100-10, folded, 8 inputs per clock cycle", "64-10, unrolled, loading left out")
+    for axes, section, title in zip(panels, sections, titles, strict=True):
+        area_time = [
+            c.area * (c.clocks - c.loading * (section == "unrolled")) / c.mhz for c in found[section]
+        ]
+        order = np.argsort(area_time)[::-1]
+        for y, k in enumerate(order.tolist()):
+            one = found[section][k]
+            of = groups.index(one.group)
+            axes.plot(area_time[k], y, "osD^v"[of], color=f"C{of}")
+            text = f"  {100 * one.accuracy:.1f} %"
+            axes.text(area_time[k], y, text, va="center", fontsize=8)
+        names = [found[section][k].name for k in order.tolist()]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xscale("log")
+        axes.set_xlim(min(area_time) / 1.5, max(area_time) * 2.5)
+        axes.set_xlabel("logic cells x us (less is better)")
+        axes.set_title(f"{title}, with accuracy")
+        axes.grid(axis="x", which="both", alpha=0.3)
+    return figure
 
 
 def main() -> None:
@@ -400,7 +398,7 @@ def main() -> None:
     for section in ("folded", "unrolled"):
         text = fill(text, section, cost_table(costs(rows, section), section))
     PAGE.write_text(text)
-    draw(rows)
+    both_themes.save(PICTURE, lambda: drawn(rows), dpi=120)
 
 
 if __name__ == "__main__":

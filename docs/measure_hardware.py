@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import both_themes
 import numpy as np
 from draw_results import fill, table
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from sc_neurocore import (
     LIF,
@@ -31,7 +31,6 @@ from sc_neurocore import (
     Network,
     PeriodWarning,
     load_digits,
-    plot,
 )
 from sc_neurocore.hardware import (
     Design,
@@ -285,23 +284,14 @@ def three_digits(value: float) -> str:
     return f"{float(f'{value:.3g}'):,g}"
 
 
-def draw_waveform(path: Path) -> None:
-    """Draw count, potential and spikes of a neuron of the digits network over time."""
+def waveform() -> Figure:
+    """Return count, potential and spikes of a neuron of the digits network over time."""
     digits = load_digits()
     design = Design(digits.network, 32, name="digits")
-    (_, seen), neuron = trace(design, digits.images[0]), design.layers[1].neuron
+    (_, seen), threshold = trace(design, digits.images[0]), design.layers[1].neuron.threshold
     most = int(seen.spikes.counts().argmax())
     steps = np.arange(design.length)
-    with plot.style():
-        figure = Figure((7.6, 4.4), layout="constrained")
-        draw_signals(figure, most, steps, seen, neuron.threshold)
-        figure.savefig(path, dpi=120)
-
-
-def draw_signals(
-    figure: Figure, most: int, steps: NDArray[np.int64], seen: Any, threshold: int
-) -> None:
-    """Draw the signals of one neuron, one above the other."""
+    figure = Figure((7.6, 4.4), layout="constrained")
     count, potential, spike = figure.subplots(3, sharex=True, height_ratios=[1, 2, 0.4])
     count.step(steps, seen.counts[most], where="mid", color=color(0))
     count.set_ylabel("count")
@@ -315,6 +305,7 @@ def draw_signals(
     spike.set_ylabel("spike")
     spike.set_xlabel("time step")
     count.set_title(f"Output {most} of the digits network in hardware, one image")
+    return figure
 
 
 SOURCES: dict[str, Hammersley | RotatedLFSR] = {
@@ -427,7 +418,7 @@ def main() -> None:
     PAGE.write_text(fill(text, "speeds", speed_table(found["designs"])))
     text = fill(BLOCKS.read_text(), "early", early_table())
     BLOCKS.write_text(fill(text, "learning", resource_table(learned)) if learned else text)
-    draw_waveform(PICTURES / "hardware_waveform.png")
+    both_themes.save(PICTURES / "hardware_waveform.png", waveform, dpi=120)
 
 
 if __name__ == "__main__":

@@ -59,11 +59,22 @@ def test_the_drift_is_its_law(rule):
     assert sigma < 0.5 * abs(expected)  # so that the test can tell
 
 
-def test_the_variance_of_pairs_is_its_law():
-    found = changes(ALL, 1000, 8)
-    expected = 1000 * stdp_variance(ALL, P_IN, P_OUT) / SMALL**2
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{type(rule).__name__} {rule.pairing}")
+def test_the_variance_is_its_law(rule):
+    found = changes(rule, 1000, 8)
+    expected = 1000 * stdp_variance(rule, P_IN, P_OUT) / SMALL**2
     sigma = expected * math.sqrt(2 / len(found))  # of a variance of nearly normal numbers
     assert abs(found.var(ddof=1) - expected) < 5 * sigma
+
+
+@pytest.mark.parametrize(("p_in", "p_out"), [(0.15, 0.1), (0.9, 0.4), (1.0, 0.5), (0.0, 0.3)])
+def test_the_variance_of_all_pairs_has_a_closed_form(p_in, p_out):
+    up, down = math.exp(-1 / ALL.tau_plus), math.exp(-1 / ALL.tau_minus)
+    k1 = ALL.a_plus / (1 - up) - ALL.a_minus * down / (1 - down)
+    k2 = ALL.a_plus**2 / (1 - up**2) + (ALL.a_minus * down) ** 2 / (1 - down**2)
+    expected = k1**2 * p_in * p_out * (p_out * (1 - p_in) + p_in * (1 - p_out))
+    expected += k2 * p_in * (1 - p_in) * p_out * (1 - p_out)
+    assert stdp_variance(ALL, p_in, p_out) == pytest.approx(expected, rel=1e-12, abs=1e-40)
 
 
 @pytest.mark.parametrize("rule", [
