@@ -315,6 +315,11 @@ def _hdl(commands: Commands) -> None:
         help="read the weights of active inputs only, which saves energy (folded)",
     )
     hdl.add_argument(
+        "--pipelined",
+        action="store_true",
+        help="layers work at the same time, while the next image is read (folded)",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream",),
         help="add a wrapper with these ports, and a cocotb test of it",

@@ -69,7 +69,7 @@ wor xnor xor
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
     r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
-    r"|take|clear|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
+    r"|take|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
 
@@ -441,6 +441,10 @@ class Design:
         Read the weights of active inputs only, which saves energy and takes one clock cycle more per
         time step and layer. For folded designs; layers other than dense ones on spikes or images, with
         a past or parameters of each neuron, read all weights.
+    pipelined : bool
+        All layers work at the same time, each one on the time step after that of the next layer, and the
+        next image is read meanwhile. Images follow each other faster, see `interval`. For folded chains
+        of layers on images, without `early`.
 
     Raises
     ------
@@ -471,6 +475,7 @@ class Design:
     inputs: InputKind = "image"
     early: bool = False
     sparse: bool = False
+    pipelined: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -508,6 +513,7 @@ class Design:
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
         self._check_early()
+        self._check_pipelined()
         _checks.instance("sparse", self.sparse, bool)
         if self.sparse and not (self.folded and any(layer.sparse for layer in self.layers)):
             contract = "be False unless the design is folded and has a plain dense layer"
@@ -534,6 +540,21 @@ class Design:
         if not np.any(neuron.threshold <= neuron.most):
             contract = "be False if the last layer does not fire"
             _checks.fail("early", contract, self.early, "its class follows from the last potentials")
+
+    def _check_pipelined(self) -> None:
+        """Raise unless layers can work at the same time, if they are to."""
+        _checks.instance("pipelined", self.pipelined, bool)
+        if not self.pipelined:
+            return
+        if not self.folded or self.inputs != "image" or self.early:
+            seen = f"{self.architecture}, inputs={self.inputs!r}, early={self.early}"
+            contract = "be False unless the design is folded, reads images and is not early"
+            _checks.fail("pipelined", contract, seen)
+        for k, layer in enumerate(self.layers):
+            before = k - 1 if k else None
+            if any(memory.source not in (before, k) for memory in layer.reads.memories):
+                contract = "be False unless each layer reads the one before it, or itself"
+                _checks.fail("pipelined", contract, f"{layer.layer!r} as layer {k}")
 
     @cached_property
     def _only_folded(self) -> str | None:
@@ -675,8 +696,31 @@ class Design:
         """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
         if not self.folded:
             return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
+        if self.pipelined:  # always of all steps
+            return self.n_in + sum(self._beats) + 2 + 0 * steps
         once = sum(layer.first_period - layer.period for layer in self.layers)
         return self.n_values + once + steps * self.step_clocks + 1
+
+    @property
+    def interval(self) -> int:
+        """Clock cycles from the class of an image to that of the next one, if no value is late."""
+        if not self.pipelined:
+            return self.clocks + 1
+        return max(self.n_in, self.clocks - self.n_in + 1)
+
+    @property
+    def _beats(self) -> list[int]:
+        """Clock cycles of the beats of a pipelined design, in each of which its layers do a time step."""
+        n, last = len(self.layers), self.length - 1
+        return [
+            1
+            + max(
+                layer.period if beat > k else layer.first_period
+                for k, layer in enumerate(self.layers)
+                if 0 <= beat - k <= last
+            )
+            for beat in range(last + n)
+        ]
 
     @property
     def step_clocks(self) -> int:

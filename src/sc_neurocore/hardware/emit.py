@@ -94,6 +94,8 @@ def library_text(name: str) -> str:
 def library(design: Design) -> list[str]:
     """Return the names of the library files that a design uses unchanged."""
     used = [*_SHARED]
+    if design.pipelined:
+        used = ["sc_pipeline" if name == "sc_control" else name for name in used]
     if isinstance(design.encoder, RotatedRegister):
         used.append("sc_rotated")
     if not design.folded:
@@ -257,6 +259,7 @@ def _templates() -> Any:
         neuron=_neuron,
         numbers=_numbers,
         own=_own,
+        slots=_slots,
         widths=_widths,
     )
     return environment
@@ -398,6 +401,14 @@ def _own(layer: LayerDesign) -> _Own:
                 at += size
         words.append(word)
     return _Own(bits["leak"], int(levels), int(varies(n.refractory)), bits["syn"], max(width, 1), words)
+
+
+def _slots(design: Design, k: int, m: int) -> int:
+    """Return the passes that memory m of layer k keeps: one more if the source is a pass ahead."""
+    reads = design.layers[k].reads
+    if not design.pipelined or reads.memories[m].source == k:
+        return reads.memories[m].slots
+    return 1 << max(read.back for read in reads.each if read.memory == m).bit_length()
 
 
 def _widths(layer: LayerDesign) -> dict[str, int]:

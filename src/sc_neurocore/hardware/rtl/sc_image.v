@@ -5,6 +5,7 @@ module sc_image #(
     parameter N_IN = 64, parameter SIMD = 8, parameter BITS = 8,
     parameter COLUMN = 3,                    // bits of a word address
     parameter SPARSE = 0,
+    parameter DOUBLE = 0,                    // 1: two images, in halves that the upper address bit chooses
     parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
     /* verilator lint_off UNUSEDPARAM */
     parameter REGISTER = 0,                  // bits of a register that is read rotated, instead
@@ -21,12 +22,14 @@ module sc_image #(
     input wire [COLUMN-1:0] x_address,
     output wire [SIMD-1:0] x_word
 );
-    reg [SIMD*BITS-1:0] values [0:(N_IN-1)/SIMD];
+    localparam WORDS = (DOUBLE != 0) ? 1 << COLUMN : (N_IN - 1) / SIMD + 1;
+    localparam [COLUMN-1:0] HALF = (DOUBLE != 0) ? 1 << (COLUMN - 1) : 0;
+    reg [SIMD*BITS-1:0] values [0:WORDS-1];
     reg [SIMD*BITS-1:0] word, read;
     reg [COLUMN-1:0] column;
     localparam integer LAST = (N_IN - 1) / SIMD, LAST_LANE = (N_IN - 1) % SIMD;
     reg [SIMD-1:0] place;                    // one-hot position of the next value
-    wire image_ends = place[LAST_LANE] && column == LAST[COLUMN-1:0];
+    wire image_ends = place[LAST_LANE] && (column & ~HALF) == LAST[COLUMN-1:0];
     wire word_ends = place[SIMD-1] || image_ends;
     reg [SIMD*BITS-1:0] grown;
     wire reads, active;                      // active: the word that was read has a value above 0
@@ -40,7 +43,8 @@ module sc_image #(
         if (take && word_ends) values[column] <= grown;
         if (rst || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
         else if (take) place <= place << 1;
-        if (rst || (take && image_ends)) column <= {COLUMN{1'b0}};
+        if (rst) column <= {COLUMN{1'b0}};
+        else if (take && image_ends) column <= ~column & HALF;
         else if (take && word_ends) column <= column + 1'b1;
         if (reads) read <= values[x_address];
     end
@@ -50,7 +54,7 @@ module sc_image #(
             assign reads = x_read;
             assign active = 1'b1;
         end else begin : g_sparse
-            reg actives [0:LAST];
+            reg actives [0:WORDS-1];
             reg of_word;
             always @(posedge clk) begin
                 if (take && word_ends) actives[column] <= grown != 0;
@@ -72,7 +76,7 @@ module sc_image #(
             assign numbers = {SIMD{number}};
         end else begin : g_numbers
             reg [COLUMN-1:0] column_read;
-            always @(posedge clk) column_read <= x_address;
+            always @(posedge clk) column_read <= x_address & ~HALF;
             sc_rotated #(
                 .WIDTH(REGISTER), .BITS(BITS), .FEEDBACK(FEEDBACK[REGISTER-1:0]),
                 .START(START[REGISTER-1:0]), .LANES(SIMD), .COLUMN(COLUMN)
