@@ -103,9 +103,42 @@ def active():
     )  # fmt: skip
 
 
+def ahead():
+    """Layers that work at the same time: an image and spikes in halves."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(n, m), gain, lif) for n, m, gain in ((8, 11, 0.4), (6, 8, 0.6), (3, 6, 0.9))
+    ]
+    return Design(Network(layers), 9, simd=4, pe=2, name="ahead", pipelined=True, architecture="folded")
+
+
+def delayed():
+    """As `ahead`, with samples and spikes of the past, read by layers with recurrent weights."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(4, 6), 0.4, lif, delay=[0, 1, 2, 3, 0, 1], recurrent=weights(4, 4)),
+        Dense(weights(4, 4), 0.7, lif, delay=[0, 1, 2, 0], recurrent=weights(4, 4)),
+        Dense(weights(3, 4), 0.9, lif),
+    ]
+    return Design(
+        Network(layers), 20, simd=2, pe=2, bits_per_step=2, name="delayed", pipelined=True,
+        architecture="folded",
+    )  # fmt: skip
+
+
+def values():
+    """As `ahead`, with numbers."""
+    layers = [
+        Dense(weights(6, 11), 0.2, LIF(tau_mem=6.0), sampled=False), Dense(weights(3, 6), 0.9, LIF()),
+    ]  # fmt: skip
+    return Design(Network(layers), 7, simd=2, name="values", pipelined=True, architecture="folded")
+
+
 DESIGNS = {
     design.name: design
-    for design in (past(), image(), patches(), numbers(), vectors(), active())
+    for design in (
+        past(), image(), patches(), numbers(), vectors(), active(), ahead(), delayed(), values(),
+    )
 }  # fmt: skip
 
 # File, what is there, what is put in its place.
@@ -145,9 +178,45 @@ MUTANTS = [
     ("sc_reads.v", "x >= 0 && x < WIDTH", "x > 0 && x < WIDTH"),
     ("sc_reads.v", "clear || restart", "1'b0"),
     ("sc_reads.v", "base + entry[ADDRESS-1:0] + word", "base + entry[ADDRESS-1:0]"),
-    ("sc_history.v", "slot - back[SLOT-1:0]", "slot - 1'b1"),
+    ("sc_history.v", "passes - back[SLOT-1:0]", "passes - 1'b1"),
     ("sc_history.v", "arrived ? read : {SIMD{1'b0}}", "read"),
-    ("sc_history.v", "kept <= {BACK{1'b0}};", ""),
+    ("sc_history.v", "kept <= FIRST[BACK-1:0];", ""),
+    ("sc_history.v", "kept <= FIRST[BACK-1:0]", "kept <= {BACK{1'b0}}"),
+    ("sc_history.v", "of_reader <= FIRST[SLOT-1:0]", "of_reader <= {SLOT{1'b0}}"),
+    ("sc_history.v", "(DOUBLE != 0) ? reader_done : valid && done", "valid && done"),
+    ("sc_history.v", "assign passes = of_reader", "assign passes = slot"),
+    ("sc_samples.v", "(column & ~HALF) == LAST", "column == LAST"),
+    ("sc_samples.v", "~column & HALF", "{COLUMN{1'b0}}"),
+    ("sc_spikes.v", "~column & HALF", "{COLUMN{1'b0}}"),
+    ("sc_image.v", "(column & ~HALF) == LAST", "column == LAST"),
+    ("sc_image.v", "~column & HALF", "{COLUMN{1'b0}}"),
+    ("sc_image.v", "if (rst) column <= {COLUMN{1'b0}};\n        else if", "if"),
+    ("sc_values.v", "(column & ~HALF) == LAST", "column == LAST"),
+    ("sc_values.v", "~column & HALF", "{INDEX{1'b0}}"),
+    ("sc_pipeline.v", "!full[half_in] && !rst", "!full[half_in]"),
+    ("sc_pipeline.v", "!full[half_in] && !rst", "!rst"),
+    ("sc_pipeline.v", "in_ready && in_valid", "in_ready"),
+    ("sc_pipeline.v", "LAST_VALUE = N_IN - 1", "LAST_VALUE = N_IN - 2"),
+    ("sc_pipeline.v", "LAST_STEP = LENGTH - 1", "LAST_STEP = LENGTH - 2"),
+    ("sc_pipeline.v", "state == RUN && busy == 0", "state == RUN"),
+    ("sc_pipeline.v", "issued != LENGTH[COUNT-1:0]", "issued != LENGTH[COUNT-1:0] - 1'b1"),
+    ("sc_pipeline.v", "{active, more}", "{(LAYERS+1){more}}"),
+    ("sc_pipeline.v", "busy & ~done", "(done != 0) ? {LAYERS{1'b0}} : busy"),
+    ("sc_pipeline.v", "clear = state == WAIT", "clear = rst"),
+    ("sc_pipeline.v", "full <= 2'b00;", ""),
+    ("sc_pipeline.v", "half_in <= 1'b0;", ""),
+    ("sc_pipeline.v", "            half <= 1'b0;\n", ""),
+    ("sc_pipeline.v", "values <= {COUNT{1'b0}};\n        end", "end"),
+    ("sc_pipeline.v", "half_in <= !half_in;", ""),
+    ("sc_pipeline.v", "half <= !half;", ""),
+    ("sc_pipeline.v", "full[half] <= 1'b0;", ""),
+    ("sc_pipeline.v", "if (full[half]) state", "state"),
+    ("sc_pipeline.v", "issued <= {COUNT{1'b0}};", ""),
+    ("sc_pipeline.v", "finished <= {COUNT{1'b0}};", ""),
+    ("sc_pipeline.v", "active <= {LAYERS{1'b0}};", ""),
+    ("sc_pipeline.v", "busy <= {LAYERS{1'b0}};", ""),
+    ("sc_pipeline.v", "OFFER: if (out_ready)", "OFFER: if (1'b1)"),
+    ("sc_pipeline.v", "if (rst) begin", "if (rst && state != RUN) begin"),
     ("sc_history.v", "column + STRIDE[ADDRESS-1:0]", "column + 1'b1"),
     ("sc_history.v", "place[SIMD-PE] || ends", "place[SIMD-PE]"),
     ("sc_history.v", "patch <= next;", ""),
@@ -178,7 +247,7 @@ MUTANTS = [
     ("sc_tree.v", "low >> KEPT", "low"),
     ("sc_tree.v", "late <= earlier", "late <= {SUM{1'b0}}"),
     ("sc_values.v", "rst || (take && word_ends)) place", "take && word_ends) place"),
-    ("sc_values.v", "rst || (take && image_ends)) column", "take && image_ends) column"),
+    ("sc_values.v", "if (rst) column <= {INDEX{1'b0}};\n        else if", "if"),
     ("sc_values.v", "if (take && place[i])", "if (place[i])"),
     ("sc_steps.v", "passes - back", "t"),
     ("sc_steps.v", "t + (LATE == 0)", "t + 1"),

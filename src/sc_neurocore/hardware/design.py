@@ -442,9 +442,9 @@ class Design:
         time step and layer. For folded designs; layers other than dense ones on spikes or images, with
         a past or parameters of each neuron, read all weights.
     pipelined : bool
-        All layers work at the same time, each one on the time step after that of the next layer, and the
-        next image is read meanwhile. Images follow each other faster, see `interval`. For folded chains
-        of layers on images, without `early`.
+        Layers work at the same time: while one computes a time step, the next one computes the step
+        before. The next image is read meanwhile, so images follow each other faster, see `interval`.
+        For folded chains of layers on images, without `early`.
 
     Raises
     ------
@@ -696,8 +696,8 @@ class Design:
         """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
         if not self.folded:
             return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
-        if self.pipelined:  # always of all steps
-            return self.n_in + sum(self._beats) + 2 + 0 * steps
+        if self.pipelined:  # never ends early
+            return self.n_in + 2 + sum(self._beats) + 0 * steps
         once = sum(layer.first_period - layer.period for layer in self.layers)
         return self.n_values + once + steps * self.step_clocks + 1
 
@@ -710,7 +710,7 @@ class Design:
 
     @property
     def _beats(self) -> list[int]:
-        """Clock cycles of the beats of a pipelined design, in each of which its layers do a time step."""
+        """Clock cycles of each beat of a pipelined design; in a beat, layers do a time step each."""
         n, last = len(self.layers), self.length - 1
         return [
             1

@@ -95,6 +95,7 @@ def interface_checks(
         "files": [name for name in names if name.endswith(".v") and name != f"{bench}.v"],
         "memories": [n for n in names if n.endswith(".hex") and not n.startswith(f"{bench}_")],
         "vectors": [n for n in names if n.endswith(".hex") and n.startswith(f"{bench}_")],
+        "control": "sc_pipeline" if design.pipelined else "sc_control",
         "values": min(design.n_in, 4),
         "steps": min(design.length, 4),
     }
@@ -175,3 +176,5 @@ def _check_inputs(design: Design) -> None:
     """Raise unless a design reads an image and then computes all its time steps."""
     if design.inputs != "image":
         _checks.fail("design", 'have inputs="image" for an interface', repr(design.inputs))
+    if design.pipelined:  # a broken frame resets the design, and so the image that it computes
+        _checks.fail("design", "not be pipelined for an interface", design)
