@@ -82,19 +82,20 @@ def test_synaptic_currents_step_as_specified(folder, own):
         )
 
 
-@pytest.mark.parametrize("slots", [1, 4])
-def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots):
+@pytest.mark.parametrize(("slots", "double"), [(1, 0), (4, 0), (4, 1)])
+def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots, double):
     for pe, simd in ((1, 4), (2, 4), (2, 2)):
         words, address, stride = 4, 2, 2
         p = {
             "PE": pe, "SIMD": simd, "WORDS": words, "STRIDE": stride, "ADDRESS": address,
-            "SLOTS": slots, "BACK": 2,
+            "SLOTS": slots, "BACK": 2, "DOUBLE": double,
         }  # fmt: skip
         (net,) = netlists([("sc_history", p)], RTL, folder)
         inner = "g_slots."
         memory = [f"{inner}words[{k}]" for k in range(words * slots)]
         names = [*(["word", "place"] if simd > pe else []), "column", "patch", f"{inner}read", *memory]
         names += [f"{inner}{n}" for n in ("slot", "kept", "arrived")] if slots > 1 else []
+        names += [f"{inner}g_passes.of_reader"] if double else []
         step = Step(net, names)
         b, a, i = step.before, step.after, step.inputs
         clear, valid, ends, done = (i[n] == 1 for n in ("clear", "valid", "ends", "done"))
@@ -122,17 +123,22 @@ def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots):
                 one = number(1, b["place"].size())
                 moved = z3.If(full, one, b["place"] << pe)
                 claims.append(a["place"] == z3.If(clear, one, z3.If(valid, moved, b["place"])))
-            from_slot = slot - i["back"] if slots > 1 else slot
+            passes = b[f"{inner}g_passes.of_reader"] if double else slot
+            from_slot = passes - i["back"] if slots > 1 else slot
             for k in range(words * slots):
                 here = z3.And(i["x_address"] == k % words, from_slot == k // words)
                 claims.append(held(i["x_read"] == 1, here, b[memory[k]], step, f"{inner}read"))
             x = b[f"{inner}read"]
             if slots > 1:
                 kept, counts = b[f"{inner}kept"], z3.And(valid, done)
+                claims.append(a[f"{inner}slot"] == z3.If(clear, 0, z3.If(counts, slot + 1, slot)))
+                if double:  # the reader counts passes, and the first one is done before it begins
+                    counts = i["reader_done"] == 1
+                    counted = z3.If(counts, passes + 1, passes)
+                    claims.append(a[f"{inner}g_passes.of_reader"] == z3.If(clear, 1, counted))
                 more = z3.If(z3.And(counts, kept != 3), kept + 1, kept)
                 claims += [
-                    a[f"{inner}slot"] == z3.If(clear, 0, z3.If(counts, slot + 1, slot)),
-                    a[f"{inner}kept"] == z3.If(clear, 0, more),
+                    a[f"{inner}kept"] == z3.If(clear, double, more),
                     a[f"{inner}arrived"] == bit(z3.ULE(i["back"], kept)),
                 ]
                 x = z3.If(b[f"{inner}arrived"] == 1, x, 0)
@@ -147,7 +153,36 @@ def test_samples_are_compared_with_the_number_of_their_bit_and_step(folder):
         "N_IN": 4, "SIMD": 2, "BITS": 3, "COLUMN": 1, "SEQUENCE": 4, "SUB": 2, "BIT": 2, "BACK": 2,
         "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),
     }  # fmt: skip
-    (net,) = netlists([("sc_samples", p)], RTL, folder)
+    halves = {**p, "N_IN": 3, "COLUMN": 2, "DOUBLE": 1}
+    net, double = netlists([("sc_samples", p), ("sc_samples", halves)], RTL, folder)
+    step = Step(
+        double,
+        [
+            "word",
+            "read",
+            "column",
+            "place",
+            "t",
+            "done",
+            "back_read",
+            *(f"values[{k}]" for k in range(4)),
+        ],
+    )
+    b, a, i = step.before, step.after, step.inputs
+    for lane in range(2):
+        ends = z3.Or(z3.BoolVal(lane == 1), b["column"] & 1 == 1)
+        column = z3.If(
+            z3.And(z3.BoolVal(lane == 0), b["column"] & 1 == 1), ~b["column"] & 2, b["column"] + 1
+        )
+        column = z3.If(z3.And(i["take"] == 1, ends), column, b["column"])
+        prove(
+            a["column"] == z3.If(i["rst"] == 1, 0, column),
+            *(
+                held(i["x_read"] == 1, i["x_address"] == k, b[f"values[{k}]"], step, "read")
+                for k in range(4)
+            ),
+            given=[b["place"] == 1 << lane],
+        )
     names = ["word", "read", "column", "place", "t", "done", "back_read", "values[0]", "values[1]"]
     step = Step(net, names)
     b, a, i = step.before, step.after, step.inputs
@@ -225,6 +260,84 @@ def test_control_reads_the_values_of_every_step(folder):
         )
 
 
+def test_beats_of_a_pipelined_design_are_those_of_its_layers(folder):
+    wait, run, read, offer = range(4)
+    for n_in, length, layers in ((1, 1, 1), (5, 3, 2), (3, 9, 3)):
+        size = max(n_in, length).bit_length()
+        p = {"N_IN": n_in, "LENGTH": length, "COUNT": size, "LAYERS": layers}
+        (net,) = netlists([("sc_pipeline", p)], RTL, folder)
+        names = ["state", "full", "half", "half_in", "values", "issued", "finished", "busy"]
+        names += ["active"] if layers > 1 else []
+        step = Step(net, names)
+        b, a, i, o = step.before, step.after, step.inputs, step.outputs
+        rst, state, busy = i["rst"] == 1, b["state"], b["busy"]
+        full = [z3.Extract(k, k, b["full"]) == 1 for k in (0, 1)]
+        second, second_in = b["half"] == 1, b["half_in"] == 1
+        ready = z3.And(z3.Not(rst), z3.Not(z3.If(second_in, full[1], full[0])))
+        take = z3.And(ready, i["in_valid"] == 1)
+        whole = z3.And(take, b["values"] == n_in - 1)
+        beat = z3.And(state == run, busy == 0)
+        more, last = b["issued"] != length, b["finished"] == length - 1
+        begins = bit(more)
+        if layers > 1:
+            begins = z3.Concat(low(b["active"], layers - 1), begins)
+        done, read_out = i["step_done"] == 1, z3.And(state == offer, i["out_ready"] == 1)
+        moves = [
+            (z3.And(state == wait, z3.If(second, full[1], full[0])), run),
+            (z3.And(state == run, done, last), read),
+            (z3.And(state == read, i["class_valid"] == 1), offer),
+            (read_out, wait),
+        ]
+        moved = state
+        for condition, to in moves:
+            moved = z3.If(condition, number(to, 2), moved)
+        fuller = [
+            z3.Or(
+                z3.And(whole, second_in == z3.BoolVal(k == 1)),
+                z3.And(full[k], z3.Not(z3.And(read_out, second == z3.BoolVal(k == 1)))),
+            )
+            for k in (0, 1)
+        ]
+        goes, waits, runs = z3.Not(rst), state == wait, state == run
+        values = z3.If(take, z3.If(whole, 0, b["values"] + 1), b["values"])
+        counted = {
+            "issued": z3.And(beat, more), "finished": z3.And(runs, done),
+        }  # fmt: skip
+        claims = [
+            o["in_ready"] == bit(ready),
+            o["take"] == bit(take),
+            o["clear"] == bit(waits),
+            o["half"] == b["half"],
+            o["step"] == z3.If(beat, begins, 0),
+            o["last_step"] == bit(last),
+            o["out_valid"] == bit(state == offer),
+            a["state"] == z3.If(rst, wait, moved),
+            a["values"] == z3.If(rst, 0, values),
+            a["half_in"] == z3.If(rst, 0, z3.If(whole, ~b["half_in"], b["half_in"])),
+            a["half"] == z3.If(rst, 0, z3.If(read_out, ~b["half"], b["half"])),
+            a["full"] == z3.If(rst, 0, z3.Concat(bit(fuller[1]), bit(fuller[0]))),
+            z3.Implies(
+                goes,
+                a["busy"] == z3.If(waits, 0, z3.If(runs, z3.If(beat, begins, busy & ~i["done"]), busy)),
+            ),
+            *(
+                z3.Implies(goes, a[n] == z3.If(waits, 0, z3.If(counts, b[n] + 1, b[n])))
+                for n, counts in counted.items()
+            ),
+        ]
+        if layers > 1:
+            kept = z3.If(waits, 0, z3.If(beat, begins, b["active"]))
+            claims.append(z3.Implies(goes, a["active"] == kept))
+        # Only a half that has no image is written, and only one that has is read out.
+        given = [
+            z3.Implies(state != wait, z3.If(second, full[1], full[0])),
+        ]  # fmt: skip
+        prove(*claims, given=given)
+        # The rule that is given holds after a reset, and from then on.
+        of_read = z3.If(a["half"] == 1, z3.Extract(1, 1, a["full"]), z3.Extract(0, 0, a["full"])) == 1
+        prove(z3.Implies(a["state"] != wait, of_read), given=[*given])
+
+
 def test_reads_of_a_convolution_are_where_the_patch_is(folder):
     # 5 x 4 inputs with padding 1, kernels of 3 x 3, stride 2: 3 x 2 patches.
     height, width, kernel, stride, padding, across = 5, 4, 3, 2, 1, 2
@@ -299,9 +412,10 @@ def test_trees_add_their_terms_whatever_came_before_and_follows(folder):
 
 
 def test_values_are_kept_in_the_lanes_of_words(folder):
-    for n_in, simd in ((5, 2), (4, 2), (3, 4), (3, 1)):
+    for n_in, simd, double in ((5, 2, 0), (4, 2, 0), (3, 4, 0), (3, 1, 0), (3, 2, 1)):
         words, last_lane = -(-n_in // simd), (n_in - 1) % simd
-        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "ADDRESS": 2}
+        words, last_word = 4 if double else words, words - 1
+        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "ADDRESS": 2, "DOUBLE": double}
         (net,) = netlists([("sc_values", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
         names = [n for n in ("column", "place") if simd > 1 or n == "column"]
@@ -310,12 +424,13 @@ def test_values_are_kept_in_the_lanes_of_words(folder):
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
             size = b["column"].size()
-            on_last = b["column"] == words - 1
+            on_last = (b["column"] & 1 if double else b["column"]) == last_word
             whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
             ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
-            column = z3.If(whole, number(0, size), z3.If(ends, b["column"] + 1, b["column"]))
+            first = ~b["column"] & 2 if double else number(0, size)
+            column = z3.If(whole, first, z3.If(ends, b["column"] + 1, b["column"]))
             claims = [a["column"] == z3.If(rst, 0, z3.If(take, column, b["column"]))]
-            given = [z3.ULT(b["column"], words)]
+            given = [] if double else [z3.ULT(b["column"], words)]
             if simd > 1:
                 one = number(1, simd)
                 moved = z3.If(take, z3.If(ends, one, b["place"] << 1), b["place"])

@@ -223,9 +223,9 @@ def test_readouts_count_and_scan(folder):
 
 
 def test_spikes_are_kept_in_words(folder):
-    for pe, simd in ((1, 4), (2, 4), (4, 4), (1, 1)):
-        columns = 3
-        p = {"PE": pe, "SIMD": simd, "COLUMNS": columns, "COLUMN": 2}
+    for pe, simd, double in ((1, 4, 0), (2, 4, 0), (4, 4, 0), (1, 1, 0), (2, 4, 1)):
+        columns = 4 if double else 3
+        p = {"PE": pe, "SIMD": simd, "COLUMNS": columns, "COLUMN": 2, "DOUBLE": double}
         (net,) = netlists([("sc_spikes", p)], RTL, folder)
         memory = [f"words[{c}]" for c in range(columns)]
         names = ["word", "place", "column", "x_word"]
@@ -249,7 +249,8 @@ def test_spikes_are_kept_in_words(folder):
                 for c in range(columns)
             ]
             column = z3.If(ends, b["column"] + 1, b["column"])
-            column = z3.If(z3.And(valid, done), 0, z3.If(valid, column, b["column"]))
+            begun = ~b["column"] & 2 if double else number(0, 2)  # the other half, or the only one
+            column = z3.If(z3.And(valid, done), begun, z3.If(valid, column, b["column"]))
             claims.append(a["column"] == z3.If(clear, 0, column))
             claims.append(z3.Implies(valid, a["word"] == grown))
             one = number(1, b["place"].size())  # upper bits that nothing needs are not there
@@ -424,9 +425,12 @@ def test_images_are_kept_in_words_and_compared(folder):
     s = Sequence(Hammersley(3, 2, randomized=False), 3)
     numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
     text = {"SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s)}
-    for n_in, simd, sparse in ((5, 2, 0), (4, 2, 0), (3, 4, 0), (5, 2, 1)):
+    cases = (5, 2, 0, 0), (4, 2, 0, 0), (3, 4, 0, 0), (5, 2, 1, 0), (3, 2, 1, 1)
+    for n_in, simd, sparse, double in cases:
         words, last_lane = -(-n_in // simd), (n_in - 1) % simd
+        words, last_word = 4 if double else words, words - 1
         p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, "SPARSE": sparse, **text}
+        p["DOUBLE"] = double
         (net,) = netlists([("sc_image", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
         flags = [f"g_sparse.actives[{c}]" for c in range(words) if sparse]
@@ -436,13 +440,14 @@ def test_images_are_kept_in_words_and_compared(folder):
         b, a, i = step.before, step.after, step.inputs
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
-            on_last = b["column"] == words - 1
+            on_last = b["column"] & (1 if double else 3) == last_word
             whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
             ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
             mask = number(7 << (3 * lane), 3 * simd)
             begun = number(0, 3 * simd) if sparse and lane == 0 else b["word"]
             grown = (begun & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
-            column = z3.If(whole, number(0, 2), z3.If(ends, b["column"] + 1, b["column"]))
+            first = ~b["column"] & 2 if double else number(0, 2)
+            column = z3.If(whole, first, z3.If(ends, b["column"] + 1, b["column"]))
             one = number(1, simd)
             claims = [
                 a["word"] == z3.If(take, grown, b["word"]),
@@ -465,7 +470,11 @@ def test_images_are_kept_in_words_and_compared(folder):
                 bits = [z3.And(one, b[flag[0]] == 1) for one in bits] if sparse else bits
                 right = step.outputs["x_word"] == joined([bit(x) for x in bits])
                 claims.append(z3.Implies(b["g_numbers.u_sequence.t"] == t, right))
-            prove(*claims, given=[b["place"] == 1 << lane, z3.ULT(b["column"], words)])
+            given = [
+                b["place"] == 1 << lane,
+                z3.BoolVal(True) if double else z3.ULT(b["column"], words),
+            ]
+            prove(*claims, given=given)
 
 
 @pytest.mark.long
