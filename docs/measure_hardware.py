@@ -232,7 +232,7 @@ def pipelined_resources(folder: Path) -> list[dict[str, Any]]:
 
 
 def pipelined_table(rows: list[dict[str, Any]]) -> str:
-    """Return the table of designs whose layers work at the same time; clock cycles are those of `Design`."""
+    """Return the table of designs whose layers work at the same time, with the clocks of `Design`."""
     lines = []
     designs = {name: design for name, design, _ in pipelined_cases()}
     for row in rows:

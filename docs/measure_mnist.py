@@ -148,8 +148,8 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         read = "of active inputs" if row["sparse"] else "all"
         lines.append([f"{row['simd']} x {row['pe']}", read, three(area), *shown, *parts])
     head = (
-        "inputs x neurons per clock cycle|weights read|square millimeters|of them macros|clock cycles|uJ per image"
-        "|memory|cells|clock pins"
+        "inputs x neurons per clock cycle|weights read|square millimeters|of them macros|clock cycles"
+        "|uJ per image|memory|cells|clock pins"
     )
     made["mnist-cells"] = table(head.split("|"), lines)
     return made

@@ -113,12 +113,12 @@ def ahead():
 
 
 def delayed():
-    """As `ahead`, with samples and spikes of the past, read by layers with recurrent weights."""
+    """As `ahead`, with samples and spikes of the past, and readers slower than their source."""
     lif = LIF(tau_mem=6.0, refractory_period=1)
     layers = [
-        Dense(weights(4, 6), 0.4, lif, delay=[0, 1, 2, 3, 0, 1], recurrent=weights(4, 4)),
-        Dense(weights(4, 4), 0.7, lif, delay=[0, 1, 2, 0], recurrent=weights(4, 4)),
-        Dense(weights(3, 4), 0.9, lif),
+        Dense(weights(2, 6), 1.0, lif, delay=[0, 1, 2, 3, 0, 1], recurrent=weights(2, 2)),
+        Dense(np.abs(weights(8, 2)), 1.5, lif, delay=[0, 1], recurrent=weights(8, 8)),
+        Dense(weights(5, 8), 1.5, lif, delay=[0, 1, 2, 0, 1, 2, 0, 0]),
     ]
     return Design(
         Network(layers), 20, simd=2, pe=2, bits_per_step=2, name="delayed", pipelined=True,

@@ -326,7 +326,7 @@ def test_beats_of_a_pipelined_design_are_those_of_its_layers(folder):
             ),
         ]
         if layers > 1:
-            kept = z3.If(waits, 0, z3.If(beat, begins, b["active"]))
+            kept = z3.If(waits, 0, z3.If(beat, low(begins, layers - 1), b["active"]))
             claims.append(z3.Implies(goes, a["active"] == kept))
         # Only a half that has no image is written, and only one that has is read out.
         given = [
