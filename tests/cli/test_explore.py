@@ -184,6 +184,10 @@ def test_a_browser_draws_the_page_and_follows_a_slider_without_any_other_server(
                 page.keyboard.press("ArrowRight")
             taken = page.locator("small", has_text=" ms").nth(i)  # only texts of changes have it
             taken.wait_for(timeout=120_000)
+            for width in (390, 1010):  # a phone, and back
+                page.set_viewport_size({"width": width, "height": 800})
+                page.wait_for_timeout(500)
+                assert page.evaluate("document.documentElement.scrollWidth") == width
         assert not failed
 
 

@@ -352,7 +352,10 @@ def network_tab(network: Network, images: NDArray[Any], labels: NDArray[Any]) ->
             }
         )
 
-    below = pn.Row(pn.pane.Bokeh(accuracy), pn.pane.Bokeh(picture))
+    below = pn.FlexBox(
+        pn.pane.Bokeh(accuracy, styles={"flex": "1 1 300px"}),
+        pn.pane.Bokeh(picture, styles={"flex": "0 0 200px"}),
+    )
     return _tab(widgets, sources, [raster, forming], update, below)
 
 
@@ -450,13 +453,17 @@ def _tab(
     for widget in widgets.values():
         widget.param.watch(changed, "value")
     left = pn.Column(*widgets.values(), text, width=320)
-    right = pn.Column(*(pn.pane.Bokeh(picture) for picture in pictures), *below)
-    return Tab(pn.Row(left, right), widgets, sources, text)
+    pictures_and_more = (*(pn.pane.Bokeh(picture) for picture in pictures), *below)
+    right = pn.Column(*pictures_and_more, styles={"flex": "1 1 320px", "max-width": "680px"})
+    return Tab(pn.FlexBox(left, right, gap="0 10px"), widgets, sources, text)
 
 
 def _figure(height: int, width: int = 640, **options: Any) -> figure:
     """Return an empty picture in the colors of the package."""
-    made = figure(height=height, width=width, tools="", toolbar_location=None, **options)
+    made = figure(
+        height=height, sizing_mode="stretch_width", max_width=width, tools="", toolbar_location=None,
+        **options,
+    )  # fmt: skip
     made.grid.grid_line_color = "#E4E6E9"
     made.outline_line_color = None
     made.axis.minor_tick_line_color = None
