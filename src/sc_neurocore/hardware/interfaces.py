@@ -51,6 +51,8 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     """
     _checks.choice("interface", interface, INTERFACES)
     _check_inputs(design)
+    if design.pipelined:  # a broken frame resets the design, and so the image that it computes
+        _checks.fail("design", "not be pipelined for an interface", design)
     return {
         f"{design.name}_axis.v": rendered("axis.v", _widths(design)),
         "sc_frames.v": library_text("sc_frames.v"),
@@ -176,5 +178,3 @@ def _check_inputs(design: Design) -> None:
     """Raise unless a design reads an image and then computes all its time steps."""
     if design.inputs != "image":
         _checks.fail("design", 'have inputs="image" for an interface', repr(design.inputs))
-    if design.pipelined:  # a broken frame resets the design, and so the image that it computes
-        _checks.fail("design", "not be pipelined for an interface", design)
