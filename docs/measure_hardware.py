@@ -2,8 +2,10 @@
 
 python docs/measure_hardware.py              measure all, update pages and picture
 python docs/measure_hardware.py --sources    measure the table of sources only
+python docs/measure_hardware.py --designs    measure the table of resources and the speeds only
 python docs/measure_hardware.py --learning   measure the layers that learn only
 python docs/measure_hardware.py --interfaces measure the wrappers only
+python docs/measure_hardware.py --pipelined  measure the designs whose layers work at the same time only
 python docs/measure_hardware.py --draw       update pages and picture from docs/hardware*.json alone
 """
 
@@ -205,6 +207,48 @@ def whole_layer(folder: Path) -> dict[str, Any]:
         "mhz": None,
         "steps": 1,
     }
+
+
+def pipelined_cases() -> list[tuple[str, Design, Target]]:
+    """Return designs, with their targets, that can have layers that work at the same time."""
+    conv = Network.load(DOCS.parent / "examples" / "networks" / "mnist_conv.npz")
+    digits, bits = load_digits().network, FixedPoint(bits=3)
+    return [
+        ("digits 64-100-10", Design(digits, 8, fixed_point=bits, name="digits"), "ice40"),
+        (
+            "MNIST, convolutional",
+            Design(conv, 8, fixed_point=FixedPoint(bits=4), pe=8, name="conv"),
+            "ecp5",
+        ),
+    ]
+
+
+def pipelined_resources(folder: Path) -> list[dict[str, Any]]:
+    """Return cells of designs whose layers work one after another, and at the same time."""
+    rows = []
+    for name, design, target in pipelined_cases():
+        for made_of in (design, replace(design, pipelined=True)):
+            place = folder / f"{design.name} {made_of.pipelined}"
+            made = synthesize(written(made_of, place), design.name, target, place, place=False)
+            print(name, made, flush=True)
+            row = {"luts": made.luts, "flip_flops": made.flip_flops, "memories": made.memories}
+            rows.append({"name": name, "target": target, "pipelined": made_of.pipelined, **row})
+    return rows
+
+
+def pipelined_table(rows: list[dict[str, Any]]) -> str:
+    """Return the table of designs whose layers work at the same time, with the clocks of `Design`."""
+    lines = []
+    designs = {name: design for name, design, _ in pipelined_cases()}
+    for row in rows:
+        design = replace(designs[row["name"]], pipelined=row["pipelined"])
+        memories = ", ".join(f"{n} {kind}" for kind, n in row["memories"].items()) or "none"
+        cells = [f"{row['luts']:,}", f"{row['flip_flops']:,}", memories]
+        order = "at the same time" if row["pipelined"] else "one after another"
+        clocks = [f"{design.clocks:,}", f"{design.interval:,}"]
+        lines.append([row["name"], order, row["target"], *cells, *clocks])
+    head = "design|layers work|target|LUTs|flip-flops|memories|clock cycles of an image|between images"
+    return table(head.split("|"), lines)
 
 
 def compare_netlist(design: Design, made: Synthesis, top: str) -> None:
@@ -451,15 +495,19 @@ def main() -> None:
     found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     learned = json.loads(OF_LEARNING.read_text()) if OF_LEARNING.exists() else []
     if "--draw" not in sys.argv:
+        parts = "--sources", "--learning", "--interfaces", "--pipelined", "--designs"
+        asked = [part for part in parts if part in sys.argv] or parts
         with tempfile.TemporaryDirectory() as folder:
-            if not {"--learning", "--interfaces"} & set(sys.argv):
+            if "--sources" in asked:
                 found["sources"] = sources(Path(folder))
-            if not {"--sources", "--learning"} & set(sys.argv):
-                found["interfaces"] = interfaces(Path(folder))
-            if not {"--sources", "--interfaces"} & set(sys.argv):
+            if "--learning" in asked:
                 learned = learning_resources(Path(folder))
                 OF_LEARNING.write_text(json.dumps(learned, indent=1) + "\n")
-            if not {"--sources", "--learning", "--interfaces"} & set(sys.argv):
+            if "--interfaces" in asked:
+                found["interfaces"] = interfaces(Path(folder))
+            if "--pipelined" in asked:
+                found["pipelined"] = pipelined_resources(Path(folder))
+            if "--designs" in asked:
                 found["designs"] = resources(Path(folder))
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
@@ -467,6 +515,7 @@ def main() -> None:
         text = fill(text, name, content)
     PAGE.write_text(fill(text, "speeds", speed_table(found["designs"])))
     text = fill(BLOCKS.read_text(), "early", early_table())
+    text = fill(text, "pipelined", pipelined_table(found["pipelined"]))
     BLOCKS.write_text(fill(text, "learning", resource_table(learned)) if learned else text)
     text = fill(START.read_text(), "registers", register_table())
     START.write_text(fill(text, "interfaces", interface_table(found["interfaces"])))

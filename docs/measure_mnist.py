@@ -41,15 +41,18 @@ NETWORK = DOCS.parent / "examples" / "networks" / "mnist_mlp.npz"
 BITS, LENGTHS, WORD = (2, 3, 4, 6), (2, 3, 4, 8, 16), 8
 POINT = 3, 3  # bits and time steps of the designs
 ECP5 = ((8, 4), (8, 8), (16, 8))  # simd and pe
-CELLS = ((16, 1), (8, 8))
+CELLS = ((8, 8, False), (16, 16, True), (32, 16, True))  # whether the design is sparse, too
 
 
-def designed(network: Network, bits: int, length: int, simd: int = 8, pe: int = 1) -> Design:
+def designed(
+    network: Network, bits: int, length: int, simd: int = 8, pe: int = 1, *, sparse: bool = False
+) -> Design:
     """Return a folded design."""
     fixed = FixedPoint(bits=bits, word=WORD)
     return Design(
-        network, length, fixed_point=fixed, architecture="folded", simd=simd, pe=pe, name="mnist"
-    )
+        network, length, fixed_point=fixed, architecture="folded", simd=simd, pe=pe, name="mnist",
+        sparse=sparse,
+    )  # fmt: skip
 
 
 def accuracies(network: Network, images: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any]:
@@ -94,6 +97,7 @@ def in_cells(design: Design, images: NDArray[Any], library: Library) -> dict[str
     return {
         "simd": design.simd,
         "pe": design.pe,
+        "sparse": design.sparse,
         "clocks": design.clocks,
         "cell_area": cost.made.area,
         "macro_area": cost.made.macro_area,
@@ -141,10 +145,11 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         area = (row["cell_area"] + row["macro_area"]) * 1e-6
         parts = [three(energy[part]) for part in ("memory", "cells", "clock")]
         shown = [three(row["macro_area"] * 1e-6), f"{row['clocks']:,}", three(sum(energy.values()))]
-        lines.append([f"{row['simd']} x {row['pe']}", three(area), *shown, *parts])
+        read = "of active inputs" if row["sparse"] else "all"
+        lines.append([f"{row['simd']} x {row['pe']}", read, three(area), *shown, *parts])
     head = (
-        "inputs x neurons per clock cycle|square millimeters|of them macros|clock cycles|uJ per image"
-        "|memory|cells|clock pins"
+        "inputs x neurons per clock cycle|weights read|square millimeters|of them macros|clock cycles"
+        "|uJ per image|memory|cells|clock pins"
     )
     made["mnist-cells"] = table(head.split("|"), lines)
     return made
@@ -171,11 +176,10 @@ def measure(data: Path, liberty: list[Path]) -> None:
     for section in ("ecp5", "cells"):
         found.setdefault(section, {})
     library = Library.read(liberty) if liberty else None
-    for simd, pe in CELLS:
+    for simd, pe, sparse in CELLS:
         if library is not None and f"{simd} {pe}" not in found["cells"]:
-            found["cells"][f"{simd} {pe}"] = in_cells(
-                designed(network, *POINT, simd, pe), images, library
-            )
+            design = designed(network, *POINT, simd, pe, sparse=sparse)
+            found["cells"][f"{simd} {pe}"] = in_cells(design, images, library)
             keep()
     for simd, pe in ECP5:
         if f"{simd} {pe}" not in found["ecp5"]:

@@ -271,3 +271,5 @@ def test_the_tables_of_hardware_are_those_of_their_figures(monkeypatch):
     for name, content in tables.items():
         assert hardware.fill(page, name, content) == page, f"{name} is stale"
     assert hardware.fill(blocks, "early", hardware.early_table()) == blocks
+    pipelined = hardware.pipelined_table(figures["pipelined"])
+    assert hardware.fill(blocks, "pipelined", pipelined) == blocks

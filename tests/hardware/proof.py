@@ -125,6 +125,11 @@ def bit(condition):
     return z3.If(condition, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1))
 
 
+def held(reads, here, word, step, name):
+    """Return the claim that a register has a word at an address if it is read, else what it had."""
+    return z3.Implies(here, step.after[name] == z3.If(reads, word, step.before[name]))
+
+
 def prove(*claims, given=()):
     """Fail with a counterexample unless all claims hold for all values (for which `given` does)."""
     solver = z3.Solver()

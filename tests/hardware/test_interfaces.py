@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,6 +218,18 @@ def test_the_rules_are_proved(text, tmp_path):
     for old, new in BROKEN:
         with pytest.raises(ToolFailedError, match="proof did fail"):
             prove(changed(text, "sc_control.v", old, new), tmp_path)
+
+
+def test_the_rules_hold_for_layers_that_work_at_the_same_time(tmp_path):
+    design = replace(small("folded"), pipelined=True)
+    images = np.random.default_rng(0).random((N_IMAGES, 10))
+    text = {**verilog(design), **verilog_testbench(design, images)}
+    text |= interface_checks(design, text)
+    assert "PASSED" in with_rules(text, tmp_path)
+    prove(text, tmp_path)
+    for old, new in (("!full[half_in] && !rst", "!full[half_in]"), ("full[half_in] && ", "1'b0 && ")):
+        with pytest.raises(ToolFailedError, match="proof did fail"):
+            prove(changed(text, "sc_pipeline.v", old, new), tmp_path)
 
 
 @pytest.mark.icarus

@@ -263,7 +263,7 @@ def ram(mode, depth_bits, width, where):
             "RADDR": address[:depth_bits] + ["0"] * (11 - depth_bits),
             "WADDR": address[:depth_bits] + ["0"] * (11 - depth_bits),
             "WDATA": data, "RDATA": list(range(60, 76)), "MASK": ["0"] * 16,
-            "WE": [50], "RE": ["1"], "WCLKE": ["1"], "RCLKE": ["1"], "WCLK": [2], "RCLK": [2],
+            "WE": [50], "RE": [51], "WCLKE": ["1"], "RCLKE": ["1"], "WCLK": [2], "RCLK": [2],
         },
     }  # fmt: skip
 
@@ -273,13 +273,16 @@ def ram(mode, depth_bits, width, where):
 ])  # fmt: skip
 def test_block_memories_hold_what_is_written_in_every_shape(mode, depth_bits, places):
     rng = np.random.default_rng(mode)
-    inputs = {"a": list(range(10, 10 + depth_bits)), "d": list(range(30, 46)), "w": [50]}
+    inputs = {"a": list(range(10, 10 + depth_bits)), "d": list(range(30, 46)), "w": [50], "r": [51]}
     netlist = Netlist(module([ram(mode, depth_bits, 0, 0)], inputs, {"q": [60 + p for p in places]}))
     clocks, lanes = 400, 3
+    reads = rng.integers(0, 2, (clocks, lanes))  # each lane reads when it likes
     a = rng.integers(0, 40, clocks)
     d, w = rng.integers(0, 2, (clocks, 16, lanes)), rng.integers(0, 2, clocks)
     bits = (a[:, None] >> np.arange(depth_bits) & 1)[:, :, None].repeat(lanes, axis=2)
-    run = netlist.run({"a": bits, "d": d, "w": w[:, None, None].repeat(lanes, axis=2)})
+    stimulus = {"a": bits, "d": d, "w": w[:, None, None].repeat(lanes, axis=2), "r": reads[:, None]}
+    run = netlist.run(stimulus, toggles=True)
+    assert run.of_memories == ((reads.sum(), lanes * w.sum()),)
     held = np.zeros((1 << depth_bits, len(places), lanes), np.uint8)
     word = [0xBEEF >> k & 1 for k in range(16)]
     parts = 1 << mode
@@ -287,20 +290,20 @@ def test_block_memories_hold_what_is_written_in_every_shape(mode, depth_bits, pl
         held[part << 8] = np.array(word[part::parts])[:, None]
     expected = np.zeros((clocks, len(places), lanes), np.uint8)
     for t in range(clocks - 1):
-        expected[t + 1] = held[a[t]]
+        expected[t + 1] = np.where(reads[t], held[a[t]], expected[t])
         if w[t]:
             held[a[t]] = d[t][places]
     assert np.array_equal(run.outputs["q"], expected)
 
 
 def test_addresses_that_differ_between_lanes_are_refused():
-    inputs = {"a": list(range(10, 18)), "d": list(range(30, 46)), "w": [50]}
+    inputs = {"a": list(range(10, 18)), "d": list(range(30, 46)), "w": [50], "r": [51]}
     netlist = Netlist(module([ram(0, 8, 0, 0)], inputs, {"q": [60]}))
     zeros = np.zeros((2, 16, 2), bool)
     a = np.zeros((2, 8, 2), bool)
     a[1, 3, 1] = True
     with pytest.raises(ValueError, match="an address of a memory must be the same in all lanes"):
-        netlist.run({"a": a, "d": zeros, "w": zeros[:, :1]})
+        netlist.run({"a": a, "d": zeros, "w": zeros[:, :1], "r": zeros[:, :1]})
 
 
 def test_toggles_are_counted():

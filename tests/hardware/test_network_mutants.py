@@ -89,8 +89,56 @@ def vectors():
     )  # fmt: skip
 
 
+def active():
+    """Weights of active inputs only, in banks of two inputs and of one; a bias, and unused lanes."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(8, 21), 0.3, lif, bias=weights(8)),
+        Dense(weights(4, 8), 0.5, lif),
+        Dense(weights(3, 4), 0.9, lif),
+    ]
+    return Design(
+        Network(layers), 12, fixed_point=FixedPoint(bits=7), simd=8, pe=4, name="active", sparse=True,
+        architecture="folded",
+    )  # fmt: skip
+
+
+def ahead():
+    """Layers that work at the same time: an image and spikes in halves."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(n, m), gain, lif) for n, m, gain in ((8, 11, 0.4), (6, 8, 0.6), (3, 6, 0.9))
+    ]
+    return Design(Network(layers), 9, simd=4, pe=2, name="ahead", pipelined=True, architecture="folded")
+
+
+def delayed():
+    """As `ahead`, with samples and spikes of the past, and readers slower than their source."""
+    lif = LIF(tau_mem=6.0, refractory_period=1)
+    layers = [
+        Dense(weights(2, 6), 1.0, lif, delay=[0, 1, 2, 3, 0, 1], recurrent=weights(2, 2)),
+        Dense(np.abs(weights(8, 2)), 1.5, lif, delay=[0, 1], recurrent=weights(8, 8)),
+        Dense(weights(5, 8), 1.5, lif, delay=[0, 1, 2, 0, 1, 2, 0, 0]),
+    ]
+    return Design(
+        Network(layers), 20, simd=2, pe=2, bits_per_step=2, name="delayed", pipelined=True,
+        architecture="folded",
+    )  # fmt: skip
+
+
+def values():
+    """As `ahead`, with numbers."""
+    layers = [
+        Dense(weights(6, 11), 0.2, LIF(tau_mem=6.0), sampled=False), Dense(weights(3, 6), 0.9, LIF()),
+    ]  # fmt: skip
+    return Design(Network(layers), 7, simd=2, name="values", pipelined=True, architecture="folded")
+
+
 DESIGNS = {
-    design.name: design for design in (past(), image(), patches(), numbers(), vectors())
+    design.name: design
+    for design in (
+        past(), image(), patches(), numbers(), vectors(), active(), ahead(), delayed(), values(),
+    )
 }  # fmt: skip
 
 # File, what is there, what is put in its place.
@@ -130,9 +178,45 @@ MUTANTS = [
     ("sc_reads.v", "x >= 0 && x < WIDTH", "x > 0 && x < WIDTH"),
     ("sc_reads.v", "clear || restart", "1'b0"),
     ("sc_reads.v", "base + entry[ADDRESS-1:0] + word", "base + entry[ADDRESS-1:0]"),
-    ("sc_history.v", "slot - back[SLOT-1:0]", "slot - 1'b1"),
+    ("sc_history.v", "passes - back[SLOT-1:0]", "passes - 1'b1"),
     ("sc_history.v", "arrived ? read : {SIMD{1'b0}}", "read"),
-    ("sc_history.v", "kept <= {BACK{1'b0}};", ""),
+    ("sc_history.v", "kept <= FIRST[BACK-1:0];", ""),
+    ("sc_history.v", "kept <= FIRST[BACK-1:0]", "kept <= {BACK{1'b0}}"),
+    ("sc_history.v", "of_reader <= FIRST[SLOT-1:0]", "of_reader <= {SLOT{1'b0}}"),
+    ("sc_history.v", "(DOUBLE != 0) ? reader_done : valid && done", "valid && done"),
+    ("sc_history.v", "assign passes = of_reader", "assign passes = slot"),
+    ("sc_samples.v", "(column & ~HALF) == LAST", "column == LAST"),
+    ("sc_samples.v", "~column & HALF", "{COLUMN{1'b0}}"),
+    ("sc_spikes.v", "~column & HALF", "{COLUMN{1'b0}}"),
+    ("sc_image.v", "(column & ~HALF) == LAST", "column == LAST"),
+    ("sc_image.v", "~column & HALF", "{COLUMN{1'b0}}"),
+    ("sc_image.v", "if (rst) column <= {COLUMN{1'b0}};\n        else if", "if"),
+    ("sc_values.v", "(column & ~HALF) == LAST", "column == LAST"),
+    ("sc_values.v", "~column & HALF", "{INDEX{1'b0}}"),
+    ("sc_pipeline.v", "!full[half_in] && !rst", "!full[half_in]"),
+    ("sc_pipeline.v", "!full[half_in] && !rst", "!rst"),
+    ("sc_pipeline.v", "in_ready && in_valid", "in_ready"),
+    ("sc_pipeline.v", "LAST_VALUE = N_IN - 1", "LAST_VALUE = N_IN - 2"),
+    ("sc_pipeline.v", "LAST_STEP = LENGTH - 1", "LAST_STEP = LENGTH - 2"),
+    ("sc_pipeline.v", "state == RUN && busy == 0", "state == RUN"),
+    ("sc_pipeline.v", "issued != LENGTH[COUNT-1:0]", "issued != LENGTH[COUNT-1:0] - 1'b1"),
+    ("sc_pipeline.v", "{active, more}", "{(LAYERS+1){more}}"),
+    ("sc_pipeline.v", "busy & ~done", "(done != 0) ? {LAYERS{1'b0}} : busy"),
+    ("sc_pipeline.v", "clear = state == WAIT", "clear = rst"),
+    ("sc_pipeline.v", "full <= 2'b00;", ""),
+    ("sc_pipeline.v", "half_in <= 1'b0;", ""),
+    ("sc_pipeline.v", "            half <= 1'b0;\n", ""),
+    ("sc_pipeline.v", "values <= {COUNT{1'b0}};\n        end", "end"),
+    ("sc_pipeline.v", "half_in <= !half_in;", ""),
+    ("sc_pipeline.v", "half <= !half;", ""),
+    ("sc_pipeline.v", "full[half] <= 1'b0;", ""),
+    ("sc_pipeline.v", "if (full[half]) state", "state"),
+    ("sc_pipeline.v", "issued <= {COUNT{1'b0}};", ""),
+    ("sc_pipeline.v", "finished <= {COUNT{1'b0}};", ""),
+    ("sc_pipeline.v", "active <= {LAYERS{1'b0}};", ""),
+    ("sc_pipeline.v", "busy <= {LAYERS{1'b0}};", ""),
+    ("sc_pipeline.v", "OFFER: if (out_ready)", "OFFER: if (1'b1)"),
+    ("sc_pipeline.v", "if (rst) begin", "if (rst && state != RUN) begin"),
     ("sc_history.v", "column + STRIDE[ADDRESS-1:0]", "column + 1'b1"),
     ("sc_history.v", "place[SIMD-PE] || ends", "place[SIMD-PE]"),
     ("sc_history.v", "patch <= next;", ""),
@@ -163,7 +247,7 @@ MUTANTS = [
     ("sc_tree.v", "low >> KEPT", "low"),
     ("sc_tree.v", "late <= earlier", "late <= {SUM{1'b0}}"),
     ("sc_values.v", "rst || (take && word_ends)) place", "take && word_ends) place"),
-    ("sc_values.v", "rst || (take && image_ends)) column", "take && image_ends) column"),
+    ("sc_values.v", "if (rst) column <= {INDEX{1'b0}};\n        else if", "if"),
     ("sc_values.v", "if (take && place[i])", "if (place[i])"),
     ("sc_steps.v", "passes - back", "t"),
     ("sc_steps.v", "t + (LATE == 0)", "t + 1"),
@@ -173,6 +257,15 @@ MUTANTS = [
     ("sc_steps.v", "column + STRIDE[ADDRESS-1:0]", "column + 1'b1"),
     ("sc_steps.v", "place[SIMD-PE] || ends", "place[SIMD-PE]"),
     ("sc_steps.v", "spike[k%PE]", "spike[0]"),
+    ("sc_folded.v", "late && x_now[n*LANES +: LANES] != 0", "late && x_now[n*LANES]"),
+    ("sc_folded.v", "late && x_now[n*LANES +: LANES] != 0", "late && x_late[n*LANES +: LANES] != 0"),
+    ("sc_folded.v", ".address(address_late), .word", ".address(address), .word"),
+    ("sc_folded.v", "x_late <= x_now", "x_late <= x_word"),
+    ("sc_folded.v", "last_x = last;", "last_x = last_b;"),
+    ("sc_folded.v", "group_late <= group_a", "group_late <= group_b"),
+    ("sc_folded.v", "weights[(p*SIMD+n*LANES)*LANE", "weights[(p*SIMD+0*LANES)*LANE"),
+    ("sc_image.v", "grown != 0", "word != 0"),
+    ("sc_image.v", "of_word <= actives[x_address]", "of_word <= 1'b1"),
     ("sc_control.v", "rst || state == OFFER", "rst"),
     ("sc_control.v", "if (FRAMES != 0 && step_done)", "if (1'b0)"),
     ("sc_control.v", "if (FRAMES != 0) finished <= {COUNT{1'b0}};\n        end else", "end else"),
@@ -189,6 +282,9 @@ def texts(design):
     """Return the text of every file of a design and its testbench, by name."""
     bits = np.random.default_rng(4).random((4, design.n_in, design.length))
     images = Bitstream.from_bits(bits < 0.5) if design.inputs == "spikes" else bits[:, :, 0]
+    if design.sparse:  # words of zeros, and one whose last value alone is above 0
+        images = images * (bits[:, :, 1] < 0.2)
+        images[0] = np.eye(design.n_in)[design.simd - 1]
     return {**verilog(design), **verilog_testbench(design, images)}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import z3
-from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned, wide
+from proof import Step, bit, held, joined, lif, low, netlists, number, prove, unsigned, wide
 
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
@@ -82,19 +82,20 @@ def test_synaptic_currents_step_as_specified(folder, own):
         )
 
 
-@pytest.mark.parametrize("slots", [1, 4])
-def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots):
+@pytest.mark.parametrize(("slots", "double"), [(1, 0), (4, 0), (4, 1)])
+def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots, double):
     for pe, simd in ((1, 4), (2, 4), (2, 2)):
         words, address, stride = 4, 2, 2
         p = {
             "PE": pe, "SIMD": simd, "WORDS": words, "STRIDE": stride, "ADDRESS": address,
-            "SLOTS": slots, "BACK": 2,
+            "SLOTS": slots, "BACK": 2, "DOUBLE": double,
         }  # fmt: skip
         (net,) = netlists([("sc_history", p)], RTL, folder)
         inner = "g_slots."
         memory = [f"{inner}words[{k}]" for k in range(words * slots)]
         names = [*(["word", "place"] if simd > pe else []), "column", "patch", f"{inner}read", *memory]
         names += [f"{inner}{n}" for n in ("slot", "kept", "arrived")] if slots > 1 else []
+        names += [f"{inner}g_passes.of_reader"] if double else []
         step = Step(net, names)
         b, a, i = step.before, step.after, step.inputs
         clear, valid, ends, done = (i[n] == 1 for n in ("clear", "valid", "ends", "done"))
@@ -122,17 +123,22 @@ def test_spikes_of_patches_and_of_the_past_are_kept(folder, slots):
                 one = number(1, b["place"].size())
                 moved = z3.If(full, one, b["place"] << pe)
                 claims.append(a["place"] == z3.If(clear, one, z3.If(valid, moved, b["place"])))
-            from_slot = slot - i["back"] if slots > 1 else slot
+            passes = b[f"{inner}g_passes.of_reader"] if double else slot
+            from_slot = passes - i["back"] if slots > 1 else slot
             for k in range(words * slots):
                 here = z3.And(i["x_address"] == k % words, from_slot == k // words)
-                claims.append(z3.Implies(here, a[f"{inner}read"] == b[memory[k]]))
+                claims.append(held(i["x_read"] == 1, here, b[memory[k]], step, f"{inner}read"))
             x = b[f"{inner}read"]
             if slots > 1:
                 kept, counts = b[f"{inner}kept"], z3.And(valid, done)
+                claims.append(a[f"{inner}slot"] == z3.If(clear, 0, z3.If(counts, slot + 1, slot)))
+                if double:  # the reader counts passes, and the first one is done before it begins
+                    counts = i["reader_done"] == 1
+                    counted = z3.If(counts, passes + 1, passes)
+                    claims.append(a[f"{inner}g_passes.of_reader"] == z3.If(clear, 1, counted))
                 more = z3.If(z3.And(counts, kept != 3), kept + 1, kept)
                 claims += [
-                    a[f"{inner}slot"] == z3.If(clear, 0, z3.If(counts, slot + 1, slot)),
-                    a[f"{inner}kept"] == z3.If(clear, 0, more),
+                    a[f"{inner}kept"] == z3.If(clear, double, more),
                     a[f"{inner}arrived"] == bit(z3.ULE(i["back"], kept)),
                 ]
                 x = z3.If(b[f"{inner}arrived"] == 1, x, 0)
@@ -147,7 +153,36 @@ def test_samples_are_compared_with_the_number_of_their_bit_and_step(folder):
         "N_IN": 4, "SIMD": 2, "BITS": 3, "COLUMN": 1, "SEQUENCE": 4, "SUB": 2, "BIT": 2, "BACK": 2,
         "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),
     }  # fmt: skip
-    (net,) = netlists([("sc_samples", p)], RTL, folder)
+    halves = {**p, "N_IN": 3, "COLUMN": 2, "DOUBLE": 1}
+    net, double = netlists([("sc_samples", p), ("sc_samples", halves)], RTL, folder)
+    step = Step(
+        double,
+        [
+            "word",
+            "read",
+            "column",
+            "place",
+            "t",
+            "done",
+            "back_read",
+            *(f"values[{k}]" for k in range(4)),
+        ],
+    )
+    b, a, i = step.before, step.after, step.inputs
+    for lane in range(2):
+        ends = z3.Or(z3.BoolVal(lane == 1), b["column"] & 1 == 1)
+        column = z3.If(
+            z3.And(z3.BoolVal(lane == 0), b["column"] & 1 == 1), ~b["column"] & 2, b["column"] + 1
+        )
+        column = z3.If(z3.And(i["take"] == 1, ends), column, b["column"])
+        prove(
+            a["column"] == z3.If(i["rst"] == 1, 0, column),
+            *(
+                held(i["x_read"] == 1, i["x_address"] == k, b[f"values[{k}]"], step, "read")
+                for k in range(4)
+            ),
+            given=[b["place"] == 1 << lane],
+        )
     names = ["word", "read", "column", "place", "t", "done", "back_read", "values[0]", "values[1]"]
     step = Step(net, names)
     b, a, i = step.before, step.after, step.inputs
@@ -157,8 +192,10 @@ def test_samples_are_compared_with_the_number_of_their_bit_and_step(folder):
         low(a["t"], 2) == z3.If(clear, 0, z3.If(following, t + 1, t)),
         a["done"] == z3.If(clear, 0, z3.If(z3.And(following, done != 3), done + 1, done)),
         a["back_read"] == i["back"],
-        z3.Implies(i["x_address"] == 0, a["read"] == b["values[0]"]),
-        z3.Implies(i["x_address"] == 1, a["read"] == b["values[1]"]),
+        *(
+            held(i["x_read"] == 1, i["x_address"] == k, b[f"values[{k}]"], step, "read")
+            for k in range(2)
+        ),
     )
     at = z3.Concat(t - b["back_read"], i["sub"])
     for k, n in enumerate(numbers):
@@ -204,7 +241,7 @@ def test_control_reads_the_values_of_every_step(folder):
             ),
         )
         counted = z3.If(z3.And(state == run, done), finished + 1, finished)
-        held = i["rst"] == 0
+        no_reset = i["rst"] == 0
         waits = z3.Or(done, z3.And(idle == 1, z3.Not(steps)))
         prove(
             o["in_ready"] == bit(ready),
@@ -213,14 +250,92 @@ def test_control_reads_the_values_of_every_step(folder):
             o["step"] == bit(steps),
             o["last_step"] == bit(last),
             o["out_valid"] == bit(state == offer),
-            step.after["state"] == z3.If(held, state_next, take),
-            step.after["issued"] == z3.If(held, issued_next, 0),
-            step.after["finished"] == z3.If(z3.And(held, state != offer), counted, 0),
+            step.after["state"] == z3.If(no_reset, state_next, take),
+            step.after["issued"] == z3.If(no_reset, issued_next, 0),
+            step.after["finished"] == z3.If(z3.And(no_reset, state != offer), counted, 0),
             z3.Implies(
-                held,
+                no_reset,
                 step.after["idle"] == z3.If(state == take, 1, z3.If(state == run, bit(waits), idle)),
             ),
         )
+
+
+def test_beats_of_a_pipelined_design_are_those_of_its_layers(folder):
+    wait, run, read, offer = range(4)
+    for n_in, length, layers in ((1, 1, 1), (5, 3, 2), (3, 9, 3)):
+        size = max(n_in, length).bit_length()
+        p = {"N_IN": n_in, "LENGTH": length, "COUNT": size, "LAYERS": layers}
+        (net,) = netlists([("sc_pipeline", p)], RTL, folder)
+        names = ["state", "full", "half", "half_in", "values", "issued", "finished", "busy"]
+        names += ["active"] if layers > 1 else []
+        step = Step(net, names)
+        b, a, i, o = step.before, step.after, step.inputs, step.outputs
+        rst, state, busy = i["rst"] == 1, b["state"], b["busy"]
+        full = [z3.Extract(k, k, b["full"]) == 1 for k in (0, 1)]
+        second, second_in = b["half"] == 1, b["half_in"] == 1
+        ready = z3.And(z3.Not(rst), z3.Not(z3.If(second_in, full[1], full[0])))
+        take = z3.And(ready, i["in_valid"] == 1)
+        whole = z3.And(take, b["values"] == n_in - 1)
+        beat = z3.And(state == run, busy == 0)
+        more, last = b["issued"] != length, b["finished"] == length - 1
+        begins = bit(more)
+        if layers > 1:
+            begins = z3.Concat(low(b["active"], layers - 1), begins)
+        done, read_out = i["step_done"] == 1, z3.And(state == offer, i["out_ready"] == 1)
+        moves = [
+            (z3.And(state == wait, z3.If(second, full[1], full[0])), run),
+            (z3.And(state == run, done, last), read),
+            (z3.And(state == read, i["class_valid"] == 1), offer),
+            (read_out, wait),
+        ]
+        moved = state
+        for condition, to in moves:
+            moved = z3.If(condition, number(to, 2), moved)
+        fuller = [
+            z3.Or(
+                z3.And(whole, second_in == z3.BoolVal(k == 1)),
+                z3.And(full[k], z3.Not(z3.And(read_out, second == z3.BoolVal(k == 1)))),
+            )
+            for k in (0, 1)
+        ]
+        goes, waits, runs = z3.Not(rst), state == wait, state == run
+        values = z3.If(take, z3.If(whole, 0, b["values"] + 1), b["values"])
+        counted = {
+            "issued": z3.And(beat, more), "finished": z3.And(runs, done),
+        }  # fmt: skip
+        claims = [
+            o["in_ready"] == bit(ready),
+            o["take"] == bit(take),
+            o["clear"] == bit(waits),
+            o["half"] == b["half"],
+            o["step"] == z3.If(beat, begins, 0),
+            o["last_step"] == bit(last),
+            o["out_valid"] == bit(state == offer),
+            a["state"] == z3.If(rst, wait, moved),
+            a["values"] == z3.If(rst, 0, values),
+            a["half_in"] == z3.If(rst, 0, z3.If(whole, ~b["half_in"], b["half_in"])),
+            a["half"] == z3.If(rst, 0, z3.If(read_out, ~b["half"], b["half"])),
+            a["full"] == z3.If(rst, 0, z3.Concat(bit(fuller[1]), bit(fuller[0]))),
+            z3.Implies(
+                goes,
+                a["busy"] == z3.If(waits, 0, z3.If(runs, z3.If(beat, begins, busy & ~i["done"]), busy)),
+            ),
+            *(
+                z3.Implies(goes, a[n] == z3.If(waits, 0, z3.If(counts, b[n] + 1, b[n])))
+                for n, counts in counted.items()
+            ),
+        ]
+        if layers > 1:
+            kept = z3.If(waits, 0, z3.If(beat, low(begins, layers - 1), b["active"]))
+            claims.append(z3.Implies(goes, a["active"] == kept))
+        # Only a half that has no image is written, and only one that has is read out.
+        given = [
+            z3.Implies(state != wait, z3.If(second, full[1], full[0])),
+        ]  # fmt: skip
+        prove(*claims, given=given)
+        # The rule that is given holds after a reset, and from then on.
+        of_read = z3.If(a["half"] == 1, z3.Extract(1, 1, a["full"]), z3.Extract(0, 0, a["full"])) == 1
+        prove(z3.Implies(a["state"] != wait, of_read), given=[*given])
 
 
 def test_reads_of_a_convolution_are_where_the_patch_is(folder):
@@ -297,9 +412,10 @@ def test_trees_add_their_terms_whatever_came_before_and_follows(folder):
 
 
 def test_values_are_kept_in_the_lanes_of_words(folder):
-    for n_in, simd in ((5, 2), (4, 2), (3, 4), (3, 1)):
+    for n_in, simd, double in ((5, 2, 0), (4, 2, 0), (3, 4, 0), (3, 1, 0), (3, 2, 1)):
         words, last_lane = -(-n_in // simd), (n_in - 1) % simd
-        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "ADDRESS": 2}
+        words, last_word = 4 if double else words, words - 1
+        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "ADDRESS": 2, "DOUBLE": double}
         (net,) = netlists([("sc_values", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
         names = [n for n in ("column", "place") if simd > 1 or n == "column"]
@@ -308,12 +424,13 @@ def test_values_are_kept_in_the_lanes_of_words(folder):
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
             size = b["column"].size()
-            on_last = b["column"] == words - 1
+            on_last = (b["column"] & 1 if double else b["column"]) == last_word
             whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
             ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
-            column = z3.If(whole, number(0, size), z3.If(ends, b["column"] + 1, b["column"]))
+            first = ~b["column"] & 2 if double else number(0, size)
+            column = z3.If(whole, first, z3.If(ends, b["column"] + 1, b["column"]))
             claims = [a["column"] == z3.If(rst, 0, z3.If(take, column, b["column"]))]
-            given = [z3.ULT(b["column"], words)]
+            given = [] if double else [z3.ULT(b["column"], words)]
             if simd > 1:
                 one = number(1, simd)
                 moved = z3.If(take, z3.If(ends, one, b["place"] << 1), b["place"])
@@ -324,7 +441,7 @@ def test_values_are_kept_in_the_lanes_of_words(folder):
                 grown = (b[memory[c]] & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
                 here = z3.And(take, b["column"] == c)
                 claims.append(a[memory[c]] == z3.If(here, grown, b[memory[c]]))
-                claims.append(z3.Implies(i["x_address"] == c, a["x_word"] == b[memory[c]]))
+                claims.append(held(i["x_read"] == 1, i["x_address"] == c, b[memory[c]], step, "x_word"))
             prove(*claims, given=given)
 
 
@@ -371,7 +488,7 @@ def test_spikes_of_all_steps_are_kept_and_read_by_pass(folder, late):
             claims.append(a["arrived"] == bit(of_pass >= 0))
             for k in range(length << address):
                 here = z3.And(of_pass == k >> address, i["x_address"] == k % (1 << address))
-                claims.append(z3.Implies(here, a["read"] == b[memory[k]]))
+                claims.append(held(i["x_read"] == 1, here, b[memory[k]], step, "read"))
             claims.append(step.outputs["x_word"] == z3.If(b["arrived"] == 1, b["read"], 0))
             prove(*claims, given=[b["place"] == 1 << (part * pe)])
 
@@ -436,17 +553,17 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
     ends_e = final_e if channels == groups else b["g_channel.at"] == channels - 1
     last_f = b["t"] == length - 1 if length > 1 else z3.BoolVal(True)
     ends_image = z3.And(running, last_f, b["final_f"] == 1, z3.Not(clear))
-    held = z3.Not(clear)
+    goes_on, needs, of_offsets = z3.Not(clear), z3.And(busy, reads), "u_offsets.of_bank"
     wrapped = z3.If(b["channel_c"] == channels - 1, 0, b["channel_c"] + 1)
     claims = [
-        a["busy"] == bit(z3.And(held, goes)),
+        a["busy"] == bit(z3.And(goes_on, goes)),
         a["turn_a"] == turned,
         o["next_column"] == low(a["turn_a"], o["next_column"].size()),
         o["next_patch"] == bit(z3.And(ends_turn, last_channel)),
         o["restart"] == bit(z3.Not(busy)),
         *(
             z3.Implies(
-                held,
+                goes_on,
                 a[n] == z3.If(busy, z3.If(ends_turn, ended, kept), 0),
             )
             for n, ended, kept in (
@@ -456,14 +573,21 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
             )
         ),
         a["valid_b"]
-        == z3.If(clear, 0, z3.Concat(low(b["valid_b"], delay), bit(z3.And(busy, reads)))),
+        == z3.If(clear, 0, z3.Concat(low(b["valid_b"], delay), bit(needs))),
         a["last_b"] == z3.Concat(low(b["last_b"], delay), bit(b["turn_a"] == columns - 1)),
-        *(z3.Implies(b["address"] == k, a["u_weights.of_bank"] == w) for k, w in enumerate(words)),
-        *(z3.Implies(b["channel_c"] == k, a["u_offsets.of_bank"] == w) for k, w in enumerate(offsets)),
+        *(
+            held(needs, b["address"] == k, number(w, lane * simd * pe), step, "u_weights.of_bank")
+            for k, w in enumerate(words)
+        ),
+        *(
+            held(now["valid_b"], b["channel_c"] == k, number(w, total_bits * pe), step, of_offsets)
+            for k, w in enumerate(offsets)
+        ),
+        o["x_read"] == bit(needs),
         a["channel_c"]
         == z3.If(clear, 0, z3.If(z3.And(*now.values()), wrapped, b["channel_c"])),
         a["fresh"] == z3.If(clear, 1, z3.If(valid_d, bit(last_d), b["fresh"])),
-        a["whole"] == bit(z3.And(valid_d, last_d, held)),
+        a["whole"] == bit(z3.And(valid_d, last_d, goes_on)),
         a["group_e"] == z3.If(clear, 0, z3.If(whole, b["group_e"] + 1, b["group_e"])),
         *(
             a[n] == z3.If(whole, value, b[n])
@@ -471,12 +595,12 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
                 ("group_f", b["group_e"]), ("ends_f", bit(ends_e)), ("final_f", bit(final_e)),
             )
         ),
-        a["running"] == bit(z3.And(held, z3.Or(whole, z3.And(running, z3.Not(last_f))))),
+        a["running"] == bit(z3.And(goes_on, z3.Or(whole, z3.And(running, z3.Not(last_f))))),
         a["first_f"] == b["whole"],
-        a["valid"] == bit(z3.And(running, held)),
+        a["valid"] == bit(z3.And(running, goes_on)),
         a["group"] == b["group_f"],
         a["ends"] == b["ends_f"],
-        a["done"] == bit(z3.Or(ends_image, z3.And(go, loaded, held))),
+        a["done"] == bit(z3.Or(ends_image, z3.And(go, loaded, goes_on))),
         a["loaded"] == z3.If(clear, 0, z3.If(ends_image, 1, b["loaded"])),
     ]  # fmt: skip
     if length > 1:

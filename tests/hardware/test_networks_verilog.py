@@ -141,6 +141,13 @@ def chain_of_numbers(rng):
     return Network([dense(rng, 12, 9, 0.3, sampled=False), dense(rng, 4, 12, 0.7)]), {}
 
 
+def active_inputs(rng):
+    """Banks of two inputs, of which those with an active one are read, and words with unused lanes."""
+    layers = [dense(rng, 16, 21, bias=weights(rng, 16)), dense(rng, 4, 16, 0.9)]
+    options = {"simd": 16, "pe": 8, "fixed_point": FixedPoint(bits=3), "sparse": True}
+    return Network(layers), options
+
+
 def slices(rng):
     """A part of the words, and inputs that begin inside one, with and without room for a bias."""
     layers = [
@@ -157,9 +164,12 @@ def frames(rng):
     return Network([conv(rng, 4, 2, 3, (4, 4), padding=1), dense(rng, 4, 64)]), {"inputs": "frames"}
 
 
+AT_THE_SAME_TIME = [
+    own_parameters, currents, delayed_image, pools, chain_of_numbers, active_inputs,
+]  # fmt: skip
 KINDS = [
     own_parameters, currents, past, delayed_image, graph, convolutions, one_by_one, pools, frames,
-    numbers, images_of_numbers, chain_of_numbers, slices,
+    numbers, images_of_numbers, chain_of_numbers, active_inputs, slices,
 ]  # fmt: skip
 UNROLLED = [own_parameters, currents, pools]
 
@@ -168,7 +178,11 @@ UNROLLED = [own_parameters, currents, pools]
 def design(kind, architecture="folded", length=20):
     network, options = kind(np.random.default_rng(5))
     folding = {"simd": 4, "pe": 2} if architecture == "folded" else {}
-    return Design(network, length, architecture=architecture, name="any", **folding, **options)
+    return Design(network, length, architecture=architecture, name="any", **{**folding, **options})
+
+
+def at_the_same_time(kind, length=20):
+    return replace(design(kind, length=length), pipelined=True)
 
 
 def inputs(made, n):
@@ -230,6 +244,46 @@ def test_networks_of_every_kind_compute_the_bits_of_the_model(kind, architecture
     run(made, inputs(made, 3), tmp_path, simulator)
 
 
+@pytest.mark.parametrize(
+    ("kind", "simulator"),
+    [
+        pytest.param(kind, simulator, id=f"{kind.__name__}-{simulator}", marks=marks)
+        for kind in AT_THE_SAME_TIME
+        for simulator, marks in (
+            ("verilator", [] if kind in (pools, active_inputs) else pytest.mark.long),
+            ("icarus", [pytest.mark.icarus, pytest.mark.long]),
+        )
+    ],
+)
+def test_layers_that_work_at_the_same_time_compute_the_bits_of_the_model(kind, simulator, tmp_path):
+    made = at_the_same_time(kind)
+    run(made, inputs(made, 4), tmp_path, simulator)
+    names = verilog_of(made)
+    assert lint([tmp_path / name for name in names if name.endswith(".v")], "any") == []
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_layers_that_work_at_the_same_time_take_the_time_of_the_slowest(length):
+    made = at_the_same_time(pools, length)
+    slowest = max(layer.period for layer in made.layers)
+    last = len(made.layers) - 1
+    assert made.interval == max(made.n_in, made.clocks - made.n_in + 1)
+    assert made.clocks - made.n_in <= (length + last) * (1 + slowest) + 2
+    assert made.clocks - made.n_in >= length * (1 + slowest) + 2
+    one = replace(design(pools, length=length))
+    assert one.interval == one.clocks + 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [pools, active_inputs])
+def test_netlists_of_layers_that_work_at_the_same_time_are_the_model(kind, built):
+    made = at_the_same_time(kind, 12)
+    options = {"place": False, "across_registers": False, "keep": compared_signals(made)}
+    netlist = built.netlist(made, "ice40", "any", **options)
+    for k, seen in enumerate(verify_images(made, netlist.path, inputs(made, 64))):
+        assert seen.differences == 0, (k, seen)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("kind", "architecture"), CASES, ids=NAMES)
 def test_layers_of_every_kind_compute_the_bits_of_the_model(kind, architecture):
@@ -240,7 +294,7 @@ def test_layers_of_every_kind_compute_the_bits_of_the_model(kind, architecture):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers])
+@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers, active_inputs])
 def test_netlists_of_every_kind_compute_the_bits_of_the_model(kind, built):
     made = design(kind, length=12)
     options = {"place": False, "across_registers": False, "keep": compared_signals(made)}
@@ -341,10 +395,36 @@ ERRORS = [
         "design must have inputs=\"image\" for an interface, got 'spikes'",
     ),
     (
+        lambda: Design(Network([DENSE]), 8, pipelined=True),
+        "pipelined must be False unless the design is folded, reads images and is not early, got "
+        "unrolled, inputs='image', early=False",
+    ),
+    (
+        lambda: Design(
+            Network([DENSE, Dense([[0.5] * 4])], ["input", ["input", 0]]), 8,
+            architecture="folded", pipelined=True,
+        ),
+        "pipelined must be False unless each layer reads the one before it, or itself, got Dense(4",
+    ),
+    (
+        lambda: interface_verilog(
+            Design(Network([DENSE]), 8, architecture="folded", pipelined=True)
+        ),
+        "design must not be pipelined for an interface",
+    ),
+    (
         lambda: Design(Network([replace(DENSE, sampled=False)]), 8),
         "network must sample the inputs of output layers in hardware, got sampled=False in layer 0",
     ),
     (lambda: Design(Network([DENSE]), 8, bits_per_step=3), "bits_per_step must be a power of two in"),
+    (
+        lambda: Design(Network([DENSE]), 8, sparse=True),
+        "sparse must be False unless the design is folded and has a plain dense layer, got True",
+    ),
+    (
+        lambda: Design(Network([Dense([[0.5]], delay=1)]), 8, architecture="folded", sparse=True),
+        "sparse must be False unless the design is folded and has a plain dense layer, got True",
+    ),
     (
         lambda: Design(Network([DENSE]), 8, bits_per_step=2, inputs="frames"),
         "bits_per_step must be 1 for frames, got 2; encode them and use inputs='spikes'",

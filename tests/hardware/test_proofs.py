@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import z3
 from designs import one_layer
-from proof import Step, bit, joined, lif, low, netlists, number, prove, unsigned
+from proof import Step, bit, held, joined, lif, low, netlists, number, prove, unsigned
 
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
@@ -202,11 +202,11 @@ def test_readouts_count_and_scan(folder):
     clear, valid = i["clear"] == 1, i["valid"] == 1
     claims = []
     for j in range(n):
-        held = z3.Extract(spikes * j + 2, spikes * j, b["spikes"])
+        counted = z3.Extract(spikes * j + 2, spikes * j, b["spikes"])
         fired = z3.And(valid, z3.Extract(j, j, i["spike"]) == 1)
-        expected = z3.If(clear, number(0, spikes), z3.If(fired, held + 1, held))
+        expected = z3.If(clear, number(0, spikes), z3.If(fired, counted + 1, counted))
         claims.append(z3.Extract(spikes * j + 2, spikes * j, a["spikes"]) == expected)
-        score = z3.Concat(held, z3.Extract(word * j + 3, word * j, i["v"]) ^ 8)
+        score = z3.Concat(counted, z3.Extract(word * j + 3, word * j, i["v"]) ^ 8)
         takes = z3.And(b["scan"] == 1, b["neuron"] == j)
         better = z3.Or(number(j, size) == 0, z3.UGT(score, b["u_best.highest"]))
         best = z3.If(better, number(j, size), b["u_best.best"])
@@ -223,9 +223,9 @@ def test_readouts_count_and_scan(folder):
 
 
 def test_spikes_are_kept_in_words(folder):
-    for pe, simd in ((1, 4), (2, 4), (4, 4), (1, 1)):
-        columns = 3
-        p = {"PE": pe, "SIMD": simd, "COLUMNS": columns, "COLUMN": 2}
+    for pe, simd, double in ((1, 4, 0), (2, 4, 0), (4, 4, 0), (1, 1, 0), (2, 4, 1)):
+        columns = 4 if double else 3
+        p = {"PE": pe, "SIMD": simd, "COLUMNS": columns, "COLUMN": 2, "DOUBLE": double}
         (net,) = netlists([("sc_spikes", p)], RTL, folder)
         memory = [f"words[{c}]" for c in range(columns)]
         names = ["word", "place", "column", "x_word"]
@@ -249,7 +249,8 @@ def test_spikes_are_kept_in_words(folder):
                 for c in range(columns)
             ]
             column = z3.If(ends, b["column"] + 1, b["column"])
-            column = z3.If(z3.And(valid, done), 0, z3.If(valid, column, b["column"]))
+            begun = ~b["column"] & 2 if double else number(0, 2)  # the other half, or the only one
+            column = z3.If(z3.And(valid, done), begun, z3.If(valid, column, b["column"]))
             claims.append(a["column"] == z3.If(clear, 0, column))
             claims.append(z3.Implies(valid, a["word"] == grown))
             one = number(1, b["place"].size())  # upper bits that nothing needs are not there
@@ -257,7 +258,8 @@ def test_spikes_are_kept_in_words(folder):
             place = z3.If(clear, one, z3.If(valid, moved, b["place"]))
             claims.append(a["place"] == place)
             claims += [
-                z3.Implies(i["x_address"] == c, a["x_word"] == b[memory[c]]) for c in range(columns)
+                held(i["x_read"] == 1, i["x_address"] == c, b[memory[c]], step, "x_word")
+                for c in range(columns)
             ]
             # Beyond the last word nothing is kept; the control never goes there.
             prove(*claims, given=[at, z3.ULT(b["column"], columns)])
@@ -325,9 +327,20 @@ def test_constants_are_read_from_every_part_of_their_memory(folder):
     (net,) = netlists([("sc_weights", p)], cut, folder)
     registers = [n for n in net.names if n.endswith(("of_bank", "beyond"))]
     step = Step(net, registers)
-    address = step.inputs["address"]
+    address, read = step.inputs["address"], step.inputs["read"] == 1
     word = step.outputs_later["word"]
-    prove(*(z3.Implies(address == k, word == int(w)) for k, w in enumerate(words)))
+    prove(
+        *(z3.Implies(z3.And(read, address == k), word == int(w)) for k, w in enumerate(words)),
+        z3.Implies(z3.Not(read), word == step.outputs["word"]),
+    )
+    for k, part in enumerate(
+        ("of_bank", "g_left.u_left.of_bank", "g_left.u_left.g_left.u_left.of_bank")
+    ):
+        used = (z3.ULT(address, 8), z3.And(z3.UGE(address, 8), z3.ULT(address, 10)), address == 10)[k]
+        prove(
+            z3.Implies(z3.Not(z3.And(read, used)), step.after[part] == step.before[part]),
+            given=[z3.ULT(address, 11)],
+        )
 
 
 @pytest.mark.parametrize("pause", [None, 0, 1, 2])
@@ -412,21 +425,29 @@ def test_images_are_kept_in_words_and_compared(folder):
     s = Sequence(Hammersley(3, 2, randomized=False), 3)
     numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
     text = {"SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s)}
-    for n_in, simd in ((5, 2), (4, 2), (3, 4)):
+    cases = (5, 2, 0, 0), (4, 2, 0, 0), (3, 4, 0, 0), (5, 2, 1, 0), (3, 2, 1, 1)
+    for n_in, simd, sparse, double in cases:
         words, last_lane = -(-n_in // simd), (n_in - 1) % simd
-        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, **text}
+        words, last_word = 4 if double else words, words - 1
+        p = {"N_IN": n_in, "SIMD": simd, "BITS": 3, "COLUMN": 2, "SPARSE": sparse, **text}
+        p["DOUBLE"] = double
         (net,) = netlists([("sc_image", p)], RTL, folder)
         memory = [f"values[{c}]" for c in range(words)]
-        step = Step(net, ["word", "read", "column", "place", "g_numbers.u_sequence.t", *memory])
+        flags = [f"g_sparse.actives[{c}]" for c in range(words) if sparse]
+        flag = ["g_sparse.of_word"] if sparse else []
+        names = ["word", "read", "column", "place", "g_numbers.u_sequence.t"]
+        step = Step(net, [*names, *memory, *flags, *flag])
         b, a, i = step.before, step.after, step.inputs
         take, rst = i["take"] == 1, i["rst"] == 1
         for lane in range(simd):
-            on_last = b["column"] == words - 1
+            on_last = b["column"] & (1 if double else 3) == last_word
             whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
             ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
             mask = number(7 << (3 * lane), 3 * simd)
-            grown = (b["word"] & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
-            column = z3.If(whole, number(0, 2), z3.If(ends, b["column"] + 1, b["column"]))
+            begun = number(0, 3 * simd) if sparse and lane == 0 else b["word"]
+            grown = (begun & ~mask) | (unsigned(i["value"], 3 * simd) << (3 * lane))
+            first = ~b["column"] & 2 if double else number(0, 2)
+            column = z3.If(whole, first, z3.If(ends, b["column"] + 1, b["column"]))
             one = number(1, simd)
             claims = [
                 a["word"] == z3.If(take, grown, b["word"]),
@@ -437,30 +458,48 @@ def test_images_are_kept_in_words_and_compared(folder):
             for c in range(words):
                 stored = z3.And(take, ends, b["column"] == c)
                 claims.append(a[memory[c]] == z3.If(stored, grown, b[memory[c]]))
-                claims.append(z3.Implies(i["x_address"] == c, a["read"] == b[memory[c]]))
+                here, needed = i["x_address"] == c, i["x_read"] == 1
+                if sparse:
+                    active = bit(grown != 0)
+                    claims.append(a[flags[c]] == z3.If(stored, active, b[flags[c]]))
+                    claims.append(z3.Implies(here, a[flag[0]] == b[flags[c]]))
+                    needed = z3.And(needed, b[flags[c]] == 1)
+                claims.append(held(needed, here, b[memory[c]], step, "read"))
             for t, n in enumerate(numbers):
                 bits = [z3.UGT(z3.Extract(3 * k + 2, 3 * k, b["read"]), n) for k in range(simd)]
+                bits = [z3.And(one, b[flag[0]] == 1) for one in bits] if sparse else bits
                 right = step.outputs["x_word"] == joined([bit(x) for x in bits])
                 claims.append(z3.Implies(b["g_numbers.u_sequence.t"] == t, right))
-            prove(*claims, given=[b["place"] == 1 << lane, z3.ULT(b["column"], words)])
+            given = [
+                b["place"] == 1 << lane,
+                z3.BoolVal(True) if double else z3.ULT(b["column"], words),
+            ]
+            prove(*claims, given=given)
 
 
 @pytest.mark.long
 def test_folded_layers_step_their_pipeline(folder):
     rng = np.random.default_rng(2)
-    for has_bias, pe, refractory in ((0, 1, 2), (1, 2, 0)):
+    for has_bias, pe, refractory, banks in ((0, 1, 2, 0), (1, 2, 0, 0), (1, 2, 0, 2)):
         n_out, simd, bits, columns = 4, 2, 3, 2
         n_in = 4 if not has_bias else 3
         lif_ = neuron(8, 4, 1, 1, 2, 9, -2, int(refractory > 0), refractory)
         groups, lane = n_out // pe, bits + 1
         words = [int(w) for w in rng.integers(0, 1 << (lane * simd * pe), columns * groups)]
-        name = f"folded{has_bias}"
-        (folder / f"{name}_0.hex").write_text("".join(f"{w:x}\n" for w in words))
+        name = f"folded{has_bias}{banks}"
+        of_lane = [[w >> (lane * k) & ((1 << lane) - 1) for k in range(simd * pe)] for w in words]
+        # The words of a bank of one lane, with a weight of each neuron.
+        split = [
+            [sum(w[k * simd + n] << (lane * k) for k in range(pe)) for w in of_lane]
+            for n in range(banks)
+        ]
+        for file, values in ((name, words), *((f"{name}_{n:02x}", split[n]) for n in range(banks))):
+            (folder / f"{file}_0.hex").write_text("".join(f"{w:x}\n" for w in values))
         s = Sequence(Hammersley(3, 2, randomized=False), 3)
         numbers = (s.source.numbers([0], 8, key=0)[0] >> np.uint32(29)).tolist()
         p = {
             **lif_, "N_IN": n_in, "SIMD": simd, "PE": pe, "BITS": bits, "BIAS": has_bias,
-            "SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),
+            "BANKS": banks, "SEQUENCE": 3, "ROWS": _rows(s).replace("_", ""), "SHIFT": _shift(s),
             "COLUMNS": columns, "GROUPS": groups, "COLUMN": 1, "GROUP": (groups - 1).bit_length(),
             "ADDRESS": (columns * groups - 1).bit_length(), "WEIGHTS": f'"{name}"',
         }  # fmt: skip
@@ -469,14 +508,27 @@ def test_folded_layers_step_their_pipeline(folder):
         counts = [f"g_pe[{k}].count" for k in range(pe)]
         names = [
             "busy", "column_a", "group_a", "address", "valid_b", "first_b", "last_b", "group_b",
-            "u_weights.of_bank", "u_sequence.t", "state_read", "valid_c", "group_c", "fresh",
+            "u_sequence.t", "state_read", "valid_c", "group_c", "fresh",
             "valid", "group", "spike", "v", "done", *counts, *memory,
         ]  # fmt: skip
+        late = [
+            f"g_weights.{n}" for n in ("late", "first", "last", "group_late", "address_late", "x_late")
+        ]
+        banked = [f"g_weights.g_bank[{n}].u_weights.of_bank" for n in range(banks)]
+        names += [*late, *banked] if banks else ["g_weights.u_weights.of_bank"]
         step = Step(net, names)
         b, a, i = step.before, step.after, step.inputs
         clear, go, busy = i["clear"] == 1, i["step"] == 1, b["busy"] == 1
         last_column, last_group = b["column_a"] == columns - 1, b["group_a"] == groups - 1
         size = b["group_a"].size()
+        first = (b["busy"], bit(b["column_a"] == 0), bit(last_column), b["group_a"], b["address"])
+        reads, is_first, is_last, group, address = first if not banks else (b[n] for n in late[:5])
+        x_now, last_x = i["x_word"], is_last if banks else b["last_b"]
+        if has_bias:
+            x_now = x_now | z3.If(last_x == 1, number(1 << (n_in - 1) % simd, simd), number(0, simd))
+        x = b[late[5]] if banks else x_now
+        stored = [(banked[n], split[n], z3.Extract(n, n, x_now) == 1) for n in range(banks)]
+        stored = stored or [("g_weights.u_weights.of_bank", words, z3.BoolVal(True))]
         claims = [
             a["busy"]
             == bit(z3.And(z3.Not(clear), z3.If(busy, z3.Not(z3.And(last_column, last_group)), go))),
@@ -493,11 +545,22 @@ def test_folded_layers_step_their_pipeline(folder):
                 z3.And(a["column_a"] == 0, a["group_a"] == 0, a["address"] == 0),
             ),
             step.outputs["x_address"] == b["column_a"],
-            a["valid_b"] == bit(z3.And(busy, z3.Not(clear))),
-            a["first_b"] == bit(b["column_a"] == 0),
-            a["last_b"] == bit(last_column),
-            a["group_b"] == b["group_a"],
-            *(z3.Implies(b["address"] == k, a["u_weights.of_bank"] == w) for k, w in enumerate(words)),
+            step.outputs["x_read"] == b["busy"],
+            a["valid_b"] == bit(z3.And(reads == 1, z3.Not(clear))),
+            a["first_b"] == is_first,
+            a["last_b"] == is_last,
+            a["group_b"] == group,
+            *(
+                held(
+                    z3.And(reads == 1, needed),
+                    address == k,
+                    number(w, b[of_bank].size()),
+                    step,
+                    of_bank,
+                )
+                for of_bank, each, needed in stored
+                for k, w in enumerate(each)
+            ),
             a["valid_c"] == bit(z3.And(b["valid_b"] == 1, b["last_b"] == 1, z3.Not(clear))),
             a["group_c"] == b["group_b"],
             a["valid"] == bit(z3.And(b["valid_c"] == 1, z3.Not(clear))),
@@ -505,11 +568,25 @@ def test_folded_layers_step_their_pipeline(folder):
             a["fresh"] == z3.If(clear, 1, z3.If(b["done"] == 1, 0, b["fresh"])),
             a["u_sequence.t"]
             == z3.If(clear, 0, z3.If(b["done"] == 1, b["u_sequence.t"] + 1, b["u_sequence.t"])),
-            *(z3.Implies(b["group_b"] == g, a["state_read"] == b[memory[g]]) for g in range(groups)),
+            *(
+                held(b["last_b"] == 1, b["group_b"] == g, b[memory[g]], step, "state_read")
+                for g in range(groups)
+            ),
         ]
+        if banks:
+            claims += [a[n] == now for n, now in zip(late[1:5], first[1:], strict=True)]
+            claims += [a[late[0]] == bit(z3.And(busy, z3.Not(clear))), a[late[5]] == x_now]
         prove(*claims)
         # B: products of a word with the number of the step, added up.
-        weights = b["u_weights.of_bank"]
+        if banks:
+            parts = [
+                z3.Extract(lane * k + lane - 1, lane * k, b[banked[n]])
+                for k in range(pe)
+                for n in range(banks)
+            ]
+            weights = z3.Concat(*parts[::-1])
+        else:
+            weights = b["g_weights.u_weights.of_bank"]
         for t, seen in enumerate(numbers):
             sums = []
             for k in range(pe):
@@ -517,9 +594,7 @@ def test_folded_layers_step_their_pipeline(folder):
                 for j in range(simd):
                     at = (k * simd + j) * lane
                     magnitude = z3.Extract(at + bits - 1, at, weights)
-                    on = z3.Extract(j, j, i["x_word"]) == 1
-                    if has_bias and j == (n_in - 1) % simd:
-                        on = z3.Or(on, b["last_b"] == 1)
+                    on = z3.Extract(j, j, x) == 1
                     negative = z3.Extract(at + bits, at + bits, weights) == 1
                     one = z3.If(negative, number(-1, 4), number(1, 4))
                     total = total + z3.If(z3.And(on, z3.UGT(magnitude, seen)), one, number(0, 4))
@@ -527,12 +602,12 @@ def test_folded_layers_step_their_pipeline(folder):
                 sums.append(a[counts[k]] == expected)
             prove(*sums, given=[b["u_sequence.t"] == t])
         # C: the step of a group, kept in its place and given out.
-        held = 8 + (lif_["REST"] if refractory else 0)
+        kept = 8 + (lif_["REST"] if refractory else 0)
         after, spikes, potentials = [], [], []
         for k in range(pe):
-            state = z3.Extract(held * k + held - 1, held * k, b["state_read"])
-            state = z3.If(b["fresh"] == 1, number(0, held), state)
-            rest = z3.Extract(held - 1, 8, state) if refractory else number(0, 1)
+            state = z3.Extract(kept * k + kept - 1, kept * k, b["state_read"])
+            state = z3.If(b["fresh"] == 1, number(0, kept), state)
+            rest = z3.Extract(kept - 1, 8, state) if refractory else number(0, 1)
             spike, v_next, rest_next = lif(z3.Extract(7, 0, state), rest, b[counts[k]], lif_, 24)
             after.append(z3.Concat(rest_next, v_next) if refractory else v_next)
             spikes.append(bit(spike))

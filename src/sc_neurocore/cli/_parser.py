@@ -316,6 +316,16 @@ def _hdl(commands: Commands) -> None:
         help="give the weight memories a port, to load the weights of other networks (folded)",
     )
     hdl.add_argument(
+        "--sparse",
+        action="store_true",
+        help="read the weights of active inputs only, which saves energy (folded)",
+    )
+    hdl.add_argument(
+        "--pipelined",
+        action="store_true",
+        help="layers work at the same time, while the next image is read (folded)",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream", "axi-lite"),
         help="add a wrapper with these ports, and a cocotb test of it; for axi-lite, a header for C",

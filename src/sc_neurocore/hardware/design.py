@@ -71,7 +71,7 @@ wor xnor xor
 _TAKEN = re.compile(
     r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
     r"|load|load_(valid|ready|address|data|parts)|begun"
-    r"|take|clear|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
+    r"|take|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
 
@@ -231,6 +231,8 @@ class LayerDesign:
         Binary digits of a current of a layer that takes numbers.
     loadable : bool
         Whether sums must have room for any weights.
+    sparse : bool
+        Whether a `plain` layer reads the weights of active inputs only.
     """
 
     magnitudes: NDArray[np.int64]
@@ -247,6 +249,7 @@ class LayerDesign:
     plain: bool
     fraction: int | None = None
     loadable: bool = False
+    sparse: bool = False
 
     @property
     def n_in(self) -> int:
@@ -375,12 +378,23 @@ class LayerDesign:
         """Clock cycles of a time step of a folded layer."""
         if not self.sampled:
             return 1
-        return (self.columns * self.groups << self.substeps) + 3
+        return (self.columns * self.groups << self.substeps) + 3 + (self.banks > 0)
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
         """Neurons in the order in which a folded layer outputs them: by patch, then by channel."""
         return np.arange(self.n_out).reshape(-1, self.layer.positions).T.ravel()
+
+    @property
+    def banks(self) -> int:
+        """Number of weight memories of a layer that reads those of active inputs only; else 0.
+
+        A bank has the weights of as few inputs as fill 64 bits, the width of memory macros.
+        """
+        if not self.sparse:
+            return 0
+        lanes = -(-64 // (self.pe * (self.numbers.bits + 1)))
+        return max(self.simd >> (lanes - 1).bit_length(), 1)
 
     def memories(self, k: int) -> tuple[WeightMemory, ...]:
         """Return the memories of a folded layer, number k of its design, that hold its weights."""
@@ -393,12 +407,17 @@ class LayerDesign:
         words = row_integers(digits.reshape(len(digits), -1))
         return weights, WeightMemory(k, "offsets", self.sum_bits * self.pe, words)
 
-    def memory(self) -> list[int]:
-        """Return the words of the weight memory, with {negative, magnitude} in lane p * simd + k."""
+    def memory(self, bank: int | None = None) -> list[int]:
+        """Return the words of the weight memory, with {negative, magnitude} in lane p * simd + k.
+
+        Those of a bank have its part of the `simd` lanes.
+        """
         lane = self.numbers.bits + 1
         padded = np.zeros((len(self.magnitudes), self.n_in + 1), np.int64)  # the last for unused lanes
         padded[:, :-1] = self.magnitudes | self.negative.astype(np.int64) << (lane - 1)
         tapped = padded[:, self.reads.taps].reshape(self.channels, self.pe, self.columns, self.simd)
+        if bank is not None:
+            tapped = np.split(tapped, self.banks, axis=-1)[bank]
         words = tapped.swapaxes(1, 2).reshape(self.depth, -1)
         bits = words[:, :, np.newaxis] >> np.arange(lane) & 1
         return row_integers(bits.reshape(self.depth, -1))
@@ -444,6 +463,14 @@ class Design:
         layer fires.
     loadable : bool
         Give the weight memories of a folded design a port that writes them, see `weight_words`.
+    sparse : bool
+        Read the weights of active inputs only, which saves energy and takes one clock cycle more per
+        time step and layer. For folded designs; layers other than dense ones on spikes or images, with
+        a past or parameters of each neuron, read all weights.
+    pipelined : bool
+        Layers work at the same time: while one computes a time step, the next one computes the step
+        before. The next image is read meanwhile, so images follow each other faster, see `interval`.
+        For folded chains of layers on images, without `early`.
 
     Raises
     ------
@@ -474,6 +501,8 @@ class Design:
     inputs: InputKind = "image"
     early: bool = False
     loadable: bool = False
+    sparse: bool = False
+    pipelined: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -511,10 +540,12 @@ class Design:
         object.__setattr__(self, "length", length)
         object.__setattr__(self, "architecture", chosen)
         self._check_early()
-        _checks.instance("loadable", self.loadable, bool)
-        if self.loadable and chosen == "unrolled":
-            remedy = "use architecture='folded': weights of unrolled designs are wires"
-            _checks.fail("loadable", "be False for unrolled designs", self.loadable, remedy)
+        self._check_pipelined()
+        self._check_loadable()
+        _checks.instance("sparse", self.sparse, bool)
+        if self.sparse and not (self.folded and any(layer.sparse for layer in self.layers)):
+            contract = "be False unless the design is folded and has a plain dense layer"
+            _checks.fail("sparse", contract, self.sparse)
         self.layers  # noqa: B018  raises for features that the hardware lacks
 
     def _check_source(self) -> None:
@@ -526,6 +557,16 @@ class Design:
         elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
             contract = "have 4, 8 or 16 bits, and not fewer than weights, for hardware"
             _checks.fail("source", contract, self.source)
+
+    def _check_loadable(self) -> None:
+        """Raise unless the weights can be loaded, if they are to."""
+        _checks.instance("loadable", self.loadable, bool)
+        if self.loadable and not self.folded:
+            remedy = "use architecture='folded': weights of unrolled designs are wires"
+            _checks.fail("loadable", "be False for unrolled designs", self.loadable, remedy)
+        if self.loadable and (self.sparse or self.pipelined):
+            contract = "be False with sparse=True or pipelined=True"
+            _checks.fail("loadable", contract, self.loadable)
 
     def _check_early(self) -> None:
         """Raise unless images can end early, if they are to."""
@@ -539,6 +580,21 @@ class Design:
         if not np.any(neuron.threshold <= neuron.most):
             contract = "be False if the last layer does not fire"
             _checks.fail("early", contract, self.early, "its class follows from the last potentials")
+
+    def _check_pipelined(self) -> None:
+        """Raise unless layers can work at the same time, if they are to."""
+        _checks.instance("pipelined", self.pipelined, bool)
+        if not self.pipelined:
+            return
+        if not self.folded or self.inputs != "image" or self.early:
+            seen = f"{self.architecture}, inputs={self.inputs!r}, early={self.early}"
+            contract = "be False unless the design is folded, reads images and is not early"
+            _checks.fail("pipelined", contract, seen)
+        for k, layer in enumerate(self.layers):
+            before = k - 1 if k else None
+            if any(memory.source not in (before, k) for memory in layer.reads.memories):
+                contract = "be False unless each layer reads the one before it, or itself"
+                _checks.fail("pipelined", contract, f"{layer.layer!r} as layer {k}")
 
     @cached_property
     def _only_folded(self) -> str | None:
@@ -626,6 +682,7 @@ class Design:
                     plain and layer.sampled,
                     fraction,
                     self.loadable,
+                    self.sparse and plain and layer.sampled,
                 )
             )
         reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]
@@ -692,8 +749,31 @@ class Design:
         """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
         if not self.folded:
             return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
+        if self.pipelined:  # never ends early
+            return self.n_in + 2 + sum(self._beats) + 0 * steps
         once = sum(layer.first_period - layer.period for layer in self.layers)
         return self.n_values + once + steps * self.step_clocks + 1
+
+    @property
+    def interval(self) -> int:
+        """Clock cycles from the class of an image to that of the next one, if no value is late."""
+        if not self.pipelined:
+            return self.clocks + 1
+        return max(self.n_in, self.clocks - self.n_in + 1)
+
+    @property
+    def _beats(self) -> list[int]:
+        """Clock cycles of each beat of a pipelined design; in a beat, layers do a time step each."""
+        n, last = len(self.layers), self.length - 1
+        return [
+            1
+            + max(
+                layer.period if beat > k else layer.first_period
+                for k, layer in enumerate(self.layers)
+                if 0 <= beat - k <= last
+            )
+            for beat in range(last + n)
+        ]
 
     @property
     def step_clocks(self) -> int:

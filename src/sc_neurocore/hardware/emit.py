@@ -104,6 +104,8 @@ def library_text(name: str, *, loadable: bool = False) -> str:
 def library(design: Design) -> list[str]:
     """Return the names of the library files that a design uses unchanged."""
     used = [*_SHARED]
+    if design.pipelined:
+        used = ["sc_pipeline" if name == "sc_control" else name for name in used]
     if isinstance(design.encoder, RotatedRegister):
         used.append("sc_rotated")
     if not design.folded:
@@ -276,6 +278,7 @@ def _templates() -> Any:
         neuron=_neuron,
         numbers=_numbers,
         own=_own,
+        slots=_slots,
         widths=_widths,
     )
     return environment
@@ -427,6 +430,14 @@ def _own(layer: LayerDesign) -> _Own:
     return _Own(bits["leak"], int(levels), int(varies(n.refractory)), bits["syn"], max(width, 1), words)
 
 
+def _slots(design: Design, k: int, m: int) -> int:
+    """Return the passes that memory m of layer k keeps: one more if the source is a pass ahead."""
+    reads = design.layers[k].reads
+    if not design.pipelined or reads.memories[m].source == k:
+        return reads.memories[m].slots
+    return 1 << max(read.back for read in reads.each if read.memory == m).bit_length()
+
+
 def _widths(layer: LayerDesign) -> dict[str, int]:
     """Return the bits of the fields of a read, and of a row or column of the image."""
     reads, conv = layer.reads, layer.layer
@@ -445,7 +456,10 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
     text: dict[str, str] = {}
-    memories = layer.memories(k)
+    for bank in range(layer.banks):
+        width = layer.word_bits // layer.banks
+        text |= weight_files(f"{module}_{bank:02x}", layer.memory(bank), width)
+    memories = () if layer.banks else layer.memories(k)
     for memory in memories[:1]:
         text |= memory.files(module)
     if not layer.reads.is_counter:

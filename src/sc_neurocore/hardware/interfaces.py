@@ -62,6 +62,8 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     """
     _checks.choice("interface", interface, get_args(Interface))
     _check_inputs(design)
+    if design.pipelined:  # a broken frame resets the design, and so the image that it computes
+        _checks.fail("design", "not be pipelined for an interface", design)
     if interface == "axi-stream":
         wrapper = rendered("axis.v", _widths(design))
         return {f"{design.name}_axis.v": wrapper, "sc_frames.v": library_text("sc_frames.v")}
@@ -114,6 +116,7 @@ def interface_checks(
         "files": [name for name in names if name.endswith(".v") and name != f"{bench}.v"],
         "memories": [n for n in names if n.endswith(".hex") and not n.startswith(f"{bench}_")],
         "vectors": [n for n in names if n.endswith(".hex") and n.startswith(f"{bench}_")],
+        "control": "sc_pipeline" if design.pipelined else "sc_control",
         "values": min(design.n_in, 4),
         "steps": min(design.length, 4),
     }
@@ -121,7 +124,7 @@ def interface_checks(
         "sc_rules.sv": library_text("sc_rules.sv"),
         f"{design.name}_bind.sv": rendered("bind.sv", values),
         formal: rendered("formal.sv", values),
-        f"{design.name}.sby": _proof(design.name, ["sc_control.v", "sc_rules.sv", formal]),
+        f"{design.name}.sby": _proof(design.name, [f"{values['control']}.v", "sc_rules.sv", formal]),
         f"{design.name}.core": rendered("core", values),
     }
     if interface is None:

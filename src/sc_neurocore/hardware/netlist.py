@@ -38,7 +38,7 @@ class Netlist:
     """A netlist of gates, iCE40 cells or Xilinx cells, simulated with many stimuli (lanes) at once.
 
     Registers start at 0 unless the netlist specifies an initial value. The address of a memory must be
-    the same in all lanes.
+    the same in all lanes; a word may be read in some of them only.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class Netlist:
         ends = np.cumsum([len(bits) for bits in self.outputs.values()])[:-1]
         parts = dict(zip(self.outputs, np.split(packed, ends, axis=1), strict=True))
         nets = dict(zip(self._cells.gates, counts, strict=True))
-        seen = tuple((lanes * reads, lanes * writes) for reads, writes in accesses)
+        seen = tuple((reads, lanes * writes) for reads, writes in accesses)
         if toggles:
             nets |= dict(zip(self._cells.registers, of_registers, strict=True))
         return Run(parts, lanes, sum(counts), seen, nets if toggles else {})
@@ -375,9 +375,14 @@ class _Program:
             for port in () if memory.immediate else memory.reads:
                 word, part = self._place(code, m, port)
                 first = at[port.nets[0]]
-                self._guard(code, port)
-                code.lines += [f"  accesses[{m}][0] += 1"] * count
-                code.lines.append(f"  after[{first}:{first + len(port.nets)}] = {word}{part}")
+                held = f"after[{first}:{first + len(port.nets)}]"
+                enables = " & ".join(self._name(code, bit) for bit in port.enables) or "M"
+                code.lines += [f" on = {enables}", " if on:"]
+                code.lines += [f"  accesses[{m}][0] += on.bit_count()"] * count
+                code.lines.append(
+                    f"  {held} = {word}{part} if on == M else "
+                    f"[old ^ (on & (old ^ new)) for old, new in zip({held}, {word}{part})]"
+                )
         for m, memory in enumerate(self._cells.memories):
             for port in memory.writes:
                 word, part = self._place(code, m, port)

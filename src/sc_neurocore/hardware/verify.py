@@ -438,7 +438,8 @@ class _Plan:
         # The words that a pass requests arrive from two clock cycles after its step.
         reads = layer.columns << layer.substeps
         where = starts + 2 + np.arange(reads * layer.groups)
-        at = (starts + reads * (1 + np.arange(layer.groups)) + 3).ravel()
+        delay = layer.period - reads * layer.groups
+        at = (starts + reads * (1 + np.arange(layer.groups)) + delay).ravel()
         clear, step = _ones_at([0], clocks), _ones_at(starts.ravel(), clocks)
         done = _ones_at(at[layer.groups - 1 :: layer.groups], clocks)
         return cls(

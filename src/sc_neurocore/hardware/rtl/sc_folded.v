@@ -2,9 +2,11 @@
 // yields one word per cycle. Another holds the neuron states, one word per group of PE neurons. A pass
 // computes one time step of all neurons, and all its weights are compared with the same number.
 // Pipeline: (A) addresses of weights and inputs, (B) products and their sum, (C) LIF step of a group.
+// With BANKS, weights are read a clock cycle after inputs, from the banks that have an input that is 1.
 module sc_folded #(
     parameter N_IN = 64, parameter SIMD = 8, parameter PE = 1, parameter BITS = 8,
     parameter BIAS = 0,                      // 1: the last of the N_IN inputs is always on
+    parameter BANKS = 0,                     // memories of weights, each of SIMD / BANKS lanes; 0: one
     parameter COUNT = 8,                     // bits of the signed count
     parameter SEQUENCE = 8,                  // bits of the step counter
     parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
@@ -23,6 +25,7 @@ module sc_folded #(
     input wire [ADDRESS-1:0] load_address,
     input wire [PE*SIMD*(BITS+1)-1:0] load_word,
 `endif
+    output wire x_read,                      // a word of inputs is needed
     output wire [COLUMN-1:0] x_address,
     input wire [SIMD-1:0] x_word,            // one clock cycle after its address
     output reg valid,
@@ -54,33 +57,84 @@ module sc_folded #(
             if (last_column) group_a <= group_a + 1'b1;
             address <= address + 1'b1;
         end
+    assign x_read = busy;
     assign x_address = column_a;
 
     // Stage B: products
     wire [PE*SIMD*LANE-1:0] weights;
-    sc_weights #(
-        .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
-`ifdef SC_LOADABLE
-    ) u_weights (
-        .clk(clk), .address(address), .word(weights),
-        .load(load), .load_address(load_address), .load_word(load_word)
-    );
-`else
-    ) u_weights (.clk(clk), .address(address), .word(weights));
-`endif
+    wire reads, first_a, last_a, last_x;     // of the weights that are read; last_x: of x_word
+    wire [GROUP-1:0] group_of_weights;
     reg valid_b, first_b, last_b;
     reg [GROUP-1:0] group_b;
     always @(posedge clk) begin
-        valid_b <= busy && !clear;
-        first_b <= column_a == 0;
-        last_b <= last_column;
-        group_b <= group_a;
+        valid_b <= reads && !clear;
+        first_b <= first_a;
+        last_b <= last_a;
+        group_b <= group_of_weights;
     end
-    reg [SIMD-1:0] x;
+    reg [SIMD-1:0] x_now;
     always @* begin
-        x = x_word;
-        if (BIAS != 0 && last_b) x[LAST_LANE] = 1'b1;
+        x_now = x_word;
+        if (BIAS != 0 && last_x) x_now[LAST_LANE] = 1'b1;
     end
+    wire [SIMD-1:0] x;
+    genvar n, p;
+    generate
+        if (BANKS == 0) begin : g_weights
+            assign reads = busy;
+            assign first_a = column_a == 0;
+            assign last_a = last_column;
+            assign last_x = last_b;
+            assign group_of_weights = group_a;
+            assign x = x_now;
+            sc_weights #(
+                .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
+`ifdef SC_LOADABLE
+            ) u_weights (
+                .clk(clk), .read(busy), .address(address), .word(weights),
+                .load(load), .load_address(load_address), .load_word(load_word)
+            );
+`else
+            ) u_weights (.clk(clk), .read(busy), .address(address), .word(weights));
+`endif
+        end else begin : g_weights
+            localparam LANES = SIMD / BANKS, BANK = LANES * LANE;
+            reg late, first, last;
+            reg [GROUP-1:0] group_late;
+            reg [ADDRESS-1:0] address_late;
+            reg [SIMD-1:0] x_late;
+            always @(posedge clk) begin
+                late <= busy && !clear;
+                first <= column_a == 0;
+                last <= last_column;
+                group_late <= group_a;
+                address_late <= address;
+                x_late <= x_now;
+            end
+            assign reads = late;
+            assign first_a = first;
+            assign last_a = last;
+            assign last_x = last;
+            assign group_of_weights = group_late;
+            assign x = x_late;
+            for (n = 0; n < BANKS; n = n + 1) begin : g_bank
+                localparam [7:0] HIGH = n / 16, LOW = n % 16;
+                localparam [15:0] NAME = {HIGH + (HIGH < 10 ? 8'd48 : 8'd87), LOW + (LOW < 10 ? 8'd48 : 8'd87)};
+                wire [PE*BANK-1:0] word;
+                sc_weights #(
+                    .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * BANK), .ADDRESS(ADDRESS), .FILE({WEIGHTS, "_", NAME})
+                ) u_weights (
+`ifdef SC_LOADABLE
+                    .load(1'b0), .load_address({ADDRESS{1'b0}}), .load_word({(PE*BANK){1'b0}}),
+`endif
+                    .clk(clk), .read(late && x_now[n*LANES +: LANES] != 0), .address(address_late), .word(word)
+                );
+                for (p = 0; p < PE; p = p + 1) begin : g_of_pe
+                    assign weights[(p*SIMD+n*LANES)*LANE +: BANK] = word[p*BANK +: BANK];
+                end
+            end
+        end
+    endgenerate
     wire [BITS-1:0] number;
     sc_sequence #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_sequence (
         .clk(clk), .clear(clear), .step(done), .number(number)
@@ -95,7 +149,7 @@ module sc_folded #(
     wire [PE-1:0] spike_next;
     wire [PE*WORD-1:0] v_next;
     always @(posedge clk) begin
-        state_read <= states[group_b];
+        if (last_b) state_read <= states[group_b];
         if (valid_c) states[group_c] <= state_next;
         valid_c <= valid_b && last_b && !clear;
         group_c <= group_b;
@@ -110,7 +164,6 @@ module sc_folded #(
         end
     end
 
-    genvar p;
     generate
         for (p = 0; p < PE; p = p + 1) begin : g_pe
             reg [SIMD-1:0] product, negative;

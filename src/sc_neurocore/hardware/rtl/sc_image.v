@@ -1,9 +1,11 @@
 // Image memory of a folded design. Values arrive one per clock cycle and are stored SIMD per word.
 // When a word is read, each value is compared with the number of the current time step, which is the
-// same for all of them, or with its own rotation of a register.
+// same for all of them, or with its own rotation of a register. With SPARSE, words of zeros are not read.
 module sc_image #(
     parameter N_IN = 64, parameter SIMD = 8, parameter BITS = 8,
     parameter COLUMN = 3,                    // bits of a word address
+    parameter SPARSE = 0,
+    parameter DOUBLE = 0,                    // 1: two images, in halves that the upper address bit chooses
     parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
     /* verilator lint_off UNUSEDPARAM */
     parameter REGISTER = 0,                  // bits of a register that is read rotated, instead
@@ -16,20 +18,24 @@ module sc_image #(
     input wire [BITS-1:0] value,
     input wire clear,
     input wire next,                         // advances to the number of the next step
+    input wire x_read,
     input wire [COLUMN-1:0] x_address,
     output wire [SIMD-1:0] x_word
 );
-    reg [SIMD*BITS-1:0] values [0:(N_IN-1)/SIMD];
+    localparam WORDS = (DOUBLE != 0) ? 1 << COLUMN : (N_IN - 1) / SIMD + 1;
+    localparam [COLUMN-1:0] HALF = (DOUBLE != 0) ? 1 << (COLUMN - 1) : 0;
+    reg [SIMD*BITS-1:0] values [0:WORDS-1];
     reg [SIMD*BITS-1:0] word, read;
     reg [COLUMN-1:0] column;
     localparam integer LAST = (N_IN - 1) / SIMD, LAST_LANE = (N_IN - 1) % SIMD;
     reg [SIMD-1:0] place;                    // one-hot position of the next value
-    wire image_ends = place[LAST_LANE] && column == LAST[COLUMN-1:0];
+    wire image_ends = place[LAST_LANE] && (column & ~HALF) == LAST[COLUMN-1:0];
     wire word_ends = place[SIMD-1] || image_ends;
     reg [SIMD*BITS-1:0] grown;
+    wire reads, active;                      // active: the word that was read has a value above 0
     integer i;
     always @* begin
-        grown = word;
+        grown = (SPARSE != 0 && place[0]) ? {(SIMD*BITS){1'b0}} : word;
         for (i = 0; i < SIMD; i = i + 1) if (place[i]) grown[i*BITS +: BITS] = value;
     end
     always @(posedge clk) begin
@@ -37,10 +43,27 @@ module sc_image #(
         if (take && word_ends) values[column] <= grown;
         if (rst || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
         else if (take) place <= place << 1;
-        if (rst || (take && image_ends)) column <= {COLUMN{1'b0}};
+        if (rst) column <= {COLUMN{1'b0}};
+        else if (take && image_ends) column <= ~column & HALF;
         else if (take && word_ends) column <= column + 1'b1;
-        read <= values[x_address];
+        if (reads) read <= values[x_address];
     end
+
+    generate
+        if (SPARSE == 0) begin : g_sparse
+            assign reads = x_read;
+            assign active = 1'b1;
+        end else begin : g_sparse
+            reg actives [0:WORDS-1];
+            reg of_word;
+            always @(posedge clk) begin
+                if (take && word_ends) actives[column] <= grown != 0;
+                of_word <= actives[x_address];
+            end
+            assign reads = x_read && actives[x_address];
+            assign active = of_word;
+        end
+    endgenerate
 
     wire [SIMD*BITS-1:0] numbers;
     genvar k;
@@ -53,7 +76,7 @@ module sc_image #(
             assign numbers = {SIMD{number}};
         end else begin : g_numbers
             reg [COLUMN-1:0] column_read;
-            always @(posedge clk) column_read <= x_address;
+            always @(posedge clk) column_read <= x_address & ~HALF;
             sc_rotated #(
                 .WIDTH(REGISTER), .BITS(BITS), .FEEDBACK(FEEDBACK[REGISTER-1:0]),
                 .START(START[REGISTER-1:0]), .LANES(SIMD), .COLUMN(COLUMN)
@@ -62,7 +85,7 @@ module sc_image #(
             );
         end
         for (k = 0; k < SIMD; k = k + 1) begin : g_lane
-            assign x_word[k] = numbers[k*BITS +: BITS] < read[k*BITS +: BITS];
+            assign x_word[k] = active && numbers[k*BITS +: BITS] < read[k*BITS +: BITS];
         end
     endgenerate
 endmodule

@@ -38,6 +38,7 @@ module sc_layer #(
     output wire [COLUMN-1:0] next_column,    // for sc_reads
     output wire next_patch,
     output wire restart,
+    output wire x_read,                      // a word of inputs is needed, one clock cycle after next_column
     output wire [CHANNEL-1:0] channel,
     output reg [BIT-1:0] sub,                // number of the bit of x_word
     input wire [SIMD-1:0] x_word,            // two clock cycles after next_column
@@ -69,6 +70,7 @@ module sc_layer #(
     assign next_patch = last_read && last_channel;
     assign restart = !busy;
     assign channel = channel_a;
+    assign x_read = busy;
     always @(posedge clk) begin
         column_a <= next_column;
         if (clear) busy <= 1'b0;
@@ -146,11 +148,11 @@ module sc_layer #(
                 .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
 `ifdef SC_LOADABLE
             ) u_weights (
-                .clk(clk), .address(address), .word(weights),
+                .clk(clk), .read(busy), .address(address), .word(weights),
                 .load(load), .load_address(load_address), .load_word(load_word)
             );
 `else
-            ) u_weights (.clk(clk), .address(address), .word(weights));
+            ) u_weights (.clk(clk), .read(busy), .address(address), .word(weights));
 `endif
             wire [BITS-1:0] number;
             sc_number #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_number (
@@ -172,7 +174,7 @@ module sc_layer #(
     wire [PE-1:0] spike_next;
     wire [PE*WORD-1:0] v_next;
     always @(posedge clk) begin
-        state_read <= states[group_b];
+        if (last_read_b) state_read <= states[group_b];
         if (valid_c) states[group_c] <= state_next;
         valid_c <= valid_b && last_read_b && !clear;
         ends_c <= ends_b;
@@ -196,7 +198,7 @@ module sc_layer #(
             reg [PE*OWN-1:0] neurons [0:CHANNELS-1];
             reg [PE*OWN-1:0] neurons_read;
             initial $readmemh({NEURONS, ".hex"}, neurons);
-            always @(posedge clk) neurons_read <= neurons[channel_b];
+            always @(posedge clk) if (last_read_b) neurons_read <= neurons[channel_b];
             assign own = neurons_read;
         end
         for (p = 0; p < PE; p = p + 1) begin : g_pe

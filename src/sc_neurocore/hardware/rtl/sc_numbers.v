@@ -38,6 +38,7 @@ module sc_numbers #(
     output wire [COLUMN-1:0] next_column,    // for sc_reads
     output wire next_patch,
     output wire restart,
+    output wire x_read,                      // a word of inputs is needed, one clock cycle after next_column
     input wire [SIMD*BITS-1:0] x_word,       // two clock cycles after next_column
     output reg valid,
     output reg [GROUP-1:0] group,
@@ -69,6 +70,7 @@ module sc_numbers #(
     assign next_column = next_turn[COLUMN-1:0];
     assign next_patch = ends_turn && last_channel;
     assign restart = !busy;
+    assign x_read = busy && reads;
     always @(posedge clk) begin
         turn_a <= next_turn;
         if (clear) busy <= 1'b0;
@@ -96,14 +98,14 @@ module sc_numbers #(
         .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
 `ifdef SC_LOADABLE
     ) u_weights (
-        .clk(clk), .address(address), .word(weights),
+        .clk(clk), .read(x_read), .address(address), .word(weights),
         .load(load), .load_address(load_address), .load_word(load_word)
     );
 `else
-    ) u_weights (.clk(clk), .address(address), .word(weights));
+    ) u_weights (.clk(clk), .read(x_read), .address(address), .word(weights));
 `endif
     always @(posedge clk) begin
-        valid_b <= clear ? {(DELAY+1){1'b0}} : {valid_b[DELAY-1:0], busy && reads};
+        valid_b <= clear ? {(DELAY+1){1'b0}} : {valid_b[DELAY-1:0], x_read};
         last_b <= {last_b[DELAY-1:0], turn_a == LAST_COLUMN[TURNS-1:0]};
     end
     wire valid_d = valid_b[DELAY], last_d = last_b[DELAY];
@@ -113,11 +115,11 @@ module sc_numbers #(
         .DEPTH(CHANNELS), .WIDTH(PE * SUM), .ADDRESS(CHANNEL), .FILE(OFFSETS)
 `ifdef SC_LOADABLE
     ) u_offsets (
-        .clk(clk), .address(channel_c), .word(offsets),
+        .clk(clk), .read(valid_b[DELAY-1]), .address(channel_c), .word(offsets),
         .load(load_offset), .load_address(load_address[CHANNEL-1:0]), .load_word(load_offset_word)
     );
 `else
-    ) u_offsets (.clk(clk), .address(channel_c), .word(offsets));
+    ) u_offsets (.clk(clk), .read(valid_b[DELAY-1]), .address(channel_c), .word(offsets));
 `endif
     reg fresh;                               // the next products are the first ones of a group
     reg whole;                               // stage E: the sums of a group are complete

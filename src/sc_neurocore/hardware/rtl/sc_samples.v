@@ -4,6 +4,7 @@ module sc_samples #(
     parameter N_IN = 64, parameter SIMD = 8, parameter BITS = 8,
     parameter COLUMN = 3,                    // bits of a word address
     parameter SEQUENCE = 8, parameter [BITS*SEQUENCE-1:0] ROWS = 0, parameter [BITS-1:0] SHIFT = 0,
+    parameter DOUBLE = 0,                    // 1: two images, as in sc_image
     parameter SUB = 0, parameter BIT = 1,    // a step has 2**SUB bits; bits of the number of one
     parameter BACK = 1                       // bits of `back`
 ) (
@@ -13,6 +14,7 @@ module sc_samples #(
     input wire [BITS-1:0] value,
     input wire clear,
     input wire next,                         // advances to the next step
+    input wire x_read,
     /* verilator lint_off UNUSEDSIGNAL */    // other memories of the layer may have more words
     input wire [COLUMN-1:0] x_address,
     /* verilator lint_on UNUSEDSIGNAL */
@@ -20,13 +22,15 @@ module sc_samples #(
     input wire [BIT-1:0] sub,                // with the word
     output wire [SIMD-1:0] x_word
 );
-    reg [SIMD*BITS-1:0] values [0:(N_IN-1)/SIMD];
     reg [SIMD*BITS-1:0] word, read;
+    localparam INDEX = (DOUBLE != 0) ? COLUMN : (N_IN <= SIMD) ? 1 : $clog2((N_IN - 1) / SIMD + 1);
+    localparam WORDS = (DOUBLE != 0) ? 1 << COLUMN : (N_IN - 1) / SIMD + 1;
+    localparam [COLUMN-1:0] HALF = (DOUBLE != 0) ? 1 << (COLUMN - 1) : 0;
+    reg [SIMD*BITS-1:0] values [0:WORDS-1];
     reg [COLUMN-1:0] column;
-    localparam INDEX = (N_IN <= SIMD) ? 1 : $clog2((N_IN - 1) / SIMD + 1);
     localparam integer LAST = (N_IN - 1) / SIMD, LAST_LANE = (N_IN - 1) % SIMD;
     reg [SIMD-1:0] place;                    // one-hot position of the next value
-    wire image_ends = place[LAST_LANE] && column == LAST[COLUMN-1:0];
+    wire image_ends = place[LAST_LANE] && (column & ~HALF) == LAST[COLUMN-1:0];
     wire word_ends = place[SIMD-1] || image_ends;
     reg [SIMD*BITS-1:0] grown;
     integer i;
@@ -41,9 +45,10 @@ module sc_samples #(
         if (take && word_ends) values[column[INDEX-1:0]] <= grown;
         if (rst || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
         else if (take) place <= place << (SIMD == 1 ? 0 : 1);
-        if (rst || (take && image_ends)) column <= {COLUMN{1'b0}};
+        if (rst) column <= {COLUMN{1'b0}};
+        else if (take && image_ends) column <= ~column & HALF;
         else if (take && word_ends) column <= column + 1'b1;
-        read <= values[x_address[INDEX-1:0]];
+        if (x_read) read <= values[x_address[INDEX-1:0]];
         back_read <= back;
         if (clear) begin
             t <= {SEQUENCE{1'b0}};

@@ -14,6 +14,7 @@ module sc_steps #(
     input wire ends,                         // the group is the last one of a patch
     input wire [PE-1:0] spike,
     input wire next,                         // the reader has done a time step
+    input wire x_read,
     input wire [ADDRESS-1:0] x_address,
     input wire [BACK-1:0] back,              // 1: the last pass that is done, 2: the one before
     output wire [SIMD-1:0] x_word            // 0 before the first pass
@@ -50,7 +51,7 @@ module sc_steps #(
         end else if (valid && last && full) column <= column + STRIDE[ADDRESS-1:0];
         if (clear) t <= {STEP{1'b0}};
         else if (next) t <= t + 1'b1;
-        read <= words[wanted[INDEX-1:0]];
+        if (x_read) read <= words[wanted[INDEX-1:0]];
         arrived <= {{(STEP+1){1'b0}}, back} <= passes;
     end
     assign x_word = arrived ? read : {SIMD{1'b0}};

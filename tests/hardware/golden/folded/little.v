@@ -15,6 +15,7 @@ module little (
 );
     wire take, clear, step, step_done, last_step, decided, class_valid;
 
+    wire layer0_read;
     wire [1:0] layer0_address;
     wire [3:0] layer0_x;
     wire layer0_valid, layer0_done;
@@ -29,14 +30,15 @@ module little (
         .SHIFT(8'b00001111)
     ) u_image (
         .clk(clk), .rst(rst), .take(take), .value(in_data), .clear(clear), .next(layer0_done),
-        .x_address(layer0_address), .x_word(layer0_x)
+        .x_read(layer0_read), .x_address(layer0_address), .x_word(layer0_x)
     );
     little_layer0 u_layer0 (
-        .clk(clk), .clear(clear), .step(step), .x_address(layer0_address), .x_word(layer0_x),
+        .clk(clk), .clear(clear), .step(step), .x_read(layer0_read), .x_address(layer0_address), .x_word(layer0_x),
         .valid(layer0_valid), .group(layer0_group), .spike(layer0_spike), .v(layer0_v),
         .done(layer0_done)
     );
 
+    wire layer1_read;
     wire [0:0] layer1_address;
     wire [3:0] layer1_x;
     wire layer1_valid, layer1_done;
@@ -47,10 +49,10 @@ module little (
         .PE(2), .SIMD(4), .COLUMNS(2), .COLUMN(1)
     ) u_spikes1 (
         .clk(clk), .clear(clear), .valid(layer0_valid), .done(layer0_done), .spike(layer0_spike),
-        .x_address(layer1_address), .x_word(layer1_x)
+        .x_read(layer1_read), .x_address(layer1_address), .x_word(layer1_x)
     );
     little_layer1 u_layer1 (
-        .clk(clk), .clear(clear), .step(layer0_done), .x_address(layer1_address), .x_word(layer1_x),
+        .clk(clk), .clear(clear), .step(layer0_done), .x_read(layer1_read), .x_address(layer1_address), .x_word(layer1_x),
         .valid(layer1_valid), .group(layer1_group), .spike(layer1_spike), .v(layer1_v),
         .done(layer1_done)
     );

@@ -5,6 +5,7 @@ module little_layer0 (
     input wire clk,
     input wire clear,                        // resets the layer for a new image
     input wire step,
+    output wire x_read,                      // a word of inputs is needed
     output wire [1:0] x_address,
     input wire [3:0] x_word,              // one clock cycle after its address
     output wire valid,                       // outputs of a group of neurons
@@ -24,7 +25,7 @@ module little_layer0 (
         .COLUMN(2), .GROUP(2), .ADDRESS(4),
         .WEIGHTS("little_layer0")
     ) u_folded (
-        .clk(clk), .clear(clear), .step(step), .x_address(x_address), .x_word(x_word),
+        .clk(clk), .clear(clear), .step(step), .x_read(x_read), .x_address(x_address), .x_word(x_word),
         .valid(valid), .group(group), .spike(spike), .v(v), .done(done)
     );
 endmodule
