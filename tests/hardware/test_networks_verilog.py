@@ -383,8 +383,11 @@ ERRORS = [
         "unrolled, inputs='image', early=False",
     ),
     (
-        lambda: Design(Network([DENSE, DENSE], [[1], [0]]), 8, architecture="folded", pipelined=True),
-        "pipelined must be False unless each layer reads the one before it, or itself, got Dense(2",
+        lambda: Design(
+            Network([DENSE, Dense([[0.5] * 4])], ["input", ["input", 0]]), 8,
+            architecture="folded", pipelined=True,
+        ),
+        "pipelined must be False unless each layer reads the one before it, or itself, got Dense(4",
     ),
     (
         lambda: interface_verilog(
