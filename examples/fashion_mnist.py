@@ -1,7 +1,9 @@
 """Train spiking Fashion-MNIST classifiers for stochastic computing: a dense and a convolutional one.
 
-Every forward pass samples the bits that the network later runs with, as in ``examples/mnist.py``. The
-output layer integrates without firing, and its potentials determine the class.
+The networks are trained with rates in place of spikes, then briefly with the bits that they later run
+with, as in ``examples/mnist.py``. Weights whose bits are used are -1, 0 or 1; the first layer of the
+convolutional network takes numbers. The output layer integrates without firing, and its potentials
+determine the class.
 
 Data: Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf 2017, MIT licence), 60,000 images for training and
 10,000 for testing. ``--data`` names a folder with the four gzip files of
@@ -36,10 +38,10 @@ from torch.nn import functional
 import sc_neurocore
 from sc_neurocore import LIF, Bernoulli, Network, Sobol, simulate, simulate_float
 from sc_neurocore.evidence import Accuracy
-from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, calibrate, fit, to_network
+from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork, fit, to_network
 
 SEED, SPLIT_SEED, VALIDATION_IMAGES = 0, 2024, 10_000
-SIDE, CLASSES = 28, 10
+SIDE, LENGTH = 28, 16
 TEST_LENGTHS = (8, 16, 32, 64)
 SOURCES = {"Bernoulli": Bernoulli(), "Sobol": Sobol()}
 INTEGRATOR = LIF(tau_mem=math.inf, v_threshold=math.inf)
@@ -57,49 +59,34 @@ class Recipe:
     """Layers and hyper-parameters of a network."""
 
     layers: tuple[SCLinear | SCConv2d, ...]
-    lengths: tuple[int, ...]  # of streams, one drawn at random per batch
-    epochs: int
-    learning_rate: float
     batch_size: int
-    averaging: float = 0.99  # decay of the running mean of the parameters, which is saved
+    epochs: int  # of the training with rates
+    learning_rate: float
     shift: int | None = None  # largest shift of images in training in pixels; None: not augmented
-    noise_lengths: tuple[
-        tuple[int, int], ...
-    ] = ()  # of training with noise before that with bits, and epochs
-    noise_rate: float = 0.01  # its learning rate
-    images: int | None = None  # number of images for the training with bits; None: all
+    images: int | None = None  # number of images for the epoch with bits; None: all
 
 
 def recipe(name: str) -> Recipe:
     """Return the untrained layers of a network and its hyper-parameters."""
     neuron = LIF(tau_mem=math.inf, v_rest=0.5, reset="subtract")  # rates are clipped mean currents
     if name == "mlp":
-        layers: tuple[SCLinear | SCConv2d, ...] = (
-            SCLinear(784, 128, gain=np.full(128, 0.2), neuron=neuron, bias=True),
-            SCLinear(128, 10, gain=0.2, neuron=INTEGRATOR),
-        )
-        return Recipe(
-            layers,
-            (16,),
-            epochs=3,
-            learning_rate=0.003,
-            batch_size=256,
-            noise_lengths=((64, 12), (16, 30)),
-            noise_rate=0.02,
-        )
+        hidden = SCLinear(784, 128, gain=np.full(128, 0.06), neuron=neuron, bias=True)
+        readout = SCLinear(128, 10, gain=0.15, neuron=INTEGRATOR)
+        return Recipe((hidden, readout), batch_size=256, epochs=100, learning_rate=0.02)
 
-    def conv(c_in: int, c_out: int, side: int, gain: float) -> SCConv2d:
-        size, gains = (side, side), np.full(c_out, gain)
-        return SCConv2d(c_in, c_out, 5, size, gain=gains, neuron=neuron, bias=True, stride=2, padding=2)
+    def conv(c_in: int, c_out: int, k: int, side: int, gain: float, **options: Any) -> SCConv2d:
+        size, gains, padding = (side, side), np.full(c_out, gain), k // 2
+        return SCConv2d(
+            c_in, c_out, k, size, gain=gains, neuron=neuron, bias=True, padding=padding, **options
+        )
 
     layers = (
-        conv(1, 32, SIDE, 0.6),
-        conv(32, 64, SIDE // 2, 0.12),
-        SCLinear(3136, 10, gain=0.03, neuron=INTEGRATOR),
+        conv(1, 64, 5, SIDE, 0.7, stride=2, sampled=False),
+        conv(64, 96, 3, SIDE // 2, 0.045, stride=2),
+        conv(96, 96, 3, SIDE // 4, 0.035),
+        SCLinear(96 * 49, 10, gain=0.02, neuron=INTEGRATOR),
     )
-    return Recipe(
-        layers, (16,), 1, 0.001, batch_size=64, shift=1, noise_lengths=((16, 16),), images=12_800
-    )
+    return Recipe(layers, batch_size=128, epochs=30, learning_rate=0.01, shift=1, images=12_800)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -154,10 +141,8 @@ class NoisyRates(nn.Module):
 
     It is far faster than bits. Neurons without leak, with reset by subtraction, fire at the rate of
     their mean current, clipped to [0, 1] and rounded to a number of spikes. Bits of a density x have a
-    variance of ``x (1 - x)`` per step. Given the spikes of the inputs, a sum of products with bits of
-    weights has one of ``sum(x |w| (1 - |w|))``, here with the mean of the second factor over a kernel;
-    weights of -1, 0 and 1 are free of noise. The mean over all steps has the variance divided by their
-    number.
+    variance of ``x (1 - x)`` per step, and their mean over all steps that divided by their number.
+    Weights whose bits are used are rounded to -1, 0 and 1: their bits are free of noise.
     """
 
     def __init__(self, model: SCNetwork) -> None:
@@ -166,57 +151,46 @@ class NoisyRates(nn.Module):
 
     def forward(self, x: Tensor, length: int) -> Tensor:
         """Return the potentials of the readout after `length` steps."""
-        x = x + (x * (1 - x) / length).sqrt() * torch.randn_like(x)
+        if self.model.layers[0].sampled:
+            x = x + (x * (1 - x) / length).sqrt() * torch.randn_like(x)
         for layer in self.model.layers:
             if self.training:
                 layer.project()
             gain = layer.gain.float().view(-1, *[1] * (layer.weight.ndim - 1))
-            weight = gain * layer.weight
+            weight = gain * (ternary(layer.weight) if layer.sampled else layer.weight)
             bias = None if layer.bias is None else gain.flatten() * layer.bias
-            spread = gain**2 / length * layer.weight.abs() * (1 - layer.weight.abs())
-            least = torch.full((len(weight),), 1e-6)  # the derivative of the root of 0 is infinite
             if isinstance(layer, SCConv2d):
                 if x.ndim == 2:
                     x = x.view(len(x), -1, *layer.input_size)
                 x, weight = (
                     each.contiguous(memory_format=torch.channels_last) for each in (x, weight)
                 )  # which is faster
-                mean = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
-                size = weight.shape[2:]
-                sums = functional.avg_pool2d(
-                    x.abs(), size, layer.stride, layer.padding, divisor_override=1
-                )
-                variance = functional.conv2d(sums, spread.mean((2, 3), keepdim=True), least)
-                noise = torch.randn(mean.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+                current = functional.conv2d(x, weight, bias, layer.stride, layer.padding)
             else:
-                x = x.flatten(1)
-                mean = functional.linear(x, weight, bias)
-                variance = functional.linear(x.abs(), spread, least)
-                noise = torch.randn_like(mean)
-            if layer is self.model.layers[-1]:
-                x = torch.addcmul(mean, noise, variance.sqrt())
-            else:
-                x = Rate.apply(mean, noise, variance, length)
+                current = functional.linear(x.flatten(1), weight, bias)
+            x = current if layer is self.model.layers[-1] else Rate.apply(current, length)
         return x * length
 
 
 class Rate(torch.autograd.Function):
-    """Rate of a neuron from its noisy mean current: clipped to [0, 1], a whole number of spikes."""
+    """Rate of a neuron from its mean current: clipped to [0, 1], a whole number of spikes."""
 
     @staticmethod
-    def forward(context: Any, mean: Tensor, noise: Tensor, variance: Tensor, length: int) -> Tensor:
+    def forward(context: Any, current: Tensor, length: int) -> Tensor:
         """Return the rates."""
-        spread = variance.sqrt()
-        current = torch.addcmul(mean, noise, spread)
-        context.save_for_backward(current, noise, spread)
+        context.save_for_backward(current)
         return (current * length).round_().clamp_(0, length).div_(length)
 
     @staticmethod
-    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None, Tensor, None]:
-        """Return the gradients of mean and variance, those of rates that are not rounded."""
-        current, noise, spread = context.saved_tensors
-        of_mean = of_rates * ((current > 0) & (current < 1))
-        return of_mean, None, (of_mean * noise).div_(2 * spread), None
+    def backward(context: Any, of_rates: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of currents, that of rates that are not rounded."""
+        (current,) = context.saved_tensors
+        return of_rates * ((current > 0) & (current < 1)), None
+
+
+def ternary(weight: Tensor) -> Tensor:
+    """Return weights of -1, 0 and 1, the nearest ones, with the gradients of the given ones."""
+    return weight + (weight.round() - weight).detach()
 
 
 def checkpoint_of(path: Path, number: int) -> Path:
@@ -227,21 +201,25 @@ def checkpoint_of(path: Path, number: int) -> Path:
 def train(how: Recipe, images: Images, checkpoint: Path | None = None) -> SCNetwork:
     """Return the trained network, with rounded weights."""
     model = SCNetwork(*how.layers)
-    calibrate(model, images.x[:200], max(how.lengths))
-    phases: list[tuple[nn.Module, int | None, Sequence[int], int, float]] = [
-        (NoisyRates(model), None, (length,), epochs, how.noise_rate)
-        for length, epochs in how.noise_lengths
+    for layer in model.layers:
+        nn.init.uniform_(layer.weight, -1, 1)
+    phases: list[tuple[nn.Module, int | None, int, float]] = [
+        (NoisyRates(model), None, how.epochs, how.learning_rate),
+        (model, how.images, 1, 0.001),
     ]
-    phases.append((model, how.images, how.lengths, how.epochs, how.learning_rate))
-    for number, (trained, n, lengths, epochs, learning_rate) in enumerate(phases):
+    for number, (trained, n, epochs, learning_rate) in enumerate(phases):
+        if trained is model:  # gains, biases and weights of numbers are learned on
+            for layer in model.layers:
+                if layer.sampled:
+                    layer.weight.requires_grad_(False).round_()
         history = fit(
             trained,
             (torch.tensor(images.x[:n]), torch.tensor(images.labels[:n])),
             epochs=epochs,
-            length=lengths,
+            length=LENGTH,
             batch_size=how.batch_size,
             learning_rate=learning_rate,
-            averaging=how.averaging,
+            averaging=0.99,
             augment=None if how.shift is None else partial(augment, shift=how.shift),
             checkpoint=checkpoint and checkpoint_of(checkpoint, number),
             progress=True,

@@ -31,7 +31,7 @@ from sc_neurocore.training import SCConv2d, SCLinear, SCNetwork
 STEPS, DURATION = 20, 300_000  # microseconds
 PIXELS = SIDE // 2  # rows and columns of a network's input
 FOLDS = 5
-EPOCHS = 14
+EPOCHS = 50
 # Movement of the image in pixels, the same in all recordings: the camera looked along three sides of a
 # triangle. Read off the mean position of all events; with it undone, images are sharpest.
 MOVED_AT = (17, 73, 122, 178, 228, 283)  # milliseconds

@@ -234,6 +234,7 @@ def work(
     network = train(experiment, part, job)
     seconds = time.process_time() - started
     if save is not None and experiment.saved.items() <= job.items():
+        save.mkdir(parents=True, exist_ok=True)
         network.save(save / f"{experiment.name}_{job['delays']}.npz")
     parameters = sum(p.numel() for p in experiment.build(job["delays"]).parameters())
     found = measured(network, part.tested, part.tested_labels, seeds)

@@ -136,7 +136,7 @@ def test_evaluate_accepts_other_networks_and_data(tmp_path, capsys):
         (["evaluate", __file__], "path must be a network saved by sc-neurocore"),
         (
             ["evaluate", "digits", "--data", __file__],
-            "--data must be an .npz file of images and labels",
+            "--data must be an .npz file with the arrays 'images' and 'labels'",
         ),
         (["evaluate", "digits", "--data", "none.npz"], "none.npz: No such file or directory"),
         (["evaluate", "digits", "--seeds", "0"], "--seeds must be at least 1, got 0"),
@@ -212,8 +212,16 @@ def test_damaged_data_are_refused_in_one_line(tmp_path, capsys):
     path.write_bytes(data)
     assert main(["evaluate", "digits", "--data", str(path)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("sc-neurocore: --data must be an .npz file of images and labels")
+    assert said.startswith("sc-neurocore: --data must be an .npz file with the arrays")
     assert said.count("\n") == 1
+
+
+def test_data_without_names_are_refused_with_the_name_that_is_missing(tmp_path, capsys):
+    path = tmp_path / "data.npz"
+    np.savez(path, np.zeros((20, 64)), np.zeros(20, int))
+    assert main(["evaluate", "digits", "--data", str(path)]) == 1
+    assert "'labels', got" in (said := capsys.readouterr().err)
+    assert said.endswith("(no 'images')\n")
 
 
 @pytest.mark.parametrize("option", ["--csv", "--plot"])

@@ -176,6 +176,13 @@ def test_the_tables_and_times_of_trained_examples_are_those_of_the_measurements(
         assert result["images"] == 10_000
         if seconds := result.get("training_cpu_seconds"):  # unknown if it was resumed
             assert f"{seconds:.0f} s of CPU time" in " ".join(text.split())
+    (row,) = (
+        row
+        for row in drawing.read("fashion_mnist")["conv"]["rows"]
+        if (row["source"], row["length"]) == ("Bernoulli", 16)
+    )
+    assert f"{row['mean']:.1%}" == f"{row['float']:.1%}" == "92.8%"
+    assert "an accuracy of 92.8 %" in (ROOT / "README.md").read_text()
     speech = drawing.read("spoken_digits")
     of_speakers = {(row["task"], row["delays"], row["seed"]) for row in speech}
     assert {(task, delays) for task, delays, _ in of_speakers} >= {

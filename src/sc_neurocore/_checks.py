@@ -72,12 +72,13 @@ def allocating(what: str, remedy: str) -> Iterator[None]:
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Issue a warning that points to the caller's line, the innermost one outside the package."""
+    """Issue a warning at the caller's line, the innermost one outside the package and PyTorch."""
     if (kept := _kept.get()) is not None:
         kept.append((message, category))
         return
     level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == __package__:
+    inside = (__package__, "torch")  # modules are called by PyTorch
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in inside:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import sc_neurocore
 from sc_neurocore import LIF, Conv2d, Dense, FixedPoint, Hammersley, Network, load_digits
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
@@ -275,6 +276,11 @@ def test_the_text_of_a_design_is_stable(architecture):
     own = {name: t for name, t in text.items() if name.startswith("little")}
     kept = {p.name: p.read_text() for p in (GOLDEN / architecture).iterdir()}
     assert own == kept
+    for name, t in text.items():
+        if name.endswith(".v"):
+            assert t.startswith("`default_nettype none\n")
+            assert t.endswith("\n`default_nettype wire\n")
+    assert f"// Written by sc-neurocore {sc_neurocore.__version__}." in text["little.v"]
     again = verilog(small(architecture))
     assert hashlib.sha256(repr(text).encode()).digest() == hashlib.sha256(repr(again).encode()).digest()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sc_neurocore import FixedPoint, Network, load_digits
+from sc_neurocore import Dense, FixedPoint, Network, load_digits
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Candidate,
@@ -27,6 +27,7 @@ from sc_neurocore.hardware import (
     pareto_front,
 )
 from sc_neurocore.hardware.netlist import Netlist
+from sc_neurocore.networks import average_pool2d
 
 DIGITS = load_digits()
 LIBRARY = """
@@ -226,8 +227,11 @@ def test_a_search_tries_inputs_as_numbers_where_layers_can_take_them():
     assert (drawn.width, exact.width) == (8 * 5, 8 * 9)
     assert exact.design.clocks == 1145
     late = Network([replace(DIGITS.network[0], delay=1), DIGITS.network[1]])
-    (only,) = operating_points(late, *given[1:], **options, numbers=(False, True))
-    assert not only.numbers
+    single = Network([Dense(np.full((10, 64), 0.1))])
+    pooled = Network([average_pool2d(1, (8, 8), 2), Dense(np.full((10, 16), 0.1))])
+    for network in (late, single, pooled):
+        (only,) = operating_points(network, *given[1:], **options, numbers=(False, True))
+        assert not only.numbers
 
 
 def test_hdl_chooses_the_cheapest_design_that_is_accurate_enough(tmp_path, capsys):

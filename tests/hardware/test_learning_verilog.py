@@ -25,6 +25,7 @@ from sc_neurocore.hardware import (
     LearningDesign,
     learning_testbench,
     learning_verilog,
+    simulators,
     synthesize,
     write,
 )
@@ -97,9 +98,9 @@ def pair_of(d, difference):
     return float(run.weights[0, 0] - d.magnitudes[0, 0] / 2**d.weight_bits)
 
 
-@pytest.mark.parametrize("leak_bits", [8, 1])
-def test_the_window_is_its_law_up_to_the_rounding(leak_bits):
-    rule = STDP(0.11, 0.07, tau_plus=12.0, tau_minus=20.0, bounds="hard")
+@pytest.mark.parametrize(("leak_bits", "a_plus"), [(8, 0.11), (1, 0.11), (1, 0.3)])
+def test_the_window_is_its_law_up_to_the_rounding(leak_bits, a_plus):
+    rule = STDP(a_plus, 0.07, tau_plus=12.0, tau_minus=20.0, bounds="hard")
     # The second input makes the neuron fire, and the first one does not where its bit is 0.
     layer = Dense([[0.5, 1.0]], gain=1.0, neuron=LIF(tau_mem=1.0, v_threshold=0.9), plasticity=rule)
     d = LearningDesign(Network([layer]), fixed_point=FixedPoint(leak_bits=leak_bits))
@@ -249,7 +250,16 @@ def test_verilog_computes_every_weight_and_spike_of_the_model(tmp_path, name):
     _, _, n_spikes, n_changes, _ = (int(word) for word in line.split() if word.isdigit())
     assert n_spikes > 5
     assert n_changes > 30
-    assert not lint([f for f in tmp_path.glob("*.v") if "_tb" not in f.name], d.name, tmp_path)
+    files = [f for f in tmp_path.glob("*.v") if "_tb" not in f.name]
+    assert not lint(files, d.name, tmp_path)
+    assert not simulators.lint(files, d.name)
+
+
+def test_a_probability_of_0_has_no_warnings(tmp_path):
+    layer = Dense([[0.5]], plasticity=StochasticSTDP(p_minus=0.0))
+    written(LearningDesign(Network([layer])), tmp_path, spikes(1))
+    files = [f for f in tmp_path.glob("*.v") if "_tb" not in f.name]
+    assert not simulators.lint(files, "learning")
 
 
 @pytest.mark.icarus
@@ -382,7 +392,9 @@ def of(**parameters):
     (lambda: of(weights=[[0.5], [0.5]], gain=[1.0, 2.0]), "have LIF neurons with one gain"),
     (lambda: of(neuron=LIF(refractory_period=2**16)), "have refractory periods below"),
     (lambda: of(plasticity=STDP(bounds="hard", tau_plus=300.0)), "have a tau_plus of 1 to 256 time"),
-    (lambda: of(plasticity=STDP(bounds="hard", a_minus=2.0)), "have an a_minus of at most 1 to learn"),
+    (lambda: of(plasticity=STDP(bounds="hard", a_minus=2.0)), r"have a_minus 0 or in \[2\*\*-15, 1\]"),
+    (lambda: of(plasticity=STDP(1e-5, bounds="hard")), r"have a_plus 0 or in \[2\*\*-15, 1\] to learn"),
+    (lambda: of(plasticity=StochasticSTDP(0.003)), r"have p_plus 0 or in \[2\*\*-8, 1\] to learn"),
     (lambda: of(plasticity=StochasticSTDP(level=1e-6)), "have a level of 1 / 32768 up to w_max"),
     (lambda: design("pairs", fixed_point=FixedPoint(word=20)), "have words of at most 16 bits"),
     (lambda: design("pairs", source=Hammersley(8, 1)), "source must not be randomized"),
@@ -390,7 +402,7 @@ def of(**parameters):
     (lambda: LearningDesign(Network([Conv2d(np.full((1, 1, 2, 2), 0.5), (4, 4))])), "be one dense"),
     (lambda: DESIGNS["pairs"].simulate(np.full(7, 0.5)), "x must be spikes to learn in hardware"),
     (lambda: learning_verilog(1), "design must be a LearningDesign"),
-], ids=range(20))  # fmt: skip
+], ids=range(22))  # fmt: skip
 def test_what_the_hardware_lacks_is_refused_with_a_reason(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()

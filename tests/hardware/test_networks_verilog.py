@@ -148,6 +148,18 @@ def active_inputs(rng):
     return Network(layers), options
 
 
+def slices(rng):
+    """A part of the words, and inputs that begin inside one, with and without room for a bias."""
+    layers = [
+        dense(rng, 4, 3, 0.8),
+        dense(rng, 4, 2, 0.8, bias=weights(rng, 4)),
+        dense(rng, 6, 2, 0.9, bias=weights(rng, 6)),
+        dense(rng, 4, 6, 0.6, bias=weights(rng, 4), sampled=False),
+        dense(rng, 4, 18, 0.6, bias=weights(rng, 4)),
+    ]
+    return Network(layers, [slice(0, 3), slice(1, 3), slice(6, 8), slice(3, 9), [0, 1, 2, 3]]), {}
+
+
 def frames(rng):
     return Network([conv(rng, 4, 2, 3, (4, 4), padding=1), dense(rng, 4, 64)]), {"inputs": "frames"}
 
@@ -157,7 +169,7 @@ AT_THE_SAME_TIME = [
 ]  # fmt: skip
 KINDS = [
     own_parameters, currents, past, delayed_image, graph, convolutions, one_by_one, pools, frames,
-    numbers, images_of_numbers, chain_of_numbers, active_inputs,
+    numbers, images_of_numbers, chain_of_numbers, active_inputs, slices,
 ]  # fmt: skip
 UNROLLED = [own_parameters, currents, pools]
 
@@ -208,6 +220,11 @@ def test_traces_of_all_layers_are_the_simulation(kind, architecture):
 def test_the_text_has_no_warnings(kind, architecture, tmp_path):
     made = design(kind, architecture)
     write(verilog_of(made), tmp_path)
+    assert lint(sorted(tmp_path.glob("*.v")), "any") == []
+
+
+def test_numbers_for_a_single_time_step_have_no_warnings(tmp_path):
+    write(verilog_of(design(chain_of_numbers, length=1)), tmp_path)
     assert lint(sorted(tmp_path.glob("*.v")), "any") == []
 
 
@@ -394,6 +411,10 @@ ERRORS = [
             Design(Network([DENSE]), 8, architecture="folded", pipelined=True)
         ),
         "design must not be pipelined for an interface",
+    ),
+    (
+        lambda: Design(Network([replace(DENSE, sampled=False)]), 8),
+        "network must sample the inputs of output layers in hardware, got sampled=False in layer 0",
     ),
     (lambda: Design(Network([DENSE]), 8, bits_per_step=3), "bits_per_step must be a power of two in"),
     (

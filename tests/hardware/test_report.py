@@ -136,6 +136,22 @@ def test_long_streams_and_words_leave_no_error_of_sums():
     assert row.rounding == row.clipped == 0
 
 
+def test_sums_of_numbers_err_by_the_rounding_of_weights_inputs_and_the_last_place():
+    rng = np.random.default_rng(3)
+    layers = [
+        Dense(rng.uniform(-1, 1, (6, 9)), gain=0.4, neuron=LEAKY, bias=rng.random(6), sampled=False),
+        Dense(rng.uniform(-1, 1, (3, 6)), gain=0.5, neuron=LEAKY),
+    ]
+    for lif in (LEAKY, replace(LEAKY, tau_syn=4.0)):
+        layers[0] = replace(layers[0], neuron=lif)
+        for bits_per_step in (1, 4):
+            design = Design(Network(layers), 8, bits_per_step=bits_per_step)
+            q = quantization(design, rng.random((7, 9)))
+            last_place = 0.5 / design.fixed.neurons[0].one
+            assert 0 < q.layers[0].error_of_sums <= 19 * 2.0**-8 + last_place
+            assert f"| {design.fixed.neurons[0].one} |\n| 1 " in report(design)
+
+
 # --- energy
 
 

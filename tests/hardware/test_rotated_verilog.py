@@ -22,7 +22,7 @@ from sc_neurocore.hardware import (
 )
 from sc_neurocore.hardware.design import RotatedRegister
 from sc_neurocore.hardware.verify import compared_signals
-from sc_neurocore.streams import RotatedLFSR
+from sc_neurocore.streams import RotatedLFSR, Sobol
 
 IMAGES = np.random.default_rng(0).random((5, 10))
 
@@ -124,6 +124,8 @@ def test_designs_without_such_a_register_are_refused():
         Design(network, 8, source=RotatedLFSR(12))
     with pytest.raises(ValueError, match="source must have 4, 8 or 16 bits"):
         Design(network, 8, source=RotatedLFSR(4))
+    with pytest.raises(TypeError, match="source must be a Hammersley or a RotatedLFSR, got Sobol"):
+        Design(network, 8, source=Sobol())
     with pytest.raises(ValueError, match="source must be a counter for such layers in hardware"):
         Design(network, 8, source=RotatedLFSR(16), bits_per_step=2)
     image = Network([Conv2d(np.ones((4, 1, 3, 3)), (3, 3))])

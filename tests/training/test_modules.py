@@ -495,6 +495,7 @@ def test_a_model_that_starts_silent_is_reported_once_with_a_gain_that_fires():
     with pytest.warns(SilentLayerWarning, match=r"no neuron of layers\[0\] fired in 64") as caught:
         model(x, 64, seed=0).sum().backward()
     assert not model.layers[1].weight.grad.any()
+    assert caught[0].filename == __file__
     model(x, 64, seed=0)  # a warning is an error in these tests
     gain = float(re.search(r"gain above ([\d.]+) \(now 0.001\)", str(caught[0].message))[1])
     model.layers[0].initial_gain.fill_(3 * gain)
@@ -706,6 +707,7 @@ def test_the_gradient_reaches_all_parameters_of_all_layers():
 def test_modules_print_their_geometry():
     assert "12 -> 30, gain=0.4" in repr(model_of("dense"))
     assert "(4, 3, 2, 2) on (2, 2), stride=2" in repr(model_of("strided conv"))
+    assert repr(SCLinear(2, 1, gain=0.5, sampled=False)).endswith("neuron=LIF(), sampled=False)")
 
 
 def test_importing_without_pytorch_names_the_extra():

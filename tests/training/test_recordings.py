@@ -139,14 +139,14 @@ def test_camera_events_are_learned_and_measured(example, tmp_path, capsys, monke
     module = example("nmnist")
     monkeypatch.setattr(example("recordings"), "BITS_PER_STEP", (4,))
     out = tmp_path / "found.json"
-    options = f"--data {tmp_path} --out {out} --save {tmp_path} --epochs 4 --seeds 2 --folds 0 1"
+    options = f"--data {tmp_path} --out {out} --save {tmp_path}/new --epochs 4 --seeds 2 --folds 0 1"
     module.main(options.split())
     results = json.loads(out.read_text())
     assert [(r["fold"], r["delays"]) for r in results] == [
         (0, "none"), (0, "learned"), (1, "none"), (1, "learned"),
     ]  # fmt: skip
     assert "| real numbers |" in capsys.readouterr().out
-    assert Network.load(tmp_path / "nmnist_learned.npz").n_in == 2 * 17 * 17
+    assert Network.load(tmp_path / "new" / "nmnist_learned.npz").n_in == 2 * 17 * 17
     trained, tested = module.split(40, 0, False)
     assert sorted([*trained, *tested]) == list(range(40))
     fitted, held = module.split(40, 0, True)

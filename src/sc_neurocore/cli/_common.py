@@ -93,7 +93,9 @@ def load_data(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         arrays = read_arrays(path)
         images, labels = arrays["images"], arrays["labels"]
     except (ValueError, KeyError) as error:
-        _checks.fail("--data", "be an .npz file of images and labels", f"{path} ({error})")
+        contract = "be an .npz file with the arrays 'images' and 'labels'"
+        why = f"no {error}" if isinstance(error, KeyError) else error
+        _checks.fail("--data", contract, f"{path} ({why})")
     for name, array in (("images", images), ("labels", labels)):
         if array.ndim == 0:
             _checks.fail("--data", f"hold {name} with one entry per image", "a single value")

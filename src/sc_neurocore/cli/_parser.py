@@ -94,7 +94,8 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
         type=Path,
-        help="an .npz file of images (n, n_in) in [0, 1] and labels (n,) [the shipped digits]",
+        help="an .npz file with the arrays 'images' (n, n_in) in [0, 1] and 'labels' (n,) [the shipped "
+        "digits]",
     )
 
 
@@ -333,8 +334,8 @@ def _hdl(commands: Commands) -> None:
     hdl.add_argument(
         "--data",
         type=Path,
-        help="an .npz file of images and labels, as for evaluate [the shipped digits for 'digits', "
-        "random images for a file]",
+        help="an .npz file with the arrays 'images' and 'labels', as for evaluate [the shipped digits "
+        "for 'digits', random images for a file]",
     )
     hdl.add_argument("--images", type=int, default=5, help="most images in the testbench [5]")
     hdl.add_argument(

@@ -177,7 +177,7 @@ def reads_of(network: Network, i: int, simd: int, *, streamed: bool) -> Reads:
             each += _reads_of_vector(k, *wire)
     bias = simd
     if layer.bias is not None and layer.sampled:
-        if (each[-1].taps >= 0).all():
+        if each[-1].taps[-1] >= 0:
             last = each[-1]
             offset = last.offset + 1 if len(sources) == 1 else 0
             each.append(Read(0, each[0].back, 0, 0, offset, np.full(simd, -1)))

@@ -522,6 +522,8 @@ class Design:
 
     def _check_source(self) -> None:
         """Raise unless the hardware has the source of the inputs."""
+        if not isinstance(self.source, Hammersley | RotatedLFSR):
+            _checks.wrong_type("source", "be a Hammersley or a RotatedLFSR", self.source)
         if not isinstance(self.source, RotatedLFSR):
             check_counter(self.source)
         elif self.source.width & (self.source.width - 1) or self.source.width < self.fixed_point.bits:
@@ -615,6 +617,9 @@ class Design:
             source = reads.memories[0].source
             plain = uniform and not (neuron.syn_leak or substeps or streamed) and reads.is_counter
             plain = plain and (source is None or isinstance(network[source], Dense))
+            # The memory has as many words as are read, and the bias follows the last of its inputs.
+            plain = plain and len(reads.each) >= len(reads.memories[0].places)
+            plain = plain and (layer.bias is None or reads.each[0].taps[0] == 0)
             fraction = None
             if not layer.sampled:
                 self._check_numbers(i, pool)
@@ -643,7 +648,10 @@ class Design:
             )
         reading = [layer for layer in layers if None in (m.source for m in layer.reads.memories)]
         if isinstance(self.source, RotatedLFSR) and not all(layer.plain for layer in reading):
-            remedy = "use a Hammersley source, or dense layers without delays and one bit per step"
+            remedy = (
+                "use a Hammersley source, or dense layers on the whole image, without delays and with "
+                "one bit per step"
+            )
             _checks.fail("source", "be a counter for such layers in hardware", self.source, remedy)
         return tuple(layers)
 
@@ -652,9 +660,10 @@ class Design:
         if self.inputs != "image":
             contract = f"be 'image' for layer {i}, with sampled=False"
             _checks.fail("inputs", contract, repr(self.inputs))
-        if pool:
-            contract = "sample the inputs of pooling layers in hardware"
-            _checks.fail("network", contract, f"sampled=False in layer {i}")
+        for kind, met in (("pooling", pool), ("output", i in self.network.outputs)):
+            if met:
+                contract = f"sample the inputs of {kind} layers in hardware"
+                _checks.fail("network", contract, f"sampled=False in layer {i}")
         if self.early:
             remedy = "its layer computes all steps at once"
             _checks.fail("early", f"be False for layer {i}, with sampled=False", self.early, remedy)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sc_neurocore import _checks
+from sc_neurocore import __version__, _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware._reads import table
 from sc_neurocore.hardware.design import (
@@ -88,7 +88,7 @@ def _fed_back(design: Design) -> list[int]:
 
 def library_text(name: str) -> str:
     """Return the text of a library file."""
-    return (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
+    return _declared((files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8"))
 
 
 def library(design: Design) -> list[str]:
@@ -267,7 +267,15 @@ def _templates() -> Any:
 
 def rendered(name: str, values: Mapping[str, Any]) -> str:
     """Return the text of a template filled with values."""
-    return str(_templates().get_template(f"{name}.j2").render(values))
+    text = str(_templates().get_template(f"{name}.j2").render(values))
+    if not name.endswith((".v", ".sv")):
+        return text
+    return _declared(f"// Written by sc-neurocore {__version__}.\n{text}")
+
+
+def _declared(text: str) -> str:
+    """Return Verilog that must declare its nets; files compiled after it may leave that out."""
+    return f"`default_nettype none\n{text}\n`default_nettype wire\n"
 
 
 def bits_for(n: int) -> int:

@@ -157,10 +157,12 @@ class LearningDesign:
             if not 1 <= getattr(rule, name) / layer.neuron.dt <= _LONGEST:
                 contract = f"have a {name} of 1 to {_LONGEST} time steps to learn in hardware"
                 _checks.fail("network", contract, getattr(rule, name))
-        for name in ("a_plus", "a_minus"):
-            if getattr(rule, name, 0.0) > 1:
-                contract = f"have an {name} of at most 1 to learn in hardware"
-                _checks.fail("network", contract, getattr(rule, name))
+        kind, most = ("p", _HEAD) if isinstance(rule, StochasticSTDP) else ("a", self.weight_bits)
+        for name in (f"{kind}_plus", f"{kind}_minus"):  # smaller ones would change no weight
+            value = getattr(rule, name)
+            if value and not 2.0**-most <= value <= 1:
+                contract = f"have {name} 0 or in [2**-{most}, 1] to learn in hardware"
+                _checks.fail("network", contract, value)
 
     @property
     def layer(self) -> Dense:

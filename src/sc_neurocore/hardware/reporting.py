@@ -44,7 +44,8 @@ class LayerQuantization:
         first 32 images.
     error_of_sums : float
         Root mean square error, over the first 32 images, of the count of a neuron per time step
-        averaged over an image. The reference is the sum of weights times input densities.
+        averaged over an image. The reference is the sum of weights times input densities. Layers with
+        ``sampled=False`` have a sum in place of the count.
     rate : float
         Mean firing rate in real numbers, in spikes per time step.
     error_of_streams, error_of_fixed : float
@@ -187,7 +188,7 @@ def _largest(errors: NDArray[np.float64]) -> float:
 def _sum_error(
     design: Design, k: int, densities: NDArray[np.float64], seen: tuple[LayerTrace, ...]
 ) -> float:
-    """Return the root mean square error of the mean counts of layer k, per bit of a step.
+    """Return the root mean square error of the mean counts per bit, or of the sums, of layer k.
 
     The reference is the sum of weights times the mean densities of the inputs and the rates of the
     other layers.
@@ -208,7 +209,8 @@ def _sum_error(
     lif, rounded = lif_of("network", layer), design.fixed.network[k]
     scale = layer.gain * lif.resistance / (rounded.gain * lif_of("", rounded).resistance)
     expected = expected * of_each(layer, scale)
-    counts = seen[k].counts.mean(axis=-1) / design.bits_per_step
+    one = design.bits_per_step if layer.sampled else design.fixed.neurons[k].one
+    counts = seen[k].counts.mean(axis=-1) / one
     return float(np.sqrt(np.mean((counts - expected) ** 2)))
 
 

@@ -123,7 +123,7 @@ def operating_points(
     x = _checks.array("images", images, [2])
     wanted = labeled(network, x, labels)[1]
     found = []
-    for made, n, length in product(_networks(network, numbers), bits, lengths):
+    for made, n, length in product(_networks(network, numbers, fixed_point), bits, lengths):
         format_ = FixedPoint(n, fixed_point.word, fixed_point.fraction, fixed_point.leak_bits)
         right = None
         for lanes, neurons in product(simd, pe):
@@ -146,13 +146,15 @@ def operating_points(
     return found
 
 
-def _networks(network: Network, numbers: Sequence[bool]) -> list[Network]:
+def _networks(network: Network, numbers: Sequence[bool], fixed_point: FixedPoint) -> list[Network]:
     """Return the network as it is, and if wanted and possible with inputs as numbers."""
     found = [network] if False in numbers else []
     if True in numbers:
-        # Layers with recurrent weights, delays or plasticity cannot.
+        # Layers with recurrent weights, delays or plasticity cannot, and some not in hardware.
         with contextlib.suppress(ValueError):
-            found.append(numbers_first(network))
+            made = numbers_first(network)
+            Design(made, 1, fixed_point=fixed_point, architecture="folded")
+            found.append(made)
     return found
 
 

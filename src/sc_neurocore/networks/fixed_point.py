@@ -389,12 +389,15 @@ def _levels(i: int, lif: LIF, unit: float, fraction: int, fixed_point: FixedPoin
 
 
 def leak_of(exact: float, bits: int) -> tuple[int, int]:
-    """Return a leak as leak and shift, leak / 2**shift in lowest terms with leak < 2**bits."""
+    """Return a leak as leak and shift, leak / 2**shift in lowest terms with leak <= 2**bits.
+
+    The shift of a number of ``2**bits`` or more is negative.
+    """
     if exact == 0.0:
         return 0, 0
     mantissa, exponent = math.frexp(exact)  # mantissa in [0.5, 1)
     leak, shift = round(mantissa * 2**bits), bits - exponent
-    twos = min((leak & -leak).bit_length() - 1, shift)
+    twos = min((leak & -leak).bit_length() - 1, max(shift, 0))
     return leak >> twos, shift - twos
 
 

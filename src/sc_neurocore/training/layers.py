@@ -207,9 +207,10 @@ class _Layer(nn.Module, ABC):
         with torch.no_grad():
             return self.gain.reshape(-1).tolist()  # type: ignore[no-any-return]
 
-    def _gain_shown(self) -> str:
+    def _shown(self) -> str:
         low, high = self.gain.min().item(), self.gain.max().item()
-        return f"gain={low:.4g}" if self.gain.ndim == 0 else f"gain {low:.4g} to {high:.4g}"
+        gain = f"gain={low:.4g}" if self.gain.ndim == 0 else f"gain {low:.4g} to {high:.4g}"
+        return f"{gain}, neuron={self.neuron}" + ("" if self.sampled else ", sampled=False")
 
     def _weights(self) -> Tensor:
         """Return the weights and the bias clipped to [-1, 1], one row per output, at least float32."""
@@ -304,7 +305,7 @@ class _Layer(nn.Module, ABC):
         if not (sampled and self.sampled):
             real = x if isinstance(x, Tensor) else x.tensor().transpose(0, 1)
             drive = self._sums_of(real.to(matrix.dtype), matrix)
-            if sampled:
+            if not self.sampled:
                 each = self._exact_sums(real)
                 sums = np.broadcast_to(each, (len(real), steps, self.n_out)).copy()
         else:
@@ -523,7 +524,7 @@ class SCLinear(_Layer):
 
     def extra_repr(self) -> str:
         """Return the arguments that `print` shows."""
-        return f"{self.n_in} -> {self.n_out}, {self._gain_shown()}, neuron={self.neuron}"
+        return f"{self.n_in} -> {self.n_out}, {self._shown()}"
 
     @property
     def positions(self) -> int:
@@ -685,7 +686,7 @@ class SCConv2d(_Layer):
         """Return the arguments that `print` shows."""
         return (
             f"{tuple(self.weight.shape)} on {self.input_size}, stride={self.stride}, "
-            f"padding={self.padding}, {self._gain_shown()}, neuron={self.neuron}"
+            f"padding={self.padding}, {self._shown()}"
         )
 
     @property

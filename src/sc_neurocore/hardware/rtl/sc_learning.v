@@ -19,9 +19,9 @@ module sc_learning #(
     parameter KEEP_PLUS = 243, parameter KEEP_PLUS_SHIFT = 8,
     parameter KEEP_MINUS = 243, parameter KEEP_MINUS_SHIFT = 8,
     parameter LEVEL = 0,                     // 0: sc_stdp, else sc_move
-    parameter A_PLUS = 164, parameter A_PLUS_SHIFT = 11,   // or P_PLUS of sc_move
-    parameter A_MINUS = 164, parameter A_MINUS_SHIFT = 11,
-    /* verilator lint_off UNUSEDPARAM */     // unused by sc_stdp
+    parameter A_PLUS = 164, parameter A_MINUS = 164,       // or P_PLUS and P_MINUS of sc_move
+    /* verilator lint_off UNUSEDPARAM */     // those of sc_stdp, or those of sc_move
+    parameter A_PLUS_SHIFT = 11, parameter A_MINUS_SHIFT = 11,
     parameter DROP = 4, parameter [32:0] START = 33'd1,
     /* verilator lint_on UNUSEDPARAM */
     parameter WEIGHTS = ""                   // file with word j * N_IN + i for neuron j and input i
@@ -91,7 +91,6 @@ module sc_learning #(
         if (clear) fresh <= 1'b1;
         else if (done) fresh <= 1'b0;
     end
-    wire turns = products_b || changes_b;
     wire x_b = held[0];
     generate
         if (N_IN == 1) begin : g_held
@@ -99,7 +98,7 @@ module sc_learning #(
         end else begin : g_held
             always @(posedge clk)
                 if (!busy && step) held <= x;
-                else if (turns) held <= {held[0], held[N_IN-1:1]};
+                else if (products_b || changes_b) held <= {held[0], held[N_IN-1:1]};
         end
     endgenerate
 

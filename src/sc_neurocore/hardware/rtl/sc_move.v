@@ -21,8 +21,10 @@ module sc_move #(
     input wire [31:0] random,
     output wire [WEIGHT-1:0] m_next
 );
+    /* verilator lint_off UNSIGNED */         // with a probability of 0
     wire falls = x && {1'b0, random[7:0]} < P_MINUS[8:0] && {1'b0, random[15:8]} < post[DROP +: 9];
     wire rises = spike && {1'b0, random[23:16]} < P_PLUS[8:0] && {1'b0, random[31:24]} < pre[DROP +: 9];
+    /* verilator lint_on UNSIGNED */
     wire [WEIGHT-1:0] low = !falls ? m : m > LEVEL[WEIGHT-1:0] ? m - LEVEL[WEIGHT-1:0] : {WEIGHT{1'b0}};
     wire [WEIGHT:0] high = {1'b0, low} + LEVEL[WEIGHT:0];
     assign m_next = !rises ? low : high > MOST[WEIGHT:0] ? MOST[WEIGHT-1:0] : high[WEIGHT-1:0];

@@ -30,10 +30,14 @@ module sc_steps #(
     wire [STEP+BACK:0] passes = t + (LATE == 0);
     wire [STEP-1:0] from = passes - back;
     /* verilator lint_on WIDTH */
+    localparam INDEX = (LENGTH == 1) ? ADDRESS : STEP + ADDRESS;
+    /* verilator lint_off UNUSEDSIGNAL */    // the step, if there is but one
+    wire [STEP+ADDRESS-1:0] written = {step, column}, wanted = {from, x_address};
+    /* verilator lint_on UNUSEDSIGNAL */
     integer k;
     always @(posedge clk) begin
         for (k = 0; k < SIMD; k = k + 1)
-            if (valid && place[k/PE*PE]) words[{step, column}][k] <= spike[k%PE];
+            if (valid && place[k/PE*PE]) words[written[INDEX-1:0]][k] <= spike[k%PE];
         if (clear || (valid && last)) step <= {STEP{1'b0}};
         else if (valid) step <= step + 1'b1;
         if (clear || (valid && last && full)) place <= {{(SIMD-1){1'b0}}, 1'b1};
@@ -47,7 +51,7 @@ module sc_steps #(
         end else if (valid && last && full) column <= column + STRIDE[ADDRESS-1:0];
         if (clear) t <= {STEP{1'b0}};
         else if (next) t <= t + 1'b1;
-        if (x_read) read <= words[{from, x_address}];
+        if (x_read) read <= words[wanted[INDEX-1:0]];
         arrived <= {{(STEP+1){1'b0}}, back} <= passes;
     end
     assign x_word = arrived ? read : {SIMD{1'b0}};

@@ -1,5 +1,8 @@
+`default_nettype none
+// Written by sc-neurocore 0.1.0.
 // Stochastic-computing spiking network little: 10-6-3, 37 time steps per image.
 // Input: 10 values per image, in units of 2**-8. Output: a class, 825 clock cycles after the first value.
+// Weights of 8 bits, potentials of 16 bits, architecture "folded"; 4 inputs of 2 neurons per clock cycle.
 module little (
     input wire clk,
     input wire rst,
@@ -69,3 +72,5 @@ module little (
         .neuron(layer1_group), .spike(layer1_spike), .v(layer1_v), .step_done(step_done), .decided(decided), .class_valid(class_valid), .best(out_class)
     );
 endmodule
+
+`default_nettype wire

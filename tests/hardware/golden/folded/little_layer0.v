@@ -1,3 +1,5 @@
+`default_nettype none
+// Written by sc-neurocore 0.1.0.
 // Layer 0 of little: 10 inputs and a bias, 6 neurons. Processes 4 inputs of 2 neurons per clock cycle.
 module little_layer0 (
     input wire clk,
@@ -27,3 +29,5 @@ module little_layer0 (
         .valid(valid), .group(group), .spike(spike), .v(v), .done(done)
     );
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,5 @@
+`default_nettype none
+// Written by sc-neurocore 0.1.0.
 // Layer 1 of little: 6 inputs, 3 neurons. Processes 4 inputs of 1 neuron per clock cycle.
 module little_layer1 (
     input wire clk,
@@ -27,3 +29,5 @@ module little_layer1 (
         .valid(valid), .group(group), .spike(spike), .v(v), .done(done)
     );
 endmodule
+
+`default_nettype wire

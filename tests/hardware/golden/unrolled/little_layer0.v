@@ -1,3 +1,5 @@
+`default_nettype none
+// Written by sc-neurocore 0.1.0.
 // Layer 0 of little: 10 inputs and a bias, 6 neurons, one time step per clock cycle.
 // Each weight bitstream is a wire of the thermometer, and each synapse is one gate.
 module little_layer0 (
@@ -131,3 +133,5 @@ module little_layer0 (
         .spike(spike[5]), .v(v[80 +: 16])
     );
 endmodule
+
+`default_nettype wire

@@ -1,3 +1,5 @@
+`default_nettype none
+// Written by sc-neurocore 0.1.0.
 // Layer 1 of little: 6 inputs, 3 neurons, one time step per clock cycle.
 // Each weight bitstream is a wire of the thermometer, and each synapse is one gate.
 module little_layer1 (
@@ -74,3 +76,5 @@ module little_layer1 (
         .spike(spike[2]), .v(v[32 +: 16])
     );
 endmodule
+
+`default_nettype wire
