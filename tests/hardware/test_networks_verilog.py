@@ -262,6 +262,14 @@ def test_layers_that_work_at_the_same_time_compute_the_bits_of_the_model(kind, s
     assert lint([tmp_path / name for name in names if name.endswith(".v")], "any") == []
 
 
+@pytest.mark.icarus
+def test_lanes_past_the_last_input_read_no_weights(tmp_path):
+    rng = np.random.default_rng(1)
+    layers = [dense(rng, 7, 16, bias=weights(rng, 7)), dense(rng, 3, 7, 0.9)]
+    made = Design(Network(layers), 3, architecture="folded", simd=16, pe=1, sparse=True, name="any")
+    run(made, rng.random((3, 16)), tmp_path, "icarus")
+
+
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_layers_that_work_at_the_same_time_take_the_time_of_the_slowest(length):
     made = at_the_same_time(pools, length)

@@ -526,6 +526,9 @@ def test_folded_layers_step_their_pipeline(folder):
         x_now, last_x = i["x_word"], is_last if banks else b["last_b"]
         if has_bias:
             x_now = x_now | z3.If(last_x == 1, number(1 << (n_in - 1) % simd, simd), number(0, simd))
+        if banks:
+            used = number((1 << (n_in - 1) % simd + 1) - 1, simd)
+            x_now = z3.If(last_x == 1, x_now & used, x_now)
         x = b[late[5]] if banks else x_now
         stored = [(banked[n], split[n], z3.Extract(n, n, x_now) == 1) for n in range(banks)]
         stored = stored or [("g_weights.u_weights.of_bank", words, z3.BoolVal(True))]

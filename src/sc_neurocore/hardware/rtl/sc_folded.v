@@ -99,6 +99,8 @@ module sc_folded #(
 `endif
         end else begin : g_weights
             localparam LANES = SIMD / BANKS, BANK = LANES * LANE;
+            localparam [SIMD-1:0] USED = {SIMD{1'b1}} >> (SIMD - 1 - LAST_LANE);
+            wire [SIMD-1:0] x_used = last_x ? x_now & USED : x_now;  // lanes past the last input are 0
             reg late, first, last;
             reg [GROUP-1:0] group_late;
             reg [ADDRESS-1:0] address_late;
@@ -109,7 +111,7 @@ module sc_folded #(
                 last <= last_column;
                 group_late <= group_a;
                 address_late <= address;
-                x_late <= x_now;
+                x_late <= x_used;
             end
             assign reads = late;
             assign first_a = first;
@@ -127,7 +129,7 @@ module sc_folded #(
 `ifdef SC_LOADABLE
                     .load(1'b0), .load_address({ADDRESS{1'b0}}), .load_word({(PE*BANK){1'b0}}),
 `endif
-                    .clk(clk), .read(late && x_now[n*LANES +: LANES] != 0), .address(address_late), .word(word)
+                    .clk(clk), .read(late && x_used[n*LANES +: LANES] != 0), .address(address_late), .word(word)
                 );
                 for (p = 0; p < PE; p = p + 1) begin : g_of_pe
                     assign weights[(p*SIMD+n*LANES)*LANE +: BANK] = word[p*BANK +: BANK];
