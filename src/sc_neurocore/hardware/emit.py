@@ -159,13 +159,14 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     designs = [design, _reversed(design)] if design.loadable else [design]
     text: dict[str, str] = {}
     n_spikes, fired = 0, [False] * len(design.layers)
-    lines = [0] * len(design.layers)
+    lines, ends = [0] * len(design.layers), []  # ends: number of steps of each image
     for each in designs:
         codes = each.codes(inputs).ravel().tolist()
         classes = np.atleast_1d(each.simulate(inputs).classes).tolist()
         _append(text, f"{name}_images.hex", hex_lines(codes, design.in_bits))
         _append(text, f"{name}_classes.hex", hex_lines(classes, 1))
         steps = each.steps(inputs).ravel()
+        ends += steps.tolist()
         for k, (layer, seen) in enumerate(zip(each.layers, trace(each, inputs), strict=True)):
             shape = n_images, layer.n_out, design.length
             spikes, potentials = seen.spikes.bits().reshape(shape), seen.potentials.reshape(shape)
@@ -177,7 +178,7 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
     values = {
         "design": design,
         "n_images": n_images * len(designs),
-        "clocks": design.clocks_of(int(design.steps(inputs).ravel()[0])),
+        "clocks": design.clocks_of(ends[0]),
         "lines": lines,
         "n_spikes": n_spikes,
         "silent": [f"no spikes in layer {k}" for k, seen in enumerate(fired) if not seen],

@@ -129,7 +129,8 @@ def interface_checks(
     }
     if interface is None:
         return made
-    of_bus, name = interface == "axi-lite", f"{design.name}_{SUFFIXES[interface]}"
+    of_bus, suffix = interface == "axi-lite", SUFFIXES[interface]
+    name = f"{design.name}_{suffix}"
     values |= _registers(design) if of_bus else _widths(design)
     values["n_images"] = len(text[f"{bench}_classes.hex"].split())
     values["n_before"] = values["n_images"] // 2 if design.loadable else values["n_images"]
@@ -138,9 +139,8 @@ def interface_checks(
         values["holes"] = design.load_port.holes()
     if of_bus:
         values["strangers"] = _map.strangers(design)
-    template = SUFFIXES[interface]
-    made[f"{name}_test.py"] = rendered(f"{template}_test.py", values)
-    made[f"{name}_tb.v"] = rendered(f"{template}_tb.v", values)
+    made[f"{name}_test.py"] = rendered(f"{suffix}_test.py", values)
+    made[f"{name}_tb.v"] = rendered(f"{suffix}_tb.v", values)
     if of_bus:
         parts = ["sc_axil.v", "sc_axil_rules.sv", "sc_axil_formal.sv"]
         made |= {part: library_text(part) for part in parts[1:]}
