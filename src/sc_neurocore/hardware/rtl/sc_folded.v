@@ -89,14 +89,12 @@ module sc_folded #(
             assign x = x_now;
             sc_weights #(
                 .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
-`ifdef SC_LOADABLE
             ) u_weights (
-                .clk(clk), .read(busy), .address(address), .word(weights),
-                .load(load), .load_address(load_address), .load_word(load_word)
-            );
-`else
-            ) u_weights (.clk(clk), .read(busy), .address(address), .word(weights));
+`ifdef SC_LOADABLE
+                .load(load), .load_address(load_address), .load_word(load_word),
 `endif
+                .clk(clk), .read(busy), .address(address), .word(weights)
+            );
         end else begin : g_weights
             localparam LANES = SIMD / BANKS, BANK = LANES * LANE;
             localparam [SIMD-1:0] USED = {SIMD{1'b1}} >> (SIMD - 1 - LAST_LANE);

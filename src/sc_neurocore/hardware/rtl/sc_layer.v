@@ -146,14 +146,12 @@ module sc_layer #(
             wire [PE*SIMD*LANE-1:0] weights;
             sc_weights #(
                 .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
-`ifdef SC_LOADABLE
             ) u_weights (
-                .clk(clk), .read(busy), .address(address), .word(weights),
-                .load(load), .load_address(load_address), .load_word(load_word)
-            );
-`else
-            ) u_weights (.clk(clk), .read(busy), .address(address), .word(weights));
+`ifdef SC_LOADABLE
+                .load(load), .load_address(load_address), .load_word(load_word),
 `endif
+                .clk(clk), .read(busy), .address(address), .word(weights)
+            );
             wire [BITS-1:0] number;
             sc_number #(.WIDTH(SEQUENCE), .BITS(BITS), .ROWS(ROWS), .SHIFT(SHIFT)) u_number (
                 .t(at), .number(number)

@@ -96,14 +96,12 @@ module sc_numbers #(
     wire [PE*SIMD*LANE-1:0] weights;
     sc_weights #(
         .DEPTH(DEPTH), .WIDTH(PE * SIMD * LANE), .ADDRESS(ADDRESS), .FILE(WEIGHTS)
-`ifdef SC_LOADABLE
     ) u_weights (
-        .clk(clk), .read(x_read), .address(address), .word(weights),
-        .load(load), .load_address(load_address), .load_word(load_word)
-    );
-`else
-    ) u_weights (.clk(clk), .read(x_read), .address(address), .word(weights));
+`ifdef SC_LOADABLE
+        .load(load), .load_address(load_address), .load_word(load_word),
 `endif
+        .clk(clk), .read(x_read), .address(address), .word(weights)
+    );
     always @(posedge clk) begin
         valid_b <= clear ? {(DELAY+1){1'b0}} : {valid_b[DELAY-1:0], x_read};
         last_b <= {last_b[DELAY-1:0], turn_a == LAST_COLUMN[TURNS-1:0]};
@@ -113,14 +111,12 @@ module sc_numbers #(
     wire [PE*SUM-1:0] offsets;
     sc_weights #(
         .DEPTH(CHANNELS), .WIDTH(PE * SUM), .ADDRESS(CHANNEL), .FILE(OFFSETS)
-`ifdef SC_LOADABLE
     ) u_offsets (
-        .clk(clk), .read(valid_b[DELAY-1]), .address(channel_c), .word(offsets),
-        .load(load_offset), .load_address(load_address[CHANNEL-1:0]), .load_word(load_offset_word)
-    );
-`else
-    ) u_offsets (.clk(clk), .read(valid_b[DELAY-1]), .address(channel_c), .word(offsets));
+`ifdef SC_LOADABLE
+        .load(load_offset), .load_address(load_address[CHANNEL-1:0]), .load_word(load_offset_word),
 `endif
+        .clk(clk), .read(valid_b[DELAY-1]), .address(channel_c), .word(offsets)
+    );
     reg fresh;                               // the next products are the first ones of a group
     reg whole;                               // stage E: the sums of a group are complete
     always @(posedge clk) begin
