@@ -14,6 +14,7 @@ MUTABLE = {
     "hardware": "simulators and generators of Verilog record signals and names as they go",
     "circuits._laws": "the law of a wire is kept for the wires that depend on it",
     "circuits._wires": "the parts of a circuit are added as they are found",
+    "networks._blocks": "a simulation notes which layers have fired",
     "networks._bit_layers": "a simulation keeps the words that it made ahead",
     "networks._real_layers": "a simulation on real numbers advances its neurons",
     "networks._delays": "a simulation keeps the delayed inputs that later blocks need",

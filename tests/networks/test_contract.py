@@ -10,7 +10,7 @@ import pytest
 from sc_neurocore import LIF, Bitstream, Conv2d, Dense, FixedPoint, Network, Sobol, encode, simulate
 from sc_neurocore.networks._delays import DelayLine
 from sc_neurocore.networks._inputs import checked_densities, with_always_on
-from sc_neurocore.networks.simulation import PreparedNetwork
+from sc_neurocore.networks.prepared import PreparedNetwork
 from sc_neurocore.streams._bits import delayed
 
 RNG = np.random.default_rng(1)

@@ -18,7 +18,7 @@ from sc_neurocore import (
     simulate,
     simulate_float,
 )
-from sc_neurocore.networks.simulation import PreparedNetwork
+from sc_neurocore.networks._blocks import Blocks
 from sc_neurocore.streams import Permutation
 from sc_neurocore.streams._bits import unpack
 
@@ -116,7 +116,7 @@ def test_runs_of_any_length_continue_one_another(case, shape):
 def test_neurons_of_their_own_run_in_one_call(isa, threads, monkeypatch):
     net, x = network(APART), densities(11)
     recorded = simulate(net, x, 8, seed=3, record=True)
-    monkeypatch.setattr(PreparedNetwork, "_advance", None)  # the general path
+    monkeypatch.setattr(Blocks, "run", None)  # the general path
     assert_same(simulate(net, x, 8, seed=3), recorded)
     prepared = prepare(net, seed=3, steps_kept=8)
     for row, counts in zip(x, recorded.counts, strict=True):

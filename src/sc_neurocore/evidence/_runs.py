@@ -13,7 +13,7 @@ from sc_neurocore.evidence._executors import Pool, finished
 from sc_neurocore.networks import Network, simulate_float
 from sc_neurocore.networks._inputs import Inputs
 from sc_neurocore.networks.fixed_point import FixedNetwork
-from sc_neurocore.networks.simulation import PreparedNetwork
+from sc_neurocore.networks.prepared import PreparedNetwork
 from sc_neurocore.neurons import SilentLayerWarning
 from sc_neurocore.streams import Faults
 from sc_neurocore.streams.source import Sources

@@ -20,7 +20,7 @@ from sc_neurocore.networks.fixed_point import FixedLIF, FixedNetwork
 from sc_neurocore.networks.layers import Conv2d, Dense, Layer, all_weights
 from sc_neurocore.networks.network import check_network
 from sc_neurocore.networks.pooling import is_pool
-from sc_neurocore.networks.simulation import PreparedNetwork
+from sc_neurocore.networks.prepared import PreparedNetwork
 from sc_neurocore.streams import Bitstream, Hammersley, RotatedLFSR, _bits
 from sc_neurocore.streams._numbers import feedback, generator_columns
 

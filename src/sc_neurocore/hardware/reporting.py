@@ -21,7 +21,7 @@ from sc_neurocore.networks._inputs import InputLike, Inputs
 from sc_neurocore.networks._real_layers import drive
 from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import Dense, Layer, all_weights, lif_of, of_each
-from sc_neurocore.networks.simulation import PreparedNetwork
+from sc_neurocore.networks.prepared import PreparedNetwork
 
 __all__ = ["LayerQuantization", "Quantization", "quantization", "report"]
 

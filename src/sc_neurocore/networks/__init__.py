@@ -6,15 +6,10 @@ from sc_neurocore.networks.fixed_point import FixedPoint
 from sc_neurocore.networks.layers import Conv2d, Dense
 from sc_neurocore.networks.network import Network
 from sc_neurocore.networks.pooling import average_pool2d, max_pool2d
+from sc_neurocore.networks.prepared import PreparedNetwork
 from sc_neurocore.networks.recording import Record, Recording
-from sc_neurocore.networks.simulation import (
-    PreparedNetwork,
-    Simulation,
-    SimulationState,
-    prepare,
-    simulate,
-    simulate_float,
-)
+from sc_neurocore.networks.results import Simulation, SimulationState
+from sc_neurocore.networks.simulation import prepare, simulate, simulate_float
 
 __all__ = [
     "Conv2d",
