@@ -43,7 +43,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     The target is replaced in one step and keeps its permissions and, if possible, its owner; symbolic
     links are followed. Until then the content has no name where the system allows it, so that a killed
-    process leaves nothing behind. A pipe or device is written to when the block has succeeded.
+    process leaves nothing behind, or between two system calls a whole file named ``.*.part``. A pipe or
+    device is written to when the block has succeeded.
     """
     path = os.fsdecode(path)
     if not path:

@@ -38,8 +38,9 @@ from sc_neurocore.streams import (
 )
 from sc_neurocore.streams.source import Source, Sources
 from sc_neurocore.training._autograd import Gradient
+from sc_neurocore.training._layer import TrainedLayer, as_array, drawn_seed, widened
 from sc_neurocore.training._spikes import Spikes, shifted
-from sc_neurocore.training.layers import SCConv2d, SCLinear, _array, _Layer, drawn_seed, widened
+from sc_neurocore.training.layers import SCConv2d, SCLinear
 
 __all__ = ["Outputs", "SCNetwork", "from_network", "to_network"]
 
@@ -124,7 +125,7 @@ class SCNetwork(nn.Module):
 
     def __init__(
         self,
-        *layers: _Layer,
+        *layers: TrainedLayer,
         connections: Sequence[Any] | None = None,
         outputs: Sequence[int] | None = None,
         independent: bool = True,
@@ -133,7 +134,7 @@ class SCNetwork(nn.Module):
         super().__init__()
         _checks.instance("independent", independent, bool)
         for i, layer in enumerate(layers):
-            if not isinstance(layer, _Layer):
+            if not isinstance(layer, TrainedLayer):
                 _checks.wrong_type(f"layers[{i}]", "be a SCLinear or SCConv2d", layer)
         network = _network_of(layers, connections, outputs)  # which checks that they fit
         for i, sources in enumerate(network.connections):
@@ -309,7 +310,7 @@ class SCNetwork(nn.Module):
         if isinstance(x, Tensor) and (x.is_complex() or x.is_meta or x.layout != torch.strided):
             _checks.wrong_type("x", "be a dense tensor of real numbers", x)
         _checks.instance("sampled", sampled, bool)
-        given = _array(x) if isinstance(x, Tensor) else x
+        given = as_array(x) if isinstance(x, Tensor) else x
         inputs = Inputs.of_size("x", given, self.n_in, batched=True, image=self._image)
         for number, layer in enumerate(self.layers):
             if not layer.sampled:
@@ -397,7 +398,7 @@ class SCNetwork(nn.Module):
         """Warn that a layer has not fired, with the reason and a remedy, unless it is a readout."""
         layer = self.layers[number]
         means = means_of_all.max(0)
-        gains = np.broadcast_to(_array(layer.gain), (len(layer.weight),))
+        gains = np.broadcast_to(as_array(layer.gain), (len(layer.weight),))
         gains = np.tile(gains, layer.positions)
         alone = layer.lif()
         each = [alone] if alone.n_neurons is None else [alone[j] for j in range(alone.n_neurons)]
@@ -486,7 +487,7 @@ def _part(spikes: Spikes, source: slice, n_in: int) -> Spikes:
     return spikes if source == slice(0, n_in) else spikes[source]
 
 
-def _module_of(layer: Layer) -> _Layer:
+def _module_of(layer: Layer) -> TrainedLayer:
     common: dict[str, Any] = {
         "gain": layer.gain,
         "neuron": layer.neuron,
