@@ -37,7 +37,8 @@ from sc_neurocore import (
 )
 from sc_neurocore.hardware import Design, Energy
 from sc_neurocore.hardware.comparison import Candidate, Cost, candidates, measure_cost
-from sc_neurocore.hardware.rivals import IntegerDesign, IntegerNetwork, quantized, spiking_design
+from sc_neurocore.hardware.integers import IntegerDesign, IntegerNetwork, quantized
+from sc_neurocore.hardware.spiking import spiking_design
 from sc_neurocore.networks.network import numbers_first
 
 DOCS = Path(__file__).parent

@@ -14,8 +14,8 @@ from sc_neurocore.hardware import (
     synthesize,
     write,
 )
+from sc_neurocore.hardware._rivals import quantized_weights, signed_digits
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.rivals import quantized_weights, signed_digits
 
 DIGITS = load_digits()
 

@@ -24,6 +24,7 @@ from sc_neurocore.hardware.comparison import (
 )
 from sc_neurocore.hardware.design import Design, LayerDesign, Sequence
 from sc_neurocore.hardware.emit import verilog, verilog_testbench, write
+from sc_neurocore.hardware.integers import IntegerDesign, IntegerNetwork, quantized
 from sc_neurocore.hardware.interfaces import interface_checks, interface_verilog, vendor_scripts
 from sc_neurocore.hardware.learning import (
     LearningDesign,
@@ -36,14 +37,8 @@ from sc_neurocore.hardware.loading import weight_words
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
 from sc_neurocore.hardware.reporting import Quantization, quantization, report
-from sc_neurocore.hardware.rivals import (
-    IntegerDesign,
-    IntegerNetwork,
-    SpikingDesign,
-    quantized,
-    spiking_design,
-)
 from sc_neurocore.hardware.search import OperatingPoint, cheapest, operating_points, pareto_front
+from sc_neurocore.hardware.spiking import SpikingDesign, spiking_design
 from sc_neurocore.hardware.synthesis import Energy, Synthesis, energy, energy_of, synthesize
 from sc_neurocore.hardware.tools import MissingToolError, ToolFailedError
 from sc_neurocore.hardware.verify import (

@@ -23,14 +23,10 @@ from sc_neurocore.hardware.cell_area import (
 )
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import verilog, write
+from sc_neurocore.hardware.integers import IntegerDesign, quantized
 from sc_neurocore.hardware.liberty import Library
 from sc_neurocore.hardware.netlist import Netlist, Run
-from sc_neurocore.hardware.rivals import (
-    IntegerDesign,
-    SpikingDesign,
-    quantized,
-    spiking_design,
-)
+from sc_neurocore.hardware.spiking import SpikingDesign, spiking_design
 from sc_neurocore.hardware.synthesis import Energy, energy, synthesize
 from sc_neurocore.networks import FixedPoint, Network
 from sc_neurocore.networks.network import numbers_first
