@@ -125,7 +125,8 @@ def findings(
                 three = _three(pair, (x, y, z), laws, names)
                 if three is not None:
                     found[pair.operator, x, y, z] = three
-    return tuple(found.values())
+    # Wires without a name of their own, as coefficients, can have one finding.
+    return tuple({finding.message: finding for finding in found.values()}.values())
 
 
 def _correlated(pair: Pair, laws: Laws, names: _Names) -> Finding | None:
