@@ -8,8 +8,10 @@ from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.operators import (
     absolute_difference,
     bernstein,
+    buffered_add,
     cordiv,
     isolate,
+    majority,
     maximum,
     minimum,
     multiply,
@@ -17,6 +19,7 @@ from sc_neurocore.operators import (
     scaled_add,
     stanh,
     toggle_add,
+    uadd,
 )
 
 
@@ -59,6 +62,9 @@ CIRCUITS = {
     "gates": (lambda a, b, c: a & b | c, {}, 3, 0),
     "edge by a loop": (edge_by_a_loop, {"x": (4,)}, 2, 0),
     "operator behind both operands": (smoothed_difference, {}, 1, 0),
+    "vote": (lambda x, y, z: majority(stack([x, y, z])), {}, 3, 0),
+    "sum without a buffer": (lambda x, y: buffered_add(x, y, 0), {}, 2, 0),
+    "counter": (lambda x: uadd(stack(list(x))), {"x": (5,)}, 1, 0),
     "loop": (lambda x, y: feedback(lambda h: x & y | ~y & h), {}, 2, 0),
     "minimum of a product": (lambda a, b, c: minimum(multiply(a, b), c), {}, 2, 1),
     "square": (lambda x: multiply(x, x), {}, 1, 1),

@@ -12,6 +12,7 @@ from sc_neurocore.circuits._values import OPERATORS, is_composed
 from sc_neurocore.circuits._wires import Wiring
 from sc_neurocore.circuits.checking import Finding, required_pairs
 from sc_neurocore.circuits.prediction import laws_of
+from sc_neurocore.operators import buffered_add, majority
 from sc_neurocore.streams.correlation import NEEDS
 
 __all__ = ["Allocation"]
@@ -19,6 +20,9 @@ __all__ = ["Allocation"]
 # Depths of the circuits that are proposed: a synchronizer of this depth brings independent streams to
 # an SCC of about 0.99, and a decorrelator removes most of the correlation of streams with memory.
 _SYNCHRONIZED, _SHUFFLED = 8, 16
+# Operators that require no correlation, although their mean depends on it; `ideal_values` holds that of
+# independent inputs.
+_DEPENDENT = {f.__wrapped__ for f in (majority, buffered_add)}  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,9 +102,9 @@ def _within(mask: int, masks: Mapping[str, int]) -> list[str]:
 def _apart(nets: Mapping[str, Net], wiring: Wiring) -> set[frozenset[str]]:
     """Return the pairs of wires of inputs that must have different generators.
 
-    They are in different operands of an operator that requires independent operands, or of a gate, a
-    machine or a loop that is part of no operator. A stream that reaches both operands keeps no inputs
-    apart of which it is made.
+    They are in different operands of an operator that requires independent operands, or whose mean
+    depends on their correlation, or of a gate, a machine or a loop that is part of no operator. A
+    stream that reaches both operands keeps no inputs apart of which it is made.
     """
     of_input = {part.results[0]: part.detail for part in wiring.parts if part.kind == "input"}
     place = {wire: i for i, part in enumerate(wiring.parts) for wire in part.results}
@@ -118,12 +122,14 @@ def _apart(nets: Mapping[str, Net], wiring: Wiring) -> set[frozenset[str]]:
         if pair.y is not None and NEEDS[pair.operator].scc == 0:
             todo += product(_bits(reached[pair.x]), _bits(reached[pair.y]))
     for origin in calls_in_order(nets.values()):
-        if not isinstance(origin, Call | Loop) or (isinstance(origin, Call) and is_composed(origin)):
+        if not isinstance(origin, Call | Loop):
+            continue
+        if isinstance(origin, Call) and is_composed(origin) and origin.function not in _DEPENDENT:
             continue
         nets_of = [wiring.of.get((origin, i)) for i in range(len(origin.results))]
         for wire in (int(wire) for wires in nets_of if wires is not None for wire in wires.flat):
-            if isinstance(origin, Loop):
-                todo += combinations(_bits(reached[wire]), 2)
+            if isinstance(origin, Loop) or origin.function in _DEPENDENT:
+                todo += combinations(_bits(made_of.get(wire, reached[wire])), 2)
                 continue
             read = dict.fromkeys(wiring.parts[place[wire]].operands)
             for a, b in combinations(read, 2):
