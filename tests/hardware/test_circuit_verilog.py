@@ -426,6 +426,10 @@ def test_what_has_no_hardware_is_refused():
         circuit_verilog(multiply)
     with pytest.raises(TypeError, match="write LFSR"):
         circuit_verilog(Circuit.trace(multiply), source=LFSR)
+    with pytest.raises(
+        ValueError, match="target must be one of 'generic', 'ice40', 'xilinx', got 'ecp5'"
+    ):
+        verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 2), "ecp5")
     with pytest.raises(ValueError, match="streams must hold at least one stream per input"):
         verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 0))
     two = inputs(Circuit.trace(multiply), 2)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ from sc_neurocore.hardware.design import is_keyword
 from sc_neurocore.hardware.emit import with_header
 from sc_neurocore.hardware.logic import ordered
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
+from sc_neurocore.hardware.synthesis import Synthesis, synthesize
 from sc_neurocore.hardware.tools import check_identifier, quoted, yosys
 from sc_neurocore.operators import isolate, popcount_add, umul
 from sc_neurocore.operators.adders import counted
@@ -48,6 +48,8 @@ __all__ = [
     "verify_circuit",
 ]
 
+# Targets whose netlists `Netlist` runs.
+_Target = Literal["generic", "ice40", "xilinx"]
 _GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
 # States of a machine that is written as a case statement.
 _MOST_STATES = 1024
@@ -67,7 +69,7 @@ class CircuitVerification:
     wrong : int
         Number of bits that differ.
     synthesis : Synthesis
-        Cells, and for iCE40 logic cells and clock rate.
+        Cells, and for iCE40 logic cells and clock rate. The file of the netlist is not kept.
     """
 
     bits: int
@@ -497,7 +499,7 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
 def verify_circuit(
     circuit: Circuit,
     streams: Mapping[str, Bitstream],
-    target: Target = "generic",
+    target: _Target = "generic",
     *,
     place: bool = False,
 ) -> CircuitVerification:
@@ -527,10 +529,11 @@ def verify_circuit(
     TypeError
         If `circuit` is not a Circuit, or an input not a Bitstream.
     ValueError
-        If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
-        hardware.
+        If an input is missing or unknown, lengths or shapes do not match, the circuit has no hardware,
+        or `target` is unknown.
     """
     _checks.instance("circuit", circuit, Circuit)
+    _checks.choice("target", target, get_args(_Target))
     name = _prefix("circuit", [*circuit.inputs, *circuit.outputs]) + "circuit"
     wiring, bits_of = _wiring(circuit, name)
     ports, wanted, length = _stimulus(circuit, wiring, bits_of, streams)
