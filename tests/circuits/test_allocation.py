@@ -8,8 +8,10 @@ from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.operators import (
     absolute_difference,
     bernstein,
+    buffered_add,
     cordiv,
     isolate,
+    majority,
     maximum,
     minimum,
     multiply,
@@ -17,6 +19,7 @@ from sc_neurocore.operators import (
     scaled_add,
     stanh,
     toggle_add,
+    uadd,
 )
 
 
@@ -34,6 +37,17 @@ def median_of_three(x):
     return maximum(low, minimum(high, x[2]))
 
 
+def edge_by_a_loop(x):
+    first, second = absolute_difference(x[0], x[3]), absolute_difference(x[1], x[2])
+    turn = feedback(lambda held: held ^ first ^ second)
+    return first & second | (first ^ second) & isolate(turn, 1)
+
+
+def smoothed_difference(x, y):
+    difference = absolute_difference(x, y)
+    return difference & isolate(difference, 1)
+
+
 # Circuit, shapes of its inputs, generators, and proposals.
 CIRCUITS = {
     "product": (multiply, {}, 2, 0),
@@ -46,6 +60,11 @@ CIRCUITS = {
     "polynomial": (lambda x: bernstein(stack(list(x)), [0.1] * 6, key=3), {"x": (5,)}, 5, 0),
     "chain of products": (lambda a, b, c, d: multiply(multiply(a, b), multiply(c, d)), {}, 4, 0),
     "gates": (lambda a, b, c: a & b | c, {}, 3, 0),
+    "edge by a loop": (edge_by_a_loop, {"x": (4,)}, 2, 0),
+    "operator behind both operands": (smoothed_difference, {}, 1, 0),
+    "vote": (lambda x, y, z: majority(stack([x, y, z])), {}, 3, 0),
+    "sum without a buffer": (lambda x, y: buffered_add(x, y, 0), {}, 2, 0),
+    "counter": (lambda x: uadd(stack(list(x))), {"x": (5,)}, 1, 0),
     "loop": (lambda x, y: feedback(lambda h: x & y | ~y & h), {}, 2, 0),
     "minimum of a product": (lambda a, b, c: minimum(multiply(a, b), c), {}, 2, 1),
     "square": (lambda x: multiply(x, x), {}, 1, 1),

@@ -5,9 +5,11 @@ import pytest
 from sc_neurocore import LFSR, Bipolar, Permutation, Sobol, TwoLine, VanDerCorput, encode, stack
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.operators import (
+    Integral,
     absolute_difference,
     addie,
     bernstein,
+    btanh,
     cordiv,
     decorrelate,
     desynchronize,
@@ -40,6 +42,14 @@ def polynomial(x, y):
 WRONG = {
     "product of one stream": (lambda x, y: multiply(x, x) | y, None, [("x", "x", 0, 1)]),
     "product of shared numbers": (multiply, SHARED, [("x", "y", 0, 1)]),
+    "inputs of a counter": (
+        lambda x, y: btanh(stack([x, y, x]), 6),
+        {"y": 1},
+        [("x", "x", 0, 1)],
+    ),
+    "lines of an integer": (
+        lambda x, y: Integral(stack([x, y])).tanh(4).stream, SHARED, [("x", "y", 0, 1)],
+    ),
     "reconvergence": (lambda x, y: multiply(x & y, x | y), None, [("and", "or", 0, 1)]),
     "reconvergence of inverses": (lambda x, y: multiply(x, ~x & y), None, [("x", "and", 0, -1)]),
     "minimum of independent streams": (minimum, None, [("x", "y", 1, 0)]),
@@ -198,3 +208,15 @@ def test_machines_that_need_white_streams_are_found_under_sources_that_count(sou
     assert "stanh needs a white stream" in str(found)
     assert circuit.check(source=Permutation(256)) == circuit.check() == ()
     assert circuit.check({"x": 1.0, "y": 1.0}, source=source) == ()
+
+
+def test_a_stream_has_the_scc_of_1_with_itself_even_if_its_law_is_too_large():
+    def function(x):
+        large = x
+        for _ in range(3):
+            large = stanh(large ^ isolate(x, 1), 12)
+        return cordiv(large, large)
+
+    circuit = Circuit.trace(function)
+    assert circuit.predict({"x": 0.5}, 64)["stanh_3"].method == "bounded"
+    assert not [found for found in circuit.check() if found.operator == "cordiv" and found.wanted == 1]

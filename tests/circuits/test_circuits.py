@@ -386,9 +386,14 @@ def test_a_drawing_names_inputs_operators_and_outputs():
     text = Circuit.trace(function).to_dot()
     assert text.startswith("digraph circuit {")
     assert text.rstrip().endswith("}")
-    for label in ("x", "y", "z", "w", "multiply", "or", "stanh", "flip-flop"):
+    for label in ("x", "y", "z", "w", "multiply", "or", "stanh(4)", "flip-flop"):
         assert f'label="{label}"' in text
     assert text.count("style=dashed") == 1
+
+
+def test_names_in_a_drawing_are_quoted():
+    text = Circuit.trace(lambda x: {'a"b\\': ~x}).to_dot()
+    assert 'label="a\\"b\\\\"' in text
 
 
 def test_a_drawing_shows_elements_of_inputs_and_no_calls_that_only_arrange_streams():

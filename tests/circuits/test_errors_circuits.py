@@ -4,7 +4,7 @@
 import numpy as np
 from error_table import test_of
 
-from sc_neurocore import Bitstream, Faults, encode, multiply, stack
+from sc_neurocore import Bitstream, Faults, concatenate, dot, encode, multiply, stack
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.operators import addie, popcount_add
 
@@ -28,7 +28,10 @@ test_messages = test_of([
     (lambda: Circuit.trace(multiply, z=(2,)), ValueError, "shapes must have only the keys x, y, got 'z'"),
     (lambda: Circuit.trace(multiply, x=(0,)), ValueError, "the shape of x must be at least 1 and at most 2147483648, got 0"),
     (lambda: Circuit.trace(lambda x: 3), TypeError, "function must return streams that depend on its parameters, got 3"),
-    (lambda: Circuit.trace(lambda x: x.probability()), TypeError, "a circuit must be described by operators and gates, got 'a net for its density'"),
+    (lambda: Circuit.trace(lambda x: x.probability()), TypeError, "a circuit must be described by operators and gates, got 'a net for its bits or density'"),
+    (lambda: Circuit.trace(lambda x: x.between(0, 8)), TypeError, "a circuit must be described by operators and gates, got 'a net for its bits or density'"),
+    (lambda: Circuit.trace(lambda x: concatenate([x, x])), TypeError, "a circuit must be described by operators and gates, got 'a net for its bits or density'"),
+    (lambda: Circuit.trace(lambda x, w: dot(x, w), x=(2,), w=(2,)), ValueError, "the operators of a circuit must keep the length of their operands and their batch axes, got dot; return popcount_add(multiply(x, w)), the count of each step"),
     (lambda: Circuit.trace(lambda x: x * x), TypeError, "a circuit must be described by operators and gates, got Net(input x); call multiply, scaled_add and others, or wrap nets in a coding: Bipolar(x) * Bipolar(y)"),
     (lambda: Circuit.trace(lambda x: ~x if x else x), TypeError, "a circuit must be described by operators and gates, got 'a net as a condition'"),
     (lambda: Circuit.trace(lambda x: popcount_add(stack([x, x])) & x), TypeError, "the operand of and must be a stream, got Net(popcount_add)"),

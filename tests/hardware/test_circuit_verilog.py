@@ -8,7 +8,18 @@ import pytest
 from proof import prove_machine
 from random_circuits import random_circuit
 
-from sc_neurocore import LFSR, Bipolar, Bitstream, Machine, Sobol, encode, multiply, scaled_add, stack
+from sc_neurocore import (
+    LFSR,
+    Bipolar,
+    Bitstream,
+    Machine,
+    Sobol,
+    __version__,
+    encode,
+    multiply,
+    scaled_add,
+    stack,
+)
 from sc_neurocore.circuits import Circuit, feedback
 from sc_neurocore.hardware import (
     ToolFailedError,
@@ -310,6 +321,55 @@ def test_designs_from_elsewhere_are_read(tmp_path, name):
     assert circuit.simulate(streams)["y"] == wanted.simulate(streams)["out"]
 
 
+WITHIN = """
+module within(input clk, input [1:0] x, output z);
+    wire [1:0] sum = {x[0] & x[1], ^x};
+    reg held = 1;
+    always @(posedge clk) held <= sum[0];
+    inner part(held, sum[1], z);
+endmodule
+module inner(input a, input b, output y);
+    wire either = a | b;
+    assign y = ~either;
+endmodule
+"""
+
+
+def test_nets_within_a_design_become_outputs(tmp_path):
+    path = tmp_path / "within.v"
+    path.write_text(WITHIN)
+    circuit = read_circuit(path, nets=["sum", "held", "part.either"])
+    streams = circuit.encode({"x": [0.4, 0.7]}, 100, seed=1)
+    found = circuit.simulate(streams)
+    first, second = streams["x"]
+    assert found["sum"] == stack([first ^ second, first & second])
+    assert found["held"] == ~isolate(~(first ^ second), 1)
+    assert found["part.either"] == found["held"] | first & second == ~found["z"]
+    assert read_circuit(path).simulate(streams) == {"z": found["z"]}
+    for nets, message in (
+        (["wrong"], "nets must be within the module: held, .*part.either, .*sum, got 'wrong'"),
+        (["x"], "nets must be no ports, got 'x'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_circuit(path, nets=nets)
+    with pytest.raises(TypeError, match=r"nets must be a sequence of names, got 'sum'; pass \['sum'\]"):
+        read_circuit(path, nets="sum")
+
+
+def test_nets_of_a_netlist_become_outputs():
+    gate = {"type": "$_AND_", "connections": {"A": [2], "B": [3], "Y": [4]}}
+    ends = {"type": "$_NOT_", "connections": {"A": [4], "Y": [5]}}
+    ports = {"a": ("input", 2), "b": ("input", 3), "z": ("output", 5)}
+    module = {
+        "ports": {n: {"direction": d, "bits": [bit]} for n, (d, bit) in ports.items()},
+        "netnames": {name: {"bits": [4], "attributes": {}} for name in ("both", "$1")},
+        "cells": {"gate": gate, "ends": ends},
+    }
+    assert read_circuit(module, nets=["both"]).predict({"a": 0.5, "b": 0.4}, 10)["both"].mean == 0.2
+    with pytest.raises(ValueError, match=r"within the module: both, got '\$1'"):
+        read_circuit(module, nets=["$1"])
+
+
 def test_designs_that_are_no_circuits_are_refused(tmp_path):
     path = tmp_path / "design.v"
     for text, error, message in (
@@ -366,11 +426,33 @@ def test_what_has_no_hardware_is_refused():
         circuit_verilog(multiply)
     with pytest.raises(TypeError, match="write LFSR"):
         circuit_verilog(Circuit.trace(multiply), source=LFSR)
+    with pytest.raises(
+        ValueError, match="target must be one of 'generic', 'ice40', 'xilinx', got 'ecp5'"
+    ):
+        verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 2), "ecp5")
     with pytest.raises(ValueError, match="streams must hold at least one stream per input"):
         verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 0))
     two = inputs(Circuit.trace(multiply), 2)
     with pytest.raises(ValueError, match="streams must have no batch axes, got 2 streams"):
         circuit_testbench(Circuit.trace(multiply), two)
+
+
+def test_modules_name_their_version_and_arguments_and_declare_all_nets():
+    circuit = Circuit.trace(multiply)
+    source = TableSource(np.arange(64), 64)
+    made = circuit_verilog(circuit, "top", source=source, seed=3, generators={"x": 0, "~y": 0})
+    streams = circuit.encode({"x": 0.5, "y": 0.5}, 64, seed=1)
+    for text in (circuit_verilog(circuit), made, circuit_testbench(circuit, streams)):
+        first, second, *_, last, _ = text.split("\n")
+        assert (first, last) == ("`default_nettype none", "`default_nettype wire")
+        assert second == f"// Written by sc-neurocore {__version__}."
+    assert made.split("\n")[2:6] == [
+        "// Stochastic circuit top: x, y -> out, one time step per clock cycle.",
+        "// Inputs: thresholds in units of 1 / 64 for "
+        "TableSource([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, ...), seed 3.",
+        "// Generators of the inputs: x 0, ~y 0.",
+        "module top (",
+    ]
 
 
 def test_modules_have_no_warnings(tmp_path):

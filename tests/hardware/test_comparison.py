@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sc_neurocore import Dense, FixedPoint, Network, load_digits
+from sc_neurocore.circuits import Circuit
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Candidate,
@@ -21,13 +22,16 @@ from sc_neurocore.hardware import (
     candidates,
     cell_energy,
     cheapest,
+    circuit_verilog,
     measure_cell_cost,
     measure_cost,
     operating_points,
     pareto_front,
+    synthesize_cells,
 )
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.networks import average_pool2d
+from sc_neurocore.operators import multiply, stanh
 
 DIGITS = load_digits()
 LIBRARY = """
@@ -143,6 +147,21 @@ def test_a_design_in_library_cells_computes_its_model_and_counts_accesses(librar
     assert cost.energy.memory == pytest.approx(81 * 8.0 / (cost.clocks + 2))
     assert cost.energy.clock == pytest.approx(0.008 * cost.made.cells["flop"])
     assert cost.nanojoules == pytest.approx(1e-3 * (cost.clocks + 1) * cost.energy.total)
+
+
+def test_a_circuit_in_library_cells_computes_its_bits(library, tmp_path):
+    circuit = Circuit.trace(lambda x, y: stanh(multiply(x, y), 8))
+    (tmp_path / "circuit.v").write_text(circuit_verilog(circuit))
+    made = synthesize_cells([tmp_path / "circuit.v"], "circuit", library, tmp_path)
+    assert made.cells["flop"] == 3
+    streams = circuit.encode({"x": [0.9, 0.8, 0.2], "y": 0.9}, 200, seed=1)
+    stimulus = {name: x.bits().T[:, np.newaxis] for name, x in streams.items()}
+    stimulus["clear"] = np.zeros((200, 1, 3), np.uint8)
+    stimulus["clear"][0] = 1  # its registers have no first value
+    run = Netlist.read(made.path, "circuit", library=library).run(stimulus, toggles=True)
+    wanted = circuit.simulate({name: x.between(1, 200) for name, x in streams.items()})["out"]
+    assert np.array_equal(run.outputs["out"][1:, 0], wanted.bits().T)
+    assert cell_energy(run, made, "circuit", library).cells > 0
 
 
 @pytest.mark.long

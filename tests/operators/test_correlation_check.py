@@ -31,8 +31,10 @@ from sc_neurocore import (
     stream_key,
 )
 from sc_neurocore.operators import (
+    Integral,
     absolute_difference,
     bernstein,
+    btanh,
     cordiv,
     jk_flip_flop,
     maximum,
@@ -111,6 +113,7 @@ def test_the_warning_names_the_required_scc_the_worst_pair_and_the_effect():
 
 def test_every_operator_in_the_table_of_needs_is_tested_here():
     elsewhere = {"multiplex"}  # test_selection.py
+    elsewhere |= {"btanh", "Integral.tanh"}  # below, by the inputs along an axis
     here = {*BINARY, "scaled_add", "bernstein", "cordiv", "current_trace", "dot"}
     assert set(NEEDS) == here | elsewhere
 
@@ -333,3 +336,21 @@ def test_the_warning_names_the_lag_and_the_stream():
     )
     assert messages(check_white, Bitstream.from_bits([1]), checked=False) == []
     assert messages(check_white, Bitstream.from_bits([[1] * 50, [0] * 50]), checked=False) == []
+
+
+@pytest.mark.parametrize(
+    ("operator", "call"),
+    [
+        ("btanh", lambda x: btanh(x, 6)),
+        ("Integral.tanh", lambda x: Integral(x).tanh(4)),
+    ],
+)
+def test_operators_warn_of_inputs_along_an_axis_that_depend_on_each_other(operator, call):
+    first, second = APART
+    third = encode(0.3, LENGTH, key=KEY, streams=9)
+    assert messages(call, stack([first, second, third])) == []
+    assert messages(call, first[None]) == []
+    (message,) = messages(call, stack([first, third, first]))
+    assert message.startswith(f"{operator} needs SCC 0 of two inputs, got 1 ")
+    found = messages(call, encode([0.5, 0.7], LENGTH, key=KEY, source=Sobol(), streams=[0, 1]))
+    assert found[0].startswith(f"{operator} needs a white stream")

@@ -44,7 +44,7 @@ def dot(inputs: Mapping[str, Net], outputs: Mapping[str, Net]) -> str:
             arrow = f"n{n} -> n{number[other]}" if style else f"n{number[other]} -> n{n}"
             lines.append(f"  {arrow}{style};")
     for i, (name, net) in enumerate(outputs.items()):
-        lines.append(f'  out{i} [label="{name}", shape=oval];')
+        lines.append(f"  out{i} [label={_quoted(name)}, shape=oval];")
         lines += [f"  n{number[node]} -> out{i};" for node in _nodes(net)]
     return "\n".join([*lines, "}", ""])
 
@@ -86,8 +86,20 @@ def _index(item: Call) -> str:
 def _style(node: _Node) -> str:
     origin, index = node
     if isinstance(origin, Input):
-        return f'label="{origin.name}{index}", shape=oval'
+        return f"label={_quoted(origin.name + index)}, shape=oval"
     if isinstance(origin, Call):
-        return f'label="{_index(origin) if origin.name == "item" else origin.name}"'
+        return f"label={_quoted(_index(origin) if origin.name == 'item' else _called(origin))}"
     label = {Constant: "constant", Held: "flip-flop", Loop: "loop"}[type(origin)]
     return f'label="{label}"' + (", shape=point" if isinstance(origin, Loop) else "")
+
+
+def _called(call: Call) -> str:
+    """Return the name of an operator with its numbers, such as states or delays."""
+    numbers = [str(a) for a in call.args if isinstance(a, int | float) and not isinstance(a, bool)]
+    return call.name + (f"({', '.join(numbers)})" if numbers else "")
+
+
+def _quoted(text: str) -> str:
+    """Return a string of the language DOT."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -252,11 +252,12 @@ class Net:
     def __array__(self, *_: object, **__: object) -> NDArray[Any]:
         _refuse("a net as an array")
 
-    def probability(self) -> NoReturn:
-        """Raise TypeError: a net has no bits."""
-        _refuse("a net for its density")
+    def probability(self, *_: object) -> NoReturn:
+        """Raise TypeError: a net has no bits before `Circuit.simulate`."""
+        _refuse("a net for its bits or density")
 
-    counts = bits = probability
+    counts = bits = between = probability
+    words = property(probability)
 
     def __repr__(self) -> str:
         shape = f"shape={self.shape}, " if self.shape and self.is_stream else ""
@@ -360,7 +361,7 @@ def record(function: Function, args: Iterable[Any], kwargs: Mapping[str, Any]) -
     if function.__name__ in _REFUSED:
         contract = "keep the length of their operands and their batch axes"
         counts = function.__name__ in ("dot", "current_trace")
-        remedy = "use popcount_add of products" if counts else ""
+        remedy = "return popcount_add(multiply(x, w)), the count of each step" if counts else ""
         _checks.fail("the operators of a circuit", contract, function.__name__, remedy)
     if function is Machine.run.__wrapped__:  # type: ignore[attr-defined]
         state = kwargs.pop("state", 0)

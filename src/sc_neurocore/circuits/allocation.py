@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 from sc_neurocore._tables import html_table
-from sc_neurocore.circuits._laws import Laws
 from sc_neurocore.circuits._nets import Call, Loop, Net, calls_in_order
-from sc_neurocore.circuits._values import is_composed
+from sc_neurocore.circuits._values import OPERATORS, is_composed
 from sc_neurocore.circuits._wires import Wiring
 from sc_neurocore.circuits.checking import Finding, required_pairs
 from sc_neurocore.circuits.prediction import laws_of
+from sc_neurocore.operators import buffered_add, majority
 from sc_neurocore.streams.correlation import NEEDS
 
 __all__ = ["Allocation"]
@@ -20,6 +20,9 @@ __all__ = ["Allocation"]
 # Depths of the circuits that are proposed: a synchronizer of this depth brings independent streams to
 # an SCC of about 0.99, and a decorrelator removes most of the correlation of streams with memory.
 _SYNCHRONIZED, _SHUFFLED = 8, 16
+# Operators that require no correlation, although their mean depends on it; `ideal_values` holds that of
+# independent inputs.
+_DEPENDENT = {f.__wrapped__ for f in (majority, buffered_add)}  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,7 +67,7 @@ def allocated(
     laws = laws_of(wiring, dict.fromkeys(wires, 0.5), numbers, 64)
     inputs = {part.detail: part.results[0] for part in wiring.parts if part.kind == "input"}
     masks = {wire: laws.full[inputs[wire]] for wire in wires if wire in inputs}
-    apart = _apart(nets, wiring, laws, masks)
+    apart = _apart(nets, wiring)
     classes = [{wire: False} for wire in wires]  # wires that share a generator: whether inverted
     wrong: int | None = None
     for pair in required_pairs(wiring):
@@ -96,39 +99,80 @@ def _within(mask: int, masks: Mapping[str, int]) -> list[str]:
     return [wire for wire, own in masks.items() if own & mask]
 
 
-def _apart(
-    nets: Mapping[str, Net], wiring: Wiring, laws: Laws, masks: Mapping[str, int]
-) -> set[frozenset[str]]:
-    """Return the pairs of wires that must have different generators.
+def _apart(nets: Mapping[str, Net], wiring: Wiring) -> set[frozenset[str]]:
+    """Return the pairs of wires of inputs that must have different generators.
 
-    They are in different operands of an operator that requires independent operands, or of a gate, a
-    machine or a loop that is part of no operator.
+    They are in different operands of an operator that requires independent operands, or whose mean
+    depends on their correlation, or of a gate, a machine or a loop that is part of no operator. A
+    stream that reaches both operands keeps no inputs apart of which it is made.
     """
-    apart: set[frozenset[str]] = set()
-
-    def separate(x: int, y: int) -> None:
-        # Through flip-flops alone, streams of one generator can still be independent; their generators
-        # are kept apart all the same.
-        first, second = _within(laws.full[x], masks), _within(laws.full[y], masks)
-        apart.update(frozenset(pair) for pair in product(first, second) if pair[0] != pair[1])
-
+    of_input = {part.results[0]: part.detail for part in wiring.parts if part.kind == "input"}
+    place = {wire: i for i, part in enumerate(wiring.parts) for wire in part.results}
+    results = {
+        int(wire)
+        for (origin, _), wires in wiring.of.items()
+        if isinstance(origin, Call) and origin.function in OPERATORS
+        for wire in wires.flat
+    }
+    # Inputs and results of operators, each after those of which it is made.
+    named = [*of_input, *sorted(results - set(of_input), key=place.__getitem__)]
+    reached, made_of = _cones(wiring, named)
+    todo: list[tuple[int, int]] = []
     for pair in required_pairs(wiring):
         if pair.y is not None and NEEDS[pair.operator].scc == 0:
-            separate(pair.x, pair.y)
+            todo += product(_bits(reached[pair.x]), _bits(reached[pair.y]))
     for origin in calls_in_order(nets.values()):
-        if isinstance(origin, Loop):
-            for i, net in enumerate(origin.results):
-                for wire in wiring.of[origin, i].flat if net.is_stream else ():
-                    separate(int(wire), int(wire))
-        elif isinstance(origin, Call) and not is_composed(origin):
-            for place, (shape, is_stream) in enumerate(origin.results):
-                del shape
-                for wire in wiring.of[origin, place].flat if is_stream else ():
-                    part = laws.parts[laws.place[int(wire)]]
-                    for a, b in product(part.operands, part.operands):
-                        if a != b:
-                            separate(a, b)
+        if not isinstance(origin, Call | Loop):
+            continue
+        if isinstance(origin, Call) and is_composed(origin) and origin.function not in _DEPENDENT:
+            continue
+        nets_of = [wiring.of.get((origin, i)) for i in range(len(origin.results))]
+        for wire in (int(wire) for wires in nets_of if wires is not None for wire in wires.flat):
+            if isinstance(origin, Loop) or origin.function in _DEPENDENT:
+                todo += combinations(_bits(made_of.get(wire, reached[wire])), 2)
+                continue
+            read = dict.fromkeys(wiring.parts[place[wire]].operands)
+            for a, b in combinations(read, 2):
+                todo += product(_bits(reached[a]), _bits(reached[b]))
+    apart: set[frozenset[str]] = set()
+    seen: set[tuple[int, int]] = set()
+    while todo:
+        first, last = sorted(todo.pop())
+        if first == last or (first, last) in seen:
+            continue
+        seen.add((first, last))
+        if last < len(of_input):
+            apart.add(frozenset((of_input[named[first]], of_input[named[last]])))
+        else:
+            todo += ((first, inner) for inner in _bits(made_of[named[last]]))
     return apart
+
+
+def _cones(wiring: Wiring, named: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the named wires that reach each wire without passing others, as bits of an integer.
+
+    A named wire is reached by itself; the second result holds those of which it is made.
+    """
+    bit = {wire: 1 << i for i, wire in enumerate(named)}
+    reached: dict[int, int] = dict.fromkeys((w for part in wiring.parts for w in part.results), 0)
+    reached |= bit
+    made_of: dict[int, int] = dict.fromkeys(named, 0)
+    changed = True
+    while changed:  # again for loops
+        changed = False
+        for part in wiring.parts:
+            mask = 0
+            for operand in part.operands:
+                mask |= reached[operand]
+            for wire in part.results:
+                of = made_of if wire in bit else reached
+                changed |= of[wire] != mask
+                of[wire] = mask
+    return reached, made_of
+
+
+def _bits(mask: int) -> list[int]:
+    return [i for i in range(mask.bit_length()) if mask >> i & 1]
 
 
 def _merged(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,7 +124,8 @@ def findings(
                 three = _three(pair, (x, y, z), laws, names)
                 if three is not None:
                     found[pair.operator, x, y, z] = three
-    return tuple(found.values())
+    # Wires without a name of their own, as coefficients, can have one finding.
+    return tuple({finding.message: finding for finding in found.values()}.values())
 
 
 def _correlated(pair: Pair, laws: Laws, names: _Names) -> Finding | None:
@@ -140,7 +140,7 @@ def _correlated(pair: Pair, laws: Laws, names: _Names) -> Finding | None:
     if unknown and not laws.full[pair.x] & laws.full[pair.y]:
         value = 0.0
     else:
-        value = np.nan if unknown else _scc(both.mean, p, q)
+        value = 1.0 if pair.x == pair.y else np.nan if unknown else _scc(both.mean, p, q)
     if wanted == 0 and (value == 0 or (abs(both.mean - p * q) <= _EXACT and not unknown)):
         return None
     if wanted and abs(value - wanted) <= TOLERANCE:
@@ -242,11 +242,13 @@ def _triples(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int, int, int]]:
         if pair.y is not None and NEEDS[pair.operator].scc == 0:
             calls.setdefault((pair.call, pair.operator), []).append(pair)
     for group in calls.values():
-        edges = {frozenset((pair.x, pair.y)) for pair in group}
-        wires = sorted({wire for edge in edges for wire in edge if wire is not None})
-        for three in combinations(wires, 3):
-            if all(frozenset(two) in edges for two in combinations(three, 2)):
-                yield (group[0], *three)
+        later: dict[int, set[int]] = {}
+        for pair in group:
+            assert pair.y is not None
+            later.setdefault(min(pair.x, pair.y), set()).add(max(pair.x, pair.y))
+        for x in sorted(later):
+            for y in sorted(later[x] - {x}):
+                yield from ((group[0], x, y, z) for z in sorted(later[x] & later.get(y, set()) - {y}))
 
 
 def _three(pair: Pair, wires: tuple[int, int, int], laws: Laws, names: _Names) -> Finding | None:

@@ -462,8 +462,9 @@ class Circuit:
         """Return generators for the inputs, as few as the correlations allow.
 
         Inputs whose operators require an SCC of +1 or -1 share a generator. Others share one if that
-        changes neither a correlation that an operator requires, nor the mean of a gate, machine or loop
-        that is part of no operator. What generators cannot provide is proposed as a circuit.
+        changes neither a correlation that an operator requires, nor the mean of `majority`,
+        `buffered_add`, or of a gate, machine or loop that is part of no operator. What generators
+        cannot provide is proposed as a circuit.
 
         Returns
         -------

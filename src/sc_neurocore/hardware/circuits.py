@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from textwrap import shorten
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,10 @@ from sc_neurocore.hardware._generators import (
 from sc_neurocore.hardware._sampling import in_stream_product, static_product
 from sc_neurocore.hardware.cells import Bit, Cells, Register
 from sc_neurocore.hardware.design import is_keyword
+from sc_neurocore.hardware.emit import with_header
 from sc_neurocore.hardware.logic import ordered
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
+from sc_neurocore.hardware.synthesis import Synthesis, synthesize
 from sc_neurocore.hardware.tools import check_identifier, quoted, yosys
 from sc_neurocore.operators import isolate, popcount_add, umul
 from sc_neurocore.operators.adders import counted
@@ -46,6 +48,8 @@ __all__ = [
     "verify_circuit",
 ]
 
+# Targets whose netlists `Netlist` runs.
+_Target = Literal["generic", "ice40", "xilinx"]
 _GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
 # States of a machine that is written as a case statement.
 _MOST_STATES = 1024
@@ -65,7 +69,7 @@ class CircuitVerification:
     wrong : int
         Number of bits that differ.
     synthesis : Synthesis
-        Cells, and for iCE40 logic cells and clock rate.
+        Cells, and for iCE40 logic cells and clock rate. The file of the netlist is not kept.
     """
 
     bits: int
@@ -125,6 +129,10 @@ def circuit_verilog(
     >>> from sc_neurocore.circuits import Circuit
     >>> from sc_neurocore.hardware import circuit_verilog
     >>> print(circuit_verilog(Circuit.trace(multiply), "product"))
+    `default_nettype none
+    // Written by sc-neurocore ...
+    // Stochastic circuit product: x, y -> out, one time step per clock cycle.
+    // Inputs: streams.
     module product (
         input wire clk,
         input wire clear,
@@ -137,6 +145,7 @@ def circuit_verilog(
         wire w2 = w0 & w1;
         assign out = {w2};
     endmodule
+    `default_nettype wire
     <BLANKLINE>
     """
     wiring, outputs = _wiring(circuit, name)
@@ -163,7 +172,28 @@ def circuit_verilog(
         lines.wires.append(f"assign {port} = {{{bits}}};")
     body = [f"    {line}" for line in (*lines.wires, *lines.steps)]
     head = ",\n".join(f"    {port}" for port in ports)
-    return "\n".join([f"module {name} (", head, ");", *body, "endmodule", ""])
+    about = _about(circuit, name, source, seed, generators)
+    return with_header("\n".join([*about, f"module {name} (", head, ");", *body, "endmodule"]))
+
+
+def _about(
+    circuit: Circuit,
+    name: str,
+    source: Built | None,
+    seed: int,
+    generators: Mapping[str, int] | None,
+) -> list[str]:
+    """Return comments that name a circuit and the arguments that its module was made with."""
+    ports = f"{', '.join(circuit.inputs)} -> {', '.join(circuit.outputs)}"
+    about = [f"// Stochastic circuit {name}: {ports}, one time step per clock cycle."]
+    if source is None:
+        return [*about, "// Inputs: streams."]
+    of = shorten(str(source), 80, placeholder=" ...)")
+    about.append(f"// Inputs: thresholds in units of 1 / {source.levels} for {of}, seed {seed}.")
+    if generators:
+        given = ", ".join(f"{wire} {n}" for wire, n in generators.items())
+        about.append(f"// Generators of the inputs: {given}.")
+    return about
 
 
 def _wiring(circuit: Circuit, name: str) -> tuple[Wiring, dict[str, Net]]:
@@ -462,15 +492,14 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
         "        $finish;",
         "    end",
         "endmodule",
-        "",
     ]
-    return "\n".join(lines)
+    return with_header("\n".join(lines))
 
 
 def verify_circuit(
     circuit: Circuit,
     streams: Mapping[str, Bitstream],
-    target: Target = "generic",
+    target: _Target = "generic",
     *,
     place: bool = False,
 ) -> CircuitVerification:
@@ -500,10 +529,11 @@ def verify_circuit(
     TypeError
         If `circuit` is not a Circuit, or an input not a Bitstream.
     ValueError
-        If an input is missing or unknown, lengths or shapes do not match, or the circuit has no
-        hardware.
+        If an input is missing or unknown, lengths or shapes do not match, the circuit has no hardware,
+        or `target` is unknown.
     """
     _checks.instance("circuit", circuit, Circuit)
+    _checks.choice("target", target, get_args(_Target))
     name = _prefix("circuit", [*circuit.inputs, *circuit.outputs]) + "circuit"
     wiring, bits_of = _wiring(circuit, name)
     ports, wanted, length = _stimulus(circuit, wiring, bits_of, streams)
@@ -524,7 +554,12 @@ def verify_circuit(
     return CircuitVerification(bits, wrong, made)
 
 
-def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | None = None) -> Circuit:
+def read_circuit(
+    module: Mapping[str, Any] | str | os.PathLike[str],
+    top: str | None = None,
+    *,
+    nets: Sequence[str] = (),
+) -> Circuit:
     """Return the circuit of a design in Verilog or of a netlist, one time step per clock cycle.
 
     Predictions, checks of correlation and simulations then apply to a design from elsewhere.
@@ -537,6 +572,9 @@ def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | 
         resets that do not wait for the clock act at its edge, and memories become registers.
     top : str, optional
         Name of the module in a file, by default that of the file without its ending.
+    nets : sequence of str
+        Wires and registers within the module that become outputs of the circuit as well; those of an
+        instance u are named "u.x".
 
     Returns
     -------
@@ -549,7 +587,8 @@ def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | 
     TypeError
         If `module` is neither a path nor such a module.
     ValueError
-        If the netlist has unknown cells, memories, several clocks, or no inputs but the clock.
+        If the netlist has unknown cells, memories, several clocks, or no inputs but the clock, or one
+        of `nets` is unknown or a port.
     FileNotFoundError
         If the file does not exist.
     MissingToolError
@@ -570,8 +609,10 @@ def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | 
     >>> read_circuit(module)
     Circuit(a, b -> z)
     """
+    if isinstance(nets, str):
+        _checks.wrong_type("nets", "be a sequence of names", nets, f"pass [{nets!r}]")
     if isinstance(module, str | os.PathLike):
-        module = _synthesized(Path(module), top)
+        module = _synthesized(Path(module), top, whole=bool(nets))
     elif top is not None:
         _checks.fail("top", "be omitted for a module that is not in a file", top)
     if not isinstance(module, Mapping) or {"ports", "cells", "netnames"} - set(module):
@@ -583,6 +624,7 @@ def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | 
     registers = cells.registers
     clock = _clock(module)
     inputs = {name: bits for name, bits in netlist.inputs.items() if bits != [clock]}
+    outputs = {**netlist.outputs, **_inner(module, nets)}
     if not inputs:
         _checks.fail("the netlist", "have an input besides the clock", "none")
 
@@ -618,7 +660,7 @@ def read_circuit(module: Mapping[str, Any] | str | os.PathLike[str], top: str | 
                 for (q, register), d in zip(registers.items(), after, strict=True)
             }
         values = evaluate(given, zero)
-        return {name: _joined([values[bit] for bit in bits]) for name, bits in netlist.outputs.items()}
+        return {name: _joined([values[bit] for bit in bits]) for name, bits in outputs.items()}
 
     shapes = {name: (len(bits),) if len(bits) > 1 else () for name, bits in inputs.items()}
     return Circuit._of_function(function, shapes)
@@ -657,17 +699,32 @@ def _clock(module: Mapping[str, Any]) -> Bit | None:
     return None
 
 
-def _synthesized(path: Path, top: str | None) -> Mapping[str, Any]:
-    """Return the netlist of a Verilog file."""
+def _inner(module: Mapping[str, Any], nets: Sequence[str]) -> dict[str, list[Bit]]:
+    """Return the bits of nets by name, lowest first."""
+    named = {name: net["bits"] for name, net in module["netnames"].items() if name[0] not in "$\\"}
+    for name in nets:
+        if name in module["ports"]:
+            _checks.fail("nets", "be no ports", repr(name))
+        if name not in named:
+            known = ", ".join(sorted(set(named) - set(module["ports"]))) or "there are none"
+            within = shorten(known, 400, placeholder=" ...")
+            _checks.fail("nets", f"be within the module: {within}", repr(name))
+    return {name: named[name] for name in nets}
+
+
+def _synthesized(path: Path, top: str | None, *, whole: bool) -> Mapping[str, Any]:
+    """Return the netlist of a Verilog file, with all nets that have names if it must be whole."""
     with path.open("rb"):
         pass
     name = path.stem if top is None else top
     check_identifier("top", name)
+    keep = "setattr -set keep 1 w:* w:$* %d"  # names with $ are those that Yosys gave
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "netlist.json"
         yosys(
             [
                 f"read_verilog -defer {quoted([path])}",
+                *([f"hierarchy -top {name}; proc; flatten; {keep}"] if whole else []),
                 f"synth -flatten -noabc -top {name}",
                 "select -assert-none t:$_DLATCH* t:$_SR_* t:$_ALDFF*",
                 "async2sync; simplemap; dfflegalize -cell $_DFF_P_ 0; opt_clean",

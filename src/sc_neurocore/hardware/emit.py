@@ -39,6 +39,7 @@ __all__ = [
     "verilog",
     "verilog_testbench",
     "weight_files",
+    "with_header",
     "write",
 ]
 
@@ -290,6 +291,11 @@ def rendered(name: str, values: Mapping[str, Any]) -> str:
     text = str(_templates().get_template(f"{name}.j2").render(values))
     if not name.endswith((".v", ".sv")):
         return text
+    return with_header(text)
+
+
+def with_header(text: str) -> str:
+    """Return Verilog that names the version that wrote it, and must declare its nets."""
     return _declared(f"// Written by sc-neurocore {__version__}.\n{text}")
 
 

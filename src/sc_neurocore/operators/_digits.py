@@ -22,7 +22,7 @@ from sc_neurocore.operators.machine import Machine
 from sc_neurocore.operators.machines import linear_machine
 from sc_neurocore.streams import Bitstream, stack
 from sc_neurocore.streams._dispatch import on_streams
-from sc_neurocore.streams.correlation import check_input, check_operands
+from sc_neurocore.streams.correlation import check_input, check_inputs, check_operands
 
 __all__ = [
     "DEPTH",
@@ -173,6 +173,7 @@ _HALVER = _machine(
 def integral_tanh(x: Bitstream, n_states: int) -> Bitstream:
     """Return a hyperbolic tangent of the sum of the lines x (..., m), see `Integral.tanh`."""
     m = x.shape[-1]
+    check_inputs("Integral.tanh", x)
     machine, start = saturating_counter(m, m * n_states)
     return machine.run(*counted(x), state=start)[0]
 

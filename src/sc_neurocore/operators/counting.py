@@ -11,7 +11,7 @@ from sc_neurocore.operators.adders import counted, counting_machine, n_counted
 from sc_neurocore.operators.machine import Machine
 from sc_neurocore.streams import Bitstream
 from sc_neurocore.streams._dispatch import on_streams
-from sc_neurocore.streams.correlation import check_input
+from sc_neurocore.streams.correlation import check_inputs
 
 __all__ = ["btanh"]
 
@@ -69,7 +69,7 @@ def btanh(x: Bitstream, n_states: int) -> Bitstream:
     states = _checks.integer("n_states", n_states, 2, 2**12)
     if states % 2:
         _checks.fail("n_states", "be even", states)
-    check_input("btanh", x)
+    check_inputs("btanh", x)
     machine, start = saturating_counter(n, states)
     return machine.run(*counted(x), state=start)[0]
 

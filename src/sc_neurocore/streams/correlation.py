@@ -303,6 +303,8 @@ NEEDS = {
     "cordiv": Need(+1, "AND"),
     "current_trace": Need(0, "AND"),
     "dot": Need(0, "AND"),
+    "btanh": Need(0, "AND"),
+    "Integral.tanh": Need(0, "AND"),
 }
 REMEDIES = {
     0: "encode the operands with encode_pair (Bernoulli: or with other keys), or decorrelate them",
@@ -328,8 +330,8 @@ def checking() -> Iterator[None]:
 
     Operators that require a correlation then verify it with `check_correlation`: products, sums,
     `minimum`, `maximum` and others, and the currents of layers. Operators that require input that is
-    white in time (`stanh`, `sexp`, `cordiv`, `jk_flip_flop`) verify it with `check_white`. The gates
-    ``&``, ``|``, ``^`` and ``~`` of `Bitstream` check nothing.
+    white in time (`stanh`, `sexp`, `btanh`, `cordiv`, `jk_flip_flop`) verify it with `check_white`. The
+    gates ``&``, ``|``, ``^`` and ``~`` of `Bitstream` check nothing.
 
     A check takes longer than most operators. The environment variable ``SC_NEUROCORE_CHECK=1`` turns
     the checks on permanently.
@@ -448,6 +450,14 @@ def check_input(operator: str, x: Bitstream) -> None:
         x.__stream_need__(operator, x, None, "")
     elif _runtime.checkers:
         _check_white(f"{operator} needs", x)
+
+
+def check_inputs(operator: str, x: Bitstream) -> None:
+    """Check that streams along the last batch axis are white and independent, if checks are on."""
+    check_input(operator, x)
+    if is_symbolic(x) or _runtime.checkers:
+        for apart in range(1, x.shape[-1]):
+            check_operands(operator, x[..., :-apart], x[..., apart:], "two inputs")
 
 
 def _check_white(who: str, x: Bitstream) -> None:
