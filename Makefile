@@ -116,7 +116,7 @@ papers: $(VENV)/.dev
 	$(BIN)/python papers/table.py
 
 docs: $(VENV)/.dev
-	$(BIN)/sc-neurocore demo --out docs/pictures
+	$(BIN)/python docs/draw_demo.py
 	$(BIN)/python docs/draw_theory.py docs/pictures
 	$(BIN)/python docs/draw_plots.py
 	$(BIN)/python docs/draw_overview.py

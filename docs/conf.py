@@ -4,11 +4,23 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import numpy.typing
 from docutils.nodes import SkipNode
 
 sys.path.append(str(Path(__file__).parent))  # for dark_pictures
+
+T = TypeVar("T")
+
+
+class NDArray(Generic[T]):
+    """Name of an array's type in signatures, in place of what NumPy expands it to."""
+
+    __module__ = "numpy.typing"
+
+
+numpy.typing.NDArray = NDArray  # type: ignore[assignment]  # before the package is imported
 
 project = "sc-neurocore"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "dark_pictures"]
@@ -19,7 +31,10 @@ if not is_reference:
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 2
 numpydoc_show_class_members = False
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 default_role = "py:obj"  # `encode` in a docstring is a link if there is such a name, else literal text

@@ -64,26 +64,42 @@ def test_the_reference_is_built_without_warnings(reference):
     assert not warnings
 
 
-def test_pictures_with_a_dark_form_are_shown_by_the_theme_of_the_page(tmp_path):
+@pytest.fixture(scope="module")
+def small_page(tmp_path_factory):
+    """A page with three pictures and some numbers, built with the extension for pictures."""
     from PIL import Image
 
-    for name in ("a.png", "a_dark.png", "b.png"):
-        Image.new("RGB", (2, 2)).save(tmp_path / name)
-    (tmp_path / "index.md").write_text("# Title\n\n![First](a.png)\n\n![Second](b.png)\n")
-    (tmp_path / "conf.py").write_text(
+    folder = tmp_path_factory.mktemp("page")
+    for name, width in (("a.png", 2), ("a_dark.png", 2), ("b.png", 900)):
+        Image.new("RGB", (width, 2)).save(folder / name)
+    (folder / "index.md").write_text(
+        "# Title\n\n![First](a.png)\n\n![Second](b.png)\n\n95 % and 0.5 ± 0.1, `95 % and 0.5 ± 0.1`\n"
+    )
+    (folder / "conf.py").write_text(
         f"import sys; sys.path.append({str(ROOT / 'docs')!r})\n"
         "extensions = ['myst_parser', 'dark_pictures']; html_theme = 'basic'\n"
     )
-    build = [sys.executable, "-m", "sphinx", "-qEW", tmp_path, tmp_path / "out"]
+    build = [sys.executable, "-m", "sphinx", "-qEW", folder, folder / "out"]
     subprocess.run(build, check=True)
-    page = (tmp_path / "out" / "index.html").read_text()
+    return (folder / "out" / "index.html").read_text()
+
+
+def test_pictures_with_a_dark_form_are_shown_by_the_theme_of_the_page(small_page):
     shown = {
-        re.search(r'src="_images/([^"]+)"', tag)[1]: tag for tag in re.findall(r"<img[^>]*>", page)
+        re.search(r'src="_images/([^"]+)"', tag)[1]: tag
+        for tag in re.findall(r"<img[^>]*>", small_page)
     }
     assert set(shown) == {"a.png", "a_dark.png", "b.png"}
     assert "only-light" in shown["a.png"]
     assert "only-dark" in shown["a_dark.png"]
     assert "only-" not in shown["b.png"]
+    assert [name for name, tag in shown.items() if re.search(r'class="[^"]*\bwide\b', tag)] == ["b.png"]
+
+
+def test_numbers_stay_on_a_line_with_their_units_and_errors_outside_of_code(small_page):
+    prose, code = re.search(r"<p>(95.*?), <code[^>]*>(.*?)</code>", small_page, re.DOTALL).groups()
+    assert prose == "95\N{NO-BREAK SPACE}% and 0.5\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.1"
+    assert "\N{NO-BREAK SPACE}" not in code
 
 
 def test_every_name_of_the_package_belongs_to_a_room():

@@ -14,10 +14,12 @@ one, its correlations are checked, and it becomes Verilog. Requires ``pip instal
 # four neighboring pixels. Two streams from one generator have the correlation +1, and then an XOR
 # gate is the absolute difference. A flip-flop that toggles adds without a random number.
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sc_neurocore import stack
+from sc_neurocore import plot, stack
 from sc_neurocore.circuits import Circuit
 from sc_neurocore.hardware import circuit_verilog
 from sc_neurocore.operators import absolute_difference, toggle_add
@@ -46,8 +48,9 @@ print(allocation.n_generators, "generator(s):", dict(allocation.generators))
 # bits:
 
 for finding in circuit.check():
-    print("-", finding)
-print("with the allocation:", circuit.check(generators=allocation.generators) or "nothing to report")
+    print(textwrap.fill(f"- {finding}", 92, subsequent_indent="  "))
+findings = circuit.check(generators=allocation.generators)
+print("with the allocation:", findings or "nothing to report")
 
 # %%
 # The error, before and after a simulation
@@ -69,16 +72,16 @@ for length in lengths:
     measured.append(found)
 print(prediction)
 
-figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 target = (abs(values["a"] - values["d"]) + abs(values["b"] - values["c"])) / 2
-axis.loglog(lengths, predicted, label="standard error, predicted", base=2)
 errors = abs(np.array(measured) - target)
-axis.loglog(lengths, errors, "k.", alpha=0.6, base=2)
-axis.plot([], [], "k.", label="error of a simulation")
-axis.set_xlabel("stream length")
-axis.set_ylabel("error of the value")
-axis.legend()
-axis.grid(alpha=0.3)
+with plot.style():
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    axis.loglog(lengths, predicted, label="standard error, predicted", base=2)
+    simulated = axis.loglog(lengths, errors, "C1o", alpha=0.6, base=2)
+    simulated[0].set_label("error of a simulation")
+    axis.set_xlabel("stream length")
+    axis.set_ylabel("error of the value")
+    axis.legend()
 
 # %%
 # On an image
@@ -92,7 +95,8 @@ corners = {"a": image[:-1, :-1], "b": image[:-1, 1:], "c": image[1:, :-1], "d": 
 streams = circuit.encode(corners, 256, seed=1, generators=allocation.generators)
 edges = circuit.simulate(streams)["out"].probability()
 figure, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
-for axis, (title, picture) in zip(axes, (("pixels", image), ("edges, 256 bits", edges)), strict=True):
+shown = {"pixels": image, "edges, 256 bits": edges}
+for axis, (title, picture) in zip(axes, shown.items(), strict=True):
     axis.imshow(picture, cmap="gray")
     axis.set_title(title)
     axis.set_axis_off()

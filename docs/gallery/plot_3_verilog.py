@@ -20,7 +20,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sc_neurocore import FixedPoint, Hammersley, evaluate, load_digits, noise_budget, plan, simulate
+from sc_neurocore import (
+    FixedPoint,
+    Hammersley,
+    evaluate,
+    load_digits,
+    noise_budget,
+    plan,
+    plot,
+    simulate,
+)
 from sc_neurocore.hardware import Design, quantization, verilog, verilog_testbench, write
 
 digits = load_digits()
@@ -45,17 +54,15 @@ for i, layer in enumerate(noise_budget(digits.network, digits.images, 32, seed=0
 # cells, until they cost accuracy.
 
 widths = [2, 3, 4, 5, 6, 8]
-rows = [
-    evaluate(*digits, [32], seeds=[0], source=Hammersley(8), fixed_point=FixedPoint(bits=bits))[0]
-    for bits in widths
-]
-figure, axis = plt.subplots(figsize=(5, 3), layout="constrained")
-axis.plot(widths, [100 * row.mean for row in rows], "o-", label="integers")
-axis.axhline(100 * rows[0].of_float, color="black", ls=":", label="real numbers")
-axis.set_xlabel("bits per weight and input")
-axis.set_ylabel("accuracy (%)")
-axis.legend()
-axis.grid(alpha=0.3)
+options = {"seeds": [0], "source": Hammersley(8)}
+rows = [evaluate(*digits, [32], fixed_point=FixedPoint(bits=bits), **options)[0] for bits in widths]
+with plot.style():
+    figure, axis = plt.subplots(figsize=(5, 3), layout="constrained")
+    axis.plot(widths, [100 * row.mean for row in rows], "o-", label="integers")
+    axis.axhline(100 * rows[0].of_float, color="black", ls=":", label="real numbers")
+    axis.set_xlabel("bits per weight and input")
+    axis.set_ylabel("accuracy (%)")
+    axis.legend()
 
 # %%
 # The design
@@ -67,7 +74,11 @@ axis.grid(alpha=0.3)
 design = Design(digits.network, length=32, fixed_point=FixedPoint(bits=6), name="digits")
 print(design)
 print(f"{design.clocks:,} clock cycles per image")
-print(quantization(design, digits.images, digits.labels))
+
+# %%
+# What rounding costs, on the test images:
+
+quantization(design, digits.images, digits.labels)
 
 # %%
 # The output layer at work: potentials are integers in units of the increment per synapse.
@@ -98,9 +109,9 @@ with tempfile.TemporaryDirectory() as folder:
         print(f"{path.name:28s} {path.stat().st_size:7,} bytes")
 
 # %%
-# The top module, without its memories:
+# The ports of the top module:
 
-print("\n".join(files["digits.v"].splitlines()[:40]))
+print(files["digits.v"].partition(");")[0] + ");")
 
 # %%
 # ``sc-neurocore hdl digits --length 32 --bits 6 --verify 100000 --synth ice40`` does all of this,

@@ -6,9 +6,10 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 A = TypeVar("A", bound=np.generic)
 B = TypeVar("B", bound=np.generic)
+C = TypeVar("C")
 
 # Where `kept_warnings` keeps the warnings of a thread.
 _kept: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("kept", default=None)
@@ -23,12 +25,21 @@ _kept: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("kept", d
 
 def fail(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     """Raise a ValueError: the value breaks its contract."""
-    raise ValueError(f"{name} must {contract}, got {value}" + (f"; {remedy}" if remedy else ""))
+    got = _shortened(value, str(value))
+    raise ValueError(f"{name} must {contract}, got {got}" + (f"; {remedy}" if remedy else ""))
 
 
 def wrong_type(name: str, contract: str, value: object, remedy: str = "") -> NoReturn:
     """Raise a TypeError: the value has the wrong type."""
-    raise TypeError(f"{name} must {contract}, got {value!r}" + (f"; {remedy}" if remedy else ""))
+    got = _shortened(value, repr(value))
+    raise TypeError(f"{name} must {contract}, got {got}" + (f"; {remedy}" if remedy else ""))
+
+
+def _shortened(value: object, text: str) -> str:
+    """Return the text of a value, unless it would fill the screen."""
+    if isinstance(value, np.ndarray) and value.size > 16:
+        return f"an array of {value.dtype}, shape {value.shape}"
+    return text if len(text) <= 300 else f"{text[:100]} ..."
 
 
 def no_modes(owner: str, keywords: Collection[str]) -> None:
@@ -41,6 +52,25 @@ def no_modes(owner: str, keywords: Collection[str]) -> None:
                 'values with coding="sign_magnitude", as in SCDenseLayer, or with the codings '
                 "Bipolar, SignMagnitude and TwoLine"
             )
+
+
+def remedies(**of: str) -> Callable[[type[C]], type[C]]:
+    """Return a decorator of a class, whose constructor names the remedy for keywords that it lacks."""
+
+    def decorate(cls: type[C]) -> type[C]:
+        init: Any = cls.__init__
+
+        @wraps(init)
+        def checked(self: C, *args: Any, **keywords: Any) -> None:
+            for name in keywords:
+                if name in of:
+                    raise TypeError(f"{cls.__name__} has no parameter {name}; {of[name]}")
+            init(self, *args, **keywords)
+
+        cls.__init__ = checked  # type: ignore[assignment]
+        return cls
+
+    return decorate
 
 
 def missing_extra(feature: str, package: str, extra: str) -> str:

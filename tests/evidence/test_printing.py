@@ -20,6 +20,7 @@ from sc_neurocore import (
     stack,
 )
 from sc_neurocore.circuits import Circuit
+from sc_neurocore.hardware import Design, quantization
 from sc_neurocore.operators import cordiv
 
 DIGITS = load_digits()
@@ -44,6 +45,8 @@ RESULTS = {
     "Accuracy of one seed": evaluate(*DIGITS, [8], seeds=[1])[0],
     "Plan": plan(*DIGITS, max_loss=0.0, lengths=[4, 6, 8])[0],
     "EarlyDecisions": decide_early(*DIGITS[:2], 8, seed=2**127),
+    "Quantization": quantization(Design(DIGITS.network, 8), *DIGITS[1:]),
+    "Quantization without labels": quantization(Design(DIGITS.network, 8), DIGITS.images[:9]),
     "LayerBudget": noise_budget(*DIGITS[:2], 8, seed=1)[0],
 }
 

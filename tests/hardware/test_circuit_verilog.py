@@ -25,6 +25,7 @@ from sc_neurocore.hardware import (
     ToolFailedError,
     circuit_testbench,
     circuit_verilog,
+    circuits,
     read_circuit,
     synthesize,
     verify_circuit,
@@ -159,6 +160,21 @@ def test_generators_in_the_module_encode_as_the_source_does(tmp_path, source, ge
         stimulus[name] = np.broadcast_to(bits[:, np.newaxis], (300, bits.size, 1))
     out = netlist.run(stimulus).outputs["out"][:, 0, 0]
     assert np.array_equal(out, circuit.simulate(streams)["out"].bits())
+
+
+@pytest.mark.parametrize("source", [LFSR(7), Sobol(1, gray=True, bits=7)], ids=str)
+def test_generators_are_verified_with_the_circuit(source, monkeypatch):
+    circuit = Circuit.trace(lambda x, y: scaled_add(multiply(x, y), key=1, source=LFSR(5)), x=(3,))
+    values = {"x": [0.3, 0.85, 1.0], "y": 0.6}
+    options = {"source": source, "seed": 3, "generators": {"x[0]": 0, "~x[1]": 1, "x[2]": 1, "y": 2}}
+    found = verify_circuit(circuit, values, length=200, **options)
+    assert (found.wrong, found.bits) == (0, 200)
+    real = circuits.circuit_verilog
+    monkeypatch.setattr(
+        circuits, "circuit_verilog", lambda *args, **how: real(*args, **{**how, "seed": 4})
+    )
+    if source == LFSR(7):  # whose start depends on the seed
+        assert verify_circuit(circuit, values, length=200, **options).wrong > 0
 
 
 MACHINES = {
@@ -432,6 +448,15 @@ def test_what_has_no_hardware_is_refused():
         verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 2), "ecp5")
     with pytest.raises(ValueError, match="streams must hold at least one stream per input"):
         verify_circuit(Circuit.trace(multiply), inputs(Circuit.trace(multiply), 0))
+    product, values = Circuit.trace(multiply), {"x": 0.5, "y": [0.25, 0.5]}
+    with pytest.raises(ValueError, match="streams must have no batch axes with source, got a batch of"):
+        verify_circuit(product, values, source=LFSR(8), length=8)
+    with pytest.raises(TypeError, match="length must be an integer, got None"):
+        verify_circuit(product, {"x": 0.5, "y": 0.25}, source=LFSR(8))
+    with pytest.raises(ValueError, match="length must be that of the streams without source, got 8"):
+        verify_circuit(product, inputs(product), length=8)
+    with pytest.raises(TypeError, match=r"streams\['x'\] must be a Bitstream, got 0.5; "):
+        verify_circuit(product, {"x": 0.5, "y": 0.25})
     two = inputs(Circuit.trace(multiply), 2)
     with pytest.raises(ValueError, match="streams must have no batch axes, got 2 streams"):
         circuit_testbench(Circuit.trace(multiply), two)

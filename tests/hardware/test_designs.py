@@ -1,5 +1,6 @@
 """Layers and networks in Verilog against the model: every spike and every potential."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -208,3 +209,12 @@ def test_a_layer_counts_as_silent_only_if_it_never_fires():
         assert not (can_pass and fired), (dense, fired)
         seen.add(can_pass)
     assert seen == {False, True}
+
+
+def test_parameters_of_other_objects_are_named():
+    for name in ("bits", "word", "leak_bits"):
+        with pytest.raises(TypeError, match=rf"no parameter {name}; pass fixed_point=FixedPoint"):
+            Design(Network([Dense([[0.5]])]), 8, **{name: 3})
+    with pytest.raises(TypeError, match="Design has no parameter steps; pass length="):
+        Design(Network([Dense([[0.5]])]), steps=8)
+    assert "pipelined" in inspect.signature(Design).parameters

@@ -232,6 +232,18 @@ def test_the_rules_hold_for_layers_that_work_at_the_same_time(tmp_path):
             prove(changed(text, "sc_pipeline.v", old, new), tmp_path)
 
 
+def test_the_core_file_names_the_wrapper_as_top_and_no_testbench_as_its_part(tmp_path):
+    small("unrolled").network.save(tmp_path / "little.npz")
+    for options, top in (([], "little"), (["--interface", "axi-lite"], "little_axil")):
+        out = tmp_path / top
+        assert main(["hdl", str(tmp_path / "little.npz"), "--out", str(out), *options]) == 0
+        core = (out / "little.core").read_text()
+        assert re.findall(r"toplevel: (\w+)", core) == [top, "little_tb"]
+        rtl = re.search(r"rtl:\n    files: \[(.*)\]", core)[1].split(", ")
+        assert f"{top}.v" in rtl
+        assert not [name for name in rtl if "_tb" in name]
+
+
 @pytest.mark.icarus
 def test_the_core_file_runs_the_testbench(text, tmp_path):
     write(text, tmp_path)

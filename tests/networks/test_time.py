@@ -267,6 +267,22 @@ def test_events_are_their_packed_bits():
     assert np.array_equal(one, Events(times[0], units[0], (N_IN, 100), dt=0.5).bitstream().bits())
 
 
+def test_times_in_another_unit_than_the_steps_are_reported():
+    rng = np.random.default_rng(0)
+    times, units = rng.random(300) * 0.3, rng.integers(0, 10, 300)  # seconds
+    with pytest.warns(UserWarning, match=r"all 300 events lie in the first step of 300, and 290 .*dt="):
+        assert Events(times, units, shape=(10, 300)).merged == 290
+    with pytest.warns(UserWarning, match="all 600 events lie in the first 3 steps of 4000"):
+        Events([10 * times, 10 * times], [units, units], shape=(10, 4000))
+    assert Events(times, units, shape=(10, 300), dt=0.001).merged < 30
+    assert Events([0.1, 0.2], [0, 1], shape=(10, 300)).merged == 0  # two events can be early
+    assert Events([0.1, 0.2, 8.0], [0, 0, 1], shape=(10, 300)).merged == 1
+    with pytest.raises(TypeError, match=r"hold integers .*, got an array of float64, shape \(300,\)"):
+        Events(times, units / 1.0, shape=(10, 300))
+    with pytest.raises(ValueError, match=r"\[0, 10\), got 10; units are counted from 0"):
+        Events(1000 * times, units + 1, shape=(10, 300))
+
+
 def test_events_that_do_not_fit_are_refused():
     cases = [
         (([1.0, 5.0], [0, 0], (2, 5)), r"times must lie in \[0.0, 5.0\), within the steps, got 5.0"),

@@ -217,7 +217,8 @@ def test_one_line_of_an_encoded_value_is_silent():
 
 def test_values_outside_the_range_are_clipped():
     for coding in CODINGS:
-        x = coding.encode([-5.0, 5.0], LENGTH, key=KEY)
+        with pytest.warns(UserWarning, match="outside .* and saturate"):
+            x = coding.encode([-5.0, 5.0], LENGTH, key=KEY)
         assert x.value().tolist() == [-1.0 if coding in SIGNED else 0.0, 1.0]
 
 

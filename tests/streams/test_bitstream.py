@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sc_neurocore import Bitstream, Interval, Role, encode, stream_key
+from sc_neurocore import Bitstream, Interval, Role, encode, encode_pair, stream_key
 
 KEY = stream_key(1, Role.INPUT)
 shapes = hnp.array_shapes(min_dims=1, max_dims=3, max_side=5)
@@ -125,8 +125,14 @@ def test_density_is_within_five_sigma_and_exact_at_the_ends(p):
     assert abs(deviation) <= 5 * np.sqrt(p * (1 - p) / n)
 
 
-def test_probabilities_outside_saturate():
-    assert encode([-0.5, 1.5], 100, key=KEY) == encode([0.0, 1.0], 100, key=KEY)
+def test_probabilities_outside_saturate_with_a_warning():
+    with pytest.warns(UserWarning, match="2 of 3 .* between -0.5 and 255, and saturate"):
+        saturated = encode([-0.5, 0.3, 255.0], 100, key=KEY)
+    assert saturated == encode([0.0, 0.3, 1.0], 100, key=KEY)
+    with pytest.warns(UserWarning, match="1 of 1 probabilities lie outside"):
+        encode_pair(0.5, 1.5, 100, key=KEY)
+    assert encode([-1e-9, 1 + 1e-9], 100, key=KEY) == encode([0.0, 1.0], 100, key=KEY)  # rounding
+    assert Interval(-1, 1).to_probability([-3, 3]).tolist() == [0.0, 1.0]  # without a warning
 
 
 def test_streams_are_pairwise_independent():

@@ -124,7 +124,8 @@ class TestEverySource:
             assert np.array_equal(words, twins.pack(bits))
 
     def test_the_thresholds_0_and_all_are_none_and_all(self, source):
-        streams = encode([0.0, 1.0, -3.0, 7.0], 200, key=KEY, source=source)
+        with pytest.warns(UserWarning, match="2 of 4 probabilities lie outside"):
+            streams = encode([0.0, 1.0, -3.0, 7.0], 200, key=KEY, source=source)
         assert streams.counts().tolist() == [0, 200, 0, 200]
 
     def test_numbers_repeat_after_the_period(self, source):

@@ -22,7 +22,7 @@ __all__ = ["Allocation"]
 _SYNCHRONIZED, _SHUFFLED = 8, 16
 # Operators that require no correlation, although their mean depends on it; `ideal_values` holds that of
 # independent inputs.
-_DEPENDENT = {f.__wrapped__ for f in (majority, buffered_add)}  # type: ignore[attr-defined]
+_DEPENDENT = {majority.__wrapped__, buffered_add.__wrapped__}  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, repr=False)

@@ -564,7 +564,8 @@ class Circuit:
         batches, lengths = {}, set[int]()
         for name, net in self.inputs.items():
             if not isinstance(streams[name], Bitstream):
-                _checks.instance(f"streams[{name!r}]", streams[name], Bitstream)
+                remedy = "encode the values with Circuit.encode"
+                _checks.instance(f"streams[{name!r}]", streams[name], Bitstream, remedy)
             shape = streams[name].shape
             n = len(shape) - len(net.shape)
             if n < 0 or shape[n:] != net.shape:

@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,12 @@ from sc_neurocore.networks import (
     simulate,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 DEMO_LENGTHS = (8, 16, 32, 64, 128)
 DEMO_SEEDS = range(50)
+DEMO_SOURCES = ("bernoulli", "sobol")
 PICTURES = ("raster", "digits", "accuracy")
 
 
@@ -55,22 +59,25 @@ def run_demo(options: argparse.Namespace) -> None:
     sizes = f"{len(digits.images)} test images, {digits.network.shape}, {len(DEMO_SEEDS)} seeds"
     say(options, _heading(f"Handwritten digits: {sizes}"))
     curves = {}
-    for name in ("bernoulli", "sobol"):
+    for name in DEMO_SOURCES:
         title = f"{name.capitalize()} streams"
         say(options, f"{title}:")
-        curves[title] = evaluate(
-            digits.network,
-            digits.images,
-            digits.labels,
-            DEMO_LENGTHS,
-            seeds=DEMO_SEEDS,
-            source=SOURCES[name],
-            progress=sys.stderr.isatty(),
-        )
-        say(options, "\n".join([ACCURACIES, *map(accuracy_line, curves[title])]))
-        for row in curves[title] if options.json else ():
+        rows = curves[title] = measure(digits, name)
+        say(options, "\n".join([ACCURACIES, *map(accuracy_line, rows)]))
+        for row in rows if options.json else ():
             emit(accuracy_object(name, row))
     _draw(options, namespace["firing_layer"].get_spike_trains(), digits, curves)
+
+
+def measure(digits: Digits, source: str) -> list[Accuracy]:
+    """Return the accuracy of the digits at each length."""
+    return evaluate(
+        *digits,
+        DEMO_LENGTHS,
+        seeds=DEMO_SEEDS,
+        source=SOURCES[source],
+        progress=sys.stderr.isatty(),
+    )
 
 
 def _check_pictures(folder: Path) -> None:
@@ -114,30 +121,37 @@ def _draw(
     curves: dict[str, list[Accuracy]],
 ) -> None:
     try:
-        from matplotlib.figure import Figure
-
         from sc_neurocore import plot
     except ImportError:
         say(options, "\n" + _checks.missing_extra("drawing the pictures", "Matplotlib", "plot"))
         return
-    folder = options.out
-    folder.mkdir(parents=True, exist_ok=True)
-    length = 32
-    result = simulate(digits.network, digits.images, length, seed=0)
-    classes = result.classes
-    wrong = np.flatnonzero(classes != digits.labels)
-    shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
+    options.out.mkdir(parents=True, exist_ok=True)
     say(options, "")
     with plot.style():
-        figures = [Figure(size, layout="constrained") for size in ((7, 2.4), (7.2, 4.8), (6.4, 3.8))]
-        raster, pictures, curve = (figure.subplots() for figure in figures)
-        plot.raster(trains, raster)
-        raster.set_title("Dense layer of 4 neurons that share a stochastic current")
-        plot.classified(digits.images[shown], digits.labels[shown], classes[shown], pictures)
-        pictures.set_title(
-            f"Streams of {length} bits: {len(wrong)} of {len(classes)} images are wrong, and come first"
-        )
-        plot.accuracy(curves, curve)
-        curve.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
-        for name, figure in zip(PICTURES, figures, strict=True):
-            save_figure(options, figure, folder / f"{name}.png")
+        for name, figure in figures(trains, digits, curves).items():
+            save_figure(options, figure, options.out / f"{name}.png")
+
+
+def figures(
+    trains: NDArray[np.uint8], digits: Digits, curves: dict[str, list[Accuracy]]
+) -> dict[str, Figure]:
+    """Return the three pictures in the current style."""
+    from matplotlib.figure import Figure
+
+    from sc_neurocore import plot
+
+    length = 32
+    classes = simulate(digits.network, digits.images, length, seed=0).classes
+    wrong = np.flatnonzero(classes != digits.labels)
+    shown = np.concatenate([wrong, np.flatnonzero(classes == digits.labels)])[:32]
+    drawn = [Figure(size, layout="constrained") for size in ((7, 2.4), (7.2, 4.8), (6.4, 3.8))]
+    raster, pictures, curve = (figure.subplots() for figure in drawn)
+    plot.raster(trains, raster)
+    raster.set_title("Dense layer of 4 neurons that share a stochastic current")
+    plot.classified(digits.images[shown], digits.labels[shown], classes[shown], pictures)
+    pictures.set_title(
+        f"Streams of {length} bits: {len(wrong)} of {len(classes)} images are wrong, and come first"
+    )
+    plot.accuracy(curves, curve)
+    curve.set_title(f"Digits, {digits.network.shape}: accuracy by stream length")
+    return dict(zip(PICTURES, drawn, strict=True))

@@ -53,7 +53,7 @@ def run_hdl(options: argparse.Namespace) -> None:
     for interface in interfaces:
         modules |= hardware.interface_verilog(design, interface)
     text = modules | hardware.verilog_testbench(design, in_bench)
-    for interface in interfaces or [None]:
+    for interface in reversed(interfaces or [None]):  # the first is the top module of the core file
         text |= hardware.interface_checks(design, text, interface)
     text |= hardware.vendor_scripts(design, modules, interfaces[0] if interfaces else None)
     if options.board:

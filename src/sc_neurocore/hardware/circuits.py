@@ -13,7 +13,7 @@ from textwrap import shorten
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sc_neurocore import _checks
 from sc_neurocore.circuits import Circuit, feedback
@@ -498,10 +498,14 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
 
 def verify_circuit(
     circuit: Circuit,
-    streams: Mapping[str, Bitstream],
+    streams: Mapping[str, Bitstream] | Mapping[str, ArrayLike],
     target: _Target = "generic",
     *,
     place: bool = False,
+    source: Built | None = None,
+    length: int | None = None,
+    seed: int = 0,
+    generators: Mapping[str, int] | None = None,
 ) -> CircuitVerification:
     """Synthesize a circuit and run its netlist beside its simulation, all streams of a batch at once.
 
@@ -509,12 +513,20 @@ def verify_circuit(
     ----------
     circuit : Circuit
         As in `circuit_verilog`.
-    streams : mapping of str to Bitstream
-        Streams of the inputs, as in `Circuit.simulate`.
+    streams : mapping of str to Bitstream or array_like
+        Streams of the inputs, as in `Circuit.simulate`. With `source`, probabilities of the inputs,
+        without batch axes.
     target : {"generic", "ice40", "xilinx"}
         Cells of the netlist.
     place : bool
         Place and route for iCE40, to report logic cells and clock rate.
+    source : LFSR, Sobol or TableSource, optional
+        As in `circuit_verilog`: the generators of the inputs are a part of the netlist, and its outputs
+        are compared with those of streams from `Circuit.encode`.
+    length : int, optional
+        Number of time steps, with `source`.
+    seed, generators
+        As in `circuit_verilog`.
 
     Returns
     -------
@@ -531,15 +543,41 @@ def verify_circuit(
     ValueError
         If an input is missing or unknown, lengths or shapes do not match, the circuit has no hardware,
         or `target` is unknown.
+
+    Examples
+    --------
+    >>> from sc_neurocore import LFSR, multiply
+    >>> from sc_neurocore.circuits import Circuit
+    >>> from sc_neurocore.hardware import verify_circuit
+    >>> values = {"x": 0.5, "y": 0.3}
+    >>> found = verify_circuit(Circuit.trace(multiply), values, source=LFSR(8), length=255)
+    >>> found.wrong, found.bits
+    (0, 255)
     """
     _checks.instance("circuit", circuit, Circuit)
     _checks.choice("target", target, get_args(_Target))
     name = _prefix("circuit", [*circuit.inputs, *circuit.outputs]) + "circuit"
     wiring, bits_of = _wiring(circuit, name)
-    ports, wanted, length = _stimulus(circuit, wiring, bits_of, streams)
+    text = circuit_verilog(circuit, name, source=source, seed=seed, generators=generators)
+    given: dict[str, Any] = dict(streams)
+    if source is not None:
+        thresholds = _thresholds(circuit, given, source)
+        given = circuit.encode(
+            given,
+            _checks.length_of_stream("length", length),
+            seed=seed,
+            source=source,
+            generators=generators,
+        )
+    elif length is not None:
+        _checks.fail("length", "be that of the streams without source", length, "leave it out")
+    ports, wanted, length = _stimulus(circuit, wiring, bits_of, given)
+    if source is not None:
+        ports |= {port: np.tile(bits, (1, length)) for port, bits in thresholds.items()}
+        ports = {port: bits.reshape(len(bits), -1, length) for port, bits in ports.items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "circuit.v"
-        path.write_text(circuit_verilog(circuit, name), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         made = synthesize([path], name, target, folder, place=place)
         netlist = Netlist.read(made.path, name)
     lanes = next(iter(wanted.values())).shape[1]
@@ -552,6 +590,23 @@ def verify_circuit(
         wrong += int((outputs[port] != np.moveaxis(array, -1, 0)).sum())
         bits += array.size
     return CircuitVerification(bits, wrong, made)
+
+
+def _thresholds(
+    circuit: Circuit, values: Mapping[str, ArrayLike], source: Built
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the bits of the thresholds of each input, lowest first, shape (bits, 1)."""
+    checked, batch = circuit._checked_values(values)
+    if batch:
+        contract = "have no batch axes with source"
+        _checks.fail("streams", contract, f"a batch of shape {batch}", "verify one element at a time")
+    places = np.arange(threshold_bits(source))
+    return {
+        name: (source.thresholds(p.reshape(-1, 1)).astype(np.int64) >> places & 1)
+        .astype(np.uint8)
+        .reshape(-1, 1)
+        for name, p in checked.items()
+    }
 
 
 def read_circuit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_args
 
@@ -423,6 +423,10 @@ class LayerDesign:
         return row_integers(bits.reshape(self.depth, -1))
 
 
+@_checks.remedies(
+    **{field.name: f"pass fixed_point=FixedPoint({field.name}=...)" for field in fields(FixedPoint)},
+    steps="pass length=...",
+)
 @dataclass(frozen=True, eq=False)
 class Design:
     """Parameters of the hardware of a network, which reads an image value by value and outputs a class.

@@ -84,7 +84,8 @@ def interface_checks(
       statement that binds them to the design in a simulation.
     - `NAME_formal.sv`, `NAME.sby`: a bounded proof of the rules by SymbiYosys, for the control of the
       design with shorter images.
-    - `NAME.core`: a FuseSoC core file, with the testbench as target `sim`.
+    - `NAME.core`: a FuseSoC core file. Its top module is the design, or the wrapper of the interface,
+      and its target `sim` runs the testbench of the design.
     - `NAME_axis_tb.v` and `NAME_axis_test.py`, for AXI4-Stream: a Verilog testbench of the wrapper,
       and a cocotb test with random gaps. Both have late reads, frames of a wrong length, and resets,
       and read the vectors of the testbench.
@@ -113,7 +114,8 @@ def interface_checks(
     names, formal = list(text), f"{design.name}_formal.sv"
     values: dict[str, Any] = {
         "design": design,
-        "files": [name for name in names if name.endswith(".v") and name != f"{bench}.v"],
+        "files": [name for name in names if name.endswith(".v") and not name.endswith("_tb.v")],
+        "top": design.name if interface is None else f"{design.name}_{SUFFIXES[interface]}",
         "memories": [n for n in names if n.endswith(".hex") and not n.startswith(f"{bench}_")],
         "vectors": [n for n in names if n.endswith(".hex") and n.startswith(f"{bench}_")],
         "control": "sc_pipeline" if design.pipelined else "sc_control",

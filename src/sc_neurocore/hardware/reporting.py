@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sc_neurocore._tables import html_table
 from sc_neurocore.evidence.evaluation import labeled
 from sc_neurocore.hardware._registers import address_bits
 from sc_neurocore.hardware.boards import BoardBuild
@@ -91,6 +92,23 @@ class Quantization:
     n_images: int
     layers: tuple[LayerQuantization, ...]
     steps: float
+
+    def __repr__(self) -> str:
+        return f"Quantization({', '.join(f'{name} {value}' for name, value in self._summary())})"
+
+    def _repr_html_(self) -> str:
+        return html_table(("accuracy", "value"), self._summary())
+
+    def _summary(self) -> list[tuple[str, str]]:
+        """Return names and values of what all layers together have."""
+        known = self.of_float is not None
+        return [
+            *([("on real numbers", f"{self.of_float:.2%}")] if known else []),
+            ("on bitstreams" if known else "same classes on bitstreams", f"{self.of_streams:.2%}"),
+            ("in hardware", f"{self.of_fixed:.2%}"),
+            ("images", str(self.n_images)),
+            ("time steps", f"{self.steps:g}"),
+        ]
 
 
 def quantization(design: Design, images: InputLike, labels: ArrayLike | None = None) -> Quantization:

@@ -56,6 +56,12 @@ class Events:
     ValueError
         If times and units differ in number, a unit is out of range, or a time is outside the steps.
 
+    Warns
+    -----
+    UserWarning
+        If events were merged and all lie in the first hundredth of the steps, as times in seconds do in
+        steps of milliseconds.
+
     Examples
     --------
     >>> from sc_neurocore import Events
@@ -96,11 +102,14 @@ class Events:
             for times, units in zip(rows_of_times, rows_of_units, strict=True)
         ]
         kept = tuple(np.unique(addresses) for addresses in given)
+        merged = sum(map(len, given)) - sum(map(len, kept))
+        if merged:
+            _warn_of_units(given, steps, merged)
         checked = {
             "shape": (n_units, steps),
             "dt": dt,
             "start": start,
-            "merged": sum(map(len, given)) - sum(map(len, kept)),
+            "merged": merged,
             "_batched": batched,
             "_addresses": kept,
         }
@@ -131,6 +140,18 @@ class Events:
         return f"Events({n} spikes, {self.shape[0]} units, {self.shape[1]} steps, merged={self.merged})"
 
 
+def _warn_of_units(given: list[NDArray[np.int64]], steps: int, merged: int) -> None:
+    """Warn of times in another unit than `dt`, whose events all fall into the first few steps."""
+    last = max(int((addresses % steps).max(initial=0)) for addresses in given)
+    if steps >= 10 and last * 100 < steps:
+        n, few = sum(map(len, given)), "step" if last == 0 else f"{last + 1} steps"
+        message = (
+            f"all {n} events lie in the first {few} of {steps}, and {merged} of them were merged; give "
+            "dt in the unit of times, such as dt=0.001 for times in seconds and steps of 1 ms"
+        )
+        _checks.warn(message, UserWarning)
+
+
 def _is_batch(values: Any) -> bool:
     """Return whether values are a sequence of arrays rather than one array."""
     if isinstance(values, np.ndarray):
@@ -148,7 +169,8 @@ def _addresses(
     if unit.shape != t.shape:
         _checks.fail("units", f"hold one unit for each of the {len(t)} times", f"shape {unit.shape}")
     if unit.size and unit.max() >= n_units:
-        _checks.fail("units", f"lie in [0, {n_units})", unit.max())
+        remedy = "units are counted from 0, and shape is (units, steps)"
+        _checks.fail("units", f"lie in [0, {n_units})", unit.max(), remedy)
     exact = (t - start) / dt
     nearest = np.rint(exact)
     rounding = 8 * np.finfo(np.float64).eps * (np.abs(t) + abs(start)) / dt

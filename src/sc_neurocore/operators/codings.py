@@ -53,7 +53,6 @@ from sc_neurocore.operators.gates import multiply
 from sc_neurocore.operators.machines import sexp, stanh
 from sc_neurocore.streams import (
     Bitstream,
-    Interval,
     encode,
     stack,
 )
@@ -116,7 +115,7 @@ class Unipolar:
         Parameters
         ----------
         x : array_like of float
-            Values of any shape; values outside [0, 1] are clipped.
+            Values of any shape; values outside [0, 1] are clipped with a warning.
         length : int
             Number of bits of a stream.
         key : int
@@ -239,7 +238,7 @@ class Bipolar:
         Parameters
         ----------
         x : array_like of float
-            Values of any shape; values outside [-1, 1] are clipped.
+            Values of any shape; values outside [-1, 1] are clipped with a warning.
         length : int
             Number of bits of a stream.
         key : int
@@ -258,7 +257,7 @@ class Bipolar:
         ValueError
             If a value is not finite, or another argument is outside its range.
         """
-        return cls(encode(Interval(-1.0, 1.0).to_probability(values_of(x)), length, key=key, **how))
+        return cls(encode((values_of(x) + 1.0) / 2.0, length, key=key, **how))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -397,7 +396,7 @@ class SignMagnitude:
         Parameters
         ----------
         x : array_like of float
-            Values of any shape; values outside [-1, 1] are clipped.
+            Values of any shape; values outside [-1, 1] are clipped with a warning.
         length : int
             Number of bits of a stream.
         key : int

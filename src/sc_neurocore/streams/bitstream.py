@@ -35,6 +35,9 @@ __all__ = [
     "stack",
 ]
 
+# By how much a probability may be outside [0, 1] without a warning.
+_ROUNDING = 1e-6
+
 # Streams that a table in a notebook shows.
 _MOST_ROWS = 8
 
@@ -250,7 +253,7 @@ class Bitstream:
 class Interval:
     """Linear map from values in [low, high] to probabilities in [0, 1].
 
-    Values outside the interval saturate at its ends.
+    Values outside the interval saturate at its ends, without a warning, since the interval is chosen.
 
     Parameters
     ----------
@@ -310,9 +313,9 @@ def encode(
     Parameters
     ----------
     p : array_like of float
-        Probabilities, of any shape. Values outside [0, 1] are clipped, as a comparator does in
-        hardware: its output saturates. `simulate` refuses them instead, because an image that was not
-        scaled to [0, 1] would saturate without notice.
+        Probabilities, of any shape. Values outside [0, 1] are clipped with a warning, as a comparator
+        does in hardware: its output saturates. `simulate` refuses them instead. `Interval` scales
+        values to [0, 1].
     length : int
         Number of time steps, at least 1.
     key : int
@@ -342,6 +345,8 @@ def encode(
     -----
     PeriodWarning
         If the streams end while the numbers of the source are still rising (`Source.rise`).
+    UserWarning
+        If a value is outside [0, 1] by more than rounding. `numpy.clip` avoids the warning.
 
     Examples
     --------
@@ -355,6 +360,7 @@ def encode(
     length = _checks.length_of_stream("length", length)
     key = _checks.power_range("key", key, 64)
     checked_source("source", source)
+    _warn_of_saturation(probabilities)
     if streams is None:
         numbers = np.arange(probabilities.size, dtype=np.uint64)
     else:
@@ -370,6 +376,18 @@ def encode(
     thresholds = source.thresholds(probabilities).reshape(rows, numbers.size)
     words = source.words(thresholds, numbers, length, key=key)
     return Bitstream(words.reshape(*probabilities.shape, words.shape[-1]), length)
+
+
+def _warn_of_saturation(p: NDArray[np.float64]) -> None:
+    """Warn of probabilities that are clipped, as those of pixels from 0 to 255 would be."""
+    outside = np.abs(p - 0.5) > 0.5 + _ROUNDING
+    if outside.any():
+        message = (
+            f"{outside.sum()} of {p.size} probabilities lie outside [0, 1], between {p.min():.4g} and "
+            f"{p.max():.4g}, and saturate; scale the values to [0, 1], for example by "
+            "Interval(low, high).to_probability, or clip them"
+        )
+        _checks.warn(message, UserWarning)
 
 
 def bitstream_to_probability(bits: ArrayLike | Bitstream) -> float:
@@ -418,7 +436,7 @@ def encode_pair(
     Parameters
     ----------
     p, q : array_like of float
-        Probabilities, of shapes that broadcast. Values outside [0, 1] saturate.
+        Probabilities, of shapes that broadcast. Values outside [0, 1] saturate with a warning.
     length : int
         Number of time steps, at least 1.
     key : int
@@ -443,6 +461,8 @@ def encode_pair(
     -----
     PeriodWarning
         If the streams end while the numbers of a source are still rising (`Source.rise`).
+    UserWarning
+        If a value is outside [0, 1] by more than rounding.
 
     Examples
     --------
