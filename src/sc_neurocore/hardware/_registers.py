@@ -61,7 +61,7 @@ REGISTERS = (
         "",
         (
             ("READY", "a value is accepted"),
-            ("DONE", "a class waits; writing 1 removes it, after which the next image can be written"),
+            ("DONE", "a class waits; writing 1 removes it"),
             ("LOADABLE", "a part of a word of weights is accepted"),
         ),
     ),

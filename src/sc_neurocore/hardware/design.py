@@ -70,8 +70,8 @@ wor xnor xor
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
     r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
-    r"|load|load_(valid|ready|address|data|parts)|begun"
-    r"|take|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
+    r"|load|load_(valid|ready|address|data|parts)|begun|idle"
+    r"|take|drop|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
 
@@ -400,7 +400,8 @@ class LayerDesign:
         """Return the memories of a folded layer, number k of its design, that hold its weights."""
         if self.is_pool:
             return ()
-        weights = WeightMemory(k, "weights", self.word_bits, self.memory())
+        banks = tuple(self.memory(bank) for bank in range(self.banks))
+        weights = WeightMemory(k, "weights", self.word_bits, self.memory(), banks)
         if self.sampled:
             return (weights,)
         digits = self.offsets.reshape(-1, self.pe)[:, :, np.newaxis] >> np.arange(self.sum_bits) & 1
@@ -564,9 +565,6 @@ class Design:
         if self.loadable and not self.folded:
             remedy = "use architecture='folded': weights of unrolled designs are wires"
             _checks.fail("loadable", "be False for unrolled designs", self.loadable, remedy)
-        if self.loadable and (self.sparse or self.pipelined):
-            contract = "be False with sparse=True or pipelined=True"
-            _checks.fail("loadable", contract, self.loadable)
 
     def _check_early(self) -> None:
         """Raise unless images can end early, if they are to."""
@@ -859,7 +857,8 @@ class Design:
             "load_data": np.zeros((clocks, 32, 1), bool),
         }
         ports = {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
-        return ports | (idle if self.loadable else {})
+        drop = {"drop": np.zeros_like(on)}
+        return ports | (idle if self.loadable else {}) | (drop if self.pipelined else {})
 
     @cached_property
     def prepared(self) -> PreparedNetwork:

@@ -457,10 +457,7 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
     text: dict[str, str] = {}
-    for bank in range(layer.banks):
-        width = layer.word_bits // layer.banks
-        text |= weight_files(f"{module}_{bank:02x}", layer.memory(bank), width)
-    memories = () if layer.banks else layer.memories(k)
+    memories = layer.memories(k)
     for memory in memories[:1]:
         text |= memory.files(module)
     if not layer.reads.is_counter:

@@ -62,8 +62,6 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     """
     _checks.choice("interface", interface, get_args(Interface))
     _check_inputs(design)
-    if design.pipelined:  # a broken frame resets the design, and so the image that it computes
-        _checks.fail("design", "not be pipelined for an interface", design)
     if interface == "axi-stream":
         wrapper = rendered("axis.v", _widths(design))
         return {f"{design.name}_axis.v": wrapper, "sc_frames.v": library_text("sc_frames.v")}
