@@ -84,7 +84,7 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Parameters
     ----------
     design : Design
-        With values of at most 8 bits and at most 254 classes, not loadable.
+        With values of at most 8 bits and at most 254 classes, without `loadable` and `scores`.
     board : {"icebreaker", "ulx3s", "tangnano9k"}
     images : array_like, shape (n, n_in) or (n_in,)
         Densities in [0, 1] for the testbench.
@@ -96,7 +96,8 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Raises
     ------
     ValueError
-        If values have more than 8 bits, there are more than 254 classes, or weights can be loaded.
+        If values have more than 8 bits, there are more than 254 classes, weights can be
+        loaded, or scores are read.
     ImportError
         If Jinja2 is missing (extra: hdl).
 
@@ -146,6 +147,8 @@ def _described(design: Design, board: BoardName) -> _Description:
         _checks.fail("design", "have at most 254 classes on a board", design.n_out)
     if design.loadable:
         _checks.fail("design", "have loadable=False on a board, whose line carries images", design)
+    if design.scores:
+        _checks.fail("design", "have scores=False on a board, whose line carries classes", design)
     return _DESCRIPTIONS[board]
 
 

@@ -69,7 +69,7 @@ wor xnor xor
 
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
-    r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
+    r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class|neuron|count|potential)"
     r"|load|load_(valid|ready|address|data|parts)|begun|idle"
     r"|take|drop|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
@@ -472,6 +472,8 @@ class Design:
         Layers work at the same time: while one computes a time step, the next one computes the step
         before. The next image is read meanwhile, so images follow each other faster, see `interval`.
         For folded chains of layers on images, without `early`.
+    scores : bool
+        Add ports that read the spike count and the last potential of each output.
 
     Raises
     ------
@@ -504,6 +506,7 @@ class Design:
     loadable: bool = False
     sparse: bool = False
     pipelined: bool = False
+    scores: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -544,6 +547,7 @@ class Design:
         self._check_pipelined()
         self._check_loadable()
         _checks.instance("sparse", self.sparse, bool)
+        _checks.instance("scores", self.scores, bool)
         if self.sparse and not (self.folded and any(layer.sparse for layer in self.layers)):
             contract = "be False unless the design is folded and has a plain dense layer"
             _checks.fail("sparse", contract, self.sparse)
@@ -857,8 +861,13 @@ class Design:
             "load_data": np.zeros((clocks, 32, 1), bool),
         }
         ports = {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
-        drop = {"drop": np.zeros_like(on)}
-        return ports | (idle if self.loadable else {}) | (drop if self.pipelined else {})
+        if self.loadable:
+            ports |= idle
+        if self.pipelined:
+            ports["drop"] = np.zeros_like(on)
+        if self.scores:
+            ports["out_neuron"] = np.zeros((clocks, max((self.n_out - 1).bit_length(), 1), 1), bool)
+        return ports
 
     @cached_property
     def prepared(self) -> PreparedNetwork:

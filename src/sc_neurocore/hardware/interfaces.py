@@ -159,6 +159,8 @@ def _registers(design: Design) -> dict[str, object]:
         "design": design,
         "NAME": design.name.upper(),
         "address_bits": _map.address_bits(design),
+        "block_bits": _map.block_bits(design),
+        "spike_bits": design.length.bit_length(),
         "class_bits": bits_for(design.n_out),
         "constants": _map.constants(design),
         "registers": _map.REGISTERS,
@@ -174,6 +176,7 @@ def _widths(design: Design) -> dict[str, object]:
         "design": design,
         "in_bits": 8 * -(-design.fixed_point.bits // 8),
         "out_bits": 8 * -(-bits_for(design.n_out) // 8),
+        "spike_bits": design.length.bit_length(),
     }
 
 

@@ -46,7 +46,7 @@ module sc_pipeline #(
     assign last_step = finished == LAST_STEP[COUNT-1:0];
     assign out_valid = state == OFFER;
 `ifdef SC_LOADABLE
-    assign idle = full == 2'b00 && !rst;
+    assign idle = !full[half] && !rst;     // and so the other half, which comes later
 `endif
 
     always @(posedge clk)
