@@ -14,7 +14,7 @@ from mutants import escaped, without_place
 from test_command import small, warnings_of
 from test_interfaces import prove
 
-from sc_neurocore import FixedPoint, load_digits
+from sc_neurocore import FixedPoint, Network, load_digits
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
@@ -31,14 +31,17 @@ from sc_neurocore.hardware import (
 from sc_neurocore.hardware._registers import register_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "hardware" / "index.md"
-# One has registers alone, the other weights, too, and values of 3 bits, above which values saturate.
+# One has registers alone, others weights, too, and values of 3 bits, above which values saturate.
+firing = small("unrolled")
+firing = Network([firing.network[0], replace(firing.network[1], gain=2.0)])
 DESIGNS = {
-    "unrolled": small("unrolled"),
+    "unrolled": replace(small("unrolled"), network=firing, scores=True),
     "loadable": Design(
-        small("folded").network, 8, fixed_point=FixedPoint(bits=3), simd=4, name="little", loadable=True,
+        firing, 8, fixed_point=FixedPoint(bits=3), simd=4, name="little", loadable=True,
         architecture="folded",
     ),
 }  # fmt: skip
+DESIGNS["pipelined"] = replace(DESIGNS["loadable"], pipelined=True, sparse=True, scores=True)
 
 
 @cache
@@ -78,7 +81,7 @@ def test_the_wrapper_has_no_warnings(name, tmp_path):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_testbench_of_the_wrapper_passes(name, tmp_path):
     write(text(name), tmp_path)
-    n = 8 if name == "loadable" else 4
+    n = 4 if name == "unrolled" else 8
     assert f"PASSED: {n} images by bus accesses" in run(name, tmp_path)
 
 
@@ -94,7 +97,7 @@ def test_stalls_refused_accesses_resets_and_weights(name, tmp_path):
     write(text(name), tmp_path)
     status, said = run_cocotb(tmp_path)
     assert status == 0, said
-    assert f"PASS={5 if name == 'loadable' else 4}" in said
+    assert f"PASS={7 if name == 'pipelined' else 5}" in said
 
 
 # File, what is there, what is put in its place.
@@ -107,8 +110,9 @@ MUTANTS = [
     ("sc_axil.v", "accepted && wstrb == 4'b1111;", "accepted && wstrb != 4'b0000;"),
     ("sc_axil.v", "bvalid = written && !rst", "bvalid = written"),
     ("sc_axil.v", "rvalid = was_read && !rst", "rvalid = was_read"),
-    ("sc_axil.v", "arvalid && !was_read && !rst", "arvalid && !rst"),
-    ("sc_axil.v", "arvalid && !was_read && !rst", "arvalid && !was_read"),
+    ("sc_axil.v", "read_ready && !was_read && !rst", "read_ready && !rst"),
+    ("sc_axil.v", "read_ready && !was_read && !rst", "read_ready && !was_read"),
+    ("sc_axil.v", "read_ready && !was_read && !rst", "!was_read && !rst"),
     ("sc_axil.v", "if (rst) written <= 1'b0;\n        else ", ""),
     ("sc_axil.v", "if (rst) was_read <= 1'b0;\n        else ", ""),
     ("sc_axil.v", "written ? !bready : accepted", "written ? 1'b0 : accepted"),
@@ -139,8 +143,19 @@ MUTANTS = [
     ("little_axil.v", "read_data = {30'd0, out_class}", "read_data = 32'd1"),
     ("little_axil.v", "{29'd0, load_ready, out_valid, in_ready}", "{29'd0, load_ready, in_ready, out_valid}"),
     ("little_axil.v", "read_data = 32'h53434e31", "read_data = 32'h53434e30"),
-    ("little_axil.v", "'d9 && !out_valid", "'d9"),
+    ("little_axil.v", "'d11 && !out_valid", "'d11"),
     ("little_axil.v", " && !out_valid)", ")"),
+    ("little_axil.v", "of_output ? !out_valid", "of_output ? 1'b0"),
+    ("little_axil.v", " || from[3:0] > 4'd2 : ", " : "),
+    ("little_axil.v", "from[5] ^ from[4]", "from[5] || from[4]"),
+    ("little_axil.v", "if (of_output) read_data = from[4] ?", "if (of_output) read_data = from[5] ?"),
+    ("little_axil.v", "!of_output || asked", "1'b1"),
+    ("little_axil.v", "s_axi_arvalid && !s_axi_arready", "1'b1"),
+    ("little_axil.v", "{{16{out_potential[15]}}, out_potential}", "{16'd0, out_potential}"),
+    ("little_axil.v", "wire of_output = !from[6] && ", "wire of_output = "),
+    ("sc_best.v", "scores[neuron] <=", "scores[best] <="),
+    ("sc_best.v", "if (valid) scores", "scores"),
+    ("sc_best.v", "scores[out_neuron]", "scores[neuron]"),
     ("little_axil.v", "to_weights && load_ready", "to_weights"),
     ("little_axil.v", "&& exists", ""),
     ("little_axil.v", ".load_valid(write && to_weights)", ".load_valid(write)"),
@@ -229,6 +244,7 @@ BROKEN = [
     ("accepted && wstrb == 4'b1111;", "accepted;"),
     ("if (accepted) failed", "failed"),
     ("was_read ? !rready : read", "was_read ? 1'b0 : read"),
+    ("read_ready && !was_read", "!was_read"),
     ("read_error ? 32'd0 : read_data", "read_data"),
 ]
 
@@ -268,8 +284,9 @@ int main(void) {
     base[LITTLE_CLASS / 4] = 2;
     little_load(base, words, 2);
     if (base[LITTLE_WEIGHTS_IS / 4] != 7 || base[LITTLE_WEIGHTS_IS / 4 + 5] != 8) return 1;
+    base[LITTLE_CONTROL / 4] = LITTLE_CONTROL_INTERRUPT;
     if (little_classify(base, image) != 2 || base[LITTLE_INPUT / 4] != 0) return 2;
-    return base[LITTLE_STATUS / 4] != LITTLE_STATUS_DONE || base[LITTLE_CONTROL / 4] != LITTLE_CONTROL_RESET;
+    return base[LITTLE_STATUS / 4] != LITTLE_STATUS_DONE || base[LITTLE_CONTROL / 4] != (LITTLE_CONTROL_RESET | LITTLE_CONTROL_INTERRUPT);
 }
 """
 
@@ -280,6 +297,12 @@ def test_the_header_is_c_and_uses_the_registers(tmp_path):
     options = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "program.c", "-o", "program"]
     subprocess.run([*compiler, *options], cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "program"]).returncode == 0
+
+
+def test_outputs_of_the_designs_fire():
+    for name in ("unrolled", "pipelined"):
+        scores = text(name)["little_tb_scores.hex"].split()
+        assert len({int(score, 16) >> 32 for score in scores}) > 2
 
 
 def test_the_page_lists_the_registers():

@@ -3,6 +3,7 @@
 import os
 import threading
 import tty
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,13 @@ def files_of(design, board):
 
 def test_images_arrive_on_the_serial_line_bit_by_bit(design, tmp_path):
     write(files_of(design, "icebreaker"), tmp_path)
+    said = run_bench(tmp_path, "little_icebreaker")
+    assert "5 images on the serial line, 9 answers" in said
+
+
+def test_images_on_the_serial_line_are_computed_while_the_next_one_arrives(design, tmp_path):
+    made = replace(design, pipelined=True)
+    write(files_of(made, "icebreaker"), tmp_path)
     said = run_bench(tmp_path, "little_icebreaker")
     assert "5 images on the serial line, 9 answers" in said
 
@@ -148,7 +156,9 @@ class Device(threading.Thread):
         return bytes([int(self.design.simulate(np.array(frame) / 256).classes)])
 
 
-def test_the_client_sends_images_and_reads_classes(design):
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_the_client_sends_images_and_reads_classes(design, pipelined):
+    design = replace(design, pipelined=pipelined)
     device = Device(design)
     with Board(device.port, design) as board:
         assert board.classify(IMAGES).tolist() == design.simulate(IMAGES_CODED).classes.tolist()

@@ -38,12 +38,28 @@ def deep():
     return Design(Network(layers), 3, fixed_point=FixedPoint(bits=4), simd=1, name="deep")
 
 
-# Parts of 32 bits per word: 2 and 3, several memories, offsets beside weights, layers without weights.
-DESIGNS = {
-    name: replace(design, loadable=True)
-    for name, design in {"little": small("folded"), "deep": deep(), **OF_ALL_KINDS}.items()
-    if not (design.sparse or design.pipelined)
-}
+def quick():
+    """Numbers, and layers that work at the same time."""
+    rng = np.random.default_rng(7)
+    layers = [
+        Dense(rng.uniform(-1, 1, (6, 11)), 0.9, LIF(tau_mem=6.0), sampled=False),
+        Dense(rng.uniform(-1, 1, (3, 6)), 2.0, LIF(tau_mem=6.0)),
+    ]
+    return Design(Network(layers), 7, simd=2, architecture="folded", pipelined=True)
+
+
+def kinds():
+    """Words of 2 and 3 parts, several memories, offsets beside weights, banks, no weights."""
+    made = {"little": small("folded"), "deep": deep(), **OF_ALL_KINDS}
+    for quiet in ("active", "ahead", "values"):
+        del made[quiet]
+    made["banks"] = replace(made["little"], simd=8, sparse=True)
+    made["both"] = replace(made["banks"], pipelined=True)
+    made["quick"] = quick()
+    return {name: replace(design, loadable=True, name=name) for name, design in made.items()}
+
+
+DESIGNS = kinds()
 
 
 @cache
@@ -110,19 +126,20 @@ def loaded(stimulus, words):
     return ports
 
 
-def test_netlists_load_weights_too(tmp_path):
-    design = DESIGNS["little"]
+@pytest.mark.parametrize("name", ["little", "both"])
+def test_netlists_load_weights_too(name, tmp_path):
+    design = DESIGNS[name]
     files = verilog(design)
     write(files, tmp_path)
     paths = [tmp_path / name for name in files if name.endswith(".v")]
-    made = synthesize(paths, "little", "ice40", tmp_path, place=False, across_registers=False)
+    made = synthesize(paths, name, "ice40", tmp_path, place=False, across_registers=False)
     rng = np.random.default_rng(3)
     images = rng.random((64, 10))
     layers = [with_all_weights(layer, -all_weights(layer)) for layer in design.network]
     other = replace(design, network=Network(layers))
     words = weight_words(design, other.network)
     clocks = design.clocks + 2
-    netlist = Netlist.read(made.path, "little")
+    netlist = Netlist.read(made.path, name)
     run = netlist.run(loaded(design.stimulus(images, clocks), words))
     out = slice(len(words) + clocks, len(words) + 1 + clocks)
     assert run.at(out, "out_valid").all()
@@ -214,10 +231,6 @@ def of(**options):
             lambda: Design(NETWORK, 8, loadable=True),
             "loadable must be False for unrolled designs, got True; use architecture='folded': "
             "weights of unrolled designs are wires",
-        ),
-        (
-            lambda: of(loadable=True, pipelined=True),
-            "loadable must be False with sparse=True or pipelined=True, got True",
         ),
         (lambda: of(loadable=1), "loadable must be a bool, got 1"),
         (lambda: weight_words(NETWORK), "design must be a Design, got Network"),

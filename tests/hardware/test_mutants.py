@@ -117,7 +117,7 @@ MUTANTS = [
     ("sc_control.v", "if (rst) begin", "if (rst && state != RUN) begin"),
     ("sc_control.v", "if (rst) begin", "if (rst && state != OFFER) begin"),
     ("sc_control.v", "if (rst) begin", "if (rst && state != TAKE) begin"),
-    ("sc_image.v", "if (rst || (take && word_ends)) place", "if (take && word_ends) place"),
+    ("sc_image.v", "if (rst || drop || (take", "if (drop || (take"),
     ("sc_image.v", "if (rst) column <= {COLUMN{1'b0}};\n        else if", "if"),
     ("sc_folded.v", "number < weights", "number <= weights"),
     ("sc_folded.v", "first_b ? {COUNT{1'b0}} : count", "count"),

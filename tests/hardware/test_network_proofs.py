@@ -176,7 +176,8 @@ def test_samples_are_compared_with_the_number_of_their_bit_and_step(folder):
         )
         column = z3.If(z3.And(i["take"] == 1, ends), column, b["column"])
         prove(
-            a["column"] == z3.If(i["rst"] == 1, 0, column),
+            a["column"] == z3.If(i["rst"] == 1, 0, z3.If(i["drop"] == 1, b["column"] & 2, column)),
+            z3.Implies(z3.Or(i["rst"] == 1, i["drop"] == 1), a["place"] == 1),
             *(
                 held(i["x_read"] == 1, i["x_address"] == k, b[f"values[{k}]"], step, "read")
                 for k in range(4)
@@ -273,7 +274,8 @@ def test_beats_of_a_pipelined_design_are_those_of_its_layers(folder):
         rst, state, busy = i["rst"] == 1, b["state"], b["busy"]
         full = [z3.Extract(k, k, b["full"]) == 1 for k in (0, 1)]
         second, second_in = b["half"] == 1, b["half_in"] == 1
-        ready = z3.And(z3.Not(rst), z3.Not(z3.If(second_in, full[1], full[0])))
+        drop = i["drop"] == 1
+        ready = z3.And(z3.Not(rst), z3.Not(drop), z3.Not(z3.If(second_in, full[1], full[0])))
         take = z3.And(ready, i["in_valid"] == 1)
         whole = z3.And(take, b["values"] == n_in - 1)
         beat = z3.And(state == run, busy == 0)
@@ -312,7 +314,7 @@ def test_beats_of_a_pipelined_design_are_those_of_its_layers(folder):
             o["last_step"] == bit(last),
             o["out_valid"] == bit(state == offer),
             a["state"] == z3.If(rst, wait, moved),
-            a["values"] == z3.If(rst, 0, values),
+            a["values"] == z3.If(z3.Or(rst, drop), 0, values),
             a["half_in"] == z3.If(rst, 0, z3.If(whole, ~b["half_in"], b["half_in"])),
             a["half"] == z3.If(rst, 0, z3.If(read_out, ~b["half"], b["half"])),
             a["full"] == z3.If(rst, 0, z3.Concat(bit(fuller[1]), bit(fuller[0]))),
@@ -421,7 +423,7 @@ def test_values_are_kept_in_the_lanes_of_words(folder):
         names = [n for n in ("column", "place") if simd > 1 or n == "column"]
         step = Step(net, [*names, "x_word", *memory])
         b, a, i = step.before, step.after, step.inputs
-        take, rst = i["take"] == 1, i["rst"] == 1
+        take, rst, drop = (i[name] == 1 for name in ("take", "rst", "drop"))
         for lane in range(simd):
             size = b["column"].size()
             on_last = (b["column"] & 1 if double else b["column"]) == last_word
@@ -429,12 +431,13 @@ def test_values_are_kept_in_the_lanes_of_words(folder):
             ends = z3.Or(z3.BoolVal(lane == simd - 1), whole)
             first = ~b["column"] & 2 if double else number(0, size)
             column = z3.If(whole, first, z3.If(ends, b["column"] + 1, b["column"]))
-            claims = [a["column"] == z3.If(rst, 0, z3.If(take, column, b["column"]))]
+            moved = z3.If(drop, b["column"] & 2 * double, z3.If(take, column, b["column"]))
+            claims = [a["column"] == z3.If(rst, 0, moved)]
             given = [] if double else [z3.ULT(b["column"], words)]
             if simd > 1:
                 one = number(1, simd)
                 moved = z3.If(take, z3.If(ends, one, b["place"] << 1), b["place"])
-                claims.append(a["place"] == z3.If(rst, one, moved))
+                claims.append(a["place"] == z3.If(z3.Or(rst, drop), one, moved))
                 given.append(b["place"] == 1 << lane)
             mask = number(7 << (3 * lane), 3 * simd)
             for c in range(words):

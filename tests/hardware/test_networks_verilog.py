@@ -415,12 +415,6 @@ ERRORS = [
         "pipelined must be False unless each layer reads the one before it, or itself, got Dense(4",
     ),
     (
-        lambda: interface_verilog(
-            Design(Network([DENSE]), 8, architecture="folded", pipelined=True)
-        ),
-        "design must not be pipelined for an interface",
-    ),
-    (
         lambda: Design(Network([replace(DENSE, sampled=False)]), 8),
         "network must sample the inputs of output layers in hardware, got sampled=False in layer 0",
     ),

@@ -438,7 +438,7 @@ def test_images_are_kept_in_words_and_compared(folder):
         names = ["word", "read", "column", "place", "g_numbers.u_sequence.t"]
         step = Step(net, [*names, *memory, *flags, *flag])
         b, a, i = step.before, step.after, step.inputs
-        take, rst = i["take"] == 1, i["rst"] == 1
+        take, rst, drop = (i[name] == 1 for name in ("take", "rst", "drop"))
         for lane in range(simd):
             on_last = b["column"] & (1 if double else 3) == last_word
             whole = z3.And(z3.BoolVal(lane == last_lane), on_last)
@@ -451,9 +451,16 @@ def test_images_are_kept_in_words_and_compared(folder):
             one = number(1, simd)
             claims = [
                 a["word"] == z3.If(take, grown, b["word"]),
-                a["column"] == z3.If(rst, 0, z3.If(take, column, b["column"])),
+                a["column"]
+                == z3.If(
+                    rst, 0, z3.If(drop, b["column"] & 2 * double, z3.If(take, column, b["column"]))
+                ),
                 a["place"]
-                == z3.If(rst, one, z3.If(take, z3.If(ends, one, b["place"] << 1), b["place"])),
+                == z3.If(
+                    z3.Or(rst, drop),
+                    one,
+                    z3.If(take, z3.If(ends, one, b["place"] << 1), b["place"]),
+                ),
             ]
             for c in range(words):
                 stored = z3.And(take, ends, b["column"] == c)

@@ -152,8 +152,8 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
     if options.accuracy is not None or options.max_loss is not None:
         found = _searched(options, network, name, images, labels)
-        chosen = {name: getattr(options, name) for name in ("early", "loadable", "sparse", "pipelined")}
-        return replace(found, **chosen), images, labels
+        names = "early", "loadable", "sparse", "pipelined", "scores"
+        return replace(found, **{name: getattr(options, name) for name in names}), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
@@ -172,6 +172,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         loadable=options.loadable,
         sparse=options.sparse,
         pipelined=options.pipelined,
+        scores=options.scores,
     )
     return design, images, labels
 

@@ -326,6 +326,11 @@ def _hdl(commands: Commands) -> None:
         help="layers work at the same time, while the next image is read (folded)",
     )
     hdl.add_argument(
+        "--scores",
+        action="store_true",
+        help="add ports that read the spike counts and potentials of the outputs",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream", "axi-lite"),
         help="add a wrapper with these ports, and a cocotb test of it; for axi-lite, a header for C",

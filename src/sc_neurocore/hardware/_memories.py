@@ -41,12 +41,15 @@ class WeightMemory:
     width : int
         Bits of a word.
     words : list of int
+    banks : tuple of list of int
+        Words of the memories that have some lanes of each word; empty for a single memory.
     """
 
     layer: int
     kind: str
     width: int
     words: list[int]
+    banks: tuple[list[int], ...] = ()
 
     @property
     def depth(self) -> int:
@@ -56,7 +59,10 @@ class WeightMemory:
     def files(self, module: str) -> dict[str, str]:
         """Return its files as text, by name, for the module of its layer."""
         name = module if self.kind == "weights" else f"{module}_{self.kind}"
-        return weight_files(name, self.words, self.width)
+        text: dict[str, str] = {}
+        for k, words in enumerate(self.banks):
+            text |= weight_files(f"{name}_{k:02x}", words, self.width // len(self.banks))
+        return text or weight_files(name, self.words, self.width)
 
     @property
     def parts(self) -> int:

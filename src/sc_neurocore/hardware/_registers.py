@@ -11,6 +11,7 @@ __all__ = [
     "REGISTERS",
     "Register",
     "address_bits",
+    "block_bits",
     "constants",
     "offsets",
     "register_table",
@@ -46,6 +47,10 @@ REGISTERS = (
     Register("STEPS", "read", "time steps per image"),
     Register("CLASSES", "read", "number of classes"),
     Register("WEIGHTS", "read", "offset of the window of weights; 0 if they cannot be loaded"),
+    Register("COUNTS", "read", "offset of the spike counts, one word per output; 0 if missing"),
+    Register(
+        "POTENTIALS", "read", "offset of the last potentials, signed, one word per output; 0 if missing"
+    ),
     Register(
         "CONTROL",
         "read, write",
@@ -61,7 +66,7 @@ REGISTERS = (
         "",
         (
             ("READY", "a value is accepted"),
-            ("DONE", "a class waits; writing 1 removes it, after which the next image can be written"),
+            ("DONE", "a class waits; writing 1 removes it"),
             ("LOADABLE", "a part of a word of weights is accepted"),
         ),
     ),
@@ -77,16 +82,29 @@ def offsets() -> dict[str, int]:
     return {register.name: 4 * i for i, register in enumerate(REGISTERS)}
 
 
+def block_bits(design: Design) -> int:
+    """Return the number of bits of an address in the registers; counts and potentials have as many."""
+    most = max(len(REGISTERS), design.n_out * design.scores)
+    return 2 + (most - 1).bit_length()
+
+
 def address_bits(design: Design) -> int:
-    """Return the number of bits of an address; the upper half of the space holds the weights."""
-    registers = 2 + (len(REGISTERS) - 1).bit_length()
-    return 1 + max(registers, 2 + design.load_port.address_bits) if design.loadable else registers
+    """Return the number of bits of an address.
+
+    The first quarter of the space holds the registers, and the next two counts and potentials, if there
+    are any; the upper half of a space twice as large holds the weights.
+    """
+    bits = block_bits(design) + 2 * design.scores
+    return 1 + max(bits, 2 + design.load_port.address_bits) if design.loadable else bits
 
 
 def strangers(design: Design) -> list[int]:
     """Return addresses without a register, of which some differ from that of CONTROL in one bit."""
-    bits, at = address_bits(design) - design.loadable, offsets()
-    return [4 * len(REGISTERS), (1 << bits) - 4] + [at["CONTROL"] | 1 << k for k in range(6, bits)]
+    bits, at, block = address_bits(design) - design.loadable, offsets(), 1 << block_bits(design)
+    tried = [4 * len(REGISTERS), (1 << bits) - 4, *(at["CONTROL"] | 1 << k for k in range(6, bits))]
+    blocks = [(0, len(REGISTERS))] + [(k * block, design.n_out) for k in (1, 2) if design.scores]
+    tried += [first + 4 * n for first, n in blocks if 4 * n < block] + [3 * block] * design.scores
+    return [a for a in tried if not any(first <= a < first + 4 * n for first, n in blocks)]
 
 
 def constants(design: Design) -> dict[str, int]:
@@ -98,6 +116,8 @@ def constants(design: Design) -> dict[str, int]:
         "STEPS": design.length,
         "CLASSES": design.n_out,
         "WEIGHTS": 1 << address_bits(design) - 1 if design.loadable else 0,
+        "COUNTS": 1 << block_bits(design) if design.scores else 0,
+        "POTENTIALS": 2 << block_bits(design) if design.scores else 0,
     }
 
 

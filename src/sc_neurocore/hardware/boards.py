@@ -77,14 +77,14 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     """Return a design for a board, with a serial line, its constraints and a testbench, by file name.
 
     The module `NAME_BOARD` has the ports `clk`, `rx` and `tx`. An image is a SLIP frame (RFC 1055) of
-    one byte per value, at 1 Mbit/s, 8 bits, no parity. The answer is one byte, the class, or 255 if the
-    frame had another length. The testbench sends images and broken frames bit by bit; `run_bench` runs
-    it with the name `NAME_BOARD`. To be compiled with the files of `verilog`.
+    one byte per value, at 1 Mbit/s, 8 bits, no parity. The answer is one byte, the class, or 255, sent
+    at once, if the frame had another length. The testbench sends images and broken frames bit by bit;
+    `run_bench` runs it with the name `NAME_BOARD`. To be compiled with the files of `verilog`.
 
     Parameters
     ----------
     design : Design
-        With values of at most 8 bits and at most 254 classes, not loadable.
+        With values of at most 8 bits and at most 254 classes, without `loadable` and `scores`.
     board : {"icebreaker", "ulx3s", "tangnano9k"}
     images : array_like, shape (n, n_in) or (n_in,)
         Densities in [0, 1] for the testbench.
@@ -96,7 +96,8 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Raises
     ------
     ValueError
-        If values have more than 8 bits, there are more than 254 classes, or weights can be loaded.
+        If values have more than 8 bits, there are more than 254 classes, weights can be
+        loaded, or scores are read.
     ImportError
         If Jinja2 is missing (extra: hdl).
 
@@ -146,6 +147,8 @@ def _described(design: Design, board: BoardName) -> _Description:
         _checks.fail("design", "have at most 254 classes on a board", design.n_out)
     if design.loadable:
         _checks.fail("design", "have loadable=False on a board, whose line carries images", design)
+    if design.scores:
+        _checks.fail("design", "have scores=False on a board, whose line carries classes", design)
     return _DESCRIPTIONS[board]
 
 
@@ -328,22 +331,28 @@ class Board:
         codes = self._design.codes(images)
         rows = np.atleast_2d(codes)
         classes = np.empty(len(rows), np.int64)
+        ahead = min(int(self._design.pipelined), len(rows))  # images sent before a class is read
+        self._port.reset_input_buffer()
         with progress_bar(len(rows), "board", "image", show=progress) as bar:
-            for i, row in enumerate(rows):
-                classes[i] = self._class_of(row.tolist())
+            for row in rows[:ahead]:
+                self._port.write(_frame(row.tolist()))
+            for i in range(len(rows)):
+                for row in rows[i + ahead : i + ahead + 1]:
+                    self._port.write(_frame(row.tolist()))
+                classes[i] = self._class()
                 bar.update()
         return classes.reshape(codes.shape[:-1])
 
-    def _class_of(self, values: Sequence[int]) -> int:
-        self._port.reset_input_buffer()
-        self._port.write(_frame(values))
+    def _class(self) -> int:
         answer: bytes = self._port.read(1)
         if not answer:
             raise TimeoutError(f"the board at {self._port.name} did not answer")
         if answer[0] >= self._design.n_out:
+            self._port.read(int(self._design.pipelined))  # the class of another image
             raise RuntimeError(
-                f"the board at {self._port.name} answered {answer[0]} to a frame of {len(values)} "
-                f"values, expected a class below {self._design.n_out}; does it run this design?"
+                f"the board at {self._port.name} answered {answer[0]} to a frame of "
+                f"{self._design.n_in} values, expected a class below {self._design.n_out}; does it run "
+                "this design?"
             )
         return answer[0]
 

@@ -69,9 +69,9 @@ wor xnor xor
 
 # Names that Verilator, the library and the signals of a top module use.
 _TAKEN = re.compile(
-    r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class)"
-    r"|load|load_(valid|ready|address|data|parts)|begun"
-    r"|take|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
+    r"std|TOP|sc_.*|clk|rst|in_(valid|ready|data)|out_(valid|ready|class|neuron|count|potential)"
+    r"|load|load_(valid|ready|address|data|parts)|begun|idle"
+    r"|take|drop|clear|half|step|step_done|last_step|decided|class_valid|x|layer\d+_.*"
 )
 
 
@@ -400,7 +400,8 @@ class LayerDesign:
         """Return the memories of a folded layer, number k of its design, that hold its weights."""
         if self.is_pool:
             return ()
-        weights = WeightMemory(k, "weights", self.word_bits, self.memory())
+        banks = tuple(self.memory(bank) for bank in range(self.banks))
+        weights = WeightMemory(k, "weights", self.word_bits, self.memory(), banks)
         if self.sampled:
             return (weights,)
         digits = self.offsets.reshape(-1, self.pe)[:, :, np.newaxis] >> np.arange(self.sum_bits) & 1
@@ -475,6 +476,8 @@ class Design:
         Layers work at the same time: while one computes a time step, the next one computes the step
         before. The next image is read meanwhile, so images follow each other faster, see `interval`.
         For folded chains of layers on images, without `early`.
+    scores : bool
+        Add ports that read the spike count and the last potential of each output.
 
     Raises
     ------
@@ -507,6 +510,7 @@ class Design:
     loadable: bool = False
     sparse: bool = False
     pipelined: bool = False
+    scores: bool = False
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -547,6 +551,7 @@ class Design:
         self._check_pipelined()
         self._check_loadable()
         _checks.instance("sparse", self.sparse, bool)
+        _checks.instance("scores", self.scores, bool)
         if self.sparse and not (self.folded and any(layer.sparse for layer in self.layers)):
             contract = "be False unless the design is folded and has a plain dense layer"
             _checks.fail("sparse", contract, self.sparse)
@@ -568,9 +573,6 @@ class Design:
         if self.loadable and not self.folded:
             remedy = "use architecture='folded': weights of unrolled designs are wires"
             _checks.fail("loadable", "be False for unrolled designs", self.loadable, remedy)
-        if self.loadable and (self.sparse or self.pipelined):
-            contract = "be False with sparse=True or pipelined=True"
-            _checks.fail("loadable", contract, self.loadable)
 
     def _check_early(self) -> None:
         """Raise unless images can end early, if they are to."""
@@ -863,7 +865,13 @@ class Design:
             "load_data": np.zeros((clocks, 32, 1), bool),
         }
         ports = {"rst": reset, "in_valid": on, "in_data": data, "out_ready": on}
-        return ports | (idle if self.loadable else {})
+        if self.loadable:
+            ports |= idle
+        if self.pipelined:
+            ports["drop"] = np.zeros_like(on)
+        if self.scores:
+            ports["out_neuron"] = np.zeros((clocks, max((self.n_out - 1).bit_length(), 1), 1), bool)
+        return ports
 
     @cached_property
     def prepared(self) -> PreparedNetwork:

@@ -44,9 +44,9 @@ __all__ = [
 ]
 
 _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
-# Lines of the library for designs whose weights can be loaded, and those in their place for others.
-_LOADABLE = re.compile(
-    r"^`ifdef SC_LOADABLE\n(.*?)(?:^`else\n(.*?))?^`endif\n", re.DOTALL | re.MULTILINE
+# Lines of the library for designs with an option, and those in their place for others.
+_OPTIONAL = re.compile(
+    r"^`ifdef SC_([A-Z]+)\n(.*?)(?:^`else\n(.*?))?^`endif\n", re.DOTALL | re.MULTILINE
 )
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
 
@@ -80,7 +80,7 @@ def verilog(design: Design) -> dict[str, str]:
         if design.folded:
             text |= _memories(module, k, layer)
     for name in library(design):
-        text[name] = library_text(name, loadable=design.loadable)
+        text[name] = library_text(name, loadable=design.loadable, scores=design.scores)
     return text
 
 
@@ -96,10 +96,11 @@ def _fed_back(design: Design) -> list[int]:
     )
 
 
-def library_text(name: str, *, loadable: bool = False) -> str:
-    """Return the text of a library file, with or without a port that loads weights."""
+def library_text(name: str, **options: bool) -> str:
+    """Return the text of a library file, with or without the ports of options of a `Design`."""
     text = (files("sc_neurocore.hardware") / "rtl" / name).read_text(encoding="utf-8")
-    return _declared(_LOADABLE.sub(r"\1" if loadable else r"\2", text))
+    on = {option.upper() for option, chosen in options.items() if chosen}
+    return _declared(_OPTIONAL.sub(lambda found: found[2 if found[1] in on else 3] or "", text))
 
 
 def library(design: Design) -> list[str]:
@@ -175,6 +176,12 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
             never = np.all(layer.neuron.threshold > layer.neuron.most)
             fired[k] |= bool(never or spikes.any())
             lines[k] += int(steps.sum()) * (layer.groups if design.folded else 1)
+            if design.scores and k == len(design.layers) - 1:
+                at = np.arange(n_images), slice(None), steps - 1
+                computed = np.arange(design.length) < steps[:, np.newaxis, np.newaxis]
+                counts = (spikes * computed).sum(axis=-1, dtype=np.int64)
+                scores = counts << 32 | potentials[at].astype(np.int64) & 0xFFFFFFFF
+                _append(text, f"{name}_scores.hex", hex_lines(scores.ravel().tolist(), 64))
             _append(text, f"{name}_layer{k}.hex", _expected(each, layer, spikes, potentials, steps))
     values = {
         "design": design,
@@ -182,6 +189,7 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
         "clocks": design.clocks_of(ends[0]),
         "lines": lines,
         "n_spikes": n_spikes,
+        "spike_bits": design.length.bit_length(),
         "silent": [f"no spikes in layer {k}" for k, seen in enumerate(fired) if not seen],
     }
     if design.loadable:
@@ -463,10 +471,7 @@ def _widths(layer: LayerDesign) -> dict[str, int]:
 def _memories(module: str, k: int, layer: LayerDesign) -> dict[str, str]:
     """Return the files of the memories of layer k: weights, reads, and parameters of neurons."""
     text: dict[str, str] = {}
-    for bank in range(layer.banks):
-        width = layer.word_bits // layer.banks
-        text |= weight_files(f"{module}_{bank:02x}", layer.memory(bank), width)
-    memories = () if layer.banks else layer.memories(k)
+    memories = layer.memories(k)
     for memory in memories[:1]:
         text |= memory.files(module)
     if not layer.reads.is_counter:

@@ -62,8 +62,6 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     """
     _checks.choice("interface", interface, get_args(Interface))
     _check_inputs(design)
-    if design.pipelined:  # a broken frame resets the design, and so the image that it computes
-        _checks.fail("design", "not be pipelined for an interface", design)
     if interface == "axi-stream":
         wrapper = rendered("axis.v", _widths(design))
         return {f"{design.name}_axis.v": wrapper, "sc_frames.v": library_text("sc_frames.v")}
@@ -163,6 +161,8 @@ def _registers(design: Design) -> dict[str, object]:
         "design": design,
         "NAME": design.name.upper(),
         "address_bits": _map.address_bits(design),
+        "block_bits": _map.block_bits(design),
+        "spike_bits": design.length.bit_length(),
         "class_bits": bits_for(design.n_out),
         "constants": _map.constants(design),
         "registers": _map.REGISTERS,
@@ -178,6 +178,7 @@ def _widths(design: Design) -> dict[str, object]:
         "design": design,
         "in_bits": 8 * -(-design.fixed_point.bits // 8),
         "out_bits": 8 * -(-bits_for(design.n_out) // 8),
+        "spike_bits": design.length.bit_length(),
     }
 
 

@@ -1,6 +1,6 @@
 // Channels of AXI4-Lite (ARM IHI 0022), as at most one write and one read per clock cycle. Address and data
 // of a write are accepted together. A response follows its request by one clock cycle, and the next
-// request is accepted after it. Writes of a part of a word have no effect, and are an error.
+// request is accepted after it; a read waits for read_ready. Writes of a part of a word have no effect, and are an error.
 module sc_axil (
     input wire clk,
     input wire rst,
@@ -21,6 +21,7 @@ module sc_axil (
     output wire write,                       // the word is written, unless there is an error
     input wire write_error,
     output wire read,
+    input wire read_ready,
     input wire read_error,
     input wire [31:0] read_data
 );
@@ -31,7 +32,7 @@ module sc_axil (
     assign write = accepted && wstrb == 4'b1111;
     assign bvalid = written && !rst;
     assign bresp = {failed, 1'b0};           // OKAY or SLVERR
-    assign read = arvalid && !was_read && !rst;
+    assign read = arvalid && read_ready && !was_read && !rst;
     assign arready = read;
     assign rvalid = was_read && !rst;
     assign rresp = {read_failed, 1'b0};

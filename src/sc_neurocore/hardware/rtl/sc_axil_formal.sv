@@ -9,6 +9,7 @@ module sc_axil_formal (
     input wire arvalid,
     input wire rready,
     input wire write_error,
+    input wire read_ready,
     input wire read_error,
     input wire [31:0] read_data
 );
@@ -22,12 +23,12 @@ module sc_axil_formal (
         .clk(clk), .rst(rst), .awvalid(awvalid), .awready(awready), .wvalid(wvalid), .wready(wready),
         .wstrb(wstrb), .bvalid(bvalid), .bready(bready), .bresp(bresp), .arvalid(arvalid), .arready(arready),
         .rvalid(rvalid), .rready(rready), .rdata(rdata), .rresp(rresp), .write(write),
-        .write_error(write_error), .read(read), .read_error(read_error), .read_data(read_data)
+        .write_error(write_error), .read(read), .read_ready(read_ready), .read_error(read_error), .read_data(read_data)
     );
     sc_axil_rules u_rules (
         .clk(clk), .rst(rst), .awvalid(awvalid), .awready(awready), .wvalid(wvalid), .wready(wready),
         .wstrb(wstrb), .bvalid(bvalid), .bready(bready), .bresp(bresp), .arvalid(arvalid), .arready(arready),
         .rvalid(rvalid), .rready(rready), .rdata(rdata), .rresp(rresp), .write(write),
-        .write_error(write_error), .read(read), .read_error(read_error), .read_data(read_data)
+        .write_error(write_error), .read(read), .read_ready(read_ready), .read_error(read_error), .read_data(read_data)
     );
 endmodule

@@ -19,6 +19,7 @@ module sc_axil_rules (
     input wire write,
     input wire write_error,
     input wire read,
+    input wire read_ready,
     input wire read_error,
     input wire [31:0] read_data
 );
@@ -31,7 +32,7 @@ module sc_axil_rules (
         if (started && !rst) begin
             address_with_data: assert (awready == wready && (!awready || (awvalid && wvalid)));
             every_write_accepted: assert (awready == (awvalid && wvalid && !write_owed));
-            every_read_accepted: assert (arready == (arvalid && !read_owed));
+            every_read_accepted: assert (arready == (arvalid && read_ready && !read_owed));
             only_whole_words: assert (write == (awready && wstrb == 4'b1111));
             reads_once: assert (read == arready);
             write_answered: assert (bvalid == write_owed);

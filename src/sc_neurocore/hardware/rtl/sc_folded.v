@@ -121,16 +121,22 @@ module sc_folded #(
                 localparam [7:0] HIGH = n / 16, LOW = n % 16;
                 localparam [15:0] NAME = {HIGH + (HIGH < 10 ? 8'd48 : 8'd87), LOW + (LOW < 10 ? 8'd48 : 8'd87)};
                 wire [PE*BANK-1:0] word;
+`ifdef SC_LOADABLE
+                wire [PE*BANK-1:0] load_part;
+`endif
                 sc_weights #(
                     .DEPTH(COLUMNS * GROUPS), .WIDTH(PE * BANK), .ADDRESS(ADDRESS), .FILE({WEIGHTS, "_", NAME})
                 ) u_weights (
 `ifdef SC_LOADABLE
-                    .load(1'b0), .load_address({ADDRESS{1'b0}}), .load_word({(PE*BANK){1'b0}}),
+                    .load(load), .load_address(load_address), .load_word(load_part),
 `endif
                     .clk(clk), .read(late && x_used[n*LANES +: LANES] != 0), .address(address_late), .word(word)
                 );
                 for (p = 0; p < PE; p = p + 1) begin : g_of_pe
                     assign weights[(p*SIMD+n*LANES)*LANE +: BANK] = word[p*BANK +: BANK];
+`ifdef SC_LOADABLE
+                    assign load_part[p*BANK +: BANK] = load_word[(p*SIMD+n*LANES)*LANE +: BANK];
+`endif
                 end
             end
         end

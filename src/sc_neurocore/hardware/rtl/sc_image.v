@@ -14,6 +14,7 @@ module sc_image #(
 ) (
     input wire clk,
     input wire rst,
+    input wire drop,                         // the values of an image that is not whole are dropped
     input wire take,
     input wire [BITS-1:0] value,
     input wire clear,
@@ -41,9 +42,10 @@ module sc_image #(
     always @(posedge clk) begin
         if (take) word <= grown;
         if (take && word_ends) values[column] <= grown;
-        if (rst || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
+        if (rst || drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
         else if (take) place <= place << 1;
         if (rst) column <= {COLUMN{1'b0}};
+        else if (drop) column <= column & HALF;
         else if (take && image_ends) column <= ~column & HALF;
         else if (take && word_ends) column <= column + 1'b1;
         if (reads) read <= values[x_address];

@@ -1,6 +1,6 @@
 // Sequences images of a design whose layers work at the same time, in beats: in a beat each layer computes
 // a time step, a later one than the layer after it. The values of the next image are read meanwhile, into
-// the other half of the image memory.
+// the other half of the image memory; `drop` begins it again.
 module sc_pipeline #(
     parameter N_IN = 64,
     parameter LENGTH = 64,
@@ -12,6 +12,10 @@ module sc_pipeline #(
     input wire in_valid,
     output wire in_ready,
     output wire take,                        // a value is read
+    input wire drop,                         // the values of an image that is not whole are dropped
+`ifdef SC_LOADABLE
+    output wire idle,                        // no image is whole, so that weights can change
+`endif
     output wire clear,                       // resets the layers for a new image
     output reg half,                         // of the image memory that the layers read
     output wire [LAYERS-1:0] step,           // the layers that begin a time step
@@ -29,7 +33,7 @@ module sc_pipeline #(
     reg [COUNT-1:0] values, issued, finished;
     reg [LAYERS-1:0] active, busy;           // layers of the last beat; those that compute
 
-    assign in_ready = !full[half_in] && !rst;
+    assign in_ready = !full[half_in] && !rst && !drop;
     assign take = in_ready && in_valid;
     wire whole = take && values == LAST_VALUE[COUNT-1:0];
     wire beat = state == RUN && busy == 0;
@@ -41,6 +45,9 @@ module sc_pipeline #(
     assign clear = state == WAIT;
     assign last_step = finished == LAST_STEP[COUNT-1:0];
     assign out_valid = state == OFFER;
+`ifdef SC_LOADABLE
+    assign idle = !full[half] && !rst;     // and so the other half, which comes later
+`endif
 
     always @(posedge clk)
         if (rst) begin
@@ -50,7 +57,8 @@ module sc_pipeline #(
             half <= 1'b0;
             values <= {COUNT{1'b0}};
         end else begin
-            if (take) values <= whole ? {COUNT{1'b0}} : values + 1'b1;
+            if (drop || whole) values <= {COUNT{1'b0}};
+            else if (take) values <= values + 1'b1;
             if (whole) begin
                 full[half_in] <= 1'b1;
                 half_in <= !half_in;

@@ -10,6 +10,11 @@ module sc_readout #(
     input wire [N-1:0] spike,
     input wire [N*WORD-1:0] v,
     output reg class_valid,
+`ifdef SC_SCORES
+    input wire [CLASS-1:0] out_neuron,
+    output wire [SPIKES-1:0] out_count,      // of out_neuron, one clock cycle later
+    output wire [WORD-1:0] out_potential,
+`endif
     output wire [CLASS-1:0] best
 );
     reg [N*SPIKES-1:0] spikes;
@@ -30,7 +35,15 @@ module sc_readout #(
         class_valid <= scan && neuron == LAST[CLASS-1:0];
     end
 
-    sc_best #(.SPIKES(SPIKES), .WORD(WORD), .CLASS(CLASS)) u_best (
+    sc_best #(
+`ifdef SC_SCORES
+        .N(N),
+`endif
+        .SPIKES(SPIKES), .WORD(WORD), .CLASS(CLASS)
+    ) u_best (
+`ifdef SC_SCORES
+        .out_neuron(out_neuron), .out_count(out_count), .out_potential(out_potential),
+`endif
         .clk(clk), .valid(scan), .neuron(neuron),
         .spikes(spikes[neuron*SPIKES +: SPIKES]), .v(v[neuron*WORD +: WORD]), .best(best)
     );

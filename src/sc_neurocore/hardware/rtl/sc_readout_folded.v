@@ -21,6 +21,11 @@ module sc_readout_folded #(
     output wire step_done,                   // with the last neuron, or a clock cycle later with EARLY
     output wire decided,                     // with step_done: the class is final
     output reg class_valid,
+`ifdef SC_SCORES
+    input wire [CLASS-1:0] out_neuron,
+    output wire [SPIKES-1:0] out_count,      // of out_neuron, one clock cycle later
+    output wire [WORD-1:0] out_potential,
+`endif
     output wire [CLASS-1:0] best
 );
     reg [SPIKES-1:0] counts [0:N-1];
@@ -68,7 +73,15 @@ module sc_readout_folded #(
         end
     endgenerate
 
-    sc_best #(.SPIKES(SPIKES), .WORD(WORD), .CLASS(CLASS)) u_best (
+    sc_best #(
+`ifdef SC_SCORES
+        .N(N),
+`endif
+        .SPIKES(SPIKES), .WORD(WORD), .CLASS(CLASS)
+    ) u_best (
+`ifdef SC_SCORES
+        .out_neuron(out_neuron), .out_count(out_count), .out_potential(out_potential),
+`endif
         .clk(clk), .valid(valid && (last || EARLY != 0)), .neuron(neuron), .spikes(count), .v(v), .best(best)
     );
 endmodule

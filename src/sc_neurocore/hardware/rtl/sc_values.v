@@ -6,6 +6,7 @@ module sc_values #(
 ) (
     input wire clk,
     input wire rst,
+    input wire drop,                         // the values of an image that is not whole are dropped
     input wire take,
     input wire [BITS-1:0] value,
     input wire x_read,
@@ -27,9 +28,10 @@ module sc_values #(
     always @(posedge clk) begin
         for (i = 0; i < SIMD; i = i + 1)
             if (take && place[i]) values[column][i*BITS +: BITS] <= value;
-        if (rst || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
+        if (rst || drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
         else if (take) place <= place << (SIMD == 1 ? 0 : 1);
         if (rst) column <= {INDEX{1'b0}};
+        else if (drop) column <= column & HALF;
         else if (take && image_ends) column <= ~column & HALF;
         else if (take && word_ends) column <= column + 1'b1;
         if (x_read) x_word <= values[x_address[INDEX-1:0]];

@@ -29,7 +29,7 @@ module little (
         .ROWS(64'b00000001_00000010_00000100_00001000_00010000_00100000_01000000_10000000),
         .SHIFT(8'b00001111)
     ) u_image (
-        .clk(clk), .rst(rst), .take(take), .value(in_data), .clear(clear), .next(layer0_done),
+        .clk(clk), .rst(rst), .drop(1'b0), .take(take), .value(in_data), .clear(clear), .next(layer0_done),
         .x_read(layer0_read), .x_address(layer0_address), .x_word(layer0_x)
     );
     little_layer0 u_layer0 (
