@@ -326,6 +326,12 @@ def _hdl(commands: Commands) -> None:
         help="layers work at the same time, while the next image is read (folded)",
     )
     hdl.add_argument(
+        "--reset",
+        choices=("synchronous", "asynchronous"),
+        default="synchronous",
+        help="whether the reset acts at a clock edge or at once [synchronous]",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream", "axi-lite"),
         help="add a wrapper with these ports, and a cocotb test of it; for axi-lite, a header for C",
@@ -348,8 +354,7 @@ def _hdl(commands: Commands) -> None:
         type=int,
         metavar="CLOCKS",
         help="run the testbench and compare each layer with its model for CLOCKS clock cycles; with "
-        "--synth, compare the netlist on the images of the testbench, too, except for ecp5 (needs "
-        "Verilator)",
+        "--synth, compare the netlist on the images of the testbench, too (needs Verilator)",
     )
     hdl.add_argument(
         "--synth",

@@ -39,6 +39,7 @@ Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
 N = TypeVar("N", int, float)
 InputKind = Literal["image", "frames", "spikes"]
+Reset = Literal["synchronous", "asynchronous"]
 # A few thousand unrolled synapses, each a gate and part of an adder, fill a small device.
 MOST_UNROLLED = 2000
 
@@ -471,6 +472,9 @@ class Design:
         Layers work at the same time: while one computes a time step, the next one computes the step
         before. The next image is read meanwhile, so images follow each other faster, see `interval`.
         For folded chains of layers on images, without `early`.
+    reset : {"synchronous", "asynchronous"}
+        Whether `rst` acts at a rising edge of the clock or at once. An asynchronous reset must end in
+        time before a rising edge, and a design of frames or spikes must have had one in it.
 
     Raises
     ------
@@ -503,6 +507,7 @@ class Design:
     loadable: bool = False
     sparse: bool = False
     pipelined: bool = False
+    reset: Reset = "synchronous"
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -523,6 +528,7 @@ class Design:
         _checks.choice("inputs", self.inputs, get_args(InputKind))
         if self.inputs == "frames" and k > 1:
             _checks.fail("bits_per_step", "be 1 for frames", k, "encode them and use inputs='spikes'")
+        _checks.choice("reset", self.reset, get_args(Reset))
         check_module(self.name)
         if self.architecture is None:
             synapses = sum(layer.n_out * layer.matrix.shape[1] for layer in self.network.layers)
@@ -743,16 +749,19 @@ class Design:
     @property
     def clocks(self) -> int:
         """Clock cycles from reading the first value of an image to its class, at most if `early`."""
-        return self.clocks_of(self.length)
+        if not self.folded:
+            return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
+        if self.pipelined:
+            return self.n_in + 2 + sum(self._beats)
+        once = sum(layer.first_period - layer.period for layer in self.layers)
+        return self.n_values + once + self.length * self.step_clocks + 1
 
     def clocks_of(self, steps: N) -> N:
-        """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
-        if not self.folded:
-            return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
-        if self.pipelined:  # never ends early
-            return self.n_in + 2 + sum(self._beats) + 0 * steps
-        once = sum(layer.first_period - layer.period for layer in self.layers)
-        return self.n_values + once + steps * self.step_clocks + 1
+        """Return the clock cycles of an image that ends after a number of time steps, or the mean.
+
+        Images of designs that are not `early` end after all steps.
+        """
+        return self.clocks - (self.length - steps) * self.step_clocks
 
     @property
     def interval(self) -> int:

@@ -47,6 +47,8 @@ _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _LOADABLE = re.compile(
     r"^`ifdef SC_LOADABLE\n(.*?)(?:^`else\n(.*?))?^`endif\n", re.DOTALL | re.MULTILINE
 )
+# Processes with a reset, which begin with it.
+_RESETTABLE = re.compile(r"always @\(posedge clk\)(?=\s+if \(rst\))")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
 
 
@@ -80,6 +82,11 @@ def verilog(design: Design) -> dict[str, str]:
             text |= _memories(module, k, layer)
     for name in library(design):
         text[name] = library_text(name, loadable=design.loadable)
+    if design.reset == "asynchronous":
+        text = {
+            name: _RESETTABLE.sub("always @(posedge clk or posedge rst)", content)
+            for name, content in text.items()
+        }
     return text
 
 
