@@ -117,7 +117,7 @@ MUTANTS = [
     ("sc_control.v", "if (rst) begin", "if (rst && state != RUN) begin"),
     ("sc_control.v", "if (rst) begin", "if (rst && state != OFFER) begin"),
     ("sc_control.v", "if (rst) begin", "if (rst && state != TAKE) begin"),
-    ("sc_image.v", "            place <= {{(SIMD-1){1'b0}}, 1'b1};\n            column", "            column"),
+    ("sc_image.v", "begin\n            place <= {{(SIMD-1){1'b0}}, 1'b1};", "begin"),
     ("sc_image.v", "            column <= {COLUMN{1'b0}};\n", ""),
     ("sc_folded.v", "number < weights", "number <= weights"),
     ("sc_folded.v", "first_b ? {COUNT{1'b0}} : count", "count"),

@@ -246,7 +246,7 @@ MUTANTS = [
     ("sc_numbers.v", "last <= last_f", "last <= 1'b1"),
     ("sc_tree.v", "low >> KEPT", "low"),
     ("sc_tree.v", "late <= earlier", "late <= {SUM{1'b0}}"),
-    ("sc_values.v", "            place <= {{(SIMD-1){1'b0}}, 1'b1};\n            column", "            column"),
+    ("sc_values.v", "begin\n            place <= {{(SIMD-1){1'b0}}, 1'b1};", "begin"),
     ("sc_values.v", "            column <= {INDEX{1'b0}};\n", ""),
     ("sc_values.v", "if (take && place[i])", "if (place[i])"),
     ("sc_steps.v", "passes - back", "t"),
