@@ -268,7 +268,7 @@ MUTANTS = [
     ("sc_image.v", "of_word <= actives[x_address]", "of_word <= 1'b1"),
     ("sc_control.v", "rst || state == OFFER", "rst"),
     ("sc_control.v", "if (FRAMES != 0 && step_done)", "if (1'b0)"),
-    ("sc_control.v", "if (FRAMES != 0) finished <= {COUNT{1'b0}};\n        end else", "end else"),
+    ("sc_control.v", "            finished <= {COUNT{1'b0}};\n            idle", "            idle"),
 ]  # fmt: skip
 
 # What changes no bit that a testbench sees, and why.

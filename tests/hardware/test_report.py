@@ -229,7 +229,7 @@ def test_the_report_tells_all_that_it_is_given(tmp_path):
         said="PASSED: 5 images",
     )
     for said in (
-        "Latency: 30,049 clock cycles per image of 32 time steps.",
+        "Latency: 30,049 clock cycles per image of 32 time steps, 493 us at 61.0 MHz.",
         "Throughput: 2,030 images per second at 61.0 MHz.",
         "folded, 8 inputs of 1 neuron per clock cycle",
         "| 0 | 64 | 100 | 1/8 | 71 | 64 |",

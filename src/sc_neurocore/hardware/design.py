@@ -709,9 +709,6 @@ class Design:
             if met:
                 contract = f"sample the inputs of {kind} layers in hardware"
                 _checks.fail("network", contract, f"sampled=False in layer {i}")
-        if self.early:
-            remedy = "its layer computes all steps at once"
-            _checks.fail("early", f"be False for layer {i}, with sampled=False", self.early, remedy)
 
     @cached_property
     def load_port(self) -> LoadPort:

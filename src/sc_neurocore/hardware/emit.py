@@ -177,10 +177,12 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
         for k, (layer, seen) in enumerate(zip(each.layers, trace(each, inputs), strict=True)):
             shape = n_images, layer.n_out, design.length
             spikes, potentials = seen.spikes.bits().reshape(shape), seen.potentials.reshape(shape)
-            n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
+            # Layers that take numbers have computed all steps when the first one ends.
+            computed = steps if layer.sampled else np.full(n_images, design.length)
+            n_spikes += int((spikes * (np.arange(design.length) < computed[:, None, None])).sum())
             never = np.all(layer.neuron.threshold > layer.neuron.most)
             fired[k] |= bool(never or spikes.any())
-            lines[k] += int(steps.sum()) * (layer.groups if design.folded else 1)
+            lines[k] += int(computed.sum()) * (layer.groups if design.folded else 1)
             _append(text, f"{name}_layer{k}.hex", _expected(each, layer, spikes, potentials, steps))
     values = {
         "design": design,
