@@ -130,6 +130,18 @@ def test_a_file_named_like_a_keyword_gets_a_legal_module_name(tmp_path, capsys, 
         assert (tmp_path / f"hdl_net_{stem}" / f"net_{stem}.v").exists()
 
 
+@pytest.mark.parametrize(
+    "option", ["--simd=2", "--pe=2", "--early", "--loadable", "--sparse", "--pipelined"]
+)
+def test_options_of_folded_designs_choose_them(tmp_path, capsys, option):
+    network, out = tmp_path / "little.npz", tmp_path / "out"
+    small("unrolled").network.save(network)
+    assert main(["hdl", str(network), "--out", str(out), "--length", "8", "--images", "1", option]) == 0
+    assert "8 steps, folded" in capsys.readouterr().out
+    said = said_by_hdl(capsys, network, "--architecture", "unrolled", option)
+    assert f"{option.split('=')[0]} must be used with the folded architecture, got unrolled" in said
+
+
 @pytest.mark.long
 def test_hdl_verifies_a_silent_network_and_says_so(tmp_path, capsys):
     network, out = tmp_path / "quiet.npz", tmp_path / "out"

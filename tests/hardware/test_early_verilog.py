@@ -11,6 +11,10 @@ from sc_neurocore import LIF, Dense, FixedPoint, Network, decide_early, load_dig
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
+    Energy,
+    Synthesis,
+    quantization,
+    report,
     run_bench,
     simulators,
     synthesize,
@@ -68,6 +72,24 @@ def test_images_end_as_soon_as_no_output_can_overtake(pause, tmp_path):
     write(text, tmp_path)
     assert "PASSED: 12 images" in run_bench(tmp_path, "little")
     assert warnings_of(text, "little", tmp_path) == []
+
+
+def test_images_taken_as_numbers_end_early_as_well(tmp_path, built):
+    first, last = DIGITS.network
+    fixed = FixedPoint(bits=4, word=8)
+    network = Network([replace(first, sampled=False), last])
+    design = Design(network, 8, fixed_point=fixed, early=True, name="quick")
+    steps = design.steps(DIGITS.images)
+    assert design.clocks_of(steps.mean()) < 0.9 * replace(design, early=False).clocks
+    assert steps[:20].tolist() == brute_force(design, DIGITS.images[:20])
+    write({**verilog(design), **verilog_testbench(design, DIGITS.images[:20])}, tmp_path)
+    assert "PASSED: 20 images" in run_bench(tmp_path, "quick")
+    options = {"place": False, "across_registers": False, "keep": compared_signals(design)}
+    netlist = built.netlist(design, "ice40", "quick", **options)
+    seen = verify_images(design, netlist.path, DIGITS.images[:100])
+    assert [part.differences for part in seen] == [0, 0]
+    # The layer that takes the image computes all steps, the other one those until the end.
+    assert [part.steps for part in seen] == [800, steps[:100].sum()]
 
 
 def test_the_class_of_every_digit_is_that_of_all_steps(tmp_path):
@@ -137,6 +159,21 @@ def test_the_command_reports_the_mean_latency(tmp_path, capsys):
     assert f"at most {design.clocks:,} clock cycles per image" in report
     assert f"{mean:,.0f} clock cycles and" in report
     assert "time steps on average over 450 images" in report
+
+
+def test_the_report_of_an_early_design_has_mean_throughput_and_energy(tmp_path):
+    design = digits()
+    made = Synthesis("ice40", {}, tmp_path / "none.json", 1000, 50.0)
+    page = report(
+        design,
+        quantized=quantization(design, DIGITS.images, DIGITS.labels),
+        synthesis=made,
+        energy=Energy(toggles=0.0, low=1.0, middle=10.0, high=100.0),
+    )
+    mean = design.clocks_of(design.steps(DIGITS.images).mean())
+    assert f"{design.clocks:,} clock cycles per image of 8 time steps, 151 us at 50.0 MHz." in page
+    assert f"Throughput: {50e6 / (mean + 1):,.0f} images per second at 50.0 MHz." in page
+    assert f"{10e-3 * mean:.3g} nJ per image" in page
 
 
 def test_designs_that_cannot_end_early_are_refused():

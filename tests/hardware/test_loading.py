@@ -197,8 +197,8 @@ MUTANTS = [
     ("little.v", "load_data[7:0], load_parts[63:0]", "load_parts[63:0], load_data[7:0]"),
     ("little.v", "load_parts[63:32]}),", "load_parts[31:0]}),"),
     ("past.v", "in_ready && !begun", "in_ready"),
-    ("past.v", "if (rst || out_valid) begun", "if (out_valid) begun"),
-    ("past.v", "if (rst || out_valid) begun", "if (rst) begun"),
+    ("past.v", "if (rst) begun <= 1'b0;\n        else if", "if"),
+    ("past.v", "if (out_valid || frame) begun", "if (frame) begun"),
     ("numbers.v", ".load_offset(load && load_address", ".load_offset(load || load_address"),
 ]  # fmt: skip
 

@@ -172,6 +172,114 @@ def test_a_synthesized_folded_network_with_a_multiplied_leak_needs_no_multiplier
         assert part.passed(layer), part
 
 
+def ecp5_designs():
+    rng = np.random.default_rng(2)
+    neuron = LIF(tau_mem=20.0, refractory_period=1)
+    layers = [Dense(rng.uniform(-1, 1, shape), 0.2, neuron) for shape in ((16, 64), (3, 16))]
+    many = [Dense(rng.uniform(-1, 1, shape), 0.2, neuron) for shape in ((320, 32), (3, 320))]
+    one = {"architecture": "folded", "name": "little"}
+    return {  # by the width of a block memory of each, and whether it is written
+        "read 36": (Design(Network(layers), 16, simd=8, pe=2, **one), (36, False)),
+        "written 36": (Design(Network(layers), 16, simd=8, pe=2, loadable=True, **one), (36, True)),
+        "written 18": (Design(load_digits().network, 8, name="little"), (18, True)),
+        "read 9": (Design(Network(many), 4, simd=1, **one), (9, False)),
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ecp5_designs())
+def test_ecp5_netlists_compute_the_bits_of_the_model(name, built):
+    design, memory = ecp5_designs()[name]
+    options = {"place": False, "keep": compared_signals(design)}
+    path = built.netlist(design, "ecp5", "little", **options).path
+    cells = list(json.loads(path.read_text())["modules"]["little"]["cells"].values())
+    assert memory in {
+        (int(cell["parameters"][f"DATA_WIDTH_{port}"], 2), cell["connections"][f"WE{port}"] != ["0"])
+        for cell in cells
+        if cell["type"] == "DP16KD"
+        for port in "AB"
+        if cell["connections"][f"CE{port}"] != ["0"]
+    }
+    x = np.random.default_rng(3).random((32, design.n_in))
+    seen = verify_images(design, path, load_digits().images if design.n_out == 10 else x)
+    for layer, part in zip(design.layers, seen, strict=True):
+        assert part.differences == 0, part
+        assert part.spikes > 0
+        assert part.rests > 0 or not np.any(layer.neuron.refractory)
+
+
+ECP5_CELLS = {
+    "PFUMX": (("ALUT", "BLUT", "C0"), ("Z",), {}, lambda a, b, c: [a if c else b]),
+    "L6MUX21": (("D0", "D1", "SD"), ("Z",), {}, lambda a, b, c: [b if c else a]),
+    "LUT4": (tuple("ABCD"), ("Z",), {"INIT": f"{0x1234:016b}"}, lambda *x: [0x1234 >> number(x) & 1]),
+}
+
+
+def number(bits):
+    return sum(int(bit) << k for k, bit in enumerate(bits))
+
+
+def all_inputs(kind, inputs, outputs, parameters, digits=None):
+    """Run a cell on inputs, by default on all, and return them and the outputs as numbers."""
+    pins = {name: [10 + k] for k, name in enumerate((*inputs, *outputs))}
+    cell = {"type": kind, "parameters": parameters, "connections": pins}
+    at = {"x": [10 + k for k in range(len(inputs))]}
+    netlist = Netlist(module([cell], at, {"y": [pins[name][0] for name in outputs]}))
+    if digits is None:
+        digits = np.arange(2 ** len(inputs))[:, np.newaxis] >> np.arange(len(inputs)) & 1
+    run = netlist.run({"x": digits.T[np.newaxis].astype(bool)})
+    return digits, run.outputs["y"][0].T
+
+
+@pytest.mark.parametrize("kind", ECP5_CELLS)
+def test_ecp5_gates_have_their_truth_tables(kind):
+    inputs, outputs, parameters, law = ECP5_CELLS[kind]
+    digits, seen = all_inputs(kind, inputs, outputs, parameters)
+    assert seen.tolist() == [law(*row) for row in digits.tolist()]
+
+
+@pytest.mark.parametrize("injects", ["NO", "YES"])
+def test_an_ecp5_carry_cell_has_two_tables_and_a_carry_chain(injects):
+    pins = [f"{name}{k}" for k in range(2) for name in "ABCD"]
+    tables = 0x96AA, 0x5A3C
+    parameters = {f"INIT{k}": f"{tables[k]:016b}" for k in range(2)}
+    parameters |= {f"INJECT1_{k}": injects for k in range(2)}
+    digits, seen = all_inputs("CCU2C", ("CIN", *pins), ("S0", "S1", "COUT"), parameters)
+    for (carry, *x), outputs in zip(digits.tolist(), seen.tolist(), strict=True):
+        sums = []
+        for k, table in enumerate(tables):
+            each = x[4 * k : 4 * k + 4]
+            lut, low = table >> number(each) & 1, table >> number(each[:2]) & 1
+            sums.append(lut ^ (carry if injects == "NO" else 0))
+            carry = carry if lut else low if injects == "NO" else 0
+        assert outputs == [*sums, carry]
+
+
+@pytest.mark.parametrize("signed", ["00", "01", "10", "11"])
+def test_an_ecp5_multiplier_multiplies(signed):
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 2**18, (2, 500))
+    a[:4], b[:4] = (0, 2**18 - 1, 2**17, 2**17), (5, 2**18 - 1, 2**17, 2**17 - 1)
+    names = [f"{name}{k}" for name in "AB" for k in range(18)]
+    pins = {name: [10 + k] for k, name in enumerate(names)}
+    pins |= {f"P{k}": [100 + k] for k in range(36)}
+    pins |= {f"SIGNED{name}": [bit] for name, bit in zip("AB", signed, strict=True)}
+    cell = {"type": "MULT18X18D", "parameters": {}, "connections": pins}
+    inputs = {"a": list(range(10, 28)), "b": list(range(28, 46))}
+    netlist = Netlist(module([cell], inputs, {"p": list(range(100, 136))}))
+    digits = {
+        name: (values >> np.arange(18)[:, np.newaxis] & 1)[np.newaxis].astype(bool)
+        for name, values in (("a", a), ("b", b))
+    }
+    p = netlist.run(digits).outputs["p"][0].astype(np.int64)
+    seen = (p << np.arange(36)[:, np.newaxis]).sum(axis=0)
+    exact = [
+        np.where((bit == "1") & (values >= 2**17), values - 2**18, values)
+        for bit, values in zip(signed, (a, b), strict=True)
+    ]
+    assert np.array_equal(seen, exact[0] * exact[1] % 2**36)
+
+
 def flip(cell):
     table = cell["parameters"]["LUT_INIT"]
     cell["parameters"]["LUT_INIT"] = table.translate(str.maketrans("01", "10"))
@@ -282,7 +390,7 @@ def test_block_memories_hold_what_is_written_in_every_shape(mode, depth_bits, pl
     bits = (a[:, None] >> np.arange(depth_bits) & 1)[:, :, None].repeat(lanes, axis=2)
     stimulus = {"a": bits, "d": d, "w": w[:, None, None].repeat(lanes, axis=2), "r": reads[:, None]}
     run = netlist.run(stimulus, toggles=True)
-    assert run.of_memories == ((reads.sum(), lanes * w.sum()),)
+    assert run.of_memories == ((reads[1:].sum(), lanes * w[1:].sum()),)
     held = np.zeros((1 << depth_bits, len(places), lanes), np.uint8)
     word = [0xBEEF >> k & 1 for k in range(16)]
     parts = 1 << mode
@@ -311,7 +419,7 @@ def test_toggles_are_counted():
     x = np.array([0, 1, 1, 0, 1])[:, None, None].repeat(7, axis=2)
     run = netlist.run({"x": x}, toggles=True)
     assert run.toggles == 3 * 7
-    assert run.lane_clocks == 35
+    assert run.lane_clocks == 28  # a first clock cycle has no toggles
 
 
 def test_unknown_cells_and_inputs_are_named():

@@ -96,7 +96,7 @@ def run_hdl(options: argparse.Namespace) -> None:
         if options.synth == "ice40":
             say(options, "counting toggles ...")
             found["energy"] = hardware.energy_of(design, made, in_bench)
-        if options.verify and options.synth != "ecp5":
+        if options.verify:
             found["netlist"] = _verified_netlist(options, design, made, in_bench)
     if options.board:
         say(options, f"building for {options.board} ...")
@@ -152,7 +152,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
     if options.accuracy is not None or options.max_loss is not None:
         found = _searched(options, network, name, images, labels)
-        names = "early", "loadable", "sparse", "pipelined", "scores"
+        names = "early", "loadable", "sparse", "pipelined", "scores", "reset"
         return replace(found, **{name: getattr(options, name) for name in names}), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
@@ -173,6 +173,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         sparse=options.sparse,
         pipelined=options.pipelined,
         scores=options.scores,
+        reset=options.reset,
     )
     return design, images, labels
 
@@ -180,7 +181,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
 def _architecture(options: argparse.Namespace) -> Any:
     """Return the architecture; some options are those of the folded one."""
     folded = [name for name in ("simd", "pe") if getattr(options, name) is not None]
-    folded += ["loadable"] if options.loadable else []
+    folded += [name for name in ("early", "loadable", "sparse", "pipelined") if getattr(options, name)]
     if folded and options.architecture == "unrolled":
         _checks.fail(f"--{folded[0]}", "be used with the folded architecture", "unrolled")
     return "folded" if folded else options.architecture

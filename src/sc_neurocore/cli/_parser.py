@@ -331,6 +331,12 @@ def _hdl(commands: Commands) -> None:
         help="add ports that read the spike counts and potentials of the outputs",
     )
     hdl.add_argument(
+        "--reset",
+        choices=("synchronous", "asynchronous"),
+        default="synchronous",
+        help="whether the reset acts at a clock edge or at once [synchronous]",
+    )
+    hdl.add_argument(
         "--interface",
         choices=("axi-stream", "axi-lite"),
         help="add a wrapper with these ports, and a cocotb test of it; for axi-lite, a header for C",
@@ -353,8 +359,7 @@ def _hdl(commands: Commands) -> None:
         type=int,
         metavar="CLOCKS",
         help="run the testbench and compare each layer with its model for CLOCKS clock cycles; with "
-        "--synth, compare the netlist on the images of the testbench, too, except for ecp5 (needs "
-        "Verilator)",
+        "--synth, compare the netlist on the images of the testbench, too (needs Verilator)",
     )
     hdl.add_argument(
         "--synth",

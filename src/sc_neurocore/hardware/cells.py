@@ -1,4 +1,4 @@
-"""Cells of a netlist (iCE40, Xilinx or gates) as truth tables, registers and memories."""
+"""Cells of a netlist (iCE40, ECP5, Xilinx or gates) as truth tables, registers and memories."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ _GATES = {
     "BUFG": ("I", "O", 0b10),
     "MUXF7": ("I0 I1 S", "O", 0b11001010),
     "MUXF8": ("I0 I1 S", "O", 0b11001010),
+    "PFUMX": ("ALUT BLUT C0", "Z", 0b10101100),
+    "L6MUX21": ("D0 D1 SD", "Z", 0b11001010),
 }
-_XOR, _MUX = _GATES["$_XOR_"][2], _GATES["$_MUX_"][2]
+_XOR, _MUX, _AND = _GATES["$_XOR_"][2], _GATES["$_MUX_"][2], _GATES["$_AND_"][2]
+_SUM, _CARRY = 0b10010110, _GATES["SB_CARRY"][2]  # of three bits
 
 
 @dataclass
@@ -191,6 +194,8 @@ def _add(
     """Add a cell in the JSON format; `starts` holds the initial values of registers by net."""
     kind, pins = cell["type"], cell["connections"]
     parameters = cell.get("parameters", {})
+    if kind == "LUT4" and "Z" in pins:  # Xilinx has a LUT4 as well
+        kind = "LUT4_ECP5"
 
     def pin(name: str, default: Bit = "0") -> Bit:
         bits = pins.get(name) or [default]
@@ -226,14 +231,22 @@ def _add(
             gate(pins["O"][k], _XOR, pins["S"][k], carry)
             gate(pins["CO"][k], _MUX, pins["DI"][k], carry, pins["S"][k])
             carry = pins["CO"][k]
+    elif kind in ("LUT4_ECP5", "CCU2C", "TRELLIS_FF", "MULT18X18D", "DP16KD", "TRELLIS_DPR16X4"):
+        _add_ecp5(cells, kind, pin, pins, parameters)
     elif kind == "$_DFF_P_":
         cells.registers[pins["Q"][0]] = Register(pin("D"), start=starts.get(pins["Q"][0], 0))
+    elif kind in ("$_DFF_PP0_", "$_DFF_PP1_"):
+        resets = _resets(pin("R"), to_one=kind[8] == "1")
+        cells.registers[pins["Q"][0]] = Register(pin("D"), "1", *resets, starts.get(pins["Q"][0], 0))
     elif kind.startswith("SB_DFF"):
-        register = Register(pin("D"), pin("E", "1"), pin("R"), pin("S"), within=True)
+        within = kind[-2:] in ("SR", "SS")  # a synchronous reset
+        register = Register(pin("D"), pin("E", "1"), pin("R"), pin("S"), within=within)
         cells.registers[pins["Q"][0]] = register
-    elif kind in ("FDRE", "FDSE"):
+    elif kind in ("FDRE", "FDSE", "FDCE", "FDPE"):
         start = _number(parameters.get("INIT", "0")) & 1
-        cells.registers[pins["Q"][0]] = Register(pin("D"), pin("CE", "1"), pin("R"), pin("S"), start)
+        to_zero, to_one = ("CLR", "PRE") if kind in ("FDCE", "FDPE") else ("R", "S")
+        register = Register(pin("D"), pin("CE", "1"), pin(to_zero), pin(to_one), start)
+        cells.registers[pins["Q"][0]] = register
     elif kind == "SB_RAM40_4K":
         cells.memories.append(_ice40_memory(pins, parameters, pin))
         _add_read_registers(cells)
@@ -250,7 +263,125 @@ def _add(
                 write = Port(pins["ADDRD"], pins[f"DI{letter}"], [pin("WE")])
                 cells.memories.append(Memory(words, wide, [read], [write], immediate=True))
     else:
-        raise ValueError(f"netlist must consist of iCE40 cells, Xilinx cells or gates, got {kind}")
+        raise ValueError(f"netlist must consist of iCE40, ECP5 or Xilinx cells, or gates, got {kind}")
+
+
+def _resets(net: Bit, *, to_one: bool) -> tuple[Bit, Bit]:
+    """Return the nets that set a register to 0 and to 1, of which it has one."""
+    return ("0", net) if to_one else (net, "0")
+
+
+def _add_ecp5(
+    cells: Cells,
+    kind: str,
+    pin: Callable[..., Bit],
+    pins: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+) -> None:
+    """Add a cell of an ECP5."""
+
+    def gate(table: int, *needs: Bit, net: Bit | None = None) -> Bit:
+        # Nets within a cell get unused net numbers.
+        net = -(2 * 10**9) - len(cells.gates) if net is None else net
+        if isinstance(net, int):
+            cells.gates[net] = (table, list(needs))
+        return net
+
+    def inverted(bit: Bit) -> Bit:
+        return {"0": "1", "1": "0"}[bit] if isinstance(bit, str) else gate(0b01, bit)
+
+    def chosen(name: str, default: Bit) -> Bit:
+        how = str(parameters.get(f"{name}MUX", name)).strip()
+        if how == "INV":
+            return inverted(pin(name))
+        return how if how in ("0", "1") else pin(name, default)
+
+    if kind == "LUT4_ECP5":
+        gate(_number(parameters["INIT"]), *(pin(name) for name in "ABCD"), net=pin("Z"))
+    elif kind == "CCU2C":
+        carry = pin("CIN")
+        for k in range(2):
+            table, injects = _number(parameters[f"INIT{k}"]), parameters[f"INJECT1_{k}"] == "YES"
+            a, b, c, d = (pin(f"{name}{k}") for name in "ABCD")
+            lut = gate(table, a, b, c, d)
+            low = "0" if injects else gate(table & 15, a, b)
+            gate(_XOR, lut, "0" if injects else carry, net=pin(f"S{k}"))
+            carry = gate(_MUX, low, carry, lut)
+        gate(0b10, carry, net=pin("COUT"))
+    elif kind == "TRELLIS_FF":
+        to_one = parameters.get("REGSET") == "SET"
+        resets = _resets(chosen("LSR", "0"), to_one=to_one)
+        cells.registers[pins["Q"][0]] = Register(pin("DI"), chosen("CE", "1"), *resets, int(to_one))
+    elif kind == "MULT18X18D":
+        if any("CLK" in name and value != "NONE" for name, value in parameters.items()):
+            raise ValueError("netlist must have multipliers without registers")
+        first, second = (
+            [pin(f"{name}{k}") for k in range(18)]
+            + [pin(f"{name}17") if pin(f"SIGNED{name}") == "1" else "0"] * 18
+            for name in "AB"
+        )
+        total: list[Bit] = ["0"] * 36
+        for k in range(36):
+            carry = "0"
+            for j in range(k if second[k] != "0" else 36, 36):
+                both = gate(_AND, first[j - k], second[k])
+                now = total[j], both, carry
+                total[j], carry = gate(_SUM, *now), gate(_CARRY, *now)
+        for k in range(36):
+            gate(0b10, total[k], net=pin(f"P{k}"))
+    elif kind == "DP16KD":
+        cells.memories.append(_ecp5_memory(pin, inverted, parameters))
+        _add_read_registers(cells)
+    else:
+        start = _number(parameters["INITVAL"])
+        words = [start >> 4 * k & 15 for k in range(16)]
+        read = Port([bit if isinstance(bit, int) else "0" for bit in pins["RAD"]], pins["DO"], [])
+        write = Port(pins["WAD"], pins["DI"], [chosen("WRE", "0")])
+        cells.memories.append(Memory(words, 4, [read], [write], immediate=True))
+
+
+def _ecp5_memory(
+    pin: Callable[..., Bit], inverted: Callable[[Bit], Bit], parameters: Mapping[str, Any]
+) -> Memory:
+    """Return an ECP5 block memory of 18 Kbit."""
+    rows = [
+        _number(parameters.get(f"INITVAL_{k:02X}", "0")) >> 20 * i & 0x3FFFF
+        for k in range(64)
+        for i in range(16)
+    ]
+    widths = {
+        name: _number(parameters[f"DATA_WIDTH_{name}"]) for name in "AB" if pin(f"CE{name}") != "0"
+    }
+    width = max(widths.values())
+    modes = {name: str(parameters.get(f"WRITEMODE_{name}", "NORMAL")) for name in widths}
+    through = [name for name in widths if pin(f"WE{name}") != "0" and modes[name] == "WRITETHROUGH"]
+    if min(widths.values()) < width or through:
+        raise ValueError("netlist must have memories with ports of one width that do not write through")
+    if width == 36:
+        words = [low | high << 18 for low, high in zip(rows[::2], rows[1::2], strict=True)]
+    else:
+        parts, step = (1, 18) if width == 18 else (2, 9)
+        words = [row >> step * k & (1 << step) - 1 for row in rows for k in range(parts)]
+        if width < 9:  # eight bits of nine
+            words = [word >> k & (1 << width) - 1 for word in words for k in range(0, 8, width)]
+    skipped = {1: 0, 2: 1, 4: 2, 9: 3, 18: 4, 36: 5}[width]  # addresses count bits
+    reads, writes = [], []
+    for name in widths:
+        address = [pin(f"AD{name}{k}") for k in range(skipped, 14)]
+        # Words of 36 bits are written by port A and read by port B, and use the data of both.
+        data = "AB" if width == 36 else name
+        nets = {
+            way: [pin(f"{way}{port}{k}") for port in data for k in range(min(width, 18))]
+            for way in ("DI", "DO")
+        }
+        enables, writing = [pin(f"CE{name}")], pin(f"WE{name}")
+        old = modes[name] == "READBEFOREWRITE"
+        if old or writing != "1":
+            reads.append(Port(address, nets["DO"], [*enables, *([] if old else [inverted(writing)])]))
+        if writing != "0":
+            chooses = [pin(f"AD{name}{k // 9}") for k in range(width)] if width >= 18 else []
+            writes.append(Port(address, nets["DI"], [*enables, writing], chooses=chooses))
+    return Memory(words, width, reads, writes)
 
 
 def _add_read_registers(cells: Cells) -> None:

@@ -39,6 +39,7 @@ Architecture = Literal["unrolled", "folded"]
 ARCHITECTURES = get_args(Architecture)
 N = TypeVar("N", int, float)
 InputKind = Literal["image", "frames", "spikes"]
+Reset = Literal["synchronous", "asynchronous"]
 # A few thousand unrolled synapses, each a gate and part of an adder, fill a small device.
 MOST_UNROLLED = 2000
 
@@ -478,6 +479,9 @@ class Design:
         For folded chains of layers on images, without `early`.
     scores : bool
         Add ports that read the spike count and the last potential of each output.
+    reset : {"synchronous", "asynchronous"}
+        Whether `rst` acts at a rising edge of the clock or at once. An asynchronous reset must end in
+        time before a rising edge, and a design of frames or spikes must have had one in it.
 
     Raises
     ------
@@ -511,6 +515,7 @@ class Design:
     sparse: bool = False
     pipelined: bool = False
     scores: bool = False
+    reset: Reset = "synchronous"
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -531,6 +536,7 @@ class Design:
         _checks.choice("inputs", self.inputs, get_args(InputKind))
         if self.inputs == "frames" and k > 1:
             _checks.fail("bits_per_step", "be 1 for frames", k, "encode them and use inputs='spikes'")
+        _checks.choice("reset", self.reset, get_args(Reset))
         check_module(self.name)
         if self.architecture is None:
             synapses = sum(layer.n_out * layer.matrix.shape[1] for layer in self.network.layers)
@@ -709,9 +715,6 @@ class Design:
             if met:
                 contract = f"sample the inputs of {kind} layers in hardware"
                 _checks.fail("network", contract, f"sampled=False in layer {i}")
-        if self.early:
-            remedy = "its layer computes all steps at once"
-            _checks.fail("early", f"be False for layer {i}, with sampled=False", self.early, remedy)
 
     @cached_property
     def load_port(self) -> LoadPort:
@@ -749,16 +752,19 @@ class Design:
     @property
     def clocks(self) -> int:
         """Clock cycles from reading the first value of an image to its class, at most if `early`."""
-        return self.clocks_of(self.length)
+        if not self.folded:
+            return self.n_in + self.length + 2 * len(self.layers) + self.n_out + 1
+        if self.pipelined:
+            return self.n_in + 2 + sum(self._beats)
+        once = sum(layer.first_period - layer.period for layer in self.layers)
+        return self.n_values + once + self.length * self.step_clocks + 1
 
     def clocks_of(self, steps: N) -> N:
-        """Return the clock cycles of an image that ends after a number of time steps, or the mean."""
-        if not self.folded:
-            return self.n_in + steps + 2 * len(self.layers) + self.n_out + 1
-        if self.pipelined:  # never ends early
-            return self.n_in + 2 + sum(self._beats) + 0 * steps
-        once = sum(layer.first_period - layer.period for layer in self.layers)
-        return self.n_values + once + steps * self.step_clocks + 1
+        """Return the clock cycles of an image that ends after a number of time steps, or the mean.
+
+        Images of designs that are not `early` end after all steps.
+        """
+        return self.clocks - (self.length - steps) * self.step_clocks
 
     @property
     def interval(self) -> int:

@@ -48,6 +48,8 @@ _SHARED = ("sc_control", "sc_sequence", "sc_lif", "sc_best")
 _OPTIONAL = re.compile(
     r"^`ifdef SC_([A-Z]+)\n(.*?)(?:^`else\n(.*?))?^`endif\n", re.DOTALL | re.MULTILINE
 )
+# Processes with a reset, which begin with it.
+_RESETTABLE = re.compile(r"always @\(posedge clk\)(?=\s+if \(rst\))")
 _UNROLLED = ("sc_encoder", "sc_thermometer", "sc_neuron", "sc_count", "sc_readout")
 
 
@@ -81,6 +83,11 @@ def verilog(design: Design) -> dict[str, str]:
             text |= _memories(module, k, layer)
     for name in library(design):
         text[name] = library_text(name, loadable=design.loadable, scores=design.scores)
+    if design.reset == "asynchronous":
+        text = {
+            name: _RESETTABLE.sub("always @(posedge clk or posedge rst)", content)
+            for name, content in text.items()
+        }
     return text
 
 
@@ -172,14 +179,16 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
         for k, (layer, seen) in enumerate(zip(each.layers, trace(each, inputs), strict=True)):
             shape = n_images, layer.n_out, design.length
             spikes, potentials = seen.spikes.bits().reshape(shape), seen.potentials.reshape(shape)
-            n_spikes += int((spikes * (np.arange(design.length) < steps[:, None, None])).sum())
+            # Layers that take numbers have computed all steps when the first one ends.
+            computed = steps if layer.sampled else np.full(n_images, design.length)
+            n_spikes += int((spikes * (np.arange(design.length) < computed[:, None, None])).sum())
             never = np.all(layer.neuron.threshold > layer.neuron.most)
             fired[k] |= bool(never or spikes.any())
-            lines[k] += int(steps.sum()) * (layer.groups if design.folded else 1)
+            lines[k] += int(computed.sum()) * (layer.groups if design.folded else 1)
             if design.scores and k == len(design.layers) - 1:
                 at = np.arange(n_images), slice(None), steps - 1
-                computed = np.arange(design.length) < steps[:, np.newaxis, np.newaxis]
-                counts = (spikes * computed).sum(axis=-1, dtype=np.int64)
+                read = np.arange(design.length) < steps[:, np.newaxis, np.newaxis]
+                counts = (spikes * read).sum(axis=-1, dtype=np.int64)
                 scores = counts << 32 | potentials[at].astype(np.int64) & 0xFFFFFFFF
                 _append(text, f"{name}_scores.hex", hex_lines(scores.ravel().tolist(), 64))
             _append(text, f"{name}_layer{k}.hex", _expected(each, layer, spikes, potentials, steps))

@@ -35,7 +35,7 @@ def packed_lanes(bits: NDArray[Any], axis: int = -1) -> NDArray[np.uint8]:
 
 
 class Netlist:
-    """A netlist of gates, iCE40 cells or Xilinx cells, simulated with many stimuli (lanes) at once.
+    """A netlist of gates, iCE40, ECP5 or Xilinx cells, simulated for many stimuli (lanes) at once.
 
     Registers start at 0 unless the netlist specifies an initial value. The address of a memory must be
     the same in all lanes; a word may be read in some of them only.
@@ -186,7 +186,7 @@ class Netlist:
                         for a, b, c in zip(of_registers, last, state, strict=True)
                     ]
                 else:  # nothing has changed yet
-                    counts = [0] * len(counts)
+                    counts, accesses = [0] * len(counts), [[0, 0] for _ in accesses]
             else:
                 state, out = step(ones, state, values, stores, _address(ones))
             row = b"".join([value.to_bytes(size, "little") for value in out])
@@ -234,7 +234,8 @@ class Run:
     toggles : int
         Number of changes of nets driven by gates, summed over all lanes; 0 if not counted.
     of_memories : tuple of (int, int)
-        Numbers of words read from and written to each memory, summed over all lanes; 0 if not counted.
+        Numbers of words read from and written to each memory after the first clock cycle, summed over
+        all lanes; 0 if not counted.
     nets : dict of int
         Number of changes of each net driven by a gate or a register, summed over all lanes; empty if
         not counted.
@@ -253,8 +254,8 @@ class Run:
 
     @property
     def lane_clocks(self) -> int:
-        """Number of clock cycles, summed over all lanes."""
-        return self.lanes * max((len(part) for part in self.packed.values()), default=0)
+        """Number of clock cycles with counts, which are all but the first, summed over all lanes."""
+        return self.lanes * (max((len(part) for part in self.packed.values()), default=1) - 1)
 
     @property
     def outputs(self) -> dict[str, NDArray[np.uint8]]:

@@ -268,13 +268,15 @@ def report(
     interface : {"axi-stream", "axi-lite"}, optional
         The interface that was written by `interface_verilog`.
     """
+    steps = quantized.steps if quantized and design.early else None
     values = {
         "design": design,
         "q": quantized,
         "verified": verified,
         "made": synthesis,
         "mhz": synthesis.mhz if synthesis else None,
-        "steps": quantized.steps if quantized and design.early else None,
+        "steps": steps,
+        "clocks": design.clocks if steps is None else design.clocks_of(steps),
         "seeds": SEEDS,
         "netlist": netlist,
         "e": energy,

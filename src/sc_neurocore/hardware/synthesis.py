@@ -41,7 +41,8 @@ _SCRIPTS = {
     "ice40": "synth_ice40 {dff}-top {top} -json {out}",
     "ecp5": "synth_ecp5 -top {top} -json {out}",
     "xilinx": "synth_xilinx -family xc7 -flatten -nodsp -top {top} -json {out}",
-    "generic": "synth -flatten -noabc -top {top}; dfflegalize -cell $_DFF_P_ 0; opt_clean; "
+    "generic": "synth -flatten -noabc -top {top}; dfflegalize -cell $_DFF_P_ 0 -cell $_DFF_PP?_ 0; "
+    "opt_clean; "
     "abc -g AND,XOR,MUX; opt_clean; write_json {out}",
 }
 

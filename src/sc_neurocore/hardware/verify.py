@@ -300,6 +300,8 @@ def compared_signals(design: Design) -> list[str]:
 def _layer_of_images(design: Design, k: int, run: Run, whole: LayerTrace, steps: int) -> Verification:
     """Compare layer k of a complete design with the first steps of its model, one image per lane."""
     layer, model = design.layers[k], whole
+    if not layer.sampled:  # it has computed all steps when the first one ends
+        steps = design.length
     if steps < design.length:
         first = Bitstream.from_bits(whole.spikes.bits()[..., :steps])
         model = replace(whole, potentials=whole.potentials[..., :steps], spikes=first)

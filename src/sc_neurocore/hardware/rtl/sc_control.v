@@ -37,7 +37,8 @@ module sc_control #(
         if (rst) begin
             state <= TAKE;
             issued <= {COUNT{1'b0}};
-            if (FRAMES != 0) finished <= {COUNT{1'b0}};
+            finished <= {COUNT{1'b0}};
+            idle <= 1'b1;
         end else case (state)
             TAKE: begin
                 if (FRAMES == 0) finished <= {COUNT{1'b0}};

@@ -39,15 +39,20 @@ module sc_image #(
         grown = (SPARSE != 0 && place[0]) ? {(SIMD*BITS){1'b0}} : word;
         for (i = 0; i < SIMD; i = i + 1) if (place[i]) grown[i*BITS +: BITS] = value;
     end
+    always @(posedge clk)
+        if (rst) begin
+            place <= {{(SIMD-1){1'b0}}, 1'b1};
+            column <= {COLUMN{1'b0}};
+        end else begin
+            if (drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
+            else if (take) place <= place << 1;
+            if (drop) column <= column & HALF;
+            else if (take && image_ends) column <= ~column & HALF;
+            else if (take && word_ends) column <= column + 1'b1;
+        end
     always @(posedge clk) begin
         if (take) word <= grown;
         if (take && word_ends) values[column] <= grown;
-        if (rst || drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
-        else if (take) place <= place << 1;
-        if (rst) column <= {COLUMN{1'b0}};
-        else if (drop) column <= column & HALF;
-        else if (take && image_ends) column <= ~column & HALF;
-        else if (take && word_ends) column <= column + 1'b1;
         if (reads) read <= values[x_address];
     end
 

@@ -41,15 +41,20 @@ module sc_samples #(
     end
     reg [SEQUENCE-1:0] t;                    // time steps, and as many of them as `back` can tell
     reg [BACK-1:0] done, back_read;
+    always @(posedge clk)
+        if (rst) begin
+            place <= {{(SIMD-1){1'b0}}, 1'b1};
+            column <= {COLUMN{1'b0}};
+        end else begin
+            if (drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
+            else if (take) place <= place << (SIMD == 1 ? 0 : 1);
+            if (drop) column <= column & HALF;
+            else if (take && image_ends) column <= ~column & HALF;
+            else if (take && word_ends) column <= column + 1'b1;
+        end
     always @(posedge clk) begin
         if (take) word <= grown;
         if (take && word_ends) values[column[INDEX-1:0]] <= grown;
-        if (rst || drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
-        else if (take) place <= place << (SIMD == 1 ? 0 : 1);
-        if (rst) column <= {COLUMN{1'b0}};
-        else if (drop) column <= column & HALF;
-        else if (take && image_ends) column <= ~column & HALF;
-        else if (take && word_ends) column <= column + 1'b1;
         if (x_read) read <= values[x_address[INDEX-1:0]];
         back_read <= back;
         if (clear) begin

@@ -25,15 +25,20 @@ module sc_values #(
     wire image_ends = place[LAST_LANE] && (column & ~HALF) == LAST[INDEX-1:0];
     wire word_ends = place[SIMD-1] || image_ends;
     integer i;
+    always @(posedge clk)
+        if (rst) begin
+            place <= {{(SIMD-1){1'b0}}, 1'b1};
+            column <= {INDEX{1'b0}};
+        end else begin
+            if (drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
+            else if (take) place <= place << (SIMD == 1 ? 0 : 1);
+            if (drop) column <= column & HALF;
+            else if (take && image_ends) column <= ~column & HALF;
+            else if (take && word_ends) column <= column + 1'b1;
+        end
     always @(posedge clk) begin
         for (i = 0; i < SIMD; i = i + 1)
             if (take && place[i]) values[column][i*BITS +: BITS] <= value;
-        if (rst || drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
-        else if (take) place <= place << (SIMD == 1 ? 0 : 1);
-        if (rst) column <= {INDEX{1'b0}};
-        else if (drop) column <= column & HALF;
-        else if (take && image_ends) column <= ~column & HALF;
-        else if (take && word_ends) column <= column + 1'b1;
         if (x_read) x_word <= values[x_address[INDEX-1:0]];
     end
 endmodule
