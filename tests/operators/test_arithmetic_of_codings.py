@@ -390,7 +390,7 @@ def _stacked(*streams):
         (lambda: Integral(ALL[:2]).softmax(4, 8, 2), ValueError, "x must have a batch axis for"),
         (lambda: Integral(ALL[:2][None]).softmax(0, 8, 2), ValueError, "unit must be at least 1"),
         (lambda: Integral(ALL[:2][None]).softmax(4, 1, 2), ValueError, "n_lines must be at least 2"),
-        (lambda: Integral(ALL[:2][None]).softmax(4, 8, 2.0), TypeError, "n_steps must be an integer"),
+        (lambda: Integral(ALL[:2][None]).softmax(4, 8, 2.0), TypeError, "n_iterations must be an int"),
         (lambda: Integral(ALL[:2]).map(1, 2), TypeError, "function must be a function of an array"),
         (lambda: Integral(ALL[:2]).map(lambda s: s[1:], 2), ValueError,
          "function(s) must have the shape of s, (3,), got (2,)"),
@@ -405,19 +405,19 @@ def test_wrong_operands_are_refused(call, error, message):
     assert message in str(raised.value)
 
 
-def softmax(s, m, unit, n, n_steps):
+def softmax(s, m, unit, n, n_iterations):
     """Return the counts of ones of `Integral.softmax` for integers s along the last axis."""
     r = 2 ** max(math.ceil(math.log2(n / m)), 0)
     c = np.full(s.shape, math.floor(n / s.shape[-1] + 0.5))
-    for _ in range(n_steps):
+    for _ in range(n_iterations):
         lines = np.floor((r * (s * c).sum(axis=-1, keepdims=True) / n + r * m) / 2 + 0.5)
         mean = (2 * np.clip(lines, 0, r * m) - r * m) / r
-        c = np.clip(np.floor(c + (s - mean) * c / (unit * n_steps) + 0.5), 0, n)
+        c = np.clip(np.floor(c + (s - mean) * c / (unit * n_iterations) + 0.5), 0, n)
     return c
 
 
 @pytest.mark.parametrize(
-    ("k", "m", "unit", "n", "n_steps"),
+    ("k", "m", "unit", "n", "n_iterations"),
     [
         (3, 8, 4, 32, 4),
         (4, 5, 3, 7, 2),
@@ -427,10 +427,10 @@ def softmax(s, m, unit, n, n_steps):
         (4, 8, 1, 2, 2),
     ],
 )
-def test_softmax_is_the_rounded_euler_method_for_all_integers(k, m, unit, n, n_steps):
+def test_softmax_is_the_rounded_euler_method_for_all_integers(k, m, unit, n, n_iterations):
     bits = np.random.default_rng(k).integers(0, 2, (2, k, m, 300))
-    found = Integral(Bitstream.from_bits(bits)).softmax(unit, n, n_steps).lines.bits()
-    wanted = softmax(2 * np.moveaxis(bits.sum(axis=2), 1, -1) - m, m, unit, n, n_steps)
+    found = Integral(Bitstream.from_bits(bits)).softmax(unit, n, n_iterations).lines.bits()
+    wanted = softmax(2 * np.moveaxis(bits.sum(axis=2), 1, -1) - m, m, unit, n, n_iterations)
     assert np.array_equal(np.moveaxis(found, -1, 1), np.arange(n) < wanted[..., np.newaxis])
 
 

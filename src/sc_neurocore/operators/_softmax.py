@@ -1,4 +1,4 @@
-"""Softmax of the integers of each step, by Euler steps on lines of a thermometer code.
+"""Softmax of the integers of each step, by Euler's method on lines of a thermometer code.
 
 Lines are counted by full adders, and counts compared with constants. Everything is a gate.
 """
@@ -15,25 +15,25 @@ from sc_neurocore.streams import Bitstream, stack
 __all__ = ["softmax_lines"]
 
 
-def softmax_lines(x: Bitstream, unit: int, n: int, n_steps: int) -> Bitstream:
+def softmax_lines(x: Bitstream, unit: int, n: int, n_iterations: int) -> Bitstream:
     """Return the lines (..., tokens, n) of the softmax of integers x (..., tokens, m) / unit.
 
-    With the count c of ones among the n lines of a token, and its integer s, a step is as below. The
-    mean of s has r m lines, so that it is rounded to 2 / r, where r is a power of two::
+    With the count c of ones among the n lines of a token, and its integer s, an iteration is as below.
+    The mean of s has r m lines, so that it is rounded to 2 / r, where r is a power of two::
 
         S <- sum over tokens of s c / n
-        c <- c + (s c - S c) / (unit * n_steps)
+        c <- c + (s c - S c) / (unit * n_iterations)
     """
     n_tokens, m = x.shape[-2:]
     r_bits = (-(-n // m) - 1).bit_length()
-    n_mean, weight = m << r_bits, unit * n_steps << r_bits
+    n_mean, weight = m << r_bits, unit * n_iterations << r_bits
     zero = x[..., 0] & ~x[..., 0]
     first = (2 * n + n_tokens) // (2 * n_tokens)
     c = stack([~zero] * first + [zero] * (n - first))
     # Counts of ones at which a line of the mean, and one of the result, is 1, as below.
     of_mean = [n_tokens * m * n - (n * (n_mean + 1 - 2 * j) >> r_bits) for j in range(1, n_mean + 1)]
     of_result = [2 * n_mean * n - (-weight * (2 * j - 1) // 2) for j in range(1, n + 1)]
-    for _ in range(n_steps):
+    for _ in range(n_iterations):
         products = _products(x, c)  # s c + m n ones
         of_all = [lines.reshape(*lines.shape[:-2], n_tokens * m * n) for lines in products]
         mean = _reached([_unpacked(*of_all)], of_mean, zero[..., 0])

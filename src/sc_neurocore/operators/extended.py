@@ -261,23 +261,22 @@ class Integral:
         counts = np.rint((np.clip(values, -n, n) + n) / 2)
         return Integral(chosen_lines(self.sorted().lines, tuple(map(int, counts)), n))
 
-    def softmax(self, unit: int, n_lines: int, n_steps: int) -> Integral:
+    def softmax(self, unit: int, n_lines: int, n_iterations: int) -> Integral:
         """Return about the softmax of ``x / unit`` along the last batch axis, by gates at each step.
 
         Euler's method solves ``dy/dt = y (x - sum of x y)``, whose solution from ``y = 1 / k`` for k
-        values is the softmax of ``t x``. It has neither an exponential nor a division (of this kind is
-        the iterative algorithm of the source cited in `map`; its own rounding is not that of this
-        method)::
+        values is the softmax of ``t x``. It needs neither an exponential nor a division. The source
+        cited in `map` has an iterative softmax circuit too, with which this one was not compared::
 
-            y <- y + (x y - y sum over the axis of x y) / n_steps,   n_steps times
+            y <- y + (x y - y sum over the axis of x y) / n_iterations,   n_iterations times
 
         The ones among the `n_lines` lines of the result are y times `n_lines`, so that its density in
-        unipolar code is y. They are rounded after each step, and the sum to a multiple of at most
+        unipolar code is y. They are rounded after each iteration, and the sum to a multiple of at most
         ``2 m / n_lines``. Given the integers of a time step, the result has no other error. Four values
         of 8 lines in steps of 1/4, drawn from [-2, 2] at random, have a mean error of 0.017 with 32
-        lines and 3 steps, of which 0.014 is that of Euler's method. With many steps, rounding stops
-        small changes: n_lines should be several times n_steps. The results add up to 1 except for their
-        rounding. Of random lines, the mean is that of the softmax of each step.
+        lines and 3 iterations, of which 0.014 is that of Euler's method. With many iterations, rounding
+        stops small changes: n_lines should be several times n_iterations. The results add up to 1
+        except for their rounding. Of random lines, the mean is that of the softmax of each step.
 
         Parameters
         ----------
@@ -285,8 +284,8 @@ class Integral:
             Divisor of the integers, at least 1.
         n_lines : int
             Number of lines of the result, from 2 to 256.
-        n_steps : int
-            Number of steps of Euler's method, from 1 to 64.
+        n_iterations : int
+            Number of iterations of Euler's method, from 1 to 64.
 
         Returns
         -------
@@ -313,10 +312,10 @@ class Integral:
         """
         unit = _checks.integer("unit", unit, 1, 2**16)
         n = _checks.integer("n_lines", n_lines, 2, 256)
-        n_steps = _checks.integer("n_steps", n_steps, 1, 64)
+        n_iterations = _checks.integer("n_iterations", n_iterations, 1, 64)
         if not self.shape:
             _checks.fail("x", "have a batch axis for softmax", self.shape)
-        return Integral(softmax_lines(self.lines, unit, n, n_steps))
+        return Integral(softmax_lines(self.lines, unit, n, n_iterations))
 
     def to_bipolar(self) -> Bipolar:
         """Return the mean of the lines, x / m, by `toggle_add`; for 1, 2, 4, 8, ... lines."""
