@@ -49,6 +49,13 @@ def three(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y, z: function(stack([x, y, z]))
 
 
+def two_of_four(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of eight streams from one of a batch of shape (2, 4)."""
+    return lambda a, b, c, d, e, f, g, h: function(
+        stack([stack(pair) for pair in ((a, e), (b, f), (c, g), (d, h))])
+    )
+
+
 op = operators
 ROWS = [
     Row("product", "`multiply`", op.multiply, "UnarySim, napl, BitSAD", "pq", "z(1-z)/L", "SCC 0"),
@@ -296,6 +303,15 @@ ROWS = [
         "chain",
         "SCC 0, white",
     ),
+    Row(
+        "softmax, two values of four lines, eight lines each",
+        "`Integral.softmax(2, 8, 2)`",
+        two_of_four(lambda x: op.Integral(x).softmax(2, 8, 2).lines),
+        "-",
+        "softmax(x/2)",
+        "-",
+        "any",
+    ),
 ]
 
 
@@ -308,7 +324,7 @@ def cells(row: Row, folder: str) -> dict[str, Any]:
 
 
 def picoseconds(row: Row) -> float:
-    """Return processor time per bit of the result, for 256 rows of 4,096 bits: the least of 28 runs."""
+    """Return processor time per time step, for 256 rows of 4,096 steps: the least of 28 runs."""
     parameters = inspect.signature(row.function).parameters.values()
     n = sum(p.default is p.empty for p in parameters)
     x = encode(np.full((n, 256), 0.4), 4096, key=5)

@@ -372,6 +372,24 @@ def test_nets_within_a_design_become_outputs(tmp_path):
         read_circuit(path, nets="sum")
 
 
+def test_system_verilog_is_read(tmp_path):
+    path = tmp_path / "parity.sv"
+    path.write_text("module parity(input logic [1:0] a, output logic y); assign y = ^a; endmodule")
+    assert read_circuit(path).predict({"a": [0.3, 0.5]}, 100)["y"].mean == pytest.approx(0.5)
+
+
+def test_nets_without_a_driver_are_refused():
+    gate = {"type": "$_AND_", "connections": {"A": [2], "B": [3], "Y": [4]}}
+    ports = {"a": ("input", 2), "z": ("output", 4)}
+    module = {
+        "ports": {n: {"direction": d, "bits": [bit]} for n, (d, bit) in ports.items()},
+        "netnames": {"open": {"bits": [3], "attributes": {}}},
+        "cells": {"gate": gate},
+    }
+    with pytest.raises(ValueError, match="must have a driver, got open without one"):
+        read_circuit(module)
+
+
 def test_nets_of_a_netlist_become_outputs():
     gate = {"type": "$_AND_", "connections": {"A": [2], "B": [3], "Y": [4]}}
     ends = {"type": "$_NOT_", "connections": {"A": [4], "Y": [5]}}
@@ -408,6 +426,12 @@ def test_designs_that_are_no_circuits_are_refused(tmp_path):
             "clock must be an input of the module",
         ),
         ("input b, input a, output reg y); always @* if (b) y = a;", ToolFailedError, "DLATCH"),
+        ("inout a, input b, output y); assign y = a & b;", ValueError, "be inputs or outputs, got a"),
+        (
+            "input a, output y); wire t = a ^ y; assign y = ~t;",
+            ValueError,
+            "have no combinational loops, got one through y",
+        ),
     ):
         path.write_text(f"module design({text} endmodule")
         with pytest.raises(error, match=message):

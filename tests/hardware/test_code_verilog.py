@@ -1,12 +1,13 @@
 """Machines of the codings in Verilog: proofs for all sequences of inputs, and sums in lanes."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 from proof import prove_machine
 
-from sc_neurocore import Bipolar, TwoLine, encode, stack
+from sc_neurocore import Bipolar, Bitstream, TwoLine, encode, stack
 from sc_neurocore.circuits import Circuit
 from sc_neurocore.hardware import circuit_verilog, synthesize, verify_circuit
 from sc_neurocore.operators import Integral, Ratio, synchronize
@@ -82,3 +83,9 @@ def test_sums_on_two_lines_and_of_ratios_have_netlists():
     p = np.random.default_rng(4).random((4, 30))
     streams = dict(zip("xyuv", encode(p, 200, key=5), strict=True))
     assert verify_circuit(circuit, streams).wrong == 0
+
+
+def test_a_softmax_has_a_netlist():
+    circuit = Circuit.trace(lambda x: Integral(x).softmax(1, 4, 2).lines, x=(3, 2))
+    bits = np.array(list(itertools.product((0, 1), repeat=6))).reshape(64, 3, 2, 1)
+    assert verify_circuit(circuit, {"x": Bitstream.from_bits(bits)}).wrong == 0

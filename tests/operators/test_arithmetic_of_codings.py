@@ -1,5 +1,6 @@
 """Sums, differences, quotients and conversions of codings follow their digits, and their laws."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -386,6 +387,10 @@ def _stacked(*streams):
         (lambda: Integral(ALL) + Unipolar(X), TypeError, "the operand must be an Integral, got Uni"),
         (lambda: Integral(ALL).tanh(2), ValueError, "lines must be at most 8 for tanh, got 32"),
         (lambda: Integral(ALL[:2]).tanh(3), ValueError, "n_states must be even, got 3"),
+        (lambda: Integral(ALL[:2]).softmax(4, 8, 2), ValueError, "x must have a batch axis for"),
+        (lambda: Integral(ALL[:2][None]).softmax(0, 8, 2), ValueError, "unit must be at least 1"),
+        (lambda: Integral(ALL[:2][None]).softmax(4, 1, 2), ValueError, "n_lines must be at least 2"),
+        (lambda: Integral(ALL[:2][None]).softmax(4, 8, 2.0), TypeError, "n_iterations must be an int"),
         (lambda: Integral(ALL[:2]).map(1, 2), TypeError, "function must be a function of an array"),
         (lambda: Integral(ALL[:2]).map(lambda s: s[1:], 2), ValueError,
          "function(s) must have the shape of s, (3,), got (2,)"),
@@ -398,3 +403,46 @@ def test_wrong_operands_are_refused(call, error, message):
     with pytest.raises(error) as raised:
         call()
     assert message in str(raised.value)
+
+
+def softmax(s, m, unit, n, n_iterations):
+    """Return the counts of ones of `Integral.softmax` for integers s along the last axis."""
+    r = 2 ** max(math.ceil(math.log2(n / m)), 0)
+    c = np.full(s.shape, math.floor(n / s.shape[-1] + 0.5))
+    for _ in range(n_iterations):
+        lines = np.floor((r * (s * c).sum(axis=-1, keepdims=True) / n + r * m) / 2 + 0.5)
+        mean = (2 * np.clip(lines, 0, r * m) - r * m) / r
+        c = np.clip(np.floor(c + (s - mean) * c / (unit * n_iterations) + 0.5), 0, n)
+    return c
+
+
+@pytest.mark.parametrize(
+    ("k", "m", "unit", "n", "n_iterations"),
+    [
+        (3, 8, 4, 32, 4),
+        (4, 5, 3, 7, 2),
+        (2, 1, 1, 9, 3),
+        (5, 4, 2, 16, 1),
+        (1, 3, 2, 8, 2),
+        (4, 8, 1, 2, 2),
+    ],
+)
+def test_softmax_is_the_rounded_euler_method_for_all_integers(k, m, unit, n, n_iterations):
+    bits = np.random.default_rng(k).integers(0, 2, (2, k, m, 300))
+    found = Integral(Bitstream.from_bits(bits)).softmax(unit, n, n_iterations).lines.bits()
+    wanted = softmax(2 * np.moveaxis(bits.sum(axis=2), 1, -1) - m, m, unit, n, n_iterations)
+    assert np.array_equal(np.moveaxis(found, -1, 1), np.arange(n) < wanted[..., np.newaxis])
+
+
+def test_softmax_has_the_error_that_is_documented():
+    s = 2 * np.random.default_rng(1).integers(0, 9, (4, 4000)) - 8
+    x = Integral(Bitstream.from_bits(np.arange(8)[:, np.newaxis] * 2 - 8 < s[:, np.newaxis]))
+    y = x.softmax(4, 32, 3).lines.bits().mean(axis=1)
+    ideal = np.exp(s / 4) / np.exp(s / 4).sum(axis=0)
+    errors = abs(y - ideal)
+    assert errors.mean() == pytest.approx(0.017, abs=0.0005 + 5 * errors.std() / errors.size**0.5)
+    euler = np.full(s.shape, 0.25)
+    for _ in range(3):
+        euler += (s / 4 * euler - euler * (s / 4 * euler).sum(axis=0)) / 3
+    errors = abs(euler - ideal)
+    assert errors.mean() == pytest.approx(0.014, abs=0.0005 + 5 * errors.std() / errors.size**0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from typing import Any
 
 from sc_neurocore._tables import html_table
 from sc_neurocore.circuits._nets import Call, Loop, Net, calls_in_order
@@ -22,7 +23,8 @@ __all__ = ["Allocation"]
 _SYNCHRONIZED, _SHUFFLED = 8, 16
 # Operators that require no correlation, although their mean depends on it; `ideal_values` holds that of
 # independent inputs.
-_DEPENDENT = {majority.__wrapped__, buffered_add.__wrapped__}  # type: ignore[attr-defined]
+_OPERATORS: tuple[Any, ...] = (majority, buffered_add)
+_DEPENDENT = {function.__wrapped__ for function in _OPERATORS}
 
 
 @dataclass(frozen=True, repr=False)

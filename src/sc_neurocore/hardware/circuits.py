@@ -622,9 +622,10 @@ def read_circuit(
     Parameters
     ----------
     module : path or mapping
-        Verilog file, which Yosys synthesizes (extra: hdl), or a module in the JSON format of Yosys, of
-        gates, iCE40 or Xilinx cells, without memories. All registers have one clock. In a file,
-        resets that do not wait for the clock act at its edge, and memories become registers.
+        Verilog file, or SystemVerilog if it ends in .sv, which Yosys synthesizes (extra: hdl), or a
+        module in the JSON format of Yosys, of gates, iCE40 or Xilinx cells, without memories. All
+        registers have one clock. In a file, resets that do not wait for the clock act at its edge, and
+        memories become registers. Unknown bits are 0.
     top : str, optional
         Name of the module in a file, by default that of the file without its ending.
     nets : sequence of str
@@ -642,8 +643,8 @@ def read_circuit(
     TypeError
         If `module` is neither a path nor such a module.
     ValueError
-        If the netlist has unknown cells, memories, several clocks, or no inputs but the clock, or one
-        of `nets` is unknown or a port.
+        If the netlist has unknown cells, memories, several clocks, combinational loops, ports in both
+        directions, or no inputs but the clock, or one of `nets` is unknown or a port.
     FileNotFoundError
         If the file does not exist.
     MissingToolError
@@ -778,7 +779,7 @@ def _synthesized(path: Path, top: str | None, *, whole: bool) -> Mapping[str, An
         made = Path(folder) / "netlist.json"
         yosys(
             [
-                f"read_verilog -defer {quoted([path])}",
+                f"read_verilog {'-sv ' * (path.suffix == '.sv')}-defer {quoted([path])}",
                 *([f"hierarchy -top {name}; proc; flatten; {keep}"] if whole else []),
                 f"synth -flatten -noabc -top {name}",
                 "select -assert-none t:$_DLATCH* t:$_SR_* t:$_ALDFF*",

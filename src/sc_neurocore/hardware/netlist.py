@@ -101,12 +101,32 @@ class Netlist:
                 f"watch must name signals that synthesis kept, got {', '.join(gone)}; pass them to "
                 "synthesize as keep"
             )
+        ports = module["ports"].items()
+        if both := [name for name, port in ports if port["direction"] not in ("input", "output")]:
+            raise ValueError(f"the ports of the netlist must be inputs or outputs, got {both[0]}")
+        registers = self._cells.registers.values()
+        needed = [[r.d, r.set, r.reset, r.enable] for r in registers]
+        needed += [bits for _, bits in self._cells.gates.values()] + list(self.outputs.values())
+        for bits in needed:
+            if not driven.issuperset(bits):
+                name = self._name_of(next(bit for bit in bits if bit not in driven))
+                raise ValueError(f"the nets of the netlist must have a driver, got {name} without one")
         self.outputs |= {name: self.names[name] for name in watch}
         self.cells = self._cells.count
         self.registers = list(self._cells.registers)
-        self._program = _Program(self._cells, self.inputs, self.outputs)
+        try:
+            self._program = _Program(self._cells, self.inputs, self.outputs)
+        except KeyError as error:  # a gate that needs its own output
+            name = self._name_of(error.args[0])
+            message = f"the netlist must have no combinational loops, got one through {name}"
+            raise ValueError(message) from None
         self._step = self._program.compiled(count=False)
         self._counting_step: Callable[..., Any] | None = None
+
+    def _name_of(self, net: Bit) -> str:
+        """Return the name of a net, or its number if it has none."""
+        named = (name for name, bits in self.names.items() if net in bits)
+        return next(named, f"net {net}")
 
     @classmethod
     def read(

@@ -262,9 +262,19 @@ def count_digits(lines: Sequence[Any]) -> list[Any]:
 
     There are ``len(lines).bit_length()`` digits. Lines are streams, words, or whatever has gates.
     """
-    digits = []
-    column = list(lines)
-    while column:
+    return sum_digits([lines])
+
+
+def sum_digits(columns: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the binary digits of the sum of lines of weight 1, 2, 4, ..., lowest first.
+
+    No column is empty.
+    """
+    digits: list[Any] = []
+    carries: list[Any] = []
+    left = list(columns)
+    while left or carries:
+        column = [*(left.pop(0) if left else ()), *carries]
         carries = []
         while len(column) > 2:
             a, b, c, *column = column
@@ -276,8 +286,18 @@ def count_digits(lines: Sequence[Any]) -> list[Any]:
             column = [a ^ b]
             carries.append(a & b)
         digits.append(column[0])
-        column = carries
     return digits
+
+
+def at_least(digits: Sequence[Any], k: int) -> Any:
+    """Return whether the number with given binary digits is at least k, from 1 to all ones."""
+    more: Any = None  # whether the digits so far are at least those of k; None if always
+    for i, digit in enumerate(digits):
+        if k >> i & 1:
+            more = digit if more is None else digit & more
+        elif more is not None:
+            more = digit | more
+    return more
 
 
 @on_streams
@@ -320,11 +340,4 @@ def majority(x: Bitstream) -> Bitstream:
     n = n_inputs(x)
     if n % 2 == 0:
         _checks.fail("x", "have an odd number of inputs along its last batch axis", n)
-    digits = count_digits(unpacked(x))
-    more: Any = None  # whether the digits so far are at least those of (n + 1) / 2
-    for i, digit in enumerate(digits):
-        if (n + 1) // 2 >> i & 1:
-            more = digit if more is None else digit & more
-        elif more is not None:
-            more = digit | more
-    return repacked(more, x)
+    return repacked(at_least(count_digits(unpacked(x)), (n + 1) // 2), x)

