@@ -141,6 +141,12 @@ digits = load_digits()
 from sc_neurocore import Bitstream, encode, evaluate
 network, x, labels = digits.network, encode(digits.images[:20], 8, key=1), digits.labels[:20]
 """,
+    "bring.md": """
+import warnings
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # of nirtorch, which snnTorch calls
+import numpy as np
+images, labels = np.random.default_rng(0).random((60, 64)), np.arange(60) % 10
+""",
     "exchange.md": """
 from sc_neurocore import Dense, LIF, Network
 from sc_neurocore.exchange import to_nir

@@ -2,14 +2,16 @@
 
 import gzip
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sc_neurocore import Dense, FixedPoint, Network, load_digits
 from sc_neurocore.circuits import Circuit
-from sc_neurocore.cli import main
+from sc_neurocore.cli import _compare, main
 from sc_neurocore.hardware import (
     Candidate,
     CellSynthesis,
@@ -280,6 +282,21 @@ def test_without_options_the_digits_have_three_bits_and_eight_steps(tmp_path, ca
     said = capsys.readouterr().out
     assert "8 steps" in said
     assert f"{100 * accuracy:.2f} % in hardware" in said
+
+
+def test_a_terminal_shows_the_design_that_is_measured_and_the_time_that_is_left(capsys, monkeypatch):
+    chosen = candidates(load_digits().network, load_digits().images)[:2]
+    with _compare._measuring(chosen, 0, 0.0) as folder:
+        assert Path(folder).is_dir()
+    assert capsys.readouterr().err == ""  # not a terminal
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(_compare.time, "monotonic", lambda: 180.0)
+    for i, said in enumerate(
+        (f"1 of 2: {chosen[0].name}", f"2 of 2: {chosen[1].name}, about 3 min left")
+    ):
+        with _compare._measuring(chosen, i, 0.0):
+            assert capsys.readouterr().err == f"design {said}"
+        assert capsys.readouterr().err == "\r\x1b[K"
 
 
 def test_compare_prints_area_and_energy_in_library_cells(library, tmp_path, capsys):

@@ -53,6 +53,13 @@ def test_every_function_has_its_picture_on_the_page():
     assert not [name for name in plot.__all__ if f"plot.{name}(" not in page]
 
 
+def test_bits_in_an_array_are_drawn_like_streams():
+    bits = [[0, 1, 1], [1, 0, 0]]
+    drawn = [plot.bitstream(given, axes()) for given in (bits, sc.Bitstream.from_bits(bits))]
+    lines = [[line.get_ydata().tolist() for line in ax.lines] for ax in drawn]
+    assert lines[0] == lines[1]
+
+
 def test_functions_draw_into_given_axes_and_return_them():
     calls = [
         lambda ax: plot.raster([0, 1, 1], ax),
@@ -185,7 +192,7 @@ test_calls_are_refused = test_of(
         (lambda: plot.trace([np.nan]), ValueError, "potentials must be finite, got nan at index 0"),
         (lambda: plot.isi_histogram([0, 1]), ValueError, "spikes must have at least two spikes, got 1"),
         (lambda: plot.isi_histogram([1, 1], neuron=sc.LIF()), ValueError, "current must be given exactly if neuron is, got None"),
-        (lambda: plot.bitstream([0, 1]), TypeError, "streams must be a Bitstream, got [0, 1]"),
+        (lambda: plot.bitstream([0, 2]), ValueError, "bits must hold only the bits 0 and 1, got 2 at index 1"),
         (lambda: plot.bitstream(X[:, None]), ValueError, "streams must have the batch shape () or (n,) with n from 1 to 7, got (2, 1)"),
         (lambda: plot.bitstream(X, p=2.0), ValueError, "p must lie in [0.0, 1.0], got 2.0 at index 0"),
         (lambda: plot.error_by_length(0.5, []), ValueError, "lengths must hold at least one length, got none"),

@@ -173,3 +173,15 @@ def test_a_slice_in_time_is_refused_with_the_way_to_cut():
     with pytest.raises(IndexError, match=r"axis of the batch shape .*between"):
         encode(0.5, 64, key=1)[:10]
     assert encode([0.5, 0.1], 64, key=1)[:, None].shape == (2, 1)
+
+
+def test_arithmetic_signs_name_what_streams_have_instead():
+    x = encode([0.5], 8, key=KEY)
+    for wrong in (lambda: x * x, lambda: 2 * x, lambda: np.ones(1) * x):
+        with pytest.raises(TypeError, match="no \\*; the AND x & w multiplies independent streams"):
+            wrong()
+    for wrong in (lambda: x + x, lambda: 0.5 + x):
+        with pytest.raises(
+            TypeError, match=r"no \+; scaled_add\(stack\(\[x, y\]\), key=1\) is the mean"
+        ):
+            wrong()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,15 +43,17 @@ def run_compare(options: argparse.Namespace) -> None:
     say(
         options,
         f"{network.shape}, {len(images)} images, folded, {options.simd} inputs per clock cycle, iCE40 "
-        f"HX8K, {n_syntheses} syntheses with {len(hardware.synthesis.SEEDS)} placements each",
+        f"HX8K, {n_syntheses} syntheses with {len(hardware.synthesis.SEEDS)} placements each\n"
+        f"{len(chosen)} designs, each of which takes up to some minutes; --only chooses",
     )
     head = (
         f"{'accuracy':>8} {'95 % interval':>13} {'cells':>7} {'memories':>8} {'MHz':>6} {'clocks':>8}"
     )
     say(options, f"{'design':52} {head} {'us':>8} {'images/s':>9} {'nJ/image':>9}")
     rows: list[Cost] = []
-    for one in chosen:
-        with tempfile.TemporaryDirectory() as folder:
+    begun = time.monotonic()
+    for i, one in enumerate(chosen):
+        with _measuring(chosen, i, begun) as folder:
             rows.append(
                 hardware.measure_cost(one, images, labels, Path(folder), variants=range(n_syntheses))
             )
@@ -60,6 +66,23 @@ def run_compare(options: argparse.Namespace) -> None:
     for row in rows:
         low, _, high = row.nanojoules()
         say(options, f"{row.name:52} {low:,.0f} to {high:,.0f}")
+
+
+@contextmanager
+def _measuring(chosen: list[Candidate], i: int, begun: float) -> Iterator[str]:
+    """Yield a folder, and show on a terminal which design is measured and how long the rest takes."""
+    seconds = (time.monotonic() - begun) / max(i, 1) * (len(chosen) - i)
+    left = f", about {seconds / 60:.0f} min left" if i else ""
+    shown = sys.stderr.isatty()
+    if shown:
+        said = f"design {i + 1} of {len(chosen)}: {chosen[i].name}{left}"
+        print(said, end="", file=sys.stderr, flush=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _in_cells(
@@ -76,8 +99,9 @@ def _in_cells(
     )
     head = f"{'cells':>9} {'macros':>9} {'clocks':>8} {'pJ/clock':>9} {'nJ/image':>9} {'uW':>7}"
     say(options, f"{'design':52} {head}")
-    for one in chosen:
-        with tempfile.TemporaryDirectory() as folder:
+    begun = time.monotonic()
+    for i, one in enumerate(chosen):
+        with _measuring(chosen, i, begun) as folder:
             row = hardware.measure_cell_cost(one, images, library, Path(folder))
         e = row.energy
         say(

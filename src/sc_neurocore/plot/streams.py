@@ -22,13 +22,15 @@ __all__ = ["bitstream", "error_by_length", "scc_matrix"]
 _MARKERS = "osv^D<P"
 
 
-def bitstream(streams: Bitstream, ax: Axes | None = None, *, p: ArrayLike | None = None) -> Axes:
+def bitstream(
+    streams: Bitstream | ArrayLike, ax: Axes | None = None, *, p: ArrayLike | None = None
+) -> Axes:
     """Draw the bits of streams as strips, and below them their running estimates of the density.
 
     Parameters
     ----------
-    streams : Bitstream
-        Of batch shape () or (n,), with n at most 7.
+    streams : Bitstream or array_like of 0 and 1
+        Of batch shape () or (n,), with n at most 7; the last axis of an array is time.
     ax : matplotlib.axes.Axes, optional
         By default those of a new figure.
     p : float or array_like, shape (n,), optional
@@ -42,9 +44,10 @@ def bitstream(streams: Bitstream, ax: Axes | None = None, *, p: ArrayLike | None
     Raises
     ------
     TypeError, ValueError
-        If `streams` is not a Bitstream of such a batch shape, or p is not in [0, 1].
+        If `streams` are not bits of such a batch shape, or p is not in [0, 1].
     """
-    _checks.instance("streams", streams, Bitstream)
+    if not isinstance(streams, Bitstream):
+        streams = Bitstream.from_bits(streams)
     if len(streams.shape) > 1 or not 0 < len(bits := np.atleast_2d(streams.bits())) <= 7:
         _checks.fail("streams", "have the batch shape () or (n,) with n from 1 to 7", streams.shape)
     exact = None

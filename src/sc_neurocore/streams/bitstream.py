@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -202,6 +202,17 @@ class Bitstream:
 
     def __xor__(self, other: Bitstream) -> Bitstream:
         return self._gate(other, np.bitwise_xor)
+
+    def __mul__(self, _: object) -> NoReturn:
+        raise TypeError("a Bitstream has no *; the AND x & w multiplies independent streams")
+
+    def __add__(self, _: object) -> NoReturn:
+        raise TypeError(
+            "a Bitstream has no +; scaled_add(stack([x, y]), key=1) is the mean of streams, and other "
+            "adders are in sc_neurocore.operators"
+        )
+
+    __rmul__, __radd__ = __mul__, __add__
 
     def __invert__(self) -> Bitstream:
         words = ~self.words
