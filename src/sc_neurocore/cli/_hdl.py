@@ -180,7 +180,7 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
 def _architecture(options: argparse.Namespace) -> Any:
     """Return the architecture; some options are those of the folded one."""
     folded = [name for name in ("simd", "pe") if getattr(options, name) is not None]
-    folded += ["loadable"] if options.loadable else []
+    folded += [name for name in ("early", "loadable", "sparse", "pipelined") if getattr(options, name)]
     if folded and options.architecture == "unrolled":
         _checks.fail(f"--{folded[0]}", "be used with the folded architecture", "unrolled")
     return "folded" if folded else options.architecture
