@@ -434,7 +434,8 @@ def interfaces(folder: Path) -> list[dict[str, Any]]:
         ("AXI4-Lite", "axi-lite"),
     ]
     for option in (None, "loadable", "pipelined", "scores"):
-        design = plain if option is None else replace(plain, **{option: True})
+        chosen: dict[str, Any] = {} if option is None else {option: True}
+        design = replace(plain, **chosen)
         for name, interface in cases:
             place = folder / f"{name} {option}"
             text = verilog(design) | (interface_verilog(design, interface) if interface else {})
