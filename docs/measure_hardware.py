@@ -425,7 +425,7 @@ def sources_tables(found: dict[str, Any]) -> dict[str, str]:
 
 
 def interfaces(folder: Path) -> list[dict[str, Any]]:
-    """Return cells of the digits on iCE40 with and without a port of weights, in each wrapper."""
+    """Return cells of the digits on iCE40 with each option that has ports, in each wrapper."""
     rows = []
     plain = Design(load_digits().network, 8, fixed_point=FixedPoint(bits=3), name="digits")
     cases: list[tuple[str, Interface | None]] = [
@@ -433,21 +433,22 @@ def interfaces(folder: Path) -> list[dict[str, Any]]:
         ("AXI4-Stream", "axi-stream"),
         ("AXI4-Lite", "axi-lite"),
     ]
-    for loadable in (False, True):
-        design = replace(plain, loadable=loadable)
+    for option in (None, "loadable", "pipelined", "scores"):
+        chosen: dict[str, Any] = {} if option is None else {option: True}
+        design = replace(plain, **chosen)
         for name, interface in cases:
-            place = folder / f"{name} {loadable}"
+            place = folder / f"{name} {option}"
             text = verilog(design) | (interface_verilog(design, interface) if interface else {})
             write(text, place)
             files = [place / file for file in text if file.endswith(".v")]
             top = "digits" if interface is None else f"digits_{SUFFIXES[interface]}"
             made = synthesize(files, top, "ice40", place, place=False)
-            print(name, loadable, made, flush=True)
+            print(name, option, made, flush=True)
             memories = made.memories.get("SB_RAM40_4K", 0)
             rows.append(
                 {
                     "name": name,
-                    "loadable": loadable,
+                    "option": option,
                     "luts": made.luts,
                     "flip_flops": made.flip_flops,
                     "memories": memories,
@@ -458,12 +459,11 @@ def interfaces(folder: Path) -> list[dict[str, Any]]:
 
 def interface_table(rows: list[dict[str, Any]]) -> str:
     """Return the table of cells of the wrappers."""
-    head = ["wrapper", "weights", "LUTs", "flip-flops", "block memories"]
+    head = ["wrapper", "option", "LUTs", "flip-flops", "block memories"]
     lines = []
     for row in rows:
-        weights = "loadable" if row["loadable"] else "fixed"
         counts = [f"{row[name]:,}" for name in ("luts", "flip_flops", "memories")]
-        lines.append([row["name"], weights, *counts])
+        lines.append([row["name"], f"`{row['option']}`" if row["option"] else "none", *counts])
     return table(head, lines)
 
 

@@ -136,6 +136,8 @@ def test_mutants_of_the_wrapper_are_caught(text, tmp_path):
 
     designs = {"little": text}
     some = [mutant for mutant in MUTANTS if not without_place([mutant], designs)]
+    if "sc_control.v" in text:  # a last value that is wrong is dropped by the reset that follows
+        some.remove(("sc_frames.v", "s_valid && !dropping && fits", "s_valid && !dropping"))
     assert len(some) > 8
     assert escaped(some, designs, run_in_python, tmp_path) == set()
 

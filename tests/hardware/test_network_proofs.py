@@ -10,7 +10,7 @@ from proof import Step, bit, held, joined, lif, low, netlists, number, prove, un
 import sc_neurocore.hardware
 from sc_neurocore import Hammersley
 from sc_neurocore.hardware import Sequence
-from sc_neurocore.hardware.emit import _rows, _shift
+from sc_neurocore.hardware.emit import _rows, _shift, library_text
 
 RTL = sorted((Path(sc_neurocore.hardware.__file__).parent / "rtl").glob("*.v"))
 
@@ -659,3 +659,45 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
     given = [z3.ULT(b[n], most) for n, most in bounds if most < 1 << b[n].size()]
     for claim in claims:
         prove(claim, given=given)
+
+
+def test_frames_count_their_values_and_drop_those_of_another_length(folder):
+    for n_in in (1, 3, 4):
+        size = max((n_in - 1).bit_length(), 1)
+        (net,) = netlists([("sc_frames", {"N_IN": n_in, "COUNT": size})], RTL, folder)
+        step = Step(net, ["dropping", "frame_error"] + ["at"] * (n_in > 1))
+        b, a, i, o = step.before, step.after, step.inputs, step.outputs
+        at = b["at"] if n_in > 1 else number(0, 1)
+        dropping, rst, last = b["dropping"] == 1, i["rst"] == 1, i["s_last"] == 1
+        at_last = at == n_in - 1
+        fits = last == at_last
+        taken = z3.And(i["s_valid"] == 1, i["in_ready"] == 1)
+        wrong = z3.And(taken, z3.Not(dropping), z3.Not(fits))
+        lost = z3.And(taken, z3.Or(dropping, z3.Not(fits)))
+        claims = [
+            o["s_ready"] == i["in_ready"],
+            o["in_valid"] == bit(z3.And(i["s_valid"] == 1, z3.Not(dropping), fits)),
+            a["frame_error"] == bit(z3.And(z3.Not(rst), wrong)),
+            a["dropping"] == bit(z3.And(z3.Not(rst), z3.If(lost, z3.Not(last), dropping))),
+        ]
+        if n_in > 1:
+            begins = z3.Or(rst, lost, z3.And(taken, at_last))
+            claims.append(a["at"] == z3.If(begins, 0, z3.If(taken, at + 1, at)))
+        prove(*claims)
+
+
+def test_scores_of_the_outputs_are_kept_and_read(folder):
+    source = folder / "scores"
+    source.mkdir()
+    (source / "sc_best.v").write_text(library_text("sc_best.v", scores=True))
+    p = {"N": 3, "SPIKES": 2, "WORD": 3, "CLASS": 2}
+    (net,) = netlists([("sc_best", p)], [source / "sc_best.v"], source)
+    memory = [f"scores[{n}]" for n in range(3)]
+    step = Step(net, ["highest", "best", "read", *memory])
+    b, a, i, o = step.before, step.after, step.inputs, step.outputs
+    claims = [z3.Concat(o["out_count"], o["out_potential"]) == b["read"]]
+    for n, word in enumerate(memory):
+        written = z3.And(i["valid"] == 1, i["neuron"] == n)
+        claims.append(a[word] == z3.If(written, z3.Concat(i["spikes"], i["v"]), b[word]))
+        claims.append(z3.Implies(i["out_neuron"] == n, a["read"] == b[word]))
+    prove(*claims)

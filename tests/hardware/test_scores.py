@@ -58,6 +58,12 @@ def test_counts_and_potentials_are_those_of_the_model(name, tmp_path):
     assert warnings_of(text(name), top, tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["early", "pipelined"])
+def test_so_they_are_in_verilator(name, tmp_path):
+    write(text(name), tmp_path)
+    assert "PASSED" in run_bench(tmp_path, "little")
+
+
 def test_the_vectors_are_those_of_simulate():
     design = DESIGNS["folded"]
     x = np.random.default_rng(1).random((5, design.n_in))
@@ -103,11 +109,19 @@ def test_the_stream_passes_them_on(tmp_path):
     assert "PASSED: 5 images as frames" in run_bench(tmp_path, "little_axis")
 
 
-def test_the_command_adds_the_ports(tmp_path):
-    options = ["--images", "1", "--interface", "axi-lite", "--scores"]
-    assert main(["hdl", "digits", "--out", str(tmp_path), *options]) == 0
-    assert "out_potential" in (tmp_path / "digits.v").read_text()
-    assert "digits_count(" in (tmp_path / "digits_axil.h").read_text()
+def test_the_command_adds_the_ports(tmp_path, capsys):
+    small("unrolled").network.save(tmp_path / "little.npz")
+    options = ["--images", "4", "--length", "6", "--interface", "axi-lite", "--scores", "--loadable"]
+    out = tmp_path / "out"
+    given = [str(tmp_path / "little.npz"), "--pipelined", *options, "--out", str(out)]
+    assert main(["hdl", *given]) == 0
+    assert "folded" in capsys.readouterr().out
+    assert "little_count(" in (out / "little_axil.h").read_text()
+    assert "count and the last potential of each output" in (out / "REPORT.md").read_text()
+    assert main(["hdl", "--check", str(out)]) == 0
+    assert "little: PASSED: 8 images" in capsys.readouterr().out
+    assert main(["hdl", *given, "--architecture", "unrolled"]) == 1
+    assert "--loadable must be used with the folded architecture" in capsys.readouterr().err
 
 
 def test_what_has_no_scores_is_refused():
