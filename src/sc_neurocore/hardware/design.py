@@ -447,8 +447,8 @@ class Design:
         are compared with the next of `source.sequences`, which is a counter.
     architecture : {"unrolled", "folded"}, optional
         Unrolled: one gate per synapse, one time step per clock cycle. Folded: weights in memories,
-        `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses, unless
-        `early`, `loadable`, `sparse` or `pipelined` is chosen, which only folded designs have.
+        `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses,
+        unless `early`, `loadable`, `sparse` or `pipelined` is set, which only folded designs have.
     simd, pe : int
         Powers of two with pe <= simd <= 128. `pe` must divide the number of neurons of each dense layer
         but the last, which always has pe = 1. A convolution processes as many channels and neurons per
