@@ -138,6 +138,9 @@ def test_options_of_folded_designs_choose_them(tmp_path, capsys, option):
     small("unrolled").network.save(network)
     assert main(["hdl", str(network), "--out", str(out), "--length", "8", "--images", "1", option]) == 0
     assert "8 steps, folded" in capsys.readouterr().out
+    name = option.removeprefix("--")
+    if "=" not in name:
+        assert Design(small("unrolled").network, 8, **{name: True}).folded
     said = said_by_hdl(capsys, network, "--architecture", "unrolled", option)
     assert f"{option.split('=')[0]} must be used with the folded architecture, got unrolled" in said
 

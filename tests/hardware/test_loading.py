@@ -235,7 +235,7 @@ def of(**options):
     ("call", "message"),
     [
         (
-            lambda: Design(NETWORK, 8, loadable=True),
+            lambda: Design(NETWORK, 8, architecture="unrolled", loadable=True),
             "loadable must be False for unrolled designs, got True; use architecture='folded': "
             "weights of unrolled designs are wires",
         ),

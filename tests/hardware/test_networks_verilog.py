@@ -403,7 +403,7 @@ ERRORS = [
         "design must have inputs=\"image\" for an interface, got 'spikes'",
     ),
     (
-        lambda: Design(Network([DENSE]), 8, pipelined=True),
+        lambda: Design(Network([DENSE]), 8, architecture="unrolled", pipelined=True),
         "pipelined must be False unless the design is folded, reads images and is not early, got "
         "unrolled, inputs='image', early=False",
     ),
@@ -420,7 +420,7 @@ ERRORS = [
     ),
     (lambda: Design(Network([DENSE]), 8, bits_per_step=3), "bits_per_step must be a power of two in"),
     (
-        lambda: Design(Network([DENSE]), 8, sparse=True),
+        lambda: Design(Network([DENSE]), 8, architecture="unrolled", sparse=True),
         "sparse must be False unless the design is folded and has a plain dense layer, got True",
     ),
     (

@@ -23,6 +23,8 @@ from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
     ToolFailedError,
+    interface_checks,
+    interface_verilog,
     verify_images,
     verilog,
     verilog_testbench,
@@ -104,6 +106,18 @@ def test_a_synchronous_design_does_not_pass_the_testbench(name, tmp_path):
     write({**verilog(replace(made, reset="synchronous")), **bench}, tmp_path)
     with pytest.raises(ToolFailedError, match="FAILED"):
         run_testbench(sorted(tmp_path.glob("*.v")), "any_tb", tmp_path, "icarus")
+
+
+@pytest.mark.icarus
+@pytest.mark.parametrize(("interface", "suffix"), [("axi-stream", "axis"), ("axi-lite", "axil")])
+def test_wrappers_reset_designs_of_both_kinds(interface, suffix, tmp_path):
+    made = MADE["numbers"]()
+    text = verilog(made) | interface_verilog(made, interface) | verilog_testbench(made, inputs(made, 4))
+    text |= interface_checks(made, text, interface)
+    write(text, tmp_path)
+    bench = f"any_{suffix}_tb"
+    files = [tmp_path / name for name in text if name.endswith(".v") and name != "any_tb.v"]
+    assert "PASSED: 4 images" in run_testbench(files, bench, tmp_path, "icarus")
 
 
 @pytest.mark.parametrize("target", ["ice40", "ecp5", "generic", "xilinx"])

@@ -452,7 +452,8 @@ class Design:
         are compared with the next of `source.sequences`, which is a counter.
     architecture : {"unrolled", "folded"}, optional
         Unrolled: one gate per synapse, one time step per clock cycle. Folded: weights in memories,
-        `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses.
+        `simd` inputs of `pe` neurons per clock cycle. The default is unrolled up to 2,000 synapses,
+        unless `early`, `loadable`, `sparse` or `pipelined` is set, which only folded designs have.
     simd, pe : int
         Powers of two with pe <= simd <= 128. `pe` must divide the number of neurons of each dense layer
         but the last, which always has pe = 1. A convolution processes as many channels and neurons per
@@ -541,7 +542,8 @@ class Design:
         if self.architecture is None:
             synapses = sum(layer.n_out * layer.matrix.shape[1] for layer in self.network.layers)
             small = synapses <= MOST_UNROLLED and self._only_folded is None
-            chosen = "unrolled" if small else "folded"
+            asked = self.early or self.loadable or self.sparse or self.pipelined
+            chosen = "unrolled" if small and not asked else "folded"
         else:
             chosen = _checks.choice("architecture", self.architecture, ARCHITECTURES)
         if chosen == "unrolled" and self._only_folded is not None:
