@@ -249,7 +249,11 @@ def array(
     raw = numbers(name, "hold real numbers", values)
     if raw.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims) if len(ndims) < 4 else f"at least {ndims[0]}"
-        fail(name, f"have {axes} {'axis' if axes == '1' else 'axes'}", f"shape {raw.shape}")
+        fail(
+            name,
+            f"have {axes} {'axis' if axes in ('1', 'at least 1') else 'axes'}",
+            f"shape {raw.shape}",
+        )
     result = (np.asarray if borrow else np.array)(raw, np.float64, order="C")
     if not finite:
         return result

@@ -189,6 +189,14 @@ def test_selects_must_not_use_the_sequence_of_the_inputs():
     assert Circuit.trace(function).check(source=Sobol()) == ()
 
 
+def test_wires_without_a_name_have_one_finding_together():
+    def function(x):
+        return bernstein(x, B, key=3, source=LFSR(8))
+
+    found = list(map(str, Circuit.trace(function, x=(3,)).check(source=LFSR(8))))
+    assert len(found) == len(set(found)) == 2  # those of x[0] and x[2], with any coefficient
+
+
 def test_wires_of_batches_are_named_by_their_index():
     circuit = Circuit.trace(lambda x: multiply(x, x[::-1]), x=(3,))
     (finding,) = circuit.check()

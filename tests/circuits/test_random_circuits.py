@@ -45,6 +45,19 @@ def test_means_and_variances_of_random_circuits_are_those_of_simulations(seed):
             assert abs(density.var() - y.variance) <= 6 * spread + 0.1 * y.variance + 1e-8
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_an_allocation_does_not_change_the_means_of_gates_machines_and_loops(seed):
+    circuit, values, _, length = drawn(seed)
+    allocation = circuit.allocate()
+    own, shared = (
+        circuit.predict(values, length, generators=generators)
+        for generators in (None, allocation.generators)
+    )
+    for name, net in own.items():
+        known = (net.method != "bounded") & (shared[name].method != "bounded")
+        assert abs(shared[name].mean - net.mean)[known] == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
 def test_a_copy_computes_the_same(seed, copied):

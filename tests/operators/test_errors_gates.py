@@ -150,6 +150,8 @@ ERRORS = [
      "coefficients must have the length of x, 3, got 2"),
     (lambda: bernstein_value(0.5, []), ValueError,
      "coefficients must hold at least one value, got none"),
+    (lambda: bernstein_value([0.5, 0.5], 0.5), ValueError,
+     "coefficients must have at least 1 axis, got shape ()"),
     (lambda: bernstein_value(0.5, [[0, 1]]), ValueError,
      "coefficients must have 1 axis, got shape (1, 2)"),
     (lambda: bernstein_value(0.5, [0, 1.5]), ValueError,

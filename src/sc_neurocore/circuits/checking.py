@@ -160,7 +160,7 @@ def _one_sequence(pair: Pair, laws: Laws, names: _Names, sequences: Sequence[Sou
             if a != b and not independent and first.roots & second.roots:
                 message = (
                     f"{pair.operator} needs SCC 0, but {x} ({first}) and {y} ({second}) step through "
-                    "one sequence; use sources of different kinds"
+                    "one sequence; use sources of different kinds or widths"
                 )
                 operands = names.of(pair.x, pair), names.of(pair.y, pair)
                 return Finding(pair.operator, operands, 0, float("nan"), (x, y), message)

@@ -427,7 +427,9 @@ class Circuit:
         -1. Operators that require independence of more than two operands, as `bernstein` does, are also
         checked for dependence of three: X, Y and X XOR Y are independent in pairs at densities of 0.5.
         Inputs of machines that must be white are checked for autocorrelation up to lag 4; without
-        `streams`, every source but `Bernoulli` and `Permutation` is a finding there.
+        `streams`, every source but `Bernoulli` and `Permutation` is a finding there. Streams that
+        depend on each other only at different steps, such as x and `isolate` of x as two inputs of
+        `btanh`, pass; `predict` shows the bias. With `streams`, operands within loops are not measured.
 
         Examples
         --------
