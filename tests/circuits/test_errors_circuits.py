@@ -40,7 +40,7 @@ test_messages = test_of([
     (lambda: Circuit.trace(lambda x, y: ~x).simulate({"x": X, "y": ~encode(0.5, 4, key=1)}), ValueError, "the streams must have equal length, got 3 and 4"),
     (inputs({"x": 0.5, "y": 0.5}, {"x": 1, "~x": 2}), ValueError, "generators must name a wire once, got 'x' and '~x'"),
     (run(x=X), ValueError, "streams must name the inputs x, y, got x"),
-    (run(x=X, y=[0, 1]), TypeError, "streams['y'] must be a Bitstream, got [0, 1]"),
+    (run(x=X, y=[0, 1]), TypeError, "streams['y'] must be a Bitstream, got [0, 1]; encode the values with Circuit.encode"),
     (lambda: PAIR.simulate({"x": X}), ValueError, "streams['x'] must have batch shape (..., 2), got ()"),
     (lambda: PRODUCT.simulate(X), TypeError, "streams must be a mapping from names of inputs, got Bitstream(length=3, p=0.667)"),
     (inputs(0.5), TypeError, "values must be a mapping from names of inputs, got 0.5"),
