@@ -333,8 +333,8 @@ def _hdl(commands: Commands) -> None:
     hdl.add_argument(
         "--interface",
         choices=("axi-stream", "axi-lite", "axi"),
-        help="add a wrapper with these ports, and a cocotb test of it; axi-lite has registers, and a header "
-        "for C; axi has them, too, beside a stream of images",
+        help="add a wrapper with these ports, and a cocotb test of it; axi-lite has registers and a "
+        "header for C; axi has them, too, beside a stream of images",
     )
     hdl.add_argument(
         "--board",
