@@ -42,6 +42,12 @@ DESIGNS = {
     ),
 }  # fmt: skip
 DESIGNS["pipelined"] = replace(DESIGNS["loadable"], pipelined=True, sparse=True, scores=True)
+DESIGNS["stream"] = DESIGNS["pipelined"]  # with a port for frames of images
+DESIGNS["frames"] = DESIGNS["unrolled"]  # likewise
+
+
+def top(name):
+    return "little_axi" if name in ("stream", "frames") else "little_axil"
 
 
 @cache
@@ -51,20 +57,20 @@ def text(name):
     images[:, ::3] = 0.999  # the largest value
     files = {
         **verilog(design),
-        **interface_verilog(design, "axi-lite"),
+        **interface_verilog(design, "axi" if top(name) == "little_axi" else "axi-lite"),
         **verilog_testbench(design, images),
     }
-    return files | interface_checks(design, files, "axi-lite")
+    return files | interface_checks(design, files, "axi" if top(name) == "little_axi" else "axi-lite")
 
 
 def run(name, folder):
     files = sorted(folder.glob("*.v"))
-    return simulators.run_testbench(files, "little_axil_tb", folder)
+    return simulators.run_testbench(files, f"{top(name)}_tb", folder)
 
 
-def run_cocotb(folder):
+def run_cocotb(name, folder):
     """Run the cocotb test of a folder, and return its exit status and output."""
-    command = [sys.executable, "little_axil_test.py"]
+    command = [sys.executable, f"{top(name)}_test.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     said = done.stdout + done.stderr
     assert "TESTS=" in said, said
@@ -74,14 +80,14 @@ def run_cocotb(folder):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_wrapper_has_no_warnings(name, tmp_path):
     write(text(name), tmp_path)
-    assert warnings_of(text(name), "little_axil", tmp_path) == []
+    assert warnings_of(text(name), top(name), tmp_path) == []
 
 
 @pytest.mark.icarus
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_testbench_of_the_wrapper_passes(name, tmp_path):
     write(text(name), tmp_path)
-    n = 4 if name == "unrolled" else 8
+    n = 8 if DESIGNS[name].loadable else 4
     assert f"PASSED: {n} images by bus accesses" in run(name, tmp_path)
 
 
@@ -95,9 +101,10 @@ def test_so_it_does_in_verilator(tmp_path):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_stalls_refused_accesses_resets_and_weights(name, tmp_path):
     write(text(name), tmp_path)
-    status, said = run_cocotb(tmp_path)
+    status, said = run_cocotb(name, tmp_path)
     assert status == 0, said
-    assert f"PASS={7 if name == 'pipelined' else 5}" in said
+    of_stream = top(name) == "little_axi"
+    assert f"PASS={(7 if DESIGNS[name].pipelined else 5) + of_stream}" in said
 
 
 # File, what is there, what is put in its place.
@@ -153,6 +160,11 @@ MUTANTS = [
     ("little_axil.v", "s_axi_arvalid && !s_axi_arready", "1'b1"),
     ("little_axil.v", "{{16{out_potential[15]}}, out_potential}", "{16'd0, out_potential}"),
     ("little_axil.v", "wire of_output = !from[6] && ", "wire of_output = "),
+    ("little_axi.v", ".clk(aclk), .rst(rst), .s_valid", ".clk(aclk), .rst(!aresetn), .s_valid"),
+    ("little_axi.v", ".rst(rst), .drop(frame_error)", ".rst(rst || frame_error), .drop(1'b0)"),
+    ("little_axi.v", ".rst(rst || frame_error)", ".rst(rst)"),
+    ("little_axi.v", ".in_valid(in_valid),\n        .in_ready", ".in_valid(s_axis_tvalid),\n        .in_ready"),
+    ("little_axi.v", "s_axis_tdata[7:3] != 5'd0", "s_axis_tdata[7:4] != 4'd0"),
     ("sc_best.v", "scores[neuron] <=", "scores[best] <="),
     ("sc_best.v", "if (valid) scores", "scores"),
     ("sc_best.v", "scores[out_neuron]", "scores[neuron]"),
@@ -177,7 +189,7 @@ def test_mutants_are_caught_by_the_testbench(tmp_path):
 @pytest.mark.long
 def test_mutants_of_the_registers_are_caught_by_cocotb(tmp_path):
     def run_in_python(name, folder):
-        status, said = run_cocotb(folder)
+        status, said = run_cocotb(name, folder)
         if status:
             raise ToolFailedError(f"FAILED: {said}")
 
@@ -229,11 +241,11 @@ async def the_master_of_another_package(dut):
 
 
 @pytest.mark.icarus
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", ["unrolled", "loadable", "pipelined"])
 def test_another_package_drives_the_wrapper(name, tmp_path):
     bench = text(name)["little_axil_test.py"].replace('f"{NAME}_axil_test"', '"reference"')
     write({**text(name), "reference.py": REFERENCE, "little_axil_test.py": bench}, tmp_path)
-    status, said = run_cocotb(tmp_path)
+    status, said = run_cocotb(name, tmp_path)
     assert status == 0, said
     assert "PASS=1" in said
 
@@ -305,6 +317,74 @@ def test_outputs_of_the_designs_fire():
         assert len({int(score, 16) >> 32 for score in scores}) > 2
 
 
+OF_STREAM = """
+#include "little_axi.h"
+int main(void) {
+    static uint32_t base[4096];
+    const uint32_t words[1][2] = {{5, 8}};
+    base[LITTLE_STATUS / 4] = LITTLE_STATUS_DONE | LITTLE_STATUS_LOADABLE;
+    base[LITTLE_COUNTS_IS / 4 + 1] = 3;
+    base[LITTLE_POTENTIALS_IS / 4 + 1] = 0xffffffff;
+    little_load(base, words, 1);
+    return little_receive(base) || little_count(base, 1) != 3 || little_potential(base, 1) != -1;
+}
+"""
+
+
+def test_the_header_beside_a_stream_is_c(tmp_path):
+    write({**text("stream"), "program.c": OF_STREAM}, tmp_path)
+    compiler = os.environ.get("CC", "cc").split()
+    options = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "program.c", "-o", "program"]
+    subprocess.run([*compiler, *options], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "program"]).returncode == 0
+
+
+BOTH = """
+import cocotb, itertools, random
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFrame, AxiStreamSource
+import little_axi_test as t
+
+@cocotb.test()
+async def images_by_a_stream_and_classes_by_registers(dut):
+    cocotb.start_soon(Clock(dut.aclk, 10, unit="step").start())
+    master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.aclk, dut.aresetn, reset_active_level=False)
+    source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.aclk, dut.aresetn, reset_active_level=False)
+    pauses = random.Random(1)
+    source.set_pause_generator(pauses.random() < 0.3 for _ in itertools.count())
+    dut.aresetn.value = 0
+    for _ in range(4):
+        await RisingEdge(dut.aclk)
+    dut.aresetn.value = 1
+    word = lambda value: value.to_bytes(4, "little")
+
+    async def classes(images):
+        for image in images:
+            await source.send(AxiStreamFrame(bytes(image[:-1])))  # too short
+            await source.send(AxiStreamFrame(bytes(image)))
+        for _ in images:
+            while not (await master.read(t.STATUS, 4)).data[0] & t.DONE:
+                pass
+            yield (await master.read(t.CLASS, 4)).data[0]
+            await master.write(t.STATUS, word(t.DONE))
+
+    found = [c async for c in classes(t.IMAGES[:t.FIRST])]
+    for address, data in t.WORDS:
+        assert (await master.write(t.WINDOW + 4 * address, word(data))).resp == 0
+    assert found + [c async for c in classes(t.IMAGES[t.FIRST:])] == t.CLASSES
+"""
+
+
+@pytest.mark.icarus
+def test_another_package_drives_both_ports(tmp_path):
+    bench = text("stream")["little_axi_test.py"].replace('f"{NAME}_axi_test"', '"reference"')
+    write({**text("stream"), "reference.py": BOTH, "little_axi_test.py": bench}, tmp_path)
+    status, said = run_cocotb("stream", tmp_path)
+    assert status == 0, said
+    assert "PASS=1" in said
+
+
 def test_the_page_lists_the_registers():
     assert register_table() in PAGE.read_text()
 
@@ -332,7 +412,7 @@ def test_what_has_no_bus_or_no_port_is_refused(capsys):
     with pytest.raises(ValueError, match="design must have loadable=False on a board, whose line"):
         board_verilog(loadable, "icebreaker", digits.images[:1])
     with pytest.raises(
-        ValueError, match="interface must be one of 'axi-stream', 'axi-lite', got 'apb'"
+        ValueError, match="interface must be one of 'axi-stream', 'axi-lite', 'axi', got"
     ):
         interface_verilog(loadable, "apb")
     streamed = Design(digits.network, 8, inputs="spikes")

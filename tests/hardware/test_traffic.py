@@ -153,15 +153,23 @@ def test_frames_at_any_time_give_the_classes_of_the_model(name, tmp_path):
     assert (seen["counts"] > 20) == (not design.early)
 
 
-@pytest.mark.parametrize("name", DESIGNS)
-def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "interface"),
+    [*((name, "axi-lite") for name in DESIGNS), ("unrolled", "axi"), ("pipelined", "axi")],
+)
+def test_accesses_at_any_time_have_the_answers_of_the_model(name, interface, tmp_path):
     design, rng = DESIGNS[name], random.Random(4)
-    model, module = Model(design), Module(design, "axi-lite", tmp_path)
+    model, module = Model(design), Module(design, interface, tmp_path)
+    of_stream = interface == "axi"
+    beats, offered, broken, error = deque(), False, False, False  # of the frame that is sent
     at, fixed = _registers.offsets(), _registers.constants(design)
     nowhere = _registers.strangers(design)
     if design.loadable:
         nowhere += [fixed["WEIGHTS"] + 4 * hole for hole in design.load_port.holes()]
-    read_only = [at[n] for n in (*fixed, "CLASS")] + [fixed["COUNTS"], fixed["POTENTIALS"]]
+    read_only = [at[n] for n in (*fixed, "CLASS", *["INPUT"] * of_stream)] + [
+        fixed["COUNTS"],
+        fixed["POTENTIALS"],
+    ]
     capacity, n_in, most = 2 if design.pipelined else 1, design.n_in, 2**design.fixed_point.bits - 1
     waiting = deque()  # (class, counts) of whole images whose class was not removed
     removed = 0  # classes
@@ -171,7 +179,7 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
     owed = [None, None]  # functions of the response and the data that say whether they are right
     interrupt = known = restart = False  # known: a class waits; restart: of this clock cycle
     reset, slow = 3, 0.5
-    seen = dict.fromkeys(("classes", "loads", "counts", "refused", "resets", "restarts"), 0)
+    seen = dict.fromkeys(("classes", "loads", "counts", "refused", "dropped", "resets", "restarts"), 0)
 
     def answered(response, data=None):
         return lambda r, d: r == response and data in (None, d)
@@ -179,7 +187,7 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
     def read_answer(address):
         """Return what a read may answer: certain values, or those of a class that may wait."""
         ready, whole, sure = len(waiting) < capacity, bool(waiting), known
-        if restart:
+        if restart or error:  # a clock cycle in which the design drops something
             return lambda r, d: True
         if address == at["STATUS"]:
             rest = ready | (design.loadable and not whole) << 2
@@ -203,7 +211,7 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
             reset = rng.randrange(1, 4)
         if write is None and owed[0] is None:
             kind, full = rng.random(), len(waiting) == capacity
-            if model.words and not loading and kind < 0.01:
+            if model.words and not loading and not beats and kind < 0.01:
                 loading = deque(model.words[weights := 1 - weights])
             if kind < 0.05:
                 write = rng.choice(nowhere + read_only), rng.getrandbits(32), 15
@@ -215,6 +223,8 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
                 write = at["STATUS"], 2, 15
             elif loading and (not waiting or kind < 0.5):
                 write = fixed["WEIGHTS"] + 4 * loading[0][0], loading[0][1], 15
+            elif of_stream:
+                pass
             elif (not loading or position < n_in - 1) and (not full or kind < 0.5):
                 image = rng.randrange(N_IMAGES) if position == 0 else image
                 value = model.codes[image][position]
@@ -222,6 +232,16 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
         if read is None and owed[1] is None:
             read = rng.choice([*at.values(), at["STATUS"], at["CLASS"], fixed["COUNTS"], *nowhere])
             read += 4 * rng.randrange(design.n_out) * (read == fixed["COUNTS"])
+        if of_stream and not beats and not loading and rng.random() < 0.3:
+            image, length = rng.randrange(N_IMAGES), n_in
+            if rng.random() < 0.3:
+                length = rng.randrange(1, 3 * n_in)
+            beats, position, broken = deque((model.codes[image] * 3)[:length]), 0, False
+        offered = offered or (bool(beats) and rng.random() >= slow)
+        stream = {
+            "s_axis_tvalid": int(offered), "s_axis_tdata": beats[0] if beats else 0,
+            "s_axis_tlast": int(len(beats) == 1),
+        }  # fmt: skip
         parts = [
             part or (access is not None and rng.random() >= slow)
             for part, access in zip(parts, (write, write, read), strict=True)
@@ -232,10 +252,14 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
             aresetn=int(not reset), s_axi_awvalid=int(parts[0]), s_axi_wvalid=int(parts[1]),
             s_axi_arvalid=int(parts[2]), s_axi_awaddr=address, s_axi_wdata=data, s_axi_wstrb=strobe,
             s_axi_araddr=read or 0, s_axi_bready=int(accepts[0]), s_axi_rready=int(accepts[1]),
+            **(stream if of_stream else {}),
         )  # fmt: skip
         taken = [out[f"s_axi_{channel}"] for channel in ("awready", "wready", "arready")]
         if reset:
             assert not any((*taken, out["s_axi_bvalid"], out["s_axi_rvalid"], out["irq"]))
+            assert not out.get("s_axis_tready")
+            beats.clear()
+            offered = error = False
             reset -= 1
             seen["resets"] += 1
             waiting.clear()
@@ -258,11 +282,25 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
         assert taken[0] == taken[1] <= min(parts[:2])
         assert taken[2] <= parts[2]
         if taken[2]:  # it sees what was before the write of this clock cycle
-            owed[1] = read_answer(read), (None if restart else removed, read)
+            owed[1] = read_answer(read), (None if restart or error else removed, read)
             read, parts[2] = None, False
+        dropped, error = error, False
+        seen["dropped"] += dropped
+        if of_stream:
+            assert out["frame_error"] == dropped
+            if offered and out["s_axis_tready"]:
+                last = len(beats) == 1
+                error = not broken and last != (position == n_in - 1)
+                assert broken or error or not last or len(waiting) < capacity
+                if last and not broken and not error:
+                    waiting.append(model.found[weights][image])
+                broken, position, offered = broken or error, position + 1, False
+                beats.popleft()
         if restart:
             waiting.clear()
             removed, position, known, restart = removed + 1, 0, False, False
+            beats.clear()  # a new frame begins; the stream was not ready in this clock cycle
+            offered = error = False
         if taken[0]:
             refused = strobe != 15
             if not refused and address == at["CONTROL"]:
@@ -272,13 +310,13 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
                 waiting.popleft()
                 removed, known = removed + 1, False
                 seen["classes"] += 1
-            elif not refused and address == at["INPUT"] and len(waiting) < capacity:
+            elif not (refused or of_stream or len(waiting) == capacity) and address == at["INPUT"]:
                 position += 1
                 if position == n_in:
                     waiting.append(model.found[weights][image])
                     position = 0
             elif not refused and loading and address == fixed["WEIGHTS"] + 4 * loading[0][0]:
-                refused = bool(waiting)
+                refused = bool(waiting) or (dropped and not design.pipelined)
                 if not refused:
                     loading.popleft()
                     seen["loads"] += 1
@@ -288,4 +326,5 @@ def test_accesses_at_any_time_have_the_answers_of_the_model(name, tmp_path):
             write, parts[:2] = None, [False] * 2
     assert min(seen["classes"], seen["refused"], seen["resets"], seen["restarts"]) > 10
     assert (seen["loads"] > 100) == bool(model.words)
+    assert (seen["dropped"] > 10) == of_stream
     assert (seen["counts"] > 5) == (not design.early)

@@ -338,8 +338,9 @@ def _hdl(commands: Commands) -> None:
     )
     hdl.add_argument(
         "--interface",
-        choices=("axi-stream", "axi-lite"),
-        help="add a wrapper with these ports, and a cocotb test of it; for axi-lite, a header for C",
+        choices=("axi-stream", "axi-lite", "axi"),
+        help="add a wrapper with these ports, and a cocotb test of it; axi-lite has registers and a "
+        "header for C; axi has them, too, beside a stream of images",
     )
     hdl.add_argument(
         "--board",

@@ -12,8 +12,8 @@ from sc_neurocore.hardware.emit import bits_for, library_text, rendered
 
 __all__ = ["interface_checks", "interface_verilog", "vendor_scripts"]
 
-Interface = Literal["axi-stream", "axi-lite"]
-SUFFIXES: dict[Interface, str] = {"axi-stream": "axis", "axi-lite": "axil"}
+Interface = Literal["axi-stream", "axi-lite", "axi"]
+SUFFIXES: dict[Interface, str] = {"axi-stream": "axis", "axi-lite": "axil", "axi": "axi"}
 
 
 def interface_verilog(design: Design, interface: Interface = "axi-stream") -> dict[str, str]:
@@ -31,12 +31,15 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     Accesses that have no effect are answered by SLVERR. `NAME_axil.h` has the registers for programs in
     C, and functions that use them.
 
+    The module `NAME_axi` has both: frames of `s_axis` are the images, and all else is done by the
+    registers. INPUT refuses values, and a class is read from CLASS alone.
+
     `aresetn` is synchronous, may be low at any time, and nothing is accepted while it is low.
 
     Parameters
     ----------
     design : Design
-    interface : {"axi-stream", "axi-lite"}
+    interface : {"axi-stream", "axi-lite", "axi"}
 
     Returns
     -------
@@ -62,15 +65,16 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     """
     _checks.choice("interface", interface, get_args(Interface))
     _check_inputs(design)
+    values = _values(design, interface)
+    top, text = values["top"], {}
     if interface == "axi-stream":
-        wrapper = rendered("axis.v", _widths(design))
-        return {f"{design.name}_axis.v": wrapper, "sc_frames.v": library_text("sc_frames.v")}
-    values = _registers(design)
-    return {
-        f"{design.name}_axil.v": rendered("axil.v", values),
-        f"{design.name}_axil.h": rendered("axil.h", values),
-        "sc_axil.v": library_text("sc_axil.v"),
-    }
+        text[f"{top}.v"] = rendered("axis.v", values)
+    else:
+        text |= {f"{top}.{kind}": rendered(f"axil.{kind}", values) for kind in ("v", "h")}
+        text["sc_axil.v"] = library_text("sc_axil.v")
+    if interface != "axi-lite":
+        text["sc_frames.v"] = library_text("sc_frames.v")
+    return text
 
 
 def interface_checks(
@@ -90,13 +94,14 @@ def interface_checks(
     - `NAME_axil_tb.v` and `NAME_axil_test.py`, for AXI4-Lite: the same, with accesses that are refused,
       and weights that are loaded if the design can; and rules of the bus with their proof,
       `sc_axil_rules.sv`, `NAME_axil_bind.sv`, `sc_axil_formal.sv` and `NAME_axil.sby`.
+      For both ports, files have `axi` in place of `axil`, except those of the rules.
 
     Parameters
     ----------
     design : Design
     text : mapping of str
         The files of the design, of its testbench and, if there is one, of its interface, by name.
-    interface : {"axi-stream", "axi-lite"}, optional
+    interface : {"axi-stream", "axi-lite", "axi"}, optional
         The interface that was written by `interface_verilog`.
 
     Raises
@@ -129,9 +134,9 @@ def interface_checks(
     }
     if interface is None:
         return made
-    of_bus, suffix = interface == "axi-lite", SUFFIXES[interface]
-    name = f"{design.name}_{suffix}"
-    values |= _registers(design) if of_bus else _widths(design)
+    of_bus = interface != "axi-stream"
+    values |= _values(design, interface)
+    name, kind = values["top"], "axil" if of_bus else "axis"
     values["n_images"] = len(text[f"{bench}_classes.hex"].split())
     values["n_before"] = values["n_images"] // 2 if design.loadable else values["n_images"]
     if design.loadable:
@@ -139,8 +144,8 @@ def interface_checks(
         values["holes"] = design.load_port.holes()
     if of_bus:
         values["strangers"] = _map.strangers(design)
-    made[f"{name}_test.py"] = rendered(f"{suffix}_test.py", values)
-    made[f"{name}_tb.v"] = rendered(f"{suffix}_tb.v", values)
+    made[f"{name}_test.py"] = rendered(f"{kind}_test.py", values)
+    made[f"{name}_tb.v"] = rendered(f"{kind}_tb.v", values)
     if of_bus:
         parts = ["sc_axil.v", "sc_axil_rules.sv", "sc_axil_formal.sv"]
         made |= {part: library_text(part) for part in parts[1:]}
@@ -154,31 +159,32 @@ def _proof(name: str, files: list[str]) -> str:
     return rendered("sby", {"name": name, "files": files})
 
 
-def _registers(design: Design) -> dict[str, object]:
-    """Return what the templates of the AXI4-Lite wrapper need."""
-    offsets = _map.offsets()
+def _values(design: Design, interface: Interface) -> dict[str, Any]:
+    """Return what the templates of a wrapper need; ports of a stream are whole bytes."""
+    offsets, bits = _map.offsets(), design.fixed_point.bits
+    in_bits = 8 * -(-bits // 8)
+    data, saturated = "s_axis_tdata", "s_axis_tdata"
+    if in_bits > bits:
+        over = f"{data}[{in_bits - 1}:{bits}] != {in_bits - bits}'d0"
+        saturated = f"{over} ? {{{bits}{{1'b1}}}} : {data}[{bits - 1}:0]"
     return {
         "design": design,
+        "top": f"{design.name}_{SUFFIXES[interface]}",
+        "suffix": SUFFIXES[interface],
+        "stream": interface == "axi",
+        "in_bits": in_bits,
+        "out_bits": 8 * -(-bits_for(design.n_out) // 8),
+        "saturated": saturated,
+        "spike_bits": design.length.bit_length(),
         "NAME": design.name.upper(),
         "address_bits": _map.address_bits(design),
         "block_bits": _map.block_bits(design),
-        "spike_bits": design.length.bit_length(),
         "class_bits": bits_for(design.n_out),
         "constants": _map.constants(design),
         "registers": _map.REGISTERS,
         "offsets": offsets,
         "numbers": {name: offset // 4 for name, offset in offsets.items()},
         "port": design.load_port if design.loadable else None,
-    }
-
-
-def _widths(design: Design) -> dict[str, object]:
-    """Return the bits of both ports, which are whole bytes."""
-    return {
-        "design": design,
-        "in_bits": 8 * -(-design.fixed_point.bits // 8),
-        "out_bits": 8 * -(-bits_for(design.n_out) // 8),
-        "spike_bits": design.length.bit_length(),
     }
 
 
@@ -199,7 +205,7 @@ def vendor_scripts(
     design : Design
     names : iterable of str
         Names of the files of the design, and of its interface if there is one.
-    interface : {"axi-stream", "axi-lite"}, optional
+    interface : {"axi-stream", "axi-lite", "axi"}, optional
         The interface that was written by `interface_verilog`, whose wrapper is then compiled.
 
     Raises

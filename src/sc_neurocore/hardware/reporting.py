@@ -265,7 +265,7 @@ def report(
         Result of `run_bench`.
     board : BoardBuild, optional
         Result of `build_board`.
-    interface : {"axi-stream", "axi-lite"}, optional
+    interface : {"axi-stream", "axi-lite", "axi"}, optional
         The interface that was written by `interface_verilog`.
     """
     steps = quantized.steps if quantized and design.early else None
