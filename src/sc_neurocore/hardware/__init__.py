@@ -11,7 +11,6 @@ from sc_neurocore.hardware.circuits import (
     CircuitVerification,
     circuit_testbench,
     circuit_verilog,
-    read_circuit,
     verify_circuit,
 )
 from sc_neurocore.hardware.comparison import (
@@ -36,6 +35,7 @@ from sc_neurocore.hardware.liberty import Library, LibraryCell, Macro
 from sc_neurocore.hardware.loading import weight_words
 from sc_neurocore.hardware.model import LayerTrace, trace
 from sc_neurocore.hardware.netlist import UnobservableError
+from sc_neurocore.hardware.reading import read_circuit
 from sc_neurocore.hardware.reporting import Quantization, quantization, report
 from sc_neurocore.hardware.search import OperatingPoint, cheapest, operating_points, pareto_front
 from sc_neurocore.hardware.spiking import SpikingDesign, spiking_design
