@@ -117,7 +117,6 @@ MUTANTS = [
     ("sc_control.v", "if (rst) begin", "if (rst && state != RUN) begin"),
     ("sc_control.v", "if (rst) begin", "if (rst && state != OFFER) begin"),
     ("sc_control.v", "if (rst) begin", "if (rst && state != TAKE) begin"),
-    ("sc_image.v", "if (drop || (take && word_ends))", "if (take && word_ends)"),
     ("sc_image.v", "begin\n            place <= {{(SIMD-1){1'b0}}, 1'b1};", "begin"),
     ("sc_image.v", "            column <= {COLUMN{1'b0}};\n", ""),
     ("sc_folded.v", "number < weights", "number <= weights"),
