@@ -15,7 +15,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util.images import get_image_size
 
 # In pixels: the text of wider ones is too small on a phone.
-WIDE = 850
+WIDE = 900
 
 
 class DarkPictures(SphinxTransform):

@@ -70,7 +70,7 @@ def small_page(tmp_path_factory):
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("page")
-    for name, width in (("a.png", 2), ("a_dark.png", 2), ("b.png", 900)):
+    for name, width in (("a.png", 2), ("a_dark.png", 2), ("b.png", 950)):
         Image.new("RGB", (width, 2)).save(folder / name)
     (folder / "index.md").write_text(
         "# Title\n\n![First](a.png)\n\n![Second](b.png)\n\n95 % and 0.5 ± 0.1, `95 % and 0.5 ± 0.1`\n"

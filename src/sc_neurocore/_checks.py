@@ -39,7 +39,7 @@ def _shortened(value: object, text: str) -> str:
     """Return the text of a value, unless it would fill the screen."""
     if isinstance(value, np.ndarray) and value.size > 16:
         return f"an array of {value.dtype}, shape {value.shape}"
-    return text if len(text) <= 300 else f"{text[:100]} ..."
+    return f"{text[:100]} ..." if isinstance(value, list | tuple) and len(text) > 300 else text
 
 
 def no_modes(owner: str, keywords: Collection[str]) -> None:

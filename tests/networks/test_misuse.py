@@ -165,3 +165,16 @@ def test_layers_have_one_time_step():
 def test_record_is_a_bool_or_a_record(record):
     with pytest.raises(TypeError, match=r"record must be a Record, got .*; pass True to record all"):
         simulate(Network([Dense([[0.5]])]), [0.5], 8, record=record)
+
+
+def test_errors_show_short_values_and_only_the_kind_of_long_ones():
+    for value, shown in (
+        (np.zeros(100), "an array of float64, shape (100,)"),
+        (np.zeros(2), "array([0., 0.])"),
+        ([0.0] * 1000, "[0.0, 0.0, 0.0, "),
+        ([0.0, 1.0], "[0.0, 1.0]"),
+    ):
+        with pytest.raises(TypeError, match="streams must hold integers of 0 or more") as caught:
+            encode(0.5, 8, key=1, streams=value)
+        assert f"got {shown}" in str(caught.value)
+        assert len(str(caught.value)) < 200
