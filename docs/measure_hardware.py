@@ -2,7 +2,8 @@
 
 python docs/measure_hardware.py              measure all, update pages and picture
 python docs/measure_hardware.py --sources    measure the table of sources only
-python docs/measure_hardware.py --designs    measure the table of resources and the speeds only
+python docs/measure_hardware.py --designs    measure the table of resources only
+python docs/measure_hardware.py --speeds     measure the resources and, on an idle machine, the speeds
 python docs/measure_hardware.py --learning   measure the layers that learn only
 python docs/measure_hardware.py --interfaces measure the wrappers only
 python docs/measure_hardware.py --pipelined  measure the designs whose layers work at the same time only
@@ -91,8 +92,8 @@ DESIGNS: list[tuple[str, Design, Target, str]] = [
 ]
 
 
-def resources(folder: Path) -> list[dict[str, Any]]:
-    """Return cells, clock rates and simulation speeds of all designs."""
+def resources(folder: Path, kept: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """Return cells, clock rates and simulation speeds of all designs; speeds in `kept` are kept."""
     rows = []
     for i, (name, design, target, top) in enumerate(DESIGNS):
         place = folder / str(i)
@@ -115,7 +116,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
             }
         )
         if name in ("8x4 unrolled", "64x32 unrolled"):
-            rows[-1]["speeds"] = speeds(design, files, place, made)
+            rows[-1]["speeds"] = kept.get(name) or speeds(design, files, place, made)
             print(rows[-1]["speeds"], flush=True)
     rows.insert(-1, whole_layer(folder))
     return rows
@@ -495,7 +496,7 @@ def main() -> None:
     found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     learned = json.loads(OF_LEARNING.read_text()) if OF_LEARNING.exists() else []
     if "--draw" not in sys.argv:
-        parts = "--sources", "--learning", "--interfaces", "--pipelined", "--designs"
+        parts = "--sources", "--learning", "--interfaces", "--pipelined", "--designs", "--speeds"
         asked = [part for part in parts if part in sys.argv] or parts
         with tempfile.TemporaryDirectory() as folder:
             if "--sources" in asked:
@@ -507,8 +508,10 @@ def main() -> None:
                 found["interfaces"] = interfaces(Path(folder))
             if "--pipelined" in asked:
                 found["pipelined"] = pipelined_resources(Path(folder))
-            if "--designs" in asked:
-                found["designs"] = resources(Path(folder))
+            if "--designs" in asked or "--speeds" in asked:
+                before = [] if "--speeds" in asked else found.get("designs", [])
+                kept = {row["name"]: row["speeds"] for row in before if "speeds" in row}
+                found["designs"] = resources(Path(folder), kept)
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
     for name, content in sources_tables(found["sources"]).items():
