@@ -2,7 +2,7 @@
 
 python docs/measure_hardware.py              measure all, update pages and picture
 python docs/measure_hardware.py --sources    measure the table of sources only
-python docs/measure_hardware.py --designs    measure the table of resources and the speeds only
+python docs/measure_hardware.py --designs    measure resources and speeds that hardware.json lacks
 python docs/measure_hardware.py --learning   measure the layers that learn only
 python docs/measure_hardware.py --interfaces measure the wrappers only
 python docs/measure_hardware.py --pipelined  measure the designs whose layers work at the same time only
@@ -89,12 +89,16 @@ DESIGNS: list[tuple[str, Design, Target, str]] = [
     ("784x128 folded", layer(784, 128, "folded", 1 / 40, 16), "xilinx", "layer_layer0"),
     ("digits 64-100-10", Design(load_digits().network, 32, name="digits"), "ice40", "digits"),
 ]
+WHOLE = "784x128 unrolled, extended from 784x2 and 784x4"
 
 
-def resources(folder: Path) -> list[dict[str, Any]]:
-    """Return cells, clock rates and simulation speeds of all designs."""
+def resources(folder: Path, kept: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return cells, clock rates and simulation speeds of designs; rows in `kept` are kept."""
     rows = []
     for i, (name, design, target, top) in enumerate(DESIGNS):
+        if name in kept:
+            rows.append(kept[name])
+            continue
         place = folder / str(i)
         files = written(design, place)
         small = name != "64x32 unrolled"
@@ -117,7 +121,7 @@ def resources(folder: Path) -> list[dict[str, Any]]:
         if name in ("8x4 unrolled", "64x32 unrolled"):
             rows[-1]["speeds"] = speeds(design, files, place, made)
             print(rows[-1]["speeds"], flush=True)
-    rows.insert(-1, whole_layer(folder))
+    rows.insert(-1, kept.get(WHOLE) or whole_layer(folder))
     return rows
 
 
@@ -198,7 +202,7 @@ def whole_layer(folder: Path) -> dict[str, Any]:
         print(f"784x{n} unrolled", made, flush=True)
         luts[n], flip_flops[n] = made.luts, made.flip_flops
     return {
-        "name": "784x128 unrolled, extended from 784x2 and 784x4",
+        "name": WHOLE,
         "target": "xilinx",
         "luts": luts[2] + (luts[4] - luts[2]) * 63,
         "flip_flops": flip_flops[2] + (flip_flops[4] - flip_flops[2]) * 63,
@@ -508,7 +512,8 @@ def main() -> None:
             if "--pipelined" in asked:
                 found["pipelined"] = pipelined_resources(Path(folder))
             if "--designs" in asked:
-                found["designs"] = resources(Path(folder))
+                kept = {row["name"]: row for row in found["designs"]} if asked != parts else {}
+                found["designs"] = resources(Path(folder), kept)
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     text = fill(PAGE.read_text(), "resources", resource_table(found["designs"]))
     for name, content in sources_tables(found["sources"]).items():
