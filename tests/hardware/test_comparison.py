@@ -30,6 +30,8 @@ from sc_neurocore.hardware import (
     operating_points,
     pareto_front,
     synthesize_cells,
+    verilog,
+    write,
 )
 from sc_neurocore.hardware.netlist import Netlist
 from sc_neurocore.networks import average_pool2d
@@ -166,6 +168,15 @@ def test_a_circuit_in_library_cells_computes_its_bits(library, tmp_path):
     wanted = circuit.simulate({name: x.between(1, 200) for name, x in streams.items()})["out"]
     assert np.array_equal(run.outputs["out"][1:, 0], wanted.bits().T)
     assert cell_energy(run, made, "circuit", library).cells > 0
+
+
+def test_asynchronous_resets_have_no_cells(library, tmp_path):
+    network = Network([Dense([[0.9, -0.4], [-0.3, 0.8]], gain=0.2)])
+    text = verilog(Design(network, 8, reset="asynchronous"))
+    write(text, tmp_path)
+    files = [tmp_path / name for name in text if name.endswith(".v")]
+    with pytest.raises(ValueError, match="files must have no asynchronous resets, got network"):
+        synthesize_cells(files, "network", library, tmp_path)
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sc_neurocore import _checks
 from sc_neurocore._files import replacing
 from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.liberty import Library, net_loads
@@ -102,6 +103,8 @@ def synthesize_cells(
 
     Raises
     ------
+    ValueError
+        If the module has asynchronous resets.
     MissingToolError
         If Yosys is missing.
     ToolFailedError
@@ -128,6 +131,9 @@ def synthesize_cells(
             folder,
         )
         module = json.loads(made.read_text(encoding="utf-8"))["modules"][top]
+        if any(cell["type"].startswith(("$adff", "$_DFF_PP")) for cell in module["cells"].values()):
+            remedy = "the cells that are used have no resets; write the design with a synchronous one"
+            _checks.fail("files", "have no asynchronous resets", top, remedy)
         small = {m[:2] for m in _memories(module) if m[0] * m[1] < _LEAST_BITS or not library.macros}
         script = [
             f"read_rtlil {tools.quoted([half])}",
