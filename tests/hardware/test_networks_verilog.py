@@ -160,16 +160,26 @@ def slices(rng):
     return Network(layers, [slice(0, 3), slice(1, 3), slice(6, 8), slice(3, 9), [0, 1, 2, 3]]), {}
 
 
+def noisy(rng):
+    """Noise of few and of many coins, in patches, beside a layer without, and of several bits per step."""
+    layers = [
+        conv(rng, 6, 2, 3, (5, 4), 0.2, LIF(tau_mem=8.0, noise_std=0.07), padding=1),
+        dense(rng, 8, 120, 0.3),
+        dense(rng, 4, 8, 0.9, LIF(tau_mem=5.0, noise_std=2e-3, refractory_period=2), delay=1),
+    ]
+    return Network(layers), {"bits_per_step": 2}
+
+
 def frames(rng):
     return Network([conv(rng, 4, 2, 3, (4, 4), padding=1), dense(rng, 4, 64)]), {"inputs": "frames"}
 
 
 AT_THE_SAME_TIME = [
-    own_parameters, currents, delayed_image, pools, chain_of_numbers, active_inputs,
+    own_parameters, currents, delayed_image, pools, chain_of_numbers, active_inputs, noisy,
 ]  # fmt: skip
 KINDS = [
     own_parameters, currents, past, delayed_image, graph, convolutions, one_by_one, pools, frames,
-    numbers, images_of_numbers, chain_of_numbers, active_inputs, slices,
+    numbers, images_of_numbers, chain_of_numbers, active_inputs, slices, noisy,
 ]  # fmt: skip
 UNROLLED = [own_parameters, currents, pools]
 
@@ -234,7 +244,7 @@ def test_numbers_for_a_single_time_step_have_no_warnings(tmp_path):
         pytest.param(*case, simulator, id=f"{name}-{simulator}", marks=marks)
         for case, name in zip(CASES, NAMES, strict=True)
         for simulator, marks in (
-            ("verilator", [] if case[0] in (past, convolutions, numbers) else pytest.mark.long),
+            ("verilator", [] if case[0] in (past, convolutions, numbers, noisy) else pytest.mark.long),
             ("icarus", [pytest.mark.icarus, pytest.mark.long]),
         )
     ],
@@ -302,7 +312,7 @@ def test_layers_of_every_kind_compute_the_bits_of_the_model(kind, architecture):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers, active_inputs])
+@pytest.mark.parametrize("kind", [past, graph, pools, frames, numbers, active_inputs, noisy])
 def test_netlists_of_every_kind_compute_the_bits_of_the_model(kind, built):
     made = design(kind, length=12)
     options = {"place": False, "across_registers": False, "keep": compared_signals(made)}
@@ -383,7 +393,7 @@ LATE = Conv2d(np.ones((2, 1, 1, 1)) / 2, (2, 2), delay=[0, 1, 0, 0])
 ERRORS = [
     (
         lambda: Design(Network([Dense([[0.5]], recurrent=[[0.1]])]), 8, architecture="unrolled"),
-        "network must be a chain without a past, got Dense(1 -> 1, gain=1.0, neuron=LIF(), recurrent)"
+        "network must be a chain without a past and without noise, got Dense(1 -> 1, gain=1.0, neuron=LIF(), recurrent)"
         " as layer 0; use architecture='folded'",
     ),
     (

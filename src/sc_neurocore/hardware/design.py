@@ -433,9 +433,10 @@ class LayerDesign:
 class Design:
     """Parameters of the hardware of a network, which reads an image value by value and outputs a class.
 
-    Folded designs compute every network of LIF neurons without noise: dense and convolutional layers,
-    pooling, recurrent weights, delays and graphs. Unrolled designs compute chains of layers without
-    recurrent weights and delays. Layers with ``sampled=False`` are folded, and take an image.
+    Folded designs compute every network of LIF neurons that `FixedPoint` has: dense and convolutional
+    layers, pooling, recurrent weights, delays, graphs, and noise of sampled layers. Unrolled designs
+    compute chains of layers without recurrent weights, delays and noise. Layers with ``sampled=False``
+    are folded, and take an image.
 
     Parameters
     ----------
@@ -548,7 +549,8 @@ class Design:
             chosen = _checks.choice("architecture", self.architecture, ARCHITECTURES)
         if chosen == "unrolled" and self._only_folded is not None:
             remedy = "use architecture='folded'"
-            _checks.fail("network", "be a chain without a past", self._only_folded, remedy)
+            contract = "be a chain without a past and without noise"
+            _checks.fail("network", contract, self._only_folded, remedy)
         for i, layer in enumerate(self.network.layers[:-1]):
             if chosen == "folded" and isinstance(layer, Dense) and layer.n_out % self.pe:
                 _checks.fail("pe", f"divide the {layer.n_out} neurons of layer {i}", self.pe)
@@ -622,6 +624,8 @@ class Design:
                 return f"{layer!r} as layer {i}"
             if layer.delays is not None or (isinstance(layer, Dense) and layer.recurrent is not None):
                 return f"{layer!r} as layer {i}"
+            if self.fixed.neurons[i].noise is not None:
+                return f"{layer!r} as layer {i}"
         return None
 
     def _check_outputs(self) -> None:
@@ -634,6 +638,11 @@ class Design:
         if isinstance(neuron.unit, np.ndarray) or isinstance(neuron.rest, np.ndarray):
             contract = "have one v_rest for all output neurons in hardware, to compare potentials"
             _checks.fail("network", contract, f"{network[last]!r} as layer {last}")
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether neurons of a layer have noise."""
+        return any(neuron.noise is not None for neuron in self.fixed.neurons)
 
     @property
     def folded(self) -> bool:
@@ -668,6 +677,7 @@ class Design:
             uniform = not any(isinstance(value, np.ndarray) for value in vars(neuron).values())
             source = reads.memories[0].source
             plain = uniform and not (neuron.syn_leak or substeps or streamed) and reads.is_counter
+            plain = plain and neuron.noise is None
             plain = plain and (source is None or isinstance(network[source], Dense))
             # The memory has as many words as are read, and the bias follows the last of its inputs.
             plain = plain and len(reads.each) >= len(reads.memories[0].places)
@@ -675,6 +685,9 @@ class Design:
             fraction = None
             if not layer.sampled:
                 self._check_numbers(i, pool)
+                if neuron.noise is not None:
+                    contract = "have no noise in layers with sampled=False in hardware"
+                    _checks.fail("network", contract, f"{layer!r} as layer {i}")
                 fraction = neuron.fraction + neuron.syn_fraction
                 neuron = replace(neuron, fraction=-neuron.syn_fraction)
             if pool and not reads.pool:

@@ -82,7 +82,9 @@ def verilog(design: Design) -> dict[str, str]:
         if design.folded:
             text |= _memories(module, k, layer)
     for name in library(design):
-        text[name] = library_text(name, loadable=design.loadable, scores=design.scores)
+        text[name] = library_text(
+            name, loadable=design.loadable, scores=design.scores, noise=design.has_noise
+        )
     if design.reset == "asynchronous":
         text = {
             name: _RESETTABLE.sub("always @(posedge clk or posedge rst)", content)
@@ -130,6 +132,7 @@ def library(design: Design) -> list[str]:
             used += ["sc_numbers", "sc_tree", *([] if layer.reads.is_counter else ["sc_reads"])]
         used += [] if layer.is_pool else ["sc_weights"]
         used += ["sc_synapse"] if np.any(layer.neuron.syn_leak) else []
+        used += ["sc_noise"] if layer.neuron.noise else []
         for memory in layer.reads.memories:
             if not layer.sampled:
                 used.append("sc_values")

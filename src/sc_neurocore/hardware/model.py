@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,6 @@ class LayerTracer:
         for sign, chosen in ((1, ~layer.negative), (-1, layer.negative)):
             ones = _native.channel_counts(x, bits * chosen[:, :, np.newaxis], n_bits)
             counts += sign * ones.view(np.int32).reshape(*counts.shape, -1).sum(axis=-1, dtype=np.int32)
-        self._step += steps
         return self._stepped(counts)
 
     def _run_numbers(self, x: NDArray[Any], steps: int) -> LayerTrace:
@@ -115,8 +114,14 @@ class LayerTracer:
         """Step the neurons, from counts (rows * positions * n_rows, steps)."""
         layer, n_rows, steps = self.layer, len(self.layer.magnitudes), counts.shape[1]
         saturations = np.zeros((len(counts), 2), np.uint64)
+        neuron, driven = layer.neuron, counts
+        if neuron.noise is not None:
+            noise = neuron.noise.values(self._step, steps, layer.n_out).T
+            driven = counts * neuron.one + np.tile(noise, (len(counts) // layer.n_out, 1))
+            neuron, driven = replace(neuron, fraction=0), driven.astype(np.int32)
+        self._step += steps
         potentials, spikes = _native.fixed_trace(
-            layer.neuron._integers, counts, self.v, self.refractory, self.i, saturations
+            neuron._integers, driven, self.v, self.refractory, self.i, saturations
         )
 
         def placed(values: NDArray[Any]) -> NDArray[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from sc_neurocore import _checks, _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._inputs import with_always_on
+from sc_neurocore.networks._noise import Noise
 from sc_neurocore.networks._plastic import PlasticLayer
 from sc_neurocore.networks._wiring import Block, Lines, Wire
 from sc_neurocore.networks.fixed_point import FixedLIF
@@ -384,7 +385,7 @@ class BitLayer:
             words = bits.words(first_word, n_words(end))
             own_bits = words.reshape(len(layer.matrix), -1, words.shape[-1])
         whole = k == 1 and start == 0 and not traced and _recurrent(layer) is None
-        whole = whole and len(self.parameters) == 1
+        whole = whole and len(self.parameters) == 1 and self._noise is None
         parts: list[Traces] = []
         for rows, part in self._parts(x, 0 if whole else steps):
             if whole:
@@ -489,8 +490,11 @@ class BitLayer:
                 state.own[name][at] = values
             state.v[at] = variables["v"]
         else:
+            driven, gain = sums, self.gain
+            if self._noise is not None:
+                driven, gain = self._with_noise(sums, first, steps), np.ones_like(gain)
             words, potentials = _native.neurons(
-                self.parameters, self.noise_key, sums, self.gain, senders, own, k, start,
+                self.parameters, self.noise_key, driven, gain, senders, own, k, start,
                 layer.positions, first, steps, state.v[at], state.refractory[at], state.i[at],
                 state.before[rows], traced,
             )  # fmt: skip
@@ -503,6 +507,18 @@ class BitLayer:
             unit = np.reshape(self.neuron.unit, (-1, 1)) / 2.0**self.neuron.syn_fraction
             v, currents = self.neuron.volts(v), currents * unit
         return Traces(spikes, layer.flatten(currents), layer.flatten(v))
+
+    @property
+    def _noise(self) -> Noise | None:
+        return self.neuron.noise if isinstance(self.neuron, FixedLIF) else None
+
+    def _with_noise(self, sums: Reals, first: int, steps: int) -> Reals:
+        """Return currents with noise in units of the last place, (rows * positions, steps, n_rows)."""
+        assert self._noise is not None
+        noise = self._noise.values(first, steps, self.layer.n_out)
+        of_rows = noise.reshape(steps, self.layer.positions, -1).swapaxes(0, 1)
+        images = len(sums) // self.layer.positions
+        return np.asarray(sums * self.gain + np.tile(of_rows, (images, 1, 1)))
 
     def learn(
         self,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sc_neurocore import _native
 from sc_neurocore._types import Reals, Words
 from sc_neurocore.networks._bit_layers import BitLayer, LayerState
+from sc_neurocore.networks.fixed_point import FixedLIF
 from sc_neurocore.networks.layers import Dense, Layer, neurons, of_each
 from sc_neurocore.networks.network import Network
 from sc_neurocore.neurons import LIF, StepNeuron, rheobase
@@ -149,6 +150,7 @@ class Chain:
                 and part.layer.delays is None
                 and part.bits_per_step == 1
                 and not isinstance(part.layer.neuron, StepNeuron)
+                and not (isinstance(part.neuron, FixedLIF) and part.neuron.noise)
                 for part in layers
             )
         )

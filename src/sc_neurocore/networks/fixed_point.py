@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sc_neurocore import _checks, _native
+from sc_neurocore.networks._noise import Noise
 from sc_neurocore.networks.layers import (
     Conv2d,
+    Dense,
     Layer,
     all_weights,
     lif_of,
@@ -58,6 +60,12 @@ class FixedPoint:
     exactly, once per input. In each step, ``floor(s * 2**fraction + 1/2)`` takes the place of
     ``c << fraction``, and with a synaptic current ``floor(s * 2**(fraction + syn_fraction) + 1/2)``
     that of ``c << fraction + syn_fraction``. It is the same for any number of bits per step.
+
+    Noise is added to v in each step outside the refractory period: ``(2 * h - n) << s``, where h is the
+    number of ones among n random bits, at most 24. Its variance ``n * 4**s`` is the one nearest to
+    ``noise_std**2``. A shift register of 31 bits, ``b[m] = b[m - 31] ^ b[m - 28]``, whose start differs
+    between layers, yields 24 new bits per neuron and step; the first n of them are used. `seed` does
+    not change them.
 
     Neurons with gains or parameters of their own have their own integers, but one fraction per layer.
     The weights of an output layer with several gains are scaled to the largest gain, so that its
@@ -126,15 +134,15 @@ class FixedPoint:
         TypeError
             If it is not a `Network`, or has neurons that are not `LIF`.
         ValueError
-            If neurons have noise, or a threshold or a current does not fit the word.
+            If a threshold or a current does not fit the word, or neurons have noise that hardware
+            lacks: different in a layer, below the last place of a potential, or with synaptic currents
+            or recurrent weights.
         """
         check_network(network)
         k = _checks.integer("bits_per_step", bits_per_step, 1)
         layers = []
         for i, layer in enumerate(network.layers):
-            if np.any(lif_of("network", layer).noise_std):
-                contract = "have no noise in fixed point"
-                _checks.fail("network", contract, f"{layer!r} as layer {i}")
+            lif_of("network", layer)
             layers.append(_rounded(_comparable(layer) if i in network.outputs else layer, self))
         rounded = Network(layers, network.connections, network.outputs)
         made = tuple(_neuron(i, layer, self, k) for i, layer in enumerate(layers))
@@ -166,6 +174,7 @@ class FixedLIF:
         The same for the synaptic current; 0 if no neuron has one.
     syn_fraction : int
         Bits of a synaptic current below the last place of a potential.
+    noise : Noise or None
     """
 
     word: int
@@ -181,6 +190,7 @@ class FixedLIF:
     syn_leak: Any = 0
     syn_leak_shift: Any = 0
     syn_fraction: int = 0
+    noise: Noise | None = None
 
     @property
     def least(self) -> int:
@@ -334,13 +344,37 @@ def _neuron(i: int, layer: Layer, fixed_point: FixedPoint, bits_per_step: int) -
                 "syn_leak_shift": syn_leaks[j][1],
             }
         )
-    return FixedLIF(
+    made = FixedLIF(
         word=fixed_point.word,
         fraction=fraction,
         subtract=lifs[0].reset == "subtract",
         syn_fraction=syn_fraction,
         **{name: _common([of_row[name] for of_row in each]) for name in each[0]},
     )
+    std = {lif.noise_std for lif in lifs}
+    return made if std == {0.0} else replace(made, noise=_noise(i, layer, made, std, fixed_point))
+
+
+def _noise(i: int, layer: Layer, made: FixedLIF, std: set[float], fixed_point: FixedPoint) -> Noise:
+    """Return the noise of the neurons of layer i; raise if hardware lacks it."""
+    given = f"{layer!r} as layer {i}"
+    if len(std) > 1 or isinstance(made.unit, np.ndarray):
+        contract = "have layers whose neurons have the same noise, and the same gain, in fixed point"
+        _checks.fail("network", contract, given)
+    if made.syn_fraction or np.any(made.syn_leak):
+        contract = "have no noise in layers with synaptic currents in fixed point"
+        _checks.fail("network", contract, given)
+    if isinstance(layer, Dense) and layer.recurrent is not None:
+        remedy = "connect the layer to itself with a delay of 1"
+        contract = "have no noise in layers with recurrent weights in fixed point"
+        _checks.fail("network", contract, given, remedy)
+    places = next(iter(std)) / made.unit
+    noise = Noise.of(max(places, 1.0), i)
+    if places < 1 or noise.bits > fixed_point.word:
+        contract = f"hold the noise of layer {i}, {places:.4g} in units of the last place"
+        remedy = "use a larger word, another fraction, or noise_std=0"
+        _checks.fail("fixed_point", contract, fixed_point, remedy)
+    return noise
 
 
 def _strongest(layer: Layer) -> NDArray[np.float64]:
@@ -433,11 +467,15 @@ def _fractions(
             reach_of_current = max(reach_of_current, drive)
             digits = max(digits, math.ceil(-math.log2(syn_leak)))
         reach = max(reach, level, drive / leak if leak else 4 * level)
-        if not (layer.sampled or leak or fires):
-            reach = max(reach, 64 * drive)
+        noise = lif.noise_std / of_one[j]
+        # Six standard deviations of the potential, or eight after 64 steps.
+        reach += 6 * noise / math.sqrt(leak * (2 - leak)) if leak else 64 * noise
+        if not (leak or fires) and (noise or not layer.sampled):
+            reach = max(reach, 64 * drive + 64 * noise)
     most = 2 ** (fixed_point.word - 1) - 1
     fraction = fixed_point.fraction
-    if fraction is None and not leaks_or_fires and layer.sampled:
+    whole = layer.sampled and not any(lif.noise_std for lif in lifs)
+    if fraction is None and not leaks_or_fires and whole:
         fraction = 0  # it only adds whole ones: digits below them would stay 0 and cost range
     elif fraction is None:
         room = math.floor(math.log2(most / max(reach, reach_of_current)))

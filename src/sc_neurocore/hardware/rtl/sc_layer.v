@@ -14,6 +14,12 @@ module sc_layer #(
     parameter THRESHOLD = 1024, parameter RESET = 0, parameter SUBTRACT = 0,
     parameter REFRACTORY = 0, parameter REST = 1,
     parameter SYNAPSE = 0,                   // 1: neurons have synaptic currents
+`ifdef SC_NOISE
+    parameter NOISE = 0,                     // bits of the noise of a neuron; 0: none
+    /* verilator lint_off UNUSEDPARAM */     // unused without noise
+    parameter COINS = 1, parameter NOISE_SHIFT = 0, parameter [30:0] NOISE_START = 1,  // as in sc_noise
+    /* verilator lint_on UNUSEDPARAM */
+`endif
     /* verilator lint_off UNUSEDPARAM */     // unused without synaptic currents
     parameter SYN_LEAK = 1, parameter SYN_LEAK_SHIFT = 0, parameter SYN_FRACTION = 0,
     /* verilator lint_on UNUSEDPARAM */
@@ -189,6 +195,23 @@ module sc_layer #(
         end
     end
     wire [PE*OWN-1:0] own;                   // parameters of the neurons of the group
+`ifdef SC_NOISE
+    localparam OF_GROUP = (NOISE == 0) ? 1 : PE * NOISE;
+    /* verilator lint_off UNUSEDSIGNAL */    // unused without noise
+    wire [OF_GROUP-1:0] noise;
+    /* verilator lint_on UNUSEDSIGNAL */
+    generate
+        if (NOISE == 0) begin : g_noise
+            assign noise = 1'b0;
+        end else begin : g_noise
+            sc_noise #(
+                .PE(PE), .COINS(COINS), .SHIFT(NOISE_SHIFT), .NOISE(NOISE), .START(NOISE_START)
+            ) u_noise (
+                .clk(clk), .clear(clear), .next(valid_b && last_read_b), .noise(noise)
+            );
+        end
+    endgenerate
+`endif
     generate
         if (LEAK_OWN + LEVELS_OWN + REST_OWN + SYN_OWN == 0) begin : g_own
             assign own = {(PE*OWN){1'b0}};
@@ -214,10 +237,17 @@ module sc_layer #(
             /* verilator lint_off UNUSEDSIGNAL */ // unused without a refractory period
             wire [REST-1:0] rest, rest_next;
             /* verilator lint_on UNUSEDSIGNAL */
+`ifdef SC_NOISE
+            localparam PLACES = (COUNT + FRACTION > NOISE) ? COUNT + FRACTION : NOISE;
+            localparam DRIVE = (SYNAPSE != 0) ? WORD : (NOISE != 0) ? PLACES + 1 : COUNT;
+            localparam DIGITS = (SYNAPSE != 0 || NOISE != 0) ? 0 : FRACTION;
+`else
             localparam DRIVE = (SYNAPSE != 0) ? WORD : COUNT;
+            localparam DIGITS = (SYNAPSE != 0) ? 0 : FRACTION;
+`endif
             wire signed [DRIVE-1:0] drive;
             sc_lif #(
-                .WORD(WORD), .COUNT(DRIVE), .FRACTION((SYNAPSE != 0) ? 0 : FRACTION), .LEAK(LEAK),
+                .WORD(WORD), .COUNT(DRIVE), .FRACTION(DIGITS), .LEAK(LEAK),
                 .LEAK_SHIFT(LEAK_SHIFT), .THRESHOLD(THRESHOLD), .RESET(RESET), .SUBTRACT(SUBTRACT),
                 .REFRACTORY(REFRACTORY), .REST(REST), .LEAK_OWN(LEAK_OWN), .LEVELS_OWN(LEVELS_OWN),
                 .REST_OWN(REST_OWN), .OWN(OWN)
@@ -232,6 +262,13 @@ module sc_layer #(
                 assign rest = state[WORD +: REST];
                 assign state_next[p*STATE+WORD +: REST] = rest_next;
             end
+`ifdef SC_NOISE
+            if (NOISE != 0) begin : g_synapse
+                wire signed [NOISE-1:0] own_noise = noise[p*NOISE +: NOISE];
+                wire signed [DRIVE-1:0] counted = {{(DRIVE-COUNT){count[COUNT-1]}}, count} <<< FRACTION;
+                assign drive = counted + {{(DRIVE-NOISE){own_noise[NOISE-1]}}, own_noise};
+            end else
+`endif
             if (SYNAPSE == 0) begin : g_synapse
                 assign drive = count;
             end else begin : g_synapse
