@@ -387,7 +387,7 @@ def of(**parameters):
     (lambda: of(delay=1), "have no delays to learn in hardware"),
     (lambda: of(recurrent=[[0.1]]), "have no recurrent to learn in hardware"),
     (lambda: of(neuron=LIF(tau_syn=5.0)), "have no synaptic currents to learn in hardware"),
-    (lambda: of(neuron=LIF(noise_std=0.1)), "have no noise in fixed point"),
+    (lambda: of(neuron=LIF(noise_std=0.1)), "have no noise to learn in hardware"),
     (lambda: of(weights=[[0.5], [0.5]], neuron=LIF(tau_mem=[5.0, 9.0])), "have neurons with equal"),
     (lambda: of(weights=[[0.5], [0.5]], gain=[1.0, 2.0]), "have LIF neurons with one gain"),
     (lambda: of(neuron=LIF(refractory_period=2**16)), "have refractory periods below"),

@@ -134,10 +134,21 @@ def values():
     return Design(Network(layers), 7, simd=2, name="values", pipelined=True, architecture="folded")
 
 
+def noisy(name="noisy", pe=1):
+    """Noise of fewer coins than there are."""
+    layers = [
+        Dense(weights(4, 6), 0.3, LIF(tau_mem=6.0, noise_std=0.05)),
+        Dense(weights(4, 4), 0.5, LIF(tau_mem=6.0, noise_std=0.1), delay=1),
+    ]
+    return Design(Network(layers), 20, simd=2, pe=pe, name=name, architecture="folded")
+
+
 DESIGNS = {
     design.name: design
     for design in (
         past(), image(), patches(), numbers(), vectors(), active(), ahead(), delayed(), values(),
+        noisy(),
+        noisy("pairs", 2),
     )
 }  # fmt: skip
 
@@ -170,6 +181,18 @@ MUTANTS = [
     ("sc_layer.v", "ends <= ends_c", "ends <= 1'b0"),
     ("sc_layer.v", "ends <= ends_c", "ends <= 1'b1"),
     ("sc_layer.v", "else if (done) t", "else if (valid) t"),
+    ("sc_noise.v", "if (clear) state <= START;\n        else if", "if"),
+    ("sc_noise.v", "else if (next) state", "else if (1'b1) state"),
+    ("sc_noise.v", "if (next) noise", "if (1'b1) noise"),
+    ("sc_noise.v", "- COINS[NOISE-1:0]", ""),
+    ("sc_noise.v", "i < COINS", "i < COINS - 1"),
+    ("sc_noise.v", "sum << SHIFT", "sum"),
+    ("sc_noise.v", "later[26:3]", "later[27:4]"),
+    ("sc_noise.v", "later[23:0] ^ ", ""),
+    ("sc_noise.v", "later = {later[23:0] ^ later[26:3], later[30:24]};", "later = state;"),
+    ("sc_layer.v", ".next(valid_b && last_read_b), .noise", ".next(valid_b), .noise"),
+    ("sc_layer.v", "count} <<< FRACTION", "count}"),
+    ("sc_layer.v", "{{(DRIVE-NOISE){own_noise[NOISE-1]}}", "{{(DRIVE-NOISE){1'b0}}"),
     ("sc_reads.v", "BASE = -PADDING * WIDTH - PADDING", "BASE = -PADDING"),
     ("sc_reads.v", "base_of_row + DOWN", "base + DOWN"),
     ("sc_reads.v", "col <= col + STRIDE", "col <= col + 1 + STRIDE"),

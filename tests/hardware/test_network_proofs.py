@@ -661,6 +661,32 @@ def test_layers_of_numbers_step_their_pipeline(folder, kind):
         prove(claim, given=given)
 
 
+def test_noise_counts_new_bits_of_the_register_for_each_neuron(folder):
+    for pe, coins, shift in ((1, 24, 0), (2, 5, 3), (3, 1, 0)):
+        bits = coins.bit_length() + 1 + shift
+        p = {"PE": pe, "COINS": coins, "SHIFT": shift, "NOISE": bits, "START": 12345}
+        (net,) = netlists([("sc_noise", p)], RTL, folder)
+        step = Step(net, ["state", "noise"])
+        clear, following = step.inputs["clear"] == 1, step.inputs["next"] == 1
+        ones, state = [], step.before["state"]
+        for _ in range(pe):
+            new = []
+            for _ in range(24):  # one shift after another, as the recurrence says
+                new.append(z3.Extract(0, 0, state))
+                shifted = z3.Extract(0, 0, state) ^ z3.Extract(3, 3, state)
+                state = z3.Concat(shifted, z3.Extract(30, 1, state))
+            total = sum((wide(z3.ZeroExt(1, b), bits + 6) for b in new[:coins]), number(0, bits + 6))
+            ones.append(low((2 * total - coins) << shift, bits))
+        noise = joined(ones)
+        start = number(12345, 31)
+        before = step.before
+        prove(
+            step.after["state"] == z3.If(clear, start, z3.If(following, state, before["state"])),
+            step.after["noise"] == z3.If(following, noise, before["noise"]),
+            step.outputs["noise"] == before["noise"],
+        )
+
+
 def test_frames_count_their_values_and_drop_those_of_another_length(folder):
     for n_in in (1, 3, 4):
         size = max((n_in - 1).bit_length(), 1)

@@ -161,7 +161,7 @@ def slices(rng):
 
 
 def noisy(rng):
-    """Noise of few and of many coins, in patches, beside a layer without, and of several bits per step."""
+    """Noise in patches and behind a delay, beside a layer without, with several bits per step."""
     layers = [
         conv(rng, 6, 2, 3, (5, 4), 0.2, LIF(tau_mem=8.0, noise_std=0.07), padding=1),
         dense(rng, 8, 120, 0.3),
@@ -393,8 +393,8 @@ LATE = Conv2d(np.ones((2, 1, 1, 1)) / 2, (2, 2), delay=[0, 1, 0, 0])
 ERRORS = [
     (
         lambda: Design(Network([Dense([[0.5]], recurrent=[[0.1]])]), 8, architecture="unrolled"),
-        "network must be a chain without a past and without noise, got Dense(1 -> 1, gain=1.0, neuron=LIF(), recurrent)"
-        " as layer 0; use architecture='folded'",
+        "network must be a chain without a past and without noise, got Dense(1 -> 1, gain=1.0, "
+        "neuron=LIF(), recurrent) as layer 0; use architecture='folded'",
     ),
     (
         lambda: Design(Network([DENSE, DENSE], outputs=[0, 1]), 8),

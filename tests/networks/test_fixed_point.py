@@ -426,10 +426,6 @@ ERRORS = [
         "layer 0, 1e+300 in units of the last place",
     ),
     (
-        lambda: FixedPoint().of(Network([replace(DENSE, neuron=LIF(noise_std=0.1))])),
-        "network must have no noise in fixed point",
-    ),
-    (
         lambda: FixedPoint(word=12).of(Network([replace(DENSE, gain=1e-4)])),
         "fixed_point must hold the threshold of layer 0, 10000 in units of the last place",
     ),

@@ -197,6 +197,8 @@ class LearningDesign:
         if len(neuron.each) > 1:
             contract = "have neurons with equal parameters to learn in hardware"
             _checks.fail("network", contract, layer.neuron)
+        if neuron.noise is not None:
+            _checks.fail("network", "have no noise to learn in hardware", layer.neuron)
         return neuron
 
     @property

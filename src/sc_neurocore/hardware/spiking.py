@@ -247,6 +247,8 @@ def spiking_design(
     )
     if any(layer.has_bias for layer in design.layers):
         _checks.fail("network", "have no bias in a shared data path", network)
+    if design.has_noise:
+        _checks.fail("network", "have no noise in a shared data path", network)
     if product != "binary":
         weights = tuple(
             np.where(one.negative, -one.magnitudes, one.magnitudes) for one in design.layers

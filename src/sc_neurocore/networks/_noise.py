@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 # neuron takes the next 24 bits in each step.
 _LONG, _SHORT, MOST_COINS = 31, 28, 24
 _PERIOD = 2**_LONG - 1
+# Bits between the registers of two layers: the golden ratio keeps any number of them far apart.
+_APART = round((5**0.5 - 1) / 2 * _PERIOD)
 # Words of a neuron and a step that are made at a time (25 MB).
 _WORDS = 2**20
 
@@ -39,7 +41,7 @@ class Noise:
     def of(cls, std: float, layer: int) -> Noise:
         """Return the noise of a layer whose standard deviation is nearest to one of at least 1."""
         shift = max(int(np.ceil(np.log2(std**2 / MOST_COINS) / 2)), 0)
-        start = 0x2545F491 * (layer + 1) % _PERIOD
+        start = _state(1, (layer + 1) * _APART % _PERIOD)
         return cls(max(round(std**2 / 4**shift), 1), shift, start)
 
     @property
