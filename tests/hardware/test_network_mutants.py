@@ -183,7 +183,6 @@ MUTANTS = [
     ("sc_layer.v", "else if (done) t", "else if (valid) t"),
     ("sc_noise.v", "if (clear) state <= START;\n        else if", "if"),
     ("sc_noise.v", "else if (next) state", "else if (1'b1) state"),
-    ("sc_noise.v", "if (next) noise", "if (1'b1) noise"),
     ("sc_noise.v", "- COINS[NOISE-1:0]", ""),
     ("sc_noise.v", "i < COINS", "i < COINS - 1"),
     ("sc_noise.v", "sum << SHIFT", "sum"),
