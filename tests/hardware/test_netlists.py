@@ -449,3 +449,13 @@ def test_shift_registers_delay_by_their_constant_length(kind, length):
     cell["connections"] |= {"A": [6] * 5, "A0": [6]}
     with pytest.raises(ValueError, match="must have shift registers of constant length"):
         Netlist(module([cell], {"x": [3], "e": [4], "a": [6]}, {"y": [5]}))
+
+
+def test_a_xilinx_memory_that_is_read_through_port_b_is_refused():
+    pins = {"ADDRARDADDR": ["0"] * 14, "DOADO": [], "DOBDO": [5]}
+    widths = {"READ_WIDTH_A": 0, "READ_WIDTH_B": 18, "WRITE_WIDTH_A": 18}
+    cell = {"type": "RAMB18E1", "parameters": widths, "connections": pins}
+    with pytest.raises(
+        ValueError, match="must have Xilinx block memories that are read through port A"
+    ):
+        Netlist(module([cell], {}, {"y": [5]}))

@@ -465,6 +465,8 @@ def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any
     data = sum(_number(parameters.get(f"INIT_{k:02X}", "0")) << (256 * k) for k in range(rows))
     parity = sum(_number(parameters.get(f"INITP_{k:02X}", "0")) << (256 * k) for k in range(rows // 8))
     width = _number(parameters["READ_WIDTH_A"])
+    if not width:
+        raise ValueError("netlist must have Xilinx block memories that are read through port A")
     wide = width // 9 * 8 if width % 9 == 0 else width
     depth = 256 * rows // wide
     address = pins["ADDRARDADDR"]
