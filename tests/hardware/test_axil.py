@@ -14,7 +14,7 @@ from mutants import escaped, without_place
 from test_command import small, warnings_of
 from test_interfaces import prove
 
-from sc_neurocore import FixedPoint, Network, load_digits
+from sc_neurocore import Dense, FixedPoint, Network, load_digits
 from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
@@ -105,6 +105,27 @@ def test_stalls_refused_accesses_resets_and_weights(name, tmp_path):
     assert status == 0, said
     of_stream = top(name) == "little_axi"
     assert f"PASS={(7 if DESIGNS[name].pipelined else 5) + of_stream}" in said
+
+
+@pytest.mark.icarus
+def test_weights_of_many_parts_are_loaded_among_values(tmp_path):
+    design = replace(DESIGNS["loadable"], simd=64, scores=True)  # words of 8 parts
+    images = np.random.default_rng(0).random((2, 10))  # the first one with other weights is sent thrice
+    files = verilog(design) | interface_verilog(design, "axi-lite") | verilog_testbench(design, images)
+    write(files | interface_checks(design, files, "axi-lite"), tmp_path)
+    assert "PASSED: 4 images by bus accesses" in run("loadable", tmp_path)
+
+
+@pytest.mark.icarus
+def test_weights_of_a_single_part_have_one_address(tmp_path):
+    network = Network([Dense([[0.5, -0.5]])])
+    design = Design(network, 4, fixed_point=FixedPoint(bits=3), simd=2, name="little", loadable=True)
+    images = np.random.default_rng(0).random((2, 2))
+    files = verilog(design) | interface_verilog(design, "axi-lite") | verilog_testbench(design, images)
+    write(files | interface_checks(design, files, "axi-lite"), tmp_path)
+    assert design.load_port.holes() == [1]
+    assert "PASSED: 4 images by bus accesses" in run("loadable", tmp_path)
+    assert warnings_of(files, "little_axil", tmp_path) == []
 
 
 # File, what is there, what is put in its place.

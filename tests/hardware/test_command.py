@@ -267,6 +267,14 @@ def test_designs_are_free_of_warnings(tmp_path, architecture):
         assert warnings_of(text, design.name, tmp_path / str(i)) == []
 
 
+def test_a_bias_that_follows_a_full_image_memory_brings_no_warnings(tmp_path):
+    network = Network([Dense(np.full((2, 8), 0.5), bias=[0.1, -0.1])])
+    for simd in (1, 2):
+        design = Design(network, 4, architecture="folded", simd=simd, name="little")
+        write(verilog(design), tmp_path / str(simd))
+        assert warnings_of(verilog(design), "little", tmp_path / str(simd)) == []
+
+
 def digits(architecture):
     network = load_digits().network
     if architecture == "unrolled":
@@ -278,6 +286,7 @@ def test_lint_finds_what_is_wrong(tmp_path):
     wrong = tmp_path / "wrong.v"
     wrong.write_text("module wrong(input wire [3:0] a, output wire [1:0] y); assign y = a; endmodule\n")
     assert simulators.lint([wrong], "wrong")
+    assert tools.lint([wrong], "wrong", tmp_path)  # by pyslang alone
     wrong.write_text("module wrong(input wire a, output wire y); assign y = b; endmodule\n")
     assert tools.lint([wrong], "wrong", tmp_path)
 

@@ -430,3 +430,32 @@ def test_unknown_cells_and_inputs_are_named():
         Netlist(module([], {}, {}), watch=["gone"])
     with pytest.raises(ValueError, match="stimulus must hold \\['x'\\], got \\['z'\\]"):
         netlist.run({"z": np.zeros((1, 1, 1))})
+
+
+@pytest.mark.parametrize(("kind", "length"), [("SRL16E", 1), ("SRL16E", 11), ("SRLC32E", 27)])
+def test_shift_registers_delay_by_their_constant_length(kind, length):
+    digits = list(f"{length - 1:05b}"[::-1])
+    pins = {f"A{k}": [digits[k]] for k in range(4)} if kind == "SRL16E" else {"A": digits}
+    cell = {"type": kind, "parameters": {"INIT": 1 << length - 1}}  # at first the last bit is 1
+    cell["connections"] = {"CLK": [2], "CE": [4], "D": [3], "Q": [5], **pins}
+    x, enabled = (np.random.default_rng(0).random((2, 200, 1, 64)) < 0.5).astype(bool)
+    out = Netlist(module([cell], {"x": [3], "e": [4]}, {"y": [5]})).run({"x": x, "e": enabled})
+    seen = out.at(np.arange(200), "y")
+    for lane in range(64):
+        kept = [1] + [0] * (length - 1)
+        kept += x[enabled[:, 0, lane], 0, lane].tolist()
+        at = np.cumsum(enabled[:, 0, lane]) - enabled[:, 0, lane]
+        assert np.array_equal(seen[:, 0, lane], np.array(kept)[at])
+    cell["connections"] |= {"A": [6] * 5, "A0": [6]}
+    with pytest.raises(ValueError, match="must have shift registers of constant length"):
+        Netlist(module([cell], {"x": [3], "e": [4], "a": [6]}, {"y": [5]}))
+
+
+def test_a_xilinx_memory_that_is_read_through_port_b_is_refused():
+    pins = {"ADDRARDADDR": ["0"] * 14, "DOADO": [], "DOBDO": [5]}
+    widths = {"READ_WIDTH_A": 0, "READ_WIDTH_B": 18, "WRITE_WIDTH_A": 18}
+    cell = {"type": "RAMB18E1", "parameters": widths, "connections": pins}
+    with pytest.raises(
+        ValueError, match="must have Xilinx block memories that are read through port A"
+    ):
+        Netlist(module([cell], {}, {"y": [5]}))

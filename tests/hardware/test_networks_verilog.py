@@ -461,3 +461,11 @@ def test_what_the_hardware_lacks_is_named_with_a_remedy(call, message):
     with pytest.raises(ValueError) as raised:
         call()
     assert message in str(raised.value)
+
+
+@pytest.mark.icarus
+def test_frames_of_one_step(tmp_path):
+    made = design(frames, length=1)
+    x = inputs(made, 3)
+    run(made, x, tmp_path, "icarus")
+    assert np.array_equal(made.codes(x), made.codes(x[..., 0]))

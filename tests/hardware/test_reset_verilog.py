@@ -23,6 +23,7 @@ from sc_neurocore.cli import main
 from sc_neurocore.hardware import (
     Design,
     ToolFailedError,
+    board_verilog,
     interface_checks,
     interface_verilog,
     verify_images,
@@ -118,6 +119,19 @@ def test_wrappers_reset_designs_of_both_kinds(interface, suffix, tmp_path):
     bench = f"any_{suffix}_tb"
     files = [tmp_path / name for name in text if name.endswith(".v") and name != "any_tb.v"]
     assert "PASSED: 4 images" in run_testbench(files, bench, tmp_path, "icarus")
+
+
+@pytest.mark.parametrize("interface", ["axi-stream", "axi", "board"])
+def test_what_surrounds_a_design_has_no_warnings(interface, tmp_path):
+    made = asynchronous(pools, pipelined=True)
+    if interface == "board":
+        text, top = board_verilog(made, "icebreaker", inputs(made, 1)), "any_icebreaker"
+    else:
+        text = interface_verilog(made, interface)
+        top = {"axi-stream": "any_axis", "axi": "any_axi"}[interface]
+    text = {name: t for name, t in text.items() if name.endswith(".v") and not name.endswith("_tb.v")}
+    write(verilog(made) | text, tmp_path)
+    assert lint(sorted(tmp_path.glob("*.v")), top) == []
 
 
 @pytest.mark.parametrize("target", ["ice40", "ecp5", "generic", "xilinx"])

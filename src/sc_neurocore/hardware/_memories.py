@@ -109,6 +109,11 @@ class LoadPort:
             parts.append(np.stack([addresses.ravel(), np.frombuffer(data, "<u4")], axis=1))
         return np.concatenate(parts).astype(np.uint32)
 
+    def half(self) -> int:
+        """Return the number of writes of the first half of the words."""
+        begins = np.flatnonzero(self.writes()[:, 0] % (1 << self._bits[0]) == 0)
+        return int(begins[len(begins) // 2])
+
     def holes(self) -> list[int]:
         """Return up to three addresses of no part of a word."""
         left = np.setdiff1d(np.arange(1 << self.address_bits), self.writes()[:, 0])
@@ -146,7 +151,8 @@ class LoadPort:
         for first, size, limit in ((part_bits, word_bits, memory.depth), (0, part_bits, memory.parts)):
             if limit < 1 << size:
                 claims.append(f"{_field(first, size)} < {size}'d{limit}")
-        return " && ".join(claims) or "1'b1"
+        # The address of a single part has a bit all the same.
+        return " && ".join(claims) or ("1'b1" if sum(self._bits) else "!load_address")
 
     def word_address(self, memory: WeightMemory) -> str:
         """Return the Verilog expression of the address of a word."""

@@ -247,6 +247,16 @@ def _add(
         to_zero, to_one = ("CLR", "PRE") if kind in ("FDCE", "FDPE") else ("R", "S")
         register = Register(pin("D"), pin("CE", "1"), pin(to_zero), pin(to_one), start)
         cells.registers[pins["Q"][0]] = register
+    elif kind in ("SRL16E", "SRLC32E"):
+        address = pins["A"] if kind == "SRLC32E" else [pin(f"A{k}") for k in range(4)]
+        if not all(isinstance(bit, str) for bit in address):
+            raise ValueError("netlist must have shift registers of constant length")
+        start, bit = _number(parameters.get("INIT", "0")), pin("D")
+        for k in range(1 + sum((digit == "1") << j for j, digit in enumerate(address))):
+            net = -(3 * 10**9) - len(cells.registers)  # unused net numbers
+            cells.registers[net] = Register(bit, pin("CE", "1"), start=start >> k & 1)
+            bit = net
+        gate(pin("Q"), 0b10, bit)
     elif kind == "SB_RAM40_4K":
         cells.memories.append(_ice40_memory(pins, parameters, pin))
         _add_read_registers(cells)
@@ -455,6 +465,8 @@ def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any
     data = sum(_number(parameters.get(f"INIT_{k:02X}", "0")) << (256 * k) for k in range(rows))
     parity = sum(_number(parameters.get(f"INITP_{k:02X}", "0")) << (256 * k) for k in range(rows // 8))
     width = _number(parameters["READ_WIDTH_A"])
+    if not width:
+        raise ValueError("netlist must have Xilinx block memories that are read through port A")
     wide = width // 9 * 8 if width % 9 == 0 else width
     depth = 256 * rows // wide
     address = pins["ADDRARDADDR"]

@@ -859,6 +859,8 @@ class Design:
                 _checks.wrong_type("images", "be densities", images, "use inputs='spikes' for spikes")
             codes = self.fixed_point.codes(inputs.values)
         wanted = 2 if self.inputs == "image" else 3
+        if self.inputs == "frames" and self.length == 1 and codes.ndim == 2:  # a single frame each
+            codes = codes[..., np.newaxis]
         if codes.ndim != wanted or (wanted == 3 and codes.shape[-1] != self.length):
             contract = "be constant in time" if wanted == 2 else f"have {self.length} time steps"
             _checks.fail("images", contract, f"shape {codes.shape}")

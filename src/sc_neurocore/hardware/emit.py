@@ -40,6 +40,7 @@ __all__ = [
     "verilog_testbench",
     "weight_files",
     "with_header",
+    "with_reset",
     "write",
 ]
 
@@ -85,12 +86,14 @@ def verilog(design: Design) -> dict[str, str]:
         text[name] = library_text(
             name, loadable=design.loadable, scores=design.scores, noise=design.has_noise
         )
-    if design.reset == "asynchronous":
-        text = {
-            name: _RESETTABLE.sub("always @(posedge clk or posedge rst)", content)
-            for name, content in text.items()
-        }
-    return text
+    return {name: with_reset(design, content) for name, content in text.items()}
+
+
+def with_reset(design: Design, text: str) -> str:
+    """Return the text of a module whose processes are reset as those of the design."""
+    if design.reset == "synchronous":
+        return text
+    return _RESETTABLE.sub("always @(posedge clk or posedge rst)", text)
 
 
 def _fed_back(design: Design) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from sc_neurocore import _checks
 from sc_neurocore.hardware import _registers as _map
 from sc_neurocore.hardware.design import Design
-from sc_neurocore.hardware.emit import bits_for, library_text, rendered
+from sc_neurocore.hardware.emit import bits_for, library_text, rendered, with_reset
 
 __all__ = ["interface_checks", "interface_verilog", "vendor_scripts"]
 
@@ -73,7 +73,7 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
         text |= {f"{top}.{kind}": rendered(f"axil.{kind}", values) for kind in ("v", "h")}
         text["sc_axil.v"] = library_text("sc_axil.v")
     if interface != "axi-lite":
-        text["sc_frames.v"] = library_text("sc_frames.v")
+        text["sc_frames.v"] = with_reset(design, library_text("sc_frames.v"))
     return text
 
 
@@ -141,6 +141,7 @@ def interface_checks(
     values["n_before"] = values["n_images"] // 2 if design.loadable else values["n_images"]
     if design.loadable:
         values["n_writes"] = len(text[f"{bench}_words.hex"].split())
+        values["n_first"] = design.load_port.half()
         values["holes"] = design.load_port.holes()
     if of_bus:
         values["strangers"] = _map.strangers(design)

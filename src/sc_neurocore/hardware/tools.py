@@ -176,10 +176,10 @@ def lint(files: Sequence[Path], top: str, folder: str | os.PathLike[str]) -> lis
     driver.addStandardArgs()
     check_identifier("top", top)
     paths = quoted(files)
-    command = f"slang --std 1364-2005 -Wextra --top {top} {paths}"
+    command = f"slang --std 1364-2005 -Wextra -Werror --top {top} {paths}"
     good = driver.parseCommandLine(command) and driver.processOptions()
     good = good and driver.parseAllSources() and driver.runFullCompilation(True)
-    found = [] if good else [f"slang found errors in {top}"]
+    found = [] if good else [f"slang found errors or warnings in {top}"]
     script = [f"read_verilog -defer {paths}", f"hierarchy -check -top {top}", "proc", "check -assert"]
     try:
         log = yosys(script, folder)

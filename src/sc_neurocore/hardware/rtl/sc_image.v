@@ -20,11 +20,14 @@ module sc_image #(
     input wire clear,
     input wire next,                         // advances to the number of the next step
     input wire x_read,
+    /* verilator lint_off UNUSEDSIGNAL */    // a bias in a word of its own follows the image
     input wire [COLUMN-1:0] x_address,
+    /* verilator lint_on UNUSEDSIGNAL */
     output wire [SIMD-1:0] x_word
 );
     localparam WORDS = (DOUBLE != 0) ? 1 << COLUMN : (N_IN - 1) / SIMD + 1;
     localparam [COLUMN-1:0] HALF = (DOUBLE != 0) ? 1 << (COLUMN - 1) : 0;
+    localparam INDEX = (WORDS == 1) ? 1 : $clog2(WORDS);
     reg [SIMD*BITS-1:0] values [0:WORDS-1];
     reg [SIMD*BITS-1:0] word, read;
     reg [COLUMN-1:0] column;
@@ -45,15 +48,15 @@ module sc_image #(
             column <= {COLUMN{1'b0}};
         end else begin
             if (drop || (take && word_ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
-            else if (take) place <= place << 1;
+            else if (take) place <= place << (SIMD == 1 ? 0 : 1);
             if (drop) column <= column & HALF;
             else if (take && image_ends) column <= ~column & HALF;
             else if (take && word_ends) column <= column + 1'b1;
         end
     always @(posedge clk) begin
         if (take) word <= grown;
-        if (take && word_ends) values[column] <= grown;
-        if (reads) read <= values[x_address];
+        if (take && word_ends) values[column[INDEX-1:0]] <= grown;
+        if (reads) read <= values[x_address[INDEX-1:0]];
     end
 
     generate
@@ -64,10 +67,10 @@ module sc_image #(
             reg actives [0:WORDS-1];
             reg of_word;
             always @(posedge clk) begin
-                if (take && word_ends) actives[column] <= grown != 0;
-                of_word <= actives[x_address];
+                if (take && word_ends) actives[column[INDEX-1:0]] <= grown != 0;
+                of_word <= actives[x_address[INDEX-1:0]];
             end
-            assign reads = x_read && actives[x_address];
+            assign reads = x_read && actives[x_address[INDEX-1:0]];
             assign active = of_word;
         end
     endgenerate

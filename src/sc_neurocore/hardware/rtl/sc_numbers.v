@@ -198,15 +198,19 @@ module sc_numbers #(
             wire [DOT-1:0] dot;
             /* verilator lint_on UNUSEDSIGNAL */
             sc_tree #(.N(BITS), .WIDTH(PLANE), .SHIFT(1)) u_planes (.clk(clk), .terms(planes), .sum(dot));
-            reg signed [SUM-1:0] sum;
+            reg [SUM-1:0] sum;
             reg signed [COUNT-1:0] current;
-            /* verilator lint_off WIDTH */   // modulo 2**SUM
-            always @(posedge clk)
-                if (valid_d) sum <= (fresh ? offsets[p*SUM +: SUM] : sum) + dot;
-            always @(posedge clk)
-                if (whole) current <= (DROP >= 0) ? sum >>> (DROP >= 0 ? DROP : 0)
-                    : sum << (DROP < 0 ? -DROP : 0);
+            /* verilator lint_off WIDTH */
+            /* verilator lint_off UNUSEDSIGNAL */ // modulo 2**SUM
+            wire [SUM+DOT-1:0] added = (fresh ? offsets[p*SUM +: SUM] : sum) + dot;
+            /* verilator lint_on UNUSEDSIGNAL */
             /* verilator lint_on WIDTH */
+            always @(posedge clk) if (valid_d) sum <= added[SUM-1:0];
+            if (DROP >= 0) begin : g_current
+                always @(posedge clk) if (whole) current <= sum[SUM-1:DROP];
+            end else begin : g_current
+                always @(posedge clk) if (whole) current <= {sum, {(-DROP){1'b0}}};
+            end
 
             wire signed [WORD-1:0] potential = first_f ? {WORD{1'b0}} : v[p*WORD +: WORD];
             wire [WORD-1:0] v_next;

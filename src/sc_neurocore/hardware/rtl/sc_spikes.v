@@ -29,7 +29,7 @@ module sc_spikes #(
     wire ends = place[SIMD-PE] || done;
     always @(posedge clk) begin
         if (clear || (valid && ends)) place <= {{(SIMD-1){1'b0}}, 1'b1};
-        else if (valid) place <= place << PE;
+        else if (valid) place <= place << (SIMD == PE ? 0 : PE);
         if (clear) column <= {COLUMN{1'b0}};
         else if (valid && done) column <= ~column & HALF;
         else if (valid && ends) column <= column + 1'b1;

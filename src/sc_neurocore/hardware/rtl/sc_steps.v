@@ -28,11 +28,11 @@ module sc_steps #(
     wire [ADDRESS-1:0] beyond = patch + 1'b1;
     /* verilator lint_off WIDTH */           // a pass that has not arrived is not used
     wire [STEP+BACK:0] passes = t + (LATE == 0);
-    wire [STEP-1:0] from = passes - back;
+    /* verilator lint_off UNUSEDSIGNAL */    // the sign; and the step, if there is but one
+    wire [STEP+BACK:0] from = passes - back;
     /* verilator lint_on WIDTH */
     localparam INDEX = (LENGTH == 1) ? ADDRESS : STEP + ADDRESS;
-    /* verilator lint_off UNUSEDSIGNAL */    // the step, if there is but one
-    wire [STEP+ADDRESS-1:0] written = {step, column}, wanted = {from, x_address};
+    wire [STEP+ADDRESS-1:0] written = {step, column}, wanted = {from[STEP-1:0], x_address};
     /* verilator lint_on UNUSEDSIGNAL */
     integer k;
     always @(posedge clk) begin

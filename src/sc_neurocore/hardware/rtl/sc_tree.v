@@ -38,15 +38,13 @@ module sc_tree #(
             );
             reg [SUM-1:0] added;
             /* verilator lint_off WIDTH */   // both are unsigned, and shorter than their sum
-            wire [SUM-KEPT-1:0] upper = high + (low >> KEPT);
+            wire [SUM-1:0] wide = low;
+            wire [SUM-KEPT-1:0] upper = high + wide[SUM-1:KEPT];
             /* verilator lint_on WIDTH */
             if (KEPT == 0) begin : g_added
                 always @(posedge clk) added <= upper;
             end else begin : g_added
-                /* verilator lint_off WIDTH */   // one bit of a term of one bit
-                wire [KEPT-1:0] kept = low;
-                /* verilator lint_on WIDTH */
-                always @(posedge clk) added <= {upper, kept};
+                always @(posedge clk) added <= {upper, wide[KEPT-1:0]};
             end
             assign sum = added;
         end
