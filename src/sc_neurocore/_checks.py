@@ -19,6 +19,8 @@ A = TypeVar("A", bound=np.generic)
 B = TypeVar("B", bound=np.generic)
 C = TypeVar("C")
 
+# Time steps that a stream can have: words of 64 steps have a counter of 32 bits.
+LONGEST = 2**38
 # Where `kept_warnings` keeps the warnings of a thread.
 _kept: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("kept", default=None)
 
@@ -199,7 +201,7 @@ def power_range(name: str, value: Any, exponent: int) -> int:
 def length_of_stream(name: str, value: Any) -> int:
     """Return a stream length, from 1 to 2**38 steps."""
     length = integer(name, value, 1)
-    if length > 2**38:
+    if length > LONGEST:
         fail(name, "be at most 2**38", length)
     return length
 
@@ -308,11 +310,11 @@ def counting(name: str, values: ArrayLike, *, borrow: bool = False) -> NDArray[n
 def delays(name: str, value: Any, n_in: int) -> int | NDArray[np.int64]:
     """Return delays in steps, at least 0: one for all inputs, or an array of one for each."""
     if np.ndim(value) == 0:
-        return integer(name, value, 0, 2**38)
+        return integer(name, value, 0, LONGEST)
     steps = counting(name, value)
     if steps.shape != (n_in,):
         fail(name, f"be an integer or hold one for each of the {n_in} inputs", f"shape {steps.shape}")
-    return np.minimum(steps, 2**38).astype(np.int64)
+    return np.minimum(steps, LONGEST).astype(np.int64)
 
 
 def choice(name: str, value: object, options: Sequence[str]) -> str:

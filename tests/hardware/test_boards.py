@@ -119,6 +119,8 @@ def test_designs_that_do_not_suit_the_serial_line_are_refused(design):
     wide = Design(design.network, 8, fixed_point=FixedPoint(bits=9))
     with pytest.raises(ValueError, match="design must have values of at most 8 bits on a board"):
         board_verilog(wide, "icebreaker", IMAGES)
+    with pytest.raises(ValueError, match=r"must have inputs=.image. for an interface, got 'frames'"):
+        board_verilog(Design(design.network, 8, inputs="frames"), "icebreaker", IMAGES)
     with pytest.raises(ValueError, match="board must be one of"):
         board_verilog(design, "arty", IMAGES)
 

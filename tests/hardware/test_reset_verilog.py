@@ -146,6 +146,8 @@ def test_netlists_compute_the_bits_of_the_model(target, built):
         "xilinx": "FD[CP]E",
     }
     assert any(re.fullmatch(with_reset[target], kind) for kind in netlist.cells)
+    registers = sum(n for kind, n in netlist.cells.items() if re.match("SB_DFF|FD|.*_D?FF", kind))
+    assert netlist.flip_flops == registers > 0
     layers = verify_images(made, netlist.path, inputs(made, 64))
     assert [seen.differences for seen in layers] == [0, 0]
     assert all(seen.spikes > 0 for seen in layers)

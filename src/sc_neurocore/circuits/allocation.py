@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import unwrap
 from itertools import combinations, product
-from typing import Any
 
 from sc_neurocore._tables import html_table
 from sc_neurocore.circuits._nets import Call, Loop, Net, calls_in_order
@@ -23,8 +23,7 @@ __all__ = ["Allocation"]
 _SYNCHRONIZED, _SHUFFLED = 8, 16
 # Operators that require no correlation, although their mean depends on it; `ideal_values` holds that of
 # independent inputs.
-_OPERATORS: tuple[Any, ...] = (majority, buffered_add)
-_DEPENDENT = {function.__wrapped__ for function in _OPERATORS}
+_DEPENDENT = {unwrap(function) for function in (majority, buffered_add)}
 
 
 @dataclass(frozen=True, repr=False)

@@ -136,7 +136,7 @@ def _check(options: argparse.Namespace) -> None:
 def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArray[Any] | None]:
     """Return the design that the options describe, images, and labels or None."""
     from sc_neurocore.hardware import Design
-    from sc_neurocore.hardware.design import is_module_name
+    from sc_neurocore.hardware.design import FOLDED, is_module_name
 
     network = load_network(options)
     stem = re.sub(r"\W", "_", Path(options.network).stem, flags=re.ASCII)
@@ -150,10 +150,10 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
     else:
         n_images = max(options.images, 100)
         images, labels = np.random.default_rng(0).random((n_images, network.n_in)), None
+    chosen = {option: getattr(options, option) for option in (*FOLDED, "scores", "reset")}
     if options.accuracy is not None or options.max_loss is not None:
         found = _searched(options, network, name, images, labels)
-        names = "early", "loadable", "sparse", "pipelined", "scores", "reset"
-        return replace(found, **{name: getattr(options, name) for name in names}), images, labels
+        return replace(found, **chosen), images, labels
     # For the shipped network, a point on the front of area x time against accuracy.
     length, bits = (8, 3) if options.network == "digits" else (32, 8)
     design = Design(
@@ -168,20 +168,17 @@ def _designed(options: argparse.Namespace) -> tuple[Design, NDArray[Any], NDArra
         simd=8 if options.simd is None else options.simd,
         pe=1 if options.pe is None else options.pe,
         name=name,
-        early=options.early,
-        loadable=options.loadable,
-        sparse=options.sparse,
-        pipelined=options.pipelined,
-        scores=options.scores,
-        reset=options.reset,
+        **chosen,
     )
     return design, images, labels
 
 
 def _architecture(options: argparse.Namespace) -> Any:
     """Return the architecture; some options are those of the folded one."""
+    from sc_neurocore.hardware.design import FOLDED
+
     folded = [name for name in ("simd", "pe") if getattr(options, name) is not None]
-    folded += [name for name in ("early", "loadable", "sparse", "pipelined") if getattr(options, name)]
+    folded += [name for name in FOLDED if getattr(options, name)]
     if folded and options.architecture == "unrolled":
         _checks.fail(f"--{folded[0]}", "be used with the folded architecture", "unrolled")
     return "folded" if folded else options.architecture

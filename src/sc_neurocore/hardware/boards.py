@@ -19,7 +19,7 @@ from sc_neurocore._progress import progress_bar
 from sc_neurocore.hardware import tools
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import hex_lines, library_text, rendered
-from sc_neurocore.hardware.interfaces import interface_verilog
+from sc_neurocore.hardware.interfaces import check_inputs, interface_verilog
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -96,8 +96,8 @@ def board_verilog(design: Design, board: BoardName, images: ArrayLike) -> dict[s
     Raises
     ------
     ValueError
-        If values have more than 8 bits, there are more than 254 classes, weights can be
-        loaded, or scores are read.
+        If the design does not read images, values have more than 8 bits, there are more than 254
+        classes, weights can be loaded, or scores are read.
     ImportError
         If Jinja2 is missing (extra: hdl).
 
@@ -141,6 +141,7 @@ def _described(design: Design, board: BoardName) -> _Description:
     """Return the description of a board on which a design can run."""
     _checks.instance("design", design, Design)
     _checks.choice("board", board, BOARDS)
+    check_inputs(design)
     if design.fixed_point.bits > 8:
         _checks.fail("design", "have values of at most 8 bits on a board", design.fixed_point)
     if design.n_out >= _WRONG:

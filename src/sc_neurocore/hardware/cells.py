@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,14 +264,7 @@ def _add(
         cells.memories.append(_xilinx_rom(kind, pins, parameters))
         _add_read_registers(cells)
     elif kind in ("RAM64M", "RAM32M"):
-        depth, wide = (64, 1) if kind == "RAM64M" else (32, 2)
-        for letter in "ABCD":
-            if any(isinstance(net, int) for net in pins.get(f"DO{letter}", [])):
-                start = _number(parameters.get(f"INIT_{letter}", "0"))
-                words = [start >> (wide * k) & ((1 << wide) - 1) for k in range(depth)]
-                read = Port(pins[f"ADDR{letter}"], pins[f"DO{letter}"], [])
-                write = Port(pins["ADDRD"], pins[f"DI{letter}"], [pin("WE")])
-                cells.memories.append(Memory(words, wide, [read], [write], immediate=True))
+        cells.memories += _xilinx_distributed(kind, pins, parameters, pin("WE"))
     else:
         raise ValueError(f"netlist must consist of iCE40, ECP5 or Xilinx cells, or gates, got {kind}")
 
@@ -330,15 +323,8 @@ def _add_ecp5(
             + [pin(f"{name}17") if pin(f"SIGNED{name}") == "1" else "0"] * 18
             for name in "AB"
         )
-        total: list[Bit] = ["0"] * 36
-        for k in range(36):
-            carry = "0"
-            for j in range(k if second[k] != "0" else 36, 36):
-                both = gate(_AND, first[j - k], second[k])
-                now = total[j], both, carry
-                total[j], carry = gate(_SUM, *now), gate(_CARRY, *now)
-        for k in range(36):
-            gate(0b10, total[k], net=pin(f"P{k}"))
+        for k, bit in enumerate(_product(first, second, gate)):
+            gate(0b10, bit, net=pin(f"P{k}"))
     elif kind == "DP16KD":
         cells.memories.append(_ecp5_memory(pin, inverted, parameters))
         _add_read_registers(cells)
@@ -348,6 +334,17 @@ def _add_ecp5(
         read = Port([bit if isinstance(bit, int) else "0" for bit in pins["RAD"]], pins["DO"], [])
         write = Port(pins["WAD"], pins["DI"], [chosen("WRE", "0")])
         cells.memories.append(Memory(words, 4, [read], [write], immediate=True))
+
+
+def _product(x: Sequence[Bit], y: Sequence[Bit], gate: Callable[..., Bit]) -> list[Bit]:
+    """Return the nets of a product modulo ``2**len(x)``, lowest first, from rows of full adders."""
+    total: list[Bit] = ["0"] * len(x)
+    for k, bit in enumerate(y):
+        carry: Bit = "0"
+        for j in range(k if bit != "0" else len(x), len(x)):
+            now = total[j], gate(_AND, x[j - k], bit), carry
+            total[j], carry = gate(_SUM, *now), gate(_CARRY, *now)
+    return total
 
 
 def _ecp5_memory(
@@ -457,6 +454,20 @@ def _ice40_memory(
         address = pins[f"{letter}ADDR"][: 8 + log]
         ports.append(Port(address, nets, enables, keeps, parts))
     return Memory(words, 16, [ports[0]], [ports[1]] if ports[1].enables[1] != "0" else [])
+
+
+def _xilinx_distributed(
+    kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any], enable: Bit
+) -> Iterator[Memory]:
+    """Yield the distributed memories of a RAM64M or RAM32M, one per letter that is read."""
+    depth, wide = (64, 1) if kind == "RAM64M" else (32, 2)
+    for letter in "ABCD":
+        if any(isinstance(net, int) for net in pins.get(f"DO{letter}", [])):
+            start = _number(parameters.get(f"INIT_{letter}", "0"))
+            words = [start >> (wide * k) & ((1 << wide) - 1) for k in range(depth)]
+            read = Port(pins[f"ADDR{letter}"], pins[f"DO{letter}"], [])
+            write = Port(pins["ADDRD"], pins[f"DI{letter}"], [enable])
+            yield Memory(words, wide, [read], [write], immediate=True)
 
 
 def _xilinx_rom(kind: str, pins: Mapping[str, Any], parameters: Mapping[str, Any]) -> Memory:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +29,7 @@ from sc_neurocore.hardware._sampling import in_stream_product, static_product
 from sc_neurocore.hardware.design import is_keyword
 from sc_neurocore.hardware.emit import with_header
 from sc_neurocore.hardware.netlist import Netlist
-from sc_neurocore.hardware.synthesis import Synthesis, synthesize
+from sc_neurocore.hardware.synthesis import Synthesis, Target, synthesize
 from sc_neurocore.hardware.tools import check_identifier
 from sc_neurocore.operators import popcount_add, umul
 from sc_neurocore.operators.adders import counted
@@ -43,8 +43,6 @@ __all__ = [
     "verify_circuit",
 ]
 
-# Targets whose netlists `Netlist` runs.
-_Target = Literal["generic", "ice40", "xilinx"]
 _GATES = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "~{}"}
 # States of a machine that is written as a case statement.
 _MOST_STATES = 1024
@@ -64,7 +62,7 @@ class CircuitVerification:
     wrong : int
         Number of bits that differ.
     synthesis : Synthesis
-        Cells, and for iCE40 logic cells and clock rate. The file of the netlist is not kept.
+        Cells, and logic cells and clock rate if it was placed. The file of the netlist is not kept.
     """
 
     bits: int
@@ -494,7 +492,7 @@ def circuit_testbench(circuit: Circuit, streams: Mapping[str, Bitstream], name: 
 def verify_circuit(
     circuit: Circuit,
     streams: Mapping[str, Bitstream] | Mapping[str, ArrayLike],
-    target: _Target = "generic",
+    target: Target = "generic",
     *,
     place: bool = False,
     source: Built | None = None,
@@ -511,10 +509,10 @@ def verify_circuit(
     streams : mapping of str to Bitstream or array_like
         Streams of the inputs, as in `Circuit.simulate`. With `source`, probabilities of the inputs,
         without batch axes.
-    target : {"generic", "ice40", "xilinx"}
+    target : {"generic", "ice40", "ecp5", "xilinx"}
         Cells of the netlist.
     place : bool
-        Place and route for iCE40, to report logic cells and clock rate.
+        Place and route for iCE40 or ECP5, to report logic cells and clock rate.
     source : LFSR, Sobol or TableSource, optional
         As in `circuit_verilog`: the generators of the inputs are a part of the netlist, and its outputs
         are compared with those of streams from `Circuit.encode`.
@@ -550,7 +548,6 @@ def verify_circuit(
     (0, 255)
     """
     _checks.instance("circuit", circuit, Circuit)
-    _checks.choice("target", target, get_args(_Target))
     name = _prefix("circuit", [*circuit.inputs, *circuit.outputs]) + "circuit"
     wiring, bits_of = _wiring(circuit, name)
     text = circuit_verilog(circuit, name, source=source, seed=seed, generators=generators)

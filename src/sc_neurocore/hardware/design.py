@@ -40,6 +40,8 @@ ARCHITECTURES = get_args(Architecture)
 N = TypeVar("N", int, float)
 InputKind = Literal["image", "frames", "spikes"]
 Reset = Literal["synchronous", "asynchronous"]
+# Options that only folded designs have.
+FOLDED = ("early", "loadable", "sparse", "pipelined")
 # A few thousand unrolled synapses, each a gate and part of an adder, fill a small device.
 MOST_UNROLLED = 2000
 
@@ -483,7 +485,7 @@ class Design:
         Add ports that read the spike count and the last potential of each output.
     reset : {"synchronous", "asynchronous"}
         Whether `rst` acts at a rising edge of the clock or at once. An asynchronous reset must end in
-        time before a rising edge, and a design of frames or spikes must have had one in it.
+        time before a rising edge, and for a design of frames or spikes it must last for one.
 
     Raises
     ------
@@ -543,7 +545,7 @@ class Design:
         if self.architecture is None:
             synapses = sum(layer.n_out * layer.matrix.shape[1] for layer in self.network.layers)
             small = synapses <= MOST_UNROLLED and self._only_folded is None
-            asked = self.early or self.loadable or self.sparse or self.pipelined
+            asked = any(getattr(self, option) for option in FOLDED)
             chosen = "unrolled" if small and not asked else "folded"
         else:
             chosen = _checks.choice("architecture", self.architecture, ARCHITECTURES)

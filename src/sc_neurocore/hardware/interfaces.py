@@ -10,7 +10,7 @@ from sc_neurocore.hardware import _registers as _map
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import bits_for, library_text, rendered, with_reset
 
-__all__ = ["interface_checks", "interface_verilog", "vendor_scripts"]
+__all__ = ["check_inputs", "interface_checks", "interface_verilog", "vendor_scripts"]
 
 Interface = Literal["axi-stream", "axi-lite", "axi"]
 SUFFIXES: dict[Interface, str] = {"axi-stream": "axis", "axi-lite": "axil", "axi": "axi"}
@@ -64,7 +64,7 @@ def interface_verilog(design: Design, interface: Interface = "axi-stream") -> di
     ['digits_axil.h', 'digits_axil.v', 'sc_axil.v']
     """
     _checks.choice("interface", interface, get_args(Interface))
-    _check_inputs(design)
+    check_inputs(design)
     values = _values(design, interface)
     top, text = values["top"], {}
     if interface == "axi-stream":
@@ -111,7 +111,7 @@ def interface_checks(
     ImportError
         If Jinja2 is missing (extra: hdl).
     """
-    _check_inputs(design)
+    check_inputs(design)
     bench = f"{design.name}_tb"
     _checks.instance("text", text, Mapping)
     names, formal = list(text), f"{design.name}_formal.sv"
@@ -239,7 +239,7 @@ def vendor_scripts(
     }
 
 
-def _check_inputs(design: Design) -> None:
+def check_inputs(design: Design) -> None:
     """Raise unless a design reads an image and then computes all its time steps."""
     if design.inputs != "image":
         _checks.fail("design", 'have inputs="image" for an interface', repr(design.inputs))

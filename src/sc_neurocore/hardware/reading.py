@@ -36,9 +36,9 @@ def read_circuit(
     ----------
     module : path or mapping
         Verilog file, or SystemVerilog if it ends in .sv, which Yosys synthesizes (extra: hdl), or a
-        module in the JSON format of Yosys, of gates, iCE40 or Xilinx cells, without memories. All
-        registers have one clock. In a file, resets that do not wait for the clock act at its edge, and
-        memories become registers. Unknown bits are 0.
+        module in the JSON format of Yosys, of gates or iCE40, ECP5 or Xilinx cells, without memories.
+        All registers have one clock. In a file, asynchronous resets act at its edge, and memories
+        become registers. Unknown bits are 0.
     top : str, optional
         Name of the module in a file, by default that of the file without its ending.
     nets : sequence of str
@@ -157,6 +157,8 @@ def _clock(module: Mapping[str, Any]) -> Bit | None:
             before[pins[last][0]] = pins[first][0]
         elif {"C", "D", "Q"} <= set(pins):
             clocks.add((pins["C"][0], kind.startswith("SB_DFFN")))
+        elif kind == "TRELLIS_FF":
+            clocks.add((pins["CLK"][0], cell.get("parameters", {}).get("CLKMUX") == "INV"))
     if len(clocks) > 1:
         _checks.fail("the netlist", "have one clock", len(clocks))
     for net, _ in clocks:

@@ -86,7 +86,7 @@ class Synthesis:
     @property
     def flip_flops(self) -> int:
         """Number of registers."""
-        others = ("FDRE", "FDSE", "TRELLIS_FF")
+        others = ("FDRE", "FDSE", "FDCE", "FDPE", "TRELLIS_FF")
         return sum(n for kind, n in self.cells.items() if "DFF" in kind or kind in others)
 
     @property

@@ -58,7 +58,7 @@ class Blocks:
         Arrays have a row for each input; states can be changed in place.
         """
         wired = self._wired
-        values, sole = inputs.values, wired.sole
+        values, sole = inputs.values, wired._sole
         if (
             sole is not None
             and isinstance(values, np.ndarray)
@@ -67,7 +67,7 @@ class Blocks:
         ):
             assert states[0].plastic is not None
             words = sole.run(
-                states[0].plastic, None, 0, values[0], wired.input_streams[0], first, length, rewards
+                states[0].plastic, None, 0, values[0], wired._input_streams[0], first, length, rewards
             )
             counts = count_ones(words)[np.newaxis]
             self.fired[0] = self.fired[0] or bool(counts.any())
@@ -95,8 +95,8 @@ class Blocks:
         """Advance the states by some of the steps of the inputs, and return the spike counts."""
         wired, rows = self._wired, len(inputs)
         counts = np.zeros((rows, wired.network.n_out), np.int64)
-        given = wired.bits_of_inputs(inputs, first, first + length)
-        constant = wired.constant(inputs)
+        given = wired._bits_of_inputs(inputs, first, first + length)
+        constant = wired._constant(inputs)
         most = steps_per_block(wired.layers, rows, traced=recorder.traced)
         most = min(most, wired.network.feedback_delay or most)
         t, end = first, first + steps
@@ -151,7 +151,7 @@ class Blocks:
         """Run the last steps as a chain, and return the spike counts and the states after them."""
         assert self._short is not None
         assert isinstance(inputs.values, np.ndarray)
-        rows, densities = len(inputs), self._wired.densities(inputs.values)
+        rows, densities = len(inputs), self._wired._densities(inputs.values)
         silent, counts, _, after = self._short.chain.run(
             densities, rows, first, steps, ChainState.of(states)
         )

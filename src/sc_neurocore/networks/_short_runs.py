@@ -11,6 +11,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from sc_neurocore import _checks
 from sc_neurocore._types import Reals
 from sc_neurocore.networks._chain import FEW_STEPS, Chain, ChainState, suits, takes
 from sc_neurocore.networks._inputs import Inputs
@@ -18,8 +19,6 @@ from sc_neurocore.networks._wired import WiredNetwork
 from sc_neurocore.networks.results import Simulation, SimulationState
 from sc_neurocore.streams import Bernoulli
 
-# Time steps that streams can have.
-_LONGEST = 2**38
 _FLOAT = np.dtype(np.float64)
 _new = object.__new__
 
@@ -41,13 +40,13 @@ class ShortRuns:
         self._wired = wired
         faulty = any(layer.faulty_spikes is not None for layer in wired.layers)
         self.fit = not faulty and Chain.fits(wired.network, wired.layers, wired.source)
-        self._n_in, self._n_out, self._dt_ms = wired.network.n_in, wired.network.n_out, wired.dt_ms
+        self._n_in, self._n_out, self._dt_ms = wired.network.n_in, wired.network.n_out, wired._dt_ms
 
     @cached_property
     def chain(self) -> Chain:
         """The network as a chain."""
         of = self._wired
-        return Chain(of.network, of.layers, of.source, of.input_streams[0], of.steps_kept)
+        return Chain(of.network, of.layers, of.source, of._input_streams[0], of.steps_kept)
 
     @cached_property
     def _learn(self) -> Callable[..., bool] | None:
@@ -55,13 +54,13 @@ class ShortRuns:
 
         Its arguments are (x, first, steps, state in place, counts, potentials).
         """
-        key, sole = self._wired.input_streams[0], self._wired.sole
+        key, sole = self._wired._input_streams[0], self._wired._sole
         return None if sole is None else partial(sole.native.step, key)
 
     @cached_property
     def _longest_rise(self) -> int:
         """Number of bits below which some stream is one-sided."""
-        sources = [(self._wired.source, self._wired.input_streams[1])]
+        sources = [(self._wired.source, self._wired._input_streams[1])]
         sources += [
             (part.source, part.streams) for part in self._wired.layers if part.streams is not None
         ]
@@ -72,11 +71,10 @@ class ShortRuns:
     ) -> Simulation | None:
         """Continue a closed loop on one input; None if it is not one, or an argument is wrong.
 
-        Same as `run`, without what a few steps of a small network need no time for: in a loop, these
-        tests take as long as the steps.
+        Same as `run`, without its checks of arguments: in a loop, they would take as long as the steps.
         """
         own, wired = state._layers, self._wired
-        if state._options is not wired.options or state.batch != () or reward is not None:
+        if state._options is not wired._options or state.batch != () or reward is not None:
             return None
         if self._learn is not None:
             return self._continue_learning(x, length, state)
@@ -104,7 +102,7 @@ class ShortRuns:
         if not takes(x, length, self._n_in) or type(length) is not int:
             return None
         last = first + length
-        if x.ndim != 1 or last > _LONGEST:
+        if x.ndim != 1 or last > _checks.LONGEST:
             return None
         before = own.values if isinstance(own, ChainState) else own[0].plastic
         assert before is not None
@@ -135,17 +133,17 @@ class ShortRuns:
         if state is not None:
             if type(state) is not SimulationState or state.seed != wired.seed or state.batch != batch:
                 return None
-            if state._options is not wired.options and state._options != wired.options:
+            if state._options is not wired._options and state._options != wired._options:
                 return None
             first, own = state.steps, state._layers
         last = first + steps
         if not suits(rows, first, steps, wired.steps_kept):
             return None
-        if last < self._longest_rise or last > _LONGEST:
+        if last < self._longest_rise or last > _checks.LONGEST:
             return None
         if isinstance(own, tuple):
             own = ChainState.of(own)
-        values = x if wired.fixed_point is None else wired.densities(x)
+        values = x if wired.fixed_point is None else wired._densities(x)
         silent, counts, potentials, own = self.chain.run(
             values, rows, first, steps, own, explain=explain
         )
@@ -178,7 +176,7 @@ class ShortRuns:
         state, run, wired = _new(SimulationState), _new(Simulation), self._wired
         values = state.__dict__
         values["steps"], values["seed"], values["batch"] = last, wired.seed, batch
-        values["_layers"], values["_options"], values["_wired"] = after, wired.options, wired
+        values["_layers"], values["_options"], values["_wired"] = after, wired._options, wired
         values = run.__dict__
         values["counts"], values["potentials"], values["length"] = counts, potentials, length
         values["seed"], values["recording"], values["state"] = wired.seed, None, state

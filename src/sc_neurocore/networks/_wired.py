@@ -32,6 +32,8 @@ Wired = TypeVar("Wired", bound="WiredNetwork")
 class WiredNetwork:
     """A network with streams for its inputs and weights: everything that does not depend on the inputs.
 
+    Private members are used by the modules that run it, `Blocks` and `ShortRuns`.
+
     Attributes
     ----------
     network : Network
@@ -75,7 +77,7 @@ class WiredNetwork:
             fixed_point, neurons = None, [layer.neuron for layer in network]
         seed = checked_seed("seed", seed)
         _checks.instance("share_weight_numbers", share_weight_numbers, bool)
-        steps_kept = _checks.integer("steps_kept", steps_kept, 0, 2**38)
+        steps_kept = _checks.integer("steps_kept", steps_kept, 0, _checks.LONGEST)
         of_inputs, *of_weights = operands(source, 1 + len(network))
         if faults is not None:
             network = _with_faults(network, faults, seed, fixed_point)
@@ -96,7 +98,7 @@ class WiredNetwork:
         return any(layer.plastic is not None for layer in self.layers)
 
     @cached_property
-    def options(self) -> dict[str, object]:
+    def _options(self) -> dict[str, object]:
         """Options that a continued simulation has in common with the first one."""
         return {
             "form": (
@@ -112,12 +114,12 @@ class WiredNetwork:
         }
 
     @cached_property
-    def dt_ms(self) -> float:
+    def _dt_ms(self) -> float:
         """Duration of a time step in ms."""
         return self.network[0].neuron.dt
 
     @cached_property
-    def input_streams(self) -> tuple[int, Words]:
+    def _input_streams(self) -> tuple[int, Words]:
         """Key and stream numbers of the inputs."""
         return stream_key(self.seed, Role.INPUT), lane_streams(1, self.network.n_in).ravel()
 
@@ -127,20 +129,20 @@ class WiredNetwork:
         if self.faults is None or not self.faults.on_wires:
             return None
         key = stream_key(self.seed, Role.FAULT, *FAULTY_INPUTS)
-        return FaultyWires(self.faults, key, self.input_streams[1])
+        return FaultyWires(self.faults, key, self._input_streams[1])
 
     @cached_property
-    def sole(self) -> PlasticLayer | None:
+    def _sole(self) -> PlasticLayer | None:
         """The layer, if there is a single one whose weights change and the inputs come at once."""
         if not self.network.is_chain or len(self.layers) > 1 or self.source != Bernoulli():
             return None
         return self.layers[0].plastic if self.network[0].delays is None else None
 
-    def densities(self, x: Reals) -> Reals:
+    def _densities(self, x: Reals) -> Reals:
         """Return densities as they are encoded: rounded in fixed point."""
         return x if self.fixed_point is None else self.fixed_point.rounded(x)
 
-    def constant(self, inputs: Inputs) -> list[Reals | None]:
+    def _constant(self, inputs: Inputs) -> list[Reals | None]:
         """Return what the layers that are not sampled receive in every step."""
         found: list[Reals | None] = []
         for layer, sources in zip(self.layers, self.network.connections, strict=True):
@@ -149,21 +151,21 @@ class WiredNetwork:
                 continue
             assert isinstance(inputs.values, np.ndarray)
             parts = [inputs.values[:, source] for source in sources]
-            found.append(layer.constant(self.densities(np.concatenate(parts, axis=1))))
+            found.append(layer.constant(self._densities(np.concatenate(parts, axis=1))))
         return found
 
     @cached_property
-    def encodes(self) -> bool:
+    def _encodes(self) -> bool:
         """Whether a layer receives bits of the inputs."""
         return any(
             layer.layer.sampled and any(isinstance(source, slice) for source in sources)
             for layer, sources in zip(self.layers, self.network.connections, strict=True)
         )
 
-    def bits_of_inputs(self, inputs: Inputs, first: int, last: int) -> Callable[[int, int], Block]:
+    def _bits_of_inputs(self, inputs: Inputs, first: int, last: int) -> Callable[[int, int], Block]:
         """Return a function that makes the bits of the inputs, from a first step and their number."""
         values, k = inputs.values, self.bits_per_step
-        if not self.encodes:
+        if not self._encodes:
             nothing = Block(np.zeros((len(inputs), 0, 0), np.uint64))
             return lambda t, steps: nothing
         faulty = self._faulty_inputs
@@ -175,9 +177,9 @@ class WiredNetwork:
                 return Block(own if faulty is None else faulty.struck(own, t, steps))
 
             return part
-        values = self.densities(values)
+        values = self._densities(values)
         thresholds = self.source.thresholds(values)
-        key, streams = self.input_streams
+        key, streams = self._input_streams
         warn_of_rise(self.source, streams, last * k)
         if values.ndim == 2:
             made = Bits.of(self.source, key, streams, thresholds, last * k, faulty)

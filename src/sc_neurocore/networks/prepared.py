@@ -139,8 +139,8 @@ class PreparedNetwork(WiredNetwork):
             length,
             self.seed,
             recording,
-            SimulationState(last, self.seed, () if self.learns else batch, states, self.options, self),
-            self.dt_ms,
+            SimulationState(last, self.seed, () if self.learns else batch, states, self._options, self),
+            self._dt_ms,
         )
 
     def _run_short(
@@ -188,9 +188,9 @@ class PreparedNetwork(WiredNetwork):
             _checks.fail("seed", f"be that of the state, {state.seed}", self.seed)
         if state.batch != batch:
             _checks.fail("x", f"have the batch shape of the state, {state.batch}", batch)
-        if state._options["form"] != self.options["form"]:
+        if state._options["form"] != self._options["form"]:
             _checks.fail("state", "be one of this network", "one of other layers or connections")
-        for name, value in self.options.items():
+        for name, value in self._options.items():
             if state._options[name] != value:
                 _checks.fail(name, f"be that of the state, {state._options[name]}", value)
 
