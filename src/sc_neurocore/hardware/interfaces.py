@@ -10,7 +10,7 @@ from sc_neurocore.hardware import _registers as _map
 from sc_neurocore.hardware.design import Design
 from sc_neurocore.hardware.emit import bits_for, library_text, rendered, with_reset
 
-__all__ = ["check_inputs", "interface_checks", "interface_verilog", "vendor_scripts"]
+__all__ = ["interface_checks", "interface_verilog", "vendor_scripts"]
 
 Interface = Literal["axi-stream", "axi-lite", "axi"]
 SUFFIXES: dict[Interface, str] = {"axi-stream": "axis", "axi-lite": "axil", "axi": "axi"}
