@@ -436,6 +436,7 @@ def interfaces(folder: Path) -> list[dict[str, Any]]:
         ("none", None),
         ("AXI4-Stream", "axi-stream"),
         ("AXI4-Lite", "axi-lite"),
+        ("both", "axi"),
     ]
     for option in (None, "loadable", "pipelined", "scores"):
         chosen: dict[str, Any] = {} if option is None else {option: True}
