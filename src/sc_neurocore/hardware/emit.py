@@ -187,15 +187,14 @@ def verilog_testbench(design: Design, images: InputLike) -> dict[str, str]:
             spikes, potentials = seen.spikes.bits().reshape(shape), seen.potentials.reshape(shape)
             # Layers that take numbers have computed all steps when the first one ends.
             computed = steps if layer.sampled else np.full(n_images, design.length)
-            n_spikes += int((spikes * (np.arange(design.length) < computed[:, None, None])).sum())
+            counts = (spikes * (np.arange(design.length) < computed[:, None, None])).sum(axis=-1)
+            n_spikes += int(counts.sum())
             never = np.all(layer.neuron.threshold > layer.neuron.most)
             fired[k] |= bool(never or spikes.any())
             lines[k] += int(computed.sum()) * (layer.groups if design.folded else 1)
             if design.scores and k == len(design.layers) - 1:
                 at = np.arange(n_images), slice(None), steps - 1
-                read = np.arange(design.length) < steps[:, np.newaxis, np.newaxis]
-                counts = (spikes * read).sum(axis=-1, dtype=np.int64)
-                scores = counts << 32 | potentials[at].astype(np.int64) & 0xFFFFFFFF
+                scores = counts.astype(np.int64) << 32 | potentials[at].astype(np.int64) & 0xFFFFFFFF
                 _append(text, f"{name}_scores.hex", hex_lines(scores.ravel().tolist(), 64))
             _append(text, f"{name}_layer{k}.hex", _expected(each, layer, spikes, potentials, steps))
     values = {

@@ -117,8 +117,9 @@ class LayerTracer:
         neuron, driven = layer.neuron, counts
         if neuron.noise is not None:
             noise = neuron.noise.values(self._step, steps, layer.n_out).T
-            driven = counts * neuron.one + np.tile(noise, (len(counts) // layer.n_out, 1))
-            neuron, driven = replace(neuron, fraction=0), driven.astype(np.int32)
+            currents = counts.reshape(-1, *noise.shape) * neuron.one + noise
+            driven = currents.reshape(counts.shape).astype(np.int32)
+            neuron = replace(neuron, fraction=0)
         self._step += steps
         potentials, spikes = _native.fixed_trace(
             neuron._integers, driven, self.v, self.refractory, self.i, saturations

@@ -516,9 +516,9 @@ class BitLayer:
         """Return currents with noise in units of the last place, (rows * positions, steps, n_rows)."""
         assert self._noise is not None
         noise = self._noise.values(first, steps, self.layer.n_out)
-        of_rows = noise.reshape(steps, self.layer.positions, -1).swapaxes(0, 1)
-        images = len(sums) // self.layer.positions
-        return np.asarray(sums * self.gain + np.tile(of_rows, (images, 1, 1)))
+        of_positions = noise.reshape(steps, self.layer.positions, -1).swapaxes(0, 1)
+        currents = (sums * self.gain).reshape(-1, self.layer.positions, *sums.shape[1:])
+        return np.asarray((currents + of_positions).reshape(-1, *of_positions.shape[1:]))
 
     def learn(
         self,

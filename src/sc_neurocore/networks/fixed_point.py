@@ -16,6 +16,7 @@ from sc_neurocore.networks.layers import (
     Dense,
     Layer,
     all_weights,
+    check_fixed,
     lif_of,
     neurons,
     with_all_weights,
@@ -142,7 +143,7 @@ class FixedPoint:
         k = _checks.integer("bits_per_step", bits_per_step, 1)
         layers = []
         for i, layer in enumerate(network.layers):
-            lif_of("network", layer)
+            check_fixed("network", layer)
             layers.append(_rounded(_comparable(layer) if i in network.outputs else layer, self))
         rounded = Network(layers, network.connections, network.outputs)
         made = tuple(_neuron(i, layer, self, k) for i, layer in enumerate(layers))
